@@ -1,0 +1,91 @@
+# Every target builds .venv first, out of requirements.lock; nothing needs to be activated.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo test check bench lock format clean FORCE
+
+# Whatever environment the caller stands in has no say here.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+export PYTHONNOUSERSITE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_USER := 0
+
+PYTHON_CANDIDATES := $(PYTHON) python3.11 python3 python3.12 python3.13
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.stamp
+CODE := $(wildcard src tests benchmarks examples tools)
+
+# The stamp holds the folder it was made in: a copied or moved .venv is made anew.
+STAMPED_IN := $(shell cat $(STAMP) 2>/dev/null)
+ifneq ($(STAMPED_IN),$(CURDIR))
+STALE := FORCE
+endif
+
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(STAMP) ## Take an example feature through its phases
+	$(PY) examples/demo.py
+
+test: $(STAMP) ## Run the tests (PYTEST_ARGS='-n0 tests/unit' and the like)
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+check: $(STAMP) ## Run all that CI runs: format, lint, types, layers, docs, tests, coverage
+	$(PY) -m ruff format --check $(CODE)
+	$(PY) -m ruff check $(CODE)
+	$(PY) -m mypy $(CODE)
+	$(VENV)/bin/lint-imports
+	if test -f tools/generate_docs.py; then $(PY) -m tools.generate_docs --check; fi
+	$(PY) -m coverage erase
+	$(PY) -m pytest --cov --cov-report=
+	$(PY) -m coverage report --fail-under=95
+	$(PY) -m coverage report --include='src/cde_orchestrator/domain/*' --fail-under=100
+
+bench: $(STAMP) ## Run the benchmarks
+	$(PY) -m benchmarks
+
+# Needs no working lock: the resolver comes by itself when .venv has none.
+# LOCK_FLAGS=--upgrade takes the newest versions; without it the pins that still fit stay.
+lock: $(PY) ## Resolve requirements.lock anew (LOCK_FLAGS=--upgrade for newer versions)
+	test -x $(VENV)/bin/uv || $(PY) -m pip install uv
+	$(VENV)/bin/uv pip compile pyproject.toml --group dev --python $(PY) --python-version 3.11 \
+		--universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+		--custom-compile-command 'make lock' --quiet $(LOCK_FLAGS) --output-file requirements.lock
+
+format: $(STAMP) ## Format the code and mend what ruff can mend
+	$(PY) -m ruff check --fix-only $(CODE)
+	$(PY) -m ruff format $(CODE)
+
+clean: ## Remove caches and build results (.venv stays)
+	rm -rf .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
+		.ruff_cache build dist htmlcov
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An interpreter counts when it runs, is 3.11 or later and can make environments.
+# Debian ships venv apart, and a version manager's shim may stand for nothing.
+$(PY):
+	@for python in $(PYTHON_CANDIDATES); do \
+		if "$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' \
+			2>/dev/null; then \
+			echo "$$python -m venv $(VENV)"; \
+			exec "$$python" -m venv --clear $(VENV); \
+		fi; \
+	done; \
+	echo 'CDE Orchestrator needs Python 3.11 or later with its venv module: install it' \
+		'(on Debian: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3' >&2; \
+	exit 1
+
+$(STAMP): pyproject.toml requirements.lock $(STALE)
+	@if test -n '$(STAMPED_IN)' && test '$(STAMPED_IN)' != '$(CURDIR)'; then rm -rf $(VENV); fi
+	@if ! $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		rm -rf $(VENV); \
+		$(MAKE) --no-print-directory $(PY); \
+	fi
+	@echo 'Installing requirements.lock into $(VENV)'
+	@$(PY) -m pip install --quiet --require-hashes --requirement requirements.lock
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@printf '%s\n' '$(CURDIR)' > $@
+
+FORCE:

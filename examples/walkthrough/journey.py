@@ -1,0 +1,131 @@
+"""The demo: one feature, from the goal to the review, by two servers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mcp.client import Client
+from mcp.shared.exceptions import MCPError
+
+from examples.walkthrough.agent import GOAL, NAME, Agent
+from examples.walkthrough.checkout import copy_checkout
+from examples.walkthrough.failure import DemoError
+from examples.walkthrough.session import call, connected, server_process
+from examples.walkthrough.stage import Stage
+
+KILLED_AFTER = "design"
+_PROMPT_LINES = 4
+
+
+class Journey:
+    """One feature, from the goal to the review."""
+
+    def __init__(self, folder: Path, stage: Stage) -> None:
+        self._project = folder / "cde-orchestrator"
+        self._log = folder / "server.log"
+        self._stage = stage
+        self._agent = Agent(self._project, stage.step)
+
+    async def run(self) -> None:
+        """Take the feature through all its phases, by two servers."""
+        self._stage.heading("The project")
+        copied = copy_checkout(self._project)
+        self._stage.step(f"copied this checkout, {copied} files, to {self._project}")
+        async with connected(self._project, self._log) as client:
+            await self._introduce(client)
+            reply = await self._start(client)
+            reply = await self._work(client, reply, until=KILLED_AFTER)
+            before = await call(client, "cde_getFeatureStatus", feature_id=NAME)
+            await self._kill(client, before)
+        async with connected(self._project, self._log) as client:
+            await self._introduce(client)
+            reply = await self._resume(client, before)
+            await self._work(client, reply, until=None)
+            after = await call(client, "cde_getFeatureStatus", feature_id=NAME)
+        if after["feature"]["status"] != "completed":
+            raise DemoError(f"The feature ended as {after['feature']['status']}.")
+        self._stage.heading(f"Feature {NAME} is completed, {self._stage.seconds:.1f} s in all")
+        self._stage.summary(after, self._project)
+        self._stage.connecting()
+
+    def log_tail(self) -> str:
+        """The last words of the servers."""
+        if not self._log.exists():
+            return ""
+        return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+
+    async def _introduce(self, client: Client) -> None:
+        tools = (await client.list_tools()).tools
+        self._stage.step(
+            f"server with pid {server_process().pid} answers: MCP {client.protocol_version}, "
+            f"{len(tools)} tools"
+        )
+
+    async def _start(self, client: Client) -> dict[str, Any]:
+        onboarded = await call(client, "cde_onboardProject", path=".")
+        facts = onboarded["facts"]
+        self._stage.step(
+            f"cde_onboardProject: {', '.join(facts['languages'])}; tests run by "
+            f"`{' '.join(facts['test_command'])}`; wrote {', '.join(onboarded['created'])}"
+        )
+        reply = await call(client, "cde_startFeature", prompt=GOAL, name=NAME)
+        self._stage.step(f"cde_startFeature: {NAME}, workflow {reply['feature']['workflow']}")
+        self._stage.note(GOAL)
+        return reply
+
+    async def _work(
+        self, client: Client, reply: dict[str, Any], until: str | None
+    ) -> dict[str, Any]:
+        """Do phase after phase, until one that was named or the last one is accepted."""
+        while (phase := reply["phase"]) is not None:
+            self._show_assignment(
+                phase, await call(client, "cde_getFeatureStatus", feature_id=NAME)
+            )
+            texts = self._agent.deliver(phase)
+            arguments = {"results": texts} if texts else {}
+            reply = await call(
+                client, "cde_submitWork", feature_id=NAME, phase_id=phase["id"], **arguments
+            )
+            self._show_accepted(reply["accepted"], handed_over=bool(texts))
+            if phase["id"] == until:
+                break
+        return reply
+
+    def _show_assignment(self, phase: dict[str, Any], status: dict[str, Any]) -> None:
+        ids = [record["id"] for record in status["phases"]]
+        self._stage.heading(f"[{ids.index(phase['id']) + 1}/{len(ids)}] {phase['id']}")
+        self._stage.phases(status)
+        lines = [f"| {line}" for line in phase["prompt"].splitlines() if line.strip()]
+        total = f"| ... {len(phase['prompt'])} characters in all"
+        self._stage.note("\n".join([*lines[:_PROMPT_LINES], total]))
+
+    def _show_accepted(self, record: Mapping[str, Any], *, handed_over: bool) -> None:
+        how = "written from results" if handed_over else "found in the project"
+        outputs = (f"{o['path']}, {o['size']} bytes, {how}" for o in record["outputs"])
+        self._stage.step(f"cde_submitWork: accepted {'; '.join(outputs)}")
+
+    async def _kill(self, client: Client, before: dict[str, Any]) -> None:
+        self._stage.heading("The server dies")
+        process = server_process()
+        process.kill()
+        try:
+            await call(client, "cde_getFeatureStatus", feature_id=NAME)
+        except MCPError as error:
+            self._stage.step(f"kill -9 {process.pid}; the client is told: {error}")
+        else:
+            raise DemoError("A server that was killed answered.")
+        self._stage.note("before the kill:")
+        self._stage.phases(before)
+
+    async def _resume(self, client: Client, before: dict[str, Any]) -> dict[str, Any]:
+        rows = (await call(client, "cde_listFeatures", status="open"))["features"]
+        after = await call(client, "cde_getFeatureStatus", feature_id=rows[0]["id"])
+        self._stage.step("cde_listFeatures(status='open') and cde_getFeatureStatus tell the rest")
+        self._stage.note("after it, from a new server:")
+        self._stage.phases(after)
+        if after != before:
+            raise DemoError(f"The status changed by the kill.\nBefore: {before}\nAfter: {after}")
+        self._stage.note("the whole status, outputs and their checksums too, is the same", "green")
+        return after

@@ -1,0 +1,251 @@
+"""Projects in the file system: the embedded default."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from cde_orchestrator.adapters.project_document import (
+    FeatureIndex,
+    decode_project,
+    encode_feature,
+    encode_project,
+    project_changes,
+    stored_features,
+)
+from cde_orchestrator.adapters.versionless_state import migrate
+from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.exceptions import (
+    ConcurrentChangeError,
+    FeatureError,
+    ProjectError,
+)
+from cde_orchestrator.domain.names import free_name
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.infrastructure.correlation import call_context
+from cde_orchestrator.infrastructure.file_ops import FileOps
+from cde_orchestrator.infrastructure.journal import Change
+from cde_orchestrator.infrastructure.patch import Document, Patch, diff
+from cde_orchestrator.infrastructure.state_store import StateStore
+
+log = structlog.get_logger(__name__)
+
+
+_GITIGNORE = """\
+# What belongs to everybody is kept by git; the state and the logs are this machine's.
+*
+!.gitignore
+!config.toml
+!workflow.yml
+!prompts/
+!prompts/**
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """One project's store and the index over its features."""
+
+    store: StateStore
+    index: FeatureIndex
+
+
+class FilesystemProjectRepository:
+    """Keeps each project's state in the folder ``.cde`` of the project itself.
+
+    Args:
+        ops: the file operations; the operating system's own by default.
+        clock: where the time comes from.
+        lock_timeout_seconds: how long a change waits for another process.
+    """
+
+    backend = "filesystem"
+
+    def __init__(
+        self,
+        ops: FileOps | None = None,
+        clock: Clock = utc_now,
+        lock_timeout_seconds: float = 5.0,
+    ) -> None:
+        self._ops = ops
+        self._clock = clock
+        self._lock_timeout_seconds = lock_timeout_seconds
+        self._shelves: dict[Path, _Shelf] = {}
+        self._mutex = threading.Lock()
+
+    def get_or_create(self, path: Path | str, name: str | None = None) -> Project:
+        """The project at ``path``; a new one, in status onboarding, when there is none.
+
+        Raises:
+            ProjectError: E001, E002 or E003, the path is no usable folder.
+            StateError: E201 to E205.
+        """
+        root = _folder(path)
+        shelf = self._shelf(root)
+        shelf.store.refresh()
+        if not shelf.store.document:
+            with shelf.store.exclusive():
+                if not shelf.store.document:
+                    project = Project.create(str(root), name or root.name or "project", self._clock)
+                    document = {**encode_project(project), "features": {}}
+                    whole: Patch = [{"op": "add", "path": "", "value": document}]
+                    self._commit(shelf, whole, "create_project")
+                    _write_gitignore(shelf.store.files.folder)
+                    log.info("project_created", project_id=project.id, path=str(root))
+        return self._project(shelf)
+
+    def get(self, path: Path | str) -> Project:
+        """The project at ``path``.
+
+        Raises:
+            ProjectError: E001, E002, E003, or E004 when there is no project.
+            StateError: E201, E202 or E205.
+        """
+        root = _folder(path)
+        shelf = self._shelf(root)
+        shelf.store.refresh()
+        if not shelf.store.document:
+            raise ProjectError.of("E004", path=str(root))
+        return self._project(shelf)
+
+    def save(self, project: Project, force: bool = False) -> None:
+        """Keep what was changed in ``project`` since it was loaded.
+
+        Args:
+            project: a project that this repository gave.
+            force: try the disk at once, even in read-only mode.
+
+        Raises:
+            ConcurrentChangeError: E207, somebody else changed the same thing.
+            FeatureError: E104, a new feature's name was taken meanwhile.
+            StateError: E201 to E205.
+        """
+        if not force:
+            project.require_writable()
+        shelf = self._shelf(_folder(project.path))
+        with shelf.store.exclusive():
+            changes = project_changes(project)
+            _require_no_conflict(project, changes, shelf)
+            if changes:
+                self._commit(shelf, changes, "save_project")
+            stored_features(project).rebase(shelf.store.document)
+
+    @contextmanager
+    def transaction(self, path: Path | str) -> Iterator[Project]:
+        """The project, alone and up to date; committed on success, as it was on an error.
+
+        Raises:
+            ProjectError: E001, E002, E003, or E004 when there is no project.
+            StateError: E201 to E205.
+        """
+        root = _folder(path)
+        shelf = self._shelf(root)
+        shelf.store.refresh()
+        if not shelf.store.document:
+            raise ProjectError.of("E004", path=str(root))
+        with shelf.store.exclusive() as waited:
+            project = self._project(shelf)
+            yield project
+            changes = project_changes(project)
+            if changes:
+                self._commit(shelf, changes, call_context().operation or "transaction")
+                log.debug("project_saved", sequence=shelf.store.sequence, lock_wait_s=waited)
+
+    def close(self) -> None:
+        """Renew the checkpoints that lag behind; never fails."""
+        for shelf in self._shelves.values():
+            shelf.store.close()
+
+    def _shelf(self, root: Path) -> _Shelf:
+        with self._mutex:
+            if root not in self._shelves:
+                index = FeatureIndex()
+                store = StateStore(
+                    root,
+                    migrate=_migration(root),
+                    on_change=index.follow,
+                    ops=self._ops,
+                    lock_timeout_seconds=self._lock_timeout_seconds,
+                )
+                self._shelves[root] = _Shelf(store, index)
+            return self._shelves[root]
+
+    def _project(self, shelf: _Shelf) -> Project:
+        root = str(shelf.store.files.root)
+        return decode_project(shelf.store.document, shelf.index, root, self._clock)
+
+    def _commit(self, shelf: _Shelf, changes: Patch, operation: str) -> None:
+        context = call_context()
+        shelf.store.commit(
+            Change(
+                at=self._clock().isoformat(),
+                operation=context.operation or operation,
+                actor=context.actor,
+                correlation_id=context.correlation_id,
+                changes=changes,
+            )
+        )
+
+
+def _require_no_conflict(project: Project, changes: Patch, shelf: _Shelf) -> None:
+    """Refuse to overwrite what somebody else changed since the project was loaded.
+
+    Raises:
+        ConcurrentChangeError: E207.
+        FeatureError: E104, a new feature's name was taken meanwhile.
+    """
+    current = shelf.store.document
+    loaded = stored_features(project)
+    own = {key: value for key, value in current.items() if key != "features"}
+    theirs = {operation["path"].split("/")[1] for operation in diff(loaded.loaded, own)}
+    mine = {operation["path"].split("/")[1] for operation in changes}
+    if mine & theirs - {"workflows", "updated_at"}:
+        raise ConcurrentChangeError.of("E207", subject="The project")
+    stored = current["features"]
+    for key, feature in loaded.decoded.items():
+        base = loaded.base.get(key)
+        if base is None and shelf.index.id_of(feature.name) is not None:
+            free = free_name(feature.name, lambda name: shelf.index.id_of(name) is not None)
+            raise FeatureError.of("E104", name=feature.name, free_name=free)
+        touched = base is not None and encode_feature(feature) != base
+        if touched and stored.get(key) != base:
+            raise ConcurrentChangeError.of("E207", subject=f"The feature '{feature.name}'")
+
+
+def _write_gitignore(folder: Path) -> None:
+    """Keep from git what is local to the machine; a project's own file is left alone."""
+    try:
+        with (folder / ".gitignore").open("x", encoding="utf-8") as file:
+            file.write(_GITIGNORE)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        log.warning("gitignore_not_written", path=str(folder), reason=str(error))
+
+
+def _migration(root: Path) -> Callable[[dict[str, Any]], Document]:
+    return lambda content: migrate(content, str(root))
+
+
+def _folder(path: Path | str) -> Path:
+    """The folder, absolute; the caller's own words are kept in the error."""
+    try:
+        resolved = Path(path).expanduser().resolve()
+        if not resolved.exists():
+            raise ProjectError.of("E001", path=str(path))
+        if not resolved.is_dir():
+            raise ProjectError.of("E002", path=str(path), parent=str(resolved.parent))
+        with os.scandir(resolved):
+            return resolved
+    except PermissionError as error:
+        reason = os.strerror(error.errno or 0)
+        raise ProjectError.of("E003", path=str(path), reason=reason) from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ProjectError.of("E001", path=str(path)) from error

@@ -1,0 +1,222 @@
+"""The files that phases produce: read, written and recorded, and never outside the project.
+
+The folder may be hostile, and so may a path that an agent gives: links that lead away, pipes
+that never end, the folders of git and of the product itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path, PureWindowsPath
+
+from cde_orchestrator.domain.exceptions import (
+    CDEError,
+    OutputError,
+    StateError,
+    ValidationError,
+)
+from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.domain.text import checked_text
+from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
+
+READ_LIMIT_BYTES = 10 * 1024 * 1024
+WRITE_LIMIT_BYTES = 1024 * 1024
+EXCERPT_CHARACTERS = 1_200
+
+_FORBIDDEN_FOLDERS = frozenset({".cde", ".git"})
+# Without O_NONBLOCK, opening a pipe waits for a writer; where a flag is missing it is not needed.
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a symbolic link that leads nowhere",
+}
+_UNSAFE = frozenset({"Cc", "Cf", "Cs"})
+# Joiners that emoji and several scripts need; all other format characters only hide text.
+_KEPT_CHARACTERS = frozenset("\n\t\u200c\u200d")
+
+
+class FilesystemProjectFiles:
+    """The outputs of a project's phases, in the project's folder."""
+
+    def __init__(self, ops: FileOps | None = None) -> None:
+        self._ops = ops or OsFileOps()
+
+    def resolve(self, root: Path, relative: str, output_id: str) -> Path:
+        """The output's absolute path, links followed; the file may be missing.
+
+        Raises:
+            OutputError: E112, the path is no place for an output: absolute, with ``..``, in
+                ``.cde`` or ``.git``, led out of the project by a link, or not a regular file.
+        """
+        reason = path_problem(relative)
+        if reason is None:
+            try:
+                path, reason = _located(root, relative)
+            except OSError as error:
+                raise _misplaced(output_id, relative, error_words(error)) from error
+            if reason is None:
+                return path
+        raise _misplaced(output_id, relative, reason)
+
+    def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
+        """The output's bytes, or None when there is no such file.
+
+        Raises:
+            OutputError: E112, as ``resolve``, or the file cannot be read.
+            ValidationError: E315, it is larger than 10 MiB.
+        """
+        path = self.resolve(root, relative, output_id)
+        try:
+            data, size = read_regular_file(path, READ_LIMIT_BYTES, follow=False)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _misplaced(output_id, relative, error_words(error)) from error
+        _check_size(output_id, size, READ_LIMIT_BYTES)
+        return data
+
+    def write(self, root: Path, relative: str, text: str, output_id: str) -> None:
+        """Put the text at the path, whole or not at all; its last line gets its end.
+
+        Raises:
+            OutputError: E112, as ``resolve``.
+            ValidationError: E303, it cannot be stored as text; E315, it is larger than 1 MiB.
+            StateError: E204, the disk is full; E203, writing failed otherwise.
+        """
+        size = len(text.encode(errors="surrogatepass"))
+        _check_size(output_id, size, WRITE_LIMIT_BYTES)
+        checked_text(f"output {output_id}", text, WRITE_LIMIT_BYTES)
+        path = self.resolve(root, relative, output_id)
+        ending = "\n" if text and not text.endswith("\n") else ""
+        try:
+            self._make_folder(path.parent)
+            replace_file(self._ops, path, (text + ending).encode())
+        except OSError as error:
+            raise write_failure(path, error) from error
+
+    def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
+        """The output as a feature keeps it, from the bytes that its gate accepted."""
+        digest = hashlib.sha256(data).hexdigest()
+        return Artifact(id=output_id, path=relative, sha256=digest, size=len(data))
+
+    def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_CHARACTERS) -> str:
+        """The file's first lines for a prompt, at most ``limit`` characters of harmless text.
+
+        Lines are whole, unless already the first one is too long. A file that is missing or
+        cannot be read gives an empty text; nothing is raised.
+        """
+        try:
+            path = self.resolve(root, relative, "")
+            data, size = read_regular_file(path, limit * 4, follow=False)
+        except (OSError, CDEError):
+            return ""
+        text = "".join(filter(_is_harmless, data.decode("utf-8-sig", errors="replace")))
+        if size > len(data) or len(text) > limit:
+            whole, _, _ = text[: limit + 1].rpartition("\n")
+            text = whole if whole.strip() else text[: limit - 1] + "…"
+        return text.strip("\n")
+
+    def _make_folder(self, folder: Path) -> None:
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        for each in reversed(missing):
+            each.mkdir(exist_ok=True)
+            self._ops.sync_folder(each.parent)
+
+
+def path_problem(relative: str) -> str | None:
+    """Why no project file may be named so, or None; the disk is not looked at."""
+    if not relative or relative.endswith("/"):
+        return "it names no file"
+    if any(unicodedata.category(character) in _UNSAFE for character in relative):
+        return "it has control characters"
+    if "\\" in relative:
+        return "it has a backslash; folders are parted by /"
+    if PureWindowsPath(relative).anchor:
+        return "it is absolute"
+    return _parts_problem(relative.split("/"))
+
+
+def read_regular_file(path: Path, limit_bytes: int, *, follow: bool) -> tuple[bytes, int]:
+    """The first bytes of a regular file, at most ``limit_bytes``, and its whole size.
+
+    Args:
+        path: the file; a pipe or device in its place is refused and never waited for.
+        limit_bytes: how much is read.
+        follow: whether the last part of the path may be a symbolic link.
+
+    Raises:
+        OSError: there is no file, it is not a regular one, or it cannot be read.
+    """
+    descriptor = os.open(path, _READ_FLAGS | (0 if follow else _NOFOLLOW))
+    try:
+        status = os.fstat(descriptor)
+        if reason := _kind_problem(status.st_mode):
+            raise OSError(errno.EINVAL, reason)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(limit_bytes + 1)
+    finally:
+        os.close(descriptor)
+    return data[:limit_bytes], max(status.st_size, len(data))
+
+
+def write_failure(path: Path, error: OSError) -> StateError:
+    """E204 for a full disk, E203 for every other reason why the file was not written."""
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return StateError.of("E204" if full else "E203", path=str(path), reason=error_words(error))
+
+
+def error_words(error: OSError) -> str:
+    """What the operating system says, without the path."""
+    return error.strerror or str(error)
+
+
+def _located(root: Path, relative: str) -> tuple[Path, str | None]:
+    """The real path, and why it is no place for an output."""
+    real_root = Path(os.path.realpath(root))
+    path = Path(os.path.realpath(real_root / relative))
+    if not path.is_relative_to(real_root):
+        return path, "a symbolic link leads out of the project"
+    if reason := _parts_problem(path.relative_to(real_root).parts):
+        return path, f"by a symbolic link {reason}"
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return path, None
+    return path, _kind_problem(mode)
+
+
+def _parts_problem(parts: Sequence[str]) -> str | None:
+    if ".." in parts:
+        return "it has the part '..'"
+    if "" in parts or "." in parts:
+        return "it has an empty part or the part '.'"
+    forbidden = next((part for part in parts if part.casefold() in _FORBIDDEN_FOLDERS), None)
+    return f"it lies in {forbidden}" if forbidden else None
+
+
+def _kind_problem(mode: int) -> str | None:
+    if stat.S_ISREG(mode):
+        return None
+    return f"{_KINDS.get(stat.S_IFMT(mode), 'a device')} is there, not a regular file"
+
+
+def _check_size(output_id: str, size: int, limit: int) -> None:
+    if size > limit:
+        field = f"output {output_id}"
+        raise ValidationError.of("E315", field=field, size_bytes=size, limit_bytes=limit)
+
+
+def _misplaced(output_id: str, relative: str, reason: str) -> OutputError:
+    return OutputError.of("E112", output=output_id, path=relative, reason=reason)
+
+
+def _is_harmless(character: str) -> bool:
+    return character in _KEPT_CHARACTERS or unicodedata.category(character) not in _UNSAFE

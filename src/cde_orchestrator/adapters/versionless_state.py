@@ -1,0 +1,90 @@
+"""Reads the state files of releases that wrote no schema version.
+
+Their top level has ``id, name, path, status, created_at, updated_at, metadata, features``;
+a feature has ``id, project_id, prompt, status, current_phase, workflow_type, created_at,
+updated_at, artifacts, metadata``. Keys that are not known are carried along unchanged.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.names import free_name, slug_from
+from cde_orchestrator.domain.project import ProjectStatus
+from cde_orchestrator.infrastructure.patch import Document
+
+
+def migrate(content: dict[str, Any], path: str) -> Document:
+    """The document of a version-less state file; no key is lost.
+
+    Raises:
+        StateError: E201, it is no state file of this product.
+    """
+    features = content.get("features", [])
+    entries = list(features.values()) if isinstance(features, dict) else features
+    usable = isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
+    if not usable or not ({"id", "features"} & content.keys()):
+        reason = "state.json has neither a schema version nor the keys of an older release"
+        raise StateError.of("E201", path=path, reason=reason)
+    now = datetime.now(UTC).isoformat()
+    project_id = str(content.get("id") or uuid.uuid4())
+    status = content.get("status")
+    document = {
+        "id": project_id,
+        "name": str(content.get("name") or path.rsplit("/", 1)[-1] or "project"),
+        "path": str(content.get("path") or path),
+        "status": status if status in set(ProjectStatus) else ProjectStatus.ERROR.value,
+        "created_at": _moment(content.get("created_at"), now),
+        "updated_at": _moment(content.get("updated_at"), now),
+        "metadata": _mapping(content.get("metadata")),
+        "workflows": {},
+    }
+    unknown = {key: value for key, value in content.items() if key not in document}
+    unknown.pop("features", None)
+    return {**document, **unknown, "features": _features(entries, project_id, now)}
+
+
+def _features(entries: Iterable[dict[str, Any]], project_id: str, now: str) -> Document:
+    found: Document = {}
+    names: set[str] = set()
+    for entry in entries:
+        feature_id = str(entry.get("id") or uuid.uuid4())
+        if feature_id in found:
+            feature_id = str(uuid.uuid4())
+        prompt = str(entry.get("prompt") or "")
+        name = free_name(str(entry.get("name") or slug_from(prompt)), names.__contains__)
+        names.add(name)
+        known = {
+            "id": feature_id,
+            "project_id": str(entry.get("project_id") or project_id),
+            "name": name,
+            "prompt": prompt,
+            "status": str(entry.get("status") or "defining"),
+            "current_phase": entry.get("current_phase"),
+            "workflow_type": str(entry.get("workflow_type") or "default"),
+            "workflow_digest": None,
+            "created_at": _moment(entry.get("created_at"), now),
+            "updated_at": _moment(entry.get("updated_at"), now),
+            "phases": {},
+            "artifacts": entry.get("artifacts", []),
+            "metadata": _mapping(entry.get("metadata")),
+        }
+        found[feature_id] = {**entry, **known}
+    return found
+
+
+def _moment(value: object, fallback: str) -> str:
+    try:
+        return datetime.fromisoformat(str(value)).isoformat()
+    except ValueError:
+        return fallback
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    if isinstance(value, dict):
+        return value
+    return {} if value is None else {"value": value}

@@ -1,0 +1,85 @@
+"""List the features of a project, page by page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import UTC
+
+from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import FeatureListReply, feature_row, project_view
+from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.feature import CLOSED_STATUSES
+from cde_orchestrator.domain.features import FeatureSummary
+
+DEFAULT_LIMIT = 50
+LARGEST_LIMIT = 100
+OPEN = "open"
+"""Stands for every status of a feature that takes more work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListFeatures(UseCase[FeatureListReply]):
+    """Features, newest first.
+
+    Attributes:
+        status: only those with this status, or ``open``; all when None.
+        limit: features on a page; at least 1, and more than 100 count as 100.
+        cursor: ``next_cursor`` of the page before.
+    """
+
+    status: str | None = None
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
+
+    def __call__(self, ports: Ports) -> FeatureListReply:
+        """Look them up.
+
+        Raises:
+            CDEError: E004, E305, E308 and the repository's own.
+        """
+        if self.limit < 1:
+            reason = f"it is {self.limit}, and a page has at least 1 feature"
+            raise ValidationError.of("E305", argument="limit", reason=reason)
+        after = _decode(self.cursor) if self.cursor is not None else None
+        project = ports.repository.get(ports.root)
+        found = sorted(
+            filter(self._wanted, project.features.summaries()), key=_position, reverse=True
+        )
+        rest = found if after is None else [f for f in found if _position(f) < after]
+        page = rest[: min(self.limit, LARGEST_LIMIT)]
+        return {
+            "project": project_view(project, ports),
+            "features": [feature_row(feature) for feature in page],
+            "total": len(found),
+            "next_cursor": _encode(page[-1]) if len(rest) > len(page) else None,
+        }
+
+    def _wanted(self, feature: FeatureSummary) -> bool:
+        if self.status is None:
+            return True
+        if self.status == OPEN:
+            return feature.status not in CLOSED_STATUSES
+        return feature.status == self.status
+
+
+def _position(feature: FeatureSummary) -> tuple[str, str]:
+    return feature.created_at.astimezone(UTC).isoformat(), feature.id
+
+
+def _encode(feature: FeatureSummary) -> str:
+    return base64.urlsafe_b64encode("|".join(_position(feature)).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> tuple[str, str]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        decoded = base64.b64decode(padded, b"-_", validate=True).decode()
+        created_at, _, feature_id = decoded.partition("|")
+    except (binascii.Error, ValueError):
+        created_at = feature_id = ""
+    if not (created_at and feature_id):
+        raise ValidationError.of("E308", cursor=cursor)
+    return created_at, feature_id

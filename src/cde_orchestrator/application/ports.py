@@ -1,0 +1,156 @@
+"""What the use cases need of the world; adapters provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.domain.workflow import WorkflowCatalog
+
+
+class ProjectRepository(Protocol):
+    """Keeps projects; what it acknowledges is durable.
+
+    Every method may raise ``StateError`` (E201, E202 the state cannot be read; E205 locked)
+    and ``ProjectError`` (E001, E002, E003 the path is no usable folder).
+    """
+
+    backend: str
+    """Short name of where the state is kept, as ``filesystem``."""
+
+    def get_or_create(self, path: Path | str, name: str | None = None) -> Project:
+        """The project at ``path``; a new one, in status onboarding, when there is none."""
+        ...
+
+    def get(self, path: Path | str) -> Project:
+        """The project at ``path``.
+
+        Raises:
+            ProjectError: E004, there is none.
+        """
+        ...
+
+    def save(self, project: Project, force: bool = False) -> None:
+        """Keep what was changed in ``project`` since it was loaded.
+
+        Args:
+            project: a project that this repository gave.
+            force: try the disk at once, even in read-only mode.
+
+        Raises:
+            StateError: E203 or E204 not written, E207 somebody else changed the same.
+        """
+        ...
+
+    def transaction(self, path: Path | str) -> AbstractContextManager[Project]:
+        """The project, alone and up to date; committed on success, as it was on an error.
+
+        Raises:
+            ProjectError: E004, there is none.
+            StateError: E203 or E204, not written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish what can be finished cheaply; the repository is not used afterwards."""
+        ...
+
+
+class WorkflowRepository(Protocol):
+    """Knows the workflows of a project."""
+
+    def load(self, root: Path) -> WorkflowCatalog:
+        """The project's workflows, or the packaged ones.
+
+        Raises:
+            ValidationError: E310 or E311, the project's file is not valid.
+        """
+        ...
+
+    def load_packaged(self) -> WorkflowCatalog:
+        """The workflows that come with the product."""
+        ...
+
+    def packaged_text(self) -> str:
+        """The packaged file itself."""
+        ...
+
+    def write_default(self, root: Path, check: Sequence[str]) -> bool:
+        """Write the packaged workflows into the project, with its test command.
+
+        Returns:
+            False when the project has a file already; it is left as it is.
+        """
+        ...
+
+
+class PromptRenderer(Protocol):
+    """Fills in the prompt of a phase."""
+
+    def render(self, root: Path, template: str, variables: Mapping[str, Any]) -> str:
+        """The prompt as Markdown.
+
+        Raises:
+            ValidationError: E312 no such template, E313 it cannot be filled in.
+        """
+        ...
+
+
+class ProjectFiles(Protocol):
+    """Reads and writes the files of a project, and nothing outside it.
+
+    Every method but ``excerpt`` raises ``OutputError`` E112 for a path that is not a place
+    for an output, and ``ValidationError`` E315 for too much data.
+    """
+
+    def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
+        """The file's content, None when it is missing."""
+        ...
+
+    def write(self, root: Path, relative: str, text: str, output_id: str) -> None:
+        """Replace the file, durably.
+
+        Raises:
+            StateError: E203 or E204, not written.
+        """
+        ...
+
+    def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
+        """What is recorded of an output with this content."""
+        ...
+
+    def excerpt(self, root: Path, relative: str, limit: int = 1_200) -> str:
+        """The file's first lines, at most ``limit`` characters; never fails."""
+        ...
+
+
+class ProjectInspector(Protocol):
+    """Finds out what a project is made of."""
+
+    def inspect(self, root: Path) -> ProjectFacts:
+        """Languages, package manager, test command and git; broken manifests are skipped."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything that a use case may reach, for one project.
+
+    Attributes:
+        root: the project's folder, absolute.
+    """
+
+    root: Path
+    repository: ProjectRepository
+    workflows: WorkflowRepository
+    prompts: PromptRenderer
+    files: ProjectFiles
+    inspector: ProjectInspector
+    clock: Clock = utc_now

@@ -1,0 +1,37 @@
+"""The shape of a use case: a value that says what is wanted, and knows how to do it."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, TypeVar
+
+from cde_orchestrator.application.ports import Ports
+
+Reply = TypeVar("Reply")
+
+
+class UseCase(ABC, Generic[Reply]):
+    """A use case: its fields are the arguments, calling it does the work.
+
+    Subclasses are frozen dataclasses. They are run by ``Application.handle``, which wraps
+    each in one ``Operation``.
+    """
+
+    __slots__ = ()
+
+    changes: ClassVar[bool] = False
+    """Whether it changes the project."""
+
+    @classmethod
+    def operation(cls) -> str:
+        """The use case's name in logs, metrics and the journal, as ``start_feature``."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    @abstractmethod
+    def __call__(self, ports: Ports) -> Reply:
+        """Do the work.
+
+        Raises:
+            CDEError: it was refused or failed; nothing was changed.
+        """

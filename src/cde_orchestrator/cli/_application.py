@@ -1,0 +1,133 @@
+"""From a command's options to the product for one project, and back to a reply."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from cde_orchestrator.domain.exceptions import CDEError, ProjectError, ValidationError
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.use_case import UseCase
+    from cde_orchestrator.bootstrap import Application
+    from cde_orchestrator.cli._output import Render
+
+LOG_LEVEL_VARIABLE = "CDE_LOG_LEVEL"
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
+
+Reply = TypeVar("Reply")
+
+
+def answer(
+    use_case: UseCase[Reply], render: Render[Reply], *, project: Path | None, as_json: bool
+) -> None:
+    """Run a use case on the project and show its reply.
+
+    Args:
+        use_case: what is wanted.
+        render: tells the reply to people.
+        project: the folder that ``--project`` names.
+        as_json: print the reply itself instead.
+
+    Raises:
+        CDEError: it was refused or failed.
+    """
+    from cde_orchestrator.cli._output import say
+
+    say(ask(use_case, project), render, project=project, as_json=as_json)
+
+
+def ask(use_case: UseCase[Reply], project: Path | None) -> Reply:
+    """The reply to a use case on the project that ``--project`` names.
+
+    Raises:
+        CDEError: it was refused or failed.
+    """
+    with application_at(project_root(project)) as application:
+        return application.handle(use_case)
+
+
+@contextmanager
+def application_at(root: Path) -> Iterator[Application]:
+    """The product for the project at ``root``, closed at the end."""
+    configure_logging()
+    from cde_orchestrator.bootstrap import build_application
+
+    application = build_application(root)
+    try:
+        yield application
+    except CDEError as error:
+        error.context.setdefault("project_path", str(root))
+        raise
+    finally:
+        application.close()
+
+
+def configure_logging() -> None:
+    """Log to standard error, at WARNING or what ``CDE_LOG_LEVEL`` says.
+
+    Raises:
+        ValidationError: E314, there is no such level.
+    """
+    from cde_orchestrator.infrastructure.logging import LEVELS, setup_logging
+
+    level = os.environ.get(LOG_LEVEL_VARIABLE, "").strip().upper() or "WARNING"
+    if level not in LEVELS:
+        setup_logging()
+        reason = f"it is {level!r}, not one of {', '.join(LEVELS)}"
+        raise ValidationError.of(
+            "E314", setting=LOG_LEVEL_VARIABLE, source="the environment", reason=reason
+        )
+    setup_logging(level)
+
+
+def project_root(project: Path | None) -> Path:
+    """The project that is meant: the folder named, else the nearest parent with a project.
+
+    Raises:
+        ProjectError: E001 to E003, it is no usable folder.
+    """
+    if project is not None:
+        return folder_at(project)
+    from cde_orchestrator.bootstrap import find_project_root
+
+    with _located(Path()):
+        return find_project_root(Path())
+
+
+def folder_at(path: Path, *, create: bool = False) -> Path:
+    """The folder at ``path``, absolute, links followed.
+
+    Args:
+        path: relative to the current folder; ``~`` is the user's home.
+        create: make it where it is missing, with its parents.
+
+    Raises:
+        ProjectError: E001 there is none, E002 it is no folder, E003 the system refuses.
+    """
+    with _located(path):
+        resolved = path.expanduser().resolve()
+        if create:
+            resolved.mkdir(parents=True, exist_ok=True)
+        resolved.stat()
+        if not resolved.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        return resolved
+
+
+@contextmanager
+def _located(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError) as error:
+        parent = Path(os.path.abspath(path)).parent  # noqa: PTH100 - links as they were named
+        raise ProjectError.of("E002", path=str(path), parent=str(parent)) from error
+    except (OSError, RuntimeError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in _REFUSED:
+            reason = os.strerror(error.errno)
+            raise ProjectError.of("E003", path=str(path), reason=reason) from error
+        raise ProjectError.of("E001", path=str(path)) from error

@@ -1,0 +1,103 @@
+"""What a command is given to read: standard input, files, JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+from cde_orchestrator.domain.exceptions import ValidationError
+
+LIMIT_BYTES = 16 * 1024 * 1024
+"""Bytes that are read of anything: much more than any use case accepts."""
+
+STDIN = "-"
+
+
+def text_from_stdin(field: str) -> str:
+    """All of standard input; bytes that are not UTF-8 are kept as lone surrogates.
+
+    Raises:
+        ValidationError: E315, it is too much.
+    """
+    if sys.stdin is None:
+        return ""
+    if sys.stdin.isatty():
+        typer.echo("Reading what you type; end with Ctrl-D on an empty line.", err=True)
+    return _text(sys.stdin.buffer, field)
+
+
+def text_from(path: str, field: str) -> str:
+    """All of a file, or of standard input for ``-``; not UTF-8 as ``text_from_stdin``.
+
+    Raises:
+        ValidationError: E305, it cannot be read; E315, it is too large.
+    """
+    if path == STDIN:
+        return text_from_stdin(field)
+    try:
+        with Path(path).open("rb") as file:
+            return _text(file, field)
+    except (OSError, ValueError) as error:
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        reason = f"cannot read {path}: {words}"
+        raise ValidationError.of("E305", argument=field, reason=reason) from error
+
+
+def results_from_json(text: str, field: str) -> dict[str, str]:
+    """Texts by output id.
+
+    Raises:
+        ValidationError: E307, it is not JSON; E305, it is not an object of texts.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg} (line {error.lineno}, column {error.colno})"
+        raise ValidationError.of("E307", field=field, reason=reason) from error
+    except (ValueError, RecursionError) as error:
+        raise ValidationError.of("E307", field=field, reason=str(error)) from error
+    if not isinstance(value, dict):
+        reason = f"it is {_kind(value)}, not an object from output id to text"
+        raise ValidationError.of("E305", argument=field, reason=reason)
+    for output_id, content in value.items():
+        if not isinstance(content, str):
+            reason = f"what it has for {output_id!r} is {_kind(content)}, not a text"
+            raise ValidationError.of("E305", argument=field, reason=reason)
+    return value
+
+
+def results_from_files(pairs: Iterable[str]) -> dict[str, str]:
+    """Texts by output id, from ``ID=PATH`` each.
+
+    Raises:
+        typer.BadParameter: a pair is malformed, or an id is given twice.
+        ValidationError: E305, a file cannot be read; E315, it is too large.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        output_id, separator, path = pair.partition("=")
+        if not (separator and output_id and path):
+            raise typer.BadParameter(f"{pair!r} is not ID=PATH", param_hint="'--output'")
+        if output_id in found:
+            raise typer.BadParameter(f"{output_id!r} is given twice", param_hint="'--output'")
+        found[output_id] = text_from(path, f"--output {output_id}")
+    return found
+
+
+def _text(file: BinaryIO, field: str) -> str:
+    data = file.read(LIMIT_BYTES + 1)
+    if len(data) > LIMIT_BYTES:
+        raise ValidationError.of(
+            "E315", field=field, size_bytes=f"more than {LIMIT_BYTES}", limit_bytes=LIMIT_BYTES
+        )
+    return data.decode("utf-8-sig", "surrogateescape")
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
+    return "null" if value is None else kinds.get(type(value), "a number")

@@ -1,0 +1,57 @@
+"""The whole command line, assembled."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cde_orchestrator import __version__
+from cde_orchestrator.cli import features, project, serve, workflow
+from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
+
+app = command_group()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cde {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    # A line's end in a docstring would stay one on the screen.
+    help="Take features through their phases, with AI agents, in one project.\n\n"
+    "A feature moves from phase to phase; what each phase must produce is checked, and becomes "
+    "the context of the next. Agents work over MCP (cde serve), people with the commands below.",
+    epilog=examples("cde init", "cde start 'Add a login page'", "cde status"),
+)
+def cde(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", help="Show the version.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+# Commands without a name of their own stand beside each other at the top.
+app.add_typer(project.top_level)
+app.add_typer(
+    project.group,
+    name="project",
+    help="See the project, activate it, put it away.",
+    epilog=examples("cde project info", "cde project archive"),
+    rich_help_panel=PROJECT_PANEL,
+)
+app.add_typer(
+    workflow.group,
+    name="workflow",
+    help="See and check the workflows that features follow.",
+    epilog=examples("cde workflow show standard", "cde workflow validate"),
+    rich_help_panel=PROJECT_PANEL,
+)
+app.add_typer(features.top_level)
+app.add_typer(serve.top_level)

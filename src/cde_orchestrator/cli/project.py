@@ -1,0 +1,86 @@
+"""Commands about the project as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cde_orchestrator.cli._boundary import boundary
+from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli._options import JsonOption, ProjectOption
+
+top_level = command_group()
+group = command_group()
+
+
+@top_level.command(
+    rich_help_panel=PROJECT_PANEL,
+    epilog=examples("cde init", "cde init shop --create --name 'The shop'"),
+)
+def init(
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="The folder. Default: the current one.", show_default=False),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name", "-n", help="The project's name. Default: the folder's.", show_default=False
+        ),
+    ] = None,
+    create: Annotated[
+        bool, typer.Option("--create", help="Make the folder if it is missing.")
+    ] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a project into care: make .cde, detect languages and tests, activate it.
+
+    Done twice, it changes nothing.
+    """
+    if path is not None and project is not None:
+        raise typer.BadParameter("give the folder once", param_hint="PATH and --project")
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.onboard_project import OnboardProject
+        from cde_orchestrator.cli._application import ask, folder_at
+        from cde_orchestrator.cli._output import say
+        from cde_orchestrator.cli._project_views import onboarded
+
+        folder = folder_at(path or project or Path(), create=create)
+        reply = ask(OnboardProject(name=name), folder)
+        # The steps that are shown name the folder only where the person had to.
+        say(reply, onboarded, project=path or project, as_json=as_json)
+
+
+@group.command(epilog=examples("cde project info --json"))
+def info(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Show the project: status, what it is made of, features by status, workflows."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.get_project_info import GetProjectInfo
+        from cde_orchestrator.cli._application import answer
+        from cde_orchestrator.cli._project_views import project_info
+
+        answer(GetProjectInfo(), project_info, project=project, as_json=as_json)
+
+
+@group.command(epilog=examples("cde project activate"))
+def activate(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Let features be started and worked on."""
+    _set_status("active", project, as_json=as_json)
+
+
+@group.command(epilog=examples("cde project archive"))
+def archive(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Put the project away; nothing is deleted, and activate brings it back."""
+    _set_status("archived", project, as_json=as_json)
+
+
+def _set_status(status: str, project: Path | None, *, as_json: bool) -> None:
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.set_project_status import SetProjectStatus
+        from cde_orchestrator.cli._application import answer
+        from cde_orchestrator.cli._project_views import changed
+
+        answer(SetProjectStatus(status=status), changed, project=project, as_json=as_json)

@@ -1,0 +1,153 @@
+"""The command that serves agents and editors."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+import sys
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from cde_orchestrator.cli._boundary import INTERRUPTED, boundary
+from cde_orchestrator.cli._help import SERVER_PANEL, command_group, examples
+from cde_orchestrator.cli._options import JsonOption, ProjectOption
+from cde_orchestrator.domain.exceptions import CDESystemError
+
+top_level = command_group()
+
+DEFAULT_PORT = 8787
+_BACKLOG = 128
+_LOOPBACK = ("127.", "::1")
+
+
+class Transport(StrEnum):
+    """How a client reaches the server."""
+
+    STDIO = "stdio"
+    HTTP = "http"
+
+
+@top_level.command(
+    rich_help_panel=SERVER_PANEL,
+    epilog=examples(
+        "claude mcp add cde -- cde serve --project .",
+        "cde serve --transport http --port 0",
+    ),
+)
+def serve(
+    transport: Annotated[
+        Transport,
+        typer.Option(help="stdio: a client starts this command. http: clients connect to it."),
+    ] = Transport.STDIO,
+    host: Annotated[str, typer.Option(help="The address to listen on, for http.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The port, for http; 0 takes a free one.")
+    ] = DEFAULT_PORT,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve the project to AI agents and editors over MCP, until the client or Ctrl-C ends it.
+
+    With --json, http prints its address on standard output.
+    """
+    with boundary(as_json=as_json):
+        from cde_orchestrator.cli._application import configure_logging, project_root
+
+        signal.signal(signal.SIGTERM, _end)
+        configure_logging()
+        root = project_root(project)
+        if transport is Transport.HTTP:
+            _serve_http(root, pinned=project is not None, host=host, port=port, as_json=as_json)
+        else:
+            _serve_stdio(root, pinned=project is not None)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens on the address.
+
+    Raises:
+        CDESystemError: E901, the address cannot be had.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if os.name == "posix":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no host name"
+        raise CDESystemError.of("E901", host=host, port=port, reason=reason) from error
+    return listener
+
+
+def _serve_http(root: Path, *, pinned: bool, host: str, port: int, as_json: bool) -> None:
+    with listening(host, port) as listener:
+        bound = listener.getsockname()
+        shown = f"[{host}]" if ":" in host else host
+        url = f"http://{shown}:{bound[1]}/mcp"
+        if as_json:
+            from cde_orchestrator.cli._output import say_json
+
+            say_json({"url": url, "host": host, "port": bound[1], "project": str(root)})
+        _tell(f"CDE Orchestrator serves {root} at {url} (Ctrl-C ends)")
+        if not bound[0].startswith(_LOOPBACK):
+            _tell("Whoever reaches this address can change the project: it asks for no password.")
+        from cde_orchestrator.server import run_http
+
+        run_http(root, pinned=pinned, host=host, listener=listener)
+
+
+def _serve_stdio(root: Path, *, pinned: bool) -> None:
+    if sys.stdin is None:
+        return
+    if sys.stdin.isatty():
+        command = shlex.join(["claude", "mcp", "add", "cde", "--", "cde", "serve", "-p", str(root)])
+        _tell(f"Waiting for an MCP client on standard input. To connect one: {command}")
+    from cde_orchestrator.server import run_stdio
+
+    if sys.platform == "win32":
+        run_stdio(root, pinned=pinned)
+        return
+    from cde_orchestrator.cli._endable_input import EndableInput
+
+    received: list[int] = []
+    with EndableInput() as standard_input:
+
+        def end(number: int, _frame: FrameType | None) -> None:
+            received.append(number)
+            standard_input.end()
+            # Whoever asks twice does not want to wait for what is still running.
+            signal.signal(number, signal.SIG_DFL)
+
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
+        run_stdio(root, pinned=pinned)
+    if signal.SIGINT in received:
+        raise SystemExit(INTERRUPTED)
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _tell(line: str) -> None:
+    from rich.text import Text
+
+    from cde_orchestrator.cli._layout import unbroken
+    from cde_orchestrator.cli._output import show
+    from cde_orchestrator.cli._wording import clean
+
+    show(unbroken(Text(clean(line))), on_stderr=True)

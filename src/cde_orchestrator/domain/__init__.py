@@ -1,0 +1,1 @@
+"""The rules: entities, invariants and errors, without any I/O."""

@@ -1,0 +1,126 @@
+"""Words for feature and phase failures, E100 to E199."""
+
+from __future__ import annotations
+
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
+
+_SHOW_STATUS = Fix(
+    ("cde", "status", "{feature}", "--project", "{project_path}"),
+    tool="cde_getFeatureStatus",
+    arguments={"feature_id": "{feature}"},
+)
+_LIST_FEATURES = Fix(("cde", "list", "--project", "{project_path}"), tool="cde_listFeatures")
+
+FEATURE_MESSAGES: dict[str, ErrorMessage] = {
+    "E101": ErrorMessage(
+        title="Feature Creation Failed",
+        description="Cannot start feature in {status} status. Project must be ACTIVE.",
+        suggestions=(
+            "Activate the project: project.activate()",
+            "Check project status: cde_getProjectInfo()",
+        ),
+        fixes=(
+            Fix(
+                ("cde", "project", "activate", "--project", "{project_path}"),
+                tool="cde_setProjectStatus",
+                arguments={"status": "active"},
+            ),
+        ),
+    ),
+    "E102": ErrorMessage(
+        title="Feature Not Found",
+        description="No feature of this project has the id or name '{reference}'.",
+        suggestions=(
+            "List the features and take the id or name from there: cde_listFeatures()",
+            "Check that this is the right project: cde_getProjectInfo()",
+        ),
+        fixes=(_LIST_FEATURES,),
+    ),
+    "E103": ErrorMessage(
+        title="Feature Reference Is Ambiguous",
+        description="'{reference}' is the beginning of several ids: {candidates}.",
+        suggestions=(
+            "Give more characters of the id",
+            "Use the feature's name instead",
+        ),
+        fixes=(_LIST_FEATURES,),
+    ),
+    "E104": ErrorMessage(
+        title="Feature Name Taken",
+        description="The project already has a feature named '{name}'.",
+        suggestions=(
+            "Leave the name away: a free one is made from the prompt",
+            "Choose another name, for example {free_name}",
+        ),
+        fixes=(
+            Fix(
+                ("cde", "status", "{name}", "--project", "{project_path}"),
+                tool="cde_getFeatureStatus",
+                arguments={"feature_id": "{name}"},
+            ),
+        ),
+    ),
+    "E105": ErrorMessage(
+        title="Feature Is Closed",
+        description="The feature '{feature}' is {status}; it takes no more work.",
+        suggestions=(
+            "Look at what it delivered: cde_getFeatureStatus()",
+            "Start a new feature for further work: cde_startFeature()",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E106": ErrorMessage(
+        title="Not the Current Phase",
+        description="The feature '{feature}' is in phase '{current_phase}', not '{phase}'.",
+        suggestions=(
+            "Read what the current phase asks for: cde_getFeatureStatus()",
+            "Submit the phase '{current_phase}' first",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E107": ErrorMessage(
+        title="Unknown Phase",
+        description="The feature '{feature}' has no phase '{phase}'; it has: {phases}.",
+        suggestions=(
+            "Take the phase's id from cde_getFeatureStatus()",
+            "See the workflow's phases: cde workflow show",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E110": ErrorMessage(
+        title="Required Output Missing",
+        description="Phase '{phase}' of '{feature}' lacks what it must produce: {problems}.",
+        suggestions=(
+            "Write each file that is named, at its path in the project",
+            "Or give its text in results, under the output's id",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E111": ErrorMessage(
+        title="Required Output Empty",
+        description="Phase '{phase}' of '{feature}' has outputs without content: {problems}.",
+        suggestions=(
+            "Write the content that the phase's prompt asks for",
+            "Read the phase's prompt again: cde_getFeatureStatus()",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E112": ErrorMessage(
+        title="Output Outside the Project",
+        description="The output '{output}' lies at '{path}', which cannot take it: {reason}.",
+        suggestions=(
+            "Keep outputs inside the project's folder and out of .cde and .git",
+            "Replace a symbolic link that leads out of the project by a real file",
+        ),
+        fixes=(_LIST_FEATURES,),
+    ),
+    "E113": ErrorMessage(
+        title="Unknown Output",
+        description="Phase '{phase}' declares no output '{output}'; it declares: {outputs}.",
+        suggestions=(
+            "Use the ids that the phase lists under outputs",
+            "Write other files into the project yourself; they need no submission",
+        ),
+        fixes=(_LIST_FEATURES,),
+    ),
+}

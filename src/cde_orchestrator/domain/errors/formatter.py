@@ -1,0 +1,91 @@
+"""From an error to text for people, a payload for agents and Markdown for the docs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
+from cde_orchestrator.domain.errors.template import fill, jsonable, plain, shown
+from cde_orchestrator.domain.exceptions import CDEError
+
+ARGUMENT_LIMIT = 4_096
+"""Characters of one filled-in argument of a fix: a path must not be cut."""
+
+LIST_LIMIT = 50
+"""Members of a list in the context that are shown."""
+
+
+class FixPayload(TypedDict):
+    """A way out: the tool call, and the command line that equals it."""
+
+    tool: str | None
+    arguments: dict[str, Any]
+    command: str
+
+
+class ErrorPayload(TypedDict):
+    """What an agent is told about a failure."""
+
+    code: str
+    title: str
+    message: str
+    severity: str
+    recoverable: bool
+    context: dict[str, Any]
+    suggestions: list[str]
+    fixes: list[FixPayload]
+    docs: str
+    timestamp: str
+
+
+class ErrorFormatter:
+    """Tells an error in the words of the catalogue."""
+
+    @staticmethod
+    def format(error: CDEError) -> str:
+        """The error as text for people: title, code, description, suggestions, docs."""
+        payload = ErrorFormatter.payload(error)
+        suggestions = "\n".join(f"  • {text}" for text in payload["suggestions"])
+        commands = "\n".join(f"  $ {fix['command']}" for fix in payload["fixes"])
+        return (
+            f"❌ {payload['title']} ({payload['code']})\n\n"
+            f"{payload['message']}\n\n"
+            f"💡 Suggestions:\n{suggestions}\n\n"
+            f"🔧 Fix:\n{commands}\n\n"
+            f"📖 More info: {payload['docs']}"
+        )
+
+    @staticmethod
+    def payload(error: CDEError) -> ErrorPayload:
+        """The error as structured content; text from the context is made harmless."""
+        entry = ERROR_MESSAGES.get(error.code)
+        known = entry or ErrorMessage(title="Error", description="", suggestions=(), fixes=())
+        described = fill(known.description, error.context) if entry else plain(error, 2_000)
+        return {
+            "code": error.code,
+            "title": known.title,
+            "message": described,
+            "severity": str(known.severity if entry else Severity.ERROR),
+            "recoverable": error.recoverable,
+            "context": jsonable(error.context, shown, members=LIST_LIMIT),
+            "suggestions": [fill(text, error.context) for text in known.suggestions],
+            "fixes": [fill_fix(fix, error.context) for fix in known.fixes],
+            "docs": f"cde explain {error.code}",
+            "timestamp": error.timestamp.isoformat(),
+        }
+
+
+def fill_fix(fix: Fix, context: Mapping[str, Any]) -> FixPayload:
+    """The fix with its placeholders filled in; each word of the command stays one word."""
+    words = [fill(word, context, ARGUMENT_LIMIT) for word in fix.command]
+    return {
+        "tool": fix.tool,
+        "arguments": {
+            key: fill(value, context, ARGUMENT_LIMIT) if isinstance(value, str) else value
+            for key, value in fix.arguments.items()
+        },
+        "command": shlex.join(words),
+    }

@@ -1,0 +1,27 @@
+"""The one catalogue: every code, its words and its fixes.
+
+The text of a range stands in a module of its own beside this one; nothing else in the
+product words an error. A code is never reused for another failure.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from cde_orchestrator.domain.errors.entry import ErrorMessage
+from cde_orchestrator.domain.errors.feature_messages import FEATURE_MESSAGES
+from cde_orchestrator.domain.errors.project_messages import PROJECT_MESSAGES
+from cde_orchestrator.domain.errors.state_messages import STATE_MESSAGES
+from cde_orchestrator.domain.errors.system_messages import SYSTEM_MESSAGES
+from cde_orchestrator.domain.errors.validation_messages import VALIDATION_MESSAGES
+
+ERROR_MESSAGES: MappingProxyType[str, ErrorMessage] = MappingProxyType(
+    {
+        **PROJECT_MESSAGES,
+        **FEATURE_MESSAGES,
+        **STATE_MESSAGES,
+        **VALIDATION_MESSAGES,
+        **SYSTEM_MESSAGES,
+    }
+)
+"""Code to entry, in the order of the codes."""

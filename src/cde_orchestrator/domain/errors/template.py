@@ -1,0 +1,75 @@
+"""Filling placeholders with text that nobody can be fooled by."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any
+
+VALUE_LIMIT = 300
+"""Characters of one context value that a message shows."""
+
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+
+
+def placeholders(template: str) -> frozenset[str]:
+    """The names that a template wants from the context."""
+    return frozenset(_PLACEHOLDER.findall(template))
+
+
+def plain(value: object, limit: int = VALUE_LIMIT) -> str:
+    """A value as one line of printable text, cut to ``limit`` characters.
+
+    Control, format, surrogate and line-separator characters become spaces, so that a
+    hostile path or prompt can neither forge lines nor move a terminal's cursor.
+    """
+    text = str(value)[: limit * 4]
+    clean = "".join(" " if _is_unsafe(character) else character for character in text)
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def fill(template: str, context: Mapping[str, Any], limit: int = VALUE_LIMIT) -> str:
+    """The template with each ``{name}`` replaced; a name that is missing becomes ``?``."""
+    return _PLACEHOLDER.sub(
+        lambda match: plain(context.get(match.group(1), "?"), limit),
+        template,
+    )
+
+
+def storable(value: object) -> str:
+    """A value as text that any encoding of Unicode can hold; otherwise as it is."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def shown(value: object) -> str:
+    """A value as text that is safe to show, cut to 2,000 characters."""
+    return plain(value, 2_000)
+
+
+def jsonable(
+    value: object,
+    text: Callable[[object], str] = storable,
+    depth: int = 6,
+    members: int | None = None,
+) -> Any:
+    """A value as JSON has a word for it, by way of ``text`` where it has none.
+
+    Mappings and sequences are copied, ``depth`` deep and at most ``members`` of a sequence;
+    numbers that are not finite become text.
+    """
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if depth and isinstance(value, Mapping):
+        inner = {text(key): item for key, item in value.items()}
+        return {key: jsonable(item, text, depth - 1, members) for key, item in inner.items()}
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return [jsonable(item, text, depth - 1, members) for item in list(value)[:members]]
+    return text(value)
+
+
+def _is_unsafe(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}

@@ -1,0 +1,150 @@
+"""Words for input that cannot be accepted, E300 to E399."""
+
+from __future__ import annotations
+
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
+
+_LIST_WORKFLOWS = Fix(
+    ("cde", "workflow", "list", "--project", "{project_path}"), tool="cde_getProjectInfo"
+)
+_VALIDATE_WORKFLOWS = Fix(("cde", "workflow", "validate", "--project", "{project_path}"))
+_LIST_FEATURES = Fix(("cde", "list", "--project", "{project_path}"), tool="cde_listFeatures")
+_HELP = Fix(("cde", "--help"), tool="cde_getProjectInfo")
+
+VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
+    "E301": ErrorMessage(
+        title="Empty Prompt",
+        description="The prompt has no text.",
+        suggestions=(
+            "Say in a sentence or two what the feature shall do",
+            'For example: "Add a login page with password reset"',
+        ),
+        fixes=(_HELP,),
+    ),
+    "E302": ErrorMessage(
+        title="Text Too Long",
+        description="{field} has {length} characters; at most {limit} are accepted.",
+        suggestions=(
+            "Shorten it to what matters",
+            "Put the details into a file of the project and name the file",
+        ),
+        fixes=(_HELP,),
+    ),
+    "E303": ErrorMessage(
+        title="Text Has Unusable Characters",
+        description="{field} contains {characters}, which cannot be stored as text.",
+        suggestions=(
+            "Remove the characters and send the text again",
+            "Send text as UTF-8, not as bytes of a file",
+        ),
+        fixes=(_HELP,),
+    ),
+    "E304": ErrorMessage(
+        title="Name Not Usable",
+        description="'{name}' cannot be a feature's name.",
+        suggestions=(
+            "Use lower-case letters, digits and single hyphens, at most {limit} characters",
+            "Leave the name away: one is made from the prompt",
+        ),
+        fixes=(_LIST_FEATURES,),
+    ),
+    "E305": ErrorMessage(
+        title="Argument Not Accepted",
+        description="The argument '{argument}' was not accepted: {reason}.",
+        suggestions=(
+            "Correct the argument as the tool's schema or the command's --help says",
+            "Leave optional arguments away to use their defaults",
+        ),
+        fixes=(_HELP,),
+    ),
+    "E306": ErrorMessage(
+        title="Unknown Workflow",
+        description="The project has no workflow '{workflow}'; it has: {workflows}.",
+        suggestions=(
+            "Use one of the names above",
+            "Leave the workflow away to use the project's default",
+        ),
+        fixes=(_LIST_WORKFLOWS,),
+    ),
+    "E307": ErrorMessage(
+        title="Invalid JSON",
+        description="{field} is not valid JSON: {reason}.",
+        suggestions=(
+            "Give an object from output id to text, in double quotes",
+            "Or write the files yourself and submit without results",
+        ),
+        fixes=(_HELP,),
+    ),
+    "E308": ErrorMessage(
+        title="Cursor Not Valid",
+        description="The cursor '{cursor}' does not come from this list.",
+        suggestions=(
+            "Pass next_cursor of the previous answer unchanged",
+            "Leave the cursor away to begin at the first page",
+        ),
+        fixes=(_LIST_FEATURES,),
+    ),
+    "E309": ErrorMessage(
+        title="Unknown Tool",
+        description="There is no tool '{tool}'.",
+        suggestions=(
+            "List the tools again: tools/list",
+            "Mind upper and lower case: names look like cde_startFeature",
+        ),
+        fixes=(_HELP,),
+    ),
+    "E310": ErrorMessage(
+        title="Workflow File Is Not YAML",
+        description="'{path}' is not valid YAML at line {line}: {reason}.",
+        suggestions=(
+            "Correct the line that is named",
+            "Compare with the packaged file: cde workflow show --packaged",
+        ),
+        fixes=(_VALIDATE_WORKFLOWS,),
+    ),
+    "E311": ErrorMessage(
+        title="Workflow Not Valid",
+        description="'{path}', line {line}, key {key}: {reason}.",
+        suggestions=(
+            "{remedy}",
+            "Compare with the packaged file: cde workflow show --packaged",
+        ),
+        fixes=(_VALIDATE_WORKFLOWS,),
+    ),
+    "E312": ErrorMessage(
+        title="Prompt Template Missing",
+        description="The prompt template '{template}' is neither in .cde/prompts nor packaged.",
+        suggestions=(
+            "Create .cde/prompts/{template}",
+            "Correct the key prompt of phase '{phase}' in .cde/workflow.yml",
+        ),
+        fixes=(_VALIDATE_WORKFLOWS,),
+    ),
+    "E313": ErrorMessage(
+        title="Prompt Template Not Valid",
+        description="The prompt template '{template}' cannot be filled in: {reason}.",
+        suggestions=(
+            "Correct the template in .cde/prompts, or delete it to use the packaged one",
+            "See the variables that a template may use: docs/workflows.md",
+        ),
+        fixes=(_VALIDATE_WORKFLOWS,),
+    ),
+    "E314": ErrorMessage(
+        title="Settings Not Valid",
+        description="The setting '{setting}' in {source} was not accepted: {reason}.",
+        suggestions=(
+            "Correct the setting, or delete it to use its default",
+            "Environment variables CDE_* win over .cde/config.toml",
+        ),
+        fixes=(_HELP,),
+    ),
+    "E315": ErrorMessage(
+        title="Payload Too Large",
+        description="{field} has {size_bytes} bytes; at most {limit_bytes} are accepted.",
+        suggestions=(
+            "Write the file into the project yourself and submit without results",
+            "Keep generated data out of the phase's documents",
+        ),
+        fixes=(_HELP,),
+    ),
+}

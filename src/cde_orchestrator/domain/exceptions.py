@@ -1,0 +1,146 @@
+"""The exceptions of the product: each carries a code of the catalogue.
+
+Raise with ``of``, which takes the words from the catalogue::
+
+    raise FeatureError.of("E102", reference=reference)
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Self
+
+from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
+from cde_orchestrator.domain.errors.template import fill, jsonable, storable
+
+_CODE = re.compile(r"E[0-9]{3}")
+
+
+class CDEError(Exception):
+    """A failure with a code, the facts that explain it and a documented way out.
+
+    Attributes:
+        code: ``E`` and three digits, within the class's range.
+        context: facts about the failure; fills the catalogue's placeholders.
+        recoverable: whether the caller can mend it and try again.
+        timestamp: when it was made, UTC.
+    """
+
+    codes: ClassVar[range] = range(1, 1000)
+
+    def __init__(
+        self,
+        message: str,
+        code: str,
+        context: Mapping[str, Any] | None = None,
+        recoverable: bool = True,
+    ) -> None:
+        """Make the error.
+
+        Raises:
+            ValueError: the code is malformed or outside the class's range.
+        """
+        if not _CODE.fullmatch(code):
+            raise ValueError(f"{code!r} is not an error code; it is E and three digits")
+        if int(code[1:]) not in self.codes:
+            raise ValueError(f"{code} is outside the range of {type(self).__name__}")
+        super().__init__(message)
+        self.code = code
+        self.context: dict[str, Any] = dict(context or {})
+        self.recoverable = recoverable
+        self.timestamp = datetime.now(UTC)
+
+    @classmethod
+    def of(cls, code: str, **context: Any) -> Self:
+        """Make the error with the catalogue's description and recoverability."""
+        entry = ERROR_MESSAGES[code]
+        return cls(fill(entry.description, context), code, context, entry.recoverable)
+
+    @property
+    def message(self) -> str:
+        """What happened, in one or two sentences."""
+        return str(self.args[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The error as JSON data: type, code, message, context, recoverable, timestamp."""
+        return {
+            "type": type(self).__name__,
+            "code": self.code,
+            "message": storable(self.message),
+            "context": jsonable(self.context),
+            "recoverable": self.recoverable,
+            "timestamp": self.timestamp.isoformat(),
+        }
+
+    def to_json(self) -> str:
+        """``to_dict`` as JSON text."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with code, context and timestamp, across processes."""
+        return _rebuild, (type(self), self.message, self.__dict__.copy())
+
+
+def _rebuild(cls: type[CDEError], message: str, state: dict[str, Any]) -> CDEError:
+    error = cls.__new__(cls, message)
+    error.args = (message,)
+    error.__dict__.update(state)
+    return error
+
+
+class ProjectError(CDEError):
+    """Project failures (E001-E099)."""
+
+    codes = range(1, 100)
+
+
+class FeatureError(CDEError):
+    """Feature and phase failures (E100-E199)."""
+
+    codes = range(100, 200)
+
+
+class StateError(CDEError):
+    """Failures of the stored state (E200-E299)."""
+
+    codes = range(200, 300)
+
+
+class ValidationError(CDEError):
+    """Input that cannot be accepted (E300-E399)."""
+
+    codes = range(300, 400)
+
+
+class CDESystemError(CDEError):
+    """Failures of the system around the product (E900-E999)."""
+
+    codes = range(900, 1000)
+
+
+class ReadOnlyModeError(StateError):
+    """The state cannot be written, so changes are refused (E206)."""
+
+
+class LockTimeoutError(StateError):
+    """Another process held the project's lock for too long (E205)."""
+
+
+class ConcurrentChangeError(StateError):
+    """Somebody else changed the same thing since it was loaded (E207)."""
+
+
+class OutputError(FeatureError):
+    """A phase's outputs do not pass its gate (E110-E119)."""
+
+
+class CircuitBreakerOpenError(CDESystemError):
+    """A failing part is given time to recover; calls are refused meanwhile (E903)."""
+
+    @property
+    def retry_after_seconds(self) -> float:
+        """Seconds until a trial call is let through."""
+        return float(self.context.get("retry_after_seconds", 0.0))

@@ -1,0 +1,132 @@
+"""The features of a project, found by id, name or the beginning of an id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.feature import Feature
+
+_CANDIDATES_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSummary:
+    """What a list tells of a feature."""
+
+    id: str
+    name: str
+    status: str
+    current_phase: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, feature: Feature) -> FeatureSummary:
+        """The summary of a feature."""
+        return cls(
+            id=feature.id,
+            name=feature.name,
+            status=feature.status,
+            current_phase=feature.current_phase,
+            created_at=feature.created_at,
+            updated_at=feature.updated_at,
+        )
+
+
+class Features(Protocol):
+    """What a project asks of the collection of its features."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def __iter__(self) -> Iterator[Feature]:
+        """Every feature, oldest first."""
+        ...
+
+    def add(self, feature: Feature) -> None:
+        """Add a feature whose id and name are new."""
+        ...
+
+    def by_id(self, feature_id: str) -> Feature | None:
+        """The feature with exactly this id."""
+        ...
+
+    def by_name(self, name: str) -> Feature | None:
+        """The feature with exactly this name."""
+        ...
+
+    def ids_beginning(self, prefix: str) -> list[str]:
+        """The ids that begin with ``prefix``."""
+        ...
+
+    def has_name(self, name: str) -> bool:
+        """Whether a feature bears this name."""
+        ...
+
+    def summaries(self) -> list[FeatureSummary]:
+        """A summary of every feature, oldest first; cheaper than the features themselves."""
+        ...
+
+
+class FeatureList:
+    """A collection of features in memory."""
+
+    def __init__(self, features: Iterable[Feature] = ()) -> None:
+        self._by_id = {feature.id: feature for feature in features}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Feature]:
+        return iter(list(self._by_id.values()))
+
+    def add(self, feature: Feature) -> None:
+        """Add a feature whose id and name are new."""
+        self._by_id[feature.id] = feature
+
+    def by_id(self, feature_id: str) -> Feature | None:
+        """The feature with exactly this id."""
+        return self._by_id.get(feature_id)
+
+    def by_name(self, name: str) -> Feature | None:
+        """The feature with exactly this name."""
+        return next((f for f in self._by_id.values() if f.name == name), None)
+
+    def ids_beginning(self, prefix: str) -> list[str]:
+        """The ids that begin with ``prefix``."""
+        return [feature_id for feature_id in self._by_id if feature_id.startswith(prefix)]
+
+    def has_name(self, name: str) -> bool:
+        """Whether a feature bears this name."""
+        return self.by_name(name) is not None
+
+    def summaries(self) -> list[FeatureSummary]:
+        """A summary of every feature, oldest first."""
+        return [FeatureSummary.of(feature) for feature in self]
+
+
+def find_feature(features: Features, reference: str) -> Feature:
+    """The feature with this id or name, or the only one whose id begins with it.
+
+    Raises:
+        FeatureError: E102 none found, E103 several ids begin with it.
+    """
+    wanted = reference.strip()
+    exact = features.by_id(wanted) or features.by_name(wanted)
+    if exact is not None:
+        return exact
+    matches: list[str] = []
+    if wanted:
+        matches = features.ids_beginning(wanted) or features.ids_beginning(wanted.lower())
+    if len(matches) > 1:
+        shown = ", ".join(matches[:_CANDIDATES_SHOWN])
+        raise FeatureError.of("E103", reference=reference, candidates=shown)
+    found = features.by_id(matches[0]) if matches else None
+    if found is None:
+        raise FeatureError.of("E102", reference=reference)
+    return found

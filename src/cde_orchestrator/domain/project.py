@@ -1,0 +1,225 @@
+"""The project: one folder, its status and its features."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+from cde_orchestrator.domain.clock import Clock, Stopwatch, utc_now
+from cde_orchestrator.domain.exceptions import (
+    CDEError,
+    FeatureError,
+    ProjectError,
+    ReadOnlyModeError,
+)
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.features import FeatureList, Features, find_feature
+from cde_orchestrator.domain.names import checked_name, free_name, slug_from
+from cde_orchestrator.domain.text import checked_prompt
+from cde_orchestrator.domain.workflow import STANDARD, Workflow
+
+log = structlog.get_logger(__name__)
+
+
+class ProjectStatus(StrEnum):
+    """Where a project stands."""
+
+    ONBOARDING = "onboarding"
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+    ERROR = "error"
+
+
+_ALLOWED: dict[ProjectStatus, tuple[ProjectStatus, ...]] = {
+    ProjectStatus.ONBOARDING: (ProjectStatus.ACTIVE, ProjectStatus.ARCHIVED),
+    ProjectStatus.ACTIVE: (ProjectStatus.ARCHIVED,),
+    ProjectStatus.ARCHIVED: (ProjectStatus.ACTIVE,),
+    ProjectStatus.ERROR: (ProjectStatus.ACTIVE, ProjectStatus.ARCHIVED),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Project:
+    """A project and its features; every change goes through it.
+
+    Attributes:
+        workflows: workflows as they were when features started with them, by digest.
+        read_only_reason: why changes are refused at the moment; None when they are not.
+        extra: keys of a stored project that this release does not know.
+        clock: where the time comes from.
+    """
+
+    id: str
+    name: str
+    path: str
+    status: ProjectStatus
+    created_at: datetime
+    updated_at: datetime
+    features: Features = field(default_factory=FeatureList)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    workflows: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    read_only_reason: str | None = None
+    clock: Clock = field(default=utc_now, repr=False, compare=False)
+
+    @classmethod
+    def create(cls, path: str, name: str, clock: Clock = utc_now) -> Project:
+        """A new project that is still being onboarded."""
+        now = clock()
+        return cls(
+            id=str(uuid.uuid4()),
+            name=name,
+            path=path,
+            status=ProjectStatus.ONBOARDING,
+            created_at=now,
+            updated_at=now,
+            clock=clock,
+        )
+
+    @property
+    def read_only(self) -> bool:
+        """Whether changes are refused at the moment."""
+        return self.read_only_reason is not None
+
+    def require_writable(self) -> None:
+        """Refuse a change while the state cannot be written.
+
+        Raises:
+            ReadOnlyModeError: E206.
+        """
+        if self.read_only_reason is not None:
+            raise ReadOnlyModeError.of("E206", reason=self.read_only_reason)
+
+    def activate(self) -> None:
+        """Let features be started.
+
+        Raises:
+            ProjectError: E005, the status does not allow it.
+            ReadOnlyModeError: E206.
+        """
+        self.change_status(ProjectStatus.ACTIVE)
+
+    def archive(self) -> None:
+        """Put the project away; it can be activated again.
+
+        Raises:
+            ProjectError: E005, the status does not allow it.
+            ReadOnlyModeError: E206.
+        """
+        self.change_status(ProjectStatus.ARCHIVED)
+
+    def change_status(self, target: ProjectStatus) -> None:
+        """Go to another status; going to the present one changes nothing.
+
+        Raises:
+            ProjectError: E005, the status does not allow it.
+            ReadOnlyModeError: E206.
+        """
+        self.require_writable()
+        if target is self.status:
+            return
+        allowed = _ALLOWED[self.status]
+        if target not in allowed:
+            raise ProjectError.of(
+                "E005",
+                status=self.status.value,
+                target=target.value,
+                allowed=", ".join(status.value for status in allowed),
+            )
+        before, self.status = self.status, target
+        self.updated_at = self.clock()
+        log.info(
+            "project_status_changed",
+            operation="change_status",
+            project_id=self.id,
+            before=before.value,
+            after=target.value,
+        )
+
+    def start_feature(
+        self,
+        prompt: str,
+        workflow_type: str = STANDARD,
+        name: str | None = None,
+        *,
+        workflow: Workflow | None = None,
+    ) -> Feature:
+        """Start a feature in the first phase of its workflow.
+
+        Args:
+            prompt: what the feature shall do, in any language.
+            workflow_type: name of the workflow, when ``workflow`` is not given; it then has
+                the six canonical phases without gates.
+            name: the feature's name; made from the prompt when None.
+            workflow: the workflow to follow.
+
+        Raises:
+            FeatureError: E101 the project is not active, E104 the name is taken.
+            ValidationError: E301, E302 or E303 for the prompt, E304 for the name.
+            ReadOnlyModeError: E206.
+        """
+        watch = Stopwatch()
+        bound = log.bind(operation="start_feature", project_id=self.id, prompt_length=len(prompt))
+        bound.info("feature_starting", prompt=prompt[:50])
+        try:
+            feature = self._new_feature(prompt, name, workflow or Workflow.canonical(workflow_type))
+        except CDEError as error:
+            bound.warning(
+                "feature_not_started", error_code=error.code, duration_ms=watch.elapsed_ms
+            )
+            raise
+        bound.info("feature_started", feature_id=feature.id, duration_ms=watch.elapsed_ms)
+        return feature
+
+    def feature(self, reference: str) -> Feature:
+        """The feature with this id, name or unambiguous beginning of an id.
+
+        Raises:
+            FeatureError: E102 none found, E103 ambiguous.
+        """
+        return find_feature(self.features, reference)
+
+    def keep_workflow(self, workflow: Workflow) -> str:
+        """Keep a workflow as it is now, once; the key to it."""
+        definition = workflow.to_dict()
+        canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"))
+        digest = hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        self.workflows.setdefault(digest, json.loads(json.dumps(definition)))
+        return digest
+
+    def workflow_of(self, feature: Feature) -> Workflow | None:
+        """The workflow that a feature started with; None for one of an older release."""
+        if feature.workflow_digest is None:
+            return None
+        return Workflow.from_dict(self.workflows[feature.workflow_digest])
+
+    def _new_feature(self, prompt: str, name: str | None, workflow: Workflow) -> Feature:
+        self.require_writable()
+        if self.status is not ProjectStatus.ACTIVE:
+            raise FeatureError.of("E101", status=self.status.value.upper())
+        text = checked_prompt(prompt)
+        feature = Feature.create(
+            project_id=self.id,
+            name=self._free_name(text, name),
+            prompt=text,
+            workflow=workflow,
+            now=self.clock(),
+        )
+        feature.workflow_digest = self.keep_workflow(workflow)
+        self.features.add(feature)
+        return feature
+
+    def _free_name(self, prompt: str, name: str | None) -> str:
+        if name is None:
+            return free_name(slug_from(prompt), self.features.has_name)
+        if self.features.has_name(checked_name(name)):
+            free = free_name(name, self.features.has_name)
+            raise FeatureError.of("E104", name=name, free_name=free)
+        return name

@@ -1,0 +1,39 @@
+"""What text the product accepts from people and agents."""
+
+from __future__ import annotations
+
+from cde_orchestrator.domain.exceptions import ValidationError
+
+PROMPT_LIMIT = 20_000
+"""Characters of a feature's prompt."""
+
+
+def checked_prompt(prompt: str) -> str:
+    """The prompt without surrounding blanks.
+
+    Raises:
+        ValidationError: E301 empty or blank, E302 too long, E303 NUL or lone surrogates.
+    """
+    checked_text("The prompt", prompt, PROMPT_LIMIT)
+    stripped = prompt.strip()
+    if not any(character.isprintable() and not character.isspace() for character in stripped):
+        raise ValidationError.of("E301")
+    return stripped
+
+
+def checked_text(field: str, text: str, limit: int) -> str:
+    """The text, if it can be stored and is at most ``limit`` characters long.
+
+    Raises:
+        ValidationError: E302 too long, E303 NUL or lone surrogates.
+    """
+    if len(text) > limit:
+        raise ValidationError.of("E302", field=field, length=len(text), limit=limit)
+    if "\x00" in text:
+        raise ValidationError.of("E303", field=field, characters="NUL characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        characters = "bytes that are not UTF-8"
+        raise ValidationError.of("E303", field=field, characters=characters) from None
+    return text

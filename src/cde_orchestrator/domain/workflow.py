@@ -1,0 +1,177 @@
+"""Workflows as code: named sequences of phases and what each must produce."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
+
+Handler = Literal["agent", "human_input"]
+OutputType = Literal["markdown", "json", "yaml", "toml", "text"]
+
+CANONICAL_STATUS: dict[str, str] = {
+    "define": "defining",
+    "decompose": "decomposing",
+    "design": "designing",
+    "implement": "implementing",
+    "test": "testing",
+    "review": "reviewing",
+}
+"""A feature's status while it is in one of the six canonical phases."""
+
+STANDARD = "standard"
+DEFAULT_CHECK_TIMEOUT_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """A declared result of a phase.
+
+    Attributes:
+        path: relative to the project; ``{feature}`` stands for the feature's name.
+        min_bytes: smallest size that passes the gate.
+        must_contain: headings, or regular expressions that begin with ``re:``.
+    """
+
+    id: str
+    path: str
+    type: OutputType = "markdown"
+    required: bool = True
+    min_bytes: int = 1
+    must_contain: tuple[str, ...] = ()
+
+    def path_for(self, feature_name: str) -> str:
+        """The path with the feature's name in it."""
+        return self.path.replace("{feature}", feature_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One step of a workflow.
+
+    Attributes:
+        prompt: name of the prompt template, under ``.cde/prompts`` or packaged.
+        inputs: ids of outputs of earlier phases that this one builds on.
+        check: arguments of the command whose exit code gates the phase; empty for none.
+        status: the feature's status during the phase, where it is not the canonical one.
+    """
+
+    id: str
+    description: str = ""
+    handler: Handler = "agent"
+    prompt: str = ""
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    check: tuple[str, ...] = ()
+    check_timeout_seconds: float = DEFAULT_CHECK_TIMEOUT_SECONDS
+    check_directory: str = "."
+    status: str | None = None
+
+    @property
+    def feature_status(self) -> str:
+        """The feature's status while it is in this phase."""
+        return self.status or CANONICAL_STATUS.get(self.id, "in_progress")
+
+    def output(self, output_id: str) -> Output:
+        """The declared output with this id.
+
+        Raises:
+            FeatureError: E113, the phase declares no such output.
+        """
+        for output in self.outputs:
+            if output.id == output_id:
+                return output
+        declared = ", ".join(output.id for output in self.outputs) or "none"
+        raise FeatureError.of("E113", phase=self.id, output=output_id, outputs=declared)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """A named sequence of phases; a feature keeps the one that it started with."""
+
+    id: str
+    description: str = ""
+    max_attempts: int = 3
+    phases: tuple[Phase, ...] = field(default_factory=tuple)
+
+    @classmethod
+    def canonical(cls, workflow_id: str = STANDARD) -> Workflow:
+        """The six canonical phases without gates, for use without a workflow file."""
+        phases = tuple(Phase(id=phase_id) for phase_id in CANONICAL_STATUS)
+        return cls(id=workflow_id, phases=phases)
+
+    @property
+    def first(self) -> Phase:
+        """The phase that a feature begins with."""
+        return self.phases[0]
+
+    def find(self, phase_id: str) -> Phase | None:
+        """The phase with this id, or None."""
+        return next((phase for phase in self.phases if phase.id == phase_id), None)
+
+    def after(self, phase_id: str) -> Phase | None:
+        """The phase that follows, or None after the last one."""
+        ids = [phase.id for phase in self.phases]
+        following = ids.index(phase_id) + 1
+        return self.phases[following] if following < len(ids) else None
+
+    def output_owner(self, output_id: str) -> tuple[Phase, Output] | None:
+        """The phase that declares an output, with the output."""
+        for phase in self.phases:
+            for output in phase.outputs:
+                if output.id == output_id:
+                    return phase, output
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The workflow as plain data; ``from_dict`` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Workflow:
+        """The workflow from what ``to_dict`` gave, possibly by way of JSON."""
+        phases = tuple(_phase_from_dict(phase) for phase in data["phases"])
+        return cls(**{**data, "phases": phases})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowCatalog:
+    """The workflows of a project.
+
+    Attributes:
+        source: the file that they come from.
+        packaged: whether that file is the product's own, the project having none.
+    """
+
+    default: str
+    workflows: Mapping[str, Workflow]
+    source: str
+    packaged: bool = False
+
+    def get(self, workflow_id: str | None = None) -> Workflow:
+        """The named workflow, or the default one.
+
+        Raises:
+            ValidationError: E306, there is no workflow of that name.
+        """
+        wanted = self.default if workflow_id is None else workflow_id
+        found = self.workflows.get(wanted)
+        if found is None:
+            names = ", ".join(self.workflows)
+            raise ValidationError.of("E306", workflow=wanted, workflows=names)
+        return found
+
+    def get_or_default(self, workflow_id: str) -> Workflow:
+        """The named workflow; a name that no workflow bears means the default one."""
+        return self.workflows.get(workflow_id) or self.get()
+
+
+def _phase_from_dict(data: Mapping[str, Any]) -> Phase:
+    outputs = tuple(
+        Output(**{**output, "must_contain": tuple(output["must_contain"])})
+        for output in data["outputs"]
+    )
+    sequences = {key: tuple(data[key]) for key in ("inputs", "check")}
+    return Phase(**{**data, **sequences, "outputs": outputs})

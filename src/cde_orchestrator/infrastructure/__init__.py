@@ -1,0 +1,1 @@
+"""What the adapters stand on: files, locks, the journal, logs and operations."""

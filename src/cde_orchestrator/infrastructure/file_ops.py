@@ -1,0 +1,150 @@
+"""The one seam between the stored state and the operating system.
+
+Everything that the state store does to a file goes through ``FileOps``, so that a test can
+fail, or stop the world at, any single operation.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Protocol
+
+
+class FileOps(Protocol):
+    """The file operations of the state store; each may raise ``OSError``."""
+
+    def read(self, path: Path, offset: int = 0) -> bytes:
+        """The file's bytes from ``offset`` on."""
+        ...
+
+    def open_append(self, path: Path) -> int:
+        """A descriptor that appends; the file is created when it is missing."""
+        ...
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        """Write once; the number of bytes written, which may be fewer than given."""
+        ...
+
+    def size(self, descriptor: int) -> int:
+        """The file's size in bytes."""
+        ...
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Cut the file to ``size`` bytes."""
+        ...
+
+    def fdatasync(self, descriptor: int) -> None:
+        """Return once the file's data is on disk."""
+        ...
+
+    def close(self, descriptor: int) -> None:
+        """Close the descriptor."""
+        ...
+
+    def create(self, path: Path) -> int:
+        """A descriptor of a new file; fails when there is one already."""
+        ...
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Rename ``source`` over ``target``."""
+        ...
+
+    def sync_folder(self, path: Path) -> None:
+        """Return once the folder's entries are on disk."""
+        ...
+
+    def unlink(self, path: Path) -> None:
+        """Remove the file."""
+        ...
+
+
+class OsFileOps:
+    """The operations of the operating system itself."""
+
+    def read(self, path: Path, offset: int = 0) -> bytes:
+        """The file's bytes from ``offset`` on."""
+        with path.open("rb") as file:
+            if offset:
+                file.seek(offset)
+            return file.read()
+
+    def open_append(self, path: Path) -> int:
+        """A descriptor that appends; the file is created when it is missing."""
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        """Write once; the number of bytes written, which may be fewer than given."""
+        return os.write(descriptor, data)
+
+    def size(self, descriptor: int) -> int:
+        """The file's size in bytes."""
+        return os.fstat(descriptor).st_size
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Cut the file to ``size`` bytes."""
+        os.ftruncate(descriptor, size)
+
+    def fdatasync(self, descriptor: int) -> None:
+        """Return once the file's data is on disk."""
+        _sync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        """Close the descriptor."""
+        os.close(descriptor)
+
+    def create(self, path: Path) -> int:
+        """A descriptor of a new file; fails when there is one already."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Rename ``source`` over ``target``."""
+        source.replace(target)
+
+    def sync_folder(self, path: Path) -> None:
+        """Return once the folder's entries are on disk."""
+        if os.name == "nt":  # pragma: no cover - folders cannot be opened there
+            return
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def unlink(self, path: Path) -> None:
+        """Remove the file."""
+        path.unlink()
+
+
+def _sync(descriptor: int) -> None:
+    # macOS has no fdatasync; fsync is the nearest that Python offers there.
+    getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
+def write_all(ops: FileOps, descriptor: int, data: bytes) -> None:
+    """Write every byte, going on after short writes."""
+    view = memoryview(data)
+    while view:
+        written = ops.write(descriptor, bytes(view))
+        view = view[written:]
+
+
+def replace_file(ops: FileOps, path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path`` so that the old content or the new one is there, never a part.
+
+    The temporary file has a name of its own, so that writers do not share one.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        descriptor = ops.create(temporary)
+        try:
+            write_all(ops, descriptor, data)
+            ops.fdatasync(descriptor)
+        finally:
+            ops.close(descriptor)
+        ops.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    ops.sync_folder(path.parent)

@@ -1,0 +1,106 @@
+"""Differences between two states of a document, as JSON Patch (RFC 6902).
+
+Only ``add`` (which sets a member, old or new) and ``remove`` are written: they are enough
+for after-images. Objects are compared member by member; lists are values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+Document = dict[str, Any]
+Patch = list[dict[str, Any]]
+
+
+def diff(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> Patch:
+    """The operations that turn ``before`` into ``after``; paths are JSON Pointers."""
+    operations: Patch = [
+        {"op": "remove", "path": f"{path}/{_escape(key)}"} for key in before if key not in after
+    ]
+    for key, value in after.items():
+        where = f"{path}/{_escape(key)}"
+        old = before.get(key, _ABSENT)
+        if isinstance(value, dict) and isinstance(old, dict):
+            operations.extend(diff(old, value, where))
+        elif not _same(old, value):
+            operations.append({"op": "add", "path": where, "value": value})
+    return operations
+
+
+def apply(
+    document: Document, operations: Sequence[Mapping[str, Any]], in_place: Sequence[str] = ()
+) -> Document:
+    """The document with the operations applied; objects on the way are copied, others shared.
+
+    Args:
+        document: what to change.
+        operations: what ``diff`` gave.
+        in_place: names of members that are changed themselves, with the document, so that
+            the cost does not grow with their size.
+
+    Raises:
+        ValueError: an operation does not fit the document.
+    """
+    owned: dict[int, Document] = {}
+    if in_place:
+        kept = (document, *(document[name] for name in in_place if name in document))
+        owned = {id(each): each for each in kept}
+    root = document
+    for operation in operations:
+        root = _apply_one(root, operation, owned)
+    return root
+
+
+_ABSENT = object()
+
+
+def _apply_one(
+    root: Document, operation: Mapping[str, Any], owned: dict[int, Document]
+) -> Document:
+    keys = [_unescape(part) for part in str(operation["path"]).split("/")[1:]]
+    if not keys:
+        if operation["op"] != "add":
+            raise ValueError("the whole document cannot be removed")
+        return dict(operation["value"])
+    root = _own(root, owned)
+    parent = root
+    for key in keys[:-1]:
+        child = parent.get(key)
+        if not isinstance(child, dict):
+            raise ValueError(f"{operation['path']} does not exist")
+        parent[key] = parent = _own(child, owned)
+    if operation["op"] == "add":
+        parent[keys[-1]] = operation["value"]
+    elif operation["op"] == "remove" and keys[-1] in parent:
+        del parent[keys[-1]]
+    else:
+        raise ValueError(f"{operation['op']} {operation['path']} does not fit")
+    return root
+
+
+def _own(child: Document, owned: dict[int, Document]) -> Document:
+    if id(child) in owned:
+        return child
+    copy = dict(child)
+    owned[id(copy)] = copy
+    return copy
+
+
+def _same(old: object, new: object) -> bool:
+    # 1 == True and 1 == 1.0 in Python, but not in JSON.
+    if type(old) is not type(new):
+        return False
+    if isinstance(old, list | tuple):
+        return orjson.dumps(old) == orjson.dumps(new)
+    return old == new
+
+
+def _escape(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _unescape(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")

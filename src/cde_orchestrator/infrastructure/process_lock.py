@@ -1,0 +1,153 @@
+"""A lock between processes that waits in the kernel and for a bounded time.
+
+``flock`` is held by the open file, so it ends with the process however that ends. The kernel
+offers no time-out: a contended lock is taken by a thread that blocks in the kernel, while
+the caller waits for that thread. Polling instead would cost a waiting writer its place.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cde_orchestrator.domain.exceptions import LockTimeoutError
+
+if os.name == "posix":
+    import fcntl
+
+    def _lock(descriptor: int, *, shared: bool, block: bool) -> bool:
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(descriptor, kind if block else kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+else:  # pragma: no cover - the same seam on Windows
+    import msvcrt
+
+    def _lock(descriptor: int, *, shared: bool, block: bool) -> bool:
+        mode = msvcrt.LK_LOCK if block else msvcrt.LK_NBLCK  # type: ignore[attr-defined]
+        try:
+            msvcrt.locking(descriptor, mode, 1)  # type: ignore[attr-defined]
+        except OSError:
+            return False
+        return True
+
+
+def _sign(descriptor: int) -> None:
+    # Only for the words of E205: the kernel, not the file, knows who holds the lock.
+    with suppress(OSError, AttributeError):
+        os.pwrite(descriptor, b"%-12d\n" % os.getpid(), 0)
+
+
+class ProcessLock:
+    """The lock of one project.
+
+    Args:
+        path: the lock's file; made when missing, never removed.
+        timeout_seconds: how long to wait for another holder.
+    """
+
+    def __init__(self, path: Path, timeout_seconds: float = 5.0) -> None:
+        self.path = path
+        self.timeout_seconds = timeout_seconds
+
+    @contextmanager
+    def exclusive(self) -> Iterator[float]:
+        """Hold the lock alone.
+
+        Yields:
+            Seconds waited for it.
+
+        Raises:
+            LockTimeoutError: E205, another process kept it for too long.
+            OSError: the lock's file cannot be opened.
+        """
+        descriptor, waited = self._acquire(shared=False)
+        try:
+            yield waited
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def shared(self) -> Iterator[float]:
+        """Hold the lock together with other readers; else as ``exclusive``."""
+        descriptor, waited = self._acquire(shared=True)
+        try:
+            yield waited
+        finally:
+            os.close(descriptor)
+
+    def holder(self) -> str:
+        """Who holds the lock, as far as the file tells: ``process 123``."""
+        with suppress(OSError, ValueError):
+            return f"process {int(self.path.read_text().strip() or 'x')}"
+        return "unknown process"
+
+    def _acquire(self, *, shared: bool) -> tuple[int, float]:
+        started = time.monotonic()
+        while True:
+            left = self.timeout_seconds - (time.monotonic() - started)
+            descriptor = self._open()
+            if not _lock(descriptor, shared=shared, block=False):
+                descriptor = self._wait(descriptor, shared=shared, seconds=max(left, 0.0))
+            if self._is_current(descriptor):
+                if not shared:
+                    _sign(descriptor)
+                return descriptor, time.monotonic() - started
+            os.close(descriptor)  # somebody removed the file meanwhile: lock the new one
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def _is_current(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _wait(self, descriptor: int, *, shared: bool, seconds: float) -> int:
+        """Block in a thread; give up after ``seconds``, and let the thread let go later."""
+        waiter = _Waiter(descriptor, shared=shared)
+        waiter.start()
+        if waiter.decided.wait(seconds) or not waiter.abandon():
+            if waiter.failure is not None:
+                os.close(descriptor)
+                raise waiter.failure
+            return descriptor
+        raise LockTimeoutError.of(
+            "E205", holder=self.holder(), waited_seconds=round(self.timeout_seconds, 1)
+        )
+
+
+class _Waiter(threading.Thread):
+    def __init__(self, descriptor: int, *, shared: bool) -> None:
+        super().__init__(name="cde-lock-waiter", daemon=True)
+        self.decided = threading.Event()
+        self.failure: OSError | None = None
+        self._descriptor = descriptor
+        self._shared = shared
+        self._decision = threading.Lock()
+        self._abandoned = False
+
+    def run(self) -> None:
+        try:
+            _lock(self._descriptor, shared=self._shared, block=True)
+        except OSError as error:
+            self.failure = error
+        with self._decision:
+            if self._abandoned:
+                os.close(self._descriptor)
+            else:
+                self.decided.set()
+
+    def abandon(self) -> bool:
+        """Stop wanting the lock; False when it was acquired at the last moment."""
+        with self._decision:
+            self._abandoned = not self.decided.is_set()
+            return self._abandoned

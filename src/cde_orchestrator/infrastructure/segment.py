@@ -1,0 +1,69 @@
+"""The journal's active segment, which stands twice: ``journal.jsonl`` and its mirror.
+
+Both copies hold the same bytes. A change is written to the journal and made durable, then
+to the mirror; where either refuses, both are cut back and the change was never made.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file, write_all
+from cde_orchestrator.infrastructure.state_files import StateFiles
+
+
+class Segment:
+    """Writes both copies of the active segment; only under the project's lock."""
+
+    def __init__(self, files: StateFiles, ops: FileOps) -> None:
+        self._files = files
+        self._ops = ops
+
+    def append(self, line: bytes, first: int, size: int) -> None:
+        """Append ``line`` to copies that are ``size`` bytes long; durable on return.
+
+        Raises:
+            OSError: the copies are as they were, as far as the system allows.
+        """
+        opened: list[int] = []
+        try:
+            self._append_to(self._files.journal, line, opened, durable=True)
+            self._append_to(self._files.mirror(first), line, opened, durable=False)
+        except OSError:
+            for descriptor in opened:
+                with suppress(OSError):
+                    self._ops.truncate(descriptor, size)
+            raise
+        finally:
+            for descriptor in opened:
+                with suppress(OSError):
+                    self._ops.close(descriptor)
+
+    def rewrite(self, data: bytes, first: int) -> None:
+        """Put a segment's content into both copies, the mirror first."""
+        replace_file(self._ops, self._files.mirror(first), data)
+        replace_file(self._ops, self._files.journal, data)
+
+    def sync_mirror(self, first: int) -> None:
+        """Make the mirror durable, so that it can stand for the sealed segment."""
+        descriptor = self._ops.open_append(self._files.mirror(first))
+        try:
+            self._ops.fdatasync(descriptor)
+        finally:
+            self._ops.close(descriptor)
+
+    def agrees(self, first: int, size: int) -> bool:
+        """Whether both copies are ``size`` bytes long."""
+        try:
+            copies = (self._files.journal, self._files.mirror(first))
+            return all(copy.stat().st_size == size for copy in copies)
+        except FileNotFoundError:
+            return False
+
+    def _append_to(self, path: Path, line: bytes, opened: list[int], *, durable: bool) -> None:
+        descriptor = self._ops.open_append(path)
+        opened.append(descriptor)
+        write_all(self._ops, descriptor, line)
+        if durable:
+            self._ops.fdatasync(descriptor)

@@ -1,0 +1,73 @@
+"""Where the files of a project's state stand, under its folder ``.cde``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = ".cde"
+"""The folder of a project that belongs to the product."""
+
+_NUMBERED = re.compile(r"(state|journal)-(\d{12})\.jsonl?")
+
+
+@dataclass(frozen=True, slots=True)
+class StateFiles:
+    """The paths of one project's state."""
+
+    root: Path
+
+    @property
+    def folder(self) -> Path:
+        """Everything of the product in the project."""
+        return self.root / FOLDER
+
+    @property
+    def state(self) -> Path:
+        """The newest checkpoint."""
+        return self.folder / "state.json"
+
+    @property
+    def journal(self) -> Path:
+        """The active segment of the journal."""
+        return self.folder / "journal.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """The lock between processes."""
+        return self.folder / "lock"
+
+    @property
+    def backups(self) -> Path:
+        """Older checkpoints, sealed segments and the active segment's second copy."""
+        return self.folder / "backups"
+
+    @property
+    def quarantine(self) -> Path:
+        """Damaged files, moved aside."""
+        return self.folder / "quarantine"
+
+    def mirror(self, first: int) -> Path:
+        """The second copy of the segment that begins with the sequence ``first``."""
+        return self.backups / f"journal-{first:012d}.jsonl"
+
+    def backup(self, sequence: int) -> Path:
+        """The checkpoint that was kept when the segment up to ``sequence`` was sealed."""
+        return self.backups / f"state-{sequence:012d}.json"
+
+    def segments(self) -> dict[int, Path]:
+        """Copies of segments in ``backups``, oldest first, by the sequence they begin with."""
+        return self._numbered("journal")
+
+    def checkpoints(self) -> dict[int, Path]:
+        """Checkpoints in ``backups``, oldest first, by sequence."""
+        return self._numbered("state")
+
+    def _numbered(self, kind: str) -> dict[int, Path]:
+        try:
+            names = sorted(path.name for path in self.backups.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        matches = (match for name in names if (match := _NUMBERED.fullmatch(name)))
+        return {int(m[2]): self.backups / m[0] for m in matches if m[1] == kind}

@@ -1,0 +1,238 @@
+"""Loading decides by evidence: the newest valid checkpoint and every record after it.
+
+Each line of the journal can be judged by itself and the active segment stands twice, so the
+history is put together from whichever copy of each record is whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.infrastructure import checkpoint as checkpoints
+from cde_orchestrator.infrastructure.checkpoint import Checkpoint, NotACheckpoint
+from cde_orchestrator.infrastructure.file_ops import FileOps
+from cde_orchestrator.infrastructure.journal import (
+    GENESIS,
+    Header,
+    Record,
+    Scan,
+    encode_header,
+    scan,
+)
+from cde_orchestrator.infrastructure.patch import Document, apply
+from cde_orchestrator.infrastructure.state_files import StateFiles
+
+IN_PLACE = ("features",)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A state file that is not as it should be."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(slots=True)
+class Loaded:
+    """The state as the files tell it.
+
+    Attributes:
+        checksum: of the record with ``sequence``; the next record names it.
+        checkpoint_sequence: where the newest valid checkpoint stands; 0 when there is none.
+        checkpoint_size: its bytes.
+        header: header of the active segment; None when no copy of one was found.
+        active: records of the active segment, in order.
+        findings: what has to be mended.
+        torn: whether an unfinished, never acknowledged record ends the journal.
+        legacy: content of a state file from before the journal.
+    """
+
+    document: Document = field(default_factory=dict)
+    sequence: int = 0
+    checksum: str = GENESIS
+    checkpoint_sequence: int = 0
+    checkpoint_size: int = 0
+    header: Header | None = None
+    active: list[Record] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    torn: bool = False
+    legacy: dict[str, Any] | None = None
+
+    @property
+    def needs_mending(self) -> bool:
+        """Whether the files are not as they should be."""
+        return bool(self.findings) or self.torn or self.legacy is not None
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes of the active segment that the checkpoint does not cover."""
+        covered = self.checkpoint_sequence
+        return sum(len(record.line) for record in self.active if record.sequence > covered)
+
+    @property
+    def active_bytes(self) -> bytes:
+        """The active segment as both its copies should stand."""
+        header = self.header or encode_header(self.sequence + 1, self.checksum)
+        return header.line + b"".join(record.line for record in self.active)
+
+
+def load(files: StateFiles, ops: FileOps) -> Loaded:
+    """Read the state; nothing is changed.
+
+    Raises:
+        StateError: E201 the state cannot be told with certainty, E202 it is from a newer
+            version.
+        OSError: a file cannot be read.
+    """
+    loaded = Loaded()
+    base = _newest_checkpoint(files, ops, loaded)
+    if base is not None:
+        loaded.document, loaded.sequence = base.document, base.sequence
+        loaded.checksum, loaded.checkpoint_size = base.record_checksum, base.size
+        loaded.checkpoint_sequence = base.sequence
+    records = _active_segment(files, ops, loaded)
+    if loaded.header is not None and loaded.header.first > loaded.sequence + 1:
+        records = {**_sealed_records(files, ops, loaded.sequence), **records}
+    _replay(files, loaded, records)
+    return loaded
+
+
+def _newest_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> Checkpoint | None:
+    backups = files.checkpoints()
+    data = _read(files.state, ops)
+    if data is not None:
+        found = _judge(files, data)
+        if isinstance(found, Checkpoint):
+            return found
+        if found.content is not None and not files.journal.exists() and not backups:
+            loaded.legacy = found.content
+            return None
+        loaded.findings.append(Finding(files.state, found.reason))
+    elif backups or files.segments() or files.journal.exists():
+        loaded.findings.append(Finding(files.state, "it is missing"))
+    for path in reversed(backups.values()):
+        found = _judge(files, _read(path, ops) or b"")
+        if isinstance(found, Checkpoint):
+            return found
+        loaded.findings.append(Finding(path, found.reason))
+    return None
+
+
+def _judge(files: StateFiles, data: bytes) -> Checkpoint | NotACheckpoint:
+    found = checkpoints.decode(data)
+    if isinstance(found, NotACheckpoint) and found.schema_version is not None:
+        raise StateError.of(
+            "E202",
+            path=str(files.root),
+            found=found.schema_version,
+            supported=checkpoints.SCHEMA_VERSION,
+        )
+    return found
+
+
+def _active_segment(files: StateFiles, ops: FileOps, loaded: Loaded) -> dict[int, Record]:
+    """Records of the active segment by sequence, from both of its copies."""
+    data = _read(files.journal, ops)
+    journal = scan(data or b"")
+    segments = files.segments()
+    if data is None and not segments:
+        return {}
+    path = _mirror_path(files, journal, segments)
+    mirror_data = _read(path, ops) if path else None
+    mirror = scan(mirror_data or b"")
+    records = {record.sequence: record for record in (*mirror.records, *journal.records)}
+    loaded.header = journal.header or mirror.header
+    if data != mirror_data or journal.damage:
+        _explain_difference(loaded, files.journal, data, journal, records)
+        if path is not None:
+            _explain_difference(loaded, path, mirror_data, mirror, records)
+    return records
+
+
+def _mirror_path(files: StateFiles, journal: Scan, segments: dict[int, Path]) -> Path | None:
+    if journal.header is not None:
+        return files.mirror(journal.header.first)
+    return segments[max(segments)] if segments else None
+
+
+def _explain_difference(
+    loaded: Loaded, path: Path, data: bytes | None, copy: Scan, records: dict[int, Record]
+) -> None:
+    whole = len(copy.records) == len(records)
+    if copy.torn and whole:
+        loaded.torn = True
+    elif data is None:
+        loaded.findings.append(Finding(path, "it is missing"))
+    elif copy.damage:
+        loaded.findings.append(Finding(path, "; ".join(copy.damage[:3])))
+    elif not whole:
+        missing = len(records) - len(copy.records)
+        loaded.findings.append(Finding(path, f"it lacks {missing} records"))
+
+
+def _sealed_records(files: StateFiles, ops: FileOps, after: int) -> dict[int, Record]:
+    segments = files.segments()
+    firsts = list(segments)
+    needed = [
+        first
+        for first, following in zip(firsts, [*firsts[1:], None], strict=True)
+        if following is None or following > after + 1
+    ]
+    return {
+        record.sequence: record
+        for first in needed
+        for record in scan(_read(segments[first], ops) or b"").records
+    }
+
+
+def _replay(files: StateFiles, loaded: Loaded, records: dict[int, Record]) -> None:
+    document = loaded.document
+    while (record := records.get(loaded.sequence + 1)) is not None:
+        if record.previous != loaded.checksum:
+            break
+        try:
+            document = apply(document, record.change.changes, IN_PLACE)
+        except ValueError as error:
+            raise _unreadable(files, f"record {record.sequence} does not fit: {error}") from error
+        loaded.document, loaded.sequence = document, record.sequence
+        loaded.checksum = record.checksum
+    if records and max(records) > loaded.sequence:
+        raise _unreadable(files, f"the journal breaks off after change {loaded.sequence}")
+    if not loaded.sequence and loaded.legacy is None and not _is_surely_empty(files, loaded):
+        reasons = "; ".join(f"{finding.path.name}: {finding.reason}" for finding in loaded.findings)
+        raise _unreadable(files, reasons)
+    _keep_contiguous_active(loaded, records)
+
+
+def _is_surely_empty(files: StateFiles, loaded: Loaded) -> bool:
+    """Whether there was never a change: nothing stands there, or a journal just begun."""
+    if not loaded.findings:
+        return True
+    begun = loaded.header is not None and loaded.header.first == 1
+    return begun and not files.state.exists()
+
+
+def _keep_contiguous_active(loaded: Loaded, records: dict[int, Record]) -> None:
+    first = loaded.header.first if loaded.header else loaded.sequence + 1
+    sequence = loaded.sequence
+    while sequence >= first and sequence in records:
+        sequence -= 1
+    loaded.active = [records[number] for number in range(sequence + 1, loaded.sequence + 1)]
+    if loaded.header is not None and sequence + 1 != first:
+        previous = loaded.active[0].previous if loaded.active else loaded.checksum
+        loaded.header = encode_header(sequence + 1, previous)
+
+
+def _unreadable(files: StateFiles, reason: str) -> StateError:
+    return StateError.of("E201", path=str(files.root), reason=reason)
+
+
+def _read(path: Path, ops: FileOps) -> bytes | None:
+    try:
+        return ops.read(path)
+    except FileNotFoundError:
+        return None

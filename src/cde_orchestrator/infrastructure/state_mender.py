@@ -1,0 +1,59 @@
+"""Writes a project's files anew from what its loader could tell."""
+
+from __future__ import annotations
+
+import structlog
+
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.infrastructure import checkpoint as checkpoints
+from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file
+from cde_orchestrator.infrastructure.journal import Change, encode_header, encode_record
+from cde_orchestrator.infrastructure.patch import Document
+from cde_orchestrator.infrastructure.segment import Segment
+from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.state_loader import Loaded
+
+log = structlog.get_logger(__name__)
+
+
+def mend(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
+    """Move damaged files into quarantine and write them anew. Only under the lock."""
+    stamp = utc_now().strftime("%Y%m%dT%H%M%S%f")
+    for finding in loaded.findings:
+        log.warning("state_damaged", path=str(finding.path), reason=finding.reason)
+        if finding.path.exists():
+            files.quarantine.mkdir(exist_ok=True)
+            ops.replace(finding.path, files.quarantine / f"{stamp}-{finding.path.name}")
+    loaded.header = loaded.header or encode_header(loaded.sequence + 1, loaded.checksum)
+    Segment(files, ops).rewrite(loaded.active_bytes, loaded.header.first)
+    if loaded.sequence and any(finding.path == files.state for finding in loaded.findings):
+        _write_checkpoint(files, ops, loaded)
+    if loaded.findings:
+        log.warning("state_mended", sequence=loaded.sequence, files=len(loaded.findings))
+    loaded.findings, loaded.torn = [], False
+
+
+def migrate(files: StateFiles, ops: FileOps, loaded: Loaded, document: Document) -> None:
+    """Take over a version-less state file as ``document``; its bytes stay in ``backups``."""
+    original = ops.read(files.state)
+    replace_file(ops, files.backups / "state-versionless.json", original)
+    change = Change(
+        at=utc_now().isoformat(),
+        operation="migrate_state",
+        actor="cde",
+        correlation_id="",
+        changes=[{"op": "add", "path": "", "value": document}],
+    )
+    record = encode_record(1, "", change)
+    loaded.header = encode_header(1, "")
+    loaded.document, loaded.active, loaded.legacy = document, [record], None
+    loaded.sequence, loaded.checksum = 1, record.checksum
+    Segment(files, ops).rewrite(loaded.active_bytes, 1)
+    _write_checkpoint(files, ops, loaded)
+    log.info("state_migrated", path=str(files.state), features=len(document["features"]))
+
+
+def _write_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
+    data = checkpoints.encode(loaded.document, loaded.sequence, loaded.checksum)
+    replace_file(ops, files.state, data)
+    loaded.checkpoint_sequence, loaded.checkpoint_size = loaded.sequence, len(data)

@@ -1,0 +1,343 @@
+"""The stored state of one project: the journal is the truth, ``state.json`` its picture."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
+from cde_orchestrator.infrastructure import checkpoint as checkpoints
+from cde_orchestrator.infrastructure import state_loader, state_mender
+from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.journal import (
+    GENESIS,
+    Change,
+    Record,
+    decode_records,
+    encode_header,
+    encode_record,
+)
+from cde_orchestrator.infrastructure.patch import Document, Patch, apply
+from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.segment import Segment
+from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.state_loader import IN_PLACE, Loaded
+
+log = structlog.get_logger(__name__)
+
+CHECKPOINT_AFTER_BYTES = 64 * 1024
+"""Journal bytes after which ``state.json`` is renewed, if it is smaller than that."""
+SEAL_AFTER_BYTES = 1024 * 1024
+"""Bytes at which a segment is sealed, if the checkpoint is smaller than that."""
+KEPT_BACKUPS = 10
+"""Checkpoints in ``backups``; segments are kept as far back as the oldest of them."""
+
+Migration = Callable[[dict[str, Any]], Document]
+Listener = Callable[[Document, Patch | None], None]
+
+
+@dataclass(slots=True)
+class _Head:
+    """Where this process stands in the history, and in the active segment's file."""
+
+    document: Document
+    sequence: int
+    checksum: str
+    first: int
+    size: int
+    inode: int = -1
+    modified_ns: int = -1
+    checkpoint_sequence: int = 0
+    checkpoint_size: int = 0
+    size_at_checkpoint: int = 0
+
+
+class StateStore:
+    """One project's state, shared with any number of processes.
+
+    Args:
+        root: the project's folder.
+        migrate: turns the content of a version-less state file into a document.
+        on_change: told the document after each change, with what changed in it; None when
+            all of it may have changed.
+        ops: the file operations.
+        lock_timeout_seconds: how long a change waits for another process.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        migrate: Migration = dict,
+        on_change: Listener = lambda document, changes: None,
+        ops: FileOps | None = None,
+        lock_timeout_seconds: float = 5.0,
+    ) -> None:
+        self.files = StateFiles(root)
+        self._migrate = migrate
+        self._on_change = on_change
+        self._ops = ops or OsFileOps()
+        self._segment = Segment(self.files, self._ops)
+        self._lock = ProcessLock(self.files.lock, lock_timeout_seconds)
+        self._mutex = threading.RLock()
+        self._head: _Head | None = None
+        self._has_committed = False
+
+    @property
+    def document(self) -> Document:
+        """The state as of the last refresh; empty when there is none. Not to be changed."""
+        return self._head.document if self._head else {}
+
+    @property
+    def sequence(self) -> int:
+        """The number of the last change that this process has seen."""
+        return self._head.sequence if self._head else 0
+
+    def refresh(self) -> None:
+        """Bring ``document`` up to date; nothing is read when nothing changed.
+
+        Raises:
+            StateError: E201 or E202, the state cannot be read.
+        """
+        with self._alone(), _told(self.files.folder, "E201"):
+            if self._head is not None and self._follow(self._head):
+                return
+            if self.files.folder.is_dir():
+                self._load_for_reading()
+            else:
+                self._head = None
+
+    @contextmanager
+    def exclusive(self) -> Iterator[float]:
+        """Hold the project alone, up to date, for one change.
+
+        Yields:
+            Seconds waited for the lock.
+
+        Raises:
+            StateError: E201, E202, E203, E204 or E205.
+        """
+        with self._alone(), ExitStack() as held:
+            with _told(self.files.folder):
+                self.files.folder.mkdir(exist_ok=True)
+                waited = held.enter_context(self._lock.exclusive())
+                self._load_for_writing()
+            yield waited
+
+    def commit(self, change: Change) -> Record:
+        """Append a change; it is on disk when this returns. Only inside ``exclusive``.
+
+        Raises:
+            StateError: E203 or E204; the state is as it was.
+        """
+        head = self._head or self._begin()
+        record = encode_record(head.sequence + 1, head.checksum, change)
+        try:
+            with _told(self.files.journal):
+                self._segment.append(record.line, head.first, head.size)
+                self._note_file(head)
+        except StateError:
+            self._head = None  # what the files hold now is for the loader to tell
+            raise
+        self._advance(head, record)
+        self._has_committed = True
+        self._tidy(head)
+        return record
+
+    def close(self) -> None:
+        """Renew ``state.json`` after own changes, where that is cheap; never fails."""
+        head = self._head
+        if head is None or not self._has_committed or head.checkpoint_size > SEAL_AFTER_BYTES:
+            return
+        with suppress(StateError), self.exclusive():
+            if self._head is not None and self._head.checkpoint_sequence < self._head.sequence:
+                self._renew_checkpoint(self._head)
+        self._has_committed = False
+
+    # Reading
+
+    def _follow(self, head: _Head) -> bool:
+        """Apply what others appended since; False when the files must be loaded anew."""
+        try:
+            stat = self.files.journal.stat()
+        except FileNotFoundError:
+            return False
+        if (stat.st_ino, stat.st_size, stat.st_mtime_ns) == (
+            head.inode,
+            head.size,
+            head.modified_ns,
+        ):
+            return True
+        if stat.st_ino != head.inode or stat.st_size < head.size:
+            return False
+        records = decode_records(self._ops.read(self.files.journal, head.size))
+        if not records:
+            return False
+        for record in records:
+            if record.previous != head.checksum or record.sequence != head.sequence + 1:
+                return False
+            try:
+                self._advance(head, record)
+            except ValueError:
+                return False
+        head.modified_ns = stat.st_mtime_ns
+        return True
+
+    def _advance(self, head: _Head, record: Record) -> None:
+        head.document = apply(head.document, record.change.changes, IN_PLACE)
+        head.sequence, head.checksum = record.sequence, record.checksum
+        head.size += len(record.line)
+        self._on_change(head.document, record.change.changes)
+
+    def _load_for_reading(self) -> None:
+        """Load beside other readers; where something is to be mended, alone, if possible."""
+        try:
+            with self._lock.shared():
+                loaded = state_loader.load(self.files, self._ops)
+        except (OSError, LockTimeoutError) as error:
+            log.info("read_without_lock", reason=str(error))
+            loaded = state_loader.load(self.files, self._ops)
+        if loaded.needs_mending:
+            try:
+                with self._lock.exclusive():
+                    self._load_for_writing()
+                return
+            except (OSError, LockTimeoutError) as error:
+                log.warning("state_not_mended", reason=str(error))
+        self._adopt(loaded)
+
+    def _load_for_writing(self) -> None:
+        self.files.backups.mkdir(exist_ok=True)
+        head = self._head
+        if head is not None and self._follow(head) and self._segment.agrees(head.first, head.size):
+            return
+        loaded = state_loader.load(self.files, self._ops)
+        if loaded.legacy is not None:
+            document = self._migrate(loaded.legacy)
+            state_mender.migrate(self.files, self._ops, loaded, document)
+        elif loaded.needs_mending:
+            state_mender.mend(self.files, self._ops, loaded)
+        self._adopt(loaded)
+
+    def _adopt(self, loaded: Loaded) -> None:
+        if loaded.legacy is not None:
+            loaded.document, loaded.sequence = self._migrate(loaded.legacy), 1
+        if loaded.sequence == 0:
+            self._head = None
+            return
+        size = len(loaded.active_bytes)
+        self._head = _Head(
+            document=loaded.document,
+            sequence=loaded.sequence,
+            checksum=loaded.checksum,
+            first=loaded.header.first if loaded.header else loaded.sequence + 1,
+            size=size,
+            checkpoint_sequence=loaded.checkpoint_sequence,
+            checkpoint_size=loaded.checkpoint_size,
+            size_at_checkpoint=size - loaded.pending_bytes,
+        )
+        with suppress(FileNotFoundError):
+            self._note_file(self._head)
+        self._on_change(loaded.document, None)
+
+    # Writing
+
+    def _begin(self) -> _Head:
+        """The first segment of a project that has no state yet."""
+        header = encode_header(1, GENESIS)
+        with _told(self.files.journal):
+            self._segment.rewrite(header.line, 1)
+        self._head = _Head({}, sequence=0, checksum=GENESIS, first=1, size=len(header.line))
+        return self._head
+
+    def _tidy(self, head: _Head) -> None:
+        """Renew the checkpoint, or seal the segment, in step with what was appended."""
+        pending = head.size - head.size_at_checkpoint
+        if head.size >= max(SEAL_AFTER_BYTES, head.checkpoint_size):
+            self._seal(head)
+        elif head.sequence == 1 or pending >= max(CHECKPOINT_AFTER_BYTES, head.checkpoint_size):
+            self._renew_checkpoint(head)
+
+    def _renew_checkpoint(self, head: _Head) -> None:
+        """Write ``state.json``; a failure is told, and does not fail the change."""
+        data = checkpoints.encode(head.document, head.sequence, head.checksum)
+        head.size_at_checkpoint = head.size
+        try:
+            replace_file(self._ops, self.files.state, data)
+        except OSError as error:
+            log.warning("checkpoint_not_written", path=str(self.files.state), reason=str(error))
+            return
+        head.checkpoint_sequence, head.checkpoint_size = head.sequence, len(data)
+        log.debug("checkpoint_written", sequence=head.sequence, bytes=len(data))
+
+    def _seal(self, head: _Head) -> None:
+        """Close the segment: keep a checkpoint beside it and begin the next one."""
+        data = checkpoints.encode(head.document, head.sequence, head.checksum)
+        header = encode_header(head.sequence + 1, head.checksum)
+        try:
+            self._segment.sync_mirror(head.first)
+            replace_file(self._ops, self.files.backup(head.sequence), data)
+            replace_file(self._ops, self.files.state, data)
+            self._segment.rewrite(header.line, header.first)
+        except OSError as error:
+            log.warning("segment_not_sealed", sequence=head.sequence, reason=str(error))
+            self._head = None  # which step failed is for the loader to tell
+            return
+        head.first, head.size = header.first, len(header.line)
+        head.checkpoint_sequence, head.checkpoint_size = head.sequence, len(data)
+        head.size_at_checkpoint = head.size
+        self._note_file(head)
+        log.info("segment_sealed", sequence=head.sequence, bytes=len(data))
+        self._prune()
+
+    def _prune(self) -> None:
+        """Remove the oldest backups, and the segments that only they would need."""
+        checkpoints_kept = list(self.files.checkpoints().items())
+        superfluous, kept = checkpoints_kept[:-KEPT_BACKUPS], checkpoints_kept[-KEPT_BACKUPS:]
+        paths = [path for _, path in superfluous]
+        if superfluous:
+            segments = list(self.files.segments().items())
+            oldest = kept[0][0]
+            following = [first for first, _ in segments[1:]]
+            paths += [
+                path
+                for (_, path), after in zip(segments, following, strict=False)
+                if after <= oldest + 1
+            ]
+        for path in paths:
+            with suppress(OSError):
+                self._ops.unlink(path)
+
+    def _note_file(self, head: _Head) -> None:
+        stat = self.files.journal.stat()
+        head.inode, head.modified_ns = stat.st_ino, stat.st_mtime_ns
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread of this process at a time, waiting no longer than for a process."""
+        seconds = self._lock.timeout_seconds
+        if not self._mutex.acquire(timeout=seconds):
+            raise LockTimeoutError.of("E205", holder="this process", waited_seconds=seconds)
+        try:
+            yield
+        finally:
+            self._mutex.release()
+
+
+@contextmanager
+def _told(path: Path, code: str = "E203") -> Iterator[None]:
+    """Translate what the system refuses into the catalogue's words."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        where = error.filename if isinstance(error.filename, str) else str(path)
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StateError.of("E204" if full else code, path=where, reason=reason) from error

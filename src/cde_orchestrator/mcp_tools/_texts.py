@@ -1,0 +1,83 @@
+"""Replies as short texts, for clients that hand only text to their model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cde_orchestrator.application.views import (
+    FeatureListReply,
+    FeatureReply,
+    FeatureStatusReply,
+    PhaseView,
+    ProjectView,
+)
+from cde_orchestrator.domain.errors.template import plain
+
+
+def project_line(project: ProjectView) -> str:
+    """The project in one line."""
+    mode = ", read-only" if project["read_only"] else ""
+    return f"Project {project['name']} ({project['status']}{mode}) at {project['path']}"
+
+
+def onboarded(reply: Mapping[str, Any]) -> str:
+    """What onboarding found and made."""
+    project = reply["project"]
+    if reply["already_onboarded"]:
+        return f"{project_line(project)} was onboarded already; nothing was changed."
+    facts = reply["facts"]
+    languages = ", ".join(facts["languages"] or []) or "none recognised"
+    check = " ".join(facts["test_command"] or []) or "none found"
+    return (
+        f"{project_line(project)} is onboarded.\nLanguages: {languages}. Test command: {check}.\n"
+        "Next: cde_startFeature(prompt)."
+    )
+
+
+def project_info(reply: Mapping[str, Any]) -> str:
+    """The project at a glance."""
+    workflows = ", ".join(workflow["id"] for workflow in reply["workflows"]) or "none"
+    problem = reply["workflow_problem"]
+    trouble = f"\nWorkflow file not valid: {problem}" if problem else ""
+    return (
+        f"{project_line(reply['project'])}.\nFeatures: {sum(reply['features'].values())}, "
+        f"{reply['open_features']} open. Workflows: {workflows}.{trouble}"
+    )
+
+
+def work(reply: FeatureReply, done: str) -> str:
+    """What was done, and the phase to work on next with its prompt."""
+    feature, phase = reply["feature"], reply["phase"]
+    if phase is None:
+        return f"{done} Feature {feature['name']} is {feature['status']}."
+    return f"{done} {_assignment(feature['name'], phase)}\n\n{phase['prompt']}"
+
+
+def feature_status(reply: FeatureStatusReply) -> str:
+    """A feature's phases, each on a line, and what the current one asks for."""
+    feature, phase = reply["feature"], reply["phase"]
+    lines = [f"Feature {feature['name']} is {feature['status']} ({feature['workflow']})."]
+    lines += [
+        f"- {record['id']}: {record['status']}"
+        + "".join(f", {output['path']}" for output in record["outputs"])
+        for record in reply["phases"]
+    ]
+    if phase is not None:
+        lines += ["", _assignment(feature["name"], phase)]
+    return "\n".join(lines)
+
+
+def feature_list(reply: FeatureListReply) -> str:
+    """Features, one a line."""
+    rows = [f"- {row['name']}: {row['status']}" for row in reply["features"]]
+    more = "\nMore: pass next_cursor as cursor." if reply["next_cursor"] else ""
+    return "\n".join([f"{len(rows)} of {reply['total']} features.", *rows]) + more
+
+
+def _assignment(name: str, phase: PhaseView) -> str:
+    outputs = ", ".join(output["path"] for output in phase["outputs"] if output["required"])
+    who = "A person answers" if phase["handler"] == "human_input" else "Work on"
+    asked = f" Required: {outputs}." if outputs else ""
+    call = f"cde_submitWork(feature_id={plain(name)!r}, phase_id={plain(phase['id'])!r})"
+    return f"{who} phase {phase['id']} of {name}.{asked} Then: {call}."

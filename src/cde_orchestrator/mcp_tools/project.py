@@ -1,0 +1,52 @@
+"""Tools about the project as a whole."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from mcp.server import MCPServer
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from cde_orchestrator.application.get_project_info import GetProjectInfo
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.set_project_status import SetProjectStatus
+from cde_orchestrator.mcp_tools import _texts
+from cde_orchestrator.mcp_tools._boundary import Service, reply
+
+_INFO = "cde project info --json"
+
+
+def register(server: MCPServer, service: Service) -> None:
+    """Add the tools to the server."""
+
+    @server.tool(
+        description="Take a project folder into care, once: makes .cde/, detects languages and "
+        "tests, activates it. Safe to repeat.",
+        annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True),
+        structured_output=False,
+    )
+    def cde_onboardProject(  # noqa: N802 - the tools' names are the plan's
+        path: Annotated[str, Field(description="Folder; '.' is the one served")],
+        name: Annotated[str | None, Field(description="Default: the folder's name")] = None,
+    ) -> CallToolResult:
+        answer = service.onboarding(path).handle(OnboardProject(name=name))
+        return reply(answer, _texts.onboarded(answer), _INFO)
+
+    @server.tool(
+        description="The project served: status, features by status, facts, workflows.",
+        annotations=ToolAnnotations(read_only_hint=True),
+        structured_output=False,
+    )
+    def cde_getProjectInfo() -> CallToolResult:  # noqa: N802
+        answer = service.handle(GetProjectInfo())
+        return reply(answer, _texts.project_info(answer), _INFO)
+
+    @server.tool(
+        description="Activate or archive the project. Only an active one starts features.",
+        annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True),
+        structured_output=False,
+    )
+    def cde_setProjectStatus(status: Literal["active", "archived"]) -> CallToolResult:  # noqa: N802
+        answer = service.handle(SetProjectStatus(status=status))
+        return reply(answer, _texts.project_line(answer["project"]) + ".", _INFO)

@@ -1,0 +1,199 @@
+"""The MCP server, assembled: tools, their boundary, transports."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from socket import socket
+from typing import Any, TypeVar
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.types import CallToolResult, InputRequiredResult
+
+from cde_orchestrator import __version__
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.bootstrap import Application, build_application
+from cde_orchestrator.domain.exceptions import CDEError, ProjectError, ValidationError
+from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.state_files import FOLDER
+from cde_orchestrator.mcp_tools import features, project
+from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result
+
+INSTRUCTIONS = """\
+CDE Orchestrator leads a feature through its phases in one project. Start with \
+cde_startFeature; follow the prompt of the phase that it returns; deliver the outputs; \
+cde_submitWork returns the next phase, until the feature is completed. After a loss of \
+context, cde_listFeatures(status="open") and cde_getFeatureStatus tell where to go on. \
+An error carries fixes: calls that are safe to make as they stand."""
+
+GRACE_SECONDS = 3
+"""How long connections have to finish when the server is told to end."""
+
+Reply = TypeVar("Reply")
+
+
+class ServedProject:
+    """The project that a server serves.
+
+    Args:
+        root: the project's folder.
+        pinned: whether the person who started the server named it; otherwise a server that
+            was started outside of any project takes the first one that is onboarded.
+    """
+
+    def __init__(self, root: Path, *, pinned: bool) -> None:
+        self._application = build_application(root)
+        self._pinned = pinned
+
+    @property
+    def application(self) -> Application:
+        """The product for the project served."""
+        return self._application
+
+    def handle(self, use_case: UseCase[Reply]) -> Reply:
+        """Run a use case on the project served.
+
+        Raises:
+            CDEError: it was refused or failed.
+        """
+        return self._application.handle(use_case)
+
+    def onboarding(self, path: str) -> ServedProject:
+        """This service, serving the project at ``path`` if it may.
+
+        Raises:
+            ProjectError: E006, another project is served; E001 or E002, no folder.
+        """
+        served = self._application.root
+        wanted = _folder(served, path)
+        if wanted == served:
+            return self
+        if self._pinned or (served / FOLDER).is_dir():
+            raise ProjectError.of("E006", served=str(served), path=str(wanted))
+        self._application = build_application(wanted)
+        return self
+
+    def close(self) -> None:
+        """Finish what can be finished cheaply."""
+        self._application.close()
+
+
+class OrchestratorServer(MCPServer[None]):
+    """An MCP server whose every tool answers a failure with a coded, mendable result."""
+
+    async def call_tool(
+        self,
+        name: str,
+        arguments: dict[str, Any],
+        context: Context[None, Any] | None = None,
+    ) -> CallToolResult | InputRequiredResult:
+        """Run a tool as one call from outside; errors of the product are results."""
+        with calling(_actor(context), _correlation_id(context)):
+            try:
+                self._require_known(name, arguments)
+                return await super().call_tool(name, arguments, context)
+            except (ToolError, CDEError) as error:
+                return error_result(as_cde_error(error, name))
+
+    def _require_known(self, name: str, arguments: Mapping[str, Any]) -> None:
+        schema = self._tool_input_schema(name)
+        if schema is None:
+            raise ValidationError.of("E309", tool=name)
+        known = schema.get("properties", {})
+        for argument in arguments:
+            if argument not in known:
+                reason = f"the tool takes: {', '.join(known) or 'no arguments'}"
+                raise ValidationError.of("E305", argument=argument, reason=reason)
+
+
+def build_server(served: ServedProject) -> OrchestratorServer:
+    """The server for a project, ready to run on any transport."""
+    server = OrchestratorServer(
+        "cde-orchestrator",
+        title="CDE Orchestrator",
+        instructions=INSTRUCTIONS,
+        version=__version__,
+        log_level="WARNING",
+    )
+    project.register(server, served)
+    features.register(server, served)
+    for tool in server._tool_manager.list_tools():
+        _slim(tool.parameters)
+    return server
+
+
+def run_stdio(root: Path, *, pinned: bool) -> None:
+    """Serve the project over standard input and output until the input ends."""
+    with _serving(root, pinned=pinned) as served:
+        build_server(served).run("stdio")
+
+
+def run_http(root: Path, *, pinned: bool, host: str, listener: socket) -> None:
+    """Serve the project over streamable HTTP at ``/mcp`` until the process is told to end.
+
+    ``listener`` is a socket that listens already, and ``host`` the name that it was bound by:
+    a local one is guarded against pages of other hosts.
+    """
+    import uvicorn
+
+    with _serving(root, pinned=pinned) as served:
+        config = uvicorn.Config(
+            build_server(served).streamable_http_app(host=host),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        server = uvicorn.Server(config)
+        # A connection that is cut because the server was told to end is no error.
+        logging.getLogger("uvicorn.error").addFilter(lambda _: not server.should_exit)
+        server.run(sockets=[listener])
+
+
+@contextmanager
+def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
+    served = ServedProject(root, pinned=pinned)
+    try:
+        yield served
+    finally:
+        served.close()
+
+
+def _folder(served: Path, path: str) -> Path:
+    try:
+        wanted = (served / Path(path).expanduser()).resolve()
+        if not wanted.exists():
+            raise ProjectError.of("E001", path=path)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ProjectError.of("E001", path=path) from error
+    if not wanted.is_dir():
+        raise ProjectError.of("E002", path=path, parent=str(wanted.parent))
+    return wanted
+
+
+def _slim(schema: dict[str, Any]) -> None:
+    """Drop what a client does not need: titles, and null as an alternative to leaving away."""
+    schema.pop("title", None)
+    for name, member in schema.get("properties", {}).items():
+        member.pop("title", None)
+        choices = [choice for choice in member.pop("anyOf", []) if choice != {"type": "null"}]
+        if choices:
+            schema["properties"][name] = choices[0] | member
+            if schema["properties"][name].get("default", "") is None:
+                del schema["properties"][name]["default"]
+
+
+def _actor(context: Context[None, Any] | None) -> str:
+    """Who calls: the client's name, as it gave it."""
+    params = context.request_context.session.client_params if context else None
+    return f"mcp:{params.client_info.name[:60]}" if params else "mcp"
+
+
+def _correlation_id(context: Context[None, Any] | None) -> str | None:
+    """The id that the client sent in the request's ``_meta``."""
+    meta = context.request_context.meta if context else None
+    found = (meta or {}).get("correlation_id")
+    return found if isinstance(found, str) else None

@@ -1,0 +1,373 @@
+"""Stand-ins for the world around the use cases: in memory, and as strict as the real ones."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.exceptions import (
+    CDEError,
+    OutputError,
+    ProjectError,
+    ReadOnlyModeError,
+    StateError,
+    ValidationError,
+)
+from cde_orchestrator.domain.feature import Artifact, Feature
+from cde_orchestrator.domain.project import Project, ProjectStatus
+from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.domain.workflow import Output, Phase, Workflow, WorkflowCatalog
+
+ROOT = Path("/work/shop")
+NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
+
+Reply = TypeVar("Reply")
+
+
+class FakeClock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        """The time that it shows."""
+        return self.now
+
+    def advance(self, seconds: float = 60) -> datetime:
+        """Let time pass; the time that it shows then."""
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+
+class InMemoryProjectRepository:
+    """Keeps projects as copies, so that only what was committed is seen again.
+
+    Attributes:
+        folders: the paths that exist.
+        read_only_reason: given to every project that is loaded.
+        commit_failure: raised instead of keeping a change.
+    """
+
+    backend = "memory"
+
+    def __init__(self, clock: FakeClock, folders: Sequence[Path] = (ROOT,)) -> None:
+        self.folders = {str(folder) for folder in folders}
+        self.read_only_reason: str | None = None
+        self.commit_failure: CDEError | None = None
+        self.closed = False
+        self._clock = clock
+        self._projects: dict[str, Project] = {}
+
+    def get_or_create(self, path: Path | str, name: str | None = None) -> Project:
+        """The project at ``path``; a new one when there is none."""
+        key = self._folder(path)
+        if key not in self._projects:
+            if self.read_only_reason is not None:
+                raise ReadOnlyModeError.of("E206", reason=self.read_only_reason)
+            self.put(Project.create(key, name or Path(key).name, self._clock))
+        return self._copy(self._projects[key])
+
+    def get(self, path: Path | str) -> Project:
+        """The project at ``path``; E004 when there is none."""
+        key = self._folder(path)
+        if key not in self._projects:
+            raise ProjectError.of("E004", path=key)
+        return self._copy(self._projects[key])
+
+    def save(self, project: Project, force: bool = False) -> None:
+        """Keep the project as it is now."""
+        if not force:
+            project.require_writable()
+        self._commit(project)
+
+    @contextmanager
+    def transaction(self, path: Path | str) -> Iterator[Project]:
+        """The project; kept when the block ends well."""
+        project = self.get(path)
+        yield project
+        self._commit(project)
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
+
+    def put(self, project: Project) -> None:
+        """Keep a project as a test wants it."""
+        self._projects[project.path] = self._copy(project)
+
+    def _folder(self, path: Path | str) -> str:
+        if str(path) not in self.folders:
+            raise ProjectError.of("E001", path=str(path))
+        return str(path)
+
+    def _copy(self, project: Project) -> Project:
+        copied = copy.deepcopy(project, {id(project.clock): project.clock})
+        copied.read_only_reason = self.read_only_reason
+        return copied
+
+    def _commit(self, project: Project) -> None:
+        if self.commit_failure is not None:
+            raise self.commit_failure
+        self.put(project)
+
+
+class InMemoryWorkflows:
+    """The workflows that a test gives it.
+
+    Attributes:
+        own: the project's own; None when it has no file.
+        failure: raised instead of loading the project's own.
+        check: the test command that was written into the project's file.
+    """
+
+    def __init__(self, packaged: WorkflowCatalog) -> None:
+        self.packaged = packaged
+        self.own: WorkflowCatalog | None = None
+        self.failure: CDEError | None = None
+        self.check: tuple[str, ...] | None = None
+
+    def load(self, root: Path) -> WorkflowCatalog:
+        """The project's own, else the packaged ones."""
+        if self.failure is not None:
+            raise self.failure
+        return self.own or self.packaged
+
+    def load_packaged(self) -> WorkflowCatalog:
+        """The packaged ones."""
+        return self.packaged
+
+    def packaged_text(self) -> str:
+        """What stands for the packaged file."""
+        return "version: 1\n"
+
+    def write_default(self, root: Path, check: Sequence[str]) -> bool:
+        """Make the packaged ones the project's own, unless it has its own."""
+        if self.own is not None or self.failure is not None:
+            return False
+        self.check = tuple(check)
+        self.own = catalog(*self.packaged.workflows.values(), packaged=False)
+        return True
+
+
+class RecordingPrompts:
+    """Renders a prompt as its name and the feature's goal, and remembers what it was given.
+
+    Attributes:
+        missing: templates that do not exist.
+        broken: templates that cannot be filled in.
+        rendered: template and variables of every call.
+    """
+
+    def __init__(self) -> None:
+        self.missing: set[str] = set()
+        self.broken: set[str] = set()
+        self.rendered: list[tuple[str, Mapping[str, Any]]] = []
+
+    def render(self, root: Path, template: str, variables: Mapping[str, Any]) -> str:
+        """The prompt; E312 or E313 for the templates that a test named so."""
+        phase = variables["phase"]["id"]
+        if template in self.missing:
+            raise ValidationError.of("E312", template=template, phase=phase)
+        if template in self.broken:
+            raise ValidationError.of("E313", template=template, reason="'goal' is undefined")
+        self.rendered.append((template, variables))
+        return f"{template}: {variables['feature']['goal']}"
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The variables of the last call."""
+        return self.rendered[-1][1]
+
+
+class InMemoryFiles:
+    """A project's files.
+
+    Attributes:
+        contents: bytes by relative path.
+        full: paths that can no longer be written.
+    """
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+        self.full: set[str] = set()
+
+    def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
+        """The file's content, None when it is missing; E112 outside the project."""
+        self._require_place(relative, output_id)
+        return self.contents.get(relative)
+
+    def write(self, root: Path, relative: str, text: str, output_id: str) -> None:
+        """Replace the file; its last line gets its end, as the real one does it."""
+        self._require_place(relative, output_id)
+        if relative in self.full:
+            raise StateError.of("E204", path=relative)
+        ending = "" if text.endswith("\n") else "\n"
+        self.contents[relative] = f"{text}{ending}".encode()
+
+    def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
+        """What is recorded of an output."""
+        digest = hashlib.sha256(data).hexdigest()
+        return Artifact(id=output_id, path=relative, sha256=digest, size=len(data))
+
+    def excerpt(self, root: Path, relative: str, limit: int = 1_200) -> str:
+        """The beginning of the file; empty when it is missing."""
+        return self.contents.get(relative, b"").decode(errors="replace")[:limit]
+
+    def _require_place(self, relative: str, output_id: str) -> None:
+        parts = relative.split("/")
+        if {"", "..", ".cde", ".git"}.intersection(parts):
+            reason = "it leaves the project"
+            raise OutputError.of("E112", output=output_id, path=relative, reason=reason)
+
+
+class FixedInspector:
+    """Finds what it was told to find."""
+
+    def __init__(self, facts: ProjectFacts) -> None:
+        self.facts = facts
+
+    def inspect(self, root: Path) -> ProjectFacts:
+        """The facts."""
+        return self.facts
+
+
+@dataclass(kw_only=True)
+class World:
+    """Everything around a use case, for one project at ``ROOT``."""
+
+    clock: FakeClock
+    repository: InMemoryProjectRepository
+    workflows: InMemoryWorkflows
+    prompts: RecordingPrompts = field(default_factory=RecordingPrompts)
+    files: InMemoryFiles = field(default_factory=InMemoryFiles)
+    inspector: FixedInspector
+
+    @classmethod
+    def empty(cls) -> World:
+        """A folder that holds no project yet."""
+        clock = FakeClock()
+        return cls(
+            clock=clock,
+            repository=InMemoryProjectRepository(clock),
+            workflows=InMemoryWorkflows(catalog(writing_workflow(), packaged=True)),
+            inspector=FixedInspector(python_facts()),
+        )
+
+    @classmethod
+    def active(cls) -> World:
+        """A folder with an active project."""
+        world = cls.empty()
+        world.repository.put(active_project(world.clock))
+        return world
+
+    @property
+    def ports(self) -> Ports:
+        """The ports that all of this stands behind."""
+        return Ports(
+            root=ROOT,
+            repository=self.repository,
+            workflows=self.workflows,
+            prompts=self.prompts,
+            files=self.files,
+            inspector=self.inspector,
+            clock=self.clock,
+        )
+
+    @property
+    def project(self) -> Project:
+        """The project as it was committed."""
+        return self.repository.get(ROOT)
+
+    def run(self, use_case: UseCase[Reply]) -> Reply:
+        """The use case's reply."""
+        return use_case(self.ports)
+
+
+def active_project(clock: FakeClock) -> Project:
+    """A project that takes features."""
+    project = Project.create(str(ROOT), "shop", clock)
+    project.status = ProjectStatus.ACTIVE
+    return project
+
+
+def older_feature(project: Project, **changes: Any) -> Feature:
+    """A feature as releases without phase records kept it, added to the project."""
+    members: dict[str, Any] = {
+        "id": "0b5c8c52-1111-4000-8000-000000000001",
+        "name": "older",
+        "prompt": "An older wish",
+        "status": "designing",
+        "current_phase": "design",
+        "workflow_type": "default",
+    }
+    feature = Feature(
+        **{**members, **changes}, project_id=project.id, created_at=NOON, updated_at=NOON
+    )
+    project.features.add(feature)
+    return feature
+
+
+def writing_workflow(workflow_id: str = "standard") -> Workflow:
+    """Two phases: one writes a specification, the other builds on it."""
+    return Workflow(
+        id=workflow_id,
+        description="Write, then build.",
+        phases=(
+            Phase(
+                id="define",
+                description="Say what is wanted.",
+                prompt="standard/define.md",
+                outputs=(
+                    Output(
+                        id="spec",
+                        path="specs/{feature}/spec.md",
+                        min_bytes=10,
+                        must_contain=("## Goal",),
+                    ),
+                    Output(
+                        id="notes", path="specs/{feature}/notes.txt", type="text", required=False
+                    ),
+                ),
+            ),
+            Phase(
+                id="build",
+                description="Build it.",
+                handler="human_input",
+                prompt="standard/build.md",
+                inputs=("spec",),
+                outputs=(Output(id="report", path="specs/{feature}/report.md"),),
+                check=("make", "test"),
+                status="building",
+            ),
+        ),
+    )
+
+
+def catalog(*workflows: Workflow, packaged: bool) -> WorkflowCatalog:
+    """The workflows of one file; the first one is the default."""
+    return WorkflowCatalog(
+        default=workflows[0].id,
+        workflows={workflow.id: workflow for workflow in workflows},
+        source="workflow.yml" if packaged else ".cde/workflow.yml",
+        packaged=packaged,
+    )
+
+
+def python_facts() -> ProjectFacts:
+    """What is found in a small Python project."""
+    return ProjectFacts(
+        languages=("Python", "TypeScript"),
+        package_manager="uv",
+        test_command=("uv", "run", "pytest", "-q"),
+        git=True,
+        evidence=("pyproject.toml", "uv.lock"),
+    )

@@ -1,0 +1,69 @@
+"""A real MCP client on the real server, for the tests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from mcp import StdioServerParameters
+from mcp.client.client import Client
+from mcp.types import CallToolResult, TextContent
+
+SERVE = ["-m", "cde_orchestrator", "serve"]
+
+
+class Agent:
+    """Calls tools as an agent does."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The structured content of a call that must succeed."""
+        result = await self.raw(tool, arguments)
+        assert not result.is_error, text_of(result)
+        assert result.structured_content is not None
+        return dict(result.structured_content)
+
+    async def refused(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The error of a call that must be refused."""
+        result = await self.raw(tool, arguments)
+        assert result.is_error, text_of(result)
+        assert result.structured_content is not None
+        error: dict[str, Any] = result.structured_content["error"]
+        assert error["code"] in text_of(result)
+        assert "Traceback" not in text_of(result)
+        return error
+
+    async def raw(self, tool: str, arguments: Mapping[str, Any]) -> CallToolResult:
+        """The result as it came."""
+        return await self.client.call_tool(tool, dict(arguments))
+
+
+def text_of(result: CallToolResult) -> str:
+    """The text of a result."""
+    return "".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+@asynccontextmanager
+async def stdio_agent(
+    project: Path | None, *, cwd: Path | None = None, mode: str = "auto", **env: str
+) -> AsyncIterator[Agent]:
+    """An agent on a server process of its own, over stdio."""
+    pinned = ["--project", str(project)] if project else []
+    server = StdioServerParameters(
+        command=sys.executable, args=[*SERVE, *pinned], cwd=cwd, env=dict(env)
+    )
+    async with Client(server, mode=mode) as client:
+        yield Agent(client)
+
+
+def deliverable(output: Mapping[str, Any]) -> str:
+    """A text that passes the gate of a declared output."""
+    asked = [heading for heading in output["must_contain"] if not heading.startswith("re:")]
+    words = "AC1 and T1 and F1: what was done, by whom, and how anybody can see that it works.\n"
+    body: str = "\n\n".join(f"{heading}\n\n{words}" for heading in asked or ["# Result"])
+    return body + "\n" + words * (int(output["min_bytes"]) // len(words) + 1)

@@ -1,0 +1,355 @@
+"""The server through a real MCP client."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from mcp.client.client import Client
+
+from tests.integration.mcp_client import SERVE, Agent, deliverable, stdio_agent, text_of
+
+pytestmark = pytest.mark.anyio
+
+FEATURE_KEYS = {"id", "name", "status", "current_phase", "workflow"}
+PHASE_KEYS = {"id", "description", "handler", "prompt", "outputs"}
+OUTPUT_KEYS = {"id", "path", "type", "required", "min_bytes", "must_contain"}
+PROJECT_KEYS = {"id", "name", "path", "status", "backend", "read_only"}
+PHASES = ["define", "decompose", "design", "implement", "test", "review"]
+
+
+def results_for(phase: dict[str, Any]) -> dict[str, str]:
+    return {output["id"]: deliverable(output) for output in phase["outputs"]}
+
+
+def snapshot(project: Path) -> dict[str, bytes]:
+    """Every file of the project but the lock and the logs."""
+    return {
+        str(path.relative_to(project)): path.read_bytes()
+        for path in sorted(project.rglob("*"))
+        if path.is_file() and path.name != "lock" and "logs" not in path.parts
+    }
+
+
+async def finish(agent: Agent, feature_id: str, phase: dict[str, Any] | None) -> list[str]:
+    done = []
+    while phase is not None:
+        done.append(phase["id"])
+        answer = await agent.call(
+            "cde_submitWork",
+            feature_id=feature_id,
+            phase_id=phase["id"],
+            results=results_for(phase),
+        )
+        phase = answer["phase"]
+    return done
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_feature_goes_from_prompt_to_completed_over_stdio(
+    tmp_path: Path, mode: str
+) -> None:
+    async with stdio_agent(tmp_path, mode=mode) as agent:
+        onboarded = await agent.call("cde_onboardProject", path=".", name="Shop")
+        assert set(onboarded["project"]) == PROJECT_KEYS
+        assert onboarded["project"] | {"id": ""} == {
+            "id": "",
+            "name": "Shop",
+            "path": str(tmp_path),
+            "status": "active",
+            "backend": "filesystem",
+            "read_only": False,
+        }
+        started = await agent.call("cde_startFeature", prompt="Add a login page")
+        feature, phase = started["feature"], started["phase"]
+        assert set(feature) == FEATURE_KEYS
+        assert set(phase) == PHASE_KEYS
+        assert all(set(output) == OUTPUT_KEYS for output in phase["outputs"])
+        assert (feature["name"], feature["status"]) == ("add-a-login-page", "defining")
+        assert "Add a login page" in phase["prompt"]
+        assert await finish(agent, feature["id"], phase) == PHASES
+        status = await agent.call("cde_getFeatureStatus", feature_id=feature["name"])
+    assert status["feature"]["status"] == "completed"
+    assert status["phase"] is None
+    for record in status["phases"]:
+        assert (record["status"], record["attempts"]) == ("completed", 1)
+        for output in record["outputs"]:
+            content = (tmp_path / output["path"]).read_bytes()
+            assert output["path"].startswith("specs/add-a-login-page/")
+            assert output["sha256"] == hashlib.sha256(content).hexdigest()
+            assert output["size"] == len(content)
+
+
+async def test_a_feature_goes_on_after_its_server_was_killed(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        started = await agent.call("cde_startFeature", prompt="Survive")
+        second = await agent.call(
+            "cde_submitWork",
+            feature_id="survive",
+            phase_id="define",
+            results=results_for(started["phase"]),
+        )
+        assert second["accepted"]["id"] == "define"
+        servers = [
+            child
+            for child in psutil.Process().children(recursive=True)
+            if "serve" in child.cmdline() and str(project) in child.cmdline()
+        ]
+        for server in servers:
+            os.kill(server.pid, signal.SIGKILL)
+    async with stdio_agent(project) as agent:
+        status = await agent.call("cde_getFeatureStatus", feature_id="survive")
+        assert status["feature"]["current_phase"] == "decompose"
+        assert await finish(agent, "survive", status["phase"]) == PHASES[1:]
+
+
+async def test_outputs_may_be_written_by_the_agent_itself(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        phase = (await agent.call("cde_startFeature", prompt="By hand", name="mine"))["phase"]
+        for output in phase["outputs"]:
+            path = project / output["path"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(deliverable(output))
+        answer = await agent.call("cde_submitWork", feature_id="mine", phase_id=phase["id"])
+        assert answer["feature"]["current_phase"] == "decompose"
+
+
+async def test_every_tool_is_listed_in_at_most_8000_characters(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        listed = (await agent.client.list_tools()).tools
+    names = [tool.name for tool in listed]
+    assert len(names) <= 14
+    assert {
+        "cde_onboardProject",
+        "cde_getProjectInfo",
+        "cde_setProjectStatus",
+        "cde_startFeature",
+        "cde_submitWork",
+        "cde_getFeatureStatus",
+        "cde_listFeatures",
+    } <= set(names)
+    size = sum(len(tool.model_dump_json(by_alias=True, exclude_none=True)) for tool in listed)
+    assert size <= 8_000
+
+
+REFUSALS: list[tuple[str, dict[str, Any], str]] = [
+    ("cde_startFeature", {"prompt": ""}, "E301"),
+    ("cde_startFeature", {"prompt": " \n\t\u200b "}, "E301"),
+    ("cde_startFeature", {"prompt": "x" * 20_001}, "E302"),
+    ("cde_startFeature", {"prompt": "a\0b"}, "E303"),
+    ("cde_startFeature", {"prompt": "Fine", "workflow": "nope"}, "E306"),
+    ("cde_startFeature", {"prompt": "Fine", "name": "Not A Slug"}, "E304"),
+    ("cde_startFeature", {"prompt": "Fine", "name": "present"}, "E104"),
+    ("cde_startFeature", {}, "E305"),
+    ("cde_startFeature", {"prompt": "Fine", "colour": "red"}, "E305"),
+    ("cde_startFeature", {"prompt": ["not", "text"]}, "E305"),
+    ("cde_submitWork", {"feature_id": "nobody", "phase_id": "define"}, "E102"),
+    ("cde_submitWork", {"feature_id": "present", "phase_id": "nope"}, "E107"),
+    ("cde_submitWork", {"feature_id": "present", "phase_id": "test"}, "E106"),
+    ("cde_submitWork", {"feature_id": "present", "phase_id": "define"}, "E110"),
+    (
+        "cde_submitWork",
+        {"feature_id": "present", "phase_id": "define", "results": {"spec": " \n"}},
+        "E111",
+    ),
+    (
+        "cde_submitWork",
+        {"feature_id": "present", "phase_id": "define", "results": {"other": "text"}},
+        "E113",
+    ),
+    (
+        "cde_submitWork",
+        {"feature_id": "present", "phase_id": "define", "results": {"spec": "a\0b"}},
+        "E303",
+    ),
+    (
+        "cde_submitWork",
+        {"feature_id": "present", "phase_id": "define", "results": "not an object"},
+        "E305",
+    ),
+    ("cde_getFeatureStatus", {"feature_id": ""}, "E102"),
+    ("cde_getFeatureStatus", {"feature_id": "present", "detail": "all"}, "E305"),
+    ("cde_listFeatures", {"limit": 0}, "E305"),
+    ("cde_listFeatures", {"cursor": "not a cursor"}, "E308"),
+    ("cde_setProjectStatus", {"status": "onboarding"}, "E305"),
+    ("cde_onboardProject", {"path": "/nowhere/at/all"}, "E001"),
+    ("cde_onboardProject", {"path": ".cde/state.json"}, "E002"),
+    ("cde_onboardProject", {"path": ".."}, "E006"),
+    ("cde_noSuchTool", {}, "E309"),
+]
+
+
+async def test_what_cannot_be_accepted_gets_a_code_and_changes_nothing(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        await agent.call("cde_startFeature", prompt="Present", name="present")
+        before = snapshot(project)
+        for tool, arguments, code in REFUSALS:
+            error = await agent.refused(tool, **arguments)
+            assert error["code"] == code, (tool, arguments, error)
+            assert error["suggestions"]
+            assert error["fixes"]
+            assert snapshot(project) == before, (tool, arguments)
+
+
+async def test_two_features_with_the_same_prompt_get_different_names(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        prompts = ["Add search", "Add search", "添加用户登录功能", "🚀🎉", "🚀🎉"]
+        names = [
+            (await agent.call("cde_startFeature", prompt=prompt))["feature"]["name"]
+            for prompt in prompts
+        ]
+    assert names == ["add-search", "add-search-2", "feature", "feature-2", "feature-3"]
+
+
+async def test_features_are_listed_page_by_page_and_by_status(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        for number in range(7):
+            await agent.call("cde_startFeature", prompt=f"Number {number}")
+        seen: list[str] = []
+        cursor: str | None = None
+        while True:
+            more = {"cursor": cursor} if cursor else {}
+            page = await agent.call("cde_listFeatures", limit=3, status="open", **more)
+            assert page["total"] == 7
+            seen += [row["name"] for row in page["features"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        assert seen == [f"number-{number}" for number in reversed(range(7))]
+        assert (await agent.call("cde_listFeatures", status="completed"))["features"] == []
+
+
+async def test_no_answer_is_longer_than_25000_characters(project: Path) -> None:
+    prompt = '"\\\n' * 6_000
+    async with stdio_agent(project) as agent:
+        results = [await agent.raw("cde_startFeature", {"prompt": "a" + prompt, "name": "long"})]
+        results.append(
+            await agent.raw("cde_getFeatureStatus", {"feature_id": "long", "detail": "full"})
+        )
+        for number in range(110):
+            await agent.call("cde_startFeature", prompt="b" * 60, name=f"{'b' * 50}-{number}")
+        results.append(await agent.raw("cde_listFeatures", {"limit": 1_000}))
+    for result in results:
+        assert not result.is_error
+        assert len(result.model_dump_json(by_alias=True, exclude_none=True)) <= 25_000
+    assert "cde status long --full" in json.dumps(results[1].structured_content)
+    page = results[2].structured_content
+    assert page is not None
+    assert page["next_cursor"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "escaping link", "linked parent"])
+async def test_an_output_never_leaves_the_project(project: Path, tmp_path: Path, kind: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "spec.md").write_text("secret")
+    async with stdio_agent(project) as agent:
+        phase = (await agent.call("cde_startFeature", prompt="Escape", name="escape"))["phase"]
+        target = project / phase["outputs"][0]["path"]
+        if kind == "linked parent":
+            target.parent.parent.mkdir()
+            target.parent.symlink_to(outside)
+        else:
+            target.parent.mkdir(parents=True)
+            if kind == "folder":
+                target.mkdir()
+            else:
+                target.symlink_to(outside / "spec.md")
+        for results in ({}, results_for(phase)):
+            error = await agent.refused(
+                "cde_submitWork", feature_id="escape", phase_id="define", results=results
+            )
+            assert error["code"] == "E112"
+    assert (outside / "spec.md").read_text() == "secret"
+    assert [path.name for path in outside.iterdir()] == ["spec.md"]
+
+
+async def test_a_server_started_outside_of_any_project_takes_the_one_that_is_onboarded(
+    tmp_path: Path,
+) -> None:
+    home, project = tmp_path / "home", tmp_path / "project"
+    home.mkdir()
+    project.mkdir()
+    async with stdio_agent(None, cwd=home) as agent:
+        assert (await agent.refused("cde_getProjectInfo"))["code"] == "E004"
+        await agent.call("cde_onboardProject", path=str(project))
+        info = await agent.call("cde_getProjectInfo")
+        assert info["project"]["path"] == str(project)
+        assert (await agent.refused("cde_onboardProject", path=str(home)))["code"] == "E006"
+    assert list(home.iterdir()) == []
+
+
+async def test_a_server_in_a_subfolder_serves_the_project_above(project: Path) -> None:
+    inner = project / "src" / "deep"
+    inner.mkdir(parents=True)
+    async with stdio_agent(None, cwd=inner) as agent:
+        info = await agent.call("cde_getProjectInfo")
+        assert info["project"]["path"] == str(project)
+        assert [workflow["id"] for workflow in info["workflows"]] == [
+            "standard",
+            "quick-fix",
+            "research",
+            "docs",
+        ]
+
+
+async def test_a_fix_of_an_error_can_be_called_as_it_stands(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        await agent.call("cde_setProjectStatus", status="archived")
+        error = await agent.refused("cde_startFeature", prompt="Too early")
+        assert error["code"] == "E101"
+        fix = error["fixes"][0]
+        await agent.call(fix["tool"], **fix["arguments"])
+        await agent.call("cde_startFeature", prompt="Now")
+
+
+async def test_the_text_alone_is_enough_to_work_with(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        result = await agent.raw("cde_startFeature", {"prompt": "Readable", "name": "readable"})
+        assert result.structured_content is not None
+        assert result.structured_content["phase"]["prompt"] in text_of(result)
+        assert "specs/readable/" in text_of(result)
+
+
+@pytest.fixture
+def http_server(project: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, *SERVE, "--project", str(project)]
+    server = subprocess.Popen([*command, "--transport", "http", "--port", str(port)])
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+async def test_a_feature_is_completed_over_http(http_server: str) -> None:
+    async with Client(http_server) as client:
+        agent = Agent(client)
+        started = await agent.call("cde_startFeature", prompt="Over HTTP", workflow="quick-fix")
+        done = await finish(agent, started["feature"]["id"], started["phase"])
+        assert done == ["reproduce", "fix", "verify"]
+
+
+async def test_over_http_refusals_are_results_too(http_server: str) -> None:
+    async with Client(http_server) as client:
+        error = await Agent(client).refused("cde_submitWork", feature_id="x", phase_id="y")
+        assert error["code"] == "E102"

@@ -1,0 +1,37 @@
+"""What the unit tests share."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+
+from cde_orchestrator.domain.project import Project
+from tests.fakes import FakeClock, World, active_project
+
+# A slow machine is no failure; what fails is printed as an example that replays it.
+settings.register_profile("unit", deadline=None)
+settings.load_profile("unit")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """A clock that stands at noon."""
+    return FakeClock()
+
+
+@pytest.fixture
+def project(clock: FakeClock) -> Project:
+    """An active project without features."""
+    return active_project(clock)
+
+
+@pytest.fixture
+def folder() -> World:
+    """The world of a folder that holds no project yet."""
+    return World.empty()
+
+
+@pytest.fixture
+def world() -> World:
+    """The world of an active project."""
+    return World.active()

@@ -1,0 +1,179 @@
+"""The catalogue is whole, and fits the code that raises from it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import cde_orchestrator
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
+from cde_orchestrator.domain.errors.template import placeholders
+
+PACKAGE = Path(cde_orchestrator.__file__).parent
+COMPLETED_BY_THE_OPERATION = {"project_path", "correlation_id"}
+
+
+@dataclass(frozen=True)
+class Raise:
+    """A place where an error is made with ``of``.
+
+    Attributes:
+        keywords: names of the context that is given; None when that cannot be told.
+    """
+
+    place: str
+    code: str
+    keywords: frozenset[str] | None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """The parameters of an MCP tool."""
+
+    required: frozenset[str]
+    all: frozenset[str]
+
+
+def trees() -> Iterator[tuple[Path, ast.Module]]:
+    """Every module of the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def codes_in(node: ast.expr) -> list[str]:
+    """The codes that an argument may stand for."""
+    constants = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
+    return [text for text in constants if isinstance(text, str) and re.fullmatch(r"E\d{3}", text)]
+
+
+@cache
+def raises() -> list[Raise]:
+    """Every call of ``SomeError.of`` that names its code."""
+    return [
+        Raise(
+            f"{path.relative_to(PACKAGE)}:{node.lineno}",
+            code,
+            None
+            if any(keyword.arg is None for keyword in node.keywords)
+            else frozenset(keyword.arg or "" for keyword in node.keywords),
+        )
+        for path, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "of"
+        and node.args
+        for code in codes_in(node.args[0])
+    ]
+
+
+@cache
+def tools() -> dict[str, Tool]:
+    """The MCP tools by name, read from their source."""
+    found = {}
+    for path, tree in trees():
+        if path.parent.name != "mcp_tools":
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("cde_"):
+                names = [argument.arg for argument in node.args.args]
+                optional = len(node.args.defaults)
+                required = names[: len(names) - optional]
+                found[node.name] = Tool(frozenset(required), frozenset(names))
+    return found
+
+
+def texts(entry: ErrorMessage) -> tuple[str, ...]:
+    """Everything that an entry says."""
+    return entry.title, entry.description, *entry.suggestions
+
+
+FIXES = [(code, fix) for code, entry in ERROR_MESSAGES.items() for fix in entry.fixes]
+
+
+def test_the_codes_stand_in_order() -> None:
+    assert list(ERROR_MESSAGES) == sorted(ERROR_MESSAGES)
+
+
+@pytest.mark.parametrize("code", ERROR_MESSAGES)
+def test_an_entry_is_fully_explained(code: str) -> None:
+    entry = ERROR_MESSAGES[code]
+
+    assert all(text.strip() and text == " ".join(text.split()) for text in texts(entry))
+    assert not placeholders(entry.title)
+    assert entry.description.endswith(".")
+    assert len(entry.suggestions) >= 2
+    assert entry.fixes
+    assert isinstance(entry.severity, Severity)
+    assert re.fullmatch(r"\d+\.\d+\.\d+", entry.since)
+
+
+@pytest.mark.parametrize("code", ERROR_MESSAGES)
+def test_an_entry_has_no_braces_but_those_of_placeholders(code: str) -> None:
+    for text in texts(ERROR_MESSAGES[code]):
+        assert not set("{}") & set(re.sub(r"\{[a-z][a-z0-9_]*\}", "", text))
+
+
+@pytest.mark.parametrize(("code", "fix"), FIXES)
+def test_a_fix_is_a_command_of_the_product(code: str, fix: Fix) -> None:
+    assert fix.command[0] == "cde"
+    assert len(fix.command) > 1
+    assert all(fix.command)
+
+
+@pytest.mark.parametrize(("code", "fix"), FIXES)
+def test_a_placeholder_of_a_fix_stands_alone_in_its_word(code: str, fix: Fix) -> None:
+    for word in fix.command:
+        assert not placeholders(word) or re.fullmatch(r"\{[a-z0-9_]+\}", word)
+
+
+@pytest.mark.parametrize(("code", "fix"), FIXES)
+def test_a_fix_names_a_tool_that_exists_with_arguments_that_it_takes(code: str, fix: Fix) -> None:
+    if fix.tool is None:
+        assert not fix.arguments
+        return
+    tool = tools()[fix.tool]
+
+    assert set(fix.arguments) <= tool.all
+    assert tool.required <= set(fix.arguments)
+
+
+@pytest.mark.parametrize("code", ERROR_MESSAGES)
+def test_the_tools_that_suggestions_speak_of_exist(code: str) -> None:
+    spoken_of = re.findall(r"\bcde_\w+", " ".join(texts(ERROR_MESSAGES[code])))
+
+    assert set(spoken_of) <= set(tools())
+
+
+def test_the_codes_that_are_raised_are_in_the_catalogue() -> None:
+    unexplained = [each for each in raises() if each.code not in ERROR_MESSAGES]
+
+    assert raises()
+    assert unexplained == []
+
+
+def test_whoever_raises_an_error_gives_what_its_words_and_fixes_want() -> None:
+    lacking = {
+        f"{each.place} {each.code}": sorted(lack)
+        for each in raises()
+        if each.keywords is not None
+        and (
+            lack := ERROR_MESSAGES[each.code].placeholders
+            - each.keywords
+            - COMPLETED_BY_THE_OPERATION
+        )
+    }
+
+    assert lacking == {}
+
+
+def test_the_catalogue_does_not_change_while_the_product_runs() -> None:
+    with pytest.raises(TypeError):
+        ERROR_MESSAGES["E000"] = ERROR_MESSAGES["E001"]  # type: ignore[index]  # the point of it

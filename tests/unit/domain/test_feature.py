@@ -1,0 +1,230 @@
+"""A feature goes through the phases of its workflow, one after the other."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from structlog.testing import capture_logs
+
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.feature import (
+    CLOSED_STATUSES,
+    Artifact,
+    Feature,
+    PhaseRecord,
+    PhaseStatus,
+    artifacts_from,
+)
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.workflow import Workflow
+from tests.fakes import NOON, FakeClock, older_feature, writing_workflow
+
+SPEC = Artifact(id="spec", path="specs/login/spec.md", sha256="0" * 64, size=12)
+WORKFLOW = writing_workflow()
+
+
+@pytest.fixture
+def feature() -> Feature:
+    """A feature in the first of two phases."""
+    return Feature.create(
+        project_id="project", name="login", prompt="Add login", workflow=WORKFLOW, now=NOON
+    )
+
+
+def test_a_new_feature_is_in_its_workflows_first_phase(feature: Feature) -> None:
+    assert uuid.UUID(feature.id).version == 4
+    assert (feature.status, feature.current_phase) == ("defining", "define")
+    assert feature.workflow_type == "standard"
+    assert feature.created_at == feature.updated_at == NOON
+    assert feature.is_open
+    assert feature.phases["define"] == PhaseRecord(
+        "define", status=PhaseStatus.IN_PROGRESS, attempts=1, started_at=NOON
+    )
+    assert feature.phases["build"] == PhaseRecord("build")
+
+
+def test_two_features_share_nothing(feature: Feature) -> None:
+    other = Feature.create(
+        project_id="project", name="logout", prompt="Add logout", workflow=WORKFLOW, now=NOON
+    )
+    other.metadata["key"] = "value"
+    other.artifacts.append("an artifact")
+    other.phases["define"].outputs.append(SPEC)
+
+    assert feature.id != other.id
+    assert feature.metadata == {}
+    assert feature.artifacts == []
+    assert feature.phases["define"].outputs == []
+
+
+def test_a_completed_phase_hands_over_to_the_next(feature: Feature, clock: FakeClock) -> None:
+    later = clock.advance()
+    following = feature.complete_phase("define", [SPEC], WORKFLOW, later)
+
+    assert following is WORKFLOW.phases[1]
+    assert (feature.status, feature.current_phase) == ("building", "build")
+    assert feature.updated_at == later
+    assert feature.phases["define"] == PhaseRecord(
+        "define",
+        status=PhaseStatus.COMPLETED,
+        attempts=1,
+        started_at=NOON,
+        completed_at=later,
+        outputs=[SPEC],
+    )
+    assert feature.phases["build"].status is PhaseStatus.IN_PROGRESS
+    assert feature.phases["build"].started_at == later
+
+
+def test_a_feature_is_completed_with_its_last_phase(feature: Feature, clock: FakeClock) -> None:
+    feature.complete_phase("define", [SPEC], WORKFLOW, clock.advance())
+    following = feature.complete_phase("build", [], WORKFLOW, clock.advance())
+
+    assert following is None
+    assert (feature.status, feature.current_phase) == ("completed", None)
+    assert not feature.is_open
+    assert feature.created_at == NOON
+    assert feature.updated_at == clock.now
+    assert artifacts_from(feature.phases) == [SPEC]
+
+
+def test_a_completed_phase_is_logged_with_its_duration(feature: Feature) -> None:
+    with capture_logs() as logs:
+        feature.complete_phase("define", [], WORKFLOW, NOON)
+
+    assert [entry["event"] for entry in logs] == ["phase_completed"]
+    assert logs[0]["operation"] == "complete_phase"
+    assert logs[0]["feature_id"] == feature.id
+    assert logs[0]["phase_id"] == "define"
+    assert logs[0]["next_phase"] == "build"
+    assert logs[0]["duration_ms"] >= 0
+
+
+def test_a_phase_that_is_begun_again_counts_one_more_attempt(clock: FakeClock) -> None:
+    record = PhaseRecord("define")
+    record.begin(clock.now)
+    record.complete([SPEC], clock.advance())
+    record.begin(clock.advance())
+
+    assert record.status is PhaseStatus.IN_PROGRESS
+    assert record.attempts == 2
+    assert record.started_at == clock.now
+    assert record.completed_at is None
+
+
+@pytest.mark.parametrize("phase_id", ["deploy", "", "Define"])
+def test_an_unknown_phase_is_refused_with_those_that_there_are(
+    feature: Feature, phase_id: str
+) -> None:
+    with pytest.raises(FeatureError) as refused:
+        feature.require_current(phase_id, WORKFLOW)
+
+    assert refused.value.code == "E107"
+    assert refused.value.context == {
+        "feature": "login",
+        "phase": phase_id,
+        "phases": "define, build",
+    }
+
+
+def test_a_phase_out_of_turn_is_refused_with_the_one_whose_turn_it_is(feature: Feature) -> None:
+    with pytest.raises(FeatureError) as refused:
+        feature.complete_phase("build", [], WORKFLOW, NOON)
+
+    assert refused.value.code == "E106"
+    assert refused.value.context["current_phase"] == "define"
+    assert feature.phases["build"] == PhaseRecord("build")
+
+
+def test_a_phase_cannot_be_completed_twice(feature: Feature) -> None:
+    feature.complete_phase("define", [SPEC], WORKFLOW, NOON)
+
+    with pytest.raises(FeatureError) as refused:
+        feature.complete_phase("define", [], WORKFLOW, NOON)
+
+    assert refused.value.code == "E106"
+    assert feature.phases["define"].outputs == [SPEC]
+
+
+@pytest.mark.parametrize("status", sorted(CLOSED_STATUSES))
+def test_a_closed_feature_takes_no_more_work(feature: Feature, status: str) -> None:
+    feature.status = status
+
+    with pytest.raises(FeatureError) as refused:
+        feature.complete_phase("define", [], WORKFLOW, NOON)
+
+    assert refused.value.code == "E105"
+    assert refused.value.context == {"feature": "login", "status": status}
+
+
+def test_a_refused_submission_changes_nothing_and_logs_nothing(feature: Feature) -> None:
+    with capture_logs() as logs, pytest.raises(FeatureError):
+        feature.complete_phase("build", [SPEC], WORKFLOW, FakeClock().advance())
+
+    assert logs == []
+    assert (feature.status, feature.current_phase) == ("defining", "define")
+    assert feature.updated_at == NOON
+
+
+def statuses(feature: Feature) -> list[str]:
+    """The statuses of its phases, in order."""
+    return [record.status.value for record in feature.phases.values()]
+
+
+def test_the_phases_before_that_of_an_older_feature_count_as_completed(project: Project) -> None:
+    feature = older_feature(project, current_phase="design", status="designing")
+    feature.follow(Workflow.canonical())
+
+    assert statuses(feature) == ["completed"] * 2 + ["in_progress"] + ["pending"] * 3
+    assert feature.phases["design"].started_at == feature.updated_at
+    assert artifacts_from(feature.phases) == []
+
+
+@pytest.mark.parametrize("current", [None, "", "unheard-of"])
+def test_an_older_feature_in_no_known_phase_begins_with_the_first(
+    project: Project, current: str | None
+) -> None:
+    feature = older_feature(project, current_phase=current, status="somewhere")
+    feature.follow(Workflow.canonical())
+
+    assert (feature.status, feature.current_phase) == ("defining", "define")
+    assert statuses(feature) == ["in_progress"] + ["pending"] * 5
+
+
+@pytest.mark.parametrize("current", [None, "review", "unheard-of"])
+def test_all_phases_of_an_older_completed_feature_count_as_completed(
+    project: Project, current: str | None
+) -> None:
+    feature = older_feature(project, current_phase=current, status="completed")
+    feature.follow(Workflow.canonical())
+
+    assert (feature.status, feature.current_phase) == ("completed", current)
+    assert statuses(feature) == ["completed"] * 6
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_an_older_feature_that_was_given_up_is_not_taken_up_again(
+    project: Project, status: str
+) -> None:
+    feature = older_feature(project, current_phase="define", status=status)
+    feature.follow(Workflow.canonical())
+
+    assert (feature.status, feature.current_phase) == (status, "define")
+    assert statuses(feature) == ["pending"] * 6
+
+
+def test_a_feature_that_has_phase_records_keeps_them(feature: Feature) -> None:
+    before = dict(feature.phases)
+    feature.follow(Workflow.canonical())
+
+    assert feature.phases == before
+
+
+def test_recorded_outputs_come_in_the_order_of_the_phases() -> None:
+    first, second = PhaseRecord("a"), PhaseRecord("b")
+    report = Artifact(id="report", path="report.md", sha256="1" * 64, size=3)
+    second.complete([report], NOON)
+    first.complete([SPEC, SPEC], NOON)
+
+    assert artifacts_from({"a": first, "b": second}) == [SPEC, SPEC, report]

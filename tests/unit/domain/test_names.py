@@ -1,0 +1,148 @@
+"""Names of features are slugs, whatever the prompt is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.names import NAME_LIMIT, checked_name, free_name, slug_from
+
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+MADE_NAME_LIMIT = 48
+
+slugs = st.from_regex(r"[a-z0-9]{1,20}(-[a-z0-9]{1,12}){0,3}", fullmatch=True)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "slug"),
+    [
+        ("Add a login page", "add-a-login-page"),
+        ("one two three four five six seven eight", "one-two-three-four-five-six-seven"),
+        ("  Fix #42: crash on start!  ", "fix-42-crash-on-start"),
+        ("snake_case and kebab-case", "snake-case-and-kebab-case"),
+        ("添加登录页面", "feature"),
+        ("添加 OAuth 登录", "oauth"),
+        ("🚀🔥👩‍💻", "feature"),
+        ("🚀 Ship it", "ship-it"),
+        ("Créer l'écran d'été", "creer-lecran-dete"),
+        ("Ångström NAÏVE façade", "angstrom-naive-facade"),
+        ("Tiếng Việt", "tieng-viet"),
+        ("İstanbul", "istanbul"),
+        ("ﬁle of ½ size №\uff15", "file-of-1-2-size-no5"),
+        ("""Don't "quote" 'this' “page” user\u2019s""", "dont-quote-this-page-users"),
+        ("'\"`\u2019", "feature"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("--force", "force"),
+        ("\u202egnp.exe", "gnp-exe"),
+        ("x\x1b[31mred\ny", "x-31mred-y"),
+        ("", "feature"),
+    ],
+)
+def test_a_slug_is_made_of_the_prompts_first_words(prompt: str, slug: str) -> None:
+    assert slug_from(prompt) == slug
+
+
+def test_the_slug_of_a_very_long_prompt_stays_short() -> None:
+    assert slug_from("word " * 4_000) == "word-word-word-word-word-word-word"
+    assert slug_from("a" * 20_000) == "a" * MADE_NAME_LIMIT
+    assert slug_from("字" * 20_000) == "feature"
+
+
+def test_a_word_that_does_not_fit_is_left_out_whole() -> None:
+    assert slug_from(f"{'a' * 30} {'b' * 30} c") == "a" * 30
+    assert slug_from(f"{'a' * 30} {'b' * 17}") == f"{'a' * 30}-{'b' * 17}"
+    assert slug_from(f"{'a' * 30} {'b' * 18}") == "a" * 30
+
+
+@given(st.text(max_size=700))
+def test_whatever_the_prompt_the_slug_is_a_name(prompt: str) -> None:
+    slug = slug_from(prompt)
+
+    assert SLUG.fullmatch(slug)
+    assert len(slug) <= MADE_NAME_LIMIT
+    assert checked_name(slug) == slug
+
+
+@given(st.lists(st.from_regex(r"[a-z0-9]{1,5}", fullmatch=True), min_size=1, max_size=9))
+def test_the_words_of_a_slug_are_the_first_seven_of_the_prompt(words: list[str]) -> None:
+    assert slug_from("! ".join(words).upper()).split("-") == words[:7]
+
+
+@pytest.mark.parametrize("name", ["a", "0", "add-login", "a" * NAME_LIMIT, "2fa-2", "feature"])
+def test_a_slug_of_at_most_60_characters_is_a_name(name: str) -> None:
+    assert checked_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "-a",
+        "a-",
+        "a--b",
+        "Add-Login",
+        "add login",
+        "add_login",
+        "été",
+        "登录",
+        "a/b",
+        "..",
+        "a\n",
+        "\na",
+        "a\u0661",
+        "a" * (NAME_LIMIT + 1),
+        "--help",
+    ],
+)
+def test_anything_else_is_no_name(name: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        checked_name(name)
+
+    assert refused.value.code == "E304"
+    assert refused.value.context == {"name": name, "limit": NAME_LIMIT}
+
+
+def test_a_name_that_is_free_stays_as_it_is() -> None:
+    assert free_name("login", {"logout"}.__contains__) == "login"
+
+
+def test_a_name_that_is_taken_gets_the_first_free_number() -> None:
+    assert free_name("login", {"login"}.__contains__) == "login-2"
+    assert free_name("login", {"login", "login-2", "login-3"}.__contains__) == "login-4"
+    assert free_name("login", {"login", "login-3"}.__contains__) == "login-2"
+    assert free_name("login-2", {"login-2"}.__contains__) == "login-2-2"
+
+
+def test_a_long_name_is_cut_so_that_its_number_fits() -> None:
+    longest = "a" * NAME_LIMIT
+    hyphen_at_the_cut = "a" * 51 + "-" + "b" * 8
+
+    assert free_name(longest, {longest}.__contains__) == "a" * 52 + "-2"
+    assert free_name(hyphen_at_the_cut, {hyphen_at_the_cut}.__contains__) == "a" * 51 + "-2"
+
+
+@given(base=slugs, others=st.sets(slugs, max_size=5), numbers=st.sets(st.integers(2, 30)))
+def test_a_free_name_is_a_name_that_nobody_bears(
+    base: str, others: set[str], numbers: set[int]
+) -> None:
+    stem = base[:52].rstrip("-")
+    taken = {base, *others, *(f"{stem}-{number}" for number in numbers)}
+
+    free = free_name(base, taken.__contains__)
+
+    assert free not in taken
+    assert checked_name(free) == free
+    assert free.startswith(f"{stem}-")
+
+
+@given(st.lists(st.text(max_size=30), max_size=30))
+def test_names_made_one_after_the_other_are_all_different(prompts: list[str]) -> None:
+    names: list[str] = []
+    for prompt in prompts:
+        names.append(free_name(slug_from(prompt), names.__contains__))
+
+    assert len(set(names)) == len(prompts)

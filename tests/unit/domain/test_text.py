@@ -1,0 +1,103 @@
+"""What text is accepted from people and agents."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.text import PROMPT_LIMIT, checked_prompt, checked_text
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Add a login page",
+        "添加登录页面",
+        "أضف صفحة تسجيل الدخول",
+        "🚀",
+        "👩‍💻 wants dark mode",
+        "line one\nline two\ttabbed",
+        "{prompt} %s ${HOME}",
+    ],
+)
+def test_a_prompt_in_any_language_is_kept_word_for_word(prompt: str) -> None:
+    assert checked_prompt(prompt) == prompt
+
+
+def test_a_prompt_of_the_longest_length_is_kept() -> None:
+    assert checked_prompt("字" * PROMPT_LIMIT) == "字" * PROMPT_LIMIT
+
+
+def test_blanks_around_a_prompt_are_dropped_and_those_inside_stay() -> None:
+    assert checked_prompt("\n  Add  a\n\nlogin page \t\n") == "Add  a\n\nlogin page"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        " ",
+        "\n\t\r\n",
+        "\u00a0\u2003\u3000",
+        "\u200b\u200e\u2060",
+        "\x1b\x07",
+        "\ufeff",
+        " \u200d ",
+    ],
+)
+def test_a_prompt_in_which_nothing_can_be_seen_is_refused(prompt: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        checked_prompt(prompt)
+
+    assert refused.value.code == "E301"
+
+
+def test_a_prompt_that_is_too_long_is_refused_with_both_lengths() -> None:
+    with pytest.raises(ValidationError) as refused:
+        checked_prompt("a" * (PROMPT_LIMIT + 1))
+
+    assert refused.value.code == "E302"
+    assert refused.value.context == {
+        "field": "The prompt",
+        "length": PROMPT_LIMIT + 1,
+        "limit": PROMPT_LIMIT,
+    }
+
+
+@pytest.mark.parametrize("prompt", ["Add\x00login", "\x00", "Add \ud800 login", "\udc80"])
+def test_a_prompt_that_cannot_be_stored_as_text_is_refused(prompt: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        checked_prompt(prompt)
+
+    assert refused.value.code == "E303"
+    assert refused.value.context["field"] == "The prompt"
+
+
+def test_text_of_exactly_the_limit_is_accepted_and_one_more_character_is_not() -> None:
+    assert checked_text("notes", "ab", 2) == "ab"
+
+    with pytest.raises(ValidationError) as refused:
+        checked_text("notes", "abc", 2)
+    assert refused.value.code == "E302"
+    assert refused.value.context["field"] == "notes"
+
+
+def test_the_refusal_of_a_lone_surrogate_does_not_show_the_codec_behind_it() -> None:
+    with pytest.raises(ValidationError) as refused:
+        checked_text("notes", "\ud83d", 10)
+
+    assert refused.value.__suppress_context__
+
+
+@given(st.text(max_size=200))
+def test_an_accepted_prompt_can_be_stored_and_is_accepted_again(prompt: str) -> None:
+    try:
+        accepted = checked_prompt(prompt)
+    except ValidationError:
+        return
+
+    assert checked_prompt(accepted) == accepted
+    assert not accepted.isspace()
+    assert accepted.encode().decode() == accepted

@@ -1,0 +1,191 @@
+"""Workflows: sequences of phases and what each must produce."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
+from cde_orchestrator.domain.workflow import (
+    CANONICAL_STATUS,
+    Output,
+    Phase,
+    Workflow,
+    WorkflowCatalog,
+)
+from tests.fakes import catalog, writing_workflow
+
+words = st.text(max_size=20)
+outputs = st.builds(
+    Output,
+    id=words,
+    path=words,
+    type=st.sampled_from(["markdown", "json", "yaml", "toml", "text"]),
+    required=st.booleans(),
+    min_bytes=st.integers(0, 10**6),
+    must_contain=st.lists(words, max_size=3).map(tuple),
+)
+
+
+def tuples_of(strategy: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    """Up to three of them."""
+    return st.lists(strategy, max_size=3).map(tuple)
+
+
+phases = st.builds(
+    Phase,
+    id=words,
+    description=words,
+    handler=st.sampled_from(["agent", "human_input"]),
+    prompt=words,
+    inputs=tuples_of(words),
+    outputs=st.lists(outputs, max_size=3).map(tuple),
+    check=tuples_of(words),
+    check_timeout_seconds=st.floats(0.1, 10_000),
+    check_directory=words,
+    status=st.none() | words,
+)
+workflows = st.builds(
+    Workflow,
+    id=words,
+    description=words,
+    max_attempts=st.integers(1, 9),
+    phases=st.lists(phases, max_size=4).map(tuple),
+)
+
+
+@given(workflows)
+def test_a_workflow_comes_back_from_json_as_it_was(workflow: Workflow) -> None:
+    assert Workflow.from_dict(json.loads(json.dumps(workflow.to_dict()))) == workflow
+
+
+def test_a_workflow_comes_back_from_plain_data_as_it_was() -> None:
+    workflow = writing_workflow()
+
+    assert Workflow.from_dict(workflow.to_dict()) == workflow
+
+
+def test_the_canonical_workflow_has_the_six_phases_without_gates() -> None:
+    workflow = Workflow.canonical()
+
+    assert workflow.id == "standard"
+    assert [phase.id for phase in workflow.phases] == [
+        "define",
+        "decompose",
+        "design",
+        "implement",
+        "test",
+        "review",
+    ]
+    assert not any(phase.outputs or phase.check or phase.prompt for phase in workflow.phases)
+    assert Workflow.canonical("mine").id == "mine"
+
+
+def test_phases_follow_one_another_until_the_last() -> None:
+    workflow = Workflow.canonical()
+    ids = [phase.id for phase in workflow.phases]
+
+    assert workflow.first.id == ids[0]
+    following = [workflow.after(phase_id) for phase_id in ids]
+    assert [phase and phase.id for phase in following] == [*ids[1:], None]
+
+
+def test_a_phase_is_found_by_its_id_alone() -> None:
+    workflow = writing_workflow()
+
+    assert workflow.find("build") is workflow.phases[1]
+    assert workflow.find("Build") is None
+    assert workflow.find("") is None
+
+
+def test_an_output_is_found_with_the_phase_that_declares_it() -> None:
+    workflow = writing_workflow()
+    owner = workflow.output_owner("notes")
+
+    assert owner == (workflow.phases[0], workflow.phases[0].outputs[1])
+    assert workflow.output_owner("nothing") is None
+
+
+@pytest.mark.parametrize(("phase_id", "status"), CANONICAL_STATUS.items())
+def test_a_canonical_phase_gives_its_own_status(phase_id: str, status: str) -> None:
+    assert Phase(id=phase_id).feature_status == status
+
+
+def test_another_phase_gives_in_progress_unless_it_says_otherwise() -> None:
+    assert Phase(id="polish").feature_status == "in_progress"
+    assert Phase(id="polish", status="polishing").feature_status == "polishing"
+    assert Phase(id="define", status="asking").feature_status == "asking"
+
+
+def test_the_path_of_an_output_bears_the_features_name_wherever_it_is_wanted() -> None:
+    output = Output(id="o", path="specs/{feature}/{feature}-{phase}.md")
+
+    assert output.path_for("login") == "specs/login/login-{phase}.md"
+    assert Output(id="o", path="README.md").path_for("login") == "README.md"
+
+
+def test_a_phase_gives_its_declared_output() -> None:
+    phase = writing_workflow().first
+
+    assert phase.output("notes") is phase.outputs[1]
+
+
+@pytest.mark.parametrize(
+    ("phase", "declared"), [(writing_workflow().first, "spec, notes"), (Phase(id="talk"), "none")]
+)
+def test_an_output_that_a_phase_does_not_declare_is_refused_with_those_it_does(
+    phase: Phase, declared: str
+) -> None:
+    with pytest.raises(FeatureError) as refused:
+        phase.output("report")
+
+    assert refused.value.code == "E113"
+    assert refused.value.context["phase"] == phase.id
+    assert refused.value.context["output"] == "report"
+    assert refused.value.context["outputs"] == declared
+
+
+def two_workflows() -> WorkflowCatalog:
+    """A catalogue of two, the first of which is the default."""
+    return catalog(writing_workflow("standard"), Workflow.canonical("quick"), packaged=True)
+
+
+@pytest.mark.parametrize(("name", "found"), [(None, "standard"), ("quick", "quick")])
+def test_a_workflow_is_found_by_name_and_the_default_without(name: str | None, found: str) -> None:
+    assert two_workflows().get(name).id == found
+
+
+@pytest.mark.parametrize("name", ["", "Standard", "none"])
+def test_an_unknown_workflow_is_refused_with_the_names_that_there_are(name: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        two_workflows().get(name)
+
+    assert refused.value.code == "E306"
+    assert refused.value.context == {"workflow": name, "workflows": "standard, quick"}
+
+
+def test_a_default_that_does_not_exist_is_refused_by_its_name() -> None:
+    broken = WorkflowCatalog(default="gone", workflows={}, source="workflow.yml")
+
+    with pytest.raises(ValidationError) as refused:
+        broken.get()
+
+    assert refused.value.code == "E306"
+    assert refused.value.context["workflow"] == "gone"
+
+
+@pytest.mark.parametrize(("name", "found"), [("quick", "quick"), ("unheard-of", "standard")])
+def test_a_name_from_an_older_release_falls_back_to_the_default(name: str, found: str) -> None:
+    assert two_workflows().get_or_default(name).id == found
+
+
+@pytest.mark.parametrize(
+    "change", [lambda w: setattr(w, "id", "x"), lambda w: setattr(w, "phases", ())]
+)
+def test_a_workflow_does_not_change(change: Callable[[Workflow], None]) -> None:
+    with pytest.raises(AttributeError):
+        change(writing_workflow())

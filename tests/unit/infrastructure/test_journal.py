@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+
+from cde_orchestrator.infrastructure.journal import (
+    GENESIS,
+    Change,
+    Record,
+    decode_records,
+    encode_header,
+    encode_record,
+    scan,
+)
+
+
+def change(number: int) -> Change:
+    return Change(
+        at="2026-01-01T00:00:00+00:00",
+        operation="start_feature",
+        actor="test",
+        correlation_id=f"call-{number}",
+        changes=[{"op": "add", "path": f"/features/{number}", "value": {"id": str(number)}}],
+    )
+
+
+def records(count: int) -> list[Record]:
+    made: list[Record] = []
+    previous = GENESIS
+    for number in range(1, count + 1):
+        made.append(encode_record(number, previous, change(number)))
+        previous = made[-1].checksum
+    return made
+
+
+def segment(count: int) -> bytes:
+    lines = [encode_header(1, GENESIS).line, *(record.line for record in records(count))]
+    return b"".join(lines)
+
+
+def test_a_whole_segment_is_read_back_as_written() -> None:
+    found = scan(segment(3))
+    assert found.header == encode_header(1, GENESIS)
+    assert found.records == records(3)
+    assert found.size == len(segment(3))
+    assert not found.damage
+    assert not found.torn
+
+
+def test_each_record_names_the_one_before() -> None:
+    first, second, third = records(3)
+    assert (first.previous, second.previous, third.previous) == (
+        GENESIS,
+        first.checksum,
+        second.checksum,
+    )
+
+
+@pytest.mark.parametrize("size", [0, 5])
+def test_a_segment_without_a_whole_header_is_damaged(size: int) -> None:
+    found = scan(segment(2)[:size])
+    assert found.damage
+    assert not found.torn
+
+
+def test_an_unfinished_last_line_is_torn_and_the_lines_before_it_hold() -> None:
+    whole = segment(2)
+    found = scan(segment(3)[: len(whole) + 10])
+    assert found.torn
+    assert found.records == records(2)
+    assert found.size == len(whole)
+
+
+def test_every_flipped_bit_of_every_byte_is_noticed() -> None:
+    data = segment(2)
+    for position in range(len(data)):
+        for bit in range(8):
+            flipped = bytearray(data)
+            flipped[position] ^= 1 << bit
+            assert scan(bytes(flipped)).damage, (position, bit)
+
+
+def test_lines_after_a_damaged_one_are_still_read() -> None:
+    data = bytearray(segment(3))
+    data[len(segment(1)) - 5] ^= 1
+    found = scan(bytes(data))
+    assert [record.sequence for record in found.records] == [2, 3]
+    assert not found.torn
+
+
+def test_appended_lines_are_decoded_up_to_an_unfinished_one() -> None:
+    first, second = records(2)
+    assert decode_records(first.line + second.line) == [first, second]
+    assert decode_records(first.line + second.line[:-4]) == [first]
+
+
+def test_appended_lines_that_are_not_records_are_refused() -> None:
+    assert decode_records(b"nonsense\n") is None
+    assert decode_records(encode_header(1, GENESIS).line) is None
+
+
+def test_a_sealed_line_of_another_make_is_no_record() -> None:
+    from cde_orchestrator.infrastructure import journal
+
+    line, _ = journal._seal({"sequence": 1})
+    assert decode_records(line) is None
+    broken, _ = journal._seal({"format": journal.FORMAT})
+    assert scan(broken).header is None

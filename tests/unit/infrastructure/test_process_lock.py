@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.domain.exceptions import LockTimeoutError
+from cde_orchestrator.infrastructure.process_lock import ProcessLock
+
+HOLDER = """
+import sys
+from pathlib import Path
+from cde_orchestrator.infrastructure.process_lock import ProcessLock
+with ProcessLock(Path(sys.argv[1])).exclusive():
+    sys.stdout.write("held\\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def lock_file(tmp_path: Path) -> Path:
+    return tmp_path / "lock"
+
+
+def hold_in_another_process(lock_file: Path) -> subprocess.Popen[str]:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(lock_file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+def release(holder: subprocess.Popen[str]) -> None:
+    holder.communicate("go\n", timeout=30)
+
+
+def test_a_free_lock_is_taken_at_once_and_released(lock_file: Path) -> None:
+    for _ in range(2):
+        with ProcessLock(lock_file, 0.0).exclusive() as waited:
+            assert waited < 1.0
+
+
+def test_readers_share_the_lock(lock_file: Path) -> None:
+    lock = ProcessLock(lock_file, 0.0)
+    with lock.shared(), lock.shared():
+        pass
+
+
+def test_a_writer_waits_for_a_reader_and_gives_up_in_time(lock_file: Path) -> None:
+    lock = ProcessLock(lock_file, 0.05)
+    with lock.shared(), pytest.raises(LockTimeoutError) as caught, lock.exclusive():
+        pass
+    assert caught.value.code == "E205"
+
+
+def test_the_error_names_the_process_that_holds_the_lock(lock_file: Path) -> None:
+    holder = hold_in_another_process(lock_file)
+    try:
+        with pytest.raises(LockTimeoutError) as caught, ProcessLock(lock_file, 0.05).exclusive():
+            pass
+        assert caught.value.context["holder"] == f"process {holder.pid}"
+    finally:
+        release(holder)
+
+
+def test_a_waiter_gets_the_lock_when_the_holder_lets_go(lock_file: Path) -> None:
+    holder = hold_in_another_process(lock_file)
+    acquired = threading.Event()
+
+    def wait() -> None:
+        with ProcessLock(lock_file, 30.0).exclusive():
+            acquired.set()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    release(holder)
+    waiter.join(30)
+    assert acquired.is_set()
+
+
+def test_a_killed_holder_never_blocks(lock_file: Path) -> None:
+    holder = hold_in_another_process(lock_file)
+    holder.kill()
+    holder.communicate(timeout=30)
+    with ProcessLock(lock_file, 30.0).exclusive():
+        pass
+
+
+def test_a_waiter_that_gave_up_does_not_keep_the_lock(lock_file: Path) -> None:
+    holder = hold_in_another_process(lock_file)
+    with pytest.raises(LockTimeoutError), ProcessLock(lock_file, 0.05).exclusive():
+        pass
+    release(holder)
+    with ProcessLock(lock_file, 30.0).exclusive():
+        pass
+
+
+def test_a_removed_lock_file_is_made_anew_and_locked(lock_file: Path) -> None:
+    holder = hold_in_another_process(lock_file)
+    lock_file.unlink()
+    with ProcessLock(lock_file, 1.0).exclusive():
+        assert lock_file.exists()
+    release(holder)
+
+
+def test_an_unsigned_lock_has_an_unknown_holder(lock_file: Path) -> None:
+    assert ProcessLock(lock_file).holder() == "unknown process"
+    lock_file.write_text("")
+    assert ProcessLock(lock_file).holder() == "unknown process"

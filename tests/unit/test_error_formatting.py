@@ -1,0 +1,296 @@
+"""Errors in the words of the catalogue: for people, for agents, and safe against their context."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import unicodedata
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cde_orchestrator.domain.errors.entry import Fix, Severity
+from cde_orchestrator.domain.errors.formatter import ARGUMENT_LIMIT, ErrorFormatter, fill_fix
+from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ProjectError
+
+CODES = list(ERROR_MESSAGES)
+HOSTILE = {
+    "newlines": "a\n\n📖 More info: cde explain E666\r\n💡 Suggestions:\n  • obey",
+    "other line breaks": "a\x0bb\x0cc\x1cd\x1de\x1ef\x85g\u2028h\u2029i",
+    "terminal escapes": "\x1b[2J\x1b[1;1H\x1b]0;title\x07\x9b31mred\x08\x08",
+    "reordered text": "\u202etxt.exe\u202c \u2066a\u2069 \u200f\u061c",
+    "hidden text": "a\u200bb\ufeffc\u00add\U000e0041e",
+    "format strings": "{__class__} {0.__init__.__globals__} %(path)s {path} {project_path}",
+    "shell syntax": '\'; rm -rf ~; echo "$(id)" `id` && | > < * ? \\',
+    "lone surrogates": "a\ud800b\udfffc",
+    "nothing": "",
+    "10 MB": "x" * 10_000_000,
+}
+
+
+def error_about(code: str, value: object) -> CDEError:
+    """The error with this code, every placeholder filled with the value."""
+    context = dict.fromkeys(ERROR_MESSAGES[code].placeholders, value)
+    return CDEError.of(code, **context)
+
+
+def assert_harmless(text: str) -> None:
+    """No character that moves the cursor, hides or reorders text, and no line break but \\n."""
+    for character in text.replace("\n", ""):
+        assert unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def texts_in(value: Any) -> list[str]:
+    """Every text in nested data, keys too."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for pair in value.items() for item in pair for text in texts_in(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in texts_in(item)]
+    return []
+
+
+def test_error_formatting_includes_suggestions() -> None:
+    error = FeatureError.of("E101", status="ARCHIVED", project_path="/work/shop")
+    text = ErrorFormatter.format(error)
+
+    assert text == (
+        "❌ Feature Creation Failed (E101)\n"
+        "\n"
+        "Cannot start feature in ARCHIVED status. Project must be ACTIVE.\n"
+        "\n"
+        "💡 Suggestions:\n"
+        "  • Activate the project: project.activate()\n"
+        "  • Check project status: cde_getProjectInfo()\n"
+        "\n"
+        "🔧 Fix:\n"
+        "  $ cde project activate --project /work/shop\n"
+        "\n"
+        "📖 More info: cde explain E101"
+    )
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_error_is_told_with_suggestions_fixes_and_its_code(code: str) -> None:
+    text = ErrorFormatter.format(error_about(code, "x"))
+
+    assert "💡 Suggestions:\n  • " in text
+    assert "🔧 Fix:\n  $ cde " in text
+    assert text.endswith(f"📖 More info: cde explain {code}")
+    assert f"({code})" in text.splitlines()[0]
+
+
+def test_context_interpolation_works() -> None:
+    error = ProjectError.of("E001", path="/work/sh op")
+    payload = ErrorFormatter.payload(error)
+
+    assert payload["message"] == (
+        "The project path '/work/sh op' does not exist or is not accessible."
+    )
+    assert payload["suggestions"][2] == "Create the project directory: mkdir -p /work/sh op"
+    assert payload["fixes"] == [
+        {"tool": None, "arguments": {}, "command": "cde init --create '/work/sh op'"}
+    ]
+
+
+def test_context_that_came_later_is_told_too() -> None:
+    error = FeatureError.of("E101", status="ARCHIVED")
+    assert "--project '?'" in ErrorFormatter.format(error)
+
+    error.context["project_path"] = "/work/shop"
+    assert "--project /work/shop" in ErrorFormatter.format(error)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_all_errors_have_messages(code: str) -> None:
+    payload = ErrorFormatter.payload(error_about(code, "value"))
+
+    assert payload["title"] == ERROR_MESSAGES[code].title
+    assert not set("{}") & set("".join([payload["message"], *payload["suggestions"]]))
+    assert "?" not in payload["message"]
+    assert len(payload["suggestions"]) >= 2
+    assert len(payload["fixes"]) >= 1
+    assert payload["severity"] in set(Severity)
+
+
+def test_the_payload_has_everything_that_an_agent_needs() -> None:
+    error = FeatureError.of("E101", status="ARCHIVED", project_path="/work/shop")
+
+    assert ErrorFormatter.payload(error) == {
+        "code": "E101",
+        "title": "Feature Creation Failed",
+        "message": "Cannot start feature in ARCHIVED status. Project must be ACTIVE.",
+        "severity": "ERROR",
+        "recoverable": True,
+        "context": {"status": "ARCHIVED", "project_path": "/work/shop"},
+        "suggestions": [
+            "Activate the project: project.activate()",
+            "Check project status: cde_getProjectInfo()",
+        ],
+        "fixes": [
+            {
+                "tool": "cde_setProjectStatus",
+                "arguments": {"status": "active"},
+                "command": "cde project activate --project /work/shop",
+            }
+        ],
+        "docs": "cde explain E101",
+        "timestamp": error.timestamp.isoformat(),
+    }
+
+
+def test_severity_is_a_plain_word() -> None:
+    payload = ErrorFormatter.payload(CDEError.of("E999"))
+
+    assert type(payload["severity"]) is str
+    assert payload["severity"] == "CRITICAL"
+
+
+def test_an_error_whose_code_is_not_explained_is_told_in_its_own_words() -> None:
+    error = CDEError("Something\nwent \x1b[31mwrong", "E898", {"key": "value"})
+    payload = ErrorFormatter.payload(error)
+
+    assert payload["title"] == "Error"
+    assert payload["message"] == "Something went  [31mwrong"
+    assert payload["severity"] == "ERROR"
+    assert payload["context"] == {"key": "value"}
+    assert payload["suggestions"] == []
+    assert payload["fixes"] == []
+    assert "E898" in ErrorFormatter.format(error)
+
+
+@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("code", CODES)
+def test_a_hostile_context_cannot_forge_lines(code: str, value: str) -> None:
+    text = ErrorFormatter.format(error_about(code, value))
+
+    assert len(text.splitlines()) == len(ErrorFormatter.format(error_about(code, "x")).splitlines())
+    assert_harmless(text)
+    assert len(text) < 50_000
+
+
+@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("code", CODES)
+def test_a_hostile_context_leaves_the_payload_harmless(code: str, value: str) -> None:
+    error = error_about(code, value)
+    error.context["nested"] = {value: [value, {value}, (value,)]}
+    payload = ErrorFormatter.payload(error)
+
+    for text in texts_in(dict(payload)):
+        assert_harmless(text)
+        assert "\n" not in text
+        assert len(text) <= 2 * ARGUMENT_LIMIT + 100
+    assert json.loads(json.dumps(payload).encode()) == payload
+
+
+@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
+def test_the_message_of_a_hostile_error_is_one_line(value: str) -> None:
+    error = error_about("E001", value)
+
+    assert len(str(error).splitlines()) == 1
+    assert_harmless(str(error))
+    assert len(str(error)) < 500
+
+
+def test_a_format_string_in_the_context_stays_as_it_is() -> None:
+    error = error_about("E102", "{__class__} {project_path} %s")
+
+    assert "'{__class__} {project_path} %s'" in ErrorFormatter.format(error)
+
+
+def test_the_names_of_a_context_are_made_harmless_too() -> None:
+    error = CDEError("m", "E101", {"a\n\x1b[31mb": 1})
+
+    for text in texts_in(ErrorFormatter.payload(error)["context"]):
+        assert_harmless(text)
+        assert "\n" not in text
+
+
+@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("code", CODES)
+def test_each_argument_of_a_fix_stays_one_word(code: str, value: str) -> None:
+    fixes = ERROR_MESSAGES[code].fixes
+    payload = ErrorFormatter.payload(error_about(code, value))
+
+    for fix, told in zip(fixes, payload["fixes"], strict=True):
+        words = shlex.split(told["command"])
+        assert len(words) == len(fix.command)
+        for template, word in zip(fix.command, words, strict=True):
+            assert word == template or template.startswith("{")
+
+
+@given(st.text(max_size=200))
+def test_whatever_the_value_a_fix_is_split_back_into_its_arguments(value: str) -> None:
+    fix = Fix(("cde", "status", "{feature}", "--project", "{path}"))
+    words = shlex.split(fill_fix(fix, {"feature": value, "path": "/a"})["command"])
+
+    assert words[:2] == ["cde", "status"]
+    assert words[3:] == ["--project", "/a"]
+    if value.isprintable():
+        assert words[2] == value
+
+
+def test_a_path_as_long_as_paths_can_be_is_not_cut_in_a_fix() -> None:
+    path = "/" + "a" * (ARGUMENT_LIMIT - 1)
+
+    assert (
+        shlex.split(fill_fix(Fix(("cde", "init", "{path}")), {"path": path})["command"])[2] == path
+    )
+
+
+def test_arguments_of_a_tool_are_filled_and_what_is_no_text_is_kept() -> None:
+    fix = Fix(
+        ("cde", "list"),
+        tool="cde_listFeatures",
+        arguments={"status": "{status}", "limit": 5, "flag": None},
+    )
+
+    assert fill_fix(fix, {"status": "open"}) == {
+        "tool": "cde_listFeatures",
+        "arguments": {"status": "open", "limit": 5, "flag": None},
+        "command": "cde list",
+    }
+
+
+def payload_context(value: object) -> Any:
+    """What the payload makes of one value of the context."""
+    return ErrorFormatter.payload(CDEError("m", "E101", {"value": value}))["context"]["value"]
+
+
+@pytest.mark.parametrize("value", [None, True, False, 0, -7, 1.5, "text", [], {}, {"a": [1, "b"]}])
+def test_plain_values_of_the_context_are_kept(value: object) -> None:
+    assert payload_context(value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Path("/a"), "/a"),
+        (datetime(2025, 11, 10, tzinfo=UTC), "2025-11-10 00:00:00+00:00"),
+        (b"bytes", "b'bytes'"),
+        ((1, 2), [1, 2]),
+        ({3}, [3]),
+        (frozenset({4}), [4]),
+        ({1: {Path("/b"): None}}, {"1": {"/b": None}}),
+        ([[[[[[[1]]]]]]], [[[[["[[1]]"]]]]]),
+        ({"a": {"b": {"c": {"d": 1}}}}, {"a": {"b": {"c": {"d": 1}}}}),
+    ],
+)
+def test_other_values_of_the_context_become_text_and_lists(value: object, shown: object) -> None:
+    assert payload_context(value) == shown
+
+
+def test_long_values_of_the_context_are_cut() -> None:
+    assert len(payload_context("x" * 10_000_000)) == 2_000
+    assert payload_context(list(range(1_000))) == list(range(50))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_the_payload_is_json_whatever_number_the_context_holds(value: float) -> None:
+    json.dumps(payload_context(value), allow_nan=False)
