@@ -32,7 +32,7 @@ from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.correlation import call_context
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.journal import Change
-from cde_orchestrator.infrastructure.patch import Document, Patch, diff
+from cde_orchestrator.infrastructure.patch import Document, Patch, diff, keys_of
 from cde_orchestrator.infrastructure.state_store import StateStore
 
 log = structlog.get_logger(__name__)
@@ -204,8 +204,8 @@ def _require_no_conflict(project: Project, changes: Patch, shelf: _Shelf) -> Non
     current = shelf.store.document
     loaded = stored_features(project)
     own = {key: value for key, value in current.items() if key != "features"}
-    theirs = {operation["path"].split("/")[1] for operation in diff(loaded.loaded, own)}
-    mine = {operation["path"].split("/")[1] for operation in changes}
+    theirs = {keys_of(operation["path"])[0] for operation in diff(loaded.loaded, own)}
+    mine = {keys_of(operation["path"])[0] for operation in changes}
     if mine & theirs - {"workflows", "updated_at"}:
         raise ConcurrentChangeError.of("E207", subject="The project")
     stored = current["features"]

@@ -16,7 +16,7 @@ from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.feature import Artifact, Feature, PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project, ProjectStatus
-from cde_orchestrator.infrastructure.patch import Document, Patch, diff
+from cde_orchestrator.infrastructure.patch import Document, Patch, diff, keys_of, pointer
 
 _PROJECT_KEYS = frozenset(
     [
@@ -199,9 +199,9 @@ def encode_project(project: Project) -> Document:
         "status": project.status.value,
         "created_at": project.created_at.isoformat(),
         "updated_at": project.updated_at.isoformat(),
-        "metadata": project.metadata,
-        "workflows": project.workflows,
-        **project.extra,
+        "metadata": copy.deepcopy(project.metadata),
+        "workflows": dict(project.workflows),
+        **copy.deepcopy(project.extra),
     }
 
 
@@ -213,9 +213,9 @@ def project_changes(project: Project) -> Patch:
         encoded = encode_feature(feature)
         base = features.base.get(key)
         if base is None:
-            changes.append({"op": "add", "path": f"/features/{key}", "value": encoded})
+            changes.append({"op": "add", "path": pointer("features", key), "value": encoded})
         else:
-            changes.extend(diff(base, encoded, f"/features/{key}"))
+            changes.extend(diff(base, encoded, pointer("features", key)))
     return changes
 
 
@@ -234,11 +234,11 @@ def changed_features(changes: Patch) -> set[str] | None:
     """The ids of the features that a patch touches; None when it replaces them all."""
     touched: set[str] = set()
     for operation in changes:
-        parts = operation["path"].split("/")
-        if len(parts) < 2 or parts[1:] == ["features"]:
+        keys = keys_of(operation["path"])
+        if keys in ([], ["features"]):
             return None
-        if parts[1] == "features":
-            touched.add(parts[2])
+        if keys[0] == "features":
+            touched.add(keys[1])
     return touched
 
 
@@ -256,9 +256,9 @@ def encode_feature(feature: Feature) -> Document:
         "created_at": feature.created_at.isoformat(),
         "updated_at": feature.updated_at.isoformat(),
         "phases": {key: _encode_record(record) for key, record in feature.phases.items()},
-        "artifacts": feature.artifacts,
-        "metadata": feature.metadata,
-        **feature.extra,
+        "artifacts": copy.deepcopy(feature.artifacts),
+        "metadata": copy.deepcopy(feature.metadata),
+        **copy.deepcopy(feature.extra),
     }
 
 
@@ -292,7 +292,7 @@ def _encode_record(record: PhaseRecord) -> Document:
         "outputs": [
             {"id": a.id, "path": a.path, "sha256": a.sha256, "size": a.size} for a in record.outputs
         ],
-        **record.extra,
+        **copy.deepcopy(record.extra),
     }
 
 
@@ -321,7 +321,7 @@ def _summary(document: Document) -> FeatureSummary:
 
 
 def _unknown(document: Document, known: frozenset[str]) -> dict[str, Any]:
-    return {key: value for key, value in document.items() if key not in known}
+    return copy.deepcopy({key: value for key, value in document.items() if key not in known})
 
 
 def _moment(text: str) -> datetime:

@@ -25,7 +25,7 @@ def migrate(content: dict[str, Any], path: str) -> Document:
         StateError: E201, it is no state file of this product.
     """
     features = content.get("features", [])
-    entries = list(features.values()) if isinstance(features, dict) else features
+    entries = _keyed(features) if isinstance(features, dict) else features
     usable = isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
     if not usable or not ({"id", "features"} & content.keys()):
         reason = "state.json has neither a schema version nor the keys of an older release"
@@ -37,7 +37,7 @@ def migrate(content: dict[str, Any], path: str) -> Document:
         "id": project_id,
         "name": str(content.get("name") or path.rsplit("/", 1)[-1] or "project"),
         "path": str(content.get("path") or path),
-        "status": status if status in set(ProjectStatus) else ProjectStatus.ERROR.value,
+        "status": status if status in list(ProjectStatus) else ProjectStatus.ERROR.value,
         "created_at": _moment(content.get("created_at"), now),
         "updated_at": _moment(content.get("updated_at"), now),
         "metadata": _mapping(content.get("metadata")),
@@ -75,6 +75,14 @@ def _features(entries: Iterable[dict[str, Any]], project_id: str, now: str) -> D
         }
         found[feature_id] = {**entry, **known}
     return found
+
+
+def _keyed(features: dict[str, Any]) -> list[Any]:
+    """Features that are keyed by id, as a list; the key is the id of one without."""
+    return [
+        {**entry, "id": entry.get("id") or key} if isinstance(entry, dict) else entry
+        for key, entry in features.items()
+    ]
 
 
 def _moment(value: object, fallback: str) -> str:

@@ -90,13 +90,16 @@ def project_root(project: Path | None) -> Path:
 
     Raises:
         ProjectError: E001 to E003, it is no usable folder.
+        ValidationError: E303, its path is not UTF-8.
     """
     if project is not None:
         return folder_at(project)
     from cde_orchestrator.bootstrap import find_project_root
 
     with _located(Path()):
-        return find_project_root(Path())
+        found = find_project_root(Path())
+        _require_text(found)
+        return found
 
 
 def folder_at(path: Path, *, create: bool = False) -> Path:
@@ -108,15 +111,32 @@ def folder_at(path: Path, *, create: bool = False) -> Path:
 
     Raises:
         ProjectError: E001 there is none, E002 it is no folder, E003 the system refuses.
+        ValidationError: E303, its path is not UTF-8.
     """
     with _located(path):
         resolved = path.expanduser().resolve()
         if create:
             resolved.mkdir(parents=True, exist_ok=True)
+        _require_text(resolved)
         resolved.stat()
         if not resolved.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         return resolved
+
+
+def _require_text(path: Path) -> None:
+    """Refuse a path that cannot be stored, because its bytes are not UTF-8.
+
+    Raises:
+        ValidationError: E303.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        characters = "bytes that are not UTF-8"
+        raise ValidationError.of(
+            "E303", field="The project's path", characters=characters
+        ) from error
 
 
 @contextmanager

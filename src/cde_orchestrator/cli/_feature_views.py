@@ -39,6 +39,10 @@ from cde_orchestrator.cli._wording import (
     size,
 )
 
+NARROW = 72
+WIDE = 100
+"""Columns from which a terminal shows a feature's id, and its status apart from its phase."""
+
 _SHORT_ID = 8
 _EXPRESSION = "re:"
 
@@ -101,25 +105,32 @@ def list_remark(
 
 
 def feature_table(rows: Sequence[FeatureRow], look: Look) -> Table:
-    """Features in columns; on a terminal with a mark and short ids."""
+    """Features in columns: as many as the terminal has room for, all of them elsewhere."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    if look.terminal:
-        table.add_column("", no_wrap=True)
-    table.add_column("FEATURE", overflow="fold")
-    table.add_column("PHASE", overflow="fold")
-    table.add_column("STATUS", overflow="fold")
-    table.add_column("UPDATED", no_wrap=True)
-    table.add_column("ID", no_wrap=True, style="dim")
+    columns = _columns(look)
+    for title in columns:
+        table.add_column(title, no_wrap=title in {"", "UPDATED", "ID"}, overflow="fold")
     for row in rows:
-        cells = [
-            Text(clean(row["name"]), style="bold"),
-            Text(clean(row["current_phase"] or "-")),
-            Text(clean(row["status"]), style=status_style(row["status"])),
-            Text(moment(row["updated_at"], look)),
-            Text(clean(row["id"][:_SHORT_ID] if look.terminal else row["id"])),
-        ]
-        table.add_row(*([mark(row["status"])] if look.terminal else []), *cells)
+        style = status_style(row["status"])
+        cells = {
+            "": mark(row["status"]),
+            "FEATURE": Text(clean(row["name"]), style="bold"),
+            "PHASE": Text(clean(row["current_phase"] or "-")),
+            "AT": Text(clean(row["current_phase"] or row["status"]), style=style),
+            "STATUS": Text(clean(row["status"]), style=style),
+            "UPDATED": Text(moment(row["updated_at"], look)),
+            "ID": Text(clean(row["id"][:_SHORT_ID] if look.terminal else row["id"]), style="dim"),
+        }
+        table.add_row(*(cells[title] for title in columns))
     return table
+
+
+def _columns(look: Look) -> list[str]:
+    if not look.terminal:
+        return ["FEATURE", "PHASE", "STATUS", "UPDATED", "ID"]
+    if look.width < WIDE:
+        return ["", "FEATURE", "AT", "UPDATED", *(["ID"] if look.width >= NARROW else [])]
+    return ["", "FEATURE", "PHASE", "STATUS", "UPDATED", "ID"]
 
 
 def _details(reply: Mapping[str, Any], look: Look) -> RenderableType | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO, TypeAlias, TypeVar
 
@@ -50,10 +52,12 @@ class Look:
 
     Attributes:
         terminal: a person looks at a terminal; otherwise a file or a program reads.
+        width: columns of that terminal.
         project: what ``--project`` was, so that commands can be shown with it.
     """
 
     terminal: bool
+    width: int = 80
     now: datetime = field(default_factory=utc_now)
     project: Path | None = None
 
@@ -67,7 +71,7 @@ def say(reply: Reply, render: Render[Reply], *, project: Path | None, as_json: b
     if as_json:
         say_json(reply)
     else:
-        renderable = render(reply, Look(is_terminal(sys.stdout), project=project))
+        renderable = render(reply, _look(sys.stdout, project))
         if renderable is not None:
             show(renderable)
 
@@ -93,7 +97,7 @@ def say_raw(text: str) -> None:
 
 def show_beside(render: Callable[[Look], RenderableType | None], *, project: Path | None) -> None:
     """Print a remark on standard error, so that it is no part of what a program reads."""
-    renderable = render(Look(is_terminal(sys.stderr), project=project))
+    renderable = render(_look(sys.stderr, project))
     if renderable is not None:
         show(renderable, on_stderr=True)
 
@@ -110,18 +114,18 @@ def rendered(renderable: RenderableType, stream: TextIO) -> str:
     from rich.console import Console, Group
 
     terminal = is_terminal(stream)
+    page = _Page(_encoding(stream))
     console = Console(
-        file=stream,
+        file=page,
         force_terminal=terminal,
         width=None if terminal else PLAIN_WIDTH,
         markup=False,
         emoji=False,
         highlight=False,
     )
-    with console.capture() as capture:
-        # A text by itself would be joined with others, and lose that it must not be wrapped.
-        console.print(Group(renderable), crop=False)
-    text = capture.get()
+    # A text by itself would be joined with others, and lose that it must not be wrapped.
+    console.print(Group(renderable), crop=False)
+    text = page.getvalue()
     if not terminal:
         text = "".join(f"{line.rstrip()}\n" for line in text.split("\n")[:-1])
     return text if _encodable(text, stream) else _fitted(text.translate(_PLAIN_MARKS), stream)
@@ -130,6 +134,23 @@ def rendered(renderable: RenderableType, stream: TextIO) -> str:
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether a person looks at the stream."""
     return stream is not None and stream.isatty()
+
+
+def _look(stream: TextIO | None, project: Path | None) -> Look:
+    width = shutil.get_terminal_size().columns
+    return Look(is_terminal(stream), width=width, project=project)
+
+
+class _Page(StringIO):
+    """Takes what is rendered, for a stream of an encoding: boxes are drawn in what it has."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override] # the base has a settable attribute
+        return self._encoding
 
 
 def _encoding(stream: TextIO | None) -> str:

@@ -15,6 +15,16 @@ Document = dict[str, Any]
 Patch = list[dict[str, Any]]
 
 
+def pointer(*keys: str) -> str:
+    """The JSON Pointer (RFC 6901) to a member."""
+    return "".join(f"/{_escape(key)}" for key in keys)
+
+
+def keys_of(path: str) -> list[str]:
+    """The keys that a JSON Pointer names, outermost first; none for the whole document."""
+    return [_unescape(part) for part in path.split("/")[1:]]
+
+
 def diff(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> Patch:
     """The operations that turn ``before`` into ``after``; paths are JSON Pointers."""
     operations: Patch = [
@@ -60,7 +70,7 @@ _ABSENT = object()
 def _apply_one(
     root: Document, operation: Mapping[str, Any], owned: dict[int, Document]
 ) -> Document:
-    keys = [_unescape(part) for part in str(operation["path"]).split("/")[1:]]
+    keys = keys_of(str(operation["path"]))
     if not keys:
         if operation["op"] != "add":
             raise ValueError("the whole document cannot be removed")
