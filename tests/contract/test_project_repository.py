@@ -18,6 +18,7 @@ from cde_orchestrator.domain.exceptions import (
     FeatureError,
     ProjectError,
     ReadOnlyModeError,
+    ValidationError,
 )
 from cde_orchestrator.domain.project import ProjectStatus
 from cde_orchestrator.domain.workflow import Workflow
@@ -72,6 +73,17 @@ def test_a_path_with_a_nul_is_no_folder(repository: ProjectRepository) -> None:
     with pytest.raises(ProjectError) as caught:
         repository.get("a\0b")
     assert caught.value.code == "E001"
+
+
+def test_a_path_that_is_not_utf_8_is_refused_before_anything_is_made(
+    repository: ProjectRepository, tmp_path: Path
+) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    with pytest.raises(ValidationError) as caught:
+        repository.get_or_create(folder)
+    assert caught.value.code == "E303"
+    assert list(folder.iterdir()) == []
 
 
 def test_a_file_is_no_project(repository: ProjectRepository, tmp_path: Path) -> None:

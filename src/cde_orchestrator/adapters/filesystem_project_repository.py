@@ -29,6 +29,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.names import free_name
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.text import checked_text
 from cde_orchestrator.infrastructure.correlation import call_context
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.journal import Change
@@ -37,6 +38,9 @@ from cde_orchestrator.infrastructure.state_store import StateStore
 
 log = structlog.get_logger(__name__)
 
+
+PATH_LIMIT = 4_096
+"""Characters of a project's path: what Linux takes (PATH_MAX)."""
 
 _GITIGNORE = """\
 # What belongs to everybody is kept by git; the state and the logs are this machine's.
@@ -238,6 +242,7 @@ def _folder(path: Path | str) -> Path:
     """The folder, absolute; the caller's own words are kept in the error."""
     try:
         resolved = Path(path).expanduser().resolve()
+        checked_text("The project's path", str(resolved), PATH_LIMIT)
         if not resolved.exists():
             raise ProjectError.of("E001", path=str(path))
         if not resolved.is_dir():

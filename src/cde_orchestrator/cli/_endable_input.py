@@ -28,7 +28,8 @@ class EndableInput:
         os.set_blocking(self._sink, False)
         self._woken, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
-        Thread(target=self._pass_on, name="standard input", daemon=True).start()
+        self._thread = Thread(target=self._pass_on, name="standard input", daemon=True)
+        self._thread.start()
         return self
 
     def __exit__(
@@ -38,7 +39,10 @@ class EndableInput:
         traceback: TracebackType | None,
     ) -> None:
         self.end()
+        self._thread.join()
         os.dup2(self._source, _STDIN)
+        for descriptor in (self._source, self._woken, self._waker):
+            os.close(descriptor)
 
     def end(self) -> None:
         """Send the end; safe in a signal handler, and again."""
@@ -46,8 +50,9 @@ class EndableInput:
             os.write(self._waker, b".")
 
     def _pass_on(self) -> None:
+        """Copy until the client ends, the server does, or ``end`` is called."""
         rest = b""
-        with suppress(BrokenPipeError):
+        with suppress(OSError):  # either side may vanish; for the server that is the end too
             while True:
                 sources = [self._woken] if rest else [self._woken, self._source]
                 ready, _, _ = select.select(sources, [self._sink] if rest else [], [])
@@ -55,8 +60,6 @@ class EndableInput:
                     break
                 if rest:
                     rest = rest[os.write(self._sink, rest) :]
-                else:
-                    rest = os.read(self._source, _CHUNK_BYTES)
-                    if not rest:
-                        break
+                elif not (rest := os.read(self._source, _CHUNK_BYTES)):
+                    break
         os.close(self._sink)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import cast
 
 import typer
 
@@ -16,6 +17,7 @@ LIMIT_BYTES = 16 * 1024 * 1024
 """Bytes that are read of anything: much more than any use case accepts."""
 
 STDIN = "-"
+_PART_BYTES = 65_536
 
 
 def text_from_stdin(field: str) -> str:
@@ -28,7 +30,7 @@ def text_from_stdin(field: str) -> str:
         return ""
     if sys.stdin.isatty():
         typer.echo("Reading what you type; end with Ctrl-D on an empty line.", err=True)
-    return _text(sys.stdin.buffer, field)
+    return _text(cast("BufferedIOBase", sys.stdin.buffer), field)
 
 
 def text_from(path: str, field: str) -> str:
@@ -89,8 +91,11 @@ def results_from_files(pairs: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _text(file: BinaryIO, field: str) -> str:
-    data = file.read(LIMIT_BYTES + 1)
+def _text(file: BufferedIOBase, field: str) -> str:
+    data = bytearray()
+    # Part by part: one long read would not notice Ctrl-C between its system calls.
+    while len(data) <= LIMIT_BYTES and (part := file.read1(_PART_BYTES)):
+        data += part
     if len(data) > LIMIT_BYTES:
         raise ValidationError.of(
             "E315", field=field, size_bytes=f"more than {LIMIT_BYTES}", limit_bytes=LIMIT_BYTES

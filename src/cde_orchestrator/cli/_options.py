@@ -11,7 +11,6 @@ ProjectOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--project",
-        "-p",
         metavar="PATH",
         help="The project's folder. Default: the nearest one upwards that holds .cde, "
         "else the current folder.",

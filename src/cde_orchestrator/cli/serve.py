@@ -74,9 +74,11 @@ def listening(host: str, port: int) -> socket.socket:
     Raises:
         CDESystemError: E901, the address cannot be had.
     """
+    if not host:  # to the system it would mean every address there is
+        raise CDESystemError.of("E901", host=host, port=port, reason="no host is named")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
         try:
@@ -114,7 +116,9 @@ def _serve_stdio(root: Path, *, pinned: bool) -> None:
     if sys.stdin is None:
         return
     if sys.stdin.isatty():
-        command = shlex.join(["claude", "mcp", "add", "cde", "--", "cde", "serve", "-p", str(root)])
+        command = shlex.join(
+            ["claude", "mcp", "add", "cde", "--", "cde", "serve", "--project", str(root)]
+        )
         _tell(f"Waiting for an MCP client on standard input. To connect one: {command}")
     from cde_orchestrator.server import run_stdio
 
@@ -134,7 +138,11 @@ def _serve_stdio(root: Path, *, pinned: bool) -> None:
 
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
-        run_stdio(root, pinned=pinned)
+        try:
+            run_stdio(root, pinned=pinned)
+        finally:  # what ``end`` writes to is about to be closed
+            signal.signal(signal.SIGTERM, _end)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.SIGINT in received:
         raise SystemExit(INTERRUPTED)
 

@@ -1,0 +1,80 @@
+"""Listening for clients."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator import server
+from cde_orchestrator.cli import serve
+from cde_orchestrator.cli.serve import listening
+from cde_orchestrator.domain.exceptions import CDESystemError
+from tests.unit.cli.conftest import Terminal
+
+
+def test_port_0_takes_a_free_port_and_listens_at_once() -> None:
+    with listening("localhost", 0) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address[:2]):
+            assert address[1] > 0
+
+
+def test_a_port_can_be_taken_again_as_soon_as_its_server_ended() -> None:
+    with listening("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            connection, _ = first.accept()
+            connection.close()
+
+    with listening("127.0.0.1", port) as second:
+        assert second.getsockname()[1] == port
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1", "host.invalid", "a" * 70, "\ud800"])
+def test_an_address_that_cannot_be_had_is_e901(host: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CDESystemError) as refused:
+        listening(host, taken.getsockname()[1])
+
+    assert refused.value.code == "E901"
+    assert refused.value.context["host"] == host
+    assert refused.value.context["reason"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "host", "pinned"),
+    [([], "127.0.0.1", False), (["--host", "0.0.0.0", "--project", "."], "0.0.0.0", True)],
+)
+def test_http_is_announced_and_a_network_warned_of(
+    at_project: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    host: str,
+    pinned: bool,
+) -> None:
+    served: list[tuple[object, ...]] = []
+
+    def run(root: Path, *, pinned: bool, host: str, listener: socket.socket) -> None:
+        served.append((root, pinned, host, listener.getsockname()[1]))
+
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(server, "run_http", run)
+
+    assert at_project.run("serve", "--transport", "http", "--port", "0", *arguments) == ""
+
+    [(root, was_pinned, given_host, port)] = served
+    assert (root, was_pinned, given_host) == (at_project.folder, pinned, host)
+    assert f" at http://{host}:{port}/mcp (Ctrl-C ends)\n" in at_project.stderr
+    assert ("it asks for no password" in at_project.stderr) == (host == "0.0.0.0")
+
+
+def test_serving_over_stdio_without_a_standard_input_ends(
+    at_project: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "stdin", None)
+
+    serve._serve_stdio(at_project.folder, pinned=True)
