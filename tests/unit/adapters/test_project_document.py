@@ -297,6 +297,13 @@ def test_stored_and_new_features_are_found_alike() -> None:
     assert project.feature(new.id[:8]) is new
 
 
+@pytest.mark.parametrize("feature_id", ["feature-\uffff", "feature-功能", "feature-🚀"])
+def test_an_id_is_found_by_its_beginning_whatever_follows(feature_id: str) -> None:
+    project = loaded(document_with(feature_document(feature_id)))
+
+    assert project.feature("feature-").id == feature_id
+
+
 def test_the_names_of_stored_features_are_taken() -> None:
     project = loaded(document_with(feature_document("aa11", "add-login")))
 

@@ -72,6 +72,7 @@ def test_a_project_is_taken_over_as_it_was() -> None:
     document = migrated()
 
     assert document == {**PROJECT, "workflows": {}, "features": {}}
+    assert list(document)[-1] == "features"
 
 
 def test_a_feature_is_taken_over_as_it_was_and_gets_a_name() -> None:

@@ -24,6 +24,17 @@ SPEC = Artifact(id="spec", path="specs/login/spec.md", sha256="0" * 64, size=12)
 WORKFLOW = writing_workflow()
 
 
+def test_the_statuses_are_the_words_that_are_stored() -> None:
+    assert sorted(CLOSED_STATUSES) == ["cancelled", "completed", "failed"]
+    assert [status.value for status in PhaseStatus] == [
+        "pending",
+        "in_progress",
+        "completed",
+        "failed",
+        "rolled_back",
+    ]
+
+
 @pytest.fixture
 def feature() -> Feature:
     """A feature in the first of two phases."""

@@ -63,6 +63,14 @@ def test_nothing_is_found_where_there_is_nothing() -> None:
     assert refused.value.code == "E102"
 
 
+def test_the_beginning_of_two_ids_is_refused_with_both_of_them() -> None:
+    with pytest.raises(FeatureError) as refused:
+        find_feature(FEATURES, "aa")
+
+    assert refused.value.code == "E103"
+    assert refused.value.context == {"reference": "aa", "candidates": "aa11-login, aa22-logout"}
+
+
 def test_the_beginning_of_several_ids_is_refused_with_the_first_of_them() -> None:
     many = FeatureList(feature(f"aa{number}", f"name-{number}") for number in range(7))
 

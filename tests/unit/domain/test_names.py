@@ -112,6 +112,7 @@ def test_a_name_that_is_free_stays_as_it_is() -> None:
 
 def test_a_name_that_is_taken_gets_the_first_free_number() -> None:
     assert free_name("login", {"login"}.__contains__) == "login-2"
+    assert free_name("login", {"login", "login-2"}.__contains__) == "login-3"
     assert free_name("login", {"login", "login-2", "login-3"}.__contains__) == "login-4"
     assert free_name("login", {"login", "login-3"}.__contains__) == "login-2"
     assert free_name("login-2", {"login-2"}.__contains__) == "login-2-2"

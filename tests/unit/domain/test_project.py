@@ -34,6 +34,10 @@ CHANGES = [
 ]
 
 
+def test_the_statuses_are_the_words_that_are_stored() -> None:
+    assert [each.value for each in ProjectStatus] == ["onboarding", "active", "archived", "error"]
+
+
 def test_a_new_project_is_being_onboarded(clock: FakeClock) -> None:
     project = Project.create("/work/shop", "shop", clock)
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.workflow import (
-    CANONICAL_STATUS,
     Output,
     Phase,
     Workflow,
@@ -110,7 +109,17 @@ def test_an_output_is_found_with_the_phase_that_declares_it() -> None:
     assert workflow.output_owner("nothing") is None
 
 
-@pytest.mark.parametrize(("phase_id", "status"), CANONICAL_STATUS.items())
+@pytest.mark.parametrize(
+    ("phase_id", "status"),
+    [
+        ("define", "defining"),
+        ("decompose", "decomposing"),
+        ("design", "designing"),
+        ("implement", "implementing"),
+        ("test", "testing"),
+        ("review", "reviewing"),
+    ],
+)
 def test_a_canonical_phase_gives_its_own_status(phase_id: str, status: str) -> None:
     assert Phase(id=phase_id).feature_status == status
 
@@ -119,6 +128,39 @@ def test_another_phase_gives_in_progress_unless_it_says_otherwise() -> None:
     assert Phase(id="polish").feature_status == "in_progress"
     assert Phase(id="polish", status="polishing").feature_status == "polishing"
     assert Phase(id="define", status="asking").feature_status == "asking"
+
+
+def test_what_a_phase_or_output_does_not_say_has_a_default() -> None:
+    phase = Phase(id="p", outputs=(Output(id="o", path="o.md"),))
+
+    assert Workflow(id="w", phases=(phase,)).to_dict() == {
+        "id": "w",
+        "description": "",
+        "max_attempts": 3,
+        "phases": (
+            {
+                "id": "p",
+                "description": "",
+                "handler": "agent",
+                "prompt": "",
+                "inputs": (),
+                "outputs": (
+                    {
+                        "id": "o",
+                        "path": "o.md",
+                        "type": "markdown",
+                        "required": True,
+                        "min_bytes": 1,
+                        "must_contain": (),
+                    },
+                ),
+                "check": (),
+                "check_timeout_seconds": 600.0,
+                "check_directory": ".",
+                "status": None,
+            },
+        ),
+    }
 
 
 def test_the_path_of_an_output_bears_the_features_name_wherever_it_is_wanted() -> None:

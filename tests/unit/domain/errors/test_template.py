@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import string
 import unicodedata
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cde_orchestrator.domain.errors.template import VALUE_LIMIT, fill, placeholders, plain
+from cde_orchestrator.domain.errors.template import (
+    VALUE_LIMIT,
+    fill,
+    jsonable,
+    placeholders,
+    plain,
+    shown,
+    storable,
+)
 
 LINE_BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 
@@ -91,10 +100,10 @@ def test_visible_text_stays_as_it_is(text: str) -> None:
 
 @pytest.mark.parametrize("length", [VALUE_LIMIT, VALUE_LIMIT + 1, VALUE_LIMIT * 4 + 1, 10_000_000])
 def test_a_long_value_is_cut_and_says_so(length: int) -> None:
-    shown = plain("x" * length)
+    cut = plain("x" * length)
 
-    assert len(shown) == min(length, VALUE_LIMIT)
-    assert shown.endswith("…") == (length > VALUE_LIMIT)
+    assert len(cut) == min(length, VALUE_LIMIT)
+    assert cut.endswith("…") == (length > VALUE_LIMIT)
 
 
 def test_the_limit_can_be_chosen() -> None:
@@ -102,14 +111,76 @@ def test_the_limit_can_be_chosen() -> None:
     assert fill("<{text}>", {"text": "abcdef"}, 4) == "<abc…>"
 
 
+def test_text_that_no_encoding_holds_is_written_out() -> None:
+    assert storable("a\ud800b\n字") == "a\\ud800b\n字"
+    assert storable(7) == "7"
+
+
+def test_a_value_is_shown_as_harmless_text_of_2000_characters() -> None:
+    assert shown("a\nb") == "a b"
+    assert len(shown("x" * 2_001)) == 2_000
+    assert shown("x" * 2_000) == "x" * 2_000
+
+
+@pytest.mark.parametrize("value", [None, True, 0, -7, 1.5, "text", [], {}, {"a": [1, {"b": None}]}])
+def test_what_json_has_a_word_for_is_kept(value: object) -> None:
+    kept = jsonable(value)
+
+    assert kept == value
+    assert type(kept) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (float("nan"), "nan"),
+        (float("-inf"), "-inf"),
+        (b"a", "b'a'"),
+        ((1, 2), [1, 2]),
+        ({3}, [3]),
+        (frozenset({4}), [4]),
+        ({(1, 2): {None: "x"}}, {"(1, 2)": {"None": "x"}}),
+        (MappingProxyType({"a": (1,)}), {"a": [1]}),
+        ("a\ud800", "a\\ud800"),
+    ],
+)
+def test_what_json_has_no_word_for_becomes_text_or_a_list(value: object, expected: object) -> None:
+    assert jsonable(value) == expected
+
+
+def test_what_lies_too_deep_becomes_text() -> None:
+    assert jsonable([[[1]]], depth=2) == [["[1]"]]
+    assert jsonable({"a": {"b": {}}}, depth=1) == {"a": "{'b': {}}"}
+    assert jsonable([{"a": [1]}], depth=2) == [{"a": "[1]"}]
+    assert jsonable([1], depth=0) == "[1]"
+
+
+def test_what_holds_itself_comes_to_an_end() -> None:
+    endless: dict[str, object] = {}
+    endless["itself"] = endless
+
+    assert "..." in str(jsonable(endless))
+
+
+def test_a_sequence_can_be_cut() -> None:
+    assert jsonable([1, 2, [3, 4, 5]], members=2) == [1, 2]
+    assert jsonable({"a": (1, 2, 3)}, members=2) == {"a": [1, 2]}
+
+
+def test_text_is_made_as_it_is_wanted() -> None:
+    made = jsonable({"a": ["b", 1.5, object]}, lambda value: f"<{type(value).__name__}>")
+
+    assert made == {"<str>": ["<str>", 1.5, "<type>"]}
+
+
 @given(st.text(st.characters() | st.sampled_from(LINE_BREAKS + "\x1b\u202e")), st.integers(1, 40))
 def test_a_value_is_one_harmless_line_within_the_limit(text: str, limit: int) -> None:
-    shown = plain(text, limit)
+    clean = plain(text, limit)
 
-    assert len(shown) <= limit
-    assert len(shown.splitlines()) <= 1
-    assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Cs"}
-    assert plain(shown, limit) == shown
+    assert len(clean) <= limit
+    assert len(clean.splitlines()) <= 1
+    assert not {unicodedata.category(character) for character in clean} & {"Cc", "Cf", "Cs"}
+    assert plain(clean, limit) == clean
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b"]), st.text(string.printable, max_size=20)))
