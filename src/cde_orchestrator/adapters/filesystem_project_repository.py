@@ -134,7 +134,8 @@ class FilesystemProjectRepository:
         if not force:
             project.require_writable()
         shelf = self._shelf(_folder(project.path))
-        with shelf.store.exclusive():
+        with shelf.store.exclusive(force=force):
+            project.read_only_reason = project.read_only_since = None
             changes = project_changes(project)
             _require_no_conflict(project, changes, shelf)
             if changes:
@@ -183,7 +184,11 @@ class FilesystemProjectRepository:
 
     def _project(self, shelf: _Shelf) -> Project:
         root = str(shelf.store.files.root)
-        return decode_project(shelf.store.document, shelf.index, root, self._clock)
+        project = decode_project(shelf.store.document, shelf.index, root, self._clock)
+        mode = shelf.store.read_only
+        if mode is not None:
+            project.read_only_reason, project.read_only_since = mode.reason, mode.since
+        return project
 
     def _commit(self, shelf: _Shelf, changes: Patch, operation: str) -> None:
         context = call_context()

@@ -31,6 +31,8 @@ class ProjectInfoReply(TypedDict):
     default_workflow: str | None
     workflows: list[WorkflowSummary]
     workflow_problem: str | None
+    read_only_reason: str | None
+    read_only_since: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,7 @@ class GetProjectInfo(UseCase[ProjectInfoReply]):
             CDEError: E001 to E004 and the repository's own.
         """
         project = ports.repository.get(ports.root)
+        since = project.read_only_since
         counts = Counter(summary.status for summary in project.features.summaries())
         summaries: list[WorkflowSummary] = []
         default, problem = None, None
@@ -67,4 +70,6 @@ class GetProjectInfo(UseCase[ProjectInfoReply]):
             "default_workflow": default,
             "workflows": summaries,
             "workflow_problem": problem,
+            "read_only_reason": project.read_only_reason,
+            "read_only_since": since.isoformat() if since else None,
         }

@@ -52,6 +52,7 @@ class Project:
     Attributes:
         workflows: workflows as they were when features started with them, by digest.
         read_only_reason: why changes are refused at the moment; None when they are not.
+        read_only_since: since when.
         extra: keys of a stored project that this release does not know.
         clock: where the time comes from.
     """
@@ -67,6 +68,7 @@ class Project:
     workflows: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
     read_only_reason: str | None = None
+    read_only_since: datetime | None = None
     clock: Clock = field(default=utc_now, repr=False, compare=False)
 
     @classmethod
@@ -95,7 +97,8 @@ class Project:
             ReadOnlyModeError: E206.
         """
         if self.read_only_reason is not None:
-            raise ReadOnlyModeError.of("E206", reason=self.read_only_reason)
+            since = self.read_only_since.isoformat() if self.read_only_since else "now"
+            raise ReadOnlyModeError.of("E206", reason=self.read_only_reason, since=since)
 
     def activate(self) -> None:
         """Let features be started.

@@ -44,7 +44,8 @@ class NotACheckpoint:
 
     Attributes:
         reason: what is wrong, in words.
-        content: the parsed content of a file that bears no ``schema_version``.
+        content: the parsed content of a file that is no damaged one: it bears none of this
+            product's own keys, or a newer schema version.
         schema_version: the file's version, where it is newer than this one.
     """
 
@@ -83,10 +84,17 @@ def decode(data: bytes) -> Checkpoint | NotACheckpoint:
         return NotACheckpoint("its checksum does not match its content")
     version = content["schema_version"]
     if version > SCHEMA_VERSION:
-        return NotACheckpoint("it is from a newer version", schema_version=version)
+        return NotACheckpoint("it is from a newer version", content, version)
+    return Checkpoint(
+        content["sequence"], content["record_checksum"], document_of(content), len(data)
+    )
+
+
+def document_of(content: Document) -> Document:
+    """The state in a file's content, its features keyed by id."""
     document = {key: value for key, value in content.items() if key not in _OWN_KEYS}
     document["features"] = {feature["id"]: feature for feature in content["features"]}
-    return Checkpoint(content["sequence"], content["record_checksum"], document, len(data))
+    return document
 
 
 def _checksum_holds(data: bytes) -> bool:

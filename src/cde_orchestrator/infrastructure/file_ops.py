@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -57,6 +59,14 @@ class FileOps(Protocol):
 
     def unlink(self, path: Path) -> None:
         """Remove the file."""
+        ...
+
+    def make_folder(self, path: Path) -> None:
+        """Make the folder, unless it is there; its parent must be."""
+        ...
+
+    def free_bytes(self, path: Path) -> int:
+        """Bytes that this user may still write to the file system of ``path``."""
         ...
 
 
@@ -116,6 +126,14 @@ class OsFileOps:
         """Remove the file."""
         path.unlink()
 
+    def make_folder(self, path: Path) -> None:
+        """Make the folder, unless it is there; its parent must be."""
+        path.mkdir(exist_ok=True)
+
+    def free_bytes(self, path: Path) -> int:
+        """Bytes that this user may still write to the file system of ``path``."""
+        return shutil.disk_usage(path).free
+
 
 def _sync(descriptor: int) -> None:
     # macOS has no fdatasync; fsync is the nearest that Python offers there.
@@ -145,6 +163,7 @@ def replace_file(ops: FileOps, path: Path, data: bytes) -> None:
             ops.close(descriptor)
         ops.replace(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            ops.unlink(temporary)
         raise
     ops.sync_folder(path.parent)

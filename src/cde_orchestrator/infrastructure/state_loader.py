@@ -36,6 +36,24 @@ class Finding:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Changes that no file tells any more, between what is certain and what came after.
+
+    Attributes:
+        first: the first sequence that is missing.
+        last: the last sequence that is missing.
+        unapplied: sequences after the gap that are whole, and touch what came before them.
+        touched: ids of features that damaged or unapplied records name, as far as they can
+            be read.
+    """
+
+    first: int
+    last: int
+    unapplied: tuple[int, ...]
+    touched: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Loaded:
     """The state as the files tell it.
@@ -49,6 +67,8 @@ class Loaded:
         findings: what has to be mended.
         torn: whether an unfinished, never acknowledged record ends the journal.
         legacy: content of a state file from before the journal.
+        gap: changes that are lost; the state is that of before them.
+        newer: schema version of a state file that is newer than this release.
     """
 
     document: Document = field(default_factory=dict)
@@ -61,11 +81,29 @@ class Loaded:
     findings: list[Finding] = field(default_factory=list)
     torn: bool = False
     legacy: dict[str, Any] | None = None
+    gap: Gap | None = None
+    newer: int | None = None
 
     @property
     def needs_mending(self) -> bool:
         """Whether the files are not as they should be."""
+        if self.gap is not None or self.newer is not None:
+            return False
         return bool(self.findings) or self.torn or self.legacy is not None
+
+    @property
+    def uncertainty(self) -> str | None:
+        """Why no change may be built on this state; None when one may."""
+        if self.newer is not None:
+            return f"the state is from a newer release (schema version {self.newer})"
+        if self.gap is None:
+            return None
+        gap = self.gap
+        return (
+            f"changes {gap.first} to {gap.last} are lost and {len(gap.unapplied)} after them "
+            f"cannot be applied; they touch {', '.join(gap.touched) or 'no feature'}; "
+            f"this is the state of change {gap.first - 1}"
+        )
 
     @property
     def pending_bytes(self) -> int:
@@ -84,12 +122,14 @@ def load(files: StateFiles, ops: FileOps) -> Loaded:
     """Read the state; nothing is changed.
 
     Raises:
-        StateError: E201 the state cannot be told with certainty, E202 it is from a newer
-            version.
+        StateError: E201 no state can be told with certainty, E202 it is from a newer
+            version and of an unknown shape.
         OSError: a file cannot be read.
     """
     loaded = Loaded()
     base = _newest_checkpoint(files, ops, loaded)
+    if loaded.newer is not None:
+        return loaded
     if base is not None:
         loaded.document, loaded.sequence = base.document, base.sequence
         loaded.checksum, loaded.checkpoint_size = base.record_checksum, base.size
@@ -105,9 +145,12 @@ def _newest_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> Check
     backups = files.checkpoints()
     data = _read(files.state, ops)
     if data is not None:
-        found = _judge(files, data)
+        found = checkpoints.decode(data)
         if isinstance(found, Checkpoint):
             return found
+        if found.schema_version is not None:
+            _open_newer(files, found, loaded)
+            return None
         if found.content is not None and not files.journal.exists() and not backups:
             loaded.legacy = found.content
             return None
@@ -115,23 +158,24 @@ def _newest_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> Check
     elif backups or files.segments() or files.journal.exists():
         loaded.findings.append(Finding(files.state, "it is missing"))
     for path in reversed(backups.values()):
-        found = _judge(files, _read(path, ops) or b"")
+        found = checkpoints.decode(_read(path, ops) or b"")
         if isinstance(found, Checkpoint):
             return found
         loaded.findings.append(Finding(path, found.reason))
     return None
 
 
-def _judge(files: StateFiles, data: bytes) -> Checkpoint | NotACheckpoint:
-    found = checkpoints.decode(data)
-    if isinstance(found, NotACheckpoint) and found.schema_version is not None:
+def _open_newer(files: StateFiles, found: NotACheckpoint, loaded: Loaded) -> None:
+    """Take what a newer release wrote as it stands, as far as it is of the known shape."""
+    version = found.schema_version
+    try:
+        content = found.content or {}
+        loaded.document, loaded.newer = checkpoints.document_of(content), version
+        loaded.sequence = content["sequence"]
+    except (KeyError, TypeError) as error:
         raise StateError.of(
-            "E202",
-            path=str(files.root),
-            found=found.schema_version,
-            supported=checkpoints.SCHEMA_VERSION,
-        )
-    return found
+            "E202", path=str(files.root), found=version, supported=checkpoints.SCHEMA_VERSION
+        ) from error
 
 
 def _active_segment(files: StateFiles, ops: FileOps, loaded: Loaded) -> dict[int, Record]:
@@ -201,11 +245,28 @@ def _replay(files: StateFiles, loaded: Loaded, records: dict[int, Record]) -> No
         loaded.document, loaded.sequence = document, record.sequence
         loaded.checksum = record.checksum
     if records and max(records) > loaded.sequence:
-        raise _unreadable(files, f"the journal breaks off after change {loaded.sequence}")
+        loaded.gap = _gap(loaded.sequence, records)
+        if not loaded.sequence:
+            raise _unreadable(files, f"changes 1 to {loaded.gap.last} are lost")
+        return
     if not loaded.sequence and loaded.legacy is None and not _is_surely_empty(files, loaded):
         reasons = "; ".join(f"{finding.path.name}: {finding.reason}" for finding in loaded.findings)
         raise _unreadable(files, reasons)
     _keep_contiguous_active(loaded, records)
+
+
+def _gap(certain: int, records: dict[int, Record]) -> Gap:
+    later = sorted(number for number in records if number > certain)
+    # A record that is there but names another predecessor belongs to the gap as well.
+    last = later[0] - 1 if later[0] > certain + 1 else later[0]
+    unapplied = tuple(number for number in later if number > last)
+    touched = {
+        operation["path"].split("/")[2]
+        for number in later
+        for operation in records[number].change.changes
+        if operation["path"].startswith("/features/")
+    }
+    return Gap(certain + 1, last, unapplied, tuple(sorted(touched)))
 
 
 def _is_surely_empty(files: StateFiles, loaded: Loaded) -> bool:

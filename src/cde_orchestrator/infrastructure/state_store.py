@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,7 +11,8 @@ from typing import Any
 
 import structlog
 
-from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.exceptions import LockTimeoutError, ReadOnlyModeError, StateError
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
 from cde_orchestrator.infrastructure import state_loader, state_mender
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
@@ -27,9 +26,12 @@ from cde_orchestrator.infrastructure.journal import (
 )
 from cde_orchestrator.infrastructure.patch import Document, Patch, apply
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.refusals import told
+from cde_orchestrator.infrastructure.retention import DEFAULT_RETENTION, Retention, prune
 from cde_orchestrator.infrastructure.segment import Segment
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_loader import IN_PLACE, Loaded
+from cde_orchestrator.infrastructure.write_guard import ReadOnly, WriteGuard
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +39,6 @@ CHECKPOINT_AFTER_BYTES = 64 * 1024
 """Journal bytes after which ``state.json`` is renewed, if it is smaller than that."""
 SEAL_AFTER_BYTES = 1024 * 1024
 """Bytes at which a segment is sealed, if the checkpoint is smaller than that."""
-KEPT_BACKUPS = 10
-"""Checkpoints in ``backups``; segments are kept as far back as the oldest of them."""
-
 Migration = Callable[[dict[str, Any]], Document]
 Listener = Callable[[Document, Patch | None], None]
 
@@ -69,6 +68,7 @@ class StateStore:
         on_change: told the document after each change, with what changed in it; None when
             all of it may have changed.
         ops: the file operations.
+        retention: how many backups are kept.
         lock_timeout_seconds: how long a change waits for another process.
     """
 
@@ -78,16 +78,20 @@ class StateStore:
         migrate: Migration = dict,
         on_change: Listener = lambda document, changes: None,
         ops: FileOps | None = None,
+        retention: Retention = DEFAULT_RETENTION,
         lock_timeout_seconds: float = 5.0,
     ) -> None:
         self.files = StateFiles(root)
         self._migrate = migrate
         self._on_change = on_change
         self._ops = ops or OsFileOps()
+        self._retention = retention
         self._segment = Segment(self.files, self._ops)
         self._lock = ProcessLock(self.files.lock, lock_timeout_seconds)
+        self._guard = WriteGuard(self.files.folder, self._ops)
         self._mutex = threading.RLock()
         self._head: _Head | None = None
+        self._uncertain: ReadOnly | None = None
         self._has_committed = False
 
     @property
@@ -100,35 +104,59 @@ class StateStore:
         """The number of the last change that this process has seen."""
         return self._head.sequence if self._head else 0
 
+    @property
+    def read_only(self) -> ReadOnly | None:
+        """Why and since when changes are refused; None while they are not."""
+        return self._uncertain or self._guard.mode
+
     def refresh(self) -> None:
         """Bring ``document`` up to date; nothing is read when nothing changed.
 
         Raises:
             StateError: E201 or E202, the state cannot be read.
         """
-        with self._alone(), _told(self.files.folder, "E201"):
-            if self._head is not None and self._follow(self._head):
-                return
-            if self.files.folder.is_dir():
-                self._load_for_reading()
-            else:
+        with self._alone(), told(self.files.folder, "E201"):
+            if not self.files.folder.is_dir():
                 self._head = None
+                return
+            try:
+                if self._head is None or not self._follow(self._head):
+                    self._load_for_reading()
+            except OSError as error:
+                if self._head is None:
+                    raise
+                self._guard.refused(error)
+                log.warning("state_read_from_memory", reason=str(error))
+            self._guard.look(self._needed_bytes())
 
     @contextmanager
-    def exclusive(self) -> Iterator[float]:
+    def exclusive(self, *, force: bool = False, uncertain: bool = False) -> Iterator[float]:
         """Hold the project alone, up to date, for one change.
+
+        Args:
+            force: try the disk at once in read-only mode, not only every few seconds.
+            uncertain: go on where changes are lost or the state is from a newer release.
 
         Yields:
             Seconds waited for the lock.
 
         Raises:
+            ReadOnlyModeError: E206.
             StateError: E201, E202, E203, E204 or E205.
         """
         with self._alone(), ExitStack() as held:
-            with _told(self.files.folder):
-                self.files.folder.mkdir(exist_ok=True)
+            if self.files.folder.is_dir():
+                self._guard.require(self._needed_bytes(), force=force)
+            with self._written(self.files.folder):
+                self._ops.make_folder(self.files.folder)
                 waited = held.enter_context(self._lock.exclusive())
                 self._load_for_writing()
+            if self._uncertain is not None and not uncertain:
+                raise ReadOnlyModeError.of(
+                    "E206",
+                    reason=self._uncertain.reason,
+                    since=self._uncertain.since.isoformat(),
+                )
             yield waited
 
     def commit(self, change: Change) -> Record:
@@ -140,11 +168,11 @@ class StateStore:
         head = self._head or self._begin()
         record = encode_record(head.sequence + 1, head.checksum, change)
         try:
-            with _told(self.files.journal):
+            with self._written(self.files.journal):
                 self._segment.append(record.line, head.first, head.size)
                 self._note_file(head)
         except StateError:
-            self._head = None  # what the files hold now is for the loader to tell
+            head.inode = -1  # what the files hold now is for the loader to tell
             raise
         self._advance(head, record)
         self._has_committed = True
@@ -202,6 +230,7 @@ class StateStore:
             with self._lock.shared():
                 loaded = state_loader.load(self.files, self._ops)
         except (OSError, LockTimeoutError) as error:
+            self._note_refusal(error)
             log.info("read_without_lock", reason=str(error))
             loaded = state_loader.load(self.files, self._ops)
         if loaded.needs_mending:
@@ -210,11 +239,12 @@ class StateStore:
                     self._load_for_writing()
                 return
             except (OSError, LockTimeoutError) as error:
+                self._note_refusal(error)
                 log.warning("state_not_mended", reason=str(error))
         self._adopt(loaded)
 
     def _load_for_writing(self) -> None:
-        self.files.backups.mkdir(exist_ok=True)
+        self._ops.make_folder(self.files.backups)
         head = self._head
         if head is not None and self._follow(head) and self._segment.agrees(head.first, head.size):
             return
@@ -227,6 +257,7 @@ class StateStore:
         self._adopt(loaded)
 
     def _adopt(self, loaded: Loaded) -> None:
+        self._note_uncertainty(loaded.uncertainty)
         if loaded.legacy is not None:
             loaded.document, loaded.sequence = self._migrate(loaded.legacy), 1
         if loaded.sequence == 0:
@@ -252,7 +283,7 @@ class StateStore:
     def _begin(self) -> _Head:
         """The first segment of a project that has no state yet."""
         header = encode_header(1, GENESIS)
-        with _told(self.files.journal):
+        with self._written(self.files.journal):
             self._segment.rewrite(header.line, 1)
         self._head = _Head({}, sequence=0, checksum=GENESIS, first=1, size=len(header.line))
         return self._head
@@ -272,6 +303,7 @@ class StateStore:
         try:
             replace_file(self._ops, self.files.state, data)
         except OSError as error:
+            self._guard.refused(error)
             log.warning("checkpoint_not_written", path=str(self.files.state), reason=str(error))
             return
         head.checkpoint_sequence, head.checkpoint_size = head.sequence, len(data)
@@ -287,33 +319,41 @@ class StateStore:
             replace_file(self._ops, self.files.state, data)
             self._segment.rewrite(header.line, header.first)
         except OSError as error:
+            self._guard.refused(error)
             log.warning("segment_not_sealed", sequence=head.sequence, reason=str(error))
-            self._head = None  # which step failed is for the loader to tell
+            head.inode = -1  # which step failed is for the loader to tell
             return
         head.first, head.size = header.first, len(header.line)
         head.checkpoint_sequence, head.checkpoint_size = head.sequence, len(data)
         head.size_at_checkpoint = head.size
         self._note_file(head)
         log.info("segment_sealed", sequence=head.sequence, bytes=len(data))
-        self._prune()
+        prune(self.files, self._ops, self._retention)
 
-    def _prune(self) -> None:
-        """Remove the oldest backups, and the segments that only they would need."""
-        checkpoints_kept = list(self.files.checkpoints().items())
-        superfluous, kept = checkpoints_kept[:-KEPT_BACKUPS], checkpoints_kept[-KEPT_BACKUPS:]
-        paths = [path for _, path in superfluous]
-        if superfluous:
-            segments = list(self.files.segments().items())
-            oldest = kept[0][0]
-            following = [first for first, _ in segments[1:]]
-            paths += [
-                path
-                for (_, path), after in zip(segments, following, strict=False)
-                if after <= oldest + 1
-            ]
-        for path in paths:
-            with suppress(OSError):
-                self._ops.unlink(path)
+    def _note_uncertainty(self, reason: str | None) -> None:
+        if reason is None:
+            self._uncertain = None
+        elif self._uncertain is None or self._uncertain.reason != reason:
+            log.critical("state_uncertain", path=str(self.files.root), reason=reason)
+            self._uncertain = ReadOnly(reason, utc_now())
+
+    def _needed_bytes(self) -> int:
+        """Room for the next checkpoint and its backup."""
+        return 2 * self._head.checkpoint_size if self._head else 0
+
+    def _note_refusal(self, error: Exception) -> None:
+        if isinstance(error, OSError):
+            self._guard.refused(error)
+
+    @contextmanager
+    def _written(self, path: Path) -> Iterator[None]:
+        """Translate what the system refuses, and remember a disk that takes no writes."""
+        with told(path):
+            try:
+                yield
+            except OSError as error:
+                self._guard.refused(error)
+                raise
 
     def _note_file(self, head: _Head) -> None:
         stat = self.files.journal.stat()
@@ -329,15 +369,3 @@ class StateStore:
             yield
         finally:
             self._mutex.release()
-
-
-@contextmanager
-def _told(path: Path, code: str = "E203") -> Iterator[None]:
-    """Translate what the system refuses into the catalogue's words."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        where = error.filename if isinstance(error.filename, str) else str(path)
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StateError.of("E204" if full else code, path=where, reason=reason) from error

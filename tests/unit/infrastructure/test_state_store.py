@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
 from cde_orchestrator.infrastructure import state_store
 from cde_orchestrator.infrastructure.file_ops import OsFileOps, replace_file, write_all
 from cde_orchestrator.infrastructure.journal import Change
 from cde_orchestrator.infrastructure.patch import Patch
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.retention import Retention
 from cde_orchestrator.infrastructure.state_store import StateStore
 
 
@@ -50,9 +51,9 @@ class FailingOps(OsFileOps):
         super().replace(source, target)
 
 
-def put(store: StateStore, name: str, value: object = "x") -> None:
+def put(store: StateStore, name: str, value: object = "x", *, force: bool = False) -> None:
     changes: Patch = [{"op": "add", "path": f"/features/{name}", "value": {"id": name, "v": value}}]
-    with store.exclusive():
+    with store.exclusive(force=force):
         if not store.sequence:
             changes = [{"op": "add", "path": "", "value": {"id": "p", "features": {}}}, *changes]
         store.commit(
@@ -123,8 +124,7 @@ def test_segments_are_sealed_with_a_checkpoint_and_old_backups_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(state_store, "SEAL_AFTER_BYTES", 2_000)
-    monkeypatch.setattr(state_store, "KEPT_BACKUPS", 2)
-    store = StateStore(tmp_path)
+    store = StateStore(tmp_path, retention=Retention(count=2))
     reader = StateStore(tmp_path)
     for number in range(120):
         put(store, f"f{number}", "v" * 200)
@@ -181,15 +181,20 @@ def test_a_change_that_was_cut_off_while_it_was_written_never_happened(store: St
     assert not store.files.quarantine.exists()
 
 
-def test_a_gap_that_no_copy_closes_is_told_and_nothing_is_changed(store: StateStore) -> None:
+def test_a_gap_that_no_copy_closes_makes_the_project_read_only_at_what_is_certain(
+    store: StateStore,
+) -> None:
     put(store, "c")
     for path in (store.files.journal, store.files.mirror(1)):
         lines = path.read_bytes().splitlines(keepends=True)
         path.write_bytes(b"".join(lines[:2] + lines[3:]))
     before = {path: path.read_bytes() for path in store.files.folder.rglob("*.json*")}
-    with pytest.raises(StateError) as caught:
-        reopened(store).refresh()
-    assert caught.value.code == "E201"
+    opened = reopened(store)
+    assert names(opened) == ["a"]
+    assert opened.read_only is not None
+    assert "changes 2 to 2" in opened.read_only.reason
+    with pytest.raises(ReadOnlyModeError):
+        put(opened, "d")
     assert {path: path.read_bytes() for path in store.files.folder.rglob("*.json*")} == before
 
 
@@ -209,9 +214,11 @@ def test_a_newer_schema_is_left_alone(store: StateStore, monkeypatch: pytest.Mon
     store.close()
     monkeypatch.undo()
     before = store.files.state.read_bytes()
-    with pytest.raises(StateError) as caught:
-        reopened(store).refresh()
-    assert caught.value.code == "E202"
+    opened = reopened(store)
+    assert names(opened) == ["a", "b", "c"]
+    assert opened.read_only is not None
+    with pytest.raises(ReadOnlyModeError):
+        put(opened, "d")
     assert store.files.state.read_bytes() == before
 
 
@@ -229,7 +236,9 @@ def test_a_change_that_the_disk_refuses_never_happened(
     assert caught.value.code == expected
     ops.fail = lambda failing, _: False
     assert names(store) == names(reopened(store)) == ["a"]
-    put(store, "c")
+    with pytest.raises(ReadOnlyModeError):
+        put(store, "c")
+    put(store, "c", force=True)
     assert names(store) == names(reopened(store)) == ["a", "c"]
 
 
@@ -265,7 +274,7 @@ def test_a_segment_that_cannot_be_sealed_does_not_fail_the_change(
     put(store, "a")
     ops.fail = lambda failing, subject: failing == "replace" and "backups" in str(subject)
     for name in "bcdefgh":
-        put(store, name)
+        put(store, name, force=True)
     assert names(store) == names(reopened(store)) == list("abcdefgh")
 
 

@@ -64,7 +64,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E206": ErrorMessage(
         title="Project Is Read-Only",
-        description="The project takes no changes at the moment: {reason}.",
+        description="The project takes no changes since {since}: {reason}.",
         suggestions=(
             "Queries go on working; changes work again once writing does",
             "Mend the cause, then try again",

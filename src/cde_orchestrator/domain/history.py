@@ -1,0 +1,48 @@
+"""What a project's past is told in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One committed change.
+
+    Attributes:
+        at: ISO 8601, UTC.
+        feature: name of the feature that it is about; None where it is the project.
+        summary: what changed, in a few words.
+    """
+
+    sequence: int
+    at: str
+    operation: str
+    actor: str
+    correlation_id: str
+    feature: str | None
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A checkpoint that was kept.
+
+    Attributes:
+        size: bytes.
+        problem: why it cannot be restored; None when it can.
+    """
+
+    file: str
+    sequence: int
+    size: int
+    features: int
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A state file that is not as it should be."""
+
+    file: str
+    reason: str

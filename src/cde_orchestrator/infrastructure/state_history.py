@@ -1,0 +1,142 @@
+"""The past of a project, as its files tell it; nothing here changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.infrastructure import checkpoint as checkpoints
+from cde_orchestrator.infrastructure.checkpoint import Checkpoint, NotACheckpoint
+from cde_orchestrator.infrastructure.file_ops import FileOps
+from cde_orchestrator.infrastructure.journal import GENESIS, Record, Scan, scan
+from cde_orchestrator.infrastructure.patch import Document, apply
+from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.state_loader import IN_PLACE, Finding
+
+
+class StateHistory:
+    """Reads every change and every state that the files still hold."""
+
+    def __init__(self, files: StateFiles, ops: FileOps) -> None:
+        self._files = files
+        self._ops = ops
+
+    def records(self) -> Iterator[Record]:
+        """Every change that can be read, newest first."""
+        seen: set[int] = set()
+        for data in self._segments_newest_first():
+            for record in reversed(scan(data).records):
+                if record.sequence not in seen:
+                    seen.add(record.sequence)
+                    yield record
+
+    def document_at(self, sequence: int) -> Document:
+        """The state right after the change with this sequence.
+
+        Raises:
+            StateError: E208, the files do not reach back to it, or not on to it.
+        """
+        base = self._checkpoint_before(sequence)
+        found = base.sequence if base else 0
+        document = base.document if base else {}
+        checksum = base.record_checksum if base else GENESIS
+        wanted = {r.sequence: r for r in self.records() if found < r.sequence <= sequence}
+        for number in range(found + 1, sequence + 1):
+            record = wanted.get(number)
+            if record is None or record.previous != checksum:
+                raise self._unreachable(sequence)
+            document, checksum = apply(document, record.change.changes, IN_PLACE), record.checksum
+        if sequence < 1 or not document:
+            raise self._unreachable(sequence)
+        return document
+
+    def checkpoints(self) -> dict[Path, Checkpoint | NotACheckpoint]:
+        """Every checkpoint, judged; oldest first, ``state.json`` last."""
+        paths = [*self._files.checkpoints().values(), self._files.state]
+        return {
+            path: checkpoints.decode(data)
+            for path in paths
+            if (data := self._read(path)) is not None
+        }
+
+    def verify(self) -> list[Finding]:
+        """Judge every file and every record; what is not as it should be."""
+        if not self._files.folder.is_dir():
+            return []
+        findings = [
+            Finding(path, found.reason)
+            for path, found in self.checkpoints().items()
+            if isinstance(found, NotACheckpoint)
+        ]
+        scans = {path: scan(self._read(path) or b"") for path in self._journals()}
+        for path, found in scans.items():
+            findings += [Finding(path, reason) for reason in found.damage[:3]]
+        findings += self._copies(scans)
+        findings += self._chain(scans)
+        if not self._files.state.exists() and (scans or findings):
+            findings.append(Finding(self._files.state, "it is missing"))
+        return findings
+
+    def _journals(self) -> list[Path]:
+        segments = list(self._files.segments().values())
+        return [*segments, self._files.journal] if self._files.journal.exists() else segments
+
+    def _copies(self, scans: dict[Path, Scan]) -> list[Finding]:
+        """Whether the active segment stands twice."""
+        if self._files.journal not in scans:
+            return [Finding(self._files.journal, "it is missing")] if scans else []
+        header = scans[self._files.journal].header
+        if header is None:
+            return []
+        mirror = self._files.mirror(header.first)
+        if mirror not in scans:
+            return [Finding(mirror, "it is missing")]
+        own, other = scans[self._files.journal].records, scans[mirror].records
+        short = mirror if len(other) < len(own) else self._files.journal
+        missing = abs(len(own) - len(other))
+        return [Finding(short, f"it lacks {missing} records")] if missing else []
+
+    def _chain(self, scans: dict[Path, Scan]) -> list[Finding]:
+        """Whether each record names the one before it, over all segments that are whole."""
+        where = {record.sequence: path for path, s in scans.items() for record in s.records}
+        merged = {record.sequence: record for s in scans.values() for record in s.records}
+        findings: list[Finding] = []
+        for number, following in pairwise(sorted(merged)):
+            if following != number + 1:
+                reason = f"changes {number + 1} to {following - 1} are missing before it"
+                findings.append(Finding(where[following], reason))
+            elif merged[following].previous != merged[number].checksum:
+                reason = f"change {following} does not follow change {number}"
+                findings.append(Finding(where[following], reason))
+        return findings
+
+    def _segments_newest_first(self) -> Iterator[bytes]:
+        for path in reversed(self._journals()):
+            yield self._read(path) or b""
+
+    def _checkpoint_before(self, sequence: int) -> Checkpoint | None:
+        for number, path in reversed(self._files.checkpoints().items()):
+            if number <= sequence:
+                found = checkpoints.decode(self._read(path) or b"")
+                if isinstance(found, Checkpoint):
+                    return found
+        if min(self._files.segments(), default=1) == 1:
+            return None
+        found = checkpoints.decode(self._read(self._files.state) or b"")
+        usable = isinstance(found, Checkpoint) and found.sequence <= sequence
+        return found if usable and isinstance(found, Checkpoint) else None
+
+    def _unreachable(self, sequence: int) -> StateError:
+        numbers = [record.sequence for record in self.records()]
+        oldest = min((*numbers, *self._files.checkpoints()), default=0)
+        return StateError.of(
+            "E208", sequence=sequence, oldest=oldest, newest=max(numbers, default=oldest)
+        )
+
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            return self._ops.read(path)
+        except FileNotFoundError:
+            return None
