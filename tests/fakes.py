@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import (
@@ -273,6 +274,7 @@ class World:
     def ports(self) -> Ports:
         """The ports that all of this stands behind."""
         return Ports(
+            recovery=FilesystemProjectRepository(),
             root=ROOT,
             repository=self.repository,
             workflows=self.workflows,

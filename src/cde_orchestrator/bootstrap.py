@@ -45,10 +45,12 @@ class Application:
 
 def build_application(root: Path) -> Application:
     """The product for the project at ``root``, on the file system."""
+    repository = FilesystemProjectRepository()
     return Application(
         Ports(
             root=root,
-            repository=FilesystemProjectRepository(),
+            repository=repository,
+            recovery=repository,
             workflows=YamlWorkflowRepository(),
             prompts=JinjaPromptRenderer(),
             files=FilesystemProjectFiles(),

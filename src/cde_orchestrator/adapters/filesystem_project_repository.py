@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import structlog
 
 from cde_orchestrator.adapters.project_document import (
     FeatureIndex,
+    checked_document,
     decode_project,
     encode_feature,
     encode_project,
@@ -26,7 +28,9 @@ from cde_orchestrator.domain.exceptions import (
     ConcurrentChangeError,
     FeatureError,
     ProjectError,
+    StateError,
 )
+from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.domain.names import free_name
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.text import checked_text
@@ -112,12 +116,7 @@ class FilesystemProjectRepository:
             ProjectError: E001, E002, E003, or E004 when there is no project.
             StateError: E201, E202 or E205.
         """
-        root = _folder(path)
-        shelf = self._shelf(root)
-        shelf.store.refresh()
-        if not shelf.store.document:
-            raise ProjectError.of("E004", path=str(root))
-        return self._project(shelf)
+        return self._project(self._existing(path))
 
     def save(self, project: Project, force: bool = False) -> None:
         """Keep what was changed in ``project`` since it was loaded.
@@ -150,11 +149,7 @@ class FilesystemProjectRepository:
             ProjectError: E001, E002, E003, or E004 when there is no project.
             StateError: E201 to E205.
         """
-        root = _folder(path)
-        shelf = self._shelf(root)
-        shelf.store.refresh()
-        if not shelf.store.document:
-            raise ProjectError.of("E004", path=str(root))
+        shelf = self._existing(path)
         with shelf.store.exclusive() as waited:
             project = self._project(shelf)
             yield project
@@ -162,6 +157,90 @@ class FilesystemProjectRepository:
             if changes:
                 self._commit(shelf, changes, call_context().operation or "transaction")
                 log.debug("project_saved", sequence=shelf.store.sequence, lock_wait_s=waited)
+
+    def history(
+        self, path: Path | str, limit: int, feature: str | None = None
+    ) -> list[HistoryEntry]:
+        """The newest changes first; those about one feature when its reference is given.
+
+        Raises:
+            FeatureError: E102 or E103, no such feature.
+        """
+        shelf = self._shelf(_folder(path))
+        document: Document = {}
+        try:
+            shelf.store.refresh()
+            document = shelf.store.document
+        except StateError:
+            if feature is not None:
+                raise
+        found = self.get(path).feature(feature).id if feature is not None else None
+        return shelf.store.archive().history(document, limit, found)
+
+    def state_at(self, path: Path | str, sequence: int | None = None) -> tuple[int, dict[str, Any]]:
+        """A sequence, the present one when None, and the state right after it.
+
+        Raises:
+            ProjectError: E004, there is no project.
+            StateError: E208, the history does not reach there.
+        """
+        shelf = self._existing(path)
+        if sequence is None:
+            return shelf.store.sequence, copy.deepcopy(shelf.store.document)
+        return sequence, shelf.store.archive().state_at(sequence)
+
+    def verify(self, path: Path | str) -> list[Damage]:
+        """Judge everything that is stored; works on any state, however broken."""
+        return self._shelf(_folder(path)).store.archive().verify()
+
+    def backups(self, path: Path | str) -> list[Backup]:
+        """The checkpoints that were kept, oldest first."""
+        return self._shelf(_folder(path)).store.archive().backups()
+
+    def backup(self, path: Path | str, name: str) -> dict[str, Any]:
+        """The state in a backup.
+
+        Raises:
+            StateError: E209, there is no such backup, or it is damaged.
+        """
+        return self._shelf(_folder(path)).store.archive().backup(name)
+
+    def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The document, if it is a whole and valid state.
+
+        Raises:
+            StateError: E210, it is not.
+        """
+        return checked_document(document)
+
+    def restore(
+        self, path: Path | str, document: dict[str, Any], expected_sequence: int | None = None
+    ) -> int:
+        """Make ``document`` the present state, as one change that can itself be undone.
+
+        Raises:
+            ProjectError: E004, there is no project.
+            StateError: E203, E204, E206, E210, or E211 when the state is another by now.
+        """
+        wanted = checked_document(document)
+        store = self._existing(path).store
+        with store.exclusive(force=True, uncertain=True):
+            if expected_sequence not in (None, store.sequence):
+                raise StateError.of("E211", expected=expected_sequence, found=store.sequence)
+            if store.read_only is not None:
+                store.restart()
+            store.keep_backup()
+            changes = diff(store.document, wanted)
+            if changes:
+                self._commit(self._existing(path), changes, "restore_state")
+            return store.sequence
+
+    def compact(self, path: Path | str) -> list[str]:
+        """Seal the journal's active part and drop what retention does not keep."""
+        store = self._existing(path).store
+        with store.exclusive():
+            store.compact()
+        return [backup.file for backup in store.archive().backups()]
 
     def close(self) -> None:
         """Renew the checkpoints that lag behind; never fails."""
@@ -181,6 +260,14 @@ class FilesystemProjectRepository:
                 )
                 self._shelves[root] = _Shelf(store, index)
             return self._shelves[root]
+
+    def _existing(self, path: Path | str) -> _Shelf:
+        root = _folder(path)
+        shelf = self._shelf(root)
+        shelf.store.refresh()
+        if not shelf.store.document:
+            raise ProjectError.of("E004", path=str(root))
+        return shelf
 
     def _project(self, shelf: _Shelf) -> Project:
         root = str(shelf.store.files.root)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.workflow import WorkflowCatalog
@@ -60,6 +61,79 @@ class ProjectRepository(Protocol):
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the repository is not used afterwards."""
+        ...
+
+
+class StateRecovery(Protocol):
+    """Knows a project's past, and brings it back."""
+
+    def history(
+        self, path: Path | str, limit: int, feature: str | None = None
+    ) -> list[HistoryEntry]:
+        """The newest changes first; those about one feature when its reference is given.
+
+        Works on a state that is broken, as far as its journal can be read.
+        """
+        ...
+
+    def state_at(self, path: Path | str, sequence: int | None = None) -> tuple[int, dict[str, Any]]:
+        """A sequence, the present one when None, and the state as plain data right after it.
+
+        Raises:
+            StateError: E208, the history does not reach there.
+        """
+        ...
+
+    def verify(self, path: Path | str) -> list[Damage]:
+        """Judge everything that is stored; works on any state, however broken."""
+        ...
+
+    def backups(self, path: Path | str) -> list[Backup]:
+        """The states that were kept, oldest first; works on a state that is broken."""
+        ...
+
+    def backup(self, path: Path | str, name: str) -> dict[str, Any]:
+        """The state in a backup, as plain data.
+
+        Raises:
+            StateError: E209, there is no such backup, or it is damaged.
+        """
+        ...
+
+    def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The document, if it is a whole and valid state.
+
+        Raises:
+            StateError: E210, it is not.
+        """
+        ...
+
+    def restore(
+        self, path: Path | str, document: dict[str, Any], expected_sequence: int | None = None
+    ) -> int:
+        """Make ``document`` the present state, as one change that can itself be undone.
+
+        What was there before is kept as a backup.
+
+        Args:
+            path: the project's folder.
+            document: a state as ``state_at`` gives it.
+            expected_sequence: refuse when the present state is another.
+
+        Returns:
+            The sequence of the change.
+
+        Raises:
+            StateError: E203 or E204 not written, E210 not valid, E211 another state by now.
+        """
+        ...
+
+    def compact(self, path: Path | str) -> list[str]:
+        """Seal the journal's active part and drop what retention does not keep.
+
+        Returns:
+            The files of the backups that remain.
+        """
         ...
 
 
@@ -149,6 +223,7 @@ class Ports:
 
     root: Path
     repository: ProjectRepository
+    recovery: StateRecovery
     workflows: WorkflowRepository
     prompts: PromptRenderer
     files: ProjectFiles

@@ -65,6 +65,7 @@ def apply(
 
 
 _ABSENT = object()
+_SORTED = orjson.OPT_SORT_KEYS
 
 
 def _apply_one(
@@ -104,7 +105,7 @@ def _same(old: object, new: object) -> bool:
     if type(old) is not type(new):
         return False
     if isinstance(old, list | tuple):
-        return orjson.dumps(old) == orjson.dumps(new)
+        return orjson.dumps(old, option=_SORTED) == orjson.dumps(new, option=_SORTED)
     return old == new
 
 

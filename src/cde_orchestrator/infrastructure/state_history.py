@@ -104,6 +104,8 @@ class StateHistory:
         merged = {record.sequence: record for s in scans.values() for record in s.records}
         findings: list[Finding] = []
         for number, following in pairwise(sorted(merged)):
+            if following - 1 in self._files.checkpoints():
+                continue  # a segment begins on its own checkpoint, whatever came before
             if following != number + 1:
                 reason = f"changes {number + 1} to {following - 1} are missing before it"
                 findings.append(Finding(where[following], reason))

@@ -22,7 +22,7 @@ def mend(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     for finding in loaded.findings:
         log.warning("state_damaged", path=str(finding.path), reason=finding.reason)
         if finding.path.exists():
-            files.quarantine.mkdir(exist_ok=True)
+            ops.make_folder(files.quarantine)
             ops.replace(finding.path, files.quarantine / f"{stamp}-{finding.path.name}")
     loaded.header = loaded.header or encode_header(loaded.sequence + 1, loaded.checksum)
     Segment(files, ops).rewrite(loaded.active_bytes, loaded.header.first)
@@ -31,6 +31,32 @@ def mend(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     if loaded.findings:
         log.warning("state_mended", sequence=loaded.sequence, files=len(loaded.findings))
     loaded.findings, loaded.torn = [], False
+
+
+def restart(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
+    """Begin a new history on what is certain, after changes were lost. Only under the lock.
+
+    The journals that cannot be followed go into quarantine; the next change has a number that
+    was never given before.
+    """
+    if loaded.gap is None:
+        return
+    number = max((loaded.gap.last, *loaded.gap.unapplied))
+    stamp = utc_now().strftime("%Y%m%dT%H%M%S%f")
+    ops.make_folder(files.quarantine)
+    journals = [path for first, path in files.segments().items() if first > loaded.sequence]
+    active = loaded.header.first if loaded.header else loaded.sequence + 1
+    for path in {files.journal, files.mirror(active), *journals}:
+        if path.exists():
+            ops.replace(path, files.quarantine / f"{stamp}-{path.name}")
+    loaded.sequence, loaded.active, loaded.gap = number, [], None
+    loaded.header = encode_header(number + 1, loaded.checksum)
+    data = checkpoints.encode(loaded.document, number, loaded.checksum)
+    replace_file(ops, files.backup(number), data)
+    replace_file(ops, files.state, data)
+    loaded.checkpoint_sequence, loaded.checkpoint_size = number, len(data)
+    Segment(files, ops).rewrite(loaded.active_bytes, loaded.header.first)
+    log.warning("history_restarted", sequence=number)
 
 
 def migrate(files: StateFiles, ops: FileOps, loaded: Loaded, document: Document) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,9 @@ from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.refusals import told
 from cde_orchestrator.infrastructure.retention import DEFAULT_RETENTION, Retention, prune
 from cde_orchestrator.infrastructure.segment import Segment
+from cde_orchestrator.infrastructure.state_archive import StateArchive
 from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.state_head import Head
 from cde_orchestrator.infrastructure.state_loader import IN_PLACE, Loaded
 from cde_orchestrator.infrastructure.write_guard import ReadOnly, WriteGuard
 
@@ -41,22 +42,6 @@ SEAL_AFTER_BYTES = 1024 * 1024
 """Bytes at which a segment is sealed, if the checkpoint is smaller than that."""
 Migration = Callable[[dict[str, Any]], Document]
 Listener = Callable[[Document, Patch | None], None]
-
-
-@dataclass(slots=True)
-class _Head:
-    """Where this process stands in the history, and in the active segment's file."""
-
-    document: Document
-    sequence: int
-    checksum: str
-    first: int
-    size: int
-    inode: int = -1
-    modified_ns: int = -1
-    checkpoint_sequence: int = 0
-    checkpoint_size: int = 0
-    size_at_checkpoint: int = 0
 
 
 class StateStore:
@@ -90,7 +75,7 @@ class StateStore:
         self._lock = ProcessLock(self.files.lock, lock_timeout_seconds)
         self._guard = WriteGuard(self.files.folder, self._ops)
         self._mutex = threading.RLock()
-        self._head: _Head | None = None
+        self._head: Head | None = None
         self._uncertain: ReadOnly | None = None
         self._has_committed = False
 
@@ -152,11 +137,7 @@ class StateStore:
                 waited = held.enter_context(self._lock.exclusive())
                 self._load_for_writing()
             if self._uncertain is not None and not uncertain:
-                raise ReadOnlyModeError.of(
-                    "E206",
-                    reason=self._uncertain.reason,
-                    since=self._uncertain.since.isoformat(),
-                )
+                raise self._refusal(self._uncertain)
             yield waited
 
     def commit(self, change: Change) -> Record:
@@ -179,6 +160,41 @@ class StateStore:
         self._tidy(head)
         return record
 
+    def archive(self) -> StateArchive:
+        """The project's past, as its files tell it."""
+        return StateArchive(self.files, self._ops)
+
+    def restart(self) -> None:
+        """Build on what is certain although changes are lost. Only inside ``exclusive``.
+
+        Raises:
+            ReadOnlyModeError: E206, the state is from a newer release.
+            StateError: E203 or E204, not written.
+        """
+        with self._written(self.files.folder):
+            loaded = state_loader.load(self.files, self._ops)
+            state_mender.restart(self.files, self._ops, loaded)
+            self._adopt(loaded)
+        if self._uncertain is not None:
+            raise self._refusal(self._uncertain)
+
+    def keep_backup(self) -> None:
+        """Keep a checkpoint of the present state in ``backups``. Only inside ``exclusive``.
+
+        Raises:
+            StateError: E203 or E204, not written.
+        """
+        head = self._head
+        if head is not None:
+            data = checkpoints.encode(head.document, head.sequence, head.checksum)
+            with self._written(self.files.backups):
+                replace_file(self._ops, self.files.backup(head.sequence), data)
+
+    def compact(self) -> None:
+        """Seal the active segment and drop what retention does not keep. Inside ``exclusive``."""
+        if self._head is not None:
+            self._seal(self._head)
+
     def close(self) -> None:
         """Renew ``state.json`` after own changes, where that is cheap; never fails."""
         head = self._head
@@ -191,7 +207,7 @@ class StateStore:
 
     # Reading
 
-    def _follow(self, head: _Head) -> bool:
+    def _follow(self, head: Head) -> bool:
         """Apply what others appended since; False when the files must be loaded anew."""
         try:
             stat = self.files.journal.stat()
@@ -218,7 +234,7 @@ class StateStore:
         head.modified_ns = stat.st_mtime_ns
         return True
 
-    def _advance(self, head: _Head, record: Record) -> None:
+    def _advance(self, head: Head, record: Record) -> None:
         head.document = apply(head.document, record.change.changes, IN_PLACE)
         head.sequence, head.checksum = record.sequence, record.checksum
         head.size += len(record.line)
@@ -263,32 +279,22 @@ class StateStore:
         if loaded.sequence == 0:
             self._head = None
             return
-        size = len(loaded.active_bytes)
-        self._head = _Head(
-            document=loaded.document,
-            sequence=loaded.sequence,
-            checksum=loaded.checksum,
-            first=loaded.header.first if loaded.header else loaded.sequence + 1,
-            size=size,
-            checkpoint_sequence=loaded.checkpoint_sequence,
-            checkpoint_size=loaded.checkpoint_size,
-            size_at_checkpoint=size - loaded.pending_bytes,
-        )
+        self._head = Head.of(loaded)
         with suppress(FileNotFoundError):
             self._note_file(self._head)
         self._on_change(loaded.document, None)
 
     # Writing
 
-    def _begin(self) -> _Head:
+    def _begin(self) -> Head:
         """The first segment of a project that has no state yet."""
         header = encode_header(1, GENESIS)
         with self._written(self.files.journal):
             self._segment.rewrite(header.line, 1)
-        self._head = _Head({}, sequence=0, checksum=GENESIS, first=1, size=len(header.line))
+        self._head = Head({}, sequence=0, checksum=GENESIS, first=1, size=len(header.line))
         return self._head
 
-    def _tidy(self, head: _Head) -> None:
+    def _tidy(self, head: Head) -> None:
         """Renew the checkpoint, or seal the segment, in step with what was appended."""
         pending = head.size - head.size_at_checkpoint
         if head.size >= max(SEAL_AFTER_BYTES, head.checkpoint_size):
@@ -296,7 +302,7 @@ class StateStore:
         elif head.sequence == 1 or pending >= max(CHECKPOINT_AFTER_BYTES, head.checkpoint_size):
             self._renew_checkpoint(head)
 
-    def _renew_checkpoint(self, head: _Head) -> None:
+    def _renew_checkpoint(self, head: Head) -> None:
         """Write ``state.json``; a failure is told, and does not fail the change."""
         data = checkpoints.encode(head.document, head.sequence, head.checksum)
         head.size_at_checkpoint = head.size
@@ -309,7 +315,7 @@ class StateStore:
         head.checkpoint_sequence, head.checkpoint_size = head.sequence, len(data)
         log.debug("checkpoint_written", sequence=head.sequence, bytes=len(data))
 
-    def _seal(self, head: _Head) -> None:
+    def _seal(self, head: Head) -> None:
         """Close the segment: keep a checkpoint beside it and begin the next one."""
         data = checkpoints.encode(head.document, head.sequence, head.checksum)
         header = encode_header(head.sequence + 1, head.checksum)
@@ -329,6 +335,9 @@ class StateStore:
         self._note_file(head)
         log.info("segment_sealed", sequence=head.sequence, bytes=len(data))
         prune(self.files, self._ops, self._retention)
+
+    def _refusal(self, mode: ReadOnly) -> ReadOnlyModeError:
+        return ReadOnlyModeError.of("E206", reason=mode.reason, since=mode.since.isoformat())
 
     def _note_uncertainty(self, reason: str | None) -> None:
         if reason is None:
@@ -355,7 +364,7 @@ class StateStore:
                 self._guard.refused(error)
                 raise
 
-    def _note_file(self, head: _Head) -> None:
+    def _note_file(self, head: Head) -> None:
         stat = self.files.journal.stat()
         head.inode, head.modified_ns = stat.st_ino, stat.st_mtime_ns
 

@@ -8,6 +8,17 @@ _PROJECT_INFO = Fix(
     ("cde", "project", "info", "--project", "{project_path}"), tool="cde_getProjectInfo"
 )
 
+_HISTORY = Fix(
+    ("cde", "state", "history", "--project", "{project_path}"),
+    tool="cde_recoverState",
+    arguments={"action": "history"},
+)
+_BACKUPS = Fix(
+    ("cde", "state", "backups", "--project", "{project_path}"),
+    tool="cde_recoverState",
+    arguments={"action": "backups"},
+)
+
 STATE_MESSAGES: dict[str, ErrorMessage] = {
     "E201": ErrorMessage(
         title="State Unreadable",
@@ -80,5 +91,44 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Change the project inside repository.transaction(), which never conflicts",
         ),
         fixes=(_PROJECT_INFO,),
+    ),
+    "E208": ErrorMessage(
+        title="Not in the History",
+        description="Change {sequence} is not in the history, which has {oldest} to {newest}.",
+        suggestions=(
+            "Choose a number between {oldest} and {newest}: cde state history",
+            "See which whole states are kept: cde state backups",
+        ),
+        fixes=(_HISTORY,),
+    ),
+    "E209": ErrorMessage(
+        title="No Such Backup",
+        description="There is no whole backup '{backup}'; there are: {backups}.",
+        suggestions=(
+            "Take a name from the list: cde state backups",
+            "Restore by the number of a change instead: cde state restore --at NUMBER",
+        ),
+        fixes=(_BACKUPS,),
+    ),
+    "E210": ErrorMessage(
+        title="Not a Valid State",
+        description="This cannot become the state: {where}: {reason}. Nothing was changed.",
+        suggestions=(
+            "Use a file as cde state export writes it, unchanged",
+            "Or restore an earlier change: cde state restore --at NUMBER",
+        ),
+        fixes=(_BACKUPS,),
+    ),
+    "E211": ErrorMessage(
+        title="The State Has Moved On",
+        description=(
+            "This was prepared for change {expected}, and the state is at change {found} by now. "
+            "Nothing was changed."
+        ),
+        suggestions=(
+            "Look again at what would change: cde state restore --dry-run",
+            "Then restore with what that answers",
+        ),
+        fixes=(_HISTORY,),
     ),
 }

@@ -1,0 +1,107 @@
+"""The state as one JSON document that people, git and other machines can work with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from cde_orchestrator.domain.exceptions import StateError
+
+FORMAT = "cde-export"
+VERSION = 1
+
+
+def export_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The export of a state: the project, then its features, oldest first."""
+    features = sorted(
+        document["features"].values(), key=lambda feature: (feature["created_at"], feature["id"])
+    )
+    own = {key: value for key, value in document.items() if key != "features"}
+    return {"format": FORMAT, "version": VERSION, "project": own, "features": features}
+
+
+def export_text(export: Mapping[str, Any]) -> str:
+    """An export as text: the same state gives the same text, one feature a block of lines."""
+    own = json.dumps(export["project"], indent=2, sort_keys=True, ensure_ascii=False)
+    blocks = [
+        json.dumps(feature, indent=2, sort_keys=True, ensure_ascii=False)
+        for feature in export["features"]
+    ]
+    features = ",\n".join(blocks)
+    return (
+        f'{{"format": "{FORMAT}", "version": {VERSION},\n"project": {own},\n'
+        f'"features": [\n{features}\n]}}\n'
+    )
+
+
+def parse_export(text: str) -> dict[str, Any]:
+    """The state in an export's text; only its outer shape is checked.
+
+    Raises:
+        StateError: E210, it is no export, or one of a newer release.
+    """
+    try:
+        export = json.loads(text)
+    except ValueError as error:
+        raise StateError.of("E210", where="the file", reason=f"it is not JSON: {error}") from error
+    if not isinstance(export, dict) or export.get("format") != FORMAT:
+        raise StateError.of("E210", where="the file", reason="it is no export of a state")
+    if export.get("version") != VERSION:
+        reason = f"its version is {export.get('version')}, not {VERSION}"
+        raise StateError.of("E210", where="the file", reason=reason)
+    own, features = export.get("project"), export.get("features")
+    if not isinstance(own, dict) or not isinstance(features, list):
+        raise StateError.of("E210", where="the file", reason="project or features are missing")
+    keyed: dict[str, Any] = {}
+    for feature in features:
+        feature_id = feature.get("id") if isinstance(feature, dict) else None
+        if not isinstance(feature_id, str) or feature_id in keyed:
+            raise StateError.of("E210", where="features", reason="an id is missing or twice there")
+        keyed[feature_id] = feature
+    return {**own, "features": keyed}
+
+
+def merge_exports(
+    base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Merge two states that grew from ``base``, feature by feature.
+
+    A feature that one side changed is taken from there; of one that both changed, the newest
+    revision wins (by ``updated_at``) and its name is told.
+
+    Returns:
+        The merged state, and the names that both sides changed.
+    """
+    own_base, own_ours, own_theirs = (_own(side) for side in (base, ours, theirs))
+    conflicts: list[str] = []
+    project = _pick(own_base, own_ours, own_theirs, "the project", conflicts)
+    workflows = {**_workflows(theirs), **_workflows(ours)}
+    sides = [side["features"] for side in (base, ours, theirs)]
+    features: dict[str, Any] = {}
+    for key in dict.fromkeys([*sides[0], *sides[1], *sides[2]]):
+        old, mine, other = (side.get(key) for side in sides)
+        name = (other or mine or old or {}).get("name")
+        merged = _pick(old, mine, other, f"feature {name}", conflicts)
+        if merged is not None:
+            features[key] = merged
+    return {**(project or {}), "workflows": workflows, "features": features}, conflicts
+
+
+def _pick(base: Any, ours: Any, theirs: Any, name: str, conflicts: list[str]) -> Any:
+    if theirs in (ours, base):
+        return ours
+    if ours == base:
+        return theirs
+    conflicts.append(name)
+    if ours is None or theirs is None:
+        return ours or theirs
+    return theirs if theirs["updated_at"] > ours["updated_at"] else ours
+
+
+def _own(side: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in side.items() if key not in {"features", "workflows"}}
+
+
+def _workflows(side: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(side.get("workflows") or {})
