@@ -20,7 +20,7 @@ from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError, ValidationError
 from cde_orchestrator.infrastructure.correlation import calling
 from cde_orchestrator.infrastructure.state_files import FOLDER
-from cde_orchestrator.mcp_tools import features, project
+from cde_orchestrator.mcp_tools import features, project, recovery
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result
 
 INSTRUCTIONS = """\
@@ -121,6 +121,7 @@ def build_server(served: ServedProject) -> OrchestratorServer:
     )
     project.register(server, served)
     features.register(server, served)
+    recovery.register(server, served)
     for tool in server._tool_manager.list_tools():
         _slim(tool.parameters)
     return server

@@ -42,6 +42,8 @@ def test_the_project_is_told_with_its_workflows_and_facts(world: World) -> None:
             },
         ],
         "workflow_problem": None,
+        "read_only_reason": None,
+        "read_only_since": None,
     }
 
 

@@ -31,6 +31,9 @@ def use_cases() -> list[type[UseCase[Any]]]:
     ]
 
 
+LOOKING = ("get_", "list_", "show_", "validate_", "verify_", "diff_", "export_")
+
+
 @pytest.mark.parametrize(
     ("use_case", "name"),
     [
@@ -59,7 +62,7 @@ def test_a_use_case_is_a_value_of_named_arguments(use_case: type[UseCase[Any]]) 
 
 @pytest.mark.parametrize("use_case", use_cases())
 def test_what_only_looks_says_that_it_changes_nothing(use_case: type[UseCase[Any]]) -> None:
-    looks = use_case.operation().startswith(("get_", "list_", "show_", "validate_"))
+    looks = use_case.operation().startswith(LOOKING)
 
     assert use_case.changes is not looks
 

@@ -1,0 +1,89 @@
+"""The tool that looks at the project's past and brings it back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from mcp.server import MCPServer
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from cde_orchestrator.application.recover_state import (
+    Difference,
+    ListBackups,
+    ListChanges,
+    RestoreReply,
+    RestoreState,
+    VerifyState,
+)
+from cde_orchestrator.mcp_tools._boundary import Service, reply
+
+_WHOLE = "cde state --help"
+
+
+def register(server: MCPServer, service: Service) -> None:
+    """Add the tool to the server."""
+
+    @server.tool(
+        description="The state's past. verify: judge the files. history: changes, newest first. "
+        "backups: kept states. restore: tells what would change and a token; with that token it "
+        "is done, as one change that can be undone.",
+        annotations=ToolAnnotations(destructive_hint=True),
+        structured_output=False,
+    )
+    def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
+        action: Literal["verify", "history", "backups", "restore"],
+        feature: Annotated[str | None, Field(description="history of one feature")] = None,
+        limit: Annotated[int, Field(description="of history")] = 20,
+        at: Annotated[int | None, Field(description="restore: a change's number")] = None,
+        backup: Annotated[str | None, Field(description="restore: a backup's file")] = None,
+        token: Annotated[str | None, Field(description="restore: confirms")] = None,
+    ) -> CallToolResult:
+        if action == "verify":
+            found = service.handle(VerifyState())
+            words = [f"- {each['file']}: {each['reason']}" for each in found["findings"]]
+            return reply(found, "\n".join(words) or "Every file is whole.", _WHOLE)
+        if action == "history":
+            past = service.handle(ListChanges(limit=limit, feature=feature))
+            return reply(past, _history_text(past["changes"]), _WHOLE)
+        if action == "backups":
+            kept = service.handle(ListBackups())
+            return reply(kept, _backups_text(kept["backups"]), _WHOLE)
+        restore = RestoreState(at=at, backup=backup, dry_run=token is None, token=token)
+        done = service.handle(restore)
+        return reply(done, _restore_text(done), _WHOLE)
+
+
+def _history_text(changes: list[dict[str, Any]]) -> str:
+    lines = [
+        f"{change['sequence']} {change['at'][:19]} {change['operation']}"
+        f" {change['feature'] or ''}: {change['summary']}"
+        for change in changes
+    ]
+    return "\n".join(lines) or "No changes yet."
+
+
+def _backups_text(backups: list[dict[str, Any]]) -> str:
+    lines = [
+        f"{backup['file']}: {backup['problem'] or 'change ' + str(backup['sequence'])}"
+        for backup in backups
+    ]
+    return "\n".join(lines) or "No backups yet."
+
+
+def _restore_text(done: RestoreReply) -> str:
+    told = _difference_text(done["difference"])
+    if done["dry_run"]:
+        return (
+            f"Restoring {done['source']} would change: {told}.\nNothing is changed yet. To do it, "
+            f"call again with token={done['token']!r}."
+        )
+    return f"Restored {done['source']} as change {done['sequence']}: {told}."
+
+
+def _difference_text(found: Difference) -> str:
+    words = [f"{name} comes back" for name in found["added"]]
+    words += [f"{name} goes" for name in found["removed"]]
+    words += [f"{each['name']} ({', '.join(each['fields'])})" for each in found["changed"]]
+    words += [f"the project's {field}" for field in found["project"]]
+    return "; ".join(words) or "nothing"
