@@ -123,9 +123,14 @@ def _counts(info: ProjectInfoReply) -> Text:
     return line
 
 
-def _trouble(info: ProjectInfoReply) -> Text | None:
-    problem = info["workflow_problem"]
-    return note(f"The workflow file is not valid. {problem}") if problem else None
+def _trouble(info: ProjectInfoReply) -> RenderableType | None:
+    problem, refused = info["workflow_problem"], info["read_only_reason"]
+    notes = []
+    if refused:
+        notes.append(note(f"Read-only since {info['read_only_since']}: {refused}"))
+    if problem:
+        notes.append(note(f"The workflow file is not valid. {problem}"))
+    return Group(*notes) if notes else None
 
 
 def _chain(phases: list[str]) -> str:

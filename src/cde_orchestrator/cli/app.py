@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cde_orchestrator import __version__
-from cde_orchestrator.cli import features, project, serve, workflow
+from cde_orchestrator.cli import features, project, serve, state, workflow
 from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
 
 app = command_group()
@@ -51,6 +51,13 @@ app.add_typer(
     name="workflow",
     help="See and check the workflows that features follow.",
     epilog=examples("cde workflow show standard", "cde workflow validate"),
+    rich_help_panel=PROJECT_PANEL,
+)
+app.add_typer(
+    state.group,
+    name="state",
+    help="Judge the stored state, look at its past, bring it back.",
+    epilog=examples("cde state history", "cde state restore --at 7 --dry-run"),
     rich_help_panel=PROJECT_PANEL,
 )
 app.add_typer(features.top_level)
