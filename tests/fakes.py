@@ -275,6 +275,7 @@ class World:
         """The ports that all of this stands behind."""
         return Ports(
             recovery=FilesystemProjectRepository(),
+            doctor=HealthyDoctor(),
             root=ROOT,
             repository=self.repository,
             workflows=self.workflows,
@@ -373,3 +374,15 @@ def python_facts() -> ProjectFacts:
         git=True,
         evidence=("pyproject.toml", "uv.lock"),
     )
+
+
+class HealthyDoctor:
+    """Finds nothing."""
+
+    def examine(self, root: Path) -> list[CDEError]:
+        """Nothing is wrong."""
+        return []
+
+    def mend(self, root: Path) -> list[str]:
+        """Nothing is to be mended."""
+        return []

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
+from cde_orchestrator.adapters.project_doctor import ProjectDoctor
 from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
 from cde_orchestrator.adapters.project_inspector import FilesystemProjectInspector
 from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
@@ -46,14 +47,18 @@ class Application:
 def build_application(root: Path) -> Application:
     """The product for the project at ``root``, on the file system."""
     repository = FilesystemProjectRepository()
+    workflows = YamlWorkflowRepository()
+    prompts = JinjaPromptRenderer()
+    files = FilesystemProjectFiles()
     return Application(
         Ports(
             root=root,
             repository=repository,
             recovery=repository,
-            workflows=YamlWorkflowRepository(),
-            prompts=JinjaPromptRenderer(),
-            files=FilesystemProjectFiles(),
+            doctor=ProjectDoctor(repository, workflows, prompts, files),
+            workflows=workflows,
+            prompts=prompts,
+            files=files,
             inspector=FilesystemProjectInspector(),
         )
     )

@@ -193,6 +193,35 @@ class FilesystemProjectRepository:
         """Judge everything that is stored; works on any state, however broken."""
         return self._shelf(_folder(path)).store.archive().verify()
 
+    def peek(self, path: Path | str) -> Project:
+        """The project as its files tell it; nothing is mended.
+
+        Raises:
+            ProjectError: E001 to E004.
+            StateError: E201 or E202.
+        """
+        root = _folder(path)
+        store, index = StateStore(root, migrate=_migration(root), ops=self._ops), FeatureIndex()
+        document = store.peek()
+        if not document:
+            raise ProjectError.of("E004", path=str(root))
+        index.follow(document, None)
+        project = decode_project(document, index, str(root), self._clock)
+        if store.read_only is not None:
+            mode = store.read_only
+            project.read_only_reason, project.read_only_since = mode.reason, mode.since
+        return project
+
+    def mend(self, path: Path | str) -> list[str]:
+        """Write damaged copies and backups anew from what survives; what was done, in words.
+
+        Raises:
+            StateError: E201 to E206.
+        """
+        store = self._existing(path).store
+        with store.exclusive(force=True):
+            return store.scrub()
+
     def backups(self, path: Path | str) -> list[Backup]:
         """The checkpoints that were kept, oldest first."""
         return self._shelf(_folder(path)).store.archive().backups()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.domain.project import Project
@@ -137,6 +138,18 @@ class StateRecovery(Protocol):
         ...
 
 
+class Doctor(Protocol):
+    """Examines a project, however broken it is."""
+
+    def examine(self, root: Path) -> list[CDEError]:
+        """What is wrong, as the errors that it would lead to; nothing is changed."""
+        ...
+
+    def mend(self, root: Path) -> list[str]:
+        """Mend what is safe to mend; what was done, in words."""
+        ...
+
+
 class WorkflowRepository(Protocol):
     """Knows the workflows of a project."""
 
@@ -224,6 +237,7 @@ class Ports:
     root: Path
     repository: ProjectRepository
     recovery: StateRecovery
+    doctor: Doctor
     workflows: WorkflowRepository
     prompts: PromptRenderer
     files: ProjectFiles

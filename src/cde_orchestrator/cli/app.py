@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cde_orchestrator import __version__
-from cde_orchestrator.cli import features, project, serve, state, workflow
+from cde_orchestrator.cli import doctor, features, project, serve, state, workflow
 from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
 
 app = command_group()
@@ -60,5 +60,6 @@ app.add_typer(
     epilog=examples("cde state history", "cde state restore --at 7 --dry-run"),
     rich_help_panel=PROJECT_PANEL,
 )
+app.add_typer(doctor.top_level)
 app.add_typer(features.top_level)
 app.add_typer(serve.top_level)

@@ -38,6 +38,14 @@ class StateHistory:
         Raises:
             StateError: E208, the files do not reach back to it, or not on to it.
         """
+        return self.checkpoint_at(sequence)[0]
+
+    def checkpoint_at(self, sequence: int) -> tuple[Document, str]:
+        """The state right after a change, and the checksum of that change's record.
+
+        Raises:
+            StateError: E208, the files do not reach back to it, or not on to it.
+        """
         base = self._checkpoint_before(sequence)
         found = base.sequence if base else 0
         document = base.document if base else {}
@@ -50,7 +58,7 @@ class StateHistory:
             document, checksum = apply(document, record.change.changes, IN_PLACE), record.checksum
         if sequence < 1 or not document:
             raise self._unreachable(sequence)
-        return document
+        return document, checksum
 
     def checkpoints(self) -> dict[Path, Checkpoint | NotACheckpoint]:
         """Every checkpoint, judged; oldest first, ``state.json`` last."""

@@ -190,6 +190,23 @@ class StateStore:
             with self._written(self.files.backups):
                 replace_file(self._ops, self.files.backup(head.sequence), data)
 
+    def scrub(self) -> list[str]:
+        """Mend damaged backups from what survives, and tell it. Only inside ``exclusive``."""
+        with self._written(self.files.backups):
+            return state_mender.mend_backups(self.files, self._ops)
+
+    def peek(self) -> Document:
+        """The state as the files tell it now; nothing is mended and nothing remembered.
+
+        Raises:
+            StateError: E201 or E202.
+        """
+        with told(self.files.folder, "E201"):
+            loaded = state_loader.load(self.files, self._ops)
+        self._note_uncertainty(loaded.uncertainty)
+        self._guard.look(0)
+        return self._migrate(loaded.legacy) if loaded.legacy is not None else loaded.document
+
     def compact(self) -> None:
         """Seal the active segment and drop what retention does not keep. Inside ``exclusive``."""
         if self._head is not None:

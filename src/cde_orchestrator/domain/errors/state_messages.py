@@ -13,6 +13,8 @@ _HISTORY = Fix(
     tool="cde_recoverState",
     arguments={"action": "history"},
 )
+_DOCTOR = Fix(("cde", "doctor", "--project", "{project_path}"))
+_DOCTOR_FIX = Fix(("cde", "doctor", "--fix", "--project", "{project_path}"))
 _BACKUPS = Fix(
     ("cde", "state", "backups", "--project", "{project_path}"),
     tool="cde_recoverState",
@@ -27,7 +29,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Keep the folder .cde as it is; nothing in it was overwritten",
             "Put the newest good copy of .cde back from a backup of the project",
         ),
-        fixes=(_PROJECT_INFO,),
+        fixes=(_DOCTOR,),
         severity=Severity.CRITICAL,
         recoverable=False,
     ),
@@ -130,5 +132,51 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Then restore with what that answers",
         ),
         fixes=(_HISTORY,),
+    ),
+    "E212": ErrorMessage(
+        title="State File Damaged",
+        description="'{file}' is not as it was written: {reason}.",
+        suggestions=(
+            "Let it be written anew from what survives: cde doctor --fix",
+            "The damaged file itself is moved to .cde/quarantine and never deleted",
+        ),
+        fixes=(_DOCTOR_FIX,),
+        severity=Severity.WARNING,
+    ),
+    "E213": ErrorMessage(
+        title="Temporary File Left Over",
+        description="'{file}' was left by a process that ended while it wrote.",
+        suggestions=(
+            "Remove it: cde doctor --fix",
+            "It can stay; nothing reads it",
+        ),
+        fixes=(_DOCTOR_FIX,),
+        severity=Severity.INFO,
+    ),
+    "E214": ErrorMessage(
+        title="Output Changed Since It Was Recorded",
+        description="'{path}' of feature '{feature}' {change} since its phase was completed.",
+        suggestions=(
+            "Compare it with what the phase recorded: cde status {feature} --json",
+            "Nothing needs to be done where the change was meant",
+        ),
+        fixes=(
+            Fix(
+                ("cde", "status", "{feature}", "--project", "{project_path}"),
+                tool="cde_getFeatureStatus",
+                arguments={"feature_id": "{feature}"},
+            ),
+        ),
+        severity=Severity.INFO,
+    ),
+    "E215": ErrorMessage(
+        title="Damaged Files Kept",
+        description="{count} damaged files are kept in .cde/quarantine; the newest is '{newest}'.",
+        suggestions=(
+            "Their content was written anew from what survived; nothing needs to be done",
+            "Remove them once nobody wants to look at them",
+        ),
+        fixes=(Fix(("cde", "state", "verify", "--project", "{project_path}")),),
+        severity=Severity.INFO,
     ),
 }

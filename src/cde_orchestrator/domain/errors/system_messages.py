@@ -14,6 +14,36 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
         ),
         fixes=(Fix(("cde", "serve", "--transport", "http", "--port", "0")),),
     ),
+    "E920": ErrorMessage(
+        title="Clock Differs",
+        description="The newest change was made at {newest}, which lies in the future here.",
+        suggestions=(
+            "Set this machine's clock, or let it be kept by NTP",
+            "Changes are ordered by their numbers, so none is lost or misplaced",
+        ),
+        fixes=(Fix(("cde", "state", "history", "--limit", "1", "--project", "{project_path}")),),
+        severity=Severity.WARNING,
+    ),
+    "E921": ErrorMessage(
+        title="Little Disk Space",
+        description="{free_mb} MB are free where '{path}' lies; {wanted_mb} MB are wanted.",
+        suggestions=(
+            "Free space on that disk before the project turns read-only",
+            "Drop what is not needed of its history: cde state compact",
+        ),
+        fixes=(Fix(("cde", "state", "compact", "--project", "{project_path}")),),
+        severity=Severity.WARNING,
+    ),
+    "E922": ErrorMessage(
+        title="Git Does Not Work",
+        description="Git refuses to work in '{path}': {reason}.",
+        suggestions=(
+            "Run git status there and do what it says",
+            "Features go on without git",
+        ),
+        fixes=(Fix(("cde", "doctor", "--project", "{project_path}")),),
+        severity=Severity.WARNING,
+    ),
     "E999": ErrorMessage(
         title="Unexpected Failure",
         description="Something failed that should not have. Nothing was changed.",

@@ -1,0 +1,46 @@
+"""Examine everything that the project stands on, and mend what is safe to mend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload
+
+
+class DiagnoseReply(TypedDict):
+    """What was found, in the words of the errors that it would lead to, and what was mended.
+
+    ``healthy`` is whether nothing but information is left.
+    """
+
+    path: str
+    healthy: bool
+    findings: list[ErrorPayload]
+    mended: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnose(UseCase[DiagnoseReply]):
+    """Examine the project, however broken it is.
+
+    Attributes:
+        fix: mend what is safe to mend, then examine again.
+    """
+
+    changes = True
+
+    fix: bool = False
+
+    def __call__(self, ports: Ports) -> DiagnoseReply:
+        """Examine it; no finding is an error of this call."""
+        mended = ports.doctor.mend(ports.root) if self.fix else []
+        findings = [ErrorFormatter.payload(found) for found in ports.doctor.examine(ports.root)]
+        return {
+            "path": str(ports.root),
+            "healthy": all(found["severity"] == "INFO" for found in findings),
+            "findings": findings,
+            "mended": mended,
+        }

@@ -1,0 +1,39 @@
+"""The command that examines the project."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cde_orchestrator.cli._boundary import boundary
+from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli._options import JsonOption, ProjectOption
+
+top_level = command_group()
+FINDINGS = 1
+"""Exit code where something is not as it should be."""
+
+
+@top_level.command(rich_help_panel=PROJECT_PANEL, epilog=examples("cde doctor", "cde doctor --fix"))
+def doctor(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend what is safe to mend.", show_default=False)
+    ] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Examine the project, however broken; exit code 1 when something needs attention."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.diagnose import Diagnose
+        from cde_orchestrator.cli._application import ask
+        from cde_orchestrator.cli._doctor_views import diagnosed
+        from cde_orchestrator.cli._output import say, show_beside
+
+        if fix and not as_json:
+            before = ask(Diagnose(), project)
+            show_beside(lambda look: diagnosed(before, look, fixing=True), project=project)
+        reply = ask(Diagnose(fix=fix), project)
+        say(reply, diagnosed, project=project, as_json=as_json)
+        if not reply["healthy"]:
+            raise typer.Exit(FINDINGS)
