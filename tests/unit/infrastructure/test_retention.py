@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.infrastructure.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.retention import Retention, prune
+from cde_orchestrator.infrastructure.state_files import StateFiles
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> StateFiles:
+    files = StateFiles(tmp_path)
+    files.backups.mkdir(parents=True)
+    for number in (10, 20, 30, 40):
+        files.backup(number).write_bytes(b"x" * 100)
+        files.mirror(number - 9).write_bytes(b"y" * 100)
+    files.mirror(41).write_bytes(b"y" * 100)
+    (files.backups / "state-versionless.json").write_bytes(b"z")
+    return files
+
+
+def kept(files: StateFiles) -> tuple[list[int], list[int]]:
+    return list(files.checkpoints()), list(files.segments())
+
+
+def test_by_count_the_oldest_go_with_the_segments_that_only_they_need(files: StateFiles) -> None:
+    removed = prune(files, OsFileOps(), Retention(count=2))
+    assert kept(files) == ([30, 40], [31, 41])
+    assert len(removed) == 5
+
+
+def test_by_age_the_oldest_go(files: StateFiles) -> None:
+    os.utime(files.backup(10), (0, 0))
+    prune(files, OsFileOps(), Retention())
+    assert kept(files) == ([20, 30, 40], [21, 31, 41])
+
+
+def test_by_size_the_oldest_go_until_the_rest_fits(files: StateFiles) -> None:
+    prune(files, OsFileOps(), Retention(total_bytes=350))
+    assert kept(files) == ([40], [41])
+
+
+def test_the_newest_checkpoint_and_files_of_other_names_stay(files: StateFiles) -> None:
+    for path in files.backups.iterdir():
+        os.utime(path, (0, 0))
+    prune(files, OsFileOps(), Retention(count=0, days=0, total_bytes=0))
+    assert kept(files) == ([40], [41])
+    assert (files.backups / "state-versionless.json").exists()
+
+
+def test_nothing_goes_that_retention_keeps(files: StateFiles) -> None:
+    assert prune(files, OsFileOps(), Retention()) == []

@@ -1,0 +1,97 @@
+"""What goes on working when a part does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
+from cde_orchestrator.domain.project import Project
+from tests.disks import remount, simulate_disk_full, small_disk
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk") as folder:
+        yield folder
+
+
+@pytest.fixture
+def repository(disk: Path) -> FilesystemProjectRepository:
+    repository = FilesystemProjectRepository()
+    project = repository.get_or_create(disk)
+    project.activate()
+    project.start_feature("Already there")
+    repository.save(project)
+    return repository
+
+
+def names(project: Project) -> list[str]:
+    return [feature.name for feature in project.features]
+
+
+def test_read_only_mode_blocks_mutations(
+    repository: FilesystemProjectRepository, disk: Path
+) -> None:
+    with simulate_disk_full(disk):
+        project = repository.get_or_create(disk)
+        assert project.read_only is True
+        assert project.read_only_reason
+        assert project.read_only_since is not None
+        assert names(project) == ["already-there"]
+        with pytest.raises(ReadOnlyModeError) as caught:
+            project.start_feature("Refused")
+        assert caught.value.code == "E206"
+        with pytest.raises(ReadOnlyModeError), repository.transaction(disk):
+            pytest.fail("a change was begun")
+        project.metadata["forced"] = True
+        with pytest.raises(StateError):
+            repository.save(project, force=True)
+
+    project = repository.get_or_create(disk)
+    repository.save(project, force=True)
+    assert repository.get(disk).read_only is False
+    with repository.transaction(disk) as project:
+        project.start_feature("Again")
+    assert names(FilesystemProjectRepository().get(disk)) == ["already-there", "again"]
+
+
+def test_a_disk_that_turns_read_only_while_it_is_used_is_noticed_and_its_return_too(
+    repository: FilesystemProjectRepository, disk: Path
+) -> None:
+    remount(disk, "ro")
+    with pytest.raises(StateError), repository.transaction(disk) as project:
+        project.start_feature("Refused")
+    for each in (repository, FilesystemProjectRepository()):
+        project = each.get(disk)
+        assert project.read_only
+        assert names(project) == ["already-there"]
+    remount(disk, "rw")
+    repository.save(repository.get(disk), force=True)
+    with repository.transaction(disk) as project:
+        project.start_feature("Again")
+    assert names(FilesystemProjectRepository().get(disk)) == ["already-there", "again"]
+
+
+def test_state_recovery_from_backup(tmp_path: Path) -> None:
+    repository = FilesystemProjectRepository()
+    project = repository.get_or_create(tmp_path)
+    project.activate()
+    project.start_feature("First")
+    repository.save(project)
+    repository.compact(tmp_path)
+    with repository.transaction(tmp_path) as project:
+        project.start_feature("Second")
+    repository.close()
+    state = tmp_path / ".cde" / "state.json"
+    state.write_bytes(state.read_bytes()[:100])
+
+    recovered = FilesystemProjectRepository().get(tmp_path)
+
+    assert names(recovered) == ["first", "second"]
+    assert recovered.read_only is False
+    assert FilesystemProjectRepository().verify(tmp_path) == []
+    assert [path.read_bytes()[:20] for path in (tmp_path / ".cde" / "quarantine").iterdir()]
