@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.infrastructure.segment import NotTakenBackError
 
 
 @contextmanager
@@ -20,10 +21,13 @@ def told(path: Path, code: str = "E203") -> Iterator[None]:
         code: the code of a failure other than a full disk.
 
     Raises:
-        StateError: E204 the disk is full, else ``code``.
+        StateError: E204 the disk is full, E216 it is not known what was written, else
+            ``code``.
     """
     try:
         yield
+    except NotTakenBackError as error:
+        raise StateError.of("E216", path=str(path)) from error
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         where = error.filename if isinstance(error.filename, str) else str(path)

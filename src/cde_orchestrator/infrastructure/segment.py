@@ -13,6 +13,10 @@ from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file, writ
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
 
+class NotTakenBackError(OSError):
+    """A change failed half-way and could not be undone: what is on disk is not known."""
+
+
 class Segment:
     """Writes both copies of the active segment; only under the project's lock."""
 
@@ -24,16 +28,19 @@ class Segment:
         """Append ``line`` to copies that are ``size`` bytes long; durable on return.
 
         Raises:
-            OSError: the copies are as they were, as far as the system allows.
+            NotTakenBackError: writing failed, and so did cutting the copies back.
+            OSError: the copies are as they were.
         """
         opened: list[int] = []
         try:
             self._append_to(self._files.journal, line, opened, durable=True)
             self._append_to(self._files.mirror(first), line, opened, durable=False)
-        except OSError:
-            for descriptor in opened:
-                with suppress(OSError):
+        except OSError as error:
+            try:
+                for descriptor in opened:
                     self._ops.truncate(descriptor, size)
+            except OSError as refused:
+                raise NotTakenBackError(refused.errno, str(refused)) from error
             raise
         finally:
             for descriptor in opened:

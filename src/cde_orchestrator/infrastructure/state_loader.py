@@ -184,8 +184,10 @@ def _active_segment(files: StateFiles, ops: FileOps, loaded: Loaded) -> dict[int
     journal = scan(data or b"")
     segments = files.segments()
     if data is None and not segments:
+        if loaded.sequence:
+            loaded.findings.append(Finding(files.journal, "it is missing, and so is its copy"))
         return {}
-    path = _mirror_path(files, journal, segments)
+    path = _mirror_path(files, ops, journal)
     mirror_data = _read(path, ops) if path else None
     mirror = scan(mirror_data or b"")
     records = {record.sequence: record for record in (*mirror.records, *journal.records)}
@@ -197,10 +199,19 @@ def _active_segment(files: StateFiles, ops: FileOps, loaded: Loaded) -> dict[int
     return records
 
 
-def _mirror_path(files: StateFiles, journal: Scan, segments: dict[int, Path]) -> Path | None:
+def _mirror_path(files: StateFiles, ops: FileOps, journal: Scan) -> Path | None:
+    """Where the active segment's second copy stands.
+
+    Without the journal it is the newest segment that holds records: an empty one that is newer
+    may be left of a segment that could not be sealed.
+    """
     if journal.header is not None:
         return files.mirror(journal.header.first)
-    return segments[max(segments)] if segments else None
+    newest_first = list(reversed(files.segments().values()))
+    for path in newest_first:
+        if scan(_read(path, ops) or b"").records:
+            return path
+    return newest_first[0] if newest_first else None
 
 
 def _explain_difference(
@@ -221,9 +232,10 @@ def _explain_difference(
 def _sealed_records(files: StateFiles, ops: FileOps, after: int) -> dict[int, Record]:
     segments = files.segments()
     firsts = list(segments)
+    followings: list[int | None] = [*firsts[1:], None]
     needed = [
         first
-        for first, following in zip(firsts, [*firsts[1:], None], strict=True)
+        for first, following in zip(firsts, followings, strict=False)
         if following is None or following > after + 1
     ]
     return {

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from cde_orchestrator.domain.clock import utc_now
-from cde_orchestrator.domain.exceptions import LockTimeoutError, ReadOnlyModeError, StateError
+from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
 from cde_orchestrator.infrastructure import state_loader, state_mender
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
@@ -133,11 +133,11 @@ class StateStore:
             if self.files.folder.is_dir():
                 self._guard.require(self._needed_bytes(), force=force)
             with self._written(self.files.folder):
-                self._ops.make_folder(self.files.folder)
+                self._make_home()
                 waited = held.enter_context(self._lock.exclusive())
                 self._load_for_writing()
             if self._uncertain is not None and not uncertain:
-                raise self._refusal(self._uncertain)
+                raise self._uncertain.error()
             yield waited
 
     def commit(self, change: Change) -> Record:
@@ -176,7 +176,7 @@ class StateStore:
             state_mender.restart(self.files, self._ops, loaded)
             self._adopt(loaded)
         if self._uncertain is not None:
-            raise self._refusal(self._uncertain)
+            raise self._uncertain.error()
 
     def keep_backup(self) -> None:
         """Keep a checkpoint of the present state in ``backups``. Only inside ``exclusive``.
@@ -191,9 +191,8 @@ class StateStore:
                 replace_file(self._ops, self.files.backup(head.sequence), data)
 
     def scrub(self) -> list[str]:
-        """Mend damaged backups from what survives, and tell it. Only inside ``exclusive``."""
-        with self._written(self.files.backups):
-            return state_mender.mend_backups(self.files, self._ops)
+        """Mend damaged backups from what survives, and tell it. Inside ``exclusive``."""
+        return state_mender.mend_backups(self.files, self._ops)
 
     def peek(self) -> Document:
         """The state as the files tell it now; nothing is mended and nothing remembered.
@@ -343,6 +342,8 @@ class StateStore:
             self._segment.rewrite(header.line, header.first)
         except OSError as error:
             self._guard.refused(error)
+            with suppress(OSError):  # a half-begun segment must not be taken for the active one
+                self._ops.unlink(self.files.mirror(header.first))
             log.warning("segment_not_sealed", sequence=head.sequence, reason=str(error))
             head.inode = -1  # which step failed is for the loader to tell
             return
@@ -353,15 +354,17 @@ class StateStore:
         log.info("segment_sealed", sequence=head.sequence, bytes=len(data))
         prune(self.files, self._ops, self._retention)
 
-    def _refusal(self, mode: ReadOnly) -> ReadOnlyModeError:
-        return ReadOnlyModeError.of("E206", reason=mode.reason, since=mode.since.isoformat())
-
     def _note_uncertainty(self, reason: str | None) -> None:
         if reason is None:
             self._uncertain = None
         elif self._uncertain is None or self._uncertain.reason != reason:
             log.critical("state_uncertain", path=str(self.files.root), reason=reason)
             self._uncertain = ReadOnly(reason, utc_now())
+
+    def _make_home(self) -> None:
+        if not self.files.folder.is_dir():
+            self._ops.make_folder(self.files.folder)
+            self._ops.sync_folder(self.files.root)
 
     def _needed_bytes(self) -> int:
         """Room for the next checkpoint and its backup."""

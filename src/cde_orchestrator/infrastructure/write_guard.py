@@ -38,6 +38,10 @@ class ReadOnly:
     reason: str
     since: datetime
 
+    def error(self) -> ReadOnlyModeError:
+        """What a change is refused with: E206."""
+        return ReadOnlyModeError.of("E206", reason=self.reason, since=self.since.isoformat())
+
 
 class WriteGuard:
     """Knows whether a project's folder can be written.
@@ -83,9 +87,7 @@ class WriteGuard:
         """
         self.look(needed_bytes, force=force)
         if self._mode is not None:
-            raise ReadOnlyModeError.of(
-                "E206", reason=self._mode.reason, since=self._mode.since.isoformat()
-            )
+            raise self._mode.error()
 
     def _shortage(self, needed_bytes: int) -> str | None:
         try:

@@ -12,7 +12,7 @@ import pytest
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
 from cde_orchestrator.infrastructure import state_store
 from cde_orchestrator.infrastructure.file_ops import OsFileOps, replace_file, write_all
-from cde_orchestrator.infrastructure.journal import Change
+from cde_orchestrator.infrastructure.journal import Change, encode_header
 from cde_orchestrator.infrastructure.patch import Patch
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.retention import Retention
@@ -325,3 +325,49 @@ def test_short_writes_are_continued(tmp_path: Path) -> None:
     write_all(ops, descriptor, b"0123456789")
     ops.close(descriptor)
     assert (tmp_path / "file").read_bytes() == b"0123456789"
+
+
+def test_a_change_that_can_neither_be_made_nor_undone_is_told_as_unknown(tmp_path: Path) -> None:
+    ops = FailingOps()
+    store = StateStore(tmp_path, ops=ops)
+    put(store, "a")
+    ops.fail = lambda failing, _: failing in {"fdatasync", "truncate"}
+    with pytest.raises(StateError) as caught:
+        put(store, "b")
+    assert caught.value.code == "E216"
+    ops.fail = lambda failing, _: False
+    assert names(store) == names(reopened(store))
+    assert names(store) in (["a"], ["a", "b"])
+
+
+def test_a_journal_that_is_gone_with_its_copy_is_told_and_begun_anew(store: StateStore) -> None:
+    store.close()
+    store.files.journal.unlink()
+    store.files.mirror(1).unlink()
+    assert names(reopened(store)) == ["a", "b"]
+    put(reopened(store), "c")
+    assert names(reopened(store)) == ["a", "b", "c"]
+    assert reopened(store).archive().verify() == []
+
+
+def test_a_journal_without_its_beginning_is_no_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_store, "SEAL_AFTER_BYTES", 1_000)
+    store = StateStore(tmp_path)
+    for name in "abcdefghijkl":
+        put(store, name)
+    store.files.state.unlink()
+    for path in store.files.backups.iterdir():
+        path.unlink()
+    with pytest.raises(StateError) as caught:
+        reopened(store).refresh()
+    assert caught.value.code == "E201"
+
+
+def test_what_is_left_of_a_segment_that_could_not_be_begun_hides_nothing(
+    store: StateStore,
+) -> None:
+    store.files.mirror(2).write_bytes(encode_header(2, "x").line)
+    store.files.journal.unlink()
+    assert names(reopened(store)) == ["a", "b"]

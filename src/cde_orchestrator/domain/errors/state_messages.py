@@ -179,4 +179,17 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         fixes=(Fix(("cde", "state", "verify", "--project", "{project_path}")),),
         severity=Severity.INFO,
     ),
+    "E216": ErrorMessage(
+        title="Change Not Confirmed",
+        description=(
+            "Writing '{path}' failed half-way and could not be undone: "
+            "the change was made whole or not at all, and which is not known yet."
+        ),
+        suggestions=(
+            "Look before you repeat it: cde state history",
+            "Check the disk; the project is read-only until writing works again",
+        ),
+        fixes=(_HISTORY,),
+        severity=Severity.CRITICAL,
+    ),
 }
