@@ -10,6 +10,7 @@ import bisect
 import copy
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice, takewhile
 from typing import Any
 
 from cde_orchestrator.domain.clock import Clock, utc_now
@@ -90,9 +91,8 @@ class FeatureIndex:
 
     def ids_beginning(self, prefix: str) -> list[str]:
         """The ids that begin with ``prefix``."""
-        start = bisect.bisect_left(self._ids, prefix)
-        end = bisect.bisect_left(self._ids, prefix + "\uffff")
-        return self._ids[start:end]
+        following = islice(self._ids, bisect.bisect_left(self._ids, prefix), None)
+        return list(takewhile(lambda key: key.startswith(prefix), following))
 
     def summaries(self) -> list[FeatureSummary]:
         """A summary of every feature, oldest first."""

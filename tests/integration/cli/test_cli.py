@@ -207,6 +207,8 @@ def test_the_project_is_seen_archived_and_activated(started: Path) -> None:
         "default_workflow",
         "workflows",
         "workflow_problem",
+        "read_only_reason",
+        "read_only_since",
     }
     assert answer("status", cwd=started) == info
 

@@ -246,6 +246,8 @@ def test_a_read_only_project_with_unusual_facts_is_told() -> None:
         "default_workflow": "standard",
         "workflows": [{"id": "standard", "description": "", "phases": ["a", "b"]}],
         "workflow_problem": None,
+        "read_only_reason": None,
+        "read_only_since": None,
     }
 
     text = seen(_project_views.project_info(info, SCREEN))
@@ -270,6 +272,8 @@ def test_a_glance_tells_how_many_features_are_left_out() -> None:
         "features": {"defining": 30},
         "open_features": 30,
         "workflow_problem": None,
+        "read_only_reason": None,
+        "read_only_since": None,
     }
     listed: Any = {"project": PROJECT, "features": [row], "total": 30, "next_cursor": "x"}
     nothing: Any = {"project": PROJECT, "features": [], "total": 0, "next_cursor": None}
