@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -191,10 +192,9 @@ class Project:
 
     def keep_workflow(self, workflow: Workflow) -> str:
         """Keep a workflow as it is now, once; the key to it."""
-        definition = workflow.to_dict()
-        canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"))
-        digest = hashlib.sha256(canonical.encode()).hexdigest()[:16]
-        self.workflows.setdefault(digest, json.loads(json.dumps(definition)))
+        digest, definition = _definition(workflow)
+        if digest not in self.workflows:
+            self.workflows[digest] = json.loads(definition)
         return digest
 
     def workflow_of(self, feature: Feature) -> Workflow | None:
@@ -226,3 +226,11 @@ class Project:
             free = free_name(name, self.features.has_name)
             raise FeatureError.of("E104", name=name, free_name=free)
         return name
+
+
+@lru_cache(maxsize=32)
+def _definition(workflow: Workflow) -> tuple[str, str]:
+    """A workflow's digest, and itself as JSON; the same workflow serves many features."""
+    definition = workflow.to_dict()
+    canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16], json.dumps(definition)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 FOLDER = ".cde"
@@ -12,38 +13,38 @@ FOLDER = ".cde"
 _NUMBERED = re.compile(r"(state|journal)-(\d{12})\.jsonl?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StateFiles:
     """The paths of one project's state."""
 
     root: Path
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """Everything of the product in the project."""
         return self.root / FOLDER
 
-    @property
+    @cached_property
     def state(self) -> Path:
         """The newest checkpoint."""
         return self.folder / "state.json"
 
-    @property
+    @cached_property
     def journal(self) -> Path:
         """The active segment of the journal."""
         return self.folder / "journal.jsonl"
 
-    @property
+    @cached_property
     def lock(self) -> Path:
         """The lock between processes."""
         return self.folder / "lock"
 
-    @property
+    @cached_property
     def backups(self) -> Path:
         """Older checkpoints, sealed segments and the active segment's second copy."""
         return self.folder / "backups"
 
-    @property
+    @cached_property
     def quarantine(self) -> Path:
         """Damaged files, moved aside."""
         return self.folder / "quarantine"
