@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import (
@@ -276,6 +277,7 @@ class World:
         return Ports(
             recovery=FilesystemProjectRepository(),
             doctor=HealthyDoctor(),
+            merge_driver=GitMergeDriver(),
             root=ROOT,
             repository=self.repository,
             workflows=self.workflows,

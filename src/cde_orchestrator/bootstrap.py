@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
 from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
 from cde_orchestrator.adapters.project_doctor import ProjectDoctor
 from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
@@ -56,6 +57,7 @@ def build_application(root: Path) -> Application:
             repository=repository,
             recovery=repository,
             doctor=ProjectDoctor(repository, workflows, prompts, files),
+            merge_driver=GitMergeDriver(),
             workflows=workflows,
             prompts=prompts,
             files=files,

@@ -138,6 +138,18 @@ class StateRecovery(Protocol):
         ...
 
 
+class MergeDriver(Protocol):
+    """Lets version control merge exports of the state."""
+
+    def install(self, root: Path) -> tuple[str, list[str]]:
+        """Write what is missing; the files it is for, and what was written.
+
+        Raises:
+            CDESystemError: E922, the project is no repository.
+        """
+        ...
+
+
 class Doctor(Protocol):
     """Examines a project, however broken it is."""
 
@@ -238,6 +250,7 @@ class Ports:
     repository: ProjectRepository
     recovery: StateRecovery
     doctor: Doctor
+    merge_driver: MergeDriver
     workflows: WorkflowRepository
     prompts: PromptRenderer
     files: ProjectFiles

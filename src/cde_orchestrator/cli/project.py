@@ -33,6 +33,12 @@ def init(
     create: Annotated[
         bool, typer.Option("--create", help="Make the folder if it is missing.")
     ] = False,
+    git_merge_driver: Annotated[
+        bool,
+        typer.Option(
+            "--git-merge-driver", help="Let git merge *.cde.json (cde state export) by feature."
+        ),
+    ] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,6 +49,7 @@ def init(
     if path is not None and project is not None:
         raise typer.BadParameter("give the folder once", param_hint="PATH and --project")
     with boundary(as_json=as_json):
+        from cde_orchestrator.application.install_merge_driver import InstallMergeDriver
         from cde_orchestrator.application.onboard_project import OnboardProject
         from cde_orchestrator.cli._application import ask, folder_at
         from cde_orchestrator.cli._output import say
@@ -50,6 +57,8 @@ def init(
 
         folder = folder_at(path or project or Path(), create=create)
         reply = ask(OnboardProject(name=name), folder)
+        if git_merge_driver:
+            reply["created"] += ask(InstallMergeDriver(), folder)["changed"]
         # The steps that are shown name the folder only where the person had to.
         say(reply, onboarded, project=path or project, as_json=as_json)
 
