@@ -10,6 +10,7 @@ _LIST_WORKFLOWS = Fix(
 _VALIDATE_WORKFLOWS = Fix(("cde", "workflow", "validate", "--project", "{project_path}"))
 _LIST_FEATURES = Fix(("cde", "list", "--project", "{project_path}"), tool="cde_listFeatures")
 _HELP = Fix(("cde", "--help"), tool="cde_getProjectInfo")
+_SHOW_SETTINGS = Fix(("cde", "project", "settings", "--project", "{project_path}"))
 
 VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
     "E301": ErrorMessage(
@@ -136,7 +137,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Correct the setting, or delete it to use its default",
             "Environment variables CDE_* win over .cde/config.toml",
         ),
-        fixes=(_HELP,),
+        fixes=(_SHOW_SETTINGS,),
     ),
     "E315": ErrorMessage(
         title="Payload Too Large",
@@ -146,5 +147,14 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Keep generated data out of the phase's documents",
         ),
         fixes=(_HELP,),
+    ),
+    "E320": ErrorMessage(
+        title="Settings File Not Readable",
+        description="'{path}' cannot be read as TOML: {reason}.",
+        suggestions=(
+            'Correct the line that is named; a setting looks like log_level = "INFO"',
+            "Move the file away to use the defaults",
+        ),
+        fixes=(_SHOW_SETTINGS,),
     ),
 }

@@ -1,0 +1,234 @@
+"""Settings of a project: ``.cde/config.toml``, and ``CDE_*`` in the environment, which wins.
+
+A key ``log_level`` of the file is ``CDE_LOG_LEVEL`` in the environment. A setting is one field
+of ``Settings``; nothing else has to be changed to add one. Secrets are no settings: the file is
+versioned with the project.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.infrastructure.state_files import FOLDER
+
+FILE = "config.toml"
+PREFIX = "CDE_"
+ENVIRONMENT = "the environment"
+DEFAULT = "default"
+SIZE_LIMIT = 1024 * 1024
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def number(default: float, least: float, most: float, about: str) -> Any:
+    """A setting that is a number; a whole one when its default is."""
+    return field(default=default, metadata={"least": least, "most": most, "about": about})
+
+
+def choice(default: str, choices: tuple[str, ...], about: str) -> Any:
+    """A setting that is one of several words; case does not matter."""
+    return field(default=default, metadata={"choices": choices, "about": about})
+
+
+def text(default: str, about: str) -> Any:
+    """A setting that is any one line of text; an empty one means that there is none."""
+    return field(default=default, metadata={"about": about})
+
+
+def flag(default: bool, about: str) -> Any:
+    """A setting that is true or false; in the environment also 1, 0, yes, no, on, off."""
+    return field(default=default, metadata={"about": about})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings, each with its bounds and what it is for."""
+
+    log_level: str = choice("WARNING", LOG_LEVELS, "Least severe events that are logged")
+    slow_operation_ms: int = number(
+        1_000, 1, 3_600_000, "Milliseconds after which an operation counts as slow"
+    )
+    lock_timeout_seconds: float = number(
+        5.0, 0.0, 600.0, "How long a change waits for another process"
+    )
+    error_reports_kept: int = number(200, 1, 10_000, "Newest error reports that are kept")
+    error_reports_bytes: int = number(
+        20_000_000, 100_000, 1_000_000_000, "Bytes that error reports may take up together"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SettingState:
+    """One setting as it stands.
+
+    Attributes:
+        value: what is in force; None while a problem stands in the way.
+        source: ``default``, the file with its line, or ``the environment``.
+        problem: why what the source says is not accepted.
+    """
+
+    key: str
+    variable: str
+    value: Any
+    default: Any
+    source: str
+    about: str
+    problem: str | None = None
+
+
+def settings_file(root: Path) -> Path:
+    """Where the settings of the project at ``root`` stand."""
+    return root / FOLDER / FILE
+
+
+def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of the project at ``root``; the defaults where there is no file.
+
+    Raises:
+        ValidationError: E314 names the first setting that is not accepted, its file and its
+            line; E320, the file is no TOML or cannot be read.
+    """
+    states = settings_states(root, environment)
+    for state in states:
+        if state.problem is not None:
+            raise _refused(state)
+    return Settings(**{state.key: state.value for state in states})
+
+
+def settings_states(root: Path, environment: Mapping[str, str] | None = None) -> list[SettingState]:
+    """Every setting as it stands, and every unknown key of the file as a problem.
+
+    Raises:
+        ValidationError: E320, the file is no TOML or cannot be read.
+    """
+    variables = os.environ if environment is None else environment
+    path = settings_file(root)
+    content, document = _read(path)
+    known = {each.name: each for each in fields(Settings)}
+    states = []
+    for key, setting in known.items():
+        variable = variable_of(key)
+        if variables.get(variable, "").strip():
+            states.append(_judged(setting, _worded(setting, variables[variable]), ENVIRONMENT))
+        elif key in document:
+            source = f"{path}, line {_line_of(key, content)}"
+            states.append(_judged(setting, document[key], source))
+        else:
+            states.append(_judged(setting, setting.default, DEFAULT))
+    states += _unknown(path, content, document, known)
+    return states
+
+
+def variable_of(key: str) -> str:
+    """The environment variable that wins over the key of the file."""
+    return PREFIX + key.upper()
+
+
+def _refused(state: SettingState) -> CDEError:
+    name = state.variable if state.source == ENVIRONMENT else state.key
+    return ValidationError.of("E314", setting=name, source=state.source, reason=state.problem or "")
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        if path.stat().st_size > SIZE_LIMIT:
+            raise ValidationError.of(
+                "E320", path=str(path), reason=f"it has more than {SIZE_LIMIT} bytes"
+            )
+        content = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return "", {}
+    except NotADirectoryError:
+        return "", {}
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ValidationError.of("E320", path=str(path), reason=reason) from error
+    except UnicodeDecodeError as error:
+        raise ValidationError.of("E320", path=str(path), reason="it is not UTF-8") from error
+    import tomllib
+
+    try:
+        return content, tomllib.loads(content)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ValidationError.of("E320", path=str(path), reason=str(error)) from error
+
+
+def _line_of(key: str, content: str) -> int:
+    pattern = re.compile(rf"""\s*(?:\[\[?\s*)?["']?{re.escape(key)}["']?\s*[=.\]]""")
+    for line, words in enumerate(content.splitlines(), start=1):
+        if pattern.match(words):
+            return line
+    return 1
+
+
+def _unknown(
+    path: Path, content: str, document: Mapping[str, Any], known: Mapping[str, object]
+) -> Iterator[SettingState]:
+    for key in document:
+        if key not in known:
+            near = get_close_matches(key, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
+            source = f"{path}, line {_line_of(key, content)}"
+            problem = f"there is no such setting{hint}"
+            yield SettingState(key, variable_of(key), None, None, source, "", problem)
+
+
+def _judged(setting: Field[Any], given: Any, source: str) -> SettingState:
+    value, problem = _accept(setting, given)
+    return SettingState(
+        setting.name,
+        variable_of(setting.name),
+        value,
+        setting.default,
+        source,
+        setting.metadata["about"],
+        problem,
+    )
+
+
+def _worded(setting: Field[Any], word: str) -> Any:
+    """What a variable says, as the file would say it; the word itself where it cannot."""
+    word = word.strip()
+    if isinstance(setting.default, bool):
+        yes, no = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+        return word.lower() in yes if word.lower() in yes | no else word
+    if isinstance(setting.default, int | float):
+        try:
+            return int(word) if isinstance(setting.default, int) else float(word)
+        except ValueError:
+            return word
+    return word
+
+
+def _accept(setting: Field[Any], given: Any) -> tuple[Any, str | None]:
+    """The value in force, or None and why ``given`` is not accepted."""
+    default, bounds = setting.default, setting.metadata
+    if isinstance(default, bool):
+        return (
+            (given, None) if isinstance(given, bool) else (None, f"{given!r} is no true or false")
+        )
+    if isinstance(default, int | float):
+        kinds = int if isinstance(default, int) else (int, float)
+        if isinstance(given, bool) or not isinstance(given, kinds) or not math.isfinite(given):
+            what = "whole number" if kinds is int else "number"
+            return None, f"{given!r} is no {what}"
+        if not bounds["least"] <= given <= bounds["most"]:
+            return None, f"{given} is not between {bounds['least']} and {bounds['most']}"
+        return type(default)(given), None
+    if not isinstance(given, str) or not given.isprintable():
+        return None, f"{given!r} is no line of text"
+    choices = bounds.get("choices")
+    if choices is None:
+        return given, None
+    matching = [each for each in choices if each.lower() == given.strip().lower()]
+    if not matching:
+        return None, f"{given!r} is none of {', '.join(choices)}"
+    return matching[0], None
