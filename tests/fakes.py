@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
-from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.ports import ErrorReportSummary, Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import (
     CDEError,
@@ -242,6 +242,24 @@ class FixedInspector:
         return self.facts
 
 
+@dataclass
+class FixedReports:
+    """Error reports as a test wants them, by id."""
+
+    reports: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def summaries(self, root: Path, limit: int) -> list[ErrorReportSummary]:
+        """The reports with the last ids first."""
+        return [
+            ErrorReportSummary(key, "", str(report.get("code")), "", "", "")
+            for key, report in sorted(self.reports.items(), reverse=True)[:limit]
+        ]
+
+    def load(self, root: Path, report_id: str) -> dict[str, Any] | None:
+        """The report with this id."""
+        return self.reports.get(report_id)
+
+
 @dataclass(kw_only=True)
 class World:
     """Everything around a use case, for one project at ``ROOT``."""
@@ -252,6 +270,7 @@ class World:
     prompts: RecordingPrompts = field(default_factory=RecordingPrompts)
     files: InMemoryFiles = field(default_factory=InMemoryFiles)
     inspector: FixedInspector
+    reports: FixedReports = field(default_factory=FixedReports)
 
     @classmethod
     def empty(cls) -> World:
@@ -284,6 +303,7 @@ class World:
             prompts=self.prompts,
             files=self.files,
             inspector=self.inspector,
+            reports=self.reports,
             clock=self.clock,
         )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
@@ -14,22 +15,32 @@ from cde_orchestrator.adapters.project_inspector import FilesystemProjectInspect
 from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.error_reports import FileErrorReports
 from cde_orchestrator.infrastructure.operations import Operation
+from cde_orchestrator.infrastructure.settings import Settings, load_settings
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 Reply = TypeVar("Reply")
 
 
 class Application:
-    """The product for one project: give it a use case, get the reply."""
+    """The product for one project: give it a use case, get the reply.
 
-    def __init__(self, ports: Ports) -> None:
-        self._ports = ports
+    It is assembled with the first use case, so that settings that are not valid are an answer
+    like any other, and once they are mended the next use case finds them so.
 
-    @property
-    def root(self) -> Path:
-        """The project's folder, absolute."""
-        return self._ports.root
+    Attributes:
+        root: the project's folder, absolute.
+        settings: the project's; the defaults before the first use case.
+    """
+
+    def __init__(self, root: Path, assemble: Callable[[Path, Settings], Ports]) -> None:
+        self.root = root
+        self._assemble = assemble
+        self._ports: Ports | None = None
+        self._reports = FileErrorReports()
+        self.settings = Settings()
 
     def handle(self, use_case: UseCase[Reply]) -> Reply:
         """Run a use case inside one operation.
@@ -37,33 +48,72 @@ class Application:
         Raises:
             CDEError: it was refused or failed.
         """
-        operation = Operation(use_case.operation(), str(self.root))
-        return operation.run(lambda: use_case(self._ports))
+        name = use_case.operation()
+
+        def capture(error: CDEError, raised: BaseException) -> None:
+            self.report(error, raised, name, use_case.arguments())
+
+        return Operation(name, str(self.root), capture).run(lambda: use_case(self._assembled()))
+
+    def report(
+        self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
+    ) -> None:
+        """Leave a report of an error, unless there is one already; never fails.
+
+        Args:
+            error: what is told.
+            raised: what was raised at first.
+            operation: what was asked for.
+            arguments: what it was given.
+        """
+        self._reports.capture(
+            self.root,
+            error,
+            raised,
+            operation=operation,
+            arguments=arguments,
+            ports=self._ports,
+        )
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the application is not used afterwards."""
-        self._ports.repository.close()
+        if self._ports is not None:
+            self._ports.repository.close()
+
+    def _assembled(self) -> Ports:
+        if self._ports is None:
+            self.settings = load_settings(self.root)
+            self._reports = _reports(self.settings)
+            self._ports = self._assemble(self.root, self.settings)
+        return self._ports
 
 
 def build_application(root: Path) -> Application:
     """The product for the project at ``root``, on the file system."""
-    repository = FilesystemProjectRepository()
+    return Application(root, _filesystem_ports)
+
+
+def _filesystem_ports(root: Path, settings: Settings) -> Ports:
+    repository = FilesystemProjectRepository(lock_timeout_seconds=settings.lock_timeout_seconds)
     workflows = YamlWorkflowRepository()
     prompts = JinjaPromptRenderer()
     files = FilesystemProjectFiles()
-    return Application(
-        Ports(
-            root=root,
-            repository=repository,
-            recovery=repository,
-            doctor=ProjectDoctor(repository, workflows, prompts, files),
-            merge_driver=GitMergeDriver(),
-            workflows=workflows,
-            prompts=prompts,
-            files=files,
-            inspector=FilesystemProjectInspector(),
-        )
+    return Ports(
+        root=root,
+        repository=repository,
+        recovery=repository,
+        doctor=ProjectDoctor(repository, workflows, prompts, files),
+        merge_driver=GitMergeDriver(),
+        workflows=workflows,
+        prompts=prompts,
+        files=files,
+        inspector=FilesystemProjectInspector(),
+        reports=_reports(settings),
     )
+
+
+def _reports(settings: Settings) -> FileErrorReports:
+    return FileErrorReports(settings.error_reports_kept, settings.error_reports_bytes)
 
 
 def find_project_root(start: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from socket import socket
 from typing import Any, TypeVar
 
+import structlog
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -17,11 +19,18 @@ from mcp.types import CallToolResult, InputRequiredResult
 from cde_orchestrator import __version__
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application, build_application
-from cde_orchestrator.domain.exceptions import CDEError, ProjectError, ValidationError
+from cde_orchestrator.domain.exceptions import (
+    CDEError,
+    CDESystemError,
+    ProjectError,
+    ValidationError,
+)
 from cde_orchestrator.infrastructure.correlation import calling
 from cde_orchestrator.infrastructure.state_files import FOLDER
-from cde_orchestrator.mcp_tools import features, project, recovery
-from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result
+from cde_orchestrator.mcp_tools import errors, features, project, recovery
+from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
+from cde_orchestrator.web import errors_page
+from cde_orchestrator.web.bearer import BearerToken
 
 INSTRUCTIONS = """\
 CDE Orchestrator leads a feature through its phases in one project. Start with \
@@ -32,6 +41,8 @@ An error carries fixes: calls that are safe to make as they stand."""
 
 GRACE_SECONDS = 3
 """How long connections have to finish when the server is told to end."""
+
+log = structlog.get_logger(__name__)
 
 Reply = TypeVar("Reply")
 
@@ -62,6 +73,13 @@ class ServedProject:
         """
         return self._application.handle(use_case)
 
+    def report(
+        self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
+    ) -> None:
+        """Leave a report of an error, unless there is one already; never fails."""
+        error.context.setdefault("project_path", str(self._application.root))
+        self._application.report(error, raised, operation, arguments)
+
     def onboarding(self, path: str) -> ServedProject:
         """This service, serving the project at ``path`` if it may.
 
@@ -83,7 +101,17 @@ class ServedProject:
 
 
 class OrchestratorServer(MCPServer[None]):
-    """An MCP server whose every tool answers a failure with a coded, mendable result."""
+    """An MCP server whose every tool answers a failure with a coded, mendable result.
+
+    Args:
+        served: the project served.
+        options: as of ``MCPServer``.
+    """
+
+    def __init__(self, served: ServedProject, **options: Any) -> None:
+        super().__init__("cde-orchestrator", **options)
+        self._served = served
+        self._late: set[asyncio.Task[Any]] = set()
 
     async def call_tool(
         self,
@@ -92,12 +120,33 @@ class OrchestratorServer(MCPServer[None]):
         context: Context[None, Any] | None = None,
     ) -> CallToolResult | InputRequiredResult:
         """Run a tool as one call from outside; errors of the product are results."""
-        with calling(_actor(context), _correlation_id(context)):
+        with calling(_actor(context), _correlation_id(context)) as call:
             try:
                 self._require_known(name, arguments)
-                return await super().call_tool(name, arguments, context)
-            except (ToolError, CDEError) as error:
-                return error_result(as_cde_error(error, name))
+                return await self._in_time(name, arguments, context)
+            except (ToolError, CDEError) as raised:
+                error = as_cde_error(raised, name)
+                error.correlation_id = error.correlation_id or call.correlation_id
+                self._served.report(error, cause_of(raised), name, arguments)
+                return error_result(error)
+
+    async def _in_time(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None
+    ) -> CallToolResult | InputRequiredResult:
+        """The tool's answer; what takes too long goes on, for no change is cut in half.
+
+        Raises:
+            CDESystemError: E923, there is no answer in time.
+        """
+        seconds = self._served.application.settings.call_timeout_seconds
+        work = asyncio.create_task(super().call_tool(name, arguments, context))
+        self._late.add(work)
+        work.add_done_callback(self._late.discard)
+        finished, _ = await asyncio.wait({work}, timeout=seconds)
+        if not finished:
+            work.add_done_callback(_log_late_answer)
+            raise CDESystemError.of("E923", tool=name, seconds=seconds)
+        return work.result()
 
     def _require_known(self, name: str, arguments: Mapping[str, Any]) -> None:
         schema = self._tool_input_schema(name)
@@ -113,7 +162,7 @@ class OrchestratorServer(MCPServer[None]):
 def build_server(served: ServedProject) -> OrchestratorServer:
     """The server for a project, ready to run on any transport."""
     server = OrchestratorServer(
-        "cde-orchestrator",
+        served,
         title="CDE Orchestrator",
         instructions=INSTRUCTIONS,
         version=__version__,
@@ -122,6 +171,9 @@ def build_server(served: ServedProject) -> OrchestratorServer:
     project.register(server, served)
     features.register(server, served)
     recovery.register(server, served)
+    errors.register(server)
+    for route in errors_page.routes():
+        server.custom_route(route.path, methods=["GET"])(route.endpoint)
     for tool in server._tool_manager.list_tools():
         _slim(tool.parameters)
     return server
@@ -133,17 +185,21 @@ def run_stdio(root: Path, *, pinned: bool) -> None:
         build_server(served).run("stdio")
 
 
-def run_http(root: Path, *, pinned: bool, host: str, listener: socket) -> None:
+def run_http(
+    root: Path, *, pinned: bool, host: str, listener: socket, token: str | None = None
+) -> None:
     """Serve the project over streamable HTTP at ``/mcp`` until the process is told to end.
 
     ``listener`` is a socket that listens already, and ``host`` the name that it was bound by:
-    a local one is guarded against pages of other hosts.
+    a local one is guarded against pages of other hosts. With a ``token``, every request must
+    bear it.
     """
     import uvicorn
 
     with _serving(root, pinned=pinned) as served:
+        app = build_server(served).streamable_http_app(host=host)
         config = uvicorn.Config(
-            build_server(served).streamable_http_app(host=host),
+            app if token is None else BearerToken(app, token),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
@@ -185,6 +241,11 @@ def _slim(schema: dict[str, Any]) -> None:
             schema["properties"][name] = choices[0] | member
             if schema["properties"][name].get("default", "") is None:
                 del schema["properties"][name]["default"]
+
+
+def _log_late_answer(work: asyncio.Task[Any]) -> None:
+    failed = not work.cancelled() and work.exception() is not None
+    log.warning("answer_came_late", cancelled=work.cancelled(), failed=failed)
 
 
 def _actor(context: Context[None, Any] | None) -> str:

@@ -34,11 +34,12 @@ def results_for(phase: dict[str, Any]) -> dict[str, str]:
 
 
 def snapshot(project: Path) -> dict[str, bytes]:
-    """Every file of the project but the lock and the logs."""
+    """Every file of the project but the lock, the logs and the reports of errors."""
     return {
         str(path.relative_to(project)): path.read_bytes()
         for path in sorted(project.rglob("*"))
-        if path.is_file() and path.name != "lock" and "logs" not in path.parts
+        if path.is_file() and path.name != "lock"
+        if not {"logs", "errors"} & set(path.parts)
     }
 
 

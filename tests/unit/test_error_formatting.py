@@ -141,8 +141,20 @@ def test_the_payload_has_everything_that_an_agent_needs() -> None:
             }
         ],
         "docs": "cde explain E101",
+        "correlation_id": None,
+        "report_id": None,
         "timestamp": error.timestamp.isoformat(),
     }
+
+
+def test_the_call_and_the_report_are_named_where_there_are_any() -> None:
+    error = CDEError.of("E999")
+    error.correlation_id, error.report_id = "call-7", "20251110T120000000000-0a1b2c3d"
+    payload = ErrorFormatter.payload(error)
+
+    assert (payload["correlation_id"], payload["report_id"]) == ("call-7", error.report_id)
+    assert "call-7" in payload["suggestions"][0]
+    assert f"cde errors show {error.report_id}" in ErrorFormatter.format(error)
 
 
 def test_severity_is_a_plain_word() -> None:

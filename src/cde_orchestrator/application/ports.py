@@ -238,6 +238,35 @@ class ProjectInspector(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ErrorReportSummary:
+    """What a list tells of an error report.
+
+    Attributes:
+        at: ISO 8601, UTC; empty where the report cannot be read.
+        operation: what was asked for.
+    """
+
+    id: str
+    at: str
+    code: str
+    operation: str
+    message: str
+    correlation_id: str
+
+
+class ErrorReports(Protocol):
+    """Reports that errors have left; none of the methods fails."""
+
+    def summaries(self, root: Path, limit: int) -> list[ErrorReportSummary]:
+        """The newest reports, newest first."""
+        ...
+
+    def load(self, root: Path, report_id: str) -> dict[str, Any] | None:
+        """A whole report; None when there is none with this id, or it cannot be read."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """Everything that a use case may reach, for one project.
@@ -255,4 +284,5 @@ class Ports:
     prompts: PromptRenderer
     files: ProjectFiles
     inspector: ProjectInspector
+    reports: ErrorReports
     clock: Clock = utc_now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from cde_orchestrator.application.ports import Ports
 
@@ -27,6 +27,10 @@ class UseCase(ABC, Generic[Reply]):
     def operation(cls) -> str:
         """The use case's name in logs, metrics and the journal, as ``start_feature``."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+    def arguments(self) -> dict[str, Any]:
+        """The use case's fields by name."""
+        return {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", {})}
 
     @abstractmethod
     def __call__(self, ports: Ports) -> Reply:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from cde_orchestrator.bootstrap import Application
     from cde_orchestrator.cli._output import Render
 
-LOG_LEVEL_VARIABLE = "CDE_LOG_LEVEL"
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
 
 Reply = TypeVar("Reply")
@@ -54,7 +53,7 @@ def ask(use_case: UseCase[Reply], project: Path | None) -> Reply:
 @contextmanager
 def application_at(root: Path) -> Iterator[Application]:
     """The product for the project at ``root``, closed at the end."""
-    configure_logging()
+    configure_logging(root)
     from cde_orchestrator.bootstrap import build_application
 
     application = build_application(root)
@@ -67,22 +66,26 @@ def application_at(root: Path) -> Iterator[Application]:
         application.close()
 
 
-def configure_logging() -> None:
-    """Log to standard error, at WARNING or what ``CDE_LOG_LEVEL`` says.
+def configure_logging(root: Path | None = None) -> None:
+    """Log to standard error, as the setting ``log_level`` says.
+
+    Settings of a project that are not valid are told by its first use case, not here.
+
+    Args:
+        root: the project whose settings count; without one only the environment does.
 
     Raises:
-        ValidationError: E314, there is no such level.
+        ValidationError: E314, the environment is not valid.
     """
-    from cde_orchestrator.infrastructure.logging import LEVELS, setup_logging
+    from cde_orchestrator.infrastructure.logging import setup_logging
+    from cde_orchestrator.infrastructure.settings import load_settings
 
-    level = os.environ.get(LOG_LEVEL_VARIABLE, "").strip().upper() or "WARNING"
-    if level not in LEVELS:
-        setup_logging()
-        reason = f"it is {level!r}, not one of {', '.join(LEVELS)}"
-        raise ValidationError.of(
-            "E314", setting=LOG_LEVEL_VARIABLE, source="the environment", reason=reason
-        )
-    setup_logging(level)
+    setup_logging()
+    try:
+        setup_logging(load_settings(root or Path(os.devnull)).log_level)
+    except ValidationError:
+        if root is None:
+            raise
 
 
 def project_root(project: Path | None) -> Path:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cde_orchestrator import __version__
-from cde_orchestrator.cli import doctor, features, project, serve, state, workflow
+from cde_orchestrator.cli import doctor, errors, features, project, serve, state, workflow
 from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
 
 app = command_group()
@@ -61,5 +61,13 @@ app.add_typer(
     rich_help_panel=PROJECT_PANEL,
 )
 app.add_typer(doctor.top_level)
+app.add_typer(
+    errors.group,
+    name="errors",
+    help="See the reports that errors have left.",
+    epilog=examples("cde errors list", "cde explain E101"),
+    rich_help_panel=PROJECT_PANEL,
+)
+app.add_typer(errors.top_level)
 app.add_typer(features.top_level)
 app.add_typer(serve.top_level)

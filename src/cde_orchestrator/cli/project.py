@@ -74,6 +74,23 @@ def info(project: ProjectOption = None, as_json: JsonOption = False) -> None:
         answer(GetProjectInfo(), project_info, project=project, as_json=as_json)
 
 
+@group.command(epilog=examples("cde project settings"))
+def settings(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Show every setting, where its value comes from, and what is wrong with it."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.cli._application import project_root
+        from cde_orchestrator.cli._error_views import settings as table
+        from cde_orchestrator.cli._error_views import settings_payload
+        from cde_orchestrator.cli._output import say, say_json
+        from cde_orchestrator.infrastructure.settings import settings_states
+
+        states = settings_states(project_root(project))
+        if as_json:
+            say_json(settings_payload(states))
+        else:
+            say(states, table, project=project, as_json=False)
+
+
 @group.command(epilog=examples("cde project activate"))
 def activate(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Let features be started and worked on."""

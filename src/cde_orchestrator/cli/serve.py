@@ -22,6 +22,9 @@ from cde_orchestrator.domain.exceptions import CDESystemError
 top_level = command_group()
 
 DEFAULT_PORT = 8787
+TOKEN_VARIABLE = "CDE_HTTP_TOKEN"  # noqa: S105 - where the token is, not the token
+SHORTEST_TOKEN = 16
+"""Characters of a bearer token at least; 16 random ones cannot be guessed over a network."""
 _BACKLOG = 128
 _LOOPBACK = ("127.", "::1")
 
@@ -49,6 +52,14 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="The port, for http; 0 takes a free one.")
     ] = DEFAULT_PORT,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Ask every http request for the bearer token in this file. "
+            f"The variable {TOKEN_VARIABLE} does the same.",
+            show_default=False,
+        ),
+    ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,7 +74,10 @@ def serve(
         configure_logging()
         root = project_root(project)
         if transport is Transport.HTTP:
-            _serve_http(root, pinned=project is not None, host=host, port=port, as_json=as_json)
+            token = bearer_token(token_file)
+            _serve_http(
+                root, token, pinned=project is not None, host=host, port=port, as_json=as_json
+            )
         else:
             _serve_stdio(root, pinned=project is not None)
 
@@ -95,7 +109,31 @@ def listening(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _serve_http(root: Path, *, pinned: bool, host: str, port: int, as_json: bool) -> None:
+def bearer_token(file: Path | None) -> str | None:
+    """The token that http requests must bear: of the file, else of the environment.
+
+    Raises:
+        CDESystemError: E924, it cannot be used.
+    """
+    if file is None and TOKEN_VARIABLE not in os.environ:
+        return None
+    source = TOKEN_VARIABLE if file is None else str(file)
+    try:
+        token = (os.environ[source] if file is None else file.read_text("utf-8")).strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise CDESystemError.of("E924", source=source, reason=reason) from error
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise CDESystemError.of("E924", source=source, reason="it is not one word of plain ASCII")
+    if len(token) < SHORTEST_TOKEN:
+        reason = f"it has {len(token)} characters, and at least {SHORTEST_TOKEN} are asked for"
+        raise CDESystemError.of("E924", source=source, reason=reason)
+    return token
+
+
+def _serve_http(
+    root: Path, token: str | None, *, pinned: bool, host: str, port: int, as_json: bool
+) -> None:
     with listening(host, port) as listener:
         bound = listener.getsockname()
         shown = f"[{host}]" if ":" in host else host
@@ -105,11 +143,14 @@ def _serve_http(root: Path, *, pinned: bool, host: str, port: int, as_json: bool
 
             say_json({"url": url, "host": host, "port": bound[1], "project": str(root)})
         _tell(f"CDE Orchestrator serves {root} at {url} (Ctrl-C ends)")
-        if not bound[0].startswith(_LOOPBACK):
-            _tell("Whoever reaches this address can change the project: it asks for no password.")
+        if token is None and not bound[0].startswith(_LOOPBACK):
+            _tell(
+                "Whoever reaches this address can change the project: it asks for no token. "
+                "--token-file makes it ask."
+            )
         from cde_orchestrator.server import run_http
 
-        run_http(root, pinned=pinned, host=host, listener=listener)
+        run_http(root, pinned=pinned, host=host, listener=listener, token=token)
 
 
 def _serve_stdio(root: Path, *, pinned: bool) -> None:

@@ -27,6 +27,9 @@ class CDEError(Exception):
         context: facts about the failure; fills the catalogue's placeholders.
         recoverable: whether the caller can mend it and try again.
         timestamp: when it was made, UTC.
+        correlation_id: names the call that failed, in log, journal and report; None outside
+            of any call.
+        report_id: names the report that was written about it; None when there is none.
     """
 
     codes: ClassVar[range] = range(1, 1000)
@@ -52,6 +55,8 @@ class CDEError(Exception):
         self.context: dict[str, Any] = dict(context or {})
         self.recoverable = recoverable
         self.timestamp = datetime.now(UTC)
+        self.correlation_id: str | None = None
+        self.report_id: str | None = None
 
     @classmethod
     def of(cls, code: str, **context: Any) -> Self:

@@ -9,11 +9,14 @@ import structlog
 
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
+from cde_orchestrator.infrastructure import recent_operations
 from cde_orchestrator.infrastructure.correlation import within
 
 log = structlog.get_logger(__name__)
 
 Reply = TypeVar("Reply")
+Capture = Callable[[CDEError, BaseException], None]
+"""Writes a report about an error, given what was raised at first; it never fails."""
 
 
 class Operation:
@@ -22,11 +25,15 @@ class Operation:
     Args:
         name: the use case's name, as ``start_feature``.
         project_path: the project that it is about.
+        capture: told each error before it is raised.
     """
 
-    def __init__(self, name: str, project_path: str) -> None:
+    def __init__(
+        self, name: str, project_path: str, capture: Capture = lambda error, raised: None
+    ) -> None:
         self._name = name
         self._project_path = project_path
+        self._capture = capture
 
     def run(self, work: Callable[[], Reply]) -> Reply:
         """Do the work, logged from start to finish.
@@ -42,7 +49,7 @@ class Operation:
             try:
                 reply = work()
             except CDEError as error:
-                self._complete(error, context.correlation_id)
+                self._complete(error, error, context.correlation_id, watch)
                 bound.warning(
                     "operation_refused",
                     outcome="refused",
@@ -52,8 +59,8 @@ class Operation:
                 )
                 raise
             except Exception as error:
-                unexpected = CDESystemError.of("E999", correlation_id=context.correlation_id)
-                self._complete(unexpected, context.correlation_id)
+                unexpected = CDESystemError.of("E999")
+                self._complete(unexpected, error, context.correlation_id, watch)
                 bound.exception(
                     "operation_failed",
                     outcome="failed",
@@ -61,9 +68,14 @@ class Operation:
                     duration_ms=watch.elapsed_ms,
                 )
                 raise unexpected from error
+            recent_operations.note(self._name, context.correlation_id, watch.elapsed_ms)
             bound.info("operation_finished", outcome="ok", duration_ms=watch.elapsed_ms)
             return reply
 
-    def _complete(self, error: CDEError, correlation_id: str) -> None:
+    def _complete(
+        self, error: CDEError, raised: BaseException, correlation_id: str, watch: Stopwatch
+    ) -> None:
         error.context.setdefault("project_path", self._project_path)
-        error.context.setdefault("correlation_id", correlation_id)
+        error.correlation_id = error.correlation_id or correlation_id
+        self._capture(error, raised)
+        recent_operations.note(self._name, correlation_id, watch.elapsed_ms, error.code)

@@ -30,11 +30,14 @@ _SECRET_TEXT = re.compile(
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|\bAIza[\w-]{35}"
     r"|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{30,}"
-    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*",
+    r"|\beyJ[\w-]{8,1024}+\.eyJ[\w-]{8,}+\.[\w-]*",
     re.DOTALL,
 )
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE)
-_URL_CREDENTIALS = re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s/@:]*:?[^\s/@]*@", re.IGNORECASE)
+# Bounded and possessive: hostile text must not cost time quadratic in its length.
+_URL_CREDENTIALS = re.compile(
+    r"\b([a-z][a-z0-9+.-]{0,30}+://)[^\s/@:]*+(?::[^\s/@]*+)?@", re.IGNORECASE
+)
 _ASSIGNMENT = re.compile(
     r"\b(\w*(?:password|passwd|secret|token|api[-_]?key|access[-_]?key))(\s*[=:]\s*)"
     r"(\"[^\"]+\"|'[^']+'|[^\s,;&\"']+)",

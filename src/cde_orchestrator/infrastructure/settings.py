@@ -59,6 +59,9 @@ class Settings:
     lock_timeout_seconds: float = number(
         5.0, 0.0, 600.0, "How long a change waits for another process"
     )
+    call_timeout_seconds: float = number(
+        600.0, 0.1, 86_400.0, "How long a tool's caller waits for the answer"
+    )
     error_reports_kept: int = number(200, 1, 10_000, "Newest error reports that are kept")
     error_reports_bytes: int = number(
         20_000_000, 100_000, 1_000_000_000, "Bytes that error reports may take up together"

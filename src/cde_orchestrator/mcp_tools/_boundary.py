@@ -29,6 +29,12 @@ class Service(Protocol):
         """Run a use case; ``CDEError`` when it was refused or failed."""
         ...
 
+    def report(
+        self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
+    ) -> None:
+        """Leave a report of an error, unless there is one already; never fails."""
+        ...
+
     def onboarding(self, path: str) -> Service:
         """The service for the project at ``path``, which is about to be onboarded."""
         ...
@@ -75,7 +81,14 @@ def as_cde_error(raised: BaseException, tool: str) -> CDEError:
         if isinstance(cause, ArgumentsError):
             return _argument_error(cause)
         cause = cause.__cause__
-    return CDESystemError.of("E999", correlation_id="?", tool=tool)
+    return CDESystemError.of("E999", tool=tool)
+
+
+def cause_of(raised: BaseException) -> BaseException:
+    """What was raised at first."""
+    while raised.__cause__ is not None:
+        raised = raised.__cause__
+    return raised
 
 
 def _argument_error(error: ArgumentsError) -> ValidationError:

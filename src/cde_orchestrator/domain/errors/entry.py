@@ -35,6 +35,11 @@ class Fix:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
+def explaining(code: str) -> Fix:
+    """The fix where only the caller can mend it: all that is known about the code."""
+    return Fix(("cde", "explain", code), tool="cde_explainError", arguments={"code": code})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorMessage:
     """Everything that is said about one code.

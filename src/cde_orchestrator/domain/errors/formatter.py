@@ -38,6 +38,8 @@ class ErrorPayload(TypedDict):
     suggestions: list[str]
     fixes: list[FixPayload]
     docs: str
+    correlation_id: str | None
+    report_id: str | None
     timestamp: str
 
 
@@ -50,12 +52,14 @@ class ErrorFormatter:
         payload = ErrorFormatter.payload(error)
         suggestions = "\n".join(f"  • {text}" for text in payload["suggestions"])
         commands = "\n".join(f"  $ {fix['command']}" for fix in payload["fixes"])
+        report = payload["report_id"]
         return (
             f"❌ {payload['title']} ({payload['code']})\n\n"
             f"{payload['message']}\n\n"
             f"💡 Suggestions:\n{suggestions}\n\n"
             f"🔧 Fix:\n{commands}\n\n"
-            f"📖 More info: {payload['docs']}"
+            + (f"🧾 Report: cde errors show {report}\n\n" if report else "")
+            + f"📖 More info: {payload['docs']}"
         )
 
     @staticmethod
@@ -63,7 +67,8 @@ class ErrorFormatter:
         """The error as structured content; text from the context is made harmless."""
         entry = ERROR_MESSAGES.get(error.code)
         known = entry or ErrorMessage(title="Error", description="", suggestions=(), fixes=())
-        described = fill(known.description, error.context) if entry else plain(error, 2_000)
+        facts = _facts(error)
+        described = fill(known.description, facts) if entry else plain(error, 2_000)
         return {
             "code": error.code,
             "title": known.title,
@@ -71,9 +76,11 @@ class ErrorFormatter:
             "severity": str(known.severity if entry else Severity.ERROR),
             "recoverable": error.recoverable,
             "context": jsonable(error.context, shown, members=LIST_LIMIT),
-            "suggestions": [fill(text, error.context) for text in known.suggestions],
-            "fixes": [fill_fix(fix, error.context) for fix in known.fixes],
+            "suggestions": [fill(text, facts) for text in known.suggestions],
+            "fixes": [fill_fix(fix, facts) for fix in known.fixes],
             "docs": f"cde explain {error.code}",
+            "correlation_id": error.correlation_id,
+            "report_id": error.report_id,
             "timestamp": error.timestamp.isoformat(),
         }
 
@@ -89,3 +96,9 @@ def fill_fix(fix: Fix, context: Mapping[str, Any]) -> FixPayload:
         },
         "command": shlex.join(words),
     }
+
+
+def _facts(error: CDEError) -> dict[str, Any]:
+    """What fills the placeholders: the context, and what names the call and its report."""
+    names = {"correlation_id": error.correlation_id, "report_id": error.report_id}
+    return {**error.context, **{key: name for key, name in names.items() if name is not None}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, explaining
 
 SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
     "E901": ErrorMessage(
@@ -13,6 +13,16 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
             "End the program that uses the port",
         ),
         fixes=(Fix(("cde", "serve", "--transport", "http", "--port", "0")),),
+    ),
+    "E902": ErrorMessage(
+        title="Not Authorised",
+        description="The server asks for a bearer token, and {reason}.",
+        suggestions=(
+            "Send the header Authorization: Bearer TOKEN with the token that the server was given",
+            "Ask who started the server for the token: it is in the file after --token-file",
+        ),
+        fixes=(explaining("E902"),),
+        severity=Severity.WARNING,
     ),
     "E920": ErrorMessage(
         title="Clock Differs",
@@ -44,12 +54,34 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
         fixes=(Fix(("cde", "doctor", "--project", "{project_path}")),),
         severity=Severity.WARNING,
     ),
+    "E923": ErrorMessage(
+        title="No Answer in Time",
+        description=(
+            "{tool} has not answered within {seconds} s. It goes on, "
+            "and what it changes is kept: look before you repeat it."
+        ),
+        suggestions=(
+            "See what was done meanwhile: cde_listFeatures()",
+            "Where calls may take longer, raise call_timeout_seconds in .cde/config.toml",
+        ),
+        fixes=(Fix(("cde", "list", "--project", "{project_path}"), tool="cde_listFeatures"),),
+        severity=Severity.WARNING,
+    ),
+    "E924": ErrorMessage(
+        title="Token Not Usable",
+        description="The bearer token from {source} cannot be used: {reason}.",
+        suggestions=(
+            "Make one: openssl rand -hex 32 > FILE, then chmod 600 FILE",
+            "Name the file with --token-file, or put the token into CDE_HTTP_TOKEN",
+        ),
+        fixes=(explaining("E924"),),
+    ),
     "E999": ErrorMessage(
         title="Unexpected Failure",
         description="Something failed that should not have. Nothing was changed.",
         suggestions=(
             "Try again; if it happens again, report it with the id {correlation_id}",
-            "Look at what happened around it in the log",
+            "Look at the report that it left: cde errors list",
         ),
         fixes=(
             Fix(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, explaining
 
 _LIST_WORKFLOWS = Fix(
     ("cde", "workflow", "list", "--project", "{project_path}"), tool="cde_getProjectInfo"
 )
 _VALIDATE_WORKFLOWS = Fix(("cde", "workflow", "validate", "--project", "{project_path}"))
 _LIST_FEATURES = Fix(("cde", "list", "--project", "{project_path}"), tool="cde_listFeatures")
-_HELP = Fix(("cde", "--help"), tool="cde_getProjectInfo")
 _SHOW_SETTINGS = Fix(("cde", "project", "settings", "--project", "{project_path}"))
 
 VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
@@ -20,7 +19,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Say in a sentence or two what the feature shall do",
             'For example: "Add a login page with password reset"',
         ),
-        fixes=(_HELP,),
+        fixes=(explaining("E301"),),
     ),
     "E302": ErrorMessage(
         title="Text Too Long",
@@ -29,7 +28,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Shorten it to what matters",
             "Put the details into a file of the project and name the file",
         ),
-        fixes=(_HELP,),
+        fixes=(explaining("E302"),),
     ),
     "E303": ErrorMessage(
         title="Text Has Unusable Characters",
@@ -38,7 +37,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Remove the characters and send the text again",
             "Send text as UTF-8, not as bytes of a file",
         ),
-        fixes=(_HELP,),
+        fixes=(explaining("E303"),),
     ),
     "E304": ErrorMessage(
         title="Name Not Usable",
@@ -56,7 +55,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Correct the argument as the tool's schema or the command's --help says",
             "Leave optional arguments away to use their defaults",
         ),
-        fixes=(_HELP,),
+        fixes=(explaining("E305"),),
     ),
     "E306": ErrorMessage(
         title="Unknown Workflow",
@@ -74,7 +73,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Give an object from output id to text, in double quotes",
             "Or write the files yourself and submit without results",
         ),
-        fixes=(_HELP,),
+        fixes=(explaining("E307"),),
     ),
     "E308": ErrorMessage(
         title="Cursor Not Valid",
@@ -92,7 +91,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "List the tools again: tools/list",
             "Mind upper and lower case: names look like cde_startFeature",
         ),
-        fixes=(_HELP,),
+        fixes=(explaining("E309"),),
     ),
     "E310": ErrorMessage(
         title="Workflow File Is Not YAML",
@@ -146,7 +145,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Write the file into the project yourself and submit without results",
             "Keep generated data out of the phase's documents",
         ),
-        fixes=(_HELP,),
+        fixes=(explaining("E315"),),
     ),
     "E320": ErrorMessage(
         title="Settings File Not Readable",
@@ -156,5 +155,32 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Move the file away to use the defaults",
         ),
         fixes=(_SHOW_SETTINGS,),
+    ),
+    "E321": ErrorMessage(
+        title="Unknown Error Code",
+        description="The catalogue has no error code '{unknown}'.",
+        suggestions=(
+            "Take the code as the error shows it: E and three digits, as in E101",
+            "See all codes: cde explain",
+        ),
+        fixes=(Fix(("cde", "explain"), tool="cde_explainError"),),
+    ),
+    "E322": ErrorMessage(
+        title="Error Report Not Found",
+        description="There is no error report '{report}' in this project.",
+        suggestions=(
+            "Take the id from cde errors list; only the newest reports are kept",
+            "Name the project that the error arose in with --project",
+        ),
+        fixes=(Fix(("cde", "errors", "list", "--project", "{project_path}")),),
+    ),
+    "E323": ErrorMessage(
+        title="Command Not Understood",
+        description="The command line was not understood: {reason}.",
+        suggestions=(
+            "See how the command is used: {usage}",
+            "Put a text with spaces or a leading hyphen into quotes, after --",
+        ),
+        fixes=(Fix(("cde", "{command}", "--help")),),
     ),
 }

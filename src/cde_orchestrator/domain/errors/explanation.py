@@ -1,0 +1,162 @@
+"""What the catalogue knows of a code, whoever asks: agents, people, pages, the docs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any, TypedDict
+
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
+from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
+
+FAMILIES = {
+    "Project": ("E001", "E099"),
+    "Features and phases": ("E100", "E199"),
+    "Stored state": ("E200", "E299"),
+    "Input": ("E300", "E399"),
+    "System": ("E900", "E999"),
+}
+"""The five ranges of codes by name; both ends belong to them."""
+
+CATALOG_PAGE = "docs/errors/catalog.md"
+
+_ABOUT = (
+    "Generated from the catalogue in `src/cde_orchestrator/domain/errors/`; do not edit. "
+    "What stands in angle brackets differs from case to case. "
+    "By symptom: [troubleshooting](troubleshooting.md); questions: [FAQ](faq.md)."
+)
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+
+
+class ExplainedFix(TypedDict):
+    """A way out; what differs from case to case stands in angle brackets."""
+
+    tool: str | None
+    arguments: dict[str, Any]
+    command: str
+
+
+class Explanation(TypedDict):
+    """Everything that is known about a code."""
+
+    code: str
+    title: str
+    family: str
+    severity: str
+    recoverable: bool
+    description: str
+    suggestions: list[str]
+    fixes: list[ExplainedFix]
+    since: str
+    docs: str
+
+
+def explanation(code: str) -> Explanation:
+    """What is known about a code of the catalogue.
+
+    Raises:
+        KeyError: the catalogue has no such code.
+    """
+    entry = ERROR_MESSAGES[code]
+    return {
+        "code": code,
+        "title": entry.title,
+        "family": family_of(code),
+        "severity": str(entry.severity),
+        "recoverable": entry.recoverable,
+        "description": _shown(entry.description),
+        "suggestions": [_shown(each) for each in entry.suggestions],
+        "fixes": [_explained(fix) for fix in entry.fixes],
+        "since": entry.since,
+        "docs": anchor(code),
+    }
+
+
+def family_of(code: str) -> str:
+    """The name of the range that a code is in."""
+    return next(name for name, (first, last) in FAMILIES.items() if first <= code <= last)
+
+
+def by_family() -> Iterator[tuple[str, list[tuple[str, ErrorMessage]]]]:
+    """The catalogue, range by range."""
+    for name in FAMILIES:
+        yield name, [each for each in ERROR_MESSAGES.items() if family_of(each[0]) == name]
+
+
+def anchor(code: str) -> str:
+    """Where the documentation explains a code."""
+    return f"{CATALOG_PAGE}#{code.lower()}"
+
+
+def markdown(code: str, heading: str = "#") -> str:
+    """The explanation of a code as Markdown.
+
+    Raises:
+        KeyError: the catalogue has no such code.
+    """
+    known = explanation(code)
+    mendable = "can be mended by the caller" if known["recoverable"] else "cannot be repeated as is"
+    lines = [
+        f"{heading} {code}: {known['title']}",
+        "",
+        _escaped(known["description"]),
+        "",
+        f"{known['severity']}, {mendable}, since {known['since']}.",
+        "",
+        *(f"- {_escaped(each)}" for each in known["suggestions"]),
+        "",
+        "To fix it:",
+        "",
+        "```sh",
+        *(fix["command"] for fix in known["fixes"]),
+        "```",
+    ]
+    tools = [_call(fix) for fix in known["fixes"] if fix["tool"]]
+    if tools:
+        lines += ["", f"For agents: {', '.join(f'`{each}`' for each in tools)}."]
+    return "\n".join(lines) + "\n"
+
+
+def catalog_markdown() -> str:
+    """The whole catalogue as one page."""
+    parts = [
+        "# Error catalogue",
+        "",
+        _ABOUT,
+        "",
+    ]
+    for family, entries in by_family():
+        first, last = FAMILIES[family]
+        parts += [f"## {family} ({first} to {last})", ""]
+        for code, _ in entries:
+            parts += [f'<a id="{code.lower()}"></a>', "", markdown(code, "###")]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _explained(fix: Fix) -> ExplainedFix:
+    words = [
+        _shown(word) if _PLACEHOLDER.search(word) else shlex.quote(word) for word in fix.command
+    ]
+    return {
+        "tool": fix.tool,
+        "arguments": {
+            key: _shown(value) if isinstance(value, str) else value
+            for key, value in fix.arguments.items()
+        },
+        "command": " ".join(words),
+    }
+
+
+def _call(fix: ExplainedFix) -> str:
+    arguments = ", ".join(f"{key}={value!r}" for key, value in fix["arguments"].items())
+    return f"{fix['tool']}({arguments})"
+
+
+def _shown(template: str) -> str:
+    return _PLACEHOLDER.sub(lambda match: f"<{match[1]}>", template)
+
+
+def _escaped(text: str) -> str:
+    """Text whose angle brackets are no HTML in Markdown."""
+    return text.replace("<", "\\<")

@@ -1,0 +1,53 @@
+"""What agents may ask about errors: a tool, and a resource for each code."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mcp.server import MCPServer
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS, CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from cde_orchestrator.application.explain_error import explain, explain_all, explain_in_markdown
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter
+from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.mcp_tools._boundary import reply
+
+
+def register(server: MCPServer) -> None:
+    """Add the tool and the resource to the server."""
+
+    @server.tool(
+        description="What an error code means and what mends it; without code, all codes.",
+        annotations=ToolAnnotations(read_only_hint=True),
+        structured_output=False,
+    )
+    def cde_explainError(  # noqa: N802 - the tools' names are the plan's
+        code: Annotated[str | None, Field(description="As E101")] = None,
+    ) -> CallToolResult:
+        if code is not None:
+            text = explain_in_markdown(code)
+            return reply(explain(code), text, f"cde explain {code}")
+        every = explain_all()
+        rows = [row for family in every["families"] for row in family["codes"]]
+        return reply(
+            every, "\n".join(f"{row['code']} {row['title']}" for row in rows), "cde explain"
+        )
+
+    @server.resource(
+        "cde://errors/{code}",
+        name="error",
+        title="Error code",
+        description="What an error code means and what mends it.",
+        mime_type="text/markdown",
+    )
+    def error(code: str) -> str:
+        try:
+            return explain_in_markdown(code)
+        except ValidationError as unknown:
+            payload = ErrorFormatter.payload(unknown)
+            uri = f"cde://errors/{code}"
+            raise MCPError(
+                INVALID_PARAMS, ErrorFormatter.format(unknown), {"uri": uri, "error": payload}
+            ) from unknown

@@ -1,0 +1,1 @@
+"""What the HTTP transport serves beside MCP: pages and answers for browsers and machines."""

@@ -1,0 +1,59 @@
+"""Answers that a browser can do nothing with but show, and errors as everywhere else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from html import escape
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter
+from cde_orchestrator.domain.exceptions import CDEError
+
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;"
+    "color-scheme:light dark}code,pre{font-family:ui-monospace,monospace}"
+    "pre{padding:.75rem;border:1px solid #8886;border-radius:.4rem;overflow-x:auto}"
+    "h1 small{opacity:.6;font-weight:400}"
+)
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+HEADERS = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def page(title: str, body: str, status: int = 200) -> HTMLResponse:
+    """A whole page; ``body`` is HTML, its texts escaped already."""
+    html = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
+        f"<body>{body}</body></html>"
+    )
+    return HTMLResponse(html, status, HEADERS)
+
+
+def data(value: object, status: int = 200) -> JSONResponse:
+    """A JSON answer."""
+    return JSONResponse(value, status, HEADERS)
+
+
+def failure(request: Request, error: CDEError, status: int) -> Response:
+    """An error: the object that every surface gives, or a page of it for a browser."""
+    payload = ErrorFormatter.payload(error)
+    if not wants_page(request):
+        return data({"error": payload}, status)
+    body = f"<h1>{escape(payload['title'])} <small>{escape(error.code)}</small></h1>"
+    body += f"<p>{escape(payload['message'])}</p><ul>"
+    body += "".join(f"<li>{escape(each)}</li>" for each in payload["suggestions"])
+    return page(payload["title"], body + "</ul>", status)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks, rather than a program."""
+    return "text/html" in request.headers.get("accept", "")
