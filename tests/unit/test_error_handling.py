@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
+import os
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import stamina
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +40,8 @@ from cde_orchestrator.domain.exceptions import (
     StateError,
     ValidationError,
 )
+from cde_orchestrator.domain.project import ProjectStatus
+from cde_orchestrator.infrastructure.file_ops import OsFileOps
 
 RANGES: list[tuple[type[CDEError], int, int]] = [
     (ProjectError, 1, 99),
@@ -254,6 +260,53 @@ def test_a_breaker_says_when_to_try_again() -> None:
     assert CircuitBreakerOpenError("m", "E903").retry_after_seconds == 0.0
     context = {"retry_after_seconds": 12}
     assert CircuitBreakerOpenError("m", "E903", context).retry_after_seconds == 12.0
+
+
+class RefusingOnce(OsFileOps):
+    """Refuses to make one change durable."""
+
+    code = 0
+
+    def fdatasync(self, descriptor: int) -> None:
+        code, self.code = self.code, 0
+        if code:
+            raise OSError(code, os.strerror(code))
+        super().fdatasync(descriptor)
+
+
+def test_recovery_strategies(tmp_path: Path) -> None:
+    ops = RefusingOnce()
+    repository = FilesystemProjectRepository(ops=ops)
+    project = repository.get_or_create(tmp_path)
+    project.activate()
+
+    # What is transient is tried again, unseen.
+    ops.code = errno.EAGAIN
+    with stamina.set_testing(True, attempts=3):
+        repository.save(project)
+    assert repository.get(tmp_path).status is ProjectStatus.ACTIVE
+
+    # What is not leaves the state as it was, and says whether it is worth another try.
+    project.archive()
+    ops.code = errno.EIO
+    with pytest.raises(StateError) as caught:
+        repository.save(project)
+    assert (caught.value.code, caught.value.recoverable) == ("E203", True)
+    assert FilesystemProjectRepository().get(tmp_path).status is ProjectStatus.ACTIVE
+    repository.save(project, force=True)
+    assert FilesystemProjectRepository().get(tmp_path).status is ProjectStatus.ARCHIVED
+
+    # A failing change rolls back what it changed.
+    with suppress(FeatureError), repository.transaction(tmp_path) as loaded:
+        loaded.activate()
+        loaded.feature("nothing")
+    assert repository.get(tmp_path).status is ProjectStatus.ARCHIVED
+
+    # A critical failure turns the project read-only.
+    project = repository.get(tmp_path)
+    project.read_only_reason = "the disk refuses"
+    with pytest.raises(ReadOnlyModeError):
+        repository.save(project)
 
 
 def test_error_to_json_serialization() -> None:

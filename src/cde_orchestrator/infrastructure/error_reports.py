@@ -113,8 +113,8 @@ class FileErrorReports:
             },
             "context": snapshot.bounded(error.context),
             "exceptions": snapshot.stack_of(raised),
-            **snapshot.what_led_here(root, repository),
-            **snapshot.how_things_stand(root, repository, error, arguments),
+            **snapshot.what_led_here(root, ports),
+            **snapshot.how_things_stand(root, ports, error, arguments),
             **snapshot.surroundings(),
         }
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file, write_all
+from cde_orchestrator.infrastructure.retry import is_transient, retrying
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
 
@@ -27,10 +28,20 @@ class Segment:
     def append(self, line: bytes, first: int, size: int) -> None:
         """Append ``line`` to copies that are ``size`` bytes long; durable on return.
 
+        What was refused for a moment, and surely undone, is tried again.
+
         Raises:
             NotTakenBackError: writing failed, and so did cutting the copies back.
             OSError: the copies are as they were.
         """
+
+        def was_undone(error: BaseException) -> bool:
+            taken_back = is_transient(error) and not isinstance(error, NotTakenBackError)
+            return taken_back and self.agrees(first, size)
+
+        retrying(lambda: self._append_once(line, first, size), "append_change", was_undone)
+
+    def _append_once(self, line: bytes, first: int, size: int) -> None:
         opened: list[int] = []
         try:
             self._append_to(self._files.journal, line, opened, durable=True)

@@ -1,0 +1,78 @@
+"""Writes the pages of the docs that come from the code: ``python -m tools.generate_docs``.
+
+With ``--check`` nothing is written, and the exit code is 1 where a page is not up to date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from cde_orchestrator.domain.errors.explanation import CATALOG_PAGE, catalog_markdown
+from cde_orchestrator.infrastructure.settings import Settings, variable_of
+
+ROOT = Path(__file__).parents[1]
+ABOUT_SETTINGS = (
+    "A project's settings stand in `.cde/config.toml`, one `key = value` a line; the variable "
+    "of the environment wins over the file. They are read when a command or a server starts. "
+    "`cde project settings` shows what is in force and where it comes from."
+)
+
+
+def settings_markdown() -> str:
+    """The reference of the settings."""
+    lines = [
+        "# Settings",
+        "",
+        "Generated from `src/cde_orchestrator/infrastructure/settings.py`; do not edit.",
+        "",
+        ABOUT_SETTINGS,
+        "",
+        "| key | variable | default | accepted | what it is |",
+        "|---|---|---|---|---|",
+    ]
+    for setting in fields(Settings):
+        about = setting.metadata
+        accepted = "true, false" if isinstance(setting.default, bool) else "text"
+        if "choices" in about:
+            accepted = ", ".join(f"`{each}`" for each in about["choices"])
+        elif "least" in about:
+            accepted = f"{about['least']} to {about['most']}"
+        lines.append(
+            f"| `{setting.name}` | `{variable_of(setting.name)}` | `{setting.default}` "
+            f"| {accepted} | {about['about']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    CATALOG_PAGE: catalog_markdown,
+    "docs/settings.md": settings_markdown,
+}
+
+
+def main() -> int:
+    """Write the pages, or check them."""
+    parser = argparse.ArgumentParser(prog="python -m tools.generate_docs", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="exit 1 where a page is out of date")
+    arguments = parser.parse_args()
+    stale = 0
+    for name, generate in PAGES.items():
+        path, wanted = ROOT / name, generate()
+        if path.is_file() and path.read_text(encoding="utf-8") == wanted:
+            continue
+        stale += 1
+        if arguments.check:
+            print(f"{name} is out of date: python -m tools.generate_docs writes it anew")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted, encoding="utf-8")
+            print(f"{name} written")
+    return 1 if stale and arguments.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
