@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import unicodedata
 from datetime import UTC, datetime
@@ -14,6 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cde_orchestrator.domain.errors.entry import Fix, Severity
+from cde_orchestrator.domain.errors.explanation import (
+    CATALOG_PAGE,
+    catalog_markdown,
+    explanation,
+)
 from cde_orchestrator.domain.errors.formatter import ARGUMENT_LIMIT, ErrorFormatter, fill_fix
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ProjectError
@@ -306,3 +312,49 @@ def test_long_values_of_the_context_are_cut() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_the_payload_is_json_whatever_number_the_context_holds(value: float) -> None:
     json.dumps(payload_context(value), allow_nan=False)
+
+
+ROOT = Path(__file__).parents[2]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HANDWRITTEN = ("docs/errors/troubleshooting.md", "docs/errors/faq.md")
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link to the page may name after its ``#``."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)">', text))
+
+
+def pages_with_links() -> list[Path]:
+    """Every page of the docs, and the pages beside them."""
+    return sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_documentation_links_valid(code: str) -> None:
+    page, _, anchor = explanation(code)["docs"].partition("#")
+    assert anchor in anchors(ROOT / page)
+    assert ErrorFormatter.payload(error_about(code, "x"))["docs"] == f"cde explain {code}"
+
+
+@pytest.mark.parametrize("page", pages_with_links(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_links_of_the_docs_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in link:
+            continue
+        target, _, anchor = link.partition("#")
+        file = (page.parent / target).resolve() if target else page
+        assert file.exists(), link
+        assert not anchor or anchor in anchors(file), link
+
+
+def test_every_code_that_the_docs_speak_of_exists() -> None:
+    for name in HANDWRITTEN:
+        spoken_of = set(re.findall(r"\bE\d{3}\b", (ROOT / name).read_text()))
+        assert spoken_of <= set(CODES)
+
+
+def test_the_generated_pages_are_up_to_date() -> None:
+    assert (ROOT / CATALOG_PAGE).read_text() == catalog_markdown()

@@ -35,9 +35,10 @@ from cde_orchestrator.domain.names import free_name
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.text import checked_text
 from cde_orchestrator.infrastructure.correlation import call_context
-from cde_orchestrator.infrastructure.file_ops import FileOps
+from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps
 from cde_orchestrator.infrastructure.journal import Change
 from cde_orchestrator.infrastructure.patch import Document, Patch, diff, keys_of
+from cde_orchestrator.infrastructure.retry import RetryingReads
 from cde_orchestrator.infrastructure.state_store import StateStore
 
 log = structlog.get_logger(__name__)
@@ -82,7 +83,7 @@ class FilesystemProjectRepository:
         clock: Clock = utc_now,
         lock_timeout_seconds: float = 5.0,
     ) -> None:
-        self._ops = ops
+        self._ops = RetryingReads(ops or OsFileOps())
         self._clock = clock
         self._lock_timeout_seconds = lock_timeout_seconds
         self._shelves: dict[Path, _Shelf] = {}

@@ -12,6 +12,7 @@ ProjectOption: TypeAlias = Annotated[
     typer.Option(
         "--project",
         metavar="PATH",
+        readable=False,  # what may not be read is told with a code of its own
         help="The project's folder. Default: the nearest one upwards that holds .cde, "
         "else the current folder.",
         show_default=False,

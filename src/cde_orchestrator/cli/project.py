@@ -22,7 +22,9 @@ group = command_group()
 def init(
     path: Annotated[
         Path | None,
-        typer.Argument(help="The folder. Default: the current one.", show_default=False),
+        typer.Argument(
+            help="The folder. Default: the current one.", readable=False, show_default=False
+        ),
     ] = None,
     name: Annotated[
         str | None,

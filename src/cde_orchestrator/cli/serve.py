@@ -57,6 +57,7 @@ def serve(
         typer.Option(
             help="Ask every http request for the bearer token in this file. "
             f"The variable {TOKEN_VARIABLE} does the same.",
+            readable=False,
             show_default=False,
         ),
     ] = None,

@@ -68,9 +68,11 @@ class FileErrorReports:
             arguments: what it was given.
             ports: where the project's state and history come from.
         """
-        if error.report_id is not None or not (root / FOLDER).is_dir():
+        if error.report_id is not None:
             return
         try:
+            if not (root / FOLDER).is_dir():
+                return
             report = self._report(root, error, raised, operation, arguments, ports)
             self._write(root / FOLDER / REPORTS, report)
         except Exception as trouble:  # noqa: BLE001 - evidence must never cost the answer
@@ -150,6 +152,15 @@ class FileErrorReports:
         return [folder / name for name in names if _ID.fullmatch(name.removesuffix(".json"))]
 
 
+def _cause(report: Mapping[str, Any]) -> str:
+    """What the error said; of one that nobody foresaw, what was raised at first."""
+    chain = report.get("exceptions")
+    if report.get("code") == "E999" and isinstance(chain, list) and chain:
+        first = chain[-1]
+        return f"{first.get('type')}: {first.get('message')}" if isinstance(first, dict) else "?"
+    return str(report.get("message", "the report cannot be read"))
+
+
 def _encoded(report: dict[str, Any]) -> bytes:
     data = _json(report)
     for part in _EXPENDABLE:
@@ -181,6 +192,6 @@ def _summary(path: Path) -> ErrorReportSummary:
         at=str(report.get("at", "")),
         code=str(report.get("code", "?")),
         operation=str(name or "?"),
-        message=str(report.get("message", "the report cannot be read")),
+        message=_cause(report),
         correlation_id=str(report.get("correlation_id") or ""),
     )

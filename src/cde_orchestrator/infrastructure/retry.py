@@ -114,6 +114,8 @@ class RetryingReads:
         self.replace = ops.replace
         self.sync_folder = ops.sync_folder
         self.unlink = ops.unlink
+        self.make_folder = ops.make_folder
+        self.free_bytes = ops.free_bytes
 
     def read(self, path: Path, offset: int = 0) -> bytes:
         """The file's bytes from ``offset`` on."""

@@ -19,6 +19,8 @@ from typing import Any
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
+_EFFECTIVE = os.access in os.supports_effective_ids
+
 FILE = "config.toml"
 PREFIX = "CDE_"
 ENVIRONMENT = "the environment"
@@ -147,11 +149,11 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
                 "E320", path=str(path), reason=f"it has more than {SIZE_LIMIT} bytes"
             )
         content = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return "", {}
-    except NotADirectoryError:
+    except (FileNotFoundError, NotADirectoryError):
         return "", {}
     except OSError as error:
+        if not os.access(path.parent.parent, os.X_OK, effective_ids=_EFFECTIVE):
+            return "", {}  # the whole project may not be read: not for the settings to tell
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise ValidationError.of("E320", path=str(path), reason=reason) from error
     except UnicodeDecodeError as error:

@@ -27,7 +27,6 @@ from cde_orchestrator.infrastructure.patch import Document, Patch, apply
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.refusals import told
 from cde_orchestrator.infrastructure.retention import DEFAULT_RETENTION, Retention, prune
-from cde_orchestrator.infrastructure.retry import RetryingReads
 from cde_orchestrator.infrastructure.segment import Segment
 from cde_orchestrator.infrastructure.state_archive import StateArchive
 from cde_orchestrator.infrastructure.state_files import StateFiles
@@ -70,7 +69,7 @@ class StateStore:
         self.files = StateFiles(root)
         self._migrate = migrate
         self._on_change = on_change
-        self._ops = RetryingReads(ops or OsFileOps())
+        self._ops = ops or OsFileOps()
         self._retention = retention
         self._segment = Segment(self.files, self._ops)
         self._lock = ProcessLock(self.files.lock, lock_timeout_seconds)

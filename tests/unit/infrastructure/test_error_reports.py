@@ -192,6 +192,13 @@ def test_a_damaged_report_is_listed_and_does_not_fail_the_list(
     assert [each.code for each in FileErrorReports().summaries(tmp_path, 5)] == ["?"]
 
 
+def test_a_folder_that_cannot_even_be_looked_at_never_fails_the_call(tmp_path: Path) -> None:
+    error = CDEError.of("E102", reference="x")
+    capture(FileErrorReports(), tmp_path / ("x" * 5_000), error)
+
+    assert error.report_id is None
+
+
 @pytest.mark.parametrize(
     "report_id", ["", "..", "../state", "20251110T120000000000-0a1b2c3d", "x" * 10_000, "\x00"]
 )

@@ -18,6 +18,7 @@ from cde_orchestrator.infrastructure.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.journal import Change, scan
 from cde_orchestrator.infrastructure.retry import (
     ATTEMPTS,
+    RetryingReads,
     is_transient,
     is_transient_on_reading,
     retrying,
@@ -107,7 +108,7 @@ def ops() -> FailingOps:
 
 @pytest.fixture
 def store(tmp_path: Path, ops: FailingOps) -> StateStore:
-    made = StateStore(tmp_path, ops=ops)
+    made = StateStore(tmp_path, ops=RetryingReads(ops))
     put(made, "a")
     return made
 
@@ -193,7 +194,7 @@ def test_a_change_that_may_have_been_applied_is_not_transient(
 def test_a_read_that_fails_for_a_moment_is_read_again(
     store: StateStore, ops: FailingOps, code: int
 ) -> None:
-    reopened = StateStore(store.files.root, ops=ops)
+    reopened = StateStore(store.files.root, ops=RetryingReads(ops))
     ops.fail("read", code, times=2)
     reopened.refresh()
 
@@ -201,7 +202,7 @@ def test_a_read_that_fails_for_a_moment_is_read_again(
 
 
 def test_a_read_that_goes_on_failing_is_told(store: StateStore, ops: FailingOps) -> None:
-    reopened = StateStore(store.files.root, ops=ops)
+    reopened = StateStore(store.files.root, ops=RetryingReads(ops))
     ops.fail("read", errno.EIO, times=1_000)
 
     with pytest.raises(StateError) as caught:

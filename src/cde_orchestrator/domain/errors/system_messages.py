@@ -83,12 +83,7 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
             "Try again; if it happens again, report it with the id {correlation_id}",
             "Look at the report that it left: cde errors list",
         ),
-        fixes=(
-            Fix(
-                ("cde", "project", "info", "--project", "{project_path}"),
-                tool="cde_getProjectInfo",
-            ),
-        ),
+        fixes=(Fix(("cde", "errors", "list", "--project", "{project_path}")),),
         severity=Severity.CRITICAL,
         recoverable=False,
     ),

@@ -17,7 +17,7 @@ from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import placeholders
 
 PACKAGE = Path(cde_orchestrator.__file__).parent
-COMPLETED_BY_THE_OPERATION = {"project_path", "correlation_id"}
+COMPLETED_BY_THE_OPERATION = {"project_path", "correlation_id", "report_id"}
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,15 @@ def test_the_codes_that_are_raised_are_in_the_catalogue() -> None:
 
     assert raises()
     assert unexplained == []
+
+
+def test_every_code_is_raised_somewhere() -> None:
+    assert set(ERROR_MESSAGES) - {each.code for each in raises()} == set()
+
+
+def test_there_are_codes_of_all_five_ranges_and_enough_of_them() -> None:
+    assert len(ERROR_MESSAGES) >= 45
+    assert {code[1] for code in ERROR_MESSAGES} == {"0", "1", "2", "3", "9"}
 
 
 def test_whoever_raises_an_error_gives_what_its_words_and_fixes_want() -> None:

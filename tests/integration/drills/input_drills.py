@@ -1,0 +1,204 @@
+"""Drills of input that cannot be accepted, E300 to E399."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from tests.integration.drills.stage import Outcome, Stage, drill
+
+
+async def started(stage: Stage, **arguments: object) -> Outcome:
+    """What starting a feature with these arguments comes to."""
+    return await stage.call("cde_startFeature", {"prompt": "Add a search", **arguments})
+
+
+@drill("E301")
+async def a_prompt_without_words(stage: Stage) -> None:
+    await stage.prove(
+        lambda: started(stage, prompt=" \n"),
+        names="Say in a sentence",
+        corrected=lambda: started(stage),
+    )
+
+
+@drill("E302")
+async def a_prompt_that_is_too_long(stage: Stage) -> None:
+    await stage.prove(
+        lambda: started(stage, prompt="x" * 1_000_000),
+        names="Shorten it",
+        corrected=lambda: started(stage),
+    )
+
+
+@drill("E303")
+async def a_prompt_with_a_nul(stage: Stage) -> None:
+    await stage.prove(
+        lambda: started(stage, prompt="a\x00b"),
+        names="Remove the characters",
+        corrected=lambda: started(stage, prompt="ab"),
+    )
+
+
+@drill("E304")
+async def a_name_that_is_no_slug(stage: Stage) -> None:
+    await stage.prove(
+        lambda: started(stage, name="../Login!"),
+        names="login",
+        corrected=lambda: started(stage, name="search"),
+    )
+
+
+@drill("E305")
+async def an_argument_that_the_tool_does_not_take(stage: Stage) -> None:
+    await stage.prove(
+        lambda: started(stage, feature="search"),
+        names="schema",
+        corrected=lambda: started(stage),
+    )
+
+
+@drill("E306")
+async def a_workflow_that_does_not_exist(stage: Stage) -> None:
+    await stage.prove(
+        lambda: started(stage, workflow="breif"),
+        names="brief",
+        corrected=lambda: started(stage, workflow="brief"),
+    )
+
+
+@drill("E307")
+async def results_that_are_no_json(stage: Stage) -> None:
+    words = ["submit", "login", "write", "--project", str(stage.root), "--results"]
+    await stage.prove(
+        lambda: stage.json_command(*words, "{note: Words}"),
+        names="double quotes",
+        corrected=lambda: stage.json_command(*words, json.dumps({"note": "Words"})),
+    )
+
+
+@drill("E308")
+async def a_cursor_of_another_list(stage: Stage) -> None:
+    await stage.prove(
+        lambda: stage.tool("cde_listFeatures", cursor="page-2"),
+        corrected=lambda: stage.tool("cde_listFeatures"),
+    )
+
+
+@drill("E309")
+async def a_tool_that_does_not_exist(stage: Stage) -> None:
+    await stage.prove(
+        lambda: stage.tool("cde_listfeatures"),
+        names="upper and lower case",
+        corrected=lambda: stage.tool("cde_listFeatures"),
+    )
+
+
+async def _broken_workflow(stage: Stage, before: str, after: str, names: str) -> None:
+    """Break the workflow file by one replacement; a person undoes it."""
+    file = stage.root / ".cde" / "workflow.yml"
+    whole = file.read_text()
+    assert before in whole
+    file.write_text(whole.replace(before, after, 1))
+    await stage.prove(lambda: started(stage), names=names, by_hand=lambda: file.write_text(whole))
+
+
+@drill("E310")
+async def a_workflow_file_that_is_no_yaml(stage: Stage) -> None:
+    await _broken_workflow(stage, "workflows:", "workflows: {", "E310")
+
+
+@drill("E311")
+async def a_workflow_with_an_unknown_key(stage: Stage) -> None:
+    await _broken_workflow(stage, "handler: agent", "handler: robot", "handler")
+
+
+@drill("E312")
+async def a_prompt_template_that_is_missing(stage: Stage) -> None:
+    template = stage.root / ".cde" / "prompts" / "brief" / "write.md"
+    aside = template.with_suffix(".aside")
+    template.rename(aside)
+    await stage.prove(
+        lambda: started(stage),
+        names="brief/write.md",
+        by_hand=lambda: aside.rename(template),
+    )
+
+
+@drill("E313")
+async def a_prompt_template_that_is_broken(stage: Stage) -> None:
+    template = stage.root / ".cde" / "prompts" / "brief" / "write.md"
+    whole = template.read_text()
+    template.write_text("{{ no_such_variable }}")
+    await stage.prove(
+        lambda: started(stage),
+        names="no_such_variable",
+        by_hand=lambda: template.write_text(whole),
+    )
+
+
+@drill("E314")
+async def a_setting_out_of_bounds(stage: Stage) -> None:
+    file = stage.root / ".cde" / "config.toml"
+    file.write_text("# words\nlock_timeout_seconds = -1\n")
+    await stage.prove(
+        lambda: started(stage),
+        names="line 2",
+        by_hand=lambda: file.write_text("lock_timeout_seconds = 1\n"),
+    )
+
+
+@drill("E315")
+async def an_output_of_many_megabytes(stage: Stage) -> None:
+    output = stage.root / "notes" / "login.md"
+    output.parent.mkdir()
+    with output.open("wb") as file:
+        os.truncate(file.fileno(), 11 * 1024 * 1024)
+
+    async def submitted() -> Outcome:
+        return await stage.tool("cde_submitWork", feature_id="login", phase_id="write")
+
+    await stage.prove(
+        submitted,
+        names="Keep generated data out",
+        by_hand=lambda: output.write_text("Words.\n"),
+    )
+
+
+@drill("E320")
+async def a_settings_file_that_is_no_toml(stage: Stage) -> None:
+    file = stage.root / ".cde" / "config.toml"
+    file.write_text('log_level = "INFO\n')
+    await stage.prove(lambda: started(stage), names="line 1", by_hand=lambda: file.write_text(""))
+
+
+@drill("E321")
+async def a_code_that_does_not_exist(stage: Stage) -> None:
+    await stage.prove(
+        lambda: stage.tool("cde_explainError", code="E777"),
+        names="E101",
+        corrected=lambda: stage.tool("cde_explainError", code="E101"),
+    )
+
+
+@drill("E322")
+async def a_report_that_does_not_exist(stage: Stage) -> None:
+    refused = await started(stage, prompt="")
+    assert refused.error is not None
+    known = refused.error["report_id"]
+    words = ["errors", "show", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command(*words, "20251110T120000000000-00000000"),
+        names=known,
+        corrected=lambda: stage.json_command(*words, known),
+    )
+
+
+@drill("E323")
+async def an_option_that_does_not_exist(stage: Stage) -> None:
+    words = ["list", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command(*words, "--pages", "3"),
+        names="--limit",
+        corrected=lambda: stage.json_command(*words, "--limit", "3"),
+    )

@@ -1,0 +1,81 @@
+"""Drills of the project's codes, E001 to E099."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.domain.project import ProjectStatus
+from tests.integration.drills.stage import Outcome, Stage, drill
+
+WITHOUT_ROOTS_RIGHTS = [
+    "setpriv",
+    "--bounding-set=-dac_override,-dac_read_search",
+    "--inh-caps=-dac_override,-dac_read_search",
+]
+
+
+@drill("E001")
+async def a_folder_that_does_not_exist(stage: Stage) -> None:
+    missing = str(stage.folder / "no such folder")
+    await stage.prove(lambda: stage.json_command("project", "info", "--project", missing))
+
+
+@drill("E002")
+async def a_file_in_the_place_of_a_folder(stage: Stage) -> None:
+    (stage.root / "notes.txt").write_text("words")
+    await stage.prove(
+        lambda: stage.tool("cde_onboardProject", path="notes.txt"),
+        corrected=lambda: stage.tool("cde_onboardProject", path="."),
+    )
+
+
+@drill("E003")
+async def a_folder_that_may_not_be_read(stage: Stage) -> None:
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root may read everything, and there is no setpriv")
+        stage.prefix = WITHOUT_ROOTS_RIGHTS
+    stage.root.chmod(0)
+    await stage.prove(
+        lambda: stage.json_command("project", "info", "--project", str(stage.root)),
+        names="Permission denied",
+        by_hand=lambda: stage.root.chmod(0o755),
+    )
+
+
+@drill("E004")
+async def a_folder_without_a_project(stage: Stage) -> None:
+    stage.root = stage.folder / "bare"
+    stage.root.mkdir()
+    await stage.prove(lambda: stage.tool("cde_startFeature", prompt="Too early"))
+
+
+@drill("E005")
+async def a_status_that_cannot_be_gone_back_to(stage: Stage) -> None:
+    repository = FilesystemProjectRepository()
+
+    def change(target: ProjectStatus) -> None:
+        with repository.transaction(stage.root) as project:
+            project.change_status(target)
+
+    async def go_to(target: ProjectStatus) -> Outcome:
+        return await stage.library(lambda: change(target))
+
+    await stage.prove(
+        lambda: go_to(ProjectStatus.ONBOARDING),
+        corrected=lambda: go_to(ProjectStatus.ACTIVE),
+    )
+
+
+@drill("E006")
+async def a_server_of_another_project(stage: Stage) -> None:
+    other = stage.folder / "other"
+    other.mkdir()
+    await stage.prove(
+        lambda: stage.tool("cde_onboardProject", path=str(other)),
+        corrected=lambda: stage.tool("cde_onboardProject", path=str(stage.root)),
+    )

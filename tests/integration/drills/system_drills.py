@@ -1,0 +1,156 @@
+"""Drills of the system around the product, E900 to E999."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.integration.drills.stage import Outcome, Stage, drill
+from tests.integration.drills.state_drills import Holder
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+@contextmanager
+def serving(stage: Stage, *words: str) -> Iterator[str]:
+    """A server of its own over HTTP; what it said when it was ready, or why it was not."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cde_orchestrator", *words],
+        cwd=stage.root,
+        env={**os.environ, **stage.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        yield said if " at http" in said else said + process.stdout.read()
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def address_in(said: str) -> str:
+    """The server's address without the path of MCP."""
+    return next(word for word in said.split() if word.startswith("http")).removesuffix("/mcp")
+
+
+async def served(stage: Stage, *words: str) -> Outcome:
+    """What starting a server comes to; with ``--json`` at the end a refusal can be read."""
+    with serving(stage, "serve", "--transport", "http", *words) as said:
+        if " at http" in said:
+            return Outcome(None, said)
+    finished = stage.run("serve", "--transport", "http", *words, "--json")
+    content = json.loads(finished.stdout)
+    return Outcome(content["error"], said, content)
+
+
+async def asked(address: str, **headers: str) -> Outcome:
+    """What a request for the page of an error code comes to."""
+    return requested(address, headers)
+
+
+def requested(address: str, headers: Mapping[str, str]) -> Outcome:
+    """The same, waited for."""
+    request = urllib.request.Request(f"{address}/errors/E101", headers=dict(headers))
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return Outcome(None, answer.read().decode())
+    except urllib.error.HTTPError as error:
+        refusal = error
+    content = json.loads(refusal.read())
+    assert refusal.code == 401
+    assert refusal.headers["WWW-Authenticate"].startswith("Bearer")
+    return Outcome(content["error"], str(content))
+
+
+@drill("E901")
+async def an_address_that_is_taken(stage: Stage) -> None:
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = str(taken.getsockname()[1])
+
+    async def follow(command: str) -> Outcome:
+        with serving(stage, *shlex.split(command)[1:]) as said:
+            return Outcome(None if " at http" in said else {"code": "?"}, said)
+
+    try:
+        await stage.prove(
+            lambda: served(stage, "--port", port, "--project", str(stage.root)),
+            follow=follow,
+            by_hand=taken.close,
+        )
+    finally:
+        taken.close()
+
+
+@drill("E902")
+async def a_request_without_the_token(stage: Stage) -> None:
+    file = stage.folder / "token"
+    file.write_text(TOKEN + "\n")
+    words = ["serve", "--transport", "http", "--port", "0", "--token-file", str(file)]
+    with serving(stage, *words) as said:
+        address = address_in(said)
+        await stage.prove(
+            lambda: asked(address),
+            names="Authorization: Bearer",
+            corrected=lambda: asked(address, Authorization=f"Bearer {TOKEN}"),
+        )
+
+
+@drill("E920")
+async def an_answer_that_takes_too_long(stage: Stage) -> None:
+    (stage.root / ".cde" / "config.toml").write_text(
+        "call_timeout_seconds = 0.5\nlock_timeout_seconds = 1.5\n"
+    )
+    assert (await stage.tool("cde_getProjectInfo")).error is None
+    holder = Holder(stage.root)
+
+    try:
+        await stage.prove(
+            lambda: stage.tool("cde_startFeature", prompt="Patience"),
+            names="login",
+            by_hand=holder.end,
+        )
+    finally:
+        holder.end()
+
+
+@drill("E921")
+async def a_token_that_anybody_could_guess(stage: Stage) -> None:
+    file = stage.folder / "token"
+    file.write_text("1234\n")
+    words = ["--port", "0", "--project", str(stage.root), "--token-file", str(file)]
+    await stage.prove(
+        lambda: served(stage, *words),
+        names="openssl rand",
+        by_hand=lambda: file.write_text(TOKEN + "\n"),
+    )
+
+
+@drill("E999")
+async def a_damaged_installation(stage: Stage) -> None:
+    broken = stage.folder / "site" / "jinja2"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise RuntimeError('the disk ate this library')\n")
+    stage.environment["PYTHONPATH"] = str(broken.parent)
+
+    def reinstall() -> None:
+        Path(broken / "__init__.py").unlink()
+        broken.rmdir()
+
+    words = ["start", "Something", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command(*words),
+        names="the disk ate this library",
+        by_hand=reinstall,
+    )
