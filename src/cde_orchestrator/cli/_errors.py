@@ -38,9 +38,15 @@ def failure(payload: ErrorPayload, look: Look) -> RenderableType:
         unbroken(Text.assemble(("  $ ", "dim"), (fix["command"], "cyan")))
         for fix in payload["fixes"]
     ]
+    report = payload["report_id"]
     return Group(
         section(title, spaced(Text(payload["message"]), ideas), look, style),
         Text("To fix it", style="dim"),
         *commands,
+        *(
+            [Text.assemble(("Its report: ", "dim"), (f"cde errors show {report}", "cyan"))]
+            if report
+            else []
+        ),
         Text.assemble(("More about it: ", "dim"), (payload["docs"], "cyan")),
     )

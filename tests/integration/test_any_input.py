@@ -1,0 +1,225 @@
+"""Whatever is asked, of any tool and any command: a success or a coded error, and no harm."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+import typer
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mcp.client.client import Client
+
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.cli import run
+from cde_orchestrator.cli.app import app
+from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
+from cde_orchestrator.infrastructure.journal import scan
+from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.server import ServedProject, build_server
+from tests.integration.mcp_client import Agent, text_of
+
+SECONDS = 30
+ENDLESS = {"serve", "run"}
+"""Commands that run until they are told to end."""
+bounded = settings(
+    max_examples=int(os.environ.get("CDE_EXAMPLES", "10")),  # more, for a long night
+    deadline=None,
+    print_blob=True,  # replays a failure
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+words = st.text(max_size=30) | st.sampled_from(
+    ["login", "define", "brief", "E101", ".", "..", "-", "", "0", "-1", "full", "active", "open"]
+)
+hostile = st.sampled_from(
+    ["\x00", "\x1b[2J", "\u202e", "../" * 40, "x" * 70_000, "{{ 7 * 7 }}", "$(id)", "1e999", "\r\n"]
+)
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | words
+    | hostile
+    | st.binary(max_size=20).map(lambda data: data.decode("latin-1")),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4),
+    max_leaves=12,
+)
+# What the system can hand to a program: bytes, but no NUL.
+arguments = (
+    words | hostile | st.binary(max_size=20).map(os.fsdecode) | st.integers().map(str)
+).map(lambda text: text.replace("\x00", "0").encode("utf-8", "surrogateescape"))
+
+
+def require_whole(project: Path) -> None:
+    """The state can be read, and both copies of its journal are whole and the same."""
+    files = StateFiles(project)
+    copies = [scan(path.read_bytes()) for path in (files.journal, *files.segments().values())]
+    assert not any(copy.damage for copy in copies)
+    assert len({tuple(record.checksum for record in copy.records) for copy in copies[:2]}) == 1
+    names = [feature.name for feature in FilesystemProjectRepository().get(project).features]
+    assert "login" in names
+    assert len(set(names)) == len(names)
+
+
+@dataclass
+class Conversation:
+    """A client that is connected for as long as the test runs."""
+
+    portal: BlockingPortal
+    agent: Agent
+    tools: dict[str, list[str]]
+
+    def call(self, tool: str, given_arguments: dict[str, Any]) -> None:
+        """Call a tool, and require an answer as it must be."""
+
+        async def called() -> None:
+            with anyio.fail_after(SECONDS):
+                result = await self.agent.raw(tool, given_arguments)
+            content = result.structured_content
+            assert content is not None
+            assert bool(result.is_error) == ("error" in content)
+            assert "Traceback" not in text_of(result)
+            if result.is_error:
+                assert content["error"]["code"] in ERROR_MESSAGES
+                assert content["error"]["code"] != "E999", text_of(result)
+
+        self.portal.call(called)
+
+
+@pytest.fixture
+def busy(project: Path) -> Path:
+    """A project with a feature."""
+    code, _, _ = commanded([b"start", b"Login", b"--project", os.fsencode(project)])
+    assert code == 0
+    return project
+
+
+@pytest.fixture
+def conversation(busy: Path) -> Iterator[Conversation]:
+    server = build_server(ServedProject(busy, pinned=True))
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(Client(server)) as client,
+    ):
+        listed = portal.call(client.list_tools)
+        tools = {tool.name: list(tool.input_schema.get("properties", {})) for tool in listed.tools}
+        yield Conversation(portal, Agent(client), tools)
+
+
+@bounded
+@given(data=st.data())
+def test_any_arguments_of_any_tool(conversation: Conversation, busy: Path, data: Any) -> None:
+    for tool, names in conversation.tools.items():
+        keys = st.sampled_from(names) if names else words
+        given_arguments = data.draw(st.dictionaries(keys | words, json_values, max_size=5), tool)
+        conversation.call(tool, given_arguments)
+    require_whole(busy)
+
+
+@bounded
+@given(tool=words | hostile, given_arguments=st.dictionaries(words, json_values, max_size=3))
+def test_any_name_of_a_tool(
+    conversation: Conversation, tool: str, given_arguments: dict[str, Any]
+) -> None:
+    conversation.call(tool, given_arguments)
+
+
+def commands() -> dict[tuple[str, ...], list[str]]:
+    """Every command that ends by itself, with its options."""
+    found: dict[tuple[str, ...], list[str]] = {}
+
+    def walk(command: Any, path: tuple[str, ...]) -> None:
+        for name, child in getattr(command, "commands", {}).items():
+            if name not in ENDLESS:
+                walk(child, (*path, name))
+        if path and not getattr(command, "commands", {}):
+            found[path] = [each for p in command.params for each in p.opts if each[0] == "-"]
+
+    walk(typer.main.get_command(app), ())
+    return found
+
+
+COMMANDS = commands()
+
+
+@contextmanager
+def terminal(words_given: list[str]) -> Iterator[tuple[io.TextIOWrapper, io.TextIOWrapper]]:
+    """Arguments and streams as a process has them."""
+    kept = sys.argv, sys.stdin, sys.stdout, sys.stderr
+    out, err, empty = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(3))
+    sys.argv, sys.stdin, sys.stdout, sys.stderr = ["cde", *words_given], empty, out, err
+    try:
+        yield out, err
+    finally:
+        sys.argv, sys.stdin, sys.stdout, sys.stderr = kept
+
+
+def commanded(words_given: list[bytes]) -> tuple[int, str, str]:
+    """The exit code and the output of a command."""
+    code: Any = 0
+    with terminal([os.fsdecode(word) for word in words_given]) as streams:
+        try:
+            run()
+        except SystemExit as end:
+            code = end.code or 0
+        said = []
+        for stream in streams:
+            stream.flush()
+            assert isinstance(stream.buffer, io.BytesIO)
+            said.append(stream.buffer.getvalue().decode())
+    return int(code), said[0], said[1]
+
+
+def tamed(path: tuple[str, ...], word: bytes) -> bytes:
+    """A word that cannot lead ``init`` to a folder outside the test's own."""
+    return b"sub-" + word.replace(b"/", b"_") if path == ("init",) else word
+
+
+def require_answer(words_given: list[bytes], *, as_json: bool) -> None:
+    """Run a command, and require an answer as it must be."""
+    code, said, complained = commanded(words_given)
+    assert code in {0, 1, 2}, words_given
+    assert "Traceback" not in said + complained, words_given
+    if code and as_json and said.strip():
+        answered = json.loads(said)["error"]["code"]
+        assert answered in ERROR_MESSAGES
+        assert answered != "E999", words_given
+    elif code:
+        assert re.search(r"\bE\d{3}\b", said + complained), words_given
+        assert "E999" not in said + complained, words_given
+
+
+@bounded
+@given(data=st.data())
+def test_any_arguments_of_any_command(busy: Path, data: Any) -> None:
+    here = Path.cwd()
+    os.chdir(busy)
+    try:
+        for path, options in COMMANDS.items():
+            allowed = [
+                each.encode() for each in options if each not in {"--create", "--help", "-h"}
+            ]
+            drawn = data.draw(
+                st.lists(st.sampled_from(allowed) | arguments, max_size=5),
+                " ".join(path),
+            )
+            tamed_words = [word if word in allowed else tamed(path, word) for word in drawn]
+            for form in ([], [b"--json"]):
+                whole = [*(part.encode() for part in path), *form, *tamed_words]
+                require_answer(whole, as_json=bool(form))
+    finally:
+        os.chdir(here)
+    require_whole(busy)
