@@ -33,16 +33,18 @@ ERROR = {
     "suggestions",
     "fixes",
     "docs",
+    "correlation_id",
+    "report_id",
     "timestamp",
 }
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """The content of every file beneath a folder; the lock says who held it last."""
+    """The content of every file beneath a folder but the lock and the reports of errors."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "lock"
+        if path.is_file() and path.name != "lock" and path.parent.name != "errors"
     }
 
 
@@ -269,17 +271,22 @@ def test_people_are_told_a_refusal_on_standard_error(project: Path) -> None:
     assert "operation_refused" not in done.stderr
 
 
-def test_wrong_usage_is_told_on_standard_error_even_with_json(project: Path) -> None:
-    done = cde("list", "--limit", "many", "--json", cwd=project)
+def test_wrong_usage_is_told_with_the_usage_to_people_and_to_programs(project: Path) -> None:
+    told = cde("list", "--limit", "many", cwd=project)
+    refused = cde("list", "--limit", "many", "--json", cwd=project)
 
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Usage: cde" in done.stderr
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "Usage: cde list" in told.stderr
+    assert (refused.returncode, refused.stderr) == (2, "")
+    error = json.loads(refused.stdout)["error"]
+    assert error["code"] == "E323"
+    assert error["context"]["usage"].startswith("Usage: cde list")
 
 
 def test_the_callers_correlation_id_is_kept(project: Path) -> None:
     done = cde("status", "nope", "--json", cwd=project, CDE_CORRELATION_ID="build-7.42")
 
-    assert json.loads(done.stdout)["error"]["context"]["correlation_id"] == "build-7.42"
+    assert json.loads(done.stdout)["error"]["correlation_id"] == "build-7.42"
 
 
 def test_a_hostile_folder_cannot_write_on_a_terminal_or_break_json(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from cde_orchestrator import server
 from cde_orchestrator.cli import serve
-from cde_orchestrator.cli.serve import listening
+from cde_orchestrator.cli.serve import bearer_token, listening
 from cde_orchestrator.domain.exceptions import CDESystemError
 from tests.unit.cli.conftest import Terminal
 
@@ -57,7 +57,10 @@ def test_http_is_announced_and_a_network_warned_of(
 ) -> None:
     served: list[tuple[object, ...]] = []
 
-    def run(root: Path, *, pinned: bool, host: str, listener: socket.socket) -> None:
+    def run(
+        root: Path, *, pinned: bool, host: str, listener: socket.socket, token: str | None
+    ) -> None:
+        assert token is None
         served.append((root, pinned, host, listener.getsockname()[1]))
 
     monkeypatch.setattr(signal, "signal", lambda *_: None)
@@ -68,7 +71,36 @@ def test_http_is_announced_and_a_network_warned_of(
     [(root, was_pinned, given_host, port)] = served
     assert (root, was_pinned, given_host) == (at_project.folder, pinned, host)
     assert f" at http://{host}:{port}/mcp (Ctrl-C ends)\n" in at_project.stderr
-    assert ("it asks for no password" in at_project.stderr) == (host == "0.0.0.0")
+    assert ("it asks for no token" in at_project.stderr) == (host == "0.0.0.0")
+
+
+@pytest.mark.parametrize(
+    "content", ["", " \n", "1234", "has two words in it", "ünïcödé-is-no-header", b"\xff" * 20]
+)
+def test_a_token_that_cannot_be_used_is_e921(tmp_path: Path, content: str | bytes) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    for source in (file, tmp_path / "missing", tmp_path):
+        with pytest.raises(CDESystemError) as refused:
+            bearer_token(source)
+        assert refused.value.code == "E921"
+        assert refused.value.context["source"] == str(source)
+
+
+def test_the_token_comes_from_the_file_else_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("of-the-file-0123456789\n")
+    monkeypatch.delenv("CDE_HTTP_TOKEN", raising=False)
+    assert bearer_token(None) is None
+    monkeypatch.setenv("CDE_HTTP_TOKEN", "of-the-environment-0123456789")
+    assert bearer_token(None) == "of-the-environment-0123456789"
+    assert bearer_token(file) == "of-the-file-0123456789"
+    monkeypatch.setenv("CDE_HTTP_TOKEN", "")
+    with pytest.raises(CDESystemError):
+        bearer_token(None)
 
 
 def test_serving_over_stdio_without_a_standard_input_ends(
