@@ -107,7 +107,7 @@ async def a_request_without_the_token(stage: Stage) -> None:
         )
 
 
-@drill("E920")
+@drill("E923")
 async def an_answer_that_takes_too_long(stage: Stage) -> None:
     (stage.root / ".cde" / "config.toml").write_text(
         "call_timeout_seconds = 0.5\nlock_timeout_seconds = 1.5\n"
@@ -125,7 +125,7 @@ async def an_answer_that_takes_too_long(stage: Stage) -> None:
         holder.end()
 
 
-@drill("E921")
+@drill("E924")
 async def a_token_that_anybody_could_guess(stage: Stage) -> None:
     file = stage.folder / "token"
     file.write_text("1234\n")

@@ -77,14 +77,14 @@ def test_http_is_announced_and_a_network_warned_of(
 @pytest.mark.parametrize(
     "content", ["", " \n", "1234", "has two words in it", "ünïcödé-is-no-header", b"\xff" * 20]
 )
-def test_a_token_that_cannot_be_used_is_e921(tmp_path: Path, content: str | bytes) -> None:
+def test_a_token_that_cannot_be_used_is_e924(tmp_path: Path, content: str | bytes) -> None:
     file = tmp_path / "token"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     for source in (file, tmp_path / "missing", tmp_path):
         with pytest.raises(CDESystemError) as refused:
             bearer_token(source)
-        assert refused.value.code == "E921"
+        assert refused.value.code == "E924"
         assert refused.value.context["source"] == str(source)
 
 
