@@ -12,6 +12,7 @@ from cde_orchestrator.infrastructure.checkpoint import Checkpoint, NotACheckpoin
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.journal import GENESIS, Record, Scan, scan
 from cde_orchestrator.infrastructure.patch import Document, apply
+from cde_orchestrator.infrastructure.refusals import told
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_loader import IN_PLACE, Finding
 
@@ -146,7 +147,8 @@ class StateHistory:
         )
 
     def _read(self, path: Path) -> bytes | None:
-        try:
-            return self._ops.read(path)
-        except FileNotFoundError:
-            return None
+        with told(path, "E201"):
+            try:
+                return self._ops.read(path)
+            except FileNotFoundError:
+                return None

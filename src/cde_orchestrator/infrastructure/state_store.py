@@ -307,6 +307,8 @@ class StateStore:
         header = encode_header(1, GENESIS)
         with self._written(self.files.journal):
             self._segment.rewrite(header.line, 1)
+            # Whoever made the folder, its entry has to outlive a power cut as well.
+            self._ops.sync_folder(self.files.root)
         self._head = Head({}, sequence=0, checksum=GENESIS, first=1, size=len(header.line))
         return self._head
 
