@@ -1,21 +1,17 @@
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from tests.simulation import workload
+from tests.simulation.oracle import quiet
 
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    """Thousands of refusals are expected here, and need not be logged."""
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.configure(**before)
+    with quiet():
+        yield
 
 
 @pytest.fixture

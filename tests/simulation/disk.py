@@ -170,7 +170,7 @@ class Disk:
     def __init__(
         self, content: Mapping[PurePath, bytes] | None = None, folders: set[PurePath] | None = None
     ) -> None:
-        self._durable: _Names = {folder: None for folder in sorted(folders or ())}
+        self._durable: _Names = dict.fromkeys(sorted(folders or ()))
         self._durable |= {path: Inode(data) for path, data in (content or {}).items()}
         self._current: _Names = dict(self._durable)
         self._pending: list[_Entry] = []

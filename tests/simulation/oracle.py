@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NoReturn
+
+import structlog
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.infrastructure import state_loader
@@ -38,6 +41,20 @@ def case(**facts: object) -> Iterator[None]:
         words = ", ".join(f"{key}={value}" for key, value in facts.items())
         error.add_note(f"case: {words}; replay with CDE_SIMULATION_SEED={SEED}")
         raise
+
+
+def _drop(*_: object) -> NoReturn:
+    raise structlog.DropEvent
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Thousands of refusals are expected here, and are not to be printed."""
+    before = structlog.get_config()
+    warnings = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(wrapper_class=warnings, processors=[_drop])
+    yield
+    structlog.configure(**before)
 
 
 class Oracle:
@@ -89,9 +106,7 @@ class Oracle:
         assert again.verify(root) == []
         return found
 
-    def opened(
-        self, repository: FilesystemProjectRepository, root: Path, acknowledged: str
-    ) -> str:
+    def opened(self, repository: FilesystemProjectRepository, root: Path, acknowledged: str) -> str:
         """Read the state, and compare it with what it may be."""
         project = repository.get_or_create(root)
         assert not project.read_only, project.read_only_reason

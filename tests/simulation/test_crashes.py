@@ -62,4 +62,3 @@ def test_after_a_crash_at_any_operation_every_acknowledged_change_is_there(tmp_p
             write_image(image, Path(name))
             oracle.judge(Path(name), acknowledged)
             tried += 1
-    print(f"{len(ops.log)} operations, {tried} crashes")

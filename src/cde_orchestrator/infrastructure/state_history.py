@@ -63,15 +63,21 @@ class StateHistory:
 
     def checkpoints(self) -> dict[Path, Checkpoint | NotACheckpoint]:
         """Every checkpoint, judged; oldest first, ``state.json`` last."""
-        paths = [*self._files.checkpoints().values(), self._files.state]
-        return {
-            path: checkpoints.decode(data)
-            for path in paths
-            if (data := self._read(path)) is not None
-        }
+        judged: dict[Path, Checkpoint | NotACheckpoint] = {}
+        for path in (*self._files.checkpoints().values(), self._files.state):
+            try:
+                judged[path] = checkpoints.decode(self._ops.read(path))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                judged[path] = NotACheckpoint(f"it cannot be read: {error.strerror}")
+        return judged
 
     def verify(self) -> list[Finding]:
-        """Judge every file and every record; what is not as it should be."""
+        """Judge every file and every record; what is not as it should be.
+
+        A file that retention may have removed is not missed.
+        """
         if not self._files.folder.is_dir():
             return []
         findings = [
@@ -79,11 +85,17 @@ class StateHistory:
             for path, found in self.checkpoints().items()
             if isinstance(found, NotACheckpoint)
         ]
-        scans = {path: scan(self._read(path) or b"") for path in self._journals()}
+        scans: dict[Path, Scan] = {}
+        for path in self._journals():
+            try:
+                scans[path] = scan(self._ops.read(path))
+            except OSError as error:
+                scans[path] = Scan(damage=[f"it cannot be read: {error.strerror}"])
         for path, found in scans.items():
             findings += [Finding(path, reason) for reason in found.damage[:3]]
         findings += self._copies(scans)
         findings += self._chain(scans)
+        findings += self._missing_checkpoints()
         if not self._files.state.exists() and (scans or findings):
             findings.append(Finding(self._files.state, "it is missing"))
         return findings
@@ -93,35 +105,53 @@ class StateHistory:
         return [*segments, self._files.journal] if self._files.journal.exists() else segments
 
     def _copies(self, scans: dict[Path, Scan]) -> list[Finding]:
-        """Whether the active segment stands twice."""
+        """Whether the active segment stands twice, and every later one is in use."""
         if self._files.journal not in scans:
             return [Finding(self._files.journal, "it is missing")] if scans else []
         header = scans[self._files.journal].header
         if header is None:
             return []
+        reason = f"it begins after the active segment, at change {header.first}"
+        segments = self._files.segments().items()
+        findings = [Finding(path, reason) for first, path in segments if first > header.first]
         mirror = self._files.mirror(header.first)
         if mirror not in scans:
-            return [Finding(mirror, "it is missing")]
+            return [*findings, Finding(mirror, "it is missing")]
         own, other = scans[self._files.journal].records, scans[mirror].records
+        if len(own) == len(other) and own != other:
+            findings.append(Finding(mirror, "it differs from the journal"))
         short = mirror if len(other) < len(own) else self._files.journal
         missing = abs(len(own) - len(other))
-        return [Finding(short, f"it lacks {missing} records")] if missing else []
+        return [*findings, Finding(short, f"it lacks {missing} records")] if missing else findings
 
     def _chain(self, scans: dict[Path, Scan]) -> list[Finding]:
-        """Whether each record names the one before it, over all segments that are whole."""
+        """Whether each record names the one before it, from the oldest checkpoint on."""
         where = {record.sequence: path for path, s in scans.items() for record in s.records}
         merged = {record.sequence: record for s in scans.values() for record in s.records}
+        kept = self._files.checkpoints()
+        oldest = min(kept, default=0)
+        numbers = sorted(merged)
+        if numbers and numbers[0] > oldest + 1:
+            numbers.insert(0, oldest)
         findings: list[Finding] = []
-        for number, following in pairwise(sorted(merged)):
-            if following - 1 in self._files.checkpoints():
-                continue  # a segment begins on its own checkpoint, whatever came before
+        for number, following in pairwise(numbers):
+            previous = merged[following].previous
+            if previous == GENESIS and following - 1 in kept:
+                continue  # a history that was begun anew, on its own checkpoint
             if following != number + 1:
                 reason = f"changes {number + 1} to {following - 1} are missing before it"
                 findings.append(Finding(where[following], reason))
-            elif merged[following].previous != merged[number].checksum:
+            elif number in merged and previous != merged[number].checksum:
                 reason = f"change {following} does not follow change {number}"
                 findings.append(Finding(where[following], reason))
         return findings
+
+    def _missing_checkpoints(self) -> list[Finding]:
+        """Each sealed segment has left a checkpoint, unless that is too old to be kept."""
+        kept = self._files.checkpoints()
+        needed = [first - 1 for first in self._files.segments() if first - 1 > min(kept, default=0)]
+        paths = [self._files.backup(sequence) for sequence in needed if sequence not in kept]
+        return [Finding(path, "it is missing") for path in paths]
 
     def _segments_newest_first(self) -> Iterator[bytes]:
         for path in reversed(self._journals()):
