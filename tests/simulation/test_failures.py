@@ -86,7 +86,7 @@ def told_with_a_code(refusals: list[CDEError]) -> None:
     """The first refusal is about the disk; what builds on the refused change may follow."""
     if refusals:
         assert isinstance(refusals[0], StateError)
-        assert refusals[0].code in {"E201", "E203", "E204", "E206"}
+        assert refusals[0].code in {"E201", "E203", "E204", "E206", "E216"}
 
 
 def lost_power(ops: SimulatedOps, oracle: Oracle, tmp_path: Path, number: int) -> None:

@@ -56,7 +56,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     with workload.small_files(), quiet():
         repository = FilesystemProjectRepository(ops)
         assert workload.run(repository, ops, root) == []
-        change(repository, root)  # the journal is ahead of the checkpoint
+        repository.compact(root)
+        for _ in range(3):  # the journal is ahead of the checkpoint
+            change(repository, root)
     oracle = Oracle()
     oracle.learn(ops.log)
     image = {path: data for path, data in read_image(root).items() if path.name != "lock"}
@@ -88,7 +90,7 @@ def test_whatever_becomes_of_one_file_nothing_is_lost(
                 store.oracle.opened(
                     FilesystemProjectRepository(UnsyncedOps()), root, store.acknowledged
                 )
-            if file in LIVE:
+            if file in LIVE or (harmed is None and file == "sealing backup"):
                 assert {entry["event"] for entry in logs} >= {"state_damaged", "state_mended"}
                 assert harmed is None or harmed in read_image(root / ".cde/quarantine").values()
                 store.oracle.judge(root, store.acknowledged)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from cde_orchestrator.domain.exceptions import StateError
@@ -147,11 +147,15 @@ class StateHistory:
         return findings
 
     def _missing_checkpoints(self) -> list[Finding]:
-        """Each sealed segment has left a checkpoint, unless that is too old to be kept."""
+        """Each segment has a checkpoint to begin from, unless that is too old to be kept."""
         kept = self._files.checkpoints()
-        needed = [first - 1 for first in self._files.segments() if first - 1 > min(kept, default=0)]
-        paths = [self._files.backup(sequence) for sequence in needed if sequence not in kept]
-        return [Finding(path, "it is missing") for path in paths]
+        firsts = list(self._files.segments())
+        missing: list[int] = []
+        for first, following in zip_longest(firsts, firsts[1:], fillvalue=2**62):
+            present = any(first - 1 <= sequence < following - 1 for sequence in kept)
+            if first - 1 > min(kept, default=0) and not present:
+                missing.append(first - 1)
+        return [Finding(self._files.backup(sequence), "it is missing") for sequence in missing]
 
     def _segments_newest_first(self) -> Iterator[bytes]:
         for path in reversed(self._journals()):

@@ -201,6 +201,9 @@ def _compare_copies(files: StateFiles, ops: FileOps, loaded: Loaded, active: Act
             loaded.torn = loaded.torn or len(data) > len(whole)
         else:
             loaded.findings.append(Finding(path, _difference(data, loaded)))
+    if first > 1 and max(files.checkpoints(), default=0) < first - 1:
+        # Without it the state before the segment stands in state.json alone.
+        loaded.findings.append(Finding(files.backup(first - 1), "it is missing"))
 
 
 def _difference(data: bytes, loaded: Loaded) -> str:

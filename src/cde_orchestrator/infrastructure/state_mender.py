@@ -38,12 +38,17 @@ def mend(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
             place = files.quarantine / f"{stamp}-{finding.path.name}"
             replace_file(ops, place, ops.read(finding.path))
     loaded.header = loaded.header or encode_header(loaded.sequence + 1, loaded.checksum)
+    damaged = {finding.path for finding in loaded.findings}
+    kept = [number for number, path in files.checkpoints().items() if path not in damaged]
+    if loaded.header.first > 1 and max(kept, default=0) < loaded.header.first - 1:
+        data = checkpoints.encode(loaded.document, loaded.sequence, loaded.checksum)
+        replace_file(ops, files.backup(loaded.sequence), data)
     Segment(files, ops).rewrite(loaded.active_bytes, loaded.header.first)
-    if loaded.sequence and any(finding.path == files.state for finding in loaded.findings):
+    if loaded.sequence and files.state in damaged:
         _write_checkpoint(files, ops, loaded)
-    rewritten = {files.state, files.journal, files.mirror(loaded.header.first)}
-    damaged = [finding.path for finding in loaded.findings if finding.path not in rewritten]
-    for path in (*damaged, *loaded.leftovers):
+    written = {files.state, files.journal, files.mirror(loaded.header.first)}
+    written.add(files.backup(loaded.sequence))
+    for path in (*sorted(damaged - written), *loaded.leftovers):
         if path.exists():
             ops.unlink(path)
     if loaded.findings:

@@ -132,7 +132,7 @@ class StateStore:
             if self.files.folder.is_dir():
                 self._guard.require(self._needed_bytes(), force=force)
             with self._written(self.files.folder):
-                self._make_home()
+                self._ops.make_folder(self.files.folder)
                 waited = held.enter_context(self._lock.exclusive())
                 self._load_for_writing()
             if self._uncertain is not None and not uncertain:
@@ -346,8 +346,6 @@ class StateStore:
             self._segment.rewrite(header.line, header.first)
         except OSError as error:
             self._guard.refused(error)
-            with suppress(OSError):  # a half-begun segment must not be taken for the active one
-                self._ops.unlink(self.files.mirror(header.first))
             log.warning("segment_not_sealed", sequence=head.sequence, reason=str(error))
             head.inode = -1  # which step failed is for the loader to tell
             return
@@ -364,11 +362,6 @@ class StateStore:
         elif self._uncertain is None or self._uncertain.reason != reason:
             log.critical("state_uncertain", path=str(self.files.root), reason=reason)
             self._uncertain = ReadOnly(reason, utc_now())
-
-    def _make_home(self) -> None:
-        if not self.files.folder.is_dir():
-            self._ops.make_folder(self.files.folder)
-            self._ops.sync_folder(self.files.root)
 
     def _needed_bytes(self) -> int:
         """Room for the next checkpoint and its backup."""
