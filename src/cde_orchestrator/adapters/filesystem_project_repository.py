@@ -176,7 +176,8 @@ class FilesystemProjectRepository:
             if feature is not None:
                 raise
         found = self.get(path).feature(feature).id if feature is not None else None
-        return shelf.store.archive().history(document, limit, found)
+        with shelf.store.steady():
+            return shelf.store.archive().history(document, limit, found)
 
     def state_at(self, path: Path | str, sequence: int | None = None) -> tuple[int, dict[str, Any]]:
         """A sequence, the present one when None, and the state right after it.
@@ -188,11 +189,14 @@ class FilesystemProjectRepository:
         shelf = self._existing(path)
         if sequence is None:
             return shelf.store.sequence, copy.deepcopy(shelf.store.document)
-        return sequence, shelf.store.archive().state_at(sequence)
+        with shelf.store.steady():
+            return sequence, shelf.store.archive().state_at(sequence)
 
     def verify(self, path: Path | str) -> list[Damage]:
         """Judge everything that is stored; works on any state, however broken."""
-        return self._shelf(_folder(path)).store.archive().verify()
+        store = self._shelf(_folder(path)).store
+        with store.steady():
+            return store.archive().verify()
 
     def peek(self, path: Path | str) -> Project:
         """The project as its files tell it; nothing is mended.
@@ -225,7 +229,9 @@ class FilesystemProjectRepository:
 
     def backups(self, path: Path | str) -> list[Backup]:
         """The checkpoints that were kept, oldest first."""
-        return self._shelf(_folder(path)).store.archive().backups()
+        store = self._shelf(_folder(path)).store
+        with store.steady():
+            return store.archive().backups()
 
     def backup(self, path: Path | str, name: str) -> dict[str, Any]:
         """The state in a backup.
@@ -233,7 +239,9 @@ class FilesystemProjectRepository:
         Raises:
             StateError: E209, there is no such backup, or it is damaged.
         """
-        return self._shelf(_folder(path)).store.archive().backup(name)
+        store = self._shelf(_folder(path)).store
+        with store.steady():
+            return store.archive().backup(name)
 
     def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
         """The document, if it is a whole and valid state.

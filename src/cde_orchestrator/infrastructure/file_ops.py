@@ -6,6 +6,7 @@ fail, or stop the world at, any single operation.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -151,6 +152,8 @@ def write_all(ops: FileOps, descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         written = ops.write(descriptor, bytes(view))
+        if written <= 0:
+            raise OSError(errno.EIO, "nothing was written")
         view = view[written:]
 
 

@@ -63,13 +63,20 @@ class Segment:
         replace_file(self._ops, self._files.mirror(first), data)
         replace_file(self._ops, self._files.journal, data)
 
-    def sync_mirror(self, first: int) -> None:
-        """Make the mirror durable, so that it can stand for the sealed segment."""
-        descriptor = self._ops.open_append(self._files.mirror(first))
+    def complete_mirror(self, first: int) -> None:
+        """Make the mirror durable, so that it can stand for the sealed segment.
+
+        Raises:
+            OSError: it could not be, or the copies differ; nothing may be sealed then.
+        """
+        mirror = self._files.mirror(first)
+        descriptor = self._ops.open_append(mirror)
         try:
             self._ops.fdatasync(descriptor)
         finally:
             self._ops.close(descriptor)
+        if self._ops.read(mirror) != self._ops.read(self._files.journal):
+            raise OSError(f"{mirror} differs from the journal")
 
     def agrees(self, first: int, size: int) -> bool:
         """Whether both copies are ``size`` bytes long."""

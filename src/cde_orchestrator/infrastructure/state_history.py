@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from cde_orchestrator.domain.exceptions import StateError
@@ -12,6 +12,7 @@ from cde_orchestrator.infrastructure.checkpoint import Checkpoint, NotACheckpoin
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.journal import GENESIS, Record, Scan, scan
 from cde_orchestrator.infrastructure.patch import Document, apply
+from cde_orchestrator.infrastructure.refusals import told
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_loader import IN_PLACE, Finding
 
@@ -62,15 +63,21 @@ class StateHistory:
 
     def checkpoints(self) -> dict[Path, Checkpoint | NotACheckpoint]:
         """Every checkpoint, judged; oldest first, ``state.json`` last."""
-        paths = [*self._files.checkpoints().values(), self._files.state]
-        return {
-            path: checkpoints.decode(data)
-            for path in paths
-            if (data := self._read(path)) is not None
-        }
+        judged: dict[Path, Checkpoint | NotACheckpoint] = {}
+        for path in (*self._files.checkpoints().values(), self._files.state):
+            try:
+                judged[path] = checkpoints.decode(self._ops.read(path))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                judged[path] = NotACheckpoint(f"it cannot be read: {error.strerror}")
+        return judged
 
     def verify(self) -> list[Finding]:
-        """Judge every file and every record; what is not as it should be."""
+        """Judge every file and every record; what is not as it should be.
+
+        A file that retention may have removed is not missed.
+        """
         if not self._files.folder.is_dir():
             return []
         findings = [
@@ -78,11 +85,17 @@ class StateHistory:
             for path, found in self.checkpoints().items()
             if isinstance(found, NotACheckpoint)
         ]
-        scans = {path: scan(self._read(path) or b"") for path in self._journals()}
+        scans: dict[Path, Scan] = {}
+        for path in self._journals():
+            try:
+                scans[path] = scan(self._ops.read(path))
+            except OSError as error:
+                scans[path] = Scan(damage=[f"it cannot be read: {error.strerror}"])
         for path, found in scans.items():
             findings += [Finding(path, reason) for reason in found.damage[:3]]
         findings += self._copies(scans)
         findings += self._chain(scans)
+        findings += self._missing_checkpoints()
         if not self._files.state.exists() and (scans or findings):
             findings.append(Finding(self._files.state, "it is missing"))
         return findings
@@ -92,35 +105,57 @@ class StateHistory:
         return [*segments, self._files.journal] if self._files.journal.exists() else segments
 
     def _copies(self, scans: dict[Path, Scan]) -> list[Finding]:
-        """Whether the active segment stands twice."""
+        """Whether the active segment stands twice, and every later one is in use."""
         if self._files.journal not in scans:
             return [Finding(self._files.journal, "it is missing")] if scans else []
         header = scans[self._files.journal].header
         if header is None:
             return []
+        reason = f"it begins after the active segment, at change {header.first}"
+        segments = self._files.segments().items()
+        findings = [Finding(path, reason) for first, path in segments if first > header.first]
         mirror = self._files.mirror(header.first)
         if mirror not in scans:
-            return [Finding(mirror, "it is missing")]
+            return [*findings, Finding(mirror, "it is missing")]
         own, other = scans[self._files.journal].records, scans[mirror].records
+        if len(own) == len(other) and own != other:
+            findings.append(Finding(mirror, "it differs from the journal"))
         short = mirror if len(other) < len(own) else self._files.journal
         missing = abs(len(own) - len(other))
-        return [Finding(short, f"it lacks {missing} records")] if missing else []
+        return [*findings, Finding(short, f"it lacks {missing} records")] if missing else findings
 
     def _chain(self, scans: dict[Path, Scan]) -> list[Finding]:
-        """Whether each record names the one before it, over all segments that are whole."""
+        """Whether each record names the one before it, from the oldest checkpoint on."""
         where = {record.sequence: path for path, s in scans.items() for record in s.records}
         merged = {record.sequence: record for s in scans.values() for record in s.records}
+        kept = self._files.checkpoints()
+        oldest = min(kept, default=0)
+        numbers = sorted(merged)
+        if numbers and numbers[0] > oldest + 1:
+            numbers.insert(0, oldest)
         findings: list[Finding] = []
-        for number, following in pairwise(sorted(merged)):
-            if following - 1 in self._files.checkpoints():
-                continue  # a segment begins on its own checkpoint, whatever came before
+        for number, following in pairwise(numbers):
+            previous = merged[following].previous
+            if previous == GENESIS and following - 1 in kept:
+                continue  # a history that was begun anew, on its own checkpoint
             if following != number + 1:
                 reason = f"changes {number + 1} to {following - 1} are missing before it"
                 findings.append(Finding(where[following], reason))
-            elif merged[following].previous != merged[number].checksum:
+            elif number in merged and previous != merged[number].checksum:
                 reason = f"change {following} does not follow change {number}"
                 findings.append(Finding(where[following], reason))
         return findings
+
+    def _missing_checkpoints(self) -> list[Finding]:
+        """Each segment has a checkpoint to begin from, unless that is too old to be kept."""
+        kept = self._files.checkpoints()
+        firsts = list(self._files.segments())
+        missing: list[int] = []
+        for first, following in zip_longest(firsts, firsts[1:], fillvalue=2**62):
+            present = any(first - 1 <= sequence < following - 1 for sequence in kept)
+            if first - 1 > min(kept, default=0) and not present:
+                missing.append(first - 1)
+        return [Finding(self._files.backup(sequence), "it is missing") for sequence in missing]
 
     def _segments_newest_first(self) -> Iterator[bytes]:
         for path in reversed(self._journals()):
@@ -146,7 +181,8 @@ class StateHistory:
         )
 
     def _read(self, path: Path) -> bytes | None:
-        try:
-            return self._ops.read(path)
-        except FileNotFoundError:
-            return None
+        with told(path, "E201"):
+            try:
+                return self._ops.read(path)
+            except FileNotFoundError:
+                return None

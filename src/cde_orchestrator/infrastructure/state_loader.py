@@ -12,16 +12,14 @@ from typing import Any
 
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
+from cde_orchestrator.infrastructure.active_segment import (
+    ActiveSegment,
+    find_active,
+    sealed_records,
+)
 from cde_orchestrator.infrastructure.checkpoint import Checkpoint, NotACheckpoint
 from cde_orchestrator.infrastructure.file_ops import FileOps
-from cde_orchestrator.infrastructure.journal import (
-    GENESIS,
-    Header,
-    Record,
-    Scan,
-    encode_header,
-    scan,
-)
+from cde_orchestrator.infrastructure.journal import GENESIS, Header, Record, encode_header, scan
 from cde_orchestrator.infrastructure.patch import Document, apply
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
@@ -62,9 +60,10 @@ class Loaded:
         checksum: of the record with ``sequence``; the next record names it.
         checkpoint_sequence: where the newest valid checkpoint stands; 0 when there is none.
         checkpoint_size: its bytes.
-        header: header of the active segment; None when no copy of one was found.
+        header: header of the active segment.
         active: records of the active segment, in order.
         findings: what has to be mended.
+        leftovers: segments that were begun when sealing failed, and never used.
         torn: whether an unfinished, never acknowledged record ends the journal.
         legacy: content of a state file from before the journal.
         gap: changes that are lost; the state is that of before them.
@@ -79,6 +78,7 @@ class Loaded:
     header: Header | None = None
     active: list[Record] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    leftovers: list[Path] = field(default_factory=list)
     torn: bool = False
     legacy: dict[str, Any] | None = None
     gap: Gap | None = None
@@ -89,7 +89,8 @@ class Loaded:
         """Whether the files are not as they should be."""
         if self.gap is not None or self.newer is not None:
             return False
-        return bool(self.findings) or self.torn or self.legacy is not None
+        harmed = bool(self.findings or self.leftovers) or self.torn
+        return harmed or self.legacy is not None
 
     @property
     def uncertainty(self) -> str | None:
@@ -134,35 +135,44 @@ def load(files: StateFiles, ops: FileOps) -> Loaded:
         loaded.document, loaded.sequence = base.document, base.sequence
         loaded.checksum, loaded.checkpoint_size = base.record_checksum, base.size
         loaded.checkpoint_sequence = base.sequence
-    records = _active_segment(files, ops, loaded)
-    if loaded.header is not None and loaded.header.first > loaded.sequence + 1:
-        records = {**_sealed_records(files, ops, loaded.sequence), **records}
+    active = find_active(files, ops)
+    records = dict(active.records)
+    loaded.header, loaded.leftovers = active.header, active.leftovers
+    if loaded.header is None or loaded.header.first > loaded.sequence + 1:
+        records = {**sealed_records(files, ops, loaded.sequence), **records}
+    has_journal = bool(records) or loaded.header is not None
     _replay(files, loaded, records)
+    if loaded.gap is None and loaded.legacy is None and (has_journal or base is not None):
+        _compare_copies(files, ops, loaded, active)
     return loaded
 
 
 def _newest_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> Checkpoint | None:
     backups = files.checkpoints()
+    newest: Checkpoint | None = None
     data = _read(files.state, ops)
     if data is not None:
         found = checkpoints.decode(data)
         if isinstance(found, Checkpoint):
-            return found
-        if found.schema_version is not None:
+            newest = found
+        elif found.schema_version is not None:
             _open_newer(files, found, loaded)
             return None
-        if found.content is not None and not files.journal.exists() and not backups:
+        elif found.content is not None and not files.journal.exists() and not backups:
             loaded.legacy = found.content
             return None
-        loaded.findings.append(Finding(files.state, found.reason))
+        else:
+            loaded.findings.append(Finding(files.state, found.reason))
     elif backups or files.segments() or files.journal.exists():
         loaded.findings.append(Finding(files.state, "it is missing"))
-    for path in reversed(backups.values()):
+    for sequence, path in reversed(backups.items()):
+        if newest is not None and newest.sequence >= sequence:
+            break
         found = checkpoints.decode(_read(path, ops) or b"")
         if isinstance(found, Checkpoint):
             return found
         loaded.findings.append(Finding(path, found.reason))
-    return None
+    return newest
 
 
 def _open_newer(files: StateFiles, found: NotACheckpoint, loaded: Loaded) -> None:
@@ -178,71 +188,31 @@ def _open_newer(files: StateFiles, found: NotACheckpoint, loaded: Loaded) -> Non
         ) from error
 
 
-def _active_segment(files: StateFiles, ops: FileOps, loaded: Loaded) -> dict[int, Record]:
-    """Records of the active segment by sequence, from both of its copies."""
-    data = _read(files.journal, ops)
-    journal = scan(data or b"")
-    segments = files.segments()
-    if data is None and not segments:
-        if loaded.sequence:
-            loaded.findings.append(Finding(files.journal, "it is missing, and so is its copy"))
-        return {}
-    path = _mirror_path(files, ops, journal)
-    mirror_data = _read(path, ops) if path else None
-    mirror = scan(mirror_data or b"")
-    records = {record.sequence: record for record in (*mirror.records, *journal.records)}
-    loaded.header = journal.header or mirror.header
-    if data != mirror_data or journal.damage:
-        _explain_difference(loaded, files.journal, data, journal, records)
-        if path is not None:
-            _explain_difference(loaded, path, mirror_data, mirror, records)
-    return records
+def _compare_copies(files: StateFiles, ops: FileOps, loaded: Loaded, active: ActiveSegment) -> None:
+    """Both copies of the active segment must hold exactly what was put together from them."""
+    whole = loaded.active_bytes
+    first = loaded.header.first if loaded.header else loaded.sequence + 1
+    mirror = files.mirror(first)
+    for path in (files.journal, mirror):
+        data = active.data[path] if path in active.data else _read(path, ops)
+        if data is None:
+            loaded.findings.append(Finding(path, "it is missing"))
+        elif data.startswith(whole) and b"\n" not in data[len(whole) :]:
+            loaded.torn = loaded.torn or len(data) > len(whole)
+        else:
+            loaded.findings.append(Finding(path, _difference(data, loaded)))
+    if first > 1 and max(files.checkpoints(), default=0) < first - 1:
+        # Without it the state before the segment stands in state.json alone.
+        loaded.findings.append(Finding(files.backup(first - 1), "it is missing"))
 
 
-def _mirror_path(files: StateFiles, ops: FileOps, journal: Scan) -> Path | None:
-    """Where the active segment's second copy stands.
-
-    Without the journal it is the newest segment that holds records: an empty one that is newer
-    may be left of a segment that could not be sealed.
-    """
-    if journal.header is not None:
-        return files.mirror(journal.header.first)
-    newest_first = list(reversed(files.segments().values()))
-    for path in newest_first:
-        if scan(_read(path, ops) or b"").records:
-            return path
-    return newest_first[0] if newest_first else None
-
-
-def _explain_difference(
-    loaded: Loaded, path: Path, data: bytes | None, copy: Scan, records: dict[int, Record]
-) -> None:
-    whole = len(copy.records) == len(records)
-    if copy.torn and whole:
-        loaded.torn = True
-    elif data is None:
-        loaded.findings.append(Finding(path, "it is missing"))
-    elif copy.damage:
-        loaded.findings.append(Finding(path, "; ".join(copy.damage[:3])))
-    elif not whole:
-        missing = len(records) - len(copy.records)
-        loaded.findings.append(Finding(path, f"it lacks {missing} records"))
-
-
-def _sealed_records(files: StateFiles, ops: FileOps, after: int) -> dict[int, Record]:
-    segments = files.segments()
-    firsts = list(segments)
-    followings: list[int | None] = [*firsts[1:], None]
-    needed = [
-        first
-        for first, following in zip(firsts, followings, strict=False)
-        if following is None or following > after + 1
-    ]
-    return {
-        record.sequence: record
-        for first in needed
-        for record in scan(_read(segments[first], ops) or b"").records
-    }
+def _difference(data: bytes, loaded: Loaded) -> str:
+    copy = scan(data)
+    if copy.damage:
+        return "; ".join(copy.damage[:3])
+    present = {record.sequence for record in copy.records}
+    missing = [record.sequence for record in loaded.active if record.sequence not in present]
+    return f"it lacks {len(missing)} records" if missing else "it holds another history"
 
 
 def _replay(files: StateFiles, loaded: Loaded, records: dict[int, Record]) -> None:
@@ -290,12 +260,12 @@ def _is_surely_empty(files: StateFiles, loaded: Loaded) -> bool:
 
 
 def _keep_contiguous_active(loaded: Loaded, records: dict[int, Record]) -> None:
-    first = loaded.header.first if loaded.header else loaded.sequence + 1
+    first = loaded.header.first if loaded.header else loaded.checkpoint_sequence + 1
     sequence = loaded.sequence
     while sequence >= first and sequence in records:
         sequence -= 1
     loaded.active = [records[number] for number in range(sequence + 1, loaded.sequence + 1)]
-    if loaded.header is not None and sequence + 1 != first:
+    if loaded.header is None or sequence + 1 != first:
         previous = loaded.active[0].previous if loaded.active else loaded.checksum
         loaded.header = encode_header(sequence + 1, previous)
 

@@ -9,7 +9,12 @@ from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
 from cde_orchestrator.infrastructure.checkpoint import NotACheckpoint
 from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file
-from cde_orchestrator.infrastructure.journal import Change, encode_header, encode_record
+from cde_orchestrator.infrastructure.journal import (
+    GENESIS,
+    Change,
+    encode_header,
+    encode_record,
+)
 from cde_orchestrator.infrastructure.patch import Document
 from cde_orchestrator.infrastructure.segment import Segment
 from cde_orchestrator.infrastructure.state_files import StateFiles
@@ -20,20 +25,35 @@ log = structlog.get_logger(__name__)
 
 
 def mend(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
-    """Move damaged files into quarantine and write them anew. Only under the lock."""
-    stamp = utc_now().strftime("%Y%m%dT%H%M%S%f")
+    """Put damaged files into quarantine and write them anew. Only under the lock.
+
+    A damaged copy stays where it is until it is replaced: what it still tells may be needed
+    when this is cut short.
+    """
+    stamp = _stamp()
     for finding in loaded.findings:
         log.warning("state_damaged", path=str(finding.path), reason=finding.reason)
         if finding.path.exists():
-            ops.make_folder(files.quarantine)
-            ops.replace(finding.path, files.quarantine / f"{stamp}-{finding.path.name}")
+            _make_quarantine(files, ops)
+            place = files.quarantine / f"{stamp}-{finding.path.name}"
+            replace_file(ops, place, ops.read(finding.path))
     loaded.header = loaded.header or encode_header(loaded.sequence + 1, loaded.checksum)
+    damaged = {finding.path for finding in loaded.findings}
+    kept = [number for number, path in files.checkpoints().items() if path not in damaged]
+    if loaded.header.first > 1 and max(kept, default=0) < loaded.header.first - 1:
+        data = checkpoints.encode(loaded.document, loaded.sequence, loaded.checksum)
+        replace_file(ops, files.backup(loaded.sequence), data)
     Segment(files, ops).rewrite(loaded.active_bytes, loaded.header.first)
-    if loaded.sequence and any(finding.path == files.state for finding in loaded.findings):
+    if loaded.sequence and files.state in damaged:
         _write_checkpoint(files, ops, loaded)
+    written = {files.state, files.journal, files.mirror(loaded.header.first)}
+    written.add(files.backup(loaded.sequence))
+    for path in (*sorted(damaged - written), *loaded.leftovers):
+        if path.exists():
+            ops.unlink(path)
     if loaded.findings:
         log.warning("state_mended", sequence=loaded.sequence, files=len(loaded.findings))
-    loaded.findings, loaded.torn = [], False
+    loaded.findings, loaded.leftovers, loaded.torn = [], [], False
 
 
 def mend_backups(files: StateFiles, ops: FileOps) -> list[str]:
@@ -65,25 +85,28 @@ def mend_backups(files: StateFiles, ops: FileOps) -> list[str]:
 def restart(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     """Begin a new history on what is certain, after changes were lost. Only under the lock.
 
-    The journals that cannot be followed go into quarantine; the next change has a number that
-    was never given before.
+    The journals that cannot be followed go into quarantine, once a checkpoint holds what they
+    told; the next change has a number that was never given before.
     """
     if loaded.gap is None:
         return
     number = max((loaded.gap.last, *loaded.gap.unapplied))
-    stamp = utc_now().strftime("%Y%m%dT%H%M%S%f")
-    ops.make_folder(files.quarantine)
     journals = [path for first, path in files.segments().items() if first > loaded.sequence]
     active = loaded.header.first if loaded.header else loaded.sequence + 1
-    for path in {files.journal, files.mirror(active), *journals}:
-        if path.exists():
-            ops.replace(path, files.quarantine / f"{stamp}-{path.name}")
-    loaded.sequence, loaded.active, loaded.gap = number, [], None
-    loaded.header = encode_header(number + 1, loaded.checksum)
-    data = checkpoints.encode(loaded.document, number, loaded.checksum)
+    # A checksum that no record has: what comes next does not follow what stands before.
+    loaded.sequence, loaded.checksum = number, GENESIS
+    data = checkpoints.encode(loaded.document, number, GENESIS)
     replace_file(ops, files.backup(number), data)
     replace_file(ops, files.state, data)
     loaded.checkpoint_sequence, loaded.checkpoint_size = number, len(data)
+    stamp = _stamp()
+    _make_quarantine(files, ops)
+    for path in sorted({files.journal, files.mirror(active), *journals}):
+        if path.exists():
+            ops.replace(path, files.quarantine / f"{stamp}-{path.name}")
+    ops.sync_folder(files.quarantine)
+    loaded.active, loaded.gap = [], None
+    loaded.header = encode_header(number + 1, GENESIS)
     Segment(files, ops).rewrite(loaded.active_bytes, loaded.header.first)
     log.warning("history_restarted", sequence=number)
 
@@ -106,6 +129,15 @@ def migrate(files: StateFiles, ops: FileOps, loaded: Loaded, document: Document)
     Segment(files, ops).rewrite(loaded.active_bytes, 1)
     _write_checkpoint(files, ops, loaded)
     log.info("state_migrated", path=str(files.state), features=len(document["features"]))
+
+
+def _make_quarantine(files: StateFiles, ops: FileOps) -> None:
+    ops.make_folder(files.quarantine)
+    ops.sync_folder(files.folder)
+
+
+def _stamp() -> str:
+    return utc_now().strftime("%Y%m%dT%H%M%S%f")
 
 
 def _write_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:

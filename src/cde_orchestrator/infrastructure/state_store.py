@@ -19,7 +19,6 @@ from cde_orchestrator.infrastructure.journal import (
     GENESIS,
     Change,
     Record,
-    decode_records,
     encode_header,
     encode_record,
 )
@@ -105,7 +104,7 @@ class StateStore:
                 self._head = None
                 return
             try:
-                if self._head is None or not self._follow(self._head):
+                if self._head is None or not self._head.is_of(self.files.journal):
                     self._load_for_reading()
             except OSError as error:
                 if self._head is None:
@@ -133,7 +132,7 @@ class StateStore:
             if self.files.folder.is_dir():
                 self._guard.require(self._needed_bytes(), force=force)
             with self._written(self.files.folder):
-                self._make_home()
+                self._ops.make_folder(self.files.folder)
                 waited = held.enter_context(self._lock.exclusive())
                 self._load_for_writing()
             if self._uncertain is not None and not uncertain:
@@ -159,6 +158,14 @@ class StateStore:
         self._has_committed = True
         self._tidy(head)
         return record
+
+    @contextmanager
+    def steady(self) -> Iterator[None]:
+        """Let no other process change the files meanwhile, as far as a lock can be had."""
+        with self._alone(), ExitStack() as held:
+            with suppress(OSError, LockTimeoutError):
+                held.enter_context(self._lock.shared())
+            yield
 
     def archive(self) -> StateArchive:
         """The project's past, as its files tell it."""
@@ -225,29 +232,14 @@ class StateStore:
 
     def _follow(self, head: Head) -> bool:
         """Apply what others appended since; False when the files must be loaded anew."""
-        try:
-            stat = self.files.journal.stat()
-        except FileNotFoundError:
+        appended = head.appended(self.files.journal, self._ops)
+        if appended is None:
             return False
-        if (stat.st_ino, stat.st_size, stat.st_mtime_ns) == (
-            head.inode,
-            head.size,
-            head.modified_ns,
-        ):
-            return True
-        if stat.st_ino != head.inode or stat.st_size < head.size:
-            return False
-        records = decode_records(self._ops.read(self.files.journal, head.size))
-        if not records:
-            return False
-        for record in records:
-            if record.previous != head.checksum or record.sequence != head.sequence + 1:
-                return False
+        for record in appended:
             try:
                 self._advance(head, record)
             except ValueError:
                 return False
-        head.modified_ns = stat.st_mtime_ns
         return True
 
     def _advance(self, head: Head, record: Record) -> None:
@@ -257,12 +249,22 @@ class StateStore:
         self._on_change(head.document, record.change.changes)
 
     def _load_for_reading(self) -> None:
-        """Load beside other readers; where something is to be mended, alone, if possible."""
+        """Look beside other readers; where something is to be mended, alone, if possible.
+
+        Without the lock a change could be seen that its writer takes back.
+        """
         try:
             with self._lock.shared():
+                if self._head is not None and self._follow(self._head):
+                    return
                 loaded = state_loader.load(self.files, self._ops)
-        except (OSError, LockTimeoutError) as error:
-            self._note_refusal(error)
+        except LockTimeoutError as error:
+            log.info("read_without_lock", reason=str(error))
+            if self._head is not None:
+                return
+            loaded = state_loader.load(self.files, self._ops)
+        except OSError as error:
+            self._guard.refused(error)
             log.info("read_without_lock", reason=str(error))
             loaded = state_loader.load(self.files, self._ops)
         if loaded.needs_mending:
@@ -307,6 +309,8 @@ class StateStore:
         header = encode_header(1, GENESIS)
         with self._written(self.files.journal):
             self._segment.rewrite(header.line, 1)
+            # Whoever made the folder, its entry has to outlive a power cut as well.
+            self._ops.sync_folder(self.files.root)
         self._head = Head({}, sequence=0, checksum=GENESIS, first=1, size=len(header.line))
         return self._head
 
@@ -336,14 +340,12 @@ class StateStore:
         data = checkpoints.encode(head.document, head.sequence, head.checksum)
         header = encode_header(head.sequence + 1, head.checksum)
         try:
-            self._segment.sync_mirror(head.first)
+            self._segment.complete_mirror(head.first)
             replace_file(self._ops, self.files.backup(head.sequence), data)
             replace_file(self._ops, self.files.state, data)
             self._segment.rewrite(header.line, header.first)
         except OSError as error:
             self._guard.refused(error)
-            with suppress(OSError):  # a half-begun segment must not be taken for the active one
-                self._ops.unlink(self.files.mirror(header.first))
             log.warning("segment_not_sealed", sequence=head.sequence, reason=str(error))
             head.inode = -1  # which step failed is for the loader to tell
             return
@@ -360,11 +362,6 @@ class StateStore:
         elif self._uncertain is None or self._uncertain.reason != reason:
             log.critical("state_uncertain", path=str(self.files.root), reason=reason)
             self._uncertain = ReadOnly(reason, utc_now())
-
-    def _make_home(self) -> None:
-        if not self.files.folder.is_dir():
-            self._ops.make_folder(self.files.folder)
-            self._ops.sync_folder(self.files.root)
 
     def _needed_bytes(self) -> int:
         """Room for the next checkpoint and its backup."""
