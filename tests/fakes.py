@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import (
@@ -282,6 +283,7 @@ class World:
             prompts=self.prompts,
             files=self.files,
             inspector=self.inspector,
+            syntax=ParsingSyntaxJudge(),
             clock=self.clock,
         )
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
 from cde_orchestrator.adapters.project_doctor import ProjectDoctor
+from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
 from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
 from cde_orchestrator.adapters.project_inspector import FilesystemProjectInspector
 from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
@@ -60,6 +61,7 @@ def build_application(root: Path) -> Application:
             prompts=prompts,
             files=files,
             inspector=FilesystemProjectInspector(),
+            syntax=ParsingSyntaxJudge(),
         )
     )
 

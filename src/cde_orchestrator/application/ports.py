@@ -226,6 +226,14 @@ class ProjectInspector(Protocol):
         ...
 
 
+class SyntaxJudge(Protocol):
+    """Knows the formats of outputs."""
+
+    def problem(self, kind: str, text: str) -> str | None:
+        """Why a text is not valid ``json``, ``yaml`` or ``toml``, or None."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """Everything that a use case may reach, for one project.
@@ -242,4 +250,5 @@ class Ports:
     prompts: PromptRenderer
     files: ProjectFiles
     inspector: ProjectInspector
+    syntax: SyntaxJudge
     clock: Clock = utc_now

@@ -18,10 +18,12 @@ from cde_orchestrator.application.views import (
     phase_record_view,
     project_view,
 )
-from cde_orchestrator.domain.exceptions import OutputError
+from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Artifact, Feature
+from cde_orchestrator.domain.gate import Gate
+from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.text import checked_text
-from cde_orchestrator.domain.workflow import Output, Phase
+from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
 RESULT_LIMIT = 1_000_000
 """Characters of one output's text in ``results``."""
@@ -48,7 +50,7 @@ class SubmitWork(UseCase[SubmitReply]):
         """Check the outputs, record them and go on to the next phase.
 
         Raises:
-            CDEError: E004, E102, E103, E105 to E107, E110 to E113, E206, E302, E303, E312,
+            CDEError: E004, E102, E103, E105 to E107, E110 to E117, E206, E302, E303, E312,
                 E313, E315 and the repository's own.
         """
         with ports.repository.transaction(ports.root) as project:
@@ -59,7 +61,7 @@ class SubmitWork(UseCase[SubmitReply]):
             following = workflow.after(phase.id)
             if following is not None:  # a broken template is told before anything is written
                 render_prompt(project, feature, following, workflow, ports)
-            artifacts = self._deliver(feature, phase, ports)
+            artifacts = self._deliver(project, feature, phase, workflow, ports)
             feature.complete_phase(phase.id, artifacts, workflow, ports.clock())
             return {
                 "project": project_view(project, ports),
@@ -68,7 +70,9 @@ class SubmitWork(UseCase[SubmitReply]):
                 "accepted": phase_record_view(feature.phases[phase.id]),
             }
 
-    def _deliver(self, feature: Feature, phase: Phase, ports: Ports) -> list[Artifact]:
+    def _deliver(
+        self, project: Project, feature: Feature, phase: Phase, workflow: Workflow, ports: Ports
+    ) -> list[Artifact]:
         """Write the outputs that ``results`` carries and record all of them."""
         for output_id, text in self.results.items():
             phase.output(output_id)
@@ -78,7 +82,7 @@ class SubmitWork(UseCase[SubmitReply]):
             for output in phase.outputs
             if (content := self._content(feature, output, ports)) is not None
         }
-        self._require_complete(feature, phase, contents)
+        self._gate(project, feature, phase, workflow, ports).require(contents)
         for output in phase.outputs:
             if output.id in self.results:
                 path = output.path_for(feature.name)
@@ -94,25 +98,16 @@ class SubmitWork(UseCase[SubmitReply]):
         standing = ports.files.read(ports.root, output.path_for(feature.name), output.id)
         return self.results[output.id].encode() if output.id in self.results else standing
 
-    def _require_complete(
-        self, feature: Feature, phase: Phase, contents: Mapping[str, bytes]
-    ) -> None:
-        """Refuse when a required output is missing or blank.
-
-        Raises:
-            OutputError: E110 when any is missing, else E111 when any is blank; every output
-                with a problem is named.
-        """
-        required = [output for output in phase.outputs if output.required]
-        missing = [output for output in required if output.id not in contents]
-        given = [output for output in phase.outputs if output.id in contents]
-        empty = [output for output in given if not contents[output.id].strip()]
-        problems = [f"{o.id} at {o.path_for(feature.name)} is missing" for o in missing]
-        problems += [f"{o.id} at {o.path_for(feature.name)} is empty" for o in empty]
-        if problems:
-            raise OutputError.of(
-                "E110" if missing else "E111",
-                feature=feature.name,
-                phase=phase.id,
-                problems="; ".join(problems),
-            )
+    def _gate(
+        self, project: Project, feature: Feature, phase: Phase, workflow: Workflow, ports: Ports
+    ) -> Gate:
+        try:
+            skeleton = render_prompt(project, feature, phase, workflow, ports)
+        except ValidationError:  # a template that broke since is no fault of the work
+            skeleton = ""
+        return Gate(
+            phase=phase,
+            feature_name=feature.name,
+            syntax=ports.syntax.problem,
+            skeleton=skeleton,
+        )

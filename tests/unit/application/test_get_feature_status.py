@@ -48,7 +48,9 @@ def test_a_feature_is_told_with_all_its_phases_and_the_current_ones_prompt(start
 
 def test_the_full_answer_has_the_whole_goal_and_the_times_too(started: World) -> None:
     started.clock.advance()
-    started.run(SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal"}))
+    started.run(
+        SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal\nLog in"})
+    )
     brief = started.run(GetFeatureStatus(feature_id="login"))
     full = started.run(GetFeatureStatus(feature_id="login", detail="full"))
 
@@ -69,7 +71,9 @@ def test_the_full_answer_has_a_goal_that_the_prompt_cuts(world: World) -> None:
 
 
 def test_a_completed_feature_has_no_current_phase(started: World) -> None:
-    started.run(SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal"}))
+    started.run(
+        SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal\nLog in"})
+    )
     started.run(SubmitWork(feature_id="login", phase_id="build", results={"report": "Done"}))
     reply = started.run(GetFeatureStatus(feature_id="login"))
 

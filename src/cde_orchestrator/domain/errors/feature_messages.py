@@ -123,4 +123,40 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         ),
         fixes=(_LIST_FEATURES,),
     ),
+    "E114": ErrorMessage(
+        title="Output Has Too Little Content",
+        description="Phase '{phase}' of '{feature}' asks for more: {problems}.",
+        suggestions=(
+            "Write what the phase's prompt asks for, in substance",
+            "Read the phase's prompt again: cde_getFeatureStatus()",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E115": ErrorMessage(
+        title="Required Content Missing",
+        description="Phase '{phase}' of '{feature}' lacks required content: {problems}.",
+        suggestions=(
+            "Write each heading exactly as must_contain has it, with content below it",
+            "Keep required headings outside of code blocks, whatever language you write in",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E116": ErrorMessage(
+        title="Output Has the Wrong Type",
+        description="Phase '{phase}' of '{feature}' has outputs of another type: {problems}.",
+        suggestions=(
+            "Write each file as the type that the output declares, in UTF-8",
+            "Try a parser of that format on the file before you submit again",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E117": ErrorMessage(
+        title="Output Is an Unfilled Template",
+        description="Phase '{phase}' of '{feature}' still has placeholders: {problems}.",
+        suggestions=(
+            "Replace each placeholder by real content; write None and why if there is none",
+            "Do the work that the phase's prompt describes, then write its result",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
 }
