@@ -21,13 +21,14 @@ from cde_orchestrator.domain.exceptions import CDEError, ProjectError, Validatio
 from cde_orchestrator.infrastructure.correlation import calling
 from cde_orchestrator.infrastructure.state_files import FOLDER
 from cde_orchestrator.mcp_tools import features, project, recovery
+from cde_orchestrator.mcp_tools import features, project, work
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result
 
 INSTRUCTIONS = """\
 CDE Orchestrator leads a feature through its phases in one project. Start with \
 cde_startFeature; follow the prompt of the phase that it returns; deliver the outputs; \
 cde_submitWork returns the next phase, until the feature is completed. After a loss of \
-context, cde_listFeatures(status="open") and cde_getFeatureStatus tell where to go on. \
+context, cde_listFeatures(status="open") and cde_resumeFeature tell where to go on. \
 An error carries fixes: calls that are safe to make as they stand."""
 
 GRACE_SECONDS = 3
@@ -122,6 +123,7 @@ def build_server(served: ServedProject) -> OrchestratorServer:
     project.register(server, served)
     features.register(server, served)
     recovery.register(server, served)
+    work.register(server, served)
     for tool in server._tool_manager.list_tools():
         _slim(tool.parameters)
     return server

@@ -108,7 +108,7 @@ class Gate:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             at = content.count(b"\n", 0, error.start) + 1
-            yield problem("E116", "is not UTF-8 text", "Save the file as UTF-8", line)
+            yield problem("E116", "is not UTF-8 text", "Save the file as UTF-8", at)
             return
         if not text.strip():
             yield problem("E111", "is empty", "Write the content that the phase asks for")

@@ -19,6 +19,16 @@ PENDING = {
 }
 
 
+NOTHING: dict[str, object] = {
+    "progress": [],
+    "failures": [],
+    "evidence": None,
+    "start_commit": None,
+    "end_commit": None,
+    "past": [],
+}
+
+
 @pytest.fixture
 def started(world: World) -> World:
     """A project with the feature ``login`` in its first phase."""
@@ -57,6 +67,11 @@ def test_the_full_answer_has_the_whole_goal_and_the_times_too(started: World) ->
     assert full == {
         **brief,
         "goal": "Add login",
+        "claim": {"agent": "robot", "until": "2025-11-10T12:16:00+00:00", "taken_from": None},
+        "closing": None,
+        "branch": None,
+        "events": [],
+        "work": {"define": NOTHING, "build": NOTHING},
         "created_at": "2025-11-10T12:00:00+00:00",
         "updated_at": "2025-11-10T12:01:00+00:00",
     }

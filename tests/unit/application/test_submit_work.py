@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from cde_orchestrator.application.delivery import RESULT_LIMIT
 from cde_orchestrator.application.start_feature import StartFeature
-from cde_orchestrator.application.submit_work import RESULT_LIMIT, SubmitWork
+from cde_orchestrator.application.submit_work import SubmitWork
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.domain.exceptions import (
     CDEError,
