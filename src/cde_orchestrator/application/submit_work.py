@@ -157,10 +157,10 @@ class SubmitWork(UseCase[SubmitReply]):
             log.warning("evidence_not_kept", feature_id=feature.id, reason=error.message)
         if evidence.exit_code is None:
             raise FeatureError.of(
-                "E119", **facts, seconds=check.timeout_seconds, tail=evidence.tail[-2_000:]
+                "E119", **facts, seconds=check.timeout_seconds, tail=evidence.tail[-2_000:].strip()
             )
         raise FeatureError.of(
-            "E118", **facts, exit_code=evidence.exit_code, tail=evidence.tail[-2_000:]
+            "E118", **facts, exit_code=evidence.exit_code, tail=evidence.tail[-2_000:].strip()
         )
 
     def _accept(

@@ -8,6 +8,7 @@ import typer
 
 from cde_orchestrator import __version__
 from cde_orchestrator.cli import doctor, features, project, serve, state, workflow
+from cde_orchestrator.cli import features, project, serve, work, workflow
 from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
 
 app = command_group()
@@ -62,4 +63,5 @@ app.add_typer(
 )
 app.add_typer(doctor.top_level)
 app.add_typer(features.top_level)
+app.add_typer(work.top_level)
 app.add_typer(serve.top_level)

@@ -161,18 +161,24 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E118": ErrorMessage(
         title="Check Failed",
-        description="The check '{command}' of phase '{phase}' ended with exit code {exit_code}.",
+        description=(
+            "The check '{command}' of phase '{phase}' ended with exit code {exit_code}. "
+            "The end of its output: {tail}."
+        ),
         suggestions=(
-            "Read the end of its output under tail, mend the cause and submit again",
+            "Read the end of its output, mend the cause and submit again",
             "Run it yourself in the project before you submit",
         ),
         fixes=(_SHOW_STATUS,),
     ),
     "E119": ErrorMessage(
         title="Check Took Too Long",
-        description="The check '{command}' of phase '{phase}' was ended after {seconds} s.",
+        description=(
+            "The check '{command}' of phase '{phase}' was ended after {seconds} s. "
+            "The end of its output: {tail}."
+        ),
         suggestions=(
-            "Find out what it waits for: it has no input, and its output ends under tail",
+            "Find out what it waits for: it is given no input",
             "Raise check_timeout_seconds in .cde/workflow.yml for features started from now on",
         ),
         fixes=(_SHOW_STATUS,),
