@@ -12,6 +12,8 @@ from cde_orchestrator.infrastructure.correlation import call_context
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 COMMAND_LINE = "cli"
+UNNAMED = frozenset({COMMAND_LINE, "library"})
+"""Callers that are no agents unless they name one: people's commands, programs in Python."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -25,13 +27,12 @@ class ProcessCallers:
     def caller(self, root: Path, agent: str | None) -> Caller:
         """Who calls now, with the name that the call gives the agent."""
         client = call_context().actor
-        command = client == COMMAND_LINE
         return Caller(
             client=client.removeprefix("mcp:"),
             agent=agent,
-            process=None if command else current_process(),
+            process=None if client == COMMAND_LINE else current_process(),
             place=_place(root),
-            anonymous=command and agent is None,
+            anonymous=client in UNNAMED and agent is None,
         )
 
     def runs(self, process: Process) -> bool:

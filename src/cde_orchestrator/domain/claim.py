@@ -29,7 +29,7 @@ class Caller:
         agent: the name that the call gives the agent, if it gives one.
         process: the process that lives as long as the client does; None when it does not.
         place: where the state is; a copy of a project is another place.
-        anonymous: a person's command without an agent's name, which takes no lease.
+        anonymous: a command or a program that names no agent, which takes no lease.
     """
 
     client: str
