@@ -9,9 +9,9 @@ from cde_orchestrator.adapters.filesystem_object_store import FilesystemObjectSt
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_version_control import GitVersionControl
 from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
-from cde_orchestrator.adapters.project_doctor import ProjectDoctor
 from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
 from cde_orchestrator.adapters.process_callers import ProcessCallers
+from cde_orchestrator.adapters.project_doctor import ProjectDoctor
 from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
 from cde_orchestrator.adapters.project_inspector import FilesystemProjectInspector
 from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner

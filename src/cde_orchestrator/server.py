@@ -20,8 +20,7 @@ from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError, ValidationError
 from cde_orchestrator.infrastructure.correlation import calling
 from cde_orchestrator.infrastructure.state_files import FOLDER
-from cde_orchestrator.mcp_tools import features, project, recovery
-from cde_orchestrator.mcp_tools import features, project, work
+from cde_orchestrator.mcp_tools import features, project, recovery, work
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result
 
 INSTRUCTIONS = """\

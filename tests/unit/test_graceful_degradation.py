@@ -8,9 +8,24 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.application.fail_phase import FailPhase
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.resume_feature import ResumeFeature
+from cde_orchestrator.application.rollback_feature import RollbackFeature
+from cde_orchestrator.application.save_progress import SaveProgress
+from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.bootstrap import Reply, build_application
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
+from cde_orchestrator.domain.feature import PhaseStatus
 from cde_orchestrator.domain.project import Project
 from tests.disks import remount, simulate_disk_full, small_disk
+
+REPRODUCTION = (
+    "## Symptom\n\nThe page is blank.\n\n## Steps\n\nOpen it without a network.\n\n"
+    "## Cause\n\n" + "The script waits for ever for an answer that never comes.\n" * 4
+)
 
 
 @pytest.fixture
@@ -95,28 +110,6 @@ def test_state_recovery_from_backup(tmp_path: Path) -> None:
     assert recovered.read_only is False
     assert FilesystemProjectRepository().verify(tmp_path) == []
     assert [path.read_bytes()[:20] for path in (tmp_path / ".cde" / "quarantine").iterdir()]
-"""When something fails, what was done before it stays."""
-
-from __future__ import annotations
-
-from pathlib import Path
-
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.application.fail_phase import FailPhase
-from cde_orchestrator.application.onboard_project import OnboardProject
-from cde_orchestrator.application.resume_feature import ResumeFeature
-from cde_orchestrator.application.rollback_feature import RollbackFeature
-from cde_orchestrator.application.save_progress import SaveProgress
-from cde_orchestrator.application.start_feature import StartFeature
-from cde_orchestrator.application.submit_work import SubmitWork
-from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.bootstrap import Reply, build_application
-from cde_orchestrator.domain.feature import PhaseStatus
-
-REPRODUCTION = (
-    "## Symptom\n\nThe page is blank.\n\n## Steps\n\nOpen it without a network.\n\n"
-    "## Cause\n\n" + "The script waits for ever for an answer that never comes.\n" * 4
-)
 
 
 def test_partial_feature_completion(tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Iterable
 from io import BufferedIOBase
 from pathlib import Path
-from typing import cast
-from typing import Any, BinaryIO
+from typing import Any, cast
 
 import typer
 

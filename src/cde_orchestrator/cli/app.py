@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from cde_orchestrator import __version__
-from cde_orchestrator.cli import doctor, features, project, serve, state, workflow
-from cde_orchestrator.cli import features, project, serve, work, workflow
+from cde_orchestrator.cli import doctor, features, project, serve, state, work, workflow
 from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
 
 app = command_group()
