@@ -409,6 +409,24 @@ async def test_a_rollback_restores_bytes_exactly_and_keeps_what_was_changed(proj
         ]
 
 
+async def test_a_rollback_is_undone_by_a_restore(project: Path) -> None:
+    give_workflow(project)
+    folder = project / "specs" / "lazy"
+    async with stdio_agent(project) as agent:
+        await at_test(agent)
+        before = await agent.call("cde_getFeatureStatus", feature_id="lazy")
+        content = (folder / "spec.md").read_bytes()
+        sequence = journal(project)[-1]["sequence"]
+        back = {"feature_id": "lazy", "reason": "Wrong way"}
+        await agent.call("cde_rollbackFeature", to_phase="define", **back)
+        assert not (folder / "spec.md").exists()
+        restored = cde(project, "state", "restore", "--at", str(sequence), "--yes")
+        assert restored.returncode == 0, restored.stderr
+        assert await agent.call("cde_getFeatureStatus", feature_id="lazy") == before
+        await agent.call("cde_rollbackFeature", to_phase="test", **back)
+        assert (folder / "spec.md").read_bytes() == content
+
+
 async def test_answers_fit_however_much_was_saved(project: Path) -> None:
     async with stdio_agent(project) as agent:
         await agent.call("cde_startFeature", prompt="Long", name="long")

@@ -185,14 +185,11 @@ def _lacking(output: Output, text: str, document: list[markdown.Line] | None) ->
         elif document is None or not wanted.lstrip().startswith("#"):
             if wanted not in text:
                 yield f"lacks {wanted!r}", f"Write {wanted!r} with what belongs there", None
-        elif (index := found.get(markdown.normal(wanted))) is None:
+        elif markdown.normal(wanted) not in found:
             hidden = any(line.text.strip() == wanted.strip() for line in document)
             words = f"has the heading {wanted!r} inside a code block only" if hidden else ""
             fix = f"Write the line {wanted} outside of code, with its content below"
             yield words or f"lacks the heading {wanted!r}", fix, None
-        elif not markdown.section(document, index):
-            line = document[index].number
-            yield f"has nothing under {wanted!r}", f"Write the content of {wanted}", line
 
 
 def _matches(expression: str, text: str) -> bool:

@@ -33,11 +33,12 @@ Takeover = Annotated[bool, Field(description="Override another agent's lease")]
 
 def register(server: MCPServer, service: Service) -> None:
     """Add the tools to the server."""
-    _register_changes(server, service)
+    _register_start(server, service)
+    _register_submit(server, service)
     _register_queries(server, service)
 
 
-def _register_changes(server: MCPServer, service: Service) -> None:
+def _register_start(server: MCPServer, service: Service) -> None:
     @server.tool(
         description="Start a feature. Answers with the first phase: its prompt to follow and "
         "the outputs to produce.",
@@ -62,6 +63,8 @@ def _register_changes(server: MCPServer, service: Service) -> None:
         text = _texts.work(answer, f"Feature {started} started.")
         return reply(answer, text, f"cde status {started} --json")
 
+
+def _register_submit(server: MCPServer, service: Service) -> None:
     @server.tool(
         description="Submit the current phase. Its required outputs must be files in the project "
         "or texts in results. Answers with the next phase.",

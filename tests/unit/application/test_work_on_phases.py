@@ -108,7 +108,7 @@ def test_a_check_that_fails_or_hangs_refuses_and_its_evidence_stays(
     error = refusal(building, "build", text="Done")
 
     assert error.code == code
-    assert error.context["tail"] == "2 failed\n"
+    assert error.context["tail"] == "2 failed"
     assert building.project.feature("login").current_phase == "build"
     evidence = record(building, "build").evidence
     assert evidence is not None
@@ -615,6 +615,16 @@ def test_a_feature_goes_on_after_a_rollback_as_if_it_were_new(building: World) -
 
     assert reply["feature"]["status"] == "completed"
     assert record(building, "build").attempts == 2
+
+
+def test_a_feature_that_failed_or_is_completed_may_be_rolled_back(building: World) -> None:
+    for _ in range(3):
+        fail(building, "build")
+
+    assert roll_back(building, "build")["feature"]["status"] == "building"
+    submit(building, "build", "Done")
+    assert roll_back(building, "build")["rolled_back"] == []
+    assert building.project.feature("login").current_phase == "build"
 
 
 @pytest.mark.parametrize(("phase_id", "code"), [("build", "E126"), ("deploy", "E107")])

@@ -131,22 +131,18 @@ def test_too_few_bytes_are_told_with_how_many_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "text", "line"),
+    ("wanted", "text"),
     [
-        ("## Goal", "# Goal\n\nText.\n", None),
-        ("## Goal", "### Goal\n\nText.\n", None),
-        ("## Goal", "Text.\n\n```\n## Goal\nText.\n```\n", None),
-        ("## Goal", "Text.\n\n## Goal\n\n## Scope\n\nText.\n", 3),
-        ("## Goal", "Text.\n\n## Goal\n\n### Inner\n\n# Next\n\nText.\n", 3),
-        (r"re:\bAC1\b", "AC10\n", None),
-        ("re:(", "(\n", None),
-        ("exact words", "Exact words\n", None),
+        ("## Goal", "# Goal\n\nText.\n"),
+        ("## Goal", "### Goal\n\nText.\n"),
+        ("## Goal", "Text.\n\n```\n## Goal\nText.\n```\n"),
+        (r"re:\bAC1\b", "AC10\n"),
+        ("re:(", "(\n"),
+        ("exact words", "Exact words\n"),
     ],
 )
-def test_content_that_must_be_there_is_missed(wanted: str, text: str, line: int | None) -> None:
-    (problem,) = problems(text, spec(wanted))
-
-    assert (problem.code, problem.line) == ("E115", line)
+def test_content_that_must_be_there_is_missed(wanted: str, text: str) -> None:
+    assert codes(text, spec(wanted)) == ["E115"]
 
 
 def test_other_types_than_markdown_are_searched_as_they_are() -> None:
@@ -172,11 +168,10 @@ def test_every_problem_of_every_output_is_named_with_its_place() -> None:
         (each["code"], each["output"], each.get("line")) for each in caught.value.context["outputs"]
     ] == [
         ("E114", "spec", None),
-        ("E115", "spec", 3),
         ("E115", "spec", None),
         ("E110", "notes", None),
     ]
-    assert "specs/login/spec.md:3" in caught.value.message
+    assert "specs/login/spec.md" in caught.value.message
 
 
 PACKAGED = [
@@ -201,4 +196,3 @@ def test_the_skeleton_of_a_packaged_prompt_does_not_pass_its_own_gate(
     bare = "".join(line for line in skeleton[1].splitlines(True) if line.startswith("#"))
     found = {problem.code for problem in gate(output).problems({output.id: bare.encode()})}
     assert "E114" in found
-    assert "E115" in found
