@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
+from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
 from cde_orchestrator.application.ports import ErrorReportSummary, Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import (
@@ -27,6 +28,13 @@ from cde_orchestrator.domain.feature import Artifact, Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow, WorkflowCatalog
+from tests.phase_fakes import (
+    FakeCallers,
+    FakeGit,
+    InMemoryObjects,
+    InMemoryTrust,
+    ScriptedChecks,
+)
 
 ROOT = Path("/work/shop")
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
@@ -201,6 +209,7 @@ class InMemoryFiles:
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
         self.full: set[str] = set()
+        self.links: set[str] = set()
 
     def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
         """The file's content, None when it is missing; E112 outside the project."""
@@ -214,6 +223,24 @@ class InMemoryFiles:
             raise StateError.of("E204", path=relative)
         ending = "" if text.endswith("\n") else "\n"
         self.contents[relative] = f"{text}{ending}".encode()
+
+    def is_plain(self, root: Path, relative: str) -> bool:
+        """Every file is plain but the links."""
+        return relative not in self.links
+
+    def restore(self, root: Path, relative: str, output_id: str, data: bytes | None) -> None:
+        """Put the bytes there, or remove the file."""
+        if relative in self.full:
+            raise StateError.of("E204", path=relative)
+        self.contents.pop(relative, None)
+        if data is not None:
+            self.contents[relative] = data
+
+    def set_aside(self, root: Path, relative: str, output_id: str) -> str:
+        """Keep a copy beside it."""
+        aside = f"{relative}.before-rollback"
+        self.contents[aside] = self.contents[relative]
+        return aside
 
     def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
         """What is recorded of an output."""
@@ -271,6 +298,11 @@ class World:
     files: InMemoryFiles = field(default_factory=InMemoryFiles)
     inspector: FixedInspector
     reports: FixedReports = field(default_factory=FixedReports)
+    checks: ScriptedChecks = field(default_factory=ScriptedChecks)
+    trust: InMemoryTrust = field(default_factory=InMemoryTrust)
+    objects: InMemoryObjects = field(default_factory=InMemoryObjects)
+    git: FakeGit = field(default_factory=FakeGit)
+    callers: FakeCallers = field(default_factory=FakeCallers)
 
     @classmethod
     def empty(cls) -> World:
@@ -304,6 +336,12 @@ class World:
             files=self.files,
             inspector=self.inspector,
             reports=self.reports,
+            syntax=ParsingSyntaxJudge(),
+            checks=self.checks,
+            trust=self.trust,
+            objects=self.objects,
+            git=self.git,
+            callers=self.callers,
             clock=self.clock,
         )
 

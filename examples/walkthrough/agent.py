@@ -34,6 +34,13 @@ _TRY = (
 _TEST = ("-m", "pytest", "-n0", "-q", "--noconftest", "-p", "no:cacheprovider")
 _RUN_SECONDS = 30.0
 
+_CHECK = (
+    "import sys; sys.path.insert(0, 'src'); import pytest; "
+    f"sys.exit(pytest.main({[*_TEST[2:], CODE['test_since.py.txt']]}))"
+)
+CHECK = [sys.executable, "-B", "-c", _CHECK]
+"""The command that gates the test phase, as a person chose it."""
+
 
 class Agent:
     """Does the work of each phase in the project, as an AI agent would.

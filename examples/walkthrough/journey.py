@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +13,7 @@ from typing import Any
 from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 
-from examples.walkthrough.agent import GOAL, NAME, Agent
+from examples.walkthrough.agent import CHECK, GOAL, NAME, Agent
 from examples.walkthrough.checkout import copy_checkout
 from examples.walkthrough.failure import DemoError
 from examples.walkthrough.session import call, connected, server_process
@@ -26,6 +30,8 @@ class Journey:
         self._project = folder / "cde-orchestrator"
         self._log = folder / "server.log"
         self._stage = stage
+        home = folder / "home"  # trust is kept with the user: here, one that goes with the demo
+        self._environment = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
         self._agent = Agent(self._project, stage.step)
 
     async def run(self) -> None:
@@ -33,13 +39,13 @@ class Journey:
         self._stage.heading("The project")
         copied = copy_checkout(self._project)
         self._stage.step(f"copied this checkout, {copied} files, to {self._project}")
-        async with connected(self._project, self._log) as client:
+        async with connected(self._project, self._log, self._environment) as client:
             await self._introduce(client)
             reply = await self._start(client)
             reply = await self._work(client, reply, until=KILLED_AFTER)
             before = await call(client, "cde_getFeatureStatus", feature_id=NAME)
             await self._kill(client, before)
-        async with connected(self._project, self._log) as client:
+        async with connected(self._project, self._log, self._environment) as client:
             await self._introduce(client)
             reply = await self._resume(client, before)
             await self._work(client, reply, until=None)
@@ -70,10 +76,27 @@ class Journey:
             f"cde_onboardProject: {', '.join(facts['languages'])}; tests run by "
             f"`{' '.join(facts['test_command'])}`; wrote {', '.join(onboarded['created'])}"
         )
+        self._trust(facts["test_command"])
         reply = await call(client, "cde_startFeature", prompt=GOAL, name=NAME)
         self._stage.step(f"cde_startFeature: {NAME}, workflow {reply['feature']['workflow']}")
         self._stage.note(GOAL)
         return reply
+
+    def _trust(self, found: list[str]) -> None:
+        """Be the person: check the new tests alone, to save time, and trust that command."""
+        workflows = self._project / ".cde" / "workflow.yml"
+        text = workflows.read_text(encoding="utf-8")
+        narrow = text.replace(f"check: {json.dumps(found)}", f"check: {json.dumps(CHECK)}")
+        workflows.write_text(narrow, encoding="utf-8")
+        subprocess.run(
+            [sys.executable, "-m", "cde_orchestrator", "trust", "--yes"],
+            cwd=self._project,
+            env={**os.environ, **self._environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+        )
+        self._stage.step("a person narrowed the check of the test phase and ran `cde trust`")
 
     async def _work(
         self, client: Client, reply: dict[str, Any], until: str | None

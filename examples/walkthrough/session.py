@@ -19,10 +19,12 @@ _CALL_SECONDS = 30.0
 
 
 @asynccontextmanager
-async def connected(project: Path, log: Path) -> AsyncIterator[Client]:
+async def connected(project: Path, log: Path, environment: dict[str, str]) -> AsyncIterator[Client]:
     """A client of a new server for the project; the server ends with it."""
     words = ["-m", "cde_orchestrator", "serve", "--project", str(project)]
-    parameters = StdioServerParameters(command=sys.executable, args=words, cwd=project)
+    parameters = StdioServerParameters(
+        command=sys.executable, args=words, cwd=project, env=environment
+    )
     with log.open("a", encoding="utf-8") as errors:
         async with Client(
             stdio_client(parameters, errlog=errors),

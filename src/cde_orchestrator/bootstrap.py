@@ -6,12 +6,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cde_orchestrator.adapters.filesystem_object_store import FilesystemObjectStore
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
+from cde_orchestrator.adapters.git_version_control import GitVersionControl
 from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
+from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
+from cde_orchestrator.adapters.process_callers import ProcessCallers
 from cde_orchestrator.adapters.project_doctor import ProjectDoctor
 from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
 from cde_orchestrator.adapters.project_inspector import FilesystemProjectInspector
+from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
+from cde_orchestrator.adapters.user_trust_store import UserTrustStore
 from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
@@ -109,6 +115,12 @@ def _filesystem_ports(root: Path, settings: Settings) -> Ports:
         files=files,
         inspector=FilesystemProjectInspector(),
         reports=_reports(settings),
+        syntax=ParsingSyntaxJudge(),
+        checks=SubprocessCheckRunner(),
+        trust=UserTrustStore(),
+        objects=FilesystemObjectStore(),
+        git=GitVersionControl(),
+        callers=ProcessCallers(),
     )
 
 

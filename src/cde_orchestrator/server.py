@@ -27,7 +27,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.infrastructure.correlation import calling
 from cde_orchestrator.infrastructure.state_files import FOLDER
-from cde_orchestrator.mcp_tools import errors, features, project, recovery
+from cde_orchestrator.mcp_tools import errors, features, project, recovery, work
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
 from cde_orchestrator.web import errors_page
 from cde_orchestrator.web.bearer import BearerToken
@@ -36,7 +36,7 @@ INSTRUCTIONS = """\
 CDE Orchestrator leads a feature through its phases in one project. Start with \
 cde_startFeature; follow the prompt of the phase that it returns; deliver the outputs; \
 cde_submitWork returns the next phase, until the feature is completed. After a loss of \
-context, cde_listFeatures(status="open") and cde_getFeatureStatus tell where to go on. \
+context, cde_listFeatures(status="open") and cde_resumeFeature tell where to go on. \
 An error carries fixes: calls that are safe to make as they stand."""
 
 GRACE_SECONDS = 3
@@ -174,6 +174,7 @@ def build_server(served: ServedProject) -> OrchestratorServer:
     errors.register(server)
     for route in errors_page.routes():
         server.custom_route(route.path, methods=["GET"])(route.endpoint)
+    work.register(server, served)
     for tool in server._tool_manager.list_tools():
         _slim(tool.parameters)
     return server

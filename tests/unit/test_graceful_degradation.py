@@ -8,9 +8,24 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.application.fail_phase import FailPhase
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.resume_feature import ResumeFeature
+from cde_orchestrator.application.rollback_feature import RollbackFeature
+from cde_orchestrator.application.save_progress import SaveProgress
+from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.bootstrap import Reply, build_application
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
+from cde_orchestrator.domain.feature import PhaseStatus
 from cde_orchestrator.domain.project import Project
 from tests.disks import remount, simulate_disk_full, small_disk
+
+REPRODUCTION = (
+    "## Symptom\n\nThe page is blank.\n\n## Steps\n\nOpen it without a network.\n\n"
+    "## Cause\n\n" + "The script waits for ever for an answer that never comes.\n" * 4
+)
 
 
 @pytest.fixture
@@ -95,3 +110,40 @@ def test_state_recovery_from_backup(tmp_path: Path) -> None:
     assert recovered.read_only is False
     assert FilesystemProjectRepository().verify(tmp_path) == []
     assert [path.read_bytes()[:20] for path in (tmp_path / ".cde" / "quarantine").iterdir()]
+
+
+def test_partial_feature_completion(tmp_path: Path) -> None:
+    """Progress is saved in each phase, resumed from the last good one, and rolled back."""
+
+    def call(use_case: UseCase[Reply]) -> Reply:
+        application = build_application(tmp_path)  # every call is a process that starts anew
+        try:
+            return application.handle(use_case)
+        finally:
+            application.close()
+
+    call(OnboardProject())
+    call(StartFeature(prompt="Mend it", name="mend", workflow="quick-fix"))
+    results = {"reproduction": REPRODUCTION}
+    call(SubmitWork(feature_id="mend", phase_id="reproduce", results=results))
+    call(SaveProgress(feature_id="mend", phase_id="fix", note="The time-out is in fetch.js"))
+    for _ in range(3):
+        call(FailPhase(feature_id="mend", phase_id="fix", reason="The suite is red"))
+    failed = FilesystemProjectRepository().get(tmp_path).feature("mend")
+    assert (failed.status, failed.current_phase) == ("failed", "fix")
+    assert failed.phases["reproduce"].status is PhaseStatus.COMPLETED
+
+    resumed = call(ResumeFeature(feature_id="mend"))
+    assert resumed["phase"] is not None
+    assert resumed["phase"]["id"] == "fix"
+    assert [phase["id"] for phase in resumed["finished"]] == ["reproduce"]
+    assert [saved["note"] for saved in resumed["progress"]] == ["The time-out is in fetch.js"]
+    assert resumed["last_failure"] == "The suite is red"
+    assert "The time-out is in fetch.js" in resumed["phase"]["prompt"]
+
+    path = tmp_path / "specs" / "mend" / "reproduction.md"
+    call(RollbackFeature(feature_id="mend", to_phase="reproduce", reason="Wrong cause"))
+    assert not path.exists()
+    back = FilesystemProjectRepository().get(tmp_path).feature("mend")
+    assert back.current_phase == "reproduce"
+    assert back.phases["fix"].status is PhaseStatus.ROLLED_BACK

@@ -13,6 +13,14 @@ from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Any
 
+from cde_orchestrator.adapters.work_document import (
+    WORK,
+    decode_feature_work,
+    decode_record_work,
+    encode_feature_work,
+    encode_record_work,
+    idempotency_key_of,
+)
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.feature import Artifact, Feature, PhaseRecord, PhaseStatus
@@ -48,9 +56,12 @@ _FEATURE_KEYS = frozenset(
         "phases",
         "artifacts",
         "metadata",
+        WORK,
     ]
 )
-_RECORD_KEYS = frozenset(["id", "status", "attempts", "started_at", "completed_at", "outputs"])
+_RECORD_KEYS = frozenset(
+    ["id", "status", "attempts", "started_at", "completed_at", "outputs", WORK]
+)
 
 
 class FeatureIndex:
@@ -61,6 +72,7 @@ class FeatureIndex:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
+        self._keys: dict[str, str] = {}
         self._ids: list[str] = []
         self._summaries: dict[str, FeatureSummary] = {}
 
@@ -71,6 +83,11 @@ class FeatureIndex:
         if changed is None:
             self._summaries = {key: _summary(feature) for key, feature in features.items()}
             self._names = {summary.name: key for key, summary in self._summaries.items()}
+            self._keys = {
+                name: key
+                for key, feature in features.items()
+                if (name := idempotency_key_of(feature)) is not None
+            }
             self._ids = sorted(features)
             return
         for key in changed:
@@ -78,16 +95,23 @@ class FeatureIndex:
             if key in features:
                 self._summaries[key] = summary = _summary(features[key])
                 self._names[summary.name] = key
+                if (name := idempotency_key_of(features[key])) is not None:
+                    self._keys[name] = key
                 position = bisect.bisect_left(self._ids, key)
                 if self._ids[position : position + 1] != [key]:
                     self._ids.insert(position, key)
             else:
                 self._summaries.pop(key, None)
                 self._ids.remove(key)
+                self._keys = {name: each for name, each in self._keys.items() if each != key}
 
     def id_of(self, name: str) -> str | None:
         """The id of the feature with this name."""
         return self._names.get(name)
+
+    def id_of_call(self, idempotency_key: str) -> str | None:
+        """The id of the feature that the call with this key started."""
+        return self._keys.get(idempotency_key)
 
     def ids_beginning(self, prefix: str) -> list[str]:
         """The ids that begin with ``prefix``."""
@@ -154,6 +178,11 @@ class StoredFeatures:
     def by_name(self, name: str) -> Feature | None:
         """The feature with exactly this name."""
         found = self._added.get(name) or self._index.id_of(name)
+        return self.by_id(found) if found else None
+
+    def by_idempotency_key(self, key: str) -> Feature | None:
+        """The feature that the call with this key started."""
+        found = self._index.id_of_call(key)
         return self.by_id(found) if found else None
 
     def ids_beginning(self, prefix: str) -> list[str]:
@@ -290,13 +319,14 @@ def encode_feature(feature: Feature) -> Document:
         "phases": {key: _encode_record(record) for key, record in feature.phases.items()},
         "artifacts": copy.deepcopy(feature.artifacts),
         "metadata": copy.deepcopy(feature.metadata),
+        **encode_feature_work(feature),
         **copy.deepcopy(feature.extra),
     }
 
 
 def decode_feature(document: Document) -> Feature:
     """The feature of a stored document."""
-    return Feature(
+    feature = Feature(
         id=document["id"],
         project_id=document["project_id"],
         name=document["name"],
@@ -312,6 +342,8 @@ def decode_feature(document: Document) -> Feature:
         metadata=copy.deepcopy(document["metadata"]),
         extra=_unknown(document, _FEATURE_KEYS),
     )
+    decode_feature_work(feature, document)
+    return feature
 
 
 def _encode_record(record: PhaseRecord) -> Document:
@@ -324,13 +356,14 @@ def _encode_record(record: PhaseRecord) -> Document:
         "outputs": [
             {"id": a.id, "path": a.path, "sha256": a.sha256, "size": a.size} for a in record.outputs
         ],
+        **encode_record_work(record),
         **copy.deepcopy(record.extra),
     }
 
 
 def _decode_record(document: Document) -> PhaseRecord:
     started, completed = document["started_at"], document["completed_at"]
-    return PhaseRecord(
+    record = PhaseRecord(
         id=document["id"],
         status=PhaseStatus(document["status"]),
         attempts=document["attempts"],
@@ -339,6 +372,8 @@ def _decode_record(document: Document) -> PhaseRecord:
         outputs=[Artifact(**output) for output in document["outputs"]],
         extra=_unknown(document, _RECORD_KEYS),
     )
+    decode_record_work(record, document)
+    return record
 
 
 def _summary(document: Document) -> FeatureSummary:

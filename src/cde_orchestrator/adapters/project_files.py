@@ -27,6 +27,8 @@ from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace
 READ_LIMIT_BYTES = 10 * 1024 * 1024
 WRITE_LIMIT_BYTES = 1024 * 1024
 EXCERPT_CHARACTERS = 1_200
+ASIDE = ".before-rollback"
+"""Ending of a file that was changed since it was recorded."""
 
 _FORBIDDEN_FOLDERS = frozenset({".cde", ".git"})
 # Without O_NONBLOCK, opening a pipe waits for a writer; where a flag is missing it is not needed.
@@ -101,6 +103,50 @@ class FilesystemProjectFiles:
             replace_file(self._ops, path, (text + ending).encode())
         except OSError as error:
             raise write_failure(path, error) from error
+
+    def is_plain(self, root: Path, relative: str) -> bool:
+        """Whether a file stands or may stand there, reached by no symbolic link."""
+        try:
+            path = self.resolve(root, relative, "")
+        except OutputError:
+            return False
+        return path == Path(os.path.realpath(root)) / relative
+
+    def restore(self, root: Path, relative: str, output_id: str, data: bytes | None) -> None:
+        """Put the bytes there, whole or not at all; None removes the file.
+
+        Raises:
+            OutputError: E112, as ``resolve``.
+            StateError: E204, the disk is full; E203, writing failed otherwise.
+        """
+        path = self.resolve(root, relative, output_id)
+        try:
+            if data is not None:
+                self._make_folder(path.parent)
+                replace_file(self._ops, path, data)
+            elif path.exists():
+                self._ops.unlink(path)
+                self._ops.sync_folder(path.parent)
+        except OSError as error:
+            raise write_failure(path, error) from error
+
+    def set_aside(self, root: Path, relative: str, output_id: str) -> str:
+        """Keep a copy of the file beside it; the copy's path, relative to the project.
+
+        Raises:
+            OutputError: E112, as ``resolve``.
+            StateError: E204, the disk is full; E203, writing failed otherwise.
+        """
+        path = self.resolve(root, relative, output_id)
+        number, aside = 1, path.with_name(f"{path.name}{ASIDE}")
+        while os.path.lexists(aside):
+            number += 1
+            aside = path.with_name(f"{path.name}{ASIDE}-{number}")
+        try:
+            replace_file(self._ops, aside, path.read_bytes())
+        except OSError as error:
+            raise write_failure(aside, error) from error
+        return f"{relative}{aside.name.removeprefix(path.name)}"
 
     def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
         """The output as a feature keeps it, from the bytes that its gate accepted."""

@@ -341,6 +341,7 @@ _PHASE: Mapping[str, Rule] = {
 _WORKFLOW: Mapping[str, Rule] = {
     "description": _text,
     "max_attempts": _number((int,), 1, 100),
+    "branch": _flag,
     "phases": _phases,
 }
 _TOP_LEVEL: Mapping[str, Rule] = {

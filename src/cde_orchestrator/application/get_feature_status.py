@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cde_orchestrator.application.leases import Desk
 from cde_orchestrator.application.phase_prompt import current_phase_view, workflow_for
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
@@ -13,6 +14,7 @@ from cde_orchestrator.application.views import (
     feature_view,
     phase_record_views,
     project_view,
+    work_view,
 )
 from cde_orchestrator.domain.exceptions import ValidationError
 
@@ -40,6 +42,7 @@ class GetFeatureStatus(UseCase[FeatureStatusReply | FeatureDetailReply]):
         if self.detail not in DETAILS:
             reason = f"it is {self.detail!r}, not one of {', '.join(DETAILS)}"
             raise ValidationError.of("E305", argument="detail", reason=reason)
+        desk = Desk.of(ports, None)
         project = ports.repository.get(ports.root)
         feature = project.feature(self.feature_id)
         workflow = workflow_for(project, feature, ports)
@@ -49,11 +52,17 @@ class GetFeatureStatus(UseCase[FeatureStatusReply | FeatureDetailReply]):
             "phases": phase_record_views(feature, workflow),
             "phase": current_phase_view(project, feature, workflow, ports),
         }
+        desk.renew_when_due(feature)
         if self.detail == "brief":
             return brief
         return {
             **brief,
             "goal": feature.prompt,
+            "claim": desk.view(feature),
+            "closing": feature.closing,
+            "branch": feature.branch,
+            "events": feature.events,
+            "work": {phase.id: work_view(feature.phases[phase.id]) for phase in workflow.phases},
             "created_at": feature.created_at.isoformat(),
             "updated_at": feature.updated_at.isoformat(),
         }

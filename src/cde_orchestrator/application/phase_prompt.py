@@ -13,6 +13,10 @@ from cde_orchestrator.domain.workflow import Phase, Workflow
 GOAL_LIMIT = 6_000
 """Characters of a feature's goal that a prompt repeats; the whole is kept with the feature."""
 
+PROGRESS_SHOWN = 5
+NOTE_LIMIT = 2_000
+"""Characters of a note or a failure that a prompt shows."""
+
 
 def workflow_for(project: Project, feature: Feature, ports: Ports) -> Workflow:
     """The workflow that the feature follows, giving phase records to a feature without.
@@ -113,9 +117,31 @@ def _variables(
             }
             for owner, output in _inputs(phase, workflow)
         ],
-        "progress": [],
-        "last_failure": None,
+        "progress": _progress(feature, phase),
+        "last_failure": _last_failure(feature, phase),
     }
+
+
+def _progress(feature: Feature, phase: Phase) -> list[dict[str, str]]:
+    """The newest notes, oldest first, each in short."""
+    saved = feature.phases[phase.id].saved()[-PROGRESS_SHOWN:]
+    return [
+        {"at": each.at.isoformat(timespec="seconds"), "note": shortened(each.note, NOTE_LIMIT)}
+        for each in saved
+    ]
+
+
+def _last_failure(feature: Feature, phase: Phase) -> str | None:
+    failure = feature.phases[phase.id].last_failure()
+    return None if failure is None else shortened(failure, NOTE_LIMIT)
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text, cut in the middle to about ``limit`` characters: causes stand at both ends."""
+    if len(text) <= limit:
+        return text
+    head, tail = text[: limit // 3], text[-(limit - limit // 3) :]
+    return f"{head}\n[{len(text) - limit} characters left out]\n{tail}"
 
 
 def _inputs(phase: Phase, workflow: Workflow) -> list[tuple[Phase, Any]]:

@@ -8,6 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from cde_orchestrator.application.phase_ports import (
+    Callers,
+    CheckRunner,
+    ObjectStore,
+    SyntaxJudge,
+    TrustStore,
+    VersionControl,
+)
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
@@ -221,6 +229,26 @@ class ProjectFiles(Protocol):
         """
         ...
 
+    def is_plain(self, root: Path, relative: str) -> bool:
+        """Whether a file stands or may stand there, reached by no symbolic link."""
+        ...
+
+    def restore(self, root: Path, relative: str, output_id: str, data: bytes | None) -> None:
+        """Put the bytes there, durably; None removes the file.
+
+        Raises:
+            StateError: E203 or E204, not written.
+        """
+        ...
+
+    def set_aside(self, root: Path, relative: str, output_id: str) -> str:
+        """Keep a copy of the file beside it; the copy's path, relative to the project.
+
+        Raises:
+            StateError: E203 or E204, not written.
+        """
+        ...
+
     def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
         """What is recorded of an output with this content."""
         ...
@@ -285,4 +313,10 @@ class Ports:
     files: ProjectFiles
     inspector: ProjectInspector
     reports: ErrorReports
+    syntax: SyntaxJudge
+    checks: CheckRunner
+    trust: TrustStore
+    objects: ObjectStore
+    git: VersionControl
+    callers: Callers
     clock: Clock = utc_now

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cde_orchestrator.application.phase_prompt import current_phase_view
+from cde_orchestrator.application.leases import Desk
+from cde_orchestrator.application.phase_entry import enter_phase
+from cde_orchestrator.application.phase_prompt import adopt_workflow, current_phase_view
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.text import checked_text
+from cde_orchestrator.domain.workflow import Workflow
+
+KEY_LIMIT = 128
+"""Characters of an idempotency key."""
+_PATHS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +29,7 @@ class StartFeature(UseCase[FeatureReply]):
         prompt: what the feature shall do, in any language.
         workflow: name of the workflow; the project's default one when None.
         name: the feature's name; made from the prompt when None.
+        idempotency_key: names the call, so that a repeated one gets the same feature.
     """
 
     changes = True
@@ -25,19 +37,78 @@ class StartFeature(UseCase[FeatureReply]):
     prompt: str
     workflow: str | None = None
     name: str | None = None
+    idempotency_key: str | None = None
 
     def __call__(self, ports: Ports) -> FeatureReply:
         """Start it.
 
         Raises:
-            CDEError: E004, E101, E104, E206, E301 to E304, E306, E310 to E313 and the
-                repository's own.
+            CDEError: E004, E101, E104, E124, E125, E127, E206, E301 to E306, E310 to E313
+                and the repository's own.
         """
+        key = self._checked_key()
+        desk = Desk.of(ports, None)
         with ports.repository.transaction(ports.root) as project:
+            started = project.features.by_idempotency_key(key) if key else None
+            if started is not None:
+                return self._again(project, started, ports)
             workflow = ports.workflows.load(ports.root).get(self.workflow)
             feature = project.start_feature(self.prompt, name=self.name, workflow=workflow)
-            return {
-                "project": project_view(project, ports),
-                "feature": feature_view(feature),
-                "phase": current_phase_view(project, feature, workflow, ports),
-            }
+            feature.idempotency_key = key
+            desk.take(feature, deliberate=False)
+            reply = _reply(project, feature, workflow, ports)
+            if workflow.branch:
+                feature.branch = _branch(feature, workflow, ports)
+            enter_phase(feature, workflow, ports)
+            return reply
+
+    def _again(self, project: Project, feature: Feature, ports: Ports) -> FeatureReply:
+        """The answer that the first call got, as the feature stands now."""
+        for argument, same in (
+            ("prompt", self.prompt.strip() == feature.prompt),
+            ("workflow", self.workflow in {None, feature.workflow_type}),
+            ("name", self.name in {None, feature.name}),
+        ):
+            if not same:
+                raise FeatureError.of(
+                    "E127", key=self.idempotency_key, feature=feature.name, argument=argument
+                )
+        return _reply(project, feature, adopt_workflow(project, feature, ports), ports)
+
+    def _checked_key(self) -> str | None:
+        if self.idempotency_key is None:
+            return None
+        key = checked_text("idempotency_key", self.idempotency_key, KEY_LIMIT)
+        if not key.strip():
+            reason = "it has no visible character"
+            raise ValidationError.of("E305", argument="idempotency_key", reason=reason)
+        return key
+
+
+def _reply(project: Project, feature: Feature, workflow: Workflow, ports: Ports) -> FeatureReply:
+    return {
+        "project": project_view(project, ports),
+        "feature": feature_view(feature),
+        "phase": current_phase_view(project, feature, workflow, ports),
+    }
+
+
+def _branch(feature: Feature, workflow: Workflow, ports: Ports) -> str | None:
+    """Put the feature on a branch of its own; None where there is no repository.
+
+    Raises:
+        FeatureError: E124, changes would be taken along; E125, git refuses.
+    """
+    changes = ports.git.changes(ports.root)
+    if changes is None:
+        return None
+    if changes:
+        raise FeatureError.of(
+            "E124",
+            workflow=workflow.id,
+            count=len(changes),
+            paths=", ".join(changes[:_PATHS_SHOWN]) + (", ..." if changes[_PATHS_SHOWN:] else ""),
+        )
+    name = f"feature/{feature.name}"
+    ports.git.start_branch(ports.root, name)
+    return name

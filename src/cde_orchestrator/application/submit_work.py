@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import structlog
+
+from cde_orchestrator.application.delivery import Delivery
+from cde_orchestrator.application.leases import Desk
+from cde_orchestrator.application.phase_entry import enter_phase
+from cde_orchestrator.application.phase_ports import Watch
 from cde_orchestrator.application.phase_prompt import (
     adopt_workflow,
     current_phase_view,
     render_prompt,
+    workflow_for,
 )
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
@@ -18,24 +25,33 @@ from cde_orchestrator.application.views import (
     phase_record_view,
     project_view,
 )
-from cde_orchestrator.domain.exceptions import OutputError
-from cde_orchestrator.domain.feature import Artifact, Feature
-from cde_orchestrator.domain.text import checked_text
-from cde_orchestrator.domain.workflow import Output, Phase
+from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
+from cde_orchestrator.domain.feature import Feature, PhaseStatus
+from cde_orchestrator.domain.gate import Gate
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.domain.workflow import Phase, Workflow
 
-RESULT_LIMIT = 1_000_000
-"""Characters of one output's text in ``results``."""
+log = structlog.get_logger(__name__)
+
+_Contents = Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitWork(UseCase[SubmitReply]):
     """Complete the current phase; the answer has the next one with its prompt.
 
+    What is submitted passes the phase's gate, then its check, which runs while others may go
+    on working; both count only if phase and outputs are still the same afterwards.
+
     Attributes:
         feature_id: id, beginning of an id, or name of the feature.
         phase_id: the phase that is submitted; it must be the current one.
         results: text by output id; the files are written from it. An output that is not
             named must stand in the project already.
+        agent: the agent's name, when the client has several.
+        takeover: override another agent's lease.
+        watch: is told what the check prints.
     """
 
     changes = True
@@ -43,76 +59,143 @@ class SubmitWork(UseCase[SubmitReply]):
     feature_id: str
     phase_id: str
     results: Mapping[str, str] = field(default_factory=dict)
+    agent: str | None = None
+    takeover: bool = False
+    watch: Watch | None = field(default=None, compare=False)
 
     def __call__(self, ports: Ports) -> SubmitReply:
         """Check the outputs, record them and go on to the next phase.
 
+        A repeated submission with the same content gets its answer again and changes nothing.
+
         Raises:
-            CDEError: E004, E102, E103, E105 to E107, E110 to E113, E206, E302, E303, E312,
-                E313, E315 and the repository's own.
+            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E206, E302, E303, E305,
+                E312, E313, E315 and the repository's own.
         """
+        desk = Desk.of(ports, self.agent)
+        project = ports.repository.get(ports.root)
+        project.require_writable()
+        feature = project.feature(self.feature_id)
+        workflow = workflow_for(project, feature, ports)
+        delivery = self._delivery(feature, workflow, ports)
+        if self._was_accepted(feature, delivery):
+            return self._reply(project, feature, workflow, ports)
+        phase = feature.require_current(self.phase_id, workflow)
+        desk.require_free(feature, takeover=self.takeover)
+        following = workflow.after(phase.id)
+        if following is not None:  # a broken template is told before anything is written
+            render_prompt(project, feature, following, workflow, ports)
+        contents = self._through_gate(project, feature, phase, workflow, delivery)
+        evidence = self._check(feature, phase, delivery, ports)
+        return self._accept(desk, feature, contents, evidence)
+
+    def _delivery(self, feature: Feature, workflow: Workflow, ports: Ports) -> Delivery:
+        phase = workflow.find(self.phase_id)
+        if phase is None:
+            phase = feature.require_current(self.phase_id, workflow)
+        return Delivery(ports, feature.name, phase, self.results)
+
+    def _was_accepted(self, feature: Feature, delivery: Delivery) -> bool:
+        record = feature.phases.get(self.phase_id)
+        if record is None or record.status is not PhaseStatus.COMPLETED:
+            return False
+        if any(
+            output_id not in {o.id for o in delivery.phase.outputs} for output_id in self.results
+        ):
+            return False
+        delivery.require_acceptable()
+        return delivery.repeats(record, delivery.contents())
+
+    def _through_gate(
+        self,
+        project: Project,
+        feature: Feature,
+        phase: Phase,
+        workflow: Workflow,
+        delivery: Delivery,
+    ) -> _Contents:
+        delivery.require_acceptable()
+        contents = delivery.contents()
+        try:
+            skeleton = render_prompt(project, feature, phase, workflow, delivery.ports)
+        except ValidationError:  # a template that broke since is no fault of the work
+            skeleton = ""
+        Gate(
+            phase=phase,
+            feature_name=feature.name,
+            syntax=delivery.ports.syntax.problem,
+            skeleton=skeleton,
+        ).require(contents)
+        return contents
+
+    def _check(
+        self, feature: Feature, phase: Phase, delivery: Delivery, ports: Ports
+    ) -> Evidence | None:
+        """Run the phase's check on the delivered files; keep what a failed one left.
+
+        Raises:
+            FeatureError: E118 it failed, E119 it took too long, E120 nobody trusts it, E121
+                it cannot be run.
+        """
+        check = phase.gate_check
+        if check is None:
+            return None
+        command = " ".join(check.command)
+        facts = {"feature": feature.name, "phase": phase.id, "command": command}
+        if not ports.trust.trusts(ports.root, check):
+            raise FeatureError.of("E120", **facts)
+        delivery.write()
+        evidence = ports.checks.run(ports.root, check, ports.clock(), self.watch)
+        if evidence.passed:
+            return evidence
+        try:
+            with ports.repository.transaction(ports.root) as project:
+                kept = project.feature(feature.id)
+                adopt_workflow(project, kept, ports)
+                kept.phases[phase.id].evidence = evidence
+        except StateError as error:
+            log.warning("evidence_not_kept", feature_id=feature.id, reason=error.message)
+        if evidence.exit_code is None:
+            raise FeatureError.of(
+                "E119", **facts, seconds=check.timeout_seconds, tail=evidence.tail[-2_000:].strip()
+            )
+        raise FeatureError.of(
+            "E118", **facts, exit_code=evidence.exit_code, tail=evidence.tail[-2_000:].strip()
+        )
+
+    def _accept(
+        self, desk: Desk, examined: Feature, contents: _Contents, evidence: Evidence | None
+    ) -> SubmitReply:
+        ports = desk.ports
+        before = examined.phases[self.phase_id]
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
-            feature = project.feature(self.feature_id)
+            feature = project.feature(examined.id)
             workflow = adopt_workflow(project, feature, ports)
+            delivery = self._delivery(feature, workflow, ports)
+            if self._was_accepted(feature, delivery):
+                return self._reply(project, feature, workflow, ports)
             phase = feature.require_current(self.phase_id, workflow)
-            following = workflow.after(phase.id)
-            if following is not None:  # a broken template is told before anything is written
-                render_prompt(project, feature, following, workflow, ports)
-            artifacts = self._deliver(feature, phase, ports)
+            record = feature.phases[phase.id]
+            desk.require_free(feature, takeover=self.takeover)
+            same = (record.attempts, record.started_at) == (before.attempts, before.started_at)
+            if not same or delivery.contents() != contents:
+                raise FeatureError.of("E123", feature=feature.name, phase=phase.id)
+            if evidence is None:
+                delivery.write()
+            record.evidence, record.end_commit = evidence, ports.git.head(ports.root)
+            artifacts = delivery.record(contents)
+            desk.take(feature, deliberate=False)
             feature.complete_phase(phase.id, artifacts, workflow, ports.clock())
-            return {
-                "project": project_view(project, ports),
-                "feature": feature_view(feature),
-                "phase": current_phase_view(project, feature, workflow, ports),
-                "accepted": phase_record_view(feature.phases[phase.id]),
-            }
+            enter_phase(feature, workflow, ports)
+            return self._reply(project, feature, workflow, ports)
 
-    def _deliver(self, feature: Feature, phase: Phase, ports: Ports) -> list[Artifact]:
-        """Write the outputs that ``results`` carries and record all of them."""
-        for output_id, text in self.results.items():
-            phase.output(output_id)
-            checked_text(f"results.{output_id}", text, RESULT_LIMIT)
-        contents = {
-            output.id: content
-            for output in phase.outputs
-            if (content := self._content(feature, output, ports)) is not None
+    def _reply(
+        self, project: Project, feature: Feature, workflow: Workflow, ports: Ports
+    ) -> SubmitReply:
+        return {
+            "project": project_view(project, ports),
+            "feature": feature_view(feature),
+            "phase": current_phase_view(project, feature, workflow, ports),
+            "accepted": phase_record_view(feature.phases[self.phase_id]),
         }
-        self._require_complete(feature, phase, contents)
-        for output in phase.outputs:
-            if output.id in self.results:
-                path = output.path_for(feature.name)
-                ports.files.write(ports.root, path, self.results[output.id], output.id)
-                contents[output.id] = ports.files.read(ports.root, path, output.id) or b""
-        return [
-            ports.files.record(ports.root, output.path_for(feature.name), output.id, content)
-            for output in phase.outputs
-            if (content := contents.get(output.id)) is not None
-        ]
-
-    def _content(self, feature: Feature, output: Output, ports: Ports) -> bytes | None:
-        standing = ports.files.read(ports.root, output.path_for(feature.name), output.id)
-        return self.results[output.id].encode() if output.id in self.results else standing
-
-    def _require_complete(
-        self, feature: Feature, phase: Phase, contents: Mapping[str, bytes]
-    ) -> None:
-        """Refuse when a required output is missing or blank.
-
-        Raises:
-            OutputError: E110 when any is missing, else E111 when any is blank; every output
-                with a problem is named.
-        """
-        required = [output for output in phase.outputs if output.required]
-        missing = [output for output in required if output.id not in contents]
-        given = [output for output in phase.outputs if output.id in contents]
-        empty = [output for output in given if not contents[output.id].strip()]
-        problems = [f"{o.id} at {o.path_for(feature.name)} is missing" for o in missing]
-        problems += [f"{o.id} at {o.path_for(feature.name)} is empty" for o in empty]
-        if problems:
-            raise OutputError.of(
-                "E110" if missing else "E111",
-                feature=feature.name,
-                phase=phase.id,
-                problems="; ".join(problems),
-            )

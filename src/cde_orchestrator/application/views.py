@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.domain.feature import Artifact, Feature, PhaseRecord
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.records import Evidence, Progress
 from cde_orchestrator.domain.workflow import Output, Workflow
 
 
@@ -78,6 +79,56 @@ class PhaseRecordView(TypedDict):
     outputs: list[ArtifactView]
 
 
+class ClaimView(TypedDict):
+    """Who works on a feature, and until when unless renewed."""
+
+    agent: str
+    until: str
+    taken_from: str | None
+
+
+class ProgressView(TypedDict):
+    """Partial work that was saved inside a phase."""
+
+    at: str
+    by: str
+    note: str
+    data: Any
+
+
+class FailureView(TypedDict):
+    """An attempt that was given up."""
+
+    at: str
+    attempt: int
+    reason: str
+    by: str
+
+
+class EvidenceView(TypedDict):
+    """What the last check of a phase left."""
+
+    at: str
+    command: list[str]
+    directory: str
+    exit_code: int | None
+    duration_ms: float
+    tail: str
+    sha256: str
+    size: int
+
+
+class WorkView(TypedDict):
+    """Everything that is kept of the work on a phase besides its outputs."""
+
+    progress: list[ProgressView]
+    failures: list[FailureView]
+    evidence: EvidenceView | None
+    start_commit: str | None
+    end_commit: str | None
+    past: list[dict[str, Any]]
+
+
 class FeatureRow(TypedDict):
     """A feature in a list."""
 
@@ -102,6 +153,13 @@ class SubmitReply(FeatureReply):
     accepted: PhaseRecordView
 
 
+class FailedReply(FeatureReply):
+    """A feature after an attempt was given up, and how many more its phase may have."""
+
+    failed: PhaseRecordView
+    attempts_left: int
+
+
 class FeatureStatusReply(FeatureReply):
     """A feature with all its phases."""
 
@@ -112,6 +170,11 @@ class FeatureDetailReply(FeatureStatusReply):
     """A feature with everything that is known of it."""
 
     goal: str
+    claim: ClaimView | None
+    closing: dict[str, str] | None
+    branch: str | None
+    events: list[dict[str, Any]]
+    work: dict[str, WorkView]
     created_at: str
     updated_at: str
 
@@ -185,6 +248,46 @@ def phase_record_view(record: PhaseRecord) -> PhaseRecordView:
         "started_at": _iso(record.started_at),
         "completed_at": _iso(record.completed_at),
         "outputs": artifact_views(record.outputs),
+    }
+
+
+def progress_view(progress: Progress) -> ProgressView:
+    """Saved progress as the contract has it."""
+    return {
+        "at": progress.at.isoformat(),
+        "by": progress.by,
+        "note": progress.note,
+        "data": progress.data,
+    }
+
+
+def work_view(record: PhaseRecord) -> WorkView:
+    """What is kept of the work on a phase, as the contract has it."""
+    evidence = record.evidence
+    return {
+        "progress": [progress_view(each) for each in record.saved()],
+        "failures": [
+            {"at": f.at.isoformat(), "attempt": f.attempt, "reason": f.reason, "by": f.by}
+            for f in record.failures
+        ],
+        "evidence": evidence_view(evidence) if evidence else None,
+        "start_commit": record.start_commit,
+        "end_commit": record.end_commit,
+        "past": record.past,
+    }
+
+
+def evidence_view(evidence: Evidence) -> EvidenceView:
+    """Evidence as the contract has it."""
+    return {
+        "at": evidence.at.isoformat(),
+        "command": list(evidence.command),
+        "directory": evidence.directory,
+        "exit_code": evidence.exit_code,
+        "duration_ms": evidence.duration_ms,
+        "tail": evidence.tail,
+        "sha256": evidence.sha256,
+        "size": evidence.size,
     }
 
 

@@ -52,7 +52,7 @@ def started(reply: FeatureReply, look: Look) -> RenderableType:
     feature = reply["feature"]
     line = done("Feature ", (clean(feature["name"]), "bold"), " started")
     line.append(f"  workflow {clean(feature['workflow'])}", "dim")
-    return spaced(line, *_assignment(reply, look))
+    return spaced(line, *assignment(reply, look))
 
 
 def submitted(reply: SubmitReply, look: Look) -> RenderableType:
@@ -63,7 +63,7 @@ def submitted(reply: SubmitReply, look: Look) -> RenderableType:
     if reply["phase"] is None:
         ended = done("Feature ", (clean(feature["name"]), "bold"), f" is {feature['status']}")
         return spaced(recorded, ended)
-    return spaced(recorded, *_assignment(reply, look))
+    return spaced(recorded, *assignment(reply, look))
 
 
 def feature_status(reply: FeatureStatusReply, look: Look) -> RenderableType:
@@ -79,7 +79,7 @@ def feature_status(reply: FeatureStatusReply, look: Look) -> RenderableType:
         head,
         _details(reply, look),
         _phases(reply["phases"], look),
-        *_assignment(reply, look),
+        *assignment(reply, look),
     )
 
 
@@ -177,7 +177,7 @@ def _recorded(record: PhaseRecordView) -> list[RenderableType]:
     ]
 
 
-def _assignment(reply: FeatureReply, look: Look) -> list[RenderableType]:
+def assignment(reply: FeatureReply, look: Look) -> list[RenderableType]:
     """What the current phase asks for and the commands for it; nothing when there is none."""
     phase, name = reply["phase"], reply["feature"]["name"]
     if phase is None:

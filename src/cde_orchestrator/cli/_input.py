@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from io import BufferedIOBase
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import typer
 
@@ -50,19 +50,28 @@ def text_from(path: str, field: str) -> str:
         raise ValidationError.of("E305", argument=field, reason=reason) from error
 
 
+def json_from(text: str, field: str) -> Any:
+    """A JSON value.
+
+    Raises:
+        ValidationError: E307, it is not JSON.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg} (line {error.lineno}, column {error.colno})"
+        raise ValidationError.of("E307", field=field, reason=reason) from error
+    except (ValueError, RecursionError) as error:
+        raise ValidationError.of("E307", field=field, reason=str(error)) from error
+
+
 def results_from_json(text: str, field: str) -> dict[str, str]:
     """Texts by output id.
 
     Raises:
         ValidationError: E307, it is not JSON; E305, it is not an object of texts.
     """
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as error:
-        reason = f"{error.msg} (line {error.lineno}, column {error.colno})"
-        raise ValidationError.of("E307", field=field, reason=reason) from error
-    except (ValueError, RecursionError) as error:
-        raise ValidationError.of("E307", field=field, reason=str(error)) from error
+    value = json_from(text, field)
     if not isinstance(value, dict):
         reason = f"it is {_kind(value)}, not an object from output id to text"
         raise ValidationError.of("E305", argument=field, reason=reason)

@@ -22,3 +22,21 @@ ProjectOption: TypeAlias = Annotated[
 JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Answer with JSON on standard output.", show_default=False)
 ]
+
+AgentOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--agent",
+        metavar="NAME",
+        help="The agent that works; without it no lease is taken.",
+        show_default=False,
+    ),
+]
+
+TakeoverOption: TypeAlias = Annotated[
+    bool, typer.Option("--takeover", help="Override another agent's lease; it is recorded.")
+]
+
+ReasonOption: TypeAlias = Annotated[
+    str | None, typer.Option("--reason", "-r", help="Why.", show_default=False)
+]

@@ -102,6 +102,17 @@ def show_beside(render: Callable[[Look], RenderableType | None], *, project: Pat
         show(renderable, on_stderr=True)
 
 
+def say_aside(text: str) -> None:
+    """Print on standard error what a command that runs prints; harmless on a terminal."""
+    if sys.stderr is None:
+        return
+    if is_terminal(sys.stderr):
+        from cde_orchestrator.cli._wording import clean_lines
+
+        text = clean_lines(text)
+    _write(sys.stderr, _fitted(text, sys.stderr))
+
+
 def show(renderable: RenderableType, *, on_stderr: bool = False) -> None:
     """Print something for people."""
     stream = sys.stderr if on_stderr else sys.stdout

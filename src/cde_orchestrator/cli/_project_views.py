@@ -31,6 +31,8 @@ def onboarded(reply: OnboardReply, look: Look) -> RenderableType:
     rows = [("Folder", _path(project)), *_found(reply["facts"]), ("Created", created)]
     start = command(look, "start", "What the feature shall do")
     steps = [(start, "start a feature"), (command(look, "status"), "see the project at a glance")]
+    if made and reply["facts"].get("test_command"):
+        steps.append((command(look, "trust"), "let submissions run the project's tests"))
     return spaced(
         done("Project ", (clean(project["name"]), "bold"), said), facts(rows), next_steps(steps)
     )

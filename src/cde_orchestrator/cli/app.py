@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cde_orchestrator import __version__
-from cde_orchestrator.cli import doctor, errors, features, project, serve, state, workflow
+from cde_orchestrator.cli import doctor, errors, features, project, serve, state, work, workflow
 from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
 
 app = command_group()
@@ -70,4 +70,5 @@ app.add_typer(
 )
 app.add_typer(errors.top_level)
 app.add_typer(features.top_level)
+app.add_typer(work.top_level)
 app.add_typer(serve.top_level)

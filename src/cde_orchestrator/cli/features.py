@@ -11,7 +11,13 @@ import typer
 from cde_orchestrator.cli import _completion
 from cde_orchestrator.cli._boundary import boundary
 from cde_orchestrator.cli._help import FEATURE_PANEL, command_group, examples
-from cde_orchestrator.cli._options import JsonOption, ProjectOption
+from cde_orchestrator.cli._options import (
+    AgentOption,
+    JsonOption,
+    ProjectOption,
+    ReasonOption,
+    TakeoverOption,
+)
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.views import FeatureStatusReply
@@ -60,6 +66,10 @@ def start(
             show_default=False,
         ),
     ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Started again with the same key, it starts nothing new."),
+    ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -71,7 +81,9 @@ def start(
         from cde_orchestrator.cli._input import STDIN, text_from_stdin
 
         wanted = text_from_stdin("The prompt") if prompt == STDIN else prompt
-        use_case = StartFeature(prompt=wanted, workflow=workflow, name=name)
+        use_case = StartFeature(
+            prompt=wanted, workflow=workflow, name=name, idempotency_key=idempotency_key
+        )
         answer(use_case, started, project=project, as_json=as_json)
 
 
@@ -103,6 +115,12 @@ def submit(
             metavar="ID=PATH", help="The text of one output, from a file. May be repeated."
         ),
     ] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Give this attempt up instead; it takes --reason.")
+    ] = False,
+    reason: ReasonOption = None,
+    agent: AgentOption = None,
+    takeover: TakeoverOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -111,12 +129,26 @@ def submit(
     Outputs that are not given here must stand in the project at their paths already.
     """
     with boundary(as_json=as_json):
+        from cde_orchestrator.application.fail_phase import FailPhase
         from cde_orchestrator.application.submit_work import SubmitWork
         from cde_orchestrator.cli._application import answer
         from cde_orchestrator.cli._feature_views import submitted
+        from cde_orchestrator.cli._output import say_aside
+        from cde_orchestrator.cli._work_views import gave_up
 
+        if failed:
+            given_up = FailPhase(
+                feature_id=feature, phase_id=phase, reason=reason, agent=agent, takeover=takeover
+            )
+            answer(given_up, gave_up, project=project, as_json=as_json)
+            return
         use_case = SubmitWork(
-            feature_id=feature, phase_id=phase, results=_results(results, results_file, output)
+            feature_id=feature,
+            phase_id=phase,
+            results=_results(results, results_file, output),
+            agent=agent,
+            takeover=takeover,
+            watch=None if as_json else say_aside,
         )
         answer(use_case, submitted, project=project, as_json=as_json)
 

@@ -139,7 +139,7 @@ class ConcurrentChangeError(StateError):
 
 
 class OutputError(FeatureError):
-    """A phase's outputs do not pass its gate (E110-E119)."""
+    """A phase's outputs do not pass its gate (E110-E117)."""
 
 
 class CircuitBreakerOpenError(CDESystemError):

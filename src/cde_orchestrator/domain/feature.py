@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 import structlog
 
+from cde_orchestrator.domain.claim import Claim
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.records import PROGRESS_KEPT, Evidence, Failure, Progress
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,7 @@ class PhaseStatus(StrEnum):
 COMPLETED = "completed"
 FAILED = "failed"
 CANCELLED = "cancelled"
+EVENTS_KEPT = 20
 CLOSED_STATUSES = frozenset({COMPLETED, FAILED, CANCELLED})
 
 
@@ -46,7 +49,17 @@ class Artifact:
 
 @dataclass(slots=True)
 class PhaseRecord:
-    """What happened to one phase of a feature."""
+    """What happened to one phase of a feature.
+
+    Attributes:
+        attempts_before: attempts that no longer count, as of before a resume or a rollback.
+        evidence: what the last check left.
+        progress: partial work by number, so that a change writes one entry.
+        entered: when the phase began, the digest of each declared output of the workflow
+            (by id; None: there was no file).
+        start_commit: git's commit when it began; ``end_commit`` when it was completed.
+        past: summaries of what was rolled back.
+    """
 
     id: str
     status: PhaseStatus = PhaseStatus.PENDING
@@ -54,6 +67,14 @@ class PhaseRecord:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     outputs: list[Artifact] = field(default_factory=list)
+    attempts_before: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    evidence: Evidence | None = None
+    progress: dict[str, Progress] = field(default_factory=dict)
+    entered: dict[str, str | None] = field(default_factory=dict)
+    start_commit: str | None = None
+    end_commit: str | None = None
+    past: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
     def begin(self, now: datetime) -> None:
@@ -62,6 +83,50 @@ class PhaseRecord:
         self.attempts += 1
         self.started_at = now
         self.completed_at = None
+
+    def begin_anew(self, now: datetime) -> None:
+        """The phase begins once more, with all the attempts that a phase may have."""
+        self.attempts_before = self.attempts
+        self.begin(now)
+
+    def attempts_left(self, limit: int) -> int:
+        """How many more attempts may fail, the present one included."""
+        used = self.attempts - self.attempts_before
+        return max(limit - used + (self.status is PhaseStatus.IN_PROGRESS), 0)
+
+    def save(self, progress: Progress) -> None:
+        """Keep partial work, dropping the oldest beyond what a phase keeps."""
+        number = int(max(self.progress, default="0")) + 1
+        self.progress[f"{number:06d}"] = progress
+        for key in sorted(self.progress)[:-PROGRESS_KEPT]:
+            del self.progress[key]
+
+    def saved(self) -> list[Progress]:
+        """The partial work that was kept, oldest first."""
+        return [self.progress[key] for key in sorted(self.progress)]
+
+    def last_failure(self) -> str | None:
+        """Why the last attempt failed or the last check did, in words; None if none did."""
+        told = [(each.at, each.reason) for each in self.failures[-1:]]
+        if self.evidence is not None and not self.evidence.passed:
+            told.append((self.evidence.at, self.evidence.told()))
+        return max(told)[1] if told else None
+
+    def roll_back(self) -> None:
+        """What was done no longer counts; a summary of it stays."""
+        if self.status is PhaseStatus.PENDING:
+            return
+        self.past.append(
+            {
+                "status": self.status.value,
+                "attempts": self.attempts,
+                "started_at": self.started_at.isoformat() if self.started_at else None,
+                "completed_at": self.completed_at.isoformat() if self.completed_at else None,
+                "outputs": [asdict(artifact) for artifact in self.outputs],
+            }
+        )
+        self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
+        self.evidence, self.progress, self.failures = None, {}, []
 
     def complete(self, outputs: list[Artifact], now: datetime) -> None:
         """The phase's outputs were accepted."""
@@ -78,6 +143,11 @@ class Feature:
         workflow_type: name of the workflow that it was started with.
         workflow_digest: key of that workflow, as it was, in ``Project.workflows``;
             None for a feature from before workflows were kept.
+        claim: the lease of the agent at work.
+        closing: how and why it was closed before it was completed.
+        idempotency_key: names the call that started it, so that a repeated call starts none.
+        branch: the git branch that was made for it.
+        events: takeovers and rollbacks, newest last.
         artifacts: recorded outputs as older releases kept them; carried along unchanged.
         extra: keys of a stored feature that this release does not know.
     """
@@ -92,6 +162,11 @@ class Feature:
     created_at: datetime
     updated_at: datetime
     workflow_digest: str | None = None
+    claim: Claim | None = None
+    closing: dict[str, str] | None = None
+    idempotency_key: str | None = None
+    branch: str | None = None
+    events: list[dict[str, Any]] = field(default_factory=list)
     phases: dict[str, PhaseRecord] = field(default_factory=dict)
     artifacts: Any = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -179,7 +254,7 @@ class Feature:
         following = workflow.after(phase_id)
         self.updated_at = now
         if following is None:
-            self.status, self.current_phase = COMPLETED, None
+            self.status, self.current_phase, self.claim = COMPLETED, None, None
         else:
             self.phases[following.id].begin(now)
             self.status, self.current_phase = following.feature_status, following.id
@@ -192,6 +267,104 @@ class Feature:
             duration_ms=watch.elapsed_ms,
         )
         return following
+
+    def fail_phase(
+        self, phase_id: str, reason: str, by: str, workflow: Workflow, now: datetime
+    ) -> int:
+        """Record a failed attempt; the feature stays at the phase, or fails with the last one.
+
+        Returns:
+            How many attempts are left.
+
+        Raises:
+            FeatureError: E105, E106 or E107 as ``require_current``.
+        """
+        self.require_current(phase_id, workflow)
+        record = self.phases[phase_id]
+        record.failures = [*record.failures, Failure(now, record.attempts, reason, by)]
+        record.status = PhaseStatus.FAILED
+        left = record.attempts_left(workflow.max_attempts)
+        self.updated_at = now
+        if left:
+            record.begin(now)
+        else:
+            self._close(FAILED, reason, by, now)
+        log.info(
+            "phase_failed",
+            operation="fail_phase",
+            feature_id=self.id,
+            phase_id=phase_id,
+            attempts_left=left,
+        )
+        return left
+
+    def close(self, outcome: str, reason: str, by: str, now: datetime) -> None:
+        """Take no more work, the feature not being completed.
+
+        Args:
+            outcome: ``failed`` or ``cancelled``.
+            reason: why.
+            by: who closes it.
+            now: the time.
+
+        Raises:
+            FeatureError: E105, it is closed already.
+        """
+        if not self.is_open:
+            raise FeatureError.of("E105", feature=self.name, status=self.status)
+        record = self.phases[self.current_phase or ""]
+        record.status = PhaseStatus.FAILED if outcome == FAILED else PhaseStatus.PENDING
+        self._close(outcome, reason, by, now)
+        log.info("feature_closed", operation="close", feature_id=self.id, outcome=outcome)
+
+    def reopen(self, workflow: Workflow, now: datetime) -> bool:
+        """Take a failed feature back to the phase that failed.
+
+        Returns:
+            Whether it was failed; an open or completed feature stays as it is.
+
+        Raises:
+            FeatureError: E105, it was cancelled.
+        """
+        if self.status == CANCELLED:
+            raise FeatureError.of("E105", feature=self.name, status=self.status)
+        if self.status != FAILED:
+            return False
+        phase = workflow.find(self.current_phase or "") or workflow.first
+        self._enter(phase, now)
+        return True
+
+    def roll_back(
+        self, to_phase: Phase, reason: str, by: str, workflow: Workflow, now: datetime
+    ) -> list[str]:
+        """Begin an earlier phase again, or the present one; what came after no longer counts.
+
+        Returns:
+            The phases that were rolled back, in the workflow's order.
+        """
+        ids = [phase.id for phase in workflow.phases]
+        later = [self.phases[each] for each in ids[ids.index(to_phase.id) + 1 :]]
+        undone = [record for record in later if record.status is not PhaseStatus.PENDING]
+        target = self.phases[to_phase.id]
+        for record in (target, *undone):
+            record.roll_back()
+        target.outputs = []
+        self._enter(to_phase, now)
+        target.failures = [Failure(now, target.attempts - 1, reason, by)]
+        return [record.id for record in undone]
+
+    def note(self, event: str, **facts: Any) -> None:
+        """Keep what happened to the feature, the newest events alone."""
+        self.events = [*self.events, {"event": event, **facts}][-EVENTS_KEPT:]
+
+    def _enter(self, phase: Phase, now: datetime) -> None:
+        self.phases[phase.id].begin_anew(now)
+        self.status, self.current_phase = phase.feature_status, phase.id
+        self.closing, self.updated_at = None, now
+
+    def _close(self, outcome: str, reason: str, by: str, now: datetime) -> None:
+        self.status, self.updated_at, self.claim = outcome, now, None
+        self.closing = {"outcome": outcome, "reason": reason, "by": by, "at": now.isoformat()}
 
 
 def artifacts_from(records: Mapping[str, PhaseRecord]) -> list[Artifact]:

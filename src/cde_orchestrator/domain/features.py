@@ -60,6 +60,10 @@ class Features(Protocol):
         """The feature with exactly this name."""
         ...
 
+    def by_idempotency_key(self, key: str) -> Feature | None:
+        """The feature that the call with this key started."""
+        ...
+
     def ids_beginning(self, prefix: str) -> list[str]:
         """The ids that begin with ``prefix``."""
         ...
@@ -96,6 +100,10 @@ class FeatureList:
     def by_name(self, name: str) -> Feature | None:
         """The feature with exactly this name."""
         return next((f for f in self._by_id.values() if f.name == name), None)
+
+    def by_idempotency_key(self, key: str) -> Feature | None:
+        """The feature that the call with this key started."""
+        return next((f for f in self._by_id.values() if f.idempotency_key == key), None)
 
     def ids_beginning(self, prefix: str) -> list[str]:
         """The ids that begin with ``prefix``."""

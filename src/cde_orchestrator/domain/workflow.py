@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 
 Handler = Literal["agent", "human_input"]
@@ -70,6 +71,13 @@ class Phase:
     status: str | None = None
 
     @property
+    def gate_check(self) -> Check | None:
+        """The command that gates the phase."""
+        if not self.check:
+            return None
+        return Check(self.check, self.check_directory, self.check_timeout_seconds)
+
+    @property
     def feature_status(self) -> str:
         """The feature's status while it is in this phase."""
         return self.status or CANONICAL_STATUS.get(self.id, "in_progress")
@@ -89,11 +97,17 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
-    """A named sequence of phases; a feature keeps the one that it started with."""
+    """A named sequence of phases; a feature keeps the one that it started with.
+
+    Attributes:
+        max_attempts: failed attempts at one phase that fail the feature.
+        branch: in a git repository, start each feature on a branch of its own.
+    """
 
     id: str
     description: str = ""
     max_attempts: int = 3
+    branch: bool = False
     phases: tuple[Phase, ...] = field(default_factory=tuple)
 
     @classmethod

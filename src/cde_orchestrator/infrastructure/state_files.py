@@ -49,6 +49,11 @@ class StateFiles:
         """Damaged files, moved aside."""
         return self.folder / "quarantine"
 
+    @property
+    def objects(self) -> Path:
+        """Recorded outputs by content hash."""
+        return self.folder / "objects"
+
     def mirror(self, first: int) -> Path:
         """The second copy of the segment that begins with the sequence ``first``."""
         return self.backups / f"journal-{first:012d}.jsonl"

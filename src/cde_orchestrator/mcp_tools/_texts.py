@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cde_orchestrator.application.rollback_feature import RollbackReply
 from cde_orchestrator.application.views import (
     FeatureListReply,
     FeatureReply,
@@ -52,6 +53,22 @@ def work(reply: FeatureReply, done: str) -> str:
     if phase is None:
         return f"{done} Feature {feature['name']} is {feature['status']}."
     return f"{done} {_assignment(feature['name'], phase)}\n\n{phase['prompt']}"
+
+
+def rolled_back(reply: RollbackReply) -> str:
+    """What a rollback did or would do, and git's commands for the source code."""
+    name = reply["feature"]["name"]
+    verb = "would go" if reply["dry_run"] else "went"
+    lines = [f"Feature {name} {verb} back to phase {reply['feature']['current_phase']}."]
+    for row in reply["files"]:
+        kept = f", the changed file kept as {row['kept_as']}" if row["kept_as"] else ""
+        why = f" ({row['reason']})" if row["reason"] else ""
+        lines.append(f"- {row['path']}: {row['action']}{kept}{why}")
+    if reply["git"]:
+        lines += ["Source code is git's; to see and undo what changed:", *reply["git"]]
+    if reply["dry_run"]:
+        return "\n".join(lines)
+    return work(reply, "\n".join(lines))
 
 
 def feature_status(reply: FeatureStatusReply) -> str:

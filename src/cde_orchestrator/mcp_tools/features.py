@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
+from cde_orchestrator.application.fail_phase import FailPhase
 from cde_orchestrator.application.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.list_features import (
     DEFAULT_LIMIT,
@@ -18,17 +21,24 @@ from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.application.submit_work import SubmitWork
 from cde_orchestrator.mcp_tools import _texts
 from cde_orchestrator.mcp_tools._boundary import REPLY_LIMIT, Service, reply, size
+from cde_orchestrator.mcp_tools._progress import progress_watch
+
+NOTES_SHOWN = 10
+"""Saved notes of a phase that stay in an answer that was too long."""
 
 FeatureId = Annotated[str, Field(description="Name, id or beginning of the id")]
+AgentName = Annotated[str | None, Field(description="Your name, if several share a client")]
+Takeover = Annotated[bool, Field(description="Override another agent's lease")]
 
 
 def register(server: MCPServer, service: Service) -> None:
     """Add the tools to the server."""
-    _register_changes(server, service)
+    _register_start(server, service)
+    _register_submit(server, service)
     _register_queries(server, service)
 
 
-def _register_changes(server: MCPServer, service: Service) -> None:
+def _register_start(server: MCPServer, service: Service) -> None:
     @server.tool(
         description="Start a feature. Answers with the first phase: its prompt to follow and "
         "the outputs to produce.",
@@ -41,12 +51,20 @@ def _register_changes(server: MCPServer, service: Service) -> None:
             str | None, Field(description="Default: the project's default workflow")
         ] = None,
         name: Annotated[str | None, Field(description="Slug; made from the prompt")] = None,
+        idempotency_key: Annotated[
+            str | None, Field(description="Repeated with the same key, starts nothing new")
+        ] = None,
     ) -> CallToolResult:
-        answer = service.handle(StartFeature(prompt=prompt, workflow=workflow, name=name))
+        use_case = StartFeature(
+            prompt=prompt, workflow=workflow, name=name, idempotency_key=idempotency_key
+        )
+        answer = service.handle(use_case)
         started = answer["feature"]["name"]
         text = _texts.work(answer, f"Feature {started} started.")
         return reply(answer, text, f"cde status {started} --json")
 
+
+def _register_submit(server: MCPServer, service: Service) -> None:
     @server.tool(
         description="Submit the current phase. Its required outputs must be files in the project "
         "or texts in results. Answers with the next phase.",
@@ -54,17 +72,47 @@ def _register_changes(server: MCPServer, service: Service) -> None:
         structured_output=False,
     )
     def cde_submitWork(  # noqa: N802
+        context: Context,
         feature_id: FeatureId,
         phase_id: Annotated[str, Field(description="The current phase's id")],
         results: Annotated[
             dict[str, str] | None,
             Field(description="Output id to text; written to the output's path"),
         ] = None,
+        failed: Annotated[bool, Field(description="Give this attempt up instead")] = False,
+        reason: Annotated[str | None, Field(description="Why it failed")] = None,
+        agent: AgentName = None,
+        takeover: Takeover = False,
     ) -> CallToolResult:
-        use_case = SubmitWork(feature_id=feature_id, phase_id=phase_id, results=results or {})
+        if failed:
+            return _give_up(
+                service,
+                FailPhase(
+                    feature_id=feature_id,
+                    phase_id=phase_id,
+                    reason=reason,
+                    agent=agent,
+                    takeover=takeover,
+                ),
+            )
+        use_case = SubmitWork(
+            feature_id=feature_id,
+            phase_id=phase_id,
+            results=results or {},
+            agent=agent,
+            takeover=takeover,
+            watch=progress_watch(context),
+        )
         answer = service.handle(use_case)
         text = _texts.work(answer, f"Phase {phase_id} accepted.")
         return reply(answer, text, f"cde status {answer['feature']['name']} --json")
+
+
+def _give_up(service: Service, use_case: FailPhase) -> CallToolResult:
+    answer = service.handle(use_case)
+    left = answer["attempts_left"]
+    text = _texts.work(answer, f"Attempt at {use_case.phase_id} recorded as failed; {left} left.")
+    return reply(answer, text, f"cde status {answer['feature']['name']} --json")
 
 
 def _register_queries(server: MCPServer, service: Service) -> None:
@@ -81,7 +129,10 @@ def _register_queries(server: MCPServer, service: Service) -> None:
     ) -> CallToolResult:
         answer = service.handle(GetFeatureStatus(feature_id=feature_id, detail=detail))
         whole = f"cde status {answer['feature']['name']} --full --json"
-        return reply(answer, _texts.feature_status(answer), whole)
+        text = _texts.feature_status(answer)
+        if size(answer, text) > REPLY_LIMIT:
+            _shed(answer, whole)
+        return reply(answer, text, whole)
 
     @server.tool(
         description="Features, newest first, page by page.",
@@ -101,3 +152,13 @@ def _register_queries(server: MCPServer, service: Service) -> None:
             if size(answer, text) <= REPLY_LIMIT or limit == 1:
                 return reply(answer, text, "cde list --json")
             limit = min(limit, len(answer["features"])) // 2 or 1
+
+
+def _shed(answer: Mapping[str, Any], whole: str) -> None:
+    """Leave away what can be of any depth: saved data, and all but the newest notes."""
+    for work in answer.get("work", {}).values():
+        work["progress"] = work["progress"][-NOTES_SHOWN:]
+        for saved in work["progress"]:
+            if saved["data"] is not None:
+                saved["data"] = f"[left out; the whole: {whole}]"
+        work["past"] = work["past"][-NOTES_SHOWN:]

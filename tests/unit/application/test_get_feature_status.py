@@ -19,6 +19,16 @@ PENDING = {
 }
 
 
+NOTHING: dict[str, object] = {
+    "progress": [],
+    "failures": [],
+    "evidence": None,
+    "start_commit": None,
+    "end_commit": None,
+    "past": [],
+}
+
+
 @pytest.fixture
 def started(world: World) -> World:
     """A project with the feature ``login`` in its first phase."""
@@ -48,13 +58,20 @@ def test_a_feature_is_told_with_all_its_phases_and_the_current_ones_prompt(start
 
 def test_the_full_answer_has_the_whole_goal_and_the_times_too(started: World) -> None:
     started.clock.advance()
-    started.run(SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal"}))
+    started.run(
+        SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal\nLog in"})
+    )
     brief = started.run(GetFeatureStatus(feature_id="login"))
     full = started.run(GetFeatureStatus(feature_id="login", detail="full"))
 
     assert full == {
         **brief,
         "goal": "Add login",
+        "claim": {"agent": "robot", "until": "2025-11-10T12:16:00+00:00", "taken_from": None},
+        "closing": None,
+        "branch": None,
+        "events": [],
+        "work": {"define": NOTHING, "build": NOTHING},
         "created_at": "2025-11-10T12:00:00+00:00",
         "updated_at": "2025-11-10T12:01:00+00:00",
     }
@@ -69,7 +86,9 @@ def test_the_full_answer_has_a_goal_that_the_prompt_cuts(world: World) -> None:
 
 
 def test_a_completed_feature_has_no_current_phase(started: World) -> None:
-    started.run(SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal"}))
+    started.run(
+        SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal\nLog in"})
+    )
     started.run(SubmitWork(feature_id="login", phase_id="build", results={"report": "Done"}))
     reply = started.run(GetFeatureStatus(feature_id="login"))
 

@@ -91,8 +91,10 @@ def test_a_project_of_which_nothing_is_known_has_empty_facts(
 
 def test_an_input_is_given_with_its_first_lines_and_empty_when_it_is_gone(world: World) -> None:
     world.run(StartFeature(prompt="Add login", name="login"))
-    world.run(SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal"}))
-    assert world.prompts.variables["inputs"][0]["excerpt"] == "## Goal\n"
+    world.run(
+        SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal\nLog in"})
+    )
+    assert world.prompts.variables["inputs"][0]["excerpt"] == "## Goal\nLog in\n"
 
     world.files.contents.clear()
     world.run(GetFeatureStatus(feature_id="login"))
@@ -137,7 +139,9 @@ def test_a_phase_without_a_template_is_described_in_its_sentence(world: World) -
 def test_the_variables_for_trying_a_template_are_those_of_a_real_prompt(world: World) -> None:
     with_metadata(world, **world.inspector.facts.to_metadata())
     world.run(StartFeature(prompt="Add login", name="login"))
-    world.run(SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal"}))
+    world.run(
+        SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal\nLog in"})
+    )
     workflow = writing_workflow()
     sample, real = sample_variables(workflow, workflow.phases[1]), dict(world.prompts.variables)
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from cde_orchestrator.application.delivery import RESULT_LIMIT
 from cde_orchestrator.application.start_feature import StartFeature
-from cde_orchestrator.application.submit_work import RESULT_LIMIT, SubmitWork
+from cde_orchestrator.application.submit_work import SubmitWork
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.domain.exceptions import (
     CDEError,
@@ -95,13 +96,13 @@ def test_text_in_results_becomes_a_file_and_is_recorded_as_it_stands_there(start
 
 def test_text_in_results_replaces_the_file(started: World) -> None:
     started.files.contents[SPEC] = b"before\n"
-    submit(started, results={"spec": "after\n"})
+    submit(started, results={"spec": "## Goal\nafter\n"})
 
-    assert started.files.contents[SPEC] == b"after\n"
+    assert started.files.contents[SPEC] == b"## Goal\nafter\n"
 
 
 def test_what_was_accepted_is_kept_with_the_feature(started: World) -> None:
-    submit(started, results={"spec": "## Goal"})
+    submit(started, results={"spec": "## Goal\nLog in"})
     record = started.project.feature("login").phases["define"]
 
     assert [artifact.path for artifact in record.outputs] == [SPEC]
@@ -109,14 +110,14 @@ def test_what_was_accepted_is_kept_with_the_feature(started: World) -> None:
 
 
 def test_an_output_that_is_not_required_may_be_missing(started: World) -> None:
-    reply = submit(started, results={"spec": "## Goal"})
+    reply = submit(started, results={"spec": "## Goal\nLog in"})
 
     assert [output["id"] for output in reply["accepted"]["outputs"]] == ["spec"]
 
 
 def test_an_output_that_is_not_required_is_recorded_when_it_is_there(started: World) -> None:
     started.files.contents[NOTES] = b"notes"
-    reply = submit(started, results={"spec": "## Goal"})
+    reply = submit(started, results={"spec": "## Goal\nLog in"})
 
     assert [output["id"] for output in reply["accepted"]["outputs"]] == ["spec", "notes"]
 
@@ -130,7 +131,7 @@ def test_the_next_phase_is_given_what_the_one_before_left(started: World) -> Non
 
 
 def test_the_last_phase_completes_the_feature(started: World) -> None:
-    submit(started, results={"spec": "## Goal"})
+    submit(started, results={"spec": "## Goal\nLog in"})
     reply = submit(started, "build", {"report": "Done"})
 
     assert reply["phase"] is None
@@ -141,7 +142,9 @@ def test_the_last_phase_completes_the_feature(started: World) -> None:
 
 def test_a_feature_may_be_named_by_its_id_or_its_beginning(started: World) -> None:
     feature_id = started.project.feature("login").id
-    started.run(SubmitWork(feature_id=feature_id, phase_id="define", results={"spec": "x"}))
+    started.run(
+        SubmitWork(feature_id=feature_id, phase_id="define", results={"spec": "## Goal\nLog in"})
+    )
     reply = started.run(
         SubmitWork(feature_id=feature_id[:6], phase_id="build", results={"report": "x"})
     )
@@ -158,6 +161,15 @@ def test_a_required_output_that_is_missing_is_named_with_its_path(started: World
         "feature": "login",
         "phase": "define",
         "problems": f"spec at {SPEC} is missing",
+        "outputs": [
+            {
+                "code": "E110",
+                "output": "spec",
+                "path": SPEC,
+                "problem": "is missing",
+                "fix": "Write the file, or give its text in results under spec",
+            }
+        ],
     }
 
 
@@ -185,12 +197,12 @@ def test_every_output_with_a_problem_is_named_at_once(world: World) -> None:
 
     assert error.code == "E110"
     assert error.context["problems"] == (
-        "a at a.md is missing; c at c.md is missing; b at b.md is empty"
+        "a at a.md is missing; b at b.md is empty; c at c.md is missing"
     )
 
 
 def test_an_output_that_the_phase_does_not_declare_writes_nothing(started: World) -> None:
-    error = refused(started, results={"spec": "## Goal", "report": "Done"})
+    error = refused(started, results={"spec": "## Goal\nLog in", "report": "Done"})
 
     assert error.code == "E113"
     assert started.files.contents == {}
@@ -223,7 +235,7 @@ def test_an_output_outside_the_project_writes_nothing(world: World) -> None:
 
 def test_a_file_that_could_not_be_written_completes_nothing(started: World) -> None:
     started.files.full.add(SPEC)
-    error = refused(started, results={"spec": "## Goal"})
+    error = refused(started, results={"spec": "## Goal\nLog in"})
 
     assert isinstance(error, StateError)
     assert error.code == "E204"
@@ -233,7 +245,7 @@ def test_a_file_that_could_not_be_written_completes_nothing(started: World) -> N
 def test_another_phase_than_the_current_one_is_refused(
     started: World, phase_id: str, code: str
 ) -> None:
-    error = refused(started, phase_id, {"spec": "## Goal"})
+    error = refused(started, phase_id, {"spec": "## Goal\nLog in"})
 
     assert isinstance(error, FeatureError)
     assert error.code == code
@@ -241,14 +253,14 @@ def test_another_phase_than_the_current_one_is_refused(
 
 
 def test_a_phase_that_was_accepted_is_not_accepted_again(started: World) -> None:
-    submit(started, results={"spec": "## Goal"})
+    submit(started, results={"spec": "## Goal\nLog in"})
 
     assert refused(started, results={"spec": "again"}).code == "E106"
-    assert started.files.contents[SPEC] == b"## Goal\n"
+    assert started.files.contents[SPEC] == b"## Goal\nLog in\n"
 
 
 def test_a_closed_feature_takes_no_submission(started: World) -> None:
-    submit(started, results={"spec": "## Goal"})
+    submit(started, results={"spec": "## Goal\nLog in"})
     submit(started, "build", {"report": "Done"})
 
     assert refused(started, "build", {"report": "again"}).code == "E105"
@@ -258,7 +270,7 @@ def test_a_closed_feature_takes_no_submission(started: World) -> None:
 def test_a_read_only_project_takes_no_submission(started: World) -> None:
     started.repository.read_only_reason = "the disk is full"
     with pytest.raises(ReadOnlyModeError) as caught:
-        submit(started, results={"spec": "## Goal"})
+        submit(started, results={"spec": "## Goal\nLog in"})
 
     assert caught.value.code == "E206"
     assert started.files.contents == {}
@@ -267,13 +279,13 @@ def test_a_read_only_project_takes_no_submission(started: World) -> None:
 def test_a_change_that_could_not_be_written_completed_nothing(started: World) -> None:
     started.repository.commit_failure = StateError.of("E204", path="/work/shop")
 
-    assert refused(started, results={"spec": "## Goal"}).code == "E204"
+    assert refused(started, results={"spec": "## Goal\nLog in"}).code == "E204"
 
 
 def test_a_next_phase_that_cannot_be_told_completes_nothing(started: World) -> None:
     started.prompts.missing.add("standard/build.md")
 
-    assert refused(started, results={"spec": "## Goal"}).code == "E312"
+    assert refused(started, results={"spec": "## Goal\nLog in"}).code == "E312"
 
 
 def test_an_unknown_feature_takes_no_submission(started: World) -> None:
@@ -293,7 +305,7 @@ def test_a_folder_without_a_project_takes_no_submission(folder: World) -> None:
 def test_a_feature_keeps_to_the_workflow_that_it_was_started_with(started: World) -> None:
     changed = Workflow(id="standard", phases=(Phase(id="something-else"),))
     started.workflows.own = catalog(changed, packaged=False)
-    reply = submit(started, results={"spec": "## Goal"})
+    reply = submit(started, results={"spec": "## Goal\nLog in"})
 
     assert reply["feature"]["current_phase"] == "build"
 
@@ -302,7 +314,7 @@ def test_a_feature_of_an_older_release_takes_the_projects_workflow_for_good(worl
     project = world.project
     older_feature(project, name="login", current_phase="define", workflow_type="unheard-of")
     world.repository.put(project)
-    reply = submit(world, results={"spec": "## Goal"})
+    reply = submit(world, results={"spec": "## Goal\nLog in"})
     kept = world.project.feature("login")
 
     assert reply["feature"]["workflow"] == "standard"

@@ -219,7 +219,7 @@ def test_a_feature_is_told_from_start_to_end(at_project: Terminal) -> None:
     phases = at_project.answer("status", "slow")["phases"]
     while (phase := at_project.answer("status", "slow")["phase"]) is not None:
         texts = {
-            output["id"]: "\n".join(output["must_contain"]).replace("re:\\b", " ") + "F1 " * 200
+            output["id"]: "\n".join(output["must_contain"]).replace("re:\\b", " ") + "\nF1 " * 200
             for output in phase["outputs"]
         }
         ended = at_project.run("submit", "slow", phase["id"], "--results", json.dumps(texts))

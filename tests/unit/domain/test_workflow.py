@@ -137,6 +137,7 @@ def test_what_a_phase_or_output_does_not_say_has_a_default() -> None:
         "id": "w",
         "description": "",
         "max_attempts": 3,
+        "branch": False,
         "phases": (
             {
                 "id": "p",

@@ -123,4 +123,166 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         ),
         fixes=(_LIST_FEATURES,),
     ),
+    "E114": ErrorMessage(
+        title="Output Has Too Little Content",
+        description="Phase '{phase}' of '{feature}' asks for more: {problems}.",
+        suggestions=(
+            "Write what the phase's prompt asks for, in substance",
+            "Read the phase's prompt again: cde_getFeatureStatus()",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E115": ErrorMessage(
+        title="Required Content Missing",
+        description="Phase '{phase}' of '{feature}' lacks required content: {problems}.",
+        suggestions=(
+            "Write each heading exactly as must_contain has it, with content below it",
+            "Keep required headings outside of code blocks, whatever language you write in",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E116": ErrorMessage(
+        title="Output Has the Wrong Type",
+        description="Phase '{phase}' of '{feature}' has outputs of another type: {problems}.",
+        suggestions=(
+            "Write each file as the type that the output declares, in UTF-8",
+            "Try a parser of that format on the file before you submit again",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E117": ErrorMessage(
+        title="Output Is an Unfilled Template",
+        description="Phase '{phase}' of '{feature}' still has placeholders: {problems}.",
+        suggestions=(
+            "Replace each placeholder by real content; write None and why if there is none",
+            "Do the work that the phase's prompt describes, then write its result",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E118": ErrorMessage(
+        title="Check Failed",
+        description=(
+            "The check '{command}' of phase '{phase}' ended with exit code {exit_code}. "
+            "The end of its output: {tail}."
+        ),
+        suggestions=(
+            "Read the end of its output, mend the cause and submit again",
+            "Run it yourself in the project before you submit",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E119": ErrorMessage(
+        title="Check Took Too Long",
+        description=(
+            "The check '{command}' of phase '{phase}' was ended after {seconds} s. "
+            "The end of its output: {tail}."
+        ),
+        suggestions=(
+            "Find out what it waits for: it is given no input",
+            "Raise check_timeout_seconds in .cde/workflow.yml for features started from now on",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E120": ErrorMessage(
+        title="Check Not Trusted",
+        description=(
+            "Phase '{phase}' of '{feature}' runs the command '{command}' on submission, "
+            "and no person has trusted it yet."
+        ),
+        suggestions=(
+            "A person reads the command and runs cde trust in the project, once",
+            "Agents cannot grant it: ask the person, then submit again",
+        ),
+        fixes=(Fix(("cde", "trust", "--project", "{project_path}")),),
+    ),
+    "E121": ErrorMessage(
+        title="Check Cannot Run",
+        description="The check '{command}' cannot be run: {reason}.",
+        suggestions=(
+            "Install the program that it names, where the server's PATH finds it",
+            "Correct check and check_directory in .cde/workflow.yml for new features",
+        ),
+        fixes=(Fix(("cde", "workflow", "validate", "--project", "{project_path}")),),
+    ),
+    "E122": ErrorMessage(
+        title="Another Agent Is at Work",
+        description=(
+            "'{agent}' ({process}) works on phase '{phase}' of '{feature}' and holds it "
+            "until {until}."
+        ),
+        suggestions=(
+            "Take another feature, or wait: the lease of a process that ended lapses at once",
+            "If that agent is gone, take over: cde_resumeFeature with takeover=true",
+        ),
+        fixes=(
+            _SHOW_STATUS,
+            Fix(
+                ("cde", "resume", "{feature}", "--takeover", "--project", "{project_path}"),
+                tool="cde_resumeFeature",
+                arguments={"feature_id": "{feature}", "takeover": True},
+            ),
+        ),
+    ),
+    "E123": ErrorMessage(
+        title="Changed During Submission",
+        description="Phase '{phase}' of '{feature}' or its outputs changed during submission.",
+        suggestions=(
+            "Look where the feature stands now, then submit again",
+            "Let nothing write the outputs while the check runs",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E124": ErrorMessage(
+        title="Working Tree Not Clean",
+        description=(
+            "The workflow '{workflow}' starts each feature on a branch, which would take "
+            "{count} uncommitted changes along: {paths}."
+        ),
+        suggestions=(
+            "Commit them, or put them aside: git stash --include-untracked",
+            "Or use a workflow without branch: true",
+        ),
+        fixes=(
+            Fix(
+                ("cde", "workflow", "list", "--project", "{project_path}"),
+                tool="cde_getProjectInfo",
+            ),
+        ),
+    ),
+    "E125": ErrorMessage(
+        title="Branch Not Made",
+        description="Git did not make the branch '{branch}': {reason}.",
+        suggestions=(
+            "Give the feature another name: its branch is named after it",
+            "Look at the branches: git branch --list",
+        ),
+        fixes=(_LIST_FEATURES,),
+    ),
+    "E126": ErrorMessage(
+        title="Cannot Go Back There",
+        description="'{feature}' cannot go back to phase '{phase}': {reason}.",
+        suggestions=(
+            "Choose a phase that was begun: {phases}",
+            "See the phases and where each stands: cde_getFeatureStatus()",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E127": ErrorMessage(
+        title="Idempotency Key Used Before",
+        description="The key '{key}' started the feature '{feature}', with another {argument}.",
+        suggestions=(
+            "Use a new key for a new feature",
+            "Go on with the feature that the key started: cde_resumeFeature()",
+        ),
+        fixes=(_SHOW_STATUS,),
+    ),
+    "E128": ErrorMessage(
+        title="Trust Takes a Person",
+        description="Trust in the commands of '{path}' was not granted: {reason}.",
+        suggestions=(
+            "Run it in a terminal, read the commands and answer yes",
+            "Or, having read them, run it with --yes yourself",
+        ),
+        fixes=(Fix(("cde", "trust", "--list", "--project", "{path}")),),
+    ),
 }

@@ -11,6 +11,9 @@ from typing import Any
 VALUE_LIMIT = 300
 """Characters of one context value that a message shows."""
 
+_LIMITS = {"problems": 2_000, "tail": 2_000}
+"""Values that may be longer: a list is of no use when it is cut."""
+
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
@@ -33,7 +36,9 @@ def plain(value: object, limit: int = VALUE_LIMIT) -> str:
 def fill(template: str, context: Mapping[str, Any], limit: int = VALUE_LIMIT) -> str:
     """The template with each ``{name}`` replaced; a name that is missing becomes ``?``."""
     return _PLACEHOLDER.sub(
-        lambda match: plain(context.get(match.group(1), "?"), limit),
+        lambda match: plain(
+            context.get(match.group(1), "?"), max(limit, _LIMITS.get(match.group(1), 0))
+        ),
         template,
     )
 

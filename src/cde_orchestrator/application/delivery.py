@@ -1,0 +1,101 @@
+"""What a submission brings: texts given with it, and files that stand in the project."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.domain.feature import Artifact, PhaseRecord
+from cde_orchestrator.domain.text import checked_text
+from cde_orchestrator.domain.workflow import Output, Phase
+
+RESULT_LIMIT = 1_000_000
+"""Characters of one output's text in ``results``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The outputs of one phase of one feature, as they are submitted.
+
+    Attributes:
+        results: text by output id; what is not named stands in the project.
+    """
+
+    ports: Ports
+    feature_name: str
+    phase: Phase
+    results: Mapping[str, str]
+
+    def require_acceptable(self) -> None:
+        """Refuse texts for outputs that are not declared, or that cannot be stored.
+
+        Raises:
+            FeatureError: E113.
+            ValidationError: E302 or E303.
+        """
+        for output_id, text in self.results.items():
+            self.phase.output(output_id)
+            checked_text(f"results.{output_id}", text, RESULT_LIMIT)
+
+    def contents(self) -> dict[str, bytes]:
+        """Bytes by output id, as they are or will be in the project; missing files are not in it.
+
+        Raises:
+            OutputError: E112, an output's path is no place for it.
+            ValidationError: E315, a file is too large.
+        """
+        found = {}
+        for output in self.phase.outputs:
+            content = self.ports.files.read(self.ports.root, self._path(output), output.id)
+            if (given := self.results.get(output.id)) is not None:
+                content = _as_file(given)
+            if content is not None:
+                found[output.id] = content
+        return found
+
+    def write(self) -> None:
+        """Write the texts to the outputs' paths.
+
+        Raises:
+            OutputError: E112.
+            StateError: E203 or E204.
+            ValidationError: E315.
+        """
+        for output in self.phase.outputs:
+            text = self.results.get(output.id)
+            if text is not None:
+                self.ports.files.write(self.ports.root, self._path(output), text, output.id)
+
+    def record(self, contents: Mapping[str, bytes]) -> list[Artifact]:
+        """What is recorded of the outputs; their bytes are kept for a rollback.
+
+        Raises:
+            StateError: E203 or E204.
+        """
+        root = self.ports.root
+        for content in contents.values():
+            self.ports.objects.put(root, content)
+        return [
+            self.ports.files.record(root, self._path(output), output.id, contents[output.id])
+            for output in self.phase.outputs
+            if output.id in contents
+        ]
+
+    def repeats(self, record: PhaseRecord, contents: Mapping[str, bytes]) -> bool:
+        """Whether exactly this was accepted for the phase already."""
+        accepted = {artifact.id: artifact.sha256 for artifact in record.outputs}
+        return accepted == {
+            output_id: hashlib.sha256(content).hexdigest()
+            for output_id, content in contents.items()
+        }
+
+    def _path(self, output: Output) -> str:
+        return output.path_for(self.feature_name)
+
+
+def _as_file(text: str) -> bytes:
+    """The text as ``ProjectFiles.write`` leaves it: the last line gets its end."""
+    ending = "\n" if text and not text.endswith("\n") else ""
+    return (text + ending).encode()

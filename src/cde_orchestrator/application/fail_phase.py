@@ -1,0 +1,65 @@
+"""Give an attempt at a feature's current phase up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cde_orchestrator.application.leases import Desk
+from cde_orchestrator.application.phase_entry import enter_phase
+from cde_orchestrator.application.phase_prompt import adopt_workflow, current_phase_view
+from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import (
+    FailedReply,
+    feature_view,
+    phase_record_view,
+    project_view,
+)
+from cde_orchestrator.domain.records import checked_reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailPhase(UseCase[FailedReply]):
+    """Record a failed attempt; the feature stays at the phase, and the last one fails it.
+
+    Attributes:
+        feature_id: id, beginning of an id, or name of the feature.
+        phase_id: the current phase.
+        reason: why; the next attempt is told.
+        agent: the agent's name, when the client has several.
+        takeover: override another agent's lease.
+    """
+
+    changes = True
+
+    feature_id: str
+    phase_id: str
+    reason: str | None
+    agent: str | None = None
+    takeover: bool = False
+
+    def __call__(self, ports: Ports) -> FailedReply:
+        """Record it.
+
+        Raises:
+            CDEError: E004, E102, E103, E105 to E107, E122, E206, E302, E303, E305 and the
+                repository's own.
+        """
+        reason, desk = checked_reason(self.reason), Desk.of(ports, self.agent)
+        with ports.repository.transaction(ports.root) as project:
+            project.require_writable()
+            feature = project.feature(self.feature_id)
+            workflow = adopt_workflow(project, feature, ports)
+            feature.require_current(self.phase_id, workflow)
+            desk.require_free(feature, takeover=self.takeover)
+            desk.take(feature, deliberate=False)
+            left = feature.fail_phase(self.phase_id, reason, desk.caller.name, workflow, desk.now)
+            if left:
+                enter_phase(feature, workflow, ports)
+            return {
+                "project": project_view(project, ports),
+                "feature": feature_view(feature),
+                "phase": current_phase_view(project, feature, workflow, ports),
+                "failed": phase_record_view(feature.phases[self.phase_id]),
+                "attempts_left": left,
+            }

@@ -1,0 +1,31 @@
+"""What is recorded when a phase begins: the outputs as they stand, and git's commit."""
+
+from __future__ import annotations
+
+from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.domain.exceptions import OutputError, ValidationError
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.workflow import Workflow
+
+
+def enter_phase(feature: Feature, workflow: Workflow, ports: Ports) -> None:
+    """Record the beginning of the current phase, so that a rollback can come back to it.
+
+    An output that is no plain file, or too large, is not recorded and stays as it is then.
+
+    Raises:
+        StateError: E203 or E204, the content could not be kept.
+    """
+    record = feature.phases.get(feature.current_phase or "")
+    if record is None or not feature.is_open:
+        return
+    record.start_commit, record.end_commit = ports.git.head(ports.root), None
+    record.entered = {}
+    for phase in workflow.phases:
+        for output in phase.outputs:
+            try:
+                content = ports.files.read(ports.root, output.path_for(feature.name), output.id)
+            except (OutputError, ValidationError):
+                continue
+            digest = None if content is None else ports.objects.put(ports.root, content)
+            record.entered[output.id] = digest

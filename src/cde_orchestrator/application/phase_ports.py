@@ -1,0 +1,99 @@
+"""What the work on phases needs of the world; adapters provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.claim import Caller, Process
+from cde_orchestrator.domain.records import Evidence
+
+Watch = Callable[[str], None]
+"""Is told what a command prints, piece by piece."""
+
+
+class SyntaxJudge(Protocol):
+    """Knows the formats of outputs."""
+
+    def problem(self, kind: str, text: str) -> str | None:
+        """Why a text is not valid ``json``, ``yaml`` or ``toml``, or None."""
+        ...
+
+
+class CheckRunner(Protocol):
+    """Runs checks; whether they may run is not its business."""
+
+    def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
+        """Run it to its end, or end it when its time is over.
+
+        Raises:
+            FeatureError: E121, it cannot be run.
+        """
+        ...
+
+
+class TrustStore(Protocol):
+    """Remembers, outside of the project, which checks a person trusts."""
+
+    def trusts(self, root: Path, check: Check) -> bool:
+        """Whether a person granted exactly this command to this project."""
+        ...
+
+    def grant(self, root: Path, checks: Sequence[Check], at: datetime) -> None:
+        """Trust the commands from now on, and no other one of this project.
+
+        Raises:
+            StateError: E203 or E204, it could not be written down.
+        """
+        ...
+
+
+class ObjectStore(Protocol):
+    """Keeps contents by their digest; bounded, so the oldest may be gone."""
+
+    def put(self, root: Path, data: bytes) -> str:
+        """Keep the content, durably, unless it is too large; its SHA-256.
+
+        Raises:
+            StateError: E203 or E204, not written.
+        """
+        ...
+
+    def get(self, root: Path, digest: str) -> bytes | None:
+        """The content, or None when it is not kept, or no longer intact."""
+        ...
+
+
+class VersionControl(Protocol):
+    """Looks into git; nothing is ever pushed, forced or thrown away."""
+
+    def head(self, root: Path) -> str | None:
+        """The current commit; None where there is no repository or no commit."""
+        ...
+
+    def changes(self, root: Path) -> list[str] | None:
+        """Paths that are not committed, without the product's own; None without repository."""
+        ...
+
+    def start_branch(self, root: Path, name: str) -> None:
+        """Create a branch here and switch to it; one that stands here already is taken.
+
+        Raises:
+            FeatureError: E125, git refuses.
+        """
+        ...
+
+
+class Callers(Protocol):
+    """Knows who calls, and which processes run."""
+
+    def caller(self, root: Path, agent: str | None) -> Caller:
+        """Who calls now, with the name that the call gives the agent."""
+        ...
+
+    def runs(self, process: Process) -> bool:
+        """Whether the process runs; true of one on another machine, which cannot be seen."""
+        ...

@@ -1,0 +1,117 @@
+"""See and trust the commands that gate phases: a person's decision, not an agent's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypedDict
+
+from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import ProjectView, project_view
+from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.feature import CLOSED_STATUSES
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.workflow import Workflow
+
+
+class CheckRow(TypedDict):
+    """A command, where it is used, and whether it is trusted."""
+
+    digest: str
+    command: list[str]
+    directory: str
+    used_by: list[str]
+    trusted: bool
+
+
+class TrustReply(TypedDict):
+    """The commands of a project's workflows."""
+
+    project: ProjectView
+    checks: list[CheckRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowChecks(UseCase[TrustReply]):
+    """The commands of the project's workflows, and of those that open features keep."""
+
+    def __call__(self, ports: Ports) -> TrustReply:
+        """Look them up.
+
+        Raises:
+            CDEError: E004, E310, E311 and the repository's own.
+        """
+        return _reply(ports.repository.get(ports.root), ports)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustChecks(UseCase[TrustReply]):
+    """Trust the commands that a person was shown, and no others of the project.
+
+    Attributes:
+        digests: those that were shown; when the project has others by now, none is trusted.
+    """
+
+    changes = True
+
+    digests: frozenset[str]
+
+    def __call__(self, ports: Ports) -> TrustReply:
+        """Write it down, outside of the project.
+
+        Raises:
+            CDEError: E004, E128, E203, E204, E310, E311 and the repository's own.
+        """
+        project = ports.repository.get(ports.root)
+        checks = _checks(project, ports)
+        if set(checks) != self.digests:
+            reason = "the commands changed while they were read"
+            raise FeatureError.of("E128", path=str(ports.root), reason=reason)
+        ports.trust.grant(ports.root, [check for check, _ in checks.values()], ports.clock())
+        return _reply(project, ports)
+
+
+def _reply(project: Project, ports: Ports) -> TrustReply:
+    return {
+        "project": project_view(project, ports),
+        "checks": [
+            {
+                "digest": digest,
+                "command": list(check.command),
+                "directory": check.directory,
+                "used_by": places,
+                "trusted": ports.trust.trusts(ports.root, check),
+            }
+            for digest, (check, places) in _checks(project, ports).items()
+        ],
+    }
+
+
+def _checks(project: Project, ports: Ports) -> dict[str, tuple[Check, list[str]]]:
+    """Each command once, by digest, with the phases that run it."""
+    found: dict[str, tuple[Check, list[str]]] = {}
+    for workflow in _workflows(project, ports):
+        for phase in workflow.phases:
+            check = phase.gate_check
+            if check is None:
+                continue
+            _, places = found.setdefault(check.digest(str(ports.root)), (check, []))
+            place = f"{workflow.id}/{phase.id}"
+            if place not in places:
+                places.append(place)
+    return found
+
+
+def _workflows(project: Project, ports: Ports) -> Iterator[Workflow]:
+    yield from ports.workflows.load(ports.root).workflows.values()
+    seen = set()
+    for summary in project.features.summaries():
+        if summary.status in CLOSED_STATUSES:
+            continue
+        feature = project.feature(summary.id)
+        kept = project.workflow_of(feature)
+        if kept is not None and feature.workflow_digest not in seen:
+            seen.add(feature.workflow_digest)
+            yield kept

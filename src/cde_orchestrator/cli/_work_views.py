@@ -1,0 +1,154 @@
+"""The work on phases, as people see it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cde_orchestrator.application.resume_feature import ResumeReply
+from cde_orchestrator.application.rollback_feature import FileRow, RollbackReply
+from cde_orchestrator.application.save_progress import SavedReply
+from cde_orchestrator.application.trust_checks import CheckRow, TrustReply
+from cde_orchestrator.application.views import FailedReply, FeatureReply
+from cde_orchestrator.cli._feature_views import assignment
+from cde_orchestrator.cli._layout import done, facts, mark, note, section, spaced, unbroken
+from cde_orchestrator.cli._output import Look
+from cde_orchestrator.cli._wording import clean, clean_lines, counted, moment, size
+
+_ACTIONS = {"restored": "↺", "removed": "-", "unchanged": "·", "left": "!"}
+
+
+def gave_up(reply: FailedReply, look: Look) -> RenderableType:
+    """An attempt that was recorded as failed, and how it goes on."""
+    left = reply["attempts_left"]
+    line = note(f"The attempt at {reply['failed']['id']} is recorded as failed")
+    if left == 0:
+        name = clean(reply["feature"]["name"])
+        return spaced(line, Text.assemble("Feature ", (name, "bold"), " has failed."))
+    line.append(f"  {counted(left, 'attempt')} left", "dim")
+    return spaced(line, *assignment(reply, look))
+
+
+def saved(reply: SavedReply, _look: Look) -> RenderableType:
+    """Progress that was saved."""
+    line = done("Saved in ", (clean(reply["feature"]["current_phase"] or ""), "bold"))
+    line.append(f"  {counted(reply['kept'], 'note')} kept", "dim")
+    return line
+
+
+def resumed(reply: ResumeReply, look: Look) -> RenderableType:
+    """A feature and everything that whoever goes on should know."""
+    feature, claim, gate = reply["feature"], reply["claim"], reply["gate"]
+    head = done("Feature ", (clean(feature["name"]), "bold"), f" is {clean(feature['status'])}")
+    if claim is not None:
+        head.append(
+            f"  held by {clean(claim['agent'])} until {moment(claim['until'], look)}", "dim"
+        )
+    produced: list[RenderableType] = []
+    for phase in reply["finished"]:
+        produced.append(Text.assemble(mark("completed"), " ", clean(phase["id"])))
+        produced += [
+            Text.assemble("    ", clean(each["path"]), (f"  {size(each['size'])}", "dim"))
+            for each in phase["outputs"]
+        ]
+    notes = [
+        Text.assemble((f"{moment(each['at'], look)}  {clean(each['by'])}\n", "dim"), "  ").append(
+            clean_lines(each["note"]).replace("\n", "\n  ")
+        )
+        for each in reply["progress"]
+    ]
+    failure = reply["last_failure"]
+    check = gate["check"] if gate else None
+    untrusted = check is not None and not check["trusted"]
+    return spaced(
+        head,
+        facts([("Goal", Text(clean_lines(reply["goal"]))), ("Branch", _maybe(reply["branch"]))]),
+        Group(*produced) if produced else None,
+        section(Text("Saved progress"), spaced(*notes), look) if notes else None,
+        section(Text("Last failure"), Text(clean_lines(failure)), look, "red") if failure else None,
+        note("A person has to trust the check of this phase: cde trust") if untrusted else None,
+        *assignment(reply, look),
+    )
+
+
+def closed(reply: FeatureReply, _look: Look) -> RenderableType:
+    """A feature that takes no more work."""
+    feature = reply["feature"]
+    return done("Feature ", (clean(feature["name"]), "bold"), f" is {clean(feature['status'])}")
+
+
+def rolled_back(reply: RollbackReply, look: Look) -> RenderableType:
+    """What a rollback did, or would do."""
+    name, phase = clean(reply["feature"]["name"]), clean(reply["feature"]["current_phase"] or "")
+    head = (
+        Text.assemble("Would take ", (name, "bold"), " back to ", (phase, "bold"))
+        if reply["dry_run"]
+        else done("Feature ", (name, "bold"), " is back in ", (phase, "bold"))
+    )
+    undone = ", ".join(map(clean, reply["rolled_back"]))
+    code = [unbroken(Text(f"  {clean(each)}", "cyan")) for each in reply["git"]]
+    return spaced(
+        head,
+        Text(f"No longer counts: {undone}") if undone else None,
+        _files(reply["files"]),
+        Group(Text("Source code is git's; see and undo what changed:", "dim"), *code)
+        if code
+        else None,
+        *([] if reply["dry_run"] else assignment(reply, look)),
+    )
+
+
+def checks(reply: TrustReply, _look: Look) -> RenderableType:
+    """The commands, and which are trusted."""
+    if not reply["checks"]:
+        return Text("The workflows of this project run no commands.")
+    return _rows(reply["checks"])
+
+
+def checks_to_read(reply: TrustReply) -> RenderableType:
+    """The commands, before a person decides."""
+    intro = Text("Submitting work runs these commands of the project, as you:")
+    return spaced(intro, _rows(reply["checks"]))
+
+
+def trusted(reply: TrustReply, _look: Look) -> RenderableType:
+    """The commands that are trusted now."""
+    return spaced(done("Trusted from now on"), _rows(reply["checks"]))
+
+
+def _rows(rows: Sequence[CheckRow]) -> RenderableType:
+    lines: list[RenderableType] = []
+    for row in rows:
+        where = "" if row["directory"] == "." else f"  in {clean(row['directory'])}"
+        used = ", ".join(map(clean, row["used_by"]))
+        lines.append(
+            Text.assemble(
+                mark("completed" if row["trusted"] else "pending"),
+                " ",
+                (clean(shlex.join(row["command"])), "bold"),
+                where,
+                (f"  {used}", "dim"),
+            )
+        )
+    return Group(*lines)
+
+
+def _files(rows: Sequence[FileRow]) -> RenderableType | None:
+    lines = []
+    for row in rows:
+        if row["action"] == "unchanged":
+            continue
+        line = Text(f"{_ACTIONS[row['action']]} {clean(row['path'])}  {row['action']}")
+        if row["kept_as"]:
+            line.append(f", the changed file is kept as {clean(row['kept_as'])}", "yellow")
+        if row["reason"]:
+            line.append(f": {clean(row['reason'])}", "dim")
+        lines.append(line)
+    return Group(*lines) if lines else None
+
+
+def _maybe(text: str | None) -> Text | None:
+    return Text(clean(text)) if text else None

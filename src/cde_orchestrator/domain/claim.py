@@ -1,0 +1,120 @@
+"""Claims: the lease of one agent on the phase that it works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+LEASE = timedelta(minutes=15)
+RENEWAL = timedelta(minutes=5)
+"""How much of a lease may pass before a mere question renews it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of a machine; ``started`` tells it from another with the same number."""
+
+    pid: int
+    started: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls.
+
+    Attributes:
+        client: the client's name, as it gave it itself.
+        agent: the name that the call gives the agent, if it gives one.
+        process: the process that lives as long as the client does; None when it does not.
+        place: where the state is; a copy of a project is another place.
+        anonymous: a command or a program that names no agent, which takes no lease.
+    """
+
+    client: str
+    agent: str | None = None
+    process: Process | None = None
+    place: str = ""
+    anonymous: bool = False
+
+    @property
+    def name(self) -> str:
+        """Who it is, for records."""
+        return self.agent or self.client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A lease.
+
+    Attributes:
+        deliberate: the agent resumed the feature or gave itself a name; otherwise the lease
+            came with a start or a submission, by a client that may know nothing of leases.
+        taken_from: who held it before, when it was taken over.
+    """
+
+    agent: str
+    client: str
+    process: Process | None
+    place: str
+    deliberate: bool
+    since: datetime
+    until: datetime
+    taken_from: str | None = None
+
+    @classmethod
+    def of(cls, caller: Caller, now: datetime, *, deliberate: bool) -> Claim:
+        """A new lease for the caller."""
+        return cls(
+            agent=caller.name,
+            client=caller.client,
+            process=caller.process,
+            place=caller.place,
+            deliberate=deliberate or caller.agent is not None,
+            since=now,
+            until=now + LEASE,
+        )
+
+    def is_alive(self, caller: Caller, now: datetime, runs: Callable[[Process], bool]) -> bool:
+        """Whether it still stands, where the caller is.
+
+        Args:
+            caller: in a copy of the project, the leases of the original mean nothing.
+            now: a lease ends by itself.
+            runs: whether a process runs; true of one on another machine.
+        """
+        if now >= self.until:
+            return False
+        if self.place and caller.place and self.place != caller.place:
+            return False
+        return self.process is None or runs(self.process)
+
+    def belongs_to(self, caller: Caller) -> bool:
+        """Whether the caller is the one who holds it."""
+        if caller.agent is not None and caller.agent == self.agent:
+            return True
+        same = self.process is not None and self.process == caller.process
+        if caller.agent is not None and self.deliberate:
+            return False
+        return same and self.client == caller.client
+
+    def allows(self, caller: Caller, *, resuming: bool) -> bool:
+        """Whether the caller may work under it.
+
+        A lease that was not taken deliberately keeps out clients with another name only: a
+        client that knows nothing of leases works as if there were none. Resuming is exact.
+        """
+        if self.belongs_to(caller):
+            return True
+        if self.deliberate or caller.agent is not None:
+            return False
+        return caller.anonymous or (caller.client == self.client and not resuming)
+
+    def renewed(self, now: datetime) -> Claim:
+        """The lease from now on."""
+        return replace(self, until=now + LEASE)
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether a question should renew it."""
+        return self.until - now < LEASE - RENEWAL

@@ -1,0 +1,204 @@
+"""The gate of a phase: what its outputs must be before the work counts as done.
+
+Only content decides. Nothing here reads a file: the caller brings the bytes, and a judge of
+syntax for the formats that need a parser.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from cde_orchestrator.domain import markdown
+from cde_orchestrator.domain.exceptions import OutputError
+from cde_orchestrator.domain.workflow import Output, Phase
+
+SyntaxJudge = Callable[[str, str], str | None]
+"""Why a text is not valid in a format (``json``, ``yaml``, ``toml``), or None."""
+
+EXPRESSION = "re:"
+_PARSED = frozenset({"json", "yaml", "toml"})
+_PRECEDENCE = ("E110", "E111", "E116", "E117", "E114", "E115")
+_SLOT = re.compile(r"<fill\b[^>\n]*>?", re.IGNORECASE)
+_OPEN = re.compile(
+    r"\{\{[^{}\n]*\}\}|\{%[^{}\n]*%\}|\[(?:TODO|TBD|FILL|INSERT|NEEDS CLARIFICATION)\b[^\]\n]*\]"
+)
+_PUT_OFF = re.compile(r"[\s>*_\-+|.\d)(\[\]xX]*(?:(?:TODO|TBD|FIXME)\b.*|(?:\.\.\.|…)[\s|]*)")
+_PUT_OFF_VALUE = re.compile(r"(?:.*[:|]\s*)?\**(?:TODO|TBD)\**\s*(?:\|.*)?[.\s]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason why an output is not accepted.
+
+    Attributes:
+        line: where it is, from 1; None when it is about the whole file.
+        fix: what to do about it.
+    """
+
+    code: str
+    output: str
+    path: str
+    line: int | None
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{self.output} at {place} {self.problem}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The gate of one phase of one feature.
+
+    Attributes:
+        skeleton: the phase's rendered prompt; an output that only repeats it is refused.
+        syntax: judges the formats that have a syntax.
+    """
+
+    phase: Phase
+    feature_name: str
+    syntax: SyntaxJudge
+    skeleton: str = ""
+
+    def problems(self, contents: Mapping[str, bytes]) -> list[Problem]:
+        """Everything that is wrong, in the order of the outputs.
+
+        Args:
+            contents: bytes by output id; an output that is not there has no file.
+        """
+        return [
+            problem
+            for output in self.phase.outputs
+            for problem in self._about(output, contents.get(output.id))
+        ]
+
+    def require(self, contents: Mapping[str, bytes]) -> None:
+        """Let the outputs pass, or refuse them all with every problem.
+
+        Raises:
+            OutputError: E110 missing, E111 empty, E116 of another type, E117 not filled in,
+                E114 too little, E115 without what it must contain: the first that applies.
+        """
+        found = self.problems(contents)
+        if found:
+            codes = {problem.code for problem in found}
+            raise OutputError.of(
+                next(code for code in _PRECEDENCE if code in codes),
+                feature=self.feature_name,
+                phase=self.phase.id,
+                problems="; ".join(map(str, found)),
+                outputs=[_told(problem) for problem in found],
+            )
+
+    def _about(self, output: Output, content: bytes | None) -> Iterable[Problem]:
+        def problem(code: str, words: str, fix: str, line: int | None = None) -> Problem:
+            path = output.path_for(self.feature_name)
+            return Problem(code, output.id, path, line, words, fix)
+
+        if content is None:
+            if output.required:
+                fix = f"Write the file, or give its text in results under {output.id}"
+                yield problem("E110", "is missing", fix)
+            return
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            at = content.count(b"\n", 0, error.start) + 1
+            yield problem("E116", "is not UTF-8 text", "Save the file as UTF-8", at)
+            return
+        if not text.strip():
+            yield problem("E111", "is empty", "Write the content that the phase asks for")
+            return
+        if output.type in _PARSED and (reason := self.syntax(output.type, text)):
+            fix = f"Correct it until a parser of {output.type} accepts it"
+            yield problem("E116", f"is not valid {output.type}: {reason}", fix)
+        document = markdown.read(text) if output.type == "markdown" else None
+        for words, fix, place in _unfilled(text, document, self.skeleton):
+            yield problem("E117", words, fix, place)
+        if len(content) < output.min_bytes:
+            words = f"has {len(content)} bytes of at least {output.min_bytes}"
+            yield problem("E114", words, "Write what the phase's prompt asks for, in substance")
+        elif document is not None and not any(line.is_content for line in document):
+            yield problem("E114", "has headings and nothing else", "Write what belongs under each")
+        for words, fix, place in _lacking(output, text, document):
+            yield problem("E115", words, fix, place)
+
+
+_Finding = tuple[str, str, int | None]
+
+
+def _told(problem: Problem) -> dict[str, Any]:
+    return {key: value for key, value in asdict(problem).items() if value is not None}
+
+
+def _unfilled(text: str, document: list[markdown.Line] | None, skeleton: str) -> Iterable[_Finding]:
+    """Slots and words that stand where content should; the first of each kind."""
+    fill = "Put the real content in its place; write None and why if there is none"
+    if document is None:
+        slot = _SLOT.search(text)
+        if slot or _PUT_OFF.fullmatch(text.strip()):
+            at = text.count("\n", 0, slot.start()) + 1 if slot else 1
+            yield f"still has the placeholder {_shown(slot[0] if slot else text)}", fill, at
+        return
+    prose = [line for line in document if line.kind is not markdown.Kind.CODE]
+    for line in prose:
+        if found := _SLOT.search(line.text) or _OPEN.search(line.text):
+            yield f"still has the placeholder {_shown(found[0])}", fill, line.number
+            return
+    put_off = _put_off(document)
+    if put_off is not None:
+        yield f"says {_shown(put_off.text)} in place of content", fill, put_off.number
+    elif _repeats(document, skeleton):
+        yield "only repeats the phase's prompt", "Write the answer to the prompt instead", None
+
+
+def _put_off(document: list[markdown.Line]) -> markdown.Line | None:
+    """The first TODO or TBD that stands alone: for a section, a value or a cell."""
+    for index, line in enumerate(document):
+        if line.kind is markdown.Kind.PROSE and _PUT_OFF_VALUE.fullmatch(line.text):
+            return line
+        if line.kind is markdown.Kind.HEADING:
+            content = markdown.section(document, index)
+            if content and all(_PUT_OFF.fullmatch(each.text) for each in content):
+                return content[0]
+    return None
+
+
+def _repeats(document: list[markdown.Line], skeleton: str) -> bool:
+    lines = skeleton.splitlines()
+    known = {line.strip() for line in lines} | set(map(markdown.without_code_spans, lines))
+    content = [line.text.strip() for line in document if line.is_content]
+    return bool(known and content) and all(text in known for text in content)
+
+
+def _lacking(output: Output, text: str, document: list[markdown.Line] | None) -> Iterable[_Finding]:
+    found = markdown.headings(document) if document is not None else {}
+    for wanted in output.must_contain:
+        if wanted.startswith(EXPRESSION):
+            if not _matches(wanted.removeprefix(EXPRESSION), text):
+                expression = wanted.removeprefix(EXPRESSION)
+                yield f"has no match of {expression}", f"Write what {expression} asks for", None
+        elif document is None or not wanted.lstrip().startswith("#"):
+            if wanted not in text:
+                yield f"lacks {wanted!r}", f"Write {wanted!r} with what belongs there", None
+        elif markdown.normal(wanted) not in found:
+            hidden = any(line.text.strip() == wanted.strip() for line in document)
+            words = f"has the heading {wanted!r} inside a code block only" if hidden else ""
+            fix = f"Write the line {wanted} outside of code, with its content below"
+            yield words or f"lacks the heading {wanted!r}", fix, None
+
+
+def _matches(expression: str, text: str) -> bool:
+    try:
+        return re.search(expression, text, re.MULTILINE) is not None
+    except re.error:  # only a workflow that an older release kept can have one
+        return False
+
+
+def _shown(text: str) -> str:
+    line = text.strip().splitlines()[0]
+    return repr(line if len(line) <= 40 else line[:39] + "…")

@@ -1,0 +1,112 @@
+"""Just enough of Markdown to tell headings, prose and code apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*")
+_RULE = re.compile(r"[-*_=|:\s]*")
+_INLINE_CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+
+
+class Kind(Enum):
+    """What a line is."""
+
+    HEADING = "heading"
+    PROSE = "prose"
+    CODE = "code"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a document, without comments.
+
+    Attributes:
+        number: from 1.
+        level: of a heading, else 0.
+        text: a heading's words; of prose the line without code spans and outer blanks; of
+            code the line.
+    """
+
+    number: int
+    kind: Kind
+    text: str
+    level: int = 0
+
+    @property
+    def is_content(self) -> bool:
+        """Whether it says something: prose or code."""
+        return self.kind in {Kind.PROSE, Kind.CODE}
+
+
+def read(text: str) -> list[Line]:
+    """The lines of a document; blank ones, rules and fences count as nothing."""
+    without_comments = _COMMENT.sub(lambda match: "\n" * match.group().count("\n"), text)
+    return list(_lines(without_comments.splitlines()))
+
+
+def headings(lines: list[Line]) -> dict[str, int]:
+    """Index of the first heading of each kind, as ``## Goal``, among the lines."""
+    found: dict[str, int] = {}
+    for index, line in enumerate(lines):
+        if line.kind is Kind.HEADING:
+            found.setdefault(f"{'#' * line.level} {line.text}", index)
+    return found
+
+
+def normal(heading: str) -> str:
+    """A heading as ``headings`` has it: one blank after the marks, none at the end."""
+    match = _HEADING.fullmatch(heading.strip())
+    return f"{match[1]} {_one_blank(match[2] or '')}" if match else heading.strip()
+
+
+def section(lines: list[Line], index: int) -> list[Line]:
+    """The content under the heading at ``index``, that of its subsections too."""
+    level, found = lines[index].level, []
+    for line in lines[index + 1 :]:
+        if line.kind is Kind.HEADING and line.level <= level:
+            break
+        if line.is_content:
+            found.append(line)
+    return found
+
+
+def without_code_spans(text: str) -> str:
+    """A line of prose with each span of code replaced by a word for it, without outer blanks."""
+    return _INLINE_CODE.sub("`code`", text).strip()
+
+
+def _lines(texts: list[str]) -> Iterator[Line]:
+    fence = ""
+    for number, text in enumerate(texts, start=1):
+        marks = _FENCE.fullmatch(text)
+        if fence:
+            closing = marks and marks[1].startswith(fence) and not marks[2].strip()
+            if closing:
+                fence = ""
+            kind = Kind.NOTHING if closing or not text.strip() else Kind.CODE
+            yield Line(number, kind, text)
+        elif marks and not (marks[1][0] == "`" and "`" in marks[2]):
+            fence = marks[1]
+            yield Line(number, Kind.NOTHING, text)
+        else:
+            yield _line(number, text)
+
+
+def _line(number: int, text: str) -> Line:
+    heading = _HEADING.fullmatch(text)
+    if heading:
+        return Line(number, Kind.HEADING, _one_blank(heading[2] or ""), len(heading[1]))
+    if _RULE.fullmatch(text):
+        return Line(number, Kind.NOTHING, text)
+    return Line(number, Kind.PROSE, without_code_spans(text))
+
+
+def _one_blank(text: str) -> str:
+    return " ".join(text.split())

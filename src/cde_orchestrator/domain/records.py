@@ -1,0 +1,109 @@
+"""What is kept of the work on a phase: failures, evidence and saved progress."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.text import checked_text
+
+PROGRESS_LIMIT_BYTES = 64 * 1024
+"""Bytes of one saved progress, its note and data together."""
+
+PROGRESS_KEPT = 50
+"""Entries of saved progress that stay with a phase; the journal has them all."""
+
+REASON_LIMIT = 4_000
+"""Characters of a reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An attempt that was given up."""
+
+    at: datetime
+    attempt: int
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a check left: nobody's word, but what the orchestrator saw.
+
+    Attributes:
+        exit_code: None when it was ended for taking too long.
+        tail: the last part of its output.
+        sha256: digest of its whole output.
+        size: bytes of its whole output.
+    """
+
+    at: datetime
+    command: tuple[str, ...]
+    directory: str
+    exit_code: int | None
+    duration_ms: float
+    tail: str
+    sha256: str
+    size: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the command ended with exit code 0."""
+        return self.exit_code == 0
+
+    def told(self) -> str:
+        """The evidence as a failure in words, with the end of the output."""
+        if self.exit_code is None:
+            ending = f"was ended after {self.duration_ms / 1000:.0f} s"
+        else:
+            ending = f"ended with exit code {self.exit_code}"
+        return f"The check {' '.join(self.command)} {ending}:\n{self.tail}".rstrip(":\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Partial work that somebody saved inside a phase; ``data`` is any JSON value."""
+
+    at: datetime
+    by: str
+    note: str
+    data: Any = None
+
+    @classmethod
+    def checked(cls, at: datetime, by: str, note: str, data: Any) -> Progress:
+        """The progress, if it can be kept.
+
+        Raises:
+            ValidationError: E303 unusable characters, E305 nothing is said, E315 too large.
+        """
+        text = checked_text("note", note, PROGRESS_LIMIT_BYTES).strip()
+        if not text:
+            raise ValidationError.of("E305", argument="note", reason="it says nothing")
+        try:
+            encoded = "" if data is None else json.dumps(data, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            reason = f"it is no JSON value: {error}"
+            raise ValidationError.of("E305", argument="data", reason=reason) from error
+        checked_text("data", encoded, PROGRESS_LIMIT_BYTES)
+        size = len(text.encode()) + len(encoded.encode())
+        if size > PROGRESS_LIMIT_BYTES:
+            raise ValidationError.of(
+                "E315", field="progress", size_bytes=size, limit_bytes=PROGRESS_LIMIT_BYTES
+            )
+        return cls(at, by, text, data)
+
+
+def checked_reason(reason: str | None) -> str:
+    """The reason without outer blanks.
+
+    Raises:
+        ValidationError: E302 too long, E303 unusable characters, E305 there is none.
+    """
+    text = checked_text("reason", reason or "", REASON_LIMIT).strip()
+    if not text:
+        raise ValidationError.of("E305", argument="reason", reason="it says nothing")
+    return text

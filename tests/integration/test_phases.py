@@ -1,0 +1,465 @@
+"""Phases through the real server: trusted, resumed, raced for and taken back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.domain.feature import Feature
+from tests.integration.mcp_client import Agent, deliverable, stdio_agent
+
+pytestmark = pytest.mark.anyio
+
+WORKFLOW = """\
+version: 1
+workflows:
+  small:
+    phases:
+      - id: define
+        prompt: standard/define.md
+        outputs:
+          - {{id: spec, path: "specs/{{feature}}/spec.md", min_bytes: 100,
+             must_contain: ["## Goal"]}}
+          - {{id: facts, path: "specs/{{feature}}/facts.json", type: json, required: false}}
+      - id: test
+        prompt: standard/test.md
+        outputs: []
+        check: {check}
+        check_timeout_seconds: 2
+      - id: review
+        prompt: standard/review.md
+        outputs:
+          - {{id: review, path: "specs/{{feature}}/review.md"}}
+"""
+SPEC = "## Goal\n\n" + "People can log in with a password that they chose.\n" * 4
+
+
+def give_workflow(project: Path, *check: str) -> None:
+    (project / ".cde" / "workflow.yml").write_text(WORKFLOW.format(check=json.dumps(check)))
+
+
+def python(code: str) -> tuple[str, ...]:
+    return sys.executable, "-c", code
+
+
+def cde(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cde_orchestrator", *words, "--project", str(project)],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def kill_servers(project: Path) -> None:
+    for child in psutil.Process().children(recursive=True):
+        if "serve" in child.cmdline() and str(project) in child.cmdline():
+            os.kill(child.pid, signal.SIGKILL)
+
+
+def journal(project: Path) -> list[dict[str, Any]]:
+    lines = (project / ".cde" / "journal.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def feature_of(project: Path, name: str) -> Feature:
+    return FilesystemProjectRepository().get(project).feature(name)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    """A user's configuration folder for the tests."""
+    return str(tmp_path / "config")
+
+
+async def one_life(project: Path, calls: int) -> bool:
+    """An agent that knows the project alone, killed after so many calls; False: nothing to do."""
+    async with stdio_agent(project) as agent:
+        left = calls
+
+        async def call(tool: str, **arguments: Any) -> dict[str, Any] | None:
+            nonlocal left
+            if left == 0:
+                return None
+            left -= 1
+            answer = await agent.call(tool, **arguments)
+            if left == 0:
+                kill_servers(project)
+            return answer
+
+        listed = await call("cde_listFeatures", status="open")
+        assert listed is not None
+        if not listed["features"]:
+            return False
+        name = listed["features"][0]["name"]
+        resumed = await call("cde_resumeFeature", feature_id=name)
+        if resumed is not None:
+            phase = resumed["phase"]
+            where = {"feature_id": name, "phase_id": phase["id"]}
+            await call("cde_saveProgress", note=f"In {phase['id']}", **where)
+            results = {output["id"]: deliverable(output) for output in phase["outputs"]}
+            await call("cde_submitWork", results=results, **where)
+        return True
+
+
+@pytest.mark.slow
+async def test_an_agent_killed_after_every_single_call_is_replaced_until_the_feature_completes(
+    project: Path,
+) -> None:
+    async with stdio_agent(project) as agent:
+        await agent.call("cde_startFeature", prompt="Survive", name="survive", workflow="quick-fix")
+        kill_servers(project)
+    lives = 0
+    while await one_life(project, calls=lives % 4 + 1):
+        lives += 1
+        assert lives < 20
+    feature = feature_of(project, "survive")
+
+    assert feature.status == "completed"
+    assert [record.attempts for record in feature.phases.values()] == [1, 1, 1]
+    operations = Counter(entry.get("operation") for entry in journal(project))
+    assert operations["submit_work"] == 3
+    assert operations["start_feature"] == 1
+
+
+RACER = """
+import json, sys
+from pathlib import Path
+from cde_orchestrator.application.list_features import ListFeatures
+from cde_orchestrator.application.resume_feature import ResumeFeature
+from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.logging import setup_logging
+from tests.integration.mcp_client import deliverable
+
+setup_logging("ERROR")
+application = build_application(Path(sys.argv[1]))
+me, done, refused = sys.argv[2], [], 0
+sys.stdin.readline()
+with calling("mcp:racer"):
+    while True:
+        names = [f["name"] for f in application.handle(ListFeatures(status="open"))["features"]]
+        if not names:
+            break
+        for name in names:
+            try:
+                phase = application.handle(ResumeFeature(feature_id=name, agent=me))["phase"]
+                while phase is not None:
+                    results = {o["id"]: deliverable(o) for o in phase["outputs"]}
+                    done.append([name, phase["id"]])
+                    phase = application.handle(SubmitWork(
+                        feature_id=name, phase_id=phase["id"], results=results, agent=me
+                    ))["phase"]
+            except CDEError as error:
+                if error.code not in {"E122", "E105"}:
+                    raise
+                refused += 1
+application.close()
+print(json.dumps([done, refused]))
+"""
+
+
+@pytest.mark.slow
+def test_8_agents_race_for_20_features_and_each_phase_is_done_once(project: Path) -> None:
+    application = build_application(project)
+    for number in range(20):
+        application.handle(StartFeature(prompt="Race", name=f"f-{number}", workflow="quick-fix"))
+    application.close()
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, str(project), f"agent-{number}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        for number in range(8)
+    ]
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    answers = [json.loads(racer.communicate(timeout=100)[0]) for racer in racers]
+
+    assert [racer.returncode for racer in racers] == [0] * 8
+    done = Counter((name, phase) for answer in answers for name, phase in answer[0])
+    assert len(done) == 60
+    assert set(done.values()) == {1}
+    features = list(FilesystemProjectRepository().get(project).features)
+    assert {feature.status for feature in features} == {"completed"}
+    assert {record.attempts for f in features for record in f.phases.values()} == {1}
+
+
+async def at_test(agent: Agent, name: str = "lazy") -> None:
+    """A feature that stands in its phase ``test``, which has the check."""
+    await agent.call("cde_startFeature", prompt="Work", name=name)
+    await agent.call("cde_submitWork", feature_id=name, phase_id="define", results={"spec": SPEC})
+
+
+async def test_lazy_submissions_are_each_refused_with_a_code_of_their_own(
+    project: Path, tmp_path: Path
+) -> None:
+    give_workflow(project, "true")
+    folder = project / "specs" / "lazy"
+    folder.mkdir(parents=True)
+    (tmp_path / "secret").write_text(SPEC)
+    template = "# Specification\n\n## Goal\n<fill: who needs what, and why; how we will know>\n" * 3
+    lazy: list[tuple[str, dict[str, str]]] = [
+        ("E111", {"spec": ""}),
+        ("E114", {"spec": "# Specification\n\n## Goal\n" + "\n" * 100}),
+        ("E117", {"spec": template}),
+        ("E116", {"spec": SPEC, "facts": "{not json"}),
+        ("E115", {"spec": SPEC.replace("## Goal", "## Aim")}),
+        ("E110", {}),
+    ]
+    async with stdio_agent(project) as agent:
+        await agent.call("cde_startFeature", prompt="Be lazy", name="lazy")
+        where = {"feature_id": "lazy", "phase_id": "define"}
+        for code, results in lazy:
+            error = await agent.refused("cde_submitWork", results=results, **where)
+            assert error["code"] == code, (results, error)
+            assert all(each["fix"] for each in error["context"]["outputs"])
+            assert error["fixes"]
+        other = {"feature_id": "lazy", "phase_id": "test"}
+        assert (await agent.refused("cde_submitWork", **other))["code"] == "E106"
+        (folder / "spec.md").symlink_to(tmp_path / "secret")
+        assert (await agent.refused("cde_submitWork", **where))["code"] == "E112"
+        (folder / "spec.md").unlink()
+        accepted = await agent.call("cde_submitWork", results={"spec": SPEC}, **where)
+        assert accepted["phase"]["id"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("code", "check"),
+    [
+        ("E118", python("print('two failed'); raise SystemExit(3)")),
+        ("E119", python("print('two failed', flush=True); import time; time.sleep(60)")),
+        ("E121", ("no-such-program-anywhere",)),
+    ],
+)
+async def test_a_check_that_fails_hangs_or_cannot_run_refuses(
+    project: Path, config: str, code: str, check: tuple[str, ...]
+) -> None:
+    give_workflow(project, *check)
+    assert cde(project, "trust", "--yes", XDG_CONFIG_HOME=config).returncode == 0
+    async with stdio_agent(project, XDG_CONFIG_HOME=config) as agent:
+        await at_test(agent)
+        error = await agent.refused("cde_submitWork", feature_id="lazy", phase_id="test")
+        assert error["code"] == code
+        resumed = await agent.call("cde_resumeFeature", feature_id="lazy")
+        assert resumed["phase"]["id"] == "test"
+        assert ("two failed" in (resumed["last_failure"] or "")) is (code != "E121")
+
+
+async def test_a_trusted_check_that_passes_is_streamed_and_leaves_evidence(
+    project: Path, config: str
+) -> None:
+    give_workflow(project, *python("print('42 passed')"))
+    assert cde(project, "trust", "--yes", XDG_CONFIG_HOME=config).returncode == 0
+    seen: list[str | None] = []
+
+    async def progress(
+        progress: float, total: float | None = None, message: str | None = None
+    ) -> None:
+        seen.append(message)
+
+    async with stdio_agent(project, XDG_CONFIG_HOME=config) as agent:
+        await at_test(agent)
+        result = await agent.client.call_tool(
+            "cde_submitWork",
+            {"feature_id": "lazy", "phase_id": "test"},
+            progress_callback=progress,
+        )
+        assert not result.is_error
+        full = await agent.call("cde_getFeatureStatus", feature_id="lazy", detail="full")
+    evidence = full["work"]["test"]["evidence"]
+    assert (evidence["exit_code"], evidence["tail"]) == (0, "42 passed\n")
+    assert len(evidence["sha256"]) == 64
+    assert seen == ["42 passed"]
+
+
+async def test_no_tool_runs_a_check_that_nobody_trusts(project: Path, config: str) -> None:
+    mark = project / "owned"
+    give_workflow(project, *python(f"open({str(mark)!r}, 'w')"))
+    async with stdio_agent(project, XDG_CONFIG_HOME=config) as agent:
+        await agent.call("cde_onboardProject", path=".")
+        await at_test(agent)
+        where = {"feature_id": "lazy", "phase_id": "test"}
+        error = await agent.refused("cde_submitWork", takeover=True, **where)
+        assert error["code"] == "E120"
+        assert [fix["tool"] for fix in error["fixes"]] == [None]
+        assert error["fixes"][0]["command"].startswith("cde trust")
+        tools = (await agent.client.list_tools()).tools
+        assert not any("trust" in tool.name.lower() for tool in tools)
+        await agent.call("cde_saveProgress", note="Let me", **where)
+        await agent.call("cde_resumeFeature", feature_id="lazy", takeover=True)
+        await agent.call("cde_submitWork", failed=True, reason="No", **where)
+        await agent.call("cde_rollbackFeature", feature_id="lazy", to_phase="test", reason="No")
+        await agent.call("cde_closeFeature", feature_id="lazy", outcome="failed", reason="No")
+        await agent.call("cde_resumeFeature", feature_id="lazy")
+        assert (await agent.refused("cde_submitWork", **where))["code"] == "E120"
+    refused = cde(project, "trust", XDG_CONFIG_HOME=config)
+    assert refused.returncode == 1
+    assert "E128" in refused.stderr
+    assert not mark.exists()
+
+
+async def test_trust_ends_when_the_command_or_the_place_changes(
+    project: Path, config: str, tmp_path: Path
+) -> None:
+    give_workflow(project, *python("pass"))
+    assert cde(project, "trust", "--yes", XDG_CONFIG_HOME=config).returncode == 0
+    moved = tmp_path / "moved"
+    shutil.copytree(project, moved)
+    for folder, check in ((project, "None"), (moved, "pass")):
+        give_workflow(folder, *python(check))
+        async with stdio_agent(folder, XDG_CONFIG_HOME=config) as agent:
+            await at_test(agent)
+            error = await agent.refused("cde_submitWork", feature_id="lazy", phase_id="test")
+            assert error["code"] == "E120"
+
+
+async def test_two_agents_that_resume_one_feature_are_told_apart(project: Path) -> None:
+    async with stdio_agent(project) as first, stdio_agent(project) as second:
+        await first.call("cde_startFeature", prompt="Mine", name="mine")
+        held = await first.call("cde_resumeFeature", feature_id="mine", agent="ann")
+        error = await second.refused("cde_resumeFeature", feature_id="mine", agent="ben")
+        assert error["code"] == "E122"
+        assert error["context"]["agent"] == "ann"
+        assert error["context"]["until"][:16] == held["claim"]["until"][:16]
+        where = {"feature_id": "mine", "phase_id": "define"}
+        assert (await second.refused("cde_submitWork", **where))["code"] == "E122"
+        assert (await first.refused("cde_submitWork", **where))["code"] == "E110"
+        taken = await second.call(
+            "cde_resumeFeature", feature_id="mine", agent="ben", takeover=True
+        )
+        assert taken["claim"]["taken_from"] == "ann"
+        assert (await first.refused("cde_submitWork", **where))["code"] == "E122"
+
+
+async def test_a_copy_of_the_project_resumes_while_the_original_is_at_work(
+    project: Path, tmp_path: Path
+) -> None:
+    async with stdio_agent(project) as agent:
+        await agent.call("cde_startFeature", prompt="Mine", name="mine")
+        await agent.call("cde_resumeFeature", feature_id="mine")
+        copy = tmp_path / "copy"
+        shutil.copytree(project, copy)
+        async with stdio_agent(copy) as elsewhere:
+            resumed = await elsewhere.call("cde_resumeFeature", feature_id="mine", agent="ben")
+            assert resumed["project"]["path"] == str(copy)
+            assert str(copy) in resumed["phase"]["prompt"]
+
+
+async def test_a_call_that_timed_out_may_be_repeated(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        start = {"prompt": "Once", "name": "once", "idempotency_key": "k-1"}
+        started = await agent.call("cde_startFeature", **start)
+        assert await agent.call("cde_startFeature", **start) == started
+        results = {output["id"]: deliverable(output) for output in started["phase"]["outputs"]}
+        submit = {"feature_id": "once", "phase_id": "define", "results": results}
+        first = await agent.call("cde_submitWork", **submit)
+        before = len(journal(project))
+        assert await agent.call("cde_submitWork", **submit) == first
+        assert len(journal(project)) == before
+
+
+async def test_a_rollback_restores_bytes_exactly_and_keeps_what_was_changed(project: Path) -> None:
+    give_workflow(project)
+    folder = project / "specs" / "lazy"
+    async with stdio_agent(project) as agent:
+        await at_test(agent)
+        spec = (folder / "spec.md").read_bytes()
+        await agent.call("cde_submitWork", feature_id="lazy", phase_id="test")
+        await agent.call(
+            "cde_submitWork", feature_id="lazy", phase_id="review", results={"review": "Fine."}
+        )
+        (folder / "spec.md").write_text("Eve was here\n")
+        back = {"feature_id": "lazy", "to_phase": "test", "reason": "Not tested"}
+        told = await agent.call("cde_rollbackFeature", dry_run=True, **back)
+        assert (folder / "spec.md").read_text() == "Eve was here\n"
+        done = await agent.call("cde_rollbackFeature", **back)
+        assert told["files"] == done["files"]
+        assert (folder / "spec.md").read_bytes() == spec
+        assert (folder / "spec.md.before-rollback").read_text() == "Eve was here\n"
+        assert not (folder / "review.md").exists()
+        status = await agent.call("cde_getFeatureStatus", feature_id="lazy")
+        assert [record["status"] for record in status["phases"]] == [
+            "completed",
+            "in_progress",
+            "rolled_back",
+        ]
+
+
+async def test_a_rollback_is_undone_by_a_restore(project: Path) -> None:
+    give_workflow(project)
+    folder = project / "specs" / "lazy"
+    async with stdio_agent(project) as agent:
+        await at_test(agent)
+        before = await agent.call("cde_getFeatureStatus", feature_id="lazy")
+        content = (folder / "spec.md").read_bytes()
+        sequence = journal(project)[-1]["sequence"]
+        back = {"feature_id": "lazy", "reason": "Wrong way"}
+        await agent.call("cde_rollbackFeature", to_phase="define", **back)
+        assert not (folder / "spec.md").exists()
+        restored = cde(project, "state", "restore", "--at", str(sequence), "--yes")
+        assert restored.returncode == 0, restored.stderr
+        assert await agent.call("cde_getFeatureStatus", feature_id="lazy") == before
+        await agent.call("cde_rollbackFeature", to_phase="test", **back)
+        assert (folder / "spec.md").read_bytes() == content
+
+
+async def test_answers_fit_however_much_was_saved(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        await agent.call("cde_startFeature", prompt="Long", name="long")
+        for number in range(12):
+            await agent.call(
+                "cde_saveProgress",
+                feature_id="long",
+                phase_id="define",
+                note=f"{number}" + "n" * 20_000,
+                data={str(key): [key] * 3 for key in range(1_000)},
+            )
+        for tool, more in (
+            ("cde_resumeFeature", {}),
+            ("cde_getFeatureStatus", {"detail": "full"}),
+        ):
+            result = await agent.raw(tool, {"feature_id": "long", **more})
+            assert not result.is_error
+            assert len(result.model_dump_json(by_alias=True, exclude_none=True)) <= 25_000
+
+
+def test_a_dry_run_and_a_rollback_from_the_command_line_say_the_same(project: Path) -> None:
+    give_workflow(project)
+    assert cde(project, "start", "Work", "--name", "lazy").returncode == 0
+    submitted = cde(project, "submit", "lazy", "define", "--results", json.dumps({"spec": SPEC}))
+    assert submitted.returncode == 0, submitted.stderr
+    assert cde(project, "save", "lazy", "Half way", "--data", '{"a": 1}').returncode == 0
+    resumed = json.loads(cde(project, "resume", "lazy", "--json").stdout)
+    assert [each["note"] for each in resumed["progress"]] == ["Half way"]
+    back = ["rollback", "lazy", "define", "--reason", "No", "--json"]
+    told = json.loads(cde(project, *back, "--dry-run").stdout)
+    done = json.loads(cde(project, *back).stdout)
+    assert (told["files"], told["rolled_back"]) == (done["files"], ["test"])
+    failed = cde(project, "submit", "lazy", "define", "--failed", "--reason", "No", "--json")
+    assert json.loads(failed.stdout)["attempts_left"] == 2
+    closed = cde(project, "close", "lazy", "cancelled", "--reason", "No", "--json")
+    assert json.loads(closed.stdout)["feature"]["status"] == "cancelled"

@@ -1,0 +1,158 @@
+"""Stand-ins for what the work on phases needs of the world."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from cde_orchestrator.application.phase_ports import Watch
+from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.claim import Caller, Process
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.records import Evidence
+
+
+def evidence_of(check: Check, at: datetime, exit_code: int | None, printed: str) -> Evidence:
+    """What a check leaves that prints this and ends so."""
+    data = printed.encode()
+    return Evidence(
+        at=at,
+        command=check.command,
+        directory=check.directory,
+        exit_code=exit_code,
+        duration_ms=1_000.0,
+        tail=printed,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+    )
+
+
+class ScriptedChecks:
+    """Runs nothing, and ends as a test wants it.
+
+    Attributes:
+        exit_codes: of the coming runs, first to last; 0 when there is none left.
+        meanwhile: what happens while a check runs.
+        run_checks: the checks that were run.
+    """
+
+    def __init__(self) -> None:
+        self.exit_codes: list[int | None] = []
+        self.printed = "all well\n"
+        self.meanwhile: Callable[[], None] | None = None
+        self.run_checks: list[Check] = []
+
+    def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
+        """The scripted end."""
+        self.run_checks.append(check)
+        if watch is not None:
+            watch(self.printed)
+        if self.meanwhile is not None:
+            self.meanwhile()
+        exit_code = self.exit_codes.pop(0) if self.exit_codes else 0
+        return evidence_of(check, at, exit_code, self.printed)
+
+
+class InMemoryTrust:
+    """Trusts everything until it is told to be careful."""
+
+    def __init__(self) -> None:
+        self.careful = False
+        self.granted: set[Check] = set()
+
+    def trusts(self, root: Path, check: Check) -> bool:
+        """Whether it was granted."""
+        return not self.careful or check in self.granted
+
+    def grant(self, root: Path, checks: Sequence[Check], at: datetime) -> None:
+        """Trust these and no others."""
+        self.granted = set(checks)
+
+
+class InMemoryObjects:
+    """Contents by digest."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+
+    def put(self, root: Path, data: bytes) -> str:
+        """Keep it."""
+        digest = hashlib.sha256(data).hexdigest()
+        self.contents[digest] = data
+        return digest
+
+    def get(self, root: Path, digest: str) -> bytes | None:
+        """The content, if it was not removed."""
+        return self.contents.get(digest)
+
+
+class FakeGit:
+    """A repository, if a test makes one by giving a commit.
+
+    Attributes:
+        commit: the current one; None: no repository.
+        dirty: paths that are not committed.
+        branches: those that exist, and the commit of each.
+    """
+
+    def __init__(self) -> None:
+        self.commit: str | None = None
+        self.dirty: list[str] = []
+        self.branches: dict[str, str] = {}
+        self.branch = "main"
+
+    def head(self, root: Path) -> str | None:
+        """The commit."""
+        return self.commit
+
+    def changes(self, root: Path) -> list[str] | None:
+        """What is not committed."""
+        return None if self.commit is None else list(self.dirty)
+
+    def start_branch(self, root: Path, name: str) -> None:
+        """Make it and switch to it."""
+        if self.branches.setdefault(name, self.commit or "") != self.commit:
+            raise FeatureError.of("E125", branch=name, reason="it stands elsewhere")
+        self.branch = name
+
+
+class FakeCallers:
+    """Calls come from whom a test says.
+
+    Attributes:
+        client, process: of the coming calls.
+        anonymous: the coming calls are a person's commands.
+        dead: processes that ended.
+    """
+
+    def __init__(self) -> None:
+        self.client = "robot"
+        self.process: Process | None = Process(1, "boot:1", "here")
+        self.place = "1"
+        self.anonymous = False
+        self.dead: set[Process] = set()
+
+    def become(self, client: str, pid: int | None = None) -> None:
+        """Let the coming calls come from another client, in a process of its own."""
+        self.client, self.anonymous = client, False
+        self.process = Process(pid, f"boot:{pid}", "here") if pid is not None else None
+
+    def become_person(self) -> None:
+        """Let the coming calls be commands of a person."""
+        self.client, self.process, self.anonymous = "cli", None, True
+
+    def caller(self, root: Path, agent: str | None) -> Caller:
+        """Who calls."""
+        return Caller(
+            client=self.client,
+            agent=agent,
+            process=self.process,
+            place=self.place,
+            anonymous=self.anonymous and agent is None,
+        )
+
+    def runs(self, process: Process) -> bool:
+        """Whether it was not ended."""
+        return process not in self.dead

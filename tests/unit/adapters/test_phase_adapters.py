@@ -1,0 +1,392 @@
+"""Checks, trust, objects, git and callers as they really are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cde_orchestrator.adapters.filesystem_object_store import (
+    OBJECT_LIMIT_BYTES,
+    FilesystemObjectStore,
+)
+from cde_orchestrator.adapters.git_version_control import GitVersionControl
+from cde_orchestrator.adapters.process_callers import ProcessCallers, current_process
+from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
+from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
+from cde_orchestrator.adapters.user_trust_store import UserTrustStore
+from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.claim import Process
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.infrastructure.correlation import calling
+from tests.fakes import NOON
+
+
+def python(code: str, seconds: float = 30.0, directory: str = ".") -> Check:
+    return Check((sys.executable, "-c", code), directory, seconds)
+
+
+def run(root: Path, check: Check, seen: list[str] | None = None) -> Evidence:
+    watch = None if seen is None else seen.append
+    return SubprocessCheckRunner().run(root, check, NOON, watch)
+
+
+# Checks
+
+
+def test_a_check_leaves_its_exit_code_and_what_it_printed(tmp_path: Path) -> None:
+    seen: list[str] = []
+    evidence = run(tmp_path, python("import sys; print('out'); sys.exit(3)"), seen)
+
+    assert (evidence.exit_code, evidence.passed) == (3, False)
+    assert evidence.tail == "out\n"
+    assert evidence.sha256 == hashlib.sha256(b"out\n").hexdigest()
+    assert evidence.size == 4
+    assert "".join(seen) == "out\n"
+    assert evidence.at == NOON
+
+
+def test_of_long_output_the_end_is_kept_and_all_of_it_counted(tmp_path: Path) -> None:
+    evidence = run(tmp_path, python("print('x' * 1_000_000); print('end \\xff\\0')"))
+
+    assert evidence.exit_code == 0
+    assert evidence.size > 1_000_000
+    assert len(evidence.tail) <= 8 * 1024
+    assert evidence.tail.endswith("end \xff\ufffd\n")
+
+
+def test_a_check_has_no_input_and_runs_in_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    code = "import os, sys; print(sys.stdin.read() + os.getcwd())"
+
+    assert run(tmp_path, python(code, directory="inner")).tail == f"{tmp_path}/inner\n"
+
+
+def test_a_check_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)"
+    )
+    evidence = run(tmp_path, python(code, seconds=2.0))
+
+    assert evidence.exit_code is None
+    assert evidence.told().startswith("The check")
+    assert is_gone(int(evidence.tail))
+
+
+def test_a_check_ends_though_its_child_keeps_the_output_open(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "print(child.pid)"
+    )
+    evidence = run(tmp_path, python(code))
+
+    assert evidence.exit_code == 0
+    assert is_gone(int(evidence.tail))
+
+
+def test_a_check_that_closes_its_output_is_still_waited_for(tmp_path: Path) -> None:
+    code = "import os, time; os.close(1); os.close(2); time.sleep({}); os._exit(4)"
+
+    assert run(tmp_path, python(code.format(0.2))).exit_code == 4
+    assert run(tmp_path, python(code.format(60), seconds=1.0)).exit_code is None
+
+
+def test_a_check_that_never_stops_printing_is_ended_too(tmp_path: Path) -> None:
+    assert run(tmp_path, python("while True: print('x' * 1_000)", seconds=1.0)).exit_code is None
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        Check(("no-such-program",), ".", 5.0),
+        Check(("./data.txt",), ".", 5.0),
+        Check(("a\0b",), ".", 5.0),
+        Check(("true",), "missing", 5.0),
+        Check(("true",), "out", 5.0),
+    ],
+)
+def test_a_check_that_cannot_run_is_refused(tmp_path: Path, check: Check) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "data.txt").write_text("data")
+    (root / "out").symlink_to(tmp_path)
+    with pytest.raises(CDEError) as caught:
+        run(root, check)
+
+    assert caught.value.code == "E121"
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process that was killed is gone, as soon as the kernel comes to it."""
+    deadline = time.monotonic() + 10
+    try:
+        while time.monotonic() < deadline:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+    except psutil.NoSuchProcess:
+        return True
+    return False
+
+
+# Trust
+
+
+def test_trust_is_for_one_project_and_for_these_commands(tmp_path: Path) -> None:
+    store, check = UserTrustStore(tmp_path / "config"), Check(("make", "test"), ".", 5.0)
+    assert not store.trusts(tmp_path, check)
+    store.grant(tmp_path, [check], NOON)
+
+    assert store.trusts(tmp_path, check)
+    assert store.trusts(tmp_path, Check(("make", "test"), ".", 9.0))
+    assert not store.trusts(tmp_path, Check(("make", "test"), "sub", 5.0))
+    assert not store.trusts(tmp_path, Check(("make test",), ".", 5.0))
+    assert not store.trusts(tmp_path / "other", check)
+    store.grant(tmp_path, [], NOON)
+    assert not store.trusts(tmp_path, check)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"projects": []}', "\xff", '{"projects":'])
+def test_a_trust_file_that_cannot_be_understood_grants_nothing(
+    tmp_path: Path, content: str
+) -> None:
+    store, check = UserTrustStore(tmp_path), Check(("make",), ".", 5.0)
+    store.path.write_text(content, encoding="latin-1")
+
+    assert not store.trusts(tmp_path, check)
+    store.grant(tmp_path, [check], NOON)
+    assert store.trusts(tmp_path, check)
+
+
+def test_trust_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CDEError) as caught:
+        UserTrustStore(tmp_path / "file" / "config").grant(tmp_path, [], NOON)
+
+    assert caught.value.code == "E203"
+
+
+def test_trust_stands_in_the_users_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+
+    assert UserTrustStore().path == tmp_path / "cde-orchestrator" / "trust.json"
+
+
+# Objects
+
+
+def test_an_object_is_found_by_its_digest(tmp_path: Path) -> None:
+    store = FilesystemObjectStore()
+    digest = store.put(tmp_path, b"content")
+
+    assert digest == store.put(tmp_path, b"content") == hashlib.sha256(b"content").hexdigest()
+    assert store.get(tmp_path, digest) == b"content"
+    assert store.get(tmp_path, "0" * 64) is None
+    assert store.get(tmp_path, "../../state") is None
+
+
+def test_an_object_that_was_damaged_is_not_given_and_may_be_kept_anew(tmp_path: Path) -> None:
+    store = FilesystemObjectStore()
+    digest = store.put(tmp_path, b"content")
+    (path,) = (each for each in tmp_path.rglob("*") if each.is_file())
+    path.write_bytes(b"c")
+
+    assert store.get(tmp_path, digest) is None
+    store.put(tmp_path, b"content")
+    assert store.get(tmp_path, digest) == b"content"
+
+
+def test_an_object_that_is_too_large_is_not_kept(tmp_path: Path) -> None:
+    store = FilesystemObjectStore()
+
+    assert store.get(tmp_path, store.put(tmp_path, b"x" * (OBJECT_LIMIT_BYTES + 1))) is None
+
+
+def test_the_longest_unused_objects_go_when_there_are_too_many(tmp_path: Path) -> None:
+    store = FilesystemObjectStore(total_limit_bytes=40_000)
+    digests = [store.put(tmp_path, bytes([number]) * 4_000) for number in range(20)]
+    kept = [digest for digest in digests if store.get(tmp_path, digest)]
+
+    assert len(kept) <= 13
+    assert digests[-1] in kept
+
+
+def test_an_object_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".cde").write_text("no folder")
+    with pytest.raises(CDEError) as caught:
+        FilesystemObjectStore().put(tmp_path, b"content")
+
+    assert caught.value.code == "E203"
+
+
+# Git
+
+
+def git(folder: Path, *words: str) -> str:
+    identity = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
+    done = subprocess.run(
+        ["git", *identity, "-C", str(folder), *words], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with one commit."""
+    git(tmp_path, "init", "-q", "-b", "main")
+    (tmp_path / "a.py").write_text("a = 1\n")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "First")
+    return tmp_path
+
+
+def test_without_a_repository_git_has_nothing_to_say(tmp_path: Path) -> None:
+    assert GitVersionControl().head(tmp_path) is None
+    assert GitVersionControl().changes(tmp_path) is None
+    (tmp_path / ".git").mkdir()
+    assert GitVersionControl().head(tmp_path) is None
+    assert GitVersionControl().changes(tmp_path) is None
+
+
+def test_the_commit_and_what_is_not_committed(repository: Path) -> None:
+    inner = repository / "inner"
+    inner.mkdir()
+
+    assert GitVersionControl().head(inner) == git(repository, "rev-parse", "HEAD")
+    assert GitVersionControl().changes(inner) == []
+    (repository / ".cde").mkdir()
+    (repository / ".cde" / "workflow.yml").write_text("version: 1\n")
+    (repository / "a.py").write_text("a = 2\n")
+    (inner / "neu é.txt").write_text("")
+    assert GitVersionControl().changes(inner) == ["a.py", "inner/"]
+
+
+def test_a_branch_is_made_here_or_taken_when_it_stands_here(repository: Path) -> None:
+    for _ in range(2):
+        GitVersionControl().start_branch(repository, "feature/login")
+        assert git(repository, "branch", "--show-current") == "feature/login"
+    git(repository, "switch", "-q", "main")
+    GitVersionControl().start_branch(repository, "feature/login")
+    assert git(repository, "branch", "--show-current") == "feature/login"
+
+
+def test_a_branch_that_stands_elsewhere_is_left_alone(repository: Path) -> None:
+    git(repository, "switch", "-qc", "feature/login")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "Second")
+    git(repository, "switch", "-q", "main")
+    with pytest.raises(CDEError) as caught:
+        GitVersionControl().start_branch(repository, "feature/login")
+
+    assert caught.value.code == "E125"
+    assert git(repository, "branch", "--show-current") == "main"
+
+
+def test_what_git_refuses_is_told(repository: Path) -> None:
+    git(repository, "branch", "feature")
+    with pytest.raises(CDEError) as caught:
+        GitVersionControl().start_branch(repository, "feature/login")
+
+    assert caught.value.code == "E125"
+
+
+def test_hooks_of_the_repository_are_not_run(repository: Path) -> None:
+    hook = repository / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\ntouch owned\n")
+    hook.chmod(0o755)
+    GitVersionControl().start_branch(repository, "feature/login")
+
+    assert not (repository / "owned").exists()
+
+
+def test_where_git_is_not_installed_nothing_fails(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(repository))
+
+    assert GitVersionControl().head(repository) is None
+    with pytest.raises(CDEError) as caught:
+        GitVersionControl().start_branch(repository, "feature/login")
+    assert caught.value.code == "E125"
+
+
+# Callers
+
+
+def test_a_client_is_known_by_its_name_and_this_process(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    with calling("mcp:claude-code"):
+        caller = ProcessCallers().caller(tmp_path, None)
+
+    assert (caller.name, caller.anonymous) == ("claude-code", False)
+    assert caller.process == current_process()
+    assert caller.place == str((tmp_path / ".cde").stat().st_ino)
+
+
+def test_a_command_claims_only_for_an_agent_that_it_names(tmp_path: Path) -> None:
+    with calling("cli"):
+        person = ProcessCallers().caller(tmp_path, None)
+        agent = ProcessCallers().caller(tmp_path, "ann")
+
+    assert (person.anonymous, person.process, person.place) == (True, None, "")
+    assert (agent.anonymous, agent.process, agent.name) == (False, None, "ann")
+    assert ProcessCallers().caller(tmp_path, None).anonymous
+
+
+def test_a_process_runs_until_it_ends() -> None:
+    callers, me = ProcessCallers(), current_process()
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    zombie = Process(child.pid, "x", me.host)
+
+    assert me.pid == os.getpid()
+    assert callers.runs(me)
+    assert not callers.runs(Process(me.pid, "another start", me.host))
+    assert not callers.runs(zombie)
+    child.wait()
+    assert not callers.runs(zombie)
+    assert callers.runs(Process(me.pid, "x", "another-machine"))
+
+
+# Files on their way back
+
+
+def test_files_are_restored_removed_and_kept_beside(tmp_path: Path) -> None:
+    files = FilesystemProjectFiles()
+    files.restore(tmp_path, "specs/a.md", "spec", b"\xff\r\n")
+    assert (tmp_path / "specs" / "a.md").read_bytes() == b"\xff\r\n"
+    assert files.set_aside(tmp_path, "specs/a.md", "spec") == "specs/a.md.before-rollback"
+    assert files.set_aside(tmp_path, "specs/a.md", "spec") == "specs/a.md.before-rollback-2"
+    files.restore(tmp_path, "specs/a.md", "spec", None)
+    files.restore(tmp_path, "specs/a.md", "spec", None)
+    assert not (tmp_path / "specs" / "a.md").exists()
+    assert (tmp_path / "specs" / "a.md.before-rollback-2").read_bytes() == b"\xff\r\n"
+    with pytest.raises(CDEError) as caught:
+        files.set_aside(tmp_path, "specs/a.md", "spec")
+    assert caught.value.code == "E203"
+    (tmp_path / "specs" / "file").write_text("")
+    with pytest.raises(CDEError):
+        files.restore(tmp_path, "specs/file/b.md", "spec", b"")
+
+
+def test_a_plain_file_is_reached_by_no_link(tmp_path: Path) -> None:
+    files = FilesystemProjectFiles()
+    (tmp_path / "a.md").write_text("")
+    (tmp_path / "link.md").symlink_to("a.md")
+    (tmp_path / "folder").mkdir()
+
+    assert files.is_plain(tmp_path, "a.md")
+    assert files.is_plain(tmp_path, "missing.md")
+    assert not files.is_plain(tmp_path, "link.md")
+    assert not files.is_plain(tmp_path, "folder")

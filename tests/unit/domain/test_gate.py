@@ -1,0 +1,198 @@
+"""Lazy work does not pass, and the refusal says what is wrong where."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import cde_orchestrator
+from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
+from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
+from cde_orchestrator.domain.exceptions import OutputError
+from cde_orchestrator.domain.gate import Gate, Problem
+from cde_orchestrator.domain.workflow import Output, OutputType, Phase
+
+PROMPTS = Path(cde_orchestrator.__file__).parent / "adapters" / "packaged" / "prompts"
+GOOD = "# Spec\n\n## Goal\n\nPeople can log in.\n\n## Scope\n\n### In\n\n- a page\n"
+
+
+def gate(*outputs: Output, skeleton: str = "") -> Gate:
+    return Gate(
+        phase=Phase(id="define", outputs=outputs),
+        feature_name="login",
+        syntax=ParsingSyntaxJudge().problem,
+        skeleton=skeleton,
+    )
+
+
+def spec(
+    *must_contain: str, kind: OutputType = "markdown", min_bytes: int = 1, required: bool = True
+) -> Output:
+    return Output(
+        id="spec",
+        path="specs/{feature}/spec.md",
+        type=kind,
+        min_bytes=min_bytes,
+        required=required,
+        must_contain=must_contain,
+    )
+
+
+def problems(content: str | bytes | None, output: Output, skeleton: str = "") -> list[Problem]:
+    data = content.encode() if isinstance(content, str) else content
+    return gate(output, skeleton=skeleton).problems({} if data is None else {"spec": data})
+
+
+def codes(content: str | bytes | None, output: Output, skeleton: str = "") -> list[str]:
+    return [problem.code for problem in problems(content, output, skeleton)]
+
+
+def test_good_work_passes() -> None:
+    output = spec("## Goal", "##  Scope ##", r"re:^- a\b", "log in", min_bytes=20)
+
+    assert codes(GOOD, output, skeleton="# Spec\n## Goal\n<fill: who>\n") == []
+    gate(output).require({"spec": GOOD.encode()})
+
+
+def test_an_optional_output_may_be_missing_but_is_checked_if_it_is_there() -> None:
+    assert codes(None, spec(required=False)) == []
+    assert codes(" ", spec(required=False)) == ["E111"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "code"),
+    [
+        (None, "markdown", "E110"),
+        ("", "markdown", "E111"),
+        (" \n\t\r\n", "json", "E111"),
+        ("\ufeff\n", "markdown", "E111"),
+        (b"# Spec\n\xff\xfe", "markdown", "E116"),
+        ('{"a": ', "json", "E116"),
+        ("[NaN]", "json", "E116"),
+        ("a: [1\n", "yaml", "E116"),
+        ("a = \n", "toml", "E116"),
+        ("[" * 100_000, "json", "E116"),
+        (f"{'a.' * 4_000}b = 1\n" * 2, "toml", "E116"),
+        ("# Spec\n\n## Goal\n\n## Scope\n", "markdown", "E114"),
+        ("# Spec\n\n<!-- say who needs\nwhat -->\n\n---\n", "markdown", "E114"),
+        ("# Spec\n\n```\n\n```\n", "markdown", "E114"),
+        ("# Spec\n\n<fill: who needs what>\n", "markdown", "E117"),
+        ("# Spec\n\n<fill: cut off\nat the line\n", "markdown", "E117"),
+        ("Hello {{ feature.name }}\n", "markdown", "E117"),
+        ("Hello [NEEDS CLARIFICATION: who?]\n", "markdown", "E117"),
+        ("## Goal\n\n- TODO: write this\n- ...\n", "markdown", "E117"),
+        ("## Goal\n\nStatus: TBD\n", "markdown", "E117"),
+        ("| AC1 | TBD |\n", "markdown", "E117"),
+        ("TODO\n", "text", "E117"),
+        ('now: "<fill: this>"\n', "yaml", "E117"),
+    ],
+)
+def test_each_kind_of_lazy_work_has_its_code(
+    content: str | bytes | None, kind: OutputType, code: str
+) -> None:
+    with pytest.raises(OutputError) as caught:
+        gate(spec(kind=kind)).require(
+            {}
+            if content is None
+            else {"spec": content.encode() if isinstance(content, str) else content}
+        )
+
+    assert caught.value.code == code
+    assert caught.value.context["outputs"][0]["fix"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('{"a": 1}', "json"),
+        ("a: &x [1]\nb: *x\n---\nc: 1\n", "yaml"),
+        ("a.b = 1\n", "toml"),
+        ("anything\n", "text"),
+        ("The slot is written `<fill: what>`, the variable `{{ name }}`.\n", "markdown"),
+        ("See:\n\n```yaml\nkey: {{ value }} # TODO\n```\n", "markdown"),
+        ("See:\n\n~~~\n<fill: this>\n```\n~~~\n\nDone.\n", "markdown"),
+        ("We keep a list of TODO comments; none is left.\n", "markdown"),
+        ("## Goal\n\nTODO: ask Eve.\n\nPeople can log in.\n", "markdown"),
+        ("``` not a fence ```\n", "markdown"),
+        ("None: there is nothing to say.\n", "markdown"),
+    ],
+)
+def test_what_only_looks_lazy_passes(text: str, kind: OutputType) -> None:
+    assert codes(text, spec(kind=kind)) == []
+
+
+def test_too_few_bytes_are_told_with_how_many_are_asked_for() -> None:
+    (problem,) = problems("# Spec\n\nShort.\n", spec(min_bytes=400))
+
+    assert (problem.code, problem.line) == ("E114", None)
+    assert "400" in problem.problem
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        ("## Goal", "# Goal\n\nText.\n"),
+        ("## Goal", "### Goal\n\nText.\n"),
+        ("## Goal", "Text.\n\n```\n## Goal\nText.\n```\n"),
+        (r"re:\bAC1\b", "AC10\n"),
+        ("re:(", "(\n"),
+        ("exact words", "Exact words\n"),
+    ],
+)
+def test_content_that_must_be_there_is_missed(wanted: str, text: str) -> None:
+    assert codes(text, spec(wanted)) == ["E115"]
+
+
+def test_other_types_than_markdown_are_searched_as_they_are() -> None:
+    assert codes("# Goal\n", spec("# Goal", kind="text")) == []
+    assert codes("goal\n", spec("# Goal", kind="text")) == ["E115"]
+
+
+def test_an_answer_that_only_repeats_the_prompt_is_refused() -> None:
+    prompt = "Say who needs `it`.\n\n## Goal\nWho needs what.\n"
+
+    assert codes("## Goal\n\nWho needs what.\n", spec(), prompt) == ["E117"]
+    assert codes("Say who needs `it`.\n", spec(), prompt) == ["E117"]
+    assert codes("## Goal\n\nWho needs what.\nEverybody.\n", spec(), prompt) == []
+
+
+def test_every_problem_of_every_output_is_named_with_its_place() -> None:
+    second = Output(id="notes", path="notes.txt", type="text")
+    with pytest.raises(OutputError) as caught:
+        gate(spec("## Goal", "## Scope"), second).require({"spec": b"# Spec\n\n## Goal\n"})
+
+    assert caught.value.code == "E110"
+    assert [
+        (each["code"], each["output"], each.get("line")) for each in caught.value.context["outputs"]
+    ] == [
+        ("E114", "spec", None),
+        ("E115", "spec", None),
+        ("E110", "notes", None),
+    ]
+    assert "specs/login/spec.md" in caught.value.message
+
+
+PACKAGED = [
+    (workflow.id, phase, output)
+    for workflow in YamlWorkflowRepository().load_packaged().workflows.values()
+    for phase in workflow.phases
+    for output in phase.outputs
+]
+
+
+@pytest.mark.parametrize(("workflow", "phase", "output"), PACKAGED)
+def test_the_skeleton_of_a_packaged_prompt_does_not_pass_its_own_gate(
+    workflow: str, phase: Phase, output: Output
+) -> None:
+    prompt = (PROMPTS / phase.prompt).read_text()
+    skeleton = re.search(r"^````markdown\n(.*?)^````$", prompt, re.DOTALL | re.MULTILINE)
+    assert skeleton is not None
+    untouched = skeleton[1].replace("{{ feature.name }}", "login")
+    for lazy in (untouched, untouched.replace("<fill:", "TODO:").replace(">", "")):
+        found = {problem.code for problem in gate(output).problems({output.id: lazy.encode()})}
+        assert "E117" in found, lazy
+    bare = "".join(line for line in skeleton[1].splitlines(True) if line.startswith("#"))
+    found = {problem.code for problem in gate(output).problems({output.id: bare.encode()})}
+    assert "E114" in found
