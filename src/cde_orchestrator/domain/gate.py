@@ -20,7 +20,6 @@ SyntaxJudge = Callable[[str, str], str | None]
 
 EXPRESSION = "re:"
 _PARSED = frozenset({"json", "yaml", "toml"})
-_PRECEDENCE = ("E110", "E111", "E116", "E117", "E114", "E115")
 _SLOT = re.compile(r"<fill\b[^>\n]*>?", re.IGNORECASE)
 _OPEN = re.compile(
     r"\{\{[^{}\n]*\}\}|\{%[^{}\n]*%\}|\[(?:TODO|TBD|FILL|INSERT|NEEDS CLARIFICATION)\b[^\]\n]*\]"
@@ -87,7 +86,11 @@ class Gate:
         if found:
             codes = {problem.code for problem in found}
             raise OutputError.of(
-                next(code for code in _PRECEDENCE if code in codes),
+                next(
+                    code
+                    for code in ("E110", "E111", "E116", "E117", "E114", "E115")
+                    if code in codes
+                ),
                 feature=self.feature_name,
                 phase=self.phase.id,
                 problems="; ".join(map(str, found)),
