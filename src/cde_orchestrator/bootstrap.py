@@ -21,7 +21,7 @@ from cde_orchestrator.adapters.user_trust_store import UserTrustStore
 from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.error_reports import FileErrorReports
 from cde_orchestrator.infrastructure.operations import Operation
 from cde_orchestrator.infrastructure.settings import Settings, load_settings
@@ -59,7 +59,9 @@ class Application:
         def capture(error: CDEError, raised: BaseException) -> None:
             self.report(error, raised, name, use_case.arguments())
 
-        return Operation(name, str(self.root), capture).run(lambda: use_case(self._assembled()))
+        return Operation(name, str(self.root), capture).run(
+            lambda: use_case(self._assembled(use_case.tolerant))
+        )
 
     def report(
         self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
@@ -86,9 +88,14 @@ class Application:
         if self._ports is not None:
             self._ports.repository.close()
 
-    def _assembled(self) -> Ports:
+    def _assembled(self, tolerant: bool) -> Ports:
         if self._ports is None:
-            self.settings = load_settings(self.root)
+            try:
+                self.settings = load_settings(self.root)
+            except ValidationError:
+                if tolerant:
+                    return self._assemble(self.root, Settings())
+                raise
             self._reports = _reports(self.settings)
             self._ports = self._assemble(self.root, self.settings)
         return self._ports

@@ -22,6 +22,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.feature import artifacts_from
 from cde_orchestrator.infrastructure.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.settings import load_settings
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
 log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ class ProjectDoctor:
         checks: list[Callable[[], Iterator[CDEError]]] = [
             lambda: self._state(root),
             lambda: _permissions(stored),
+            lambda: _settings(root),
             lambda: _space(stored),
             lambda: _leftovers(stored),
             lambda: _quarantine(stored),
@@ -141,6 +143,11 @@ def _permissions(stored: StateFiles) -> Iterator[CDEError]:
     for path in (stored.folder, stored.backups, stored.state, stored.journal):
         if path.exists() and not os.access(path, os.R_OK | os.W_OK):
             yield ProjectError.of("E003", path=str(path), reason="it may not be read and written")
+
+
+def _settings(root: Path) -> Iterator[CDEError]:
+    load_settings(root)  # what it raises is the finding
+    yield from ()
 
 
 def _space(stored: StateFiles) -> Iterator[CDEError]:

@@ -31,6 +31,7 @@ class Diagnose(UseCase[DiagnoseReply]):
     """
 
     changes = True
+    tolerant = True
 
     fix: bool = False
 

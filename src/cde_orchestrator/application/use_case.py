@@ -23,6 +23,9 @@ class UseCase(ABC, Generic[Reply]):
     changes: ClassVar[bool] = False
     """Whether it changes the project."""
 
+    tolerant: ClassVar[bool] = False
+    """Whether it works, with the defaults, where the project's settings are not valid."""
+
     @classmethod
     def operation(cls) -> str:
         """The use case's name in logs, metrics and the journal, as ``start_feature``."""

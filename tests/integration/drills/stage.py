@@ -142,6 +142,14 @@ class Stage:
             check=False,
         )
 
+    async def finding(self) -> Outcome:
+        """What ``cde doctor`` finds of the drill's code, as a refusal."""
+        finished = self.run("doctor", "--project", str(self.root), "--json")
+        assert "Traceback" not in finished.stderr, finished.stderr
+        found = json.loads(finished.stdout)["findings"]
+        of_code = [each for each in found if each["code"] == self.code]
+        return Outcome(of_code[0] if of_code else None, finished.stdout)
+
     async def library(self, work: Callable[[], object]) -> Outcome:
         """Do what only a program that uses the library can do."""
         try:
@@ -197,7 +205,7 @@ class Stage:
     def census(self) -> dict[str, list[str]]:
         """Every feature with its phases; none where there is no state that can be read."""
         try:
-            project = FilesystemProjectRepository().get(self.root)
+            project = FilesystemProjectRepository().peek(self.root)  # which mends nothing
         except CDEError:
             return {}
         return {feature.id: list(feature.phases) for feature in project.features}

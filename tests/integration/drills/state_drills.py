@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 
 from cde_orchestrator import __version__
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from tests.integration.drills.stage import Stage, drill
+from tests.integration.drills.feature_drills import submitted
+from tests.integration.drills.stage import Outcome, Stage, drill
 
 HOLD = """\
 import fcntl, os, sys
@@ -46,23 +48,23 @@ class Holder:
 
 
 @contextmanager
-def small_disk(stage: Stage) -> Iterator[None]:
-    """The project on a real disk of one megabyte."""
-    kept = stage.folder / "kept"
-    stage.root.rename(kept)
-    stage.root.mkdir()
+def small_disk(folder: Path) -> Iterator[None]:
+    """The folder, with what it holds, on a real disk of one megabyte."""
+    kept = folder.with_name("kept")
+    folder.rename(kept)
+    folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "cde-drill", str(stage.root)],
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "cde-drill", str(folder)],
         check=False,
         capture_output=True,
     )
     if mounted.returncode:
         pytest.skip("no disk may be mounted here")
     try:
-        shutil.copytree(kept, stage.root, dirs_exist_ok=True)
+        shutil.copytree(kept, folder, dirs_exist_ok=True)
         yield
     finally:
-        subprocess.run(["umount", "--lazy", str(stage.root)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def fill(path: Path) -> None:
@@ -76,7 +78,7 @@ def fill(path: Path) -> None:
 
 
 def remount(root: Path, mode: str) -> None:
-    """Make the disk readable only, or writable again."""
+    """Change how the disk is mounted: ``ro``, ``rw``, ``size=200m``."""
     subprocess.run(["mount", "-o", f"remount,{mode}", str(root)], check=True)
 
 
@@ -105,8 +107,7 @@ async def a_state_of_which_nothing_is_left(stage: Stage) -> None:
 async def a_state_of_a_newer_version(stage: Stage) -> None:
     state = stage.root / ".cde" / "state.json"
     kept = state.read_bytes()
-    content = json.loads(kept)
-    content |= {"schema_version": 99, "checksum": "0" * 32}
+    content = {"schema_version": 99, "checksum": "0" * 32, "sequence": 7, "items": []}
     blank = json.dumps(content, indent=2)
     digest = hashlib.blake2b(blank.encode(), digest_size=16).hexdigest()
     newer = blank.replace("0" * 32, digest, 1)
@@ -119,24 +120,40 @@ async def a_state_of_a_newer_version(stage: Stage) -> None:
 
 
 @drill("E203")
-async def a_disk_that_became_read_only(stage: Stage) -> None:
-    with small_disk(stage):
-        remount(stage.root, "ro")
+async def an_output_on_a_disk_that_is_read_only(stage: Stage) -> None:
+    notes = stage.root / "notes"
+    notes.mkdir()
+    with small_disk(notes):
+        remount(notes, "ro")
         await stage.prove(
-            lambda: stage.tool("cde_startFeature", prompt="Cast in stone"),
-            by_hand=lambda: remount(stage.root, "rw"),
+            lambda: submitted(stage, "write", note="Cast in stone."),
+            by_hand=lambda: remount(notes, "rw"),
         )
         await stage.close()
 
 
 @drill("E204")
-async def a_disk_that_is_full(stage: Stage) -> None:
-    with small_disk(stage):
-        filler = stage.root / "filler"
+async def an_output_for_which_the_disk_is_too_small(stage: Stage) -> None:
+    notes = stage.root / "notes"
+    notes.mkdir()
+    with small_disk(notes):
+        filler = notes / "filler"
         fill(filler)
         await stage.prove(
-            lambda: stage.tool("cde_startFeature", prompt="One too many " * 1_000),
+            lambda: submitted(stage, "write", note="One too many.\n" * 2_000),
             by_hand=filler.unlink,
+        )
+        await stage.close()
+
+
+@drill("E206")
+async def a_disk_that_became_read_only(stage: Stage) -> None:
+    with small_disk(stage.root):
+        remount(stage.root, "ro")
+        await stage.prove(
+            lambda: stage.json_command("start", "Cast in stone", "--project", str(stage.root)),
+            names="Read-only file system",
+            by_hand=lambda: remount(stage.root, "rw"),
         )
         await stage.close()
 
@@ -172,3 +189,108 @@ async def a_change_of_what_somebody_else_changed(stage: Stage) -> None:
         names="Theirs",
         corrected=lambda: stage.library(once_more),
     )
+
+
+@drill("E208")
+async def a_change_that_was_never_made(stage: Stage) -> None:
+    words = ["state", "show", "--project", str(stage.root), "--at"]
+    await stage.prove(
+        lambda: stage.json_command(*words, "999"),
+        names="start_feature",
+        corrected=lambda: stage.json_command(*words, "3"),
+    )
+
+
+@drill("E209")
+async def a_backup_that_does_not_exist(stage: Stage) -> None:
+    assert stage.run("state", "compact", "--project", str(stage.root)).returncode == 0
+    listed = await stage.json_command("state", "backups", "--project", str(stage.root))
+    known = listed.reply["backups"][-1]["file"]
+    words = ["state", "restore", "--dry-run", "--project", str(stage.root), "--backup"]
+    await stage.prove(
+        lambda: stage.json_command(*words, "state-000000009999.json"),
+        names=known,
+        corrected=lambda: stage.json_command(*words, known),
+    )
+
+
+@drill("E210")
+async def an_export_that_is_no_state(stage: Stage) -> None:
+    export = stage.folder / "export.json"
+    export.write_text('{"features": 7}')
+
+    def export_anew() -> None:
+        finished = stage.run("state", "export", "--project", str(stage.root))
+        assert finished.returncode == 0
+        export.write_text(finished.stdout)
+
+    words = ["state", "import", str(export), "--project", str(stage.root)]
+    await stage.prove(lambda: stage.json_command(*words), by_hand=export_anew)
+
+
+@drill("E211")
+async def a_restore_that_was_prepared_for_another_state(stage: Stage) -> None:
+    async def restore(token: str | None) -> Outcome:
+        arguments = {"action": "restore", "at": 3} | ({"token": token} if token else {})
+        return await stage.call("cde_recoverState", arguments)
+
+    async def restore_anew() -> Outcome:
+        return await restore((await restore(None)).reply["token"])
+
+    stale = (await restore(None)).reply["token"]
+    await submitted(stage, "write", note="Words.")
+    await stage.prove(lambda: restore(stale), names="submit_work", corrected=restore_anew)
+
+
+@drill("E212")
+async def a_backup_of_which_a_bit_flipped(stage: Stage) -> None:
+    mirror = next(iter(sorted((stage.root / ".cde" / "backups").glob("journal-*"))))
+    content = bytearray(mirror.read_bytes())
+    content[len(content) // 2] ^= 1
+    mirror.write_bytes(content)
+    await stage.prove(stage.finding)
+
+
+@drill("E213")
+async def a_file_of_a_process_that_died(stage: Stage) -> None:
+    left = stage.root / ".cde" / ".state.json.0123456789ab.tmp"
+    left.write_text("half")
+    os.utime(left, (0, 0))
+    await stage.prove(stage.finding)
+
+
+@drill("E214")
+async def an_output_that_was_changed_afterwards(stage: Stage) -> None:
+    await submitted(stage, "write", note="Words.")
+    output = stage.root / "notes" / "login.md"
+    recorded = output.read_text()
+    output.write_text("Other words.\n")
+    await stage.prove(
+        stage.finding, names="notes/login.md", by_hand=lambda: output.write_text(recorded)
+    )
+
+
+@drill("E215")
+async def a_damaged_file_that_is_kept(stage: Stage) -> None:
+    kept = stage.root / ".cde" / "quarantine" / "20251110T120000000000-state.json"
+    kept.parent.mkdir()
+    kept.write_text("{")
+    await stage.prove(stage.finding, by_hand=kept.unlink)
+
+
+@drill("E216")
+async def a_change_that_was_neither_made_nor_undone(stage: Stage) -> None:
+    if shutil.which("strace") is None:
+        pytest.skip("there is no strace to fail system calls with")
+    faults = ["-e", "trace=fdatasync,ftruncate", "-e", "inject=fdatasync,ftruncate:error=EIO"]
+
+    async def start() -> Outcome:
+        stage.prefix = ["strace", "-f", "-o", "/dev/null", *faults] if failing else []
+        try:
+            words = ("start", "Half-way", "--project", str(stage.root))
+            return await stage.json_command(*words)
+        finally:
+            stage.prefix = []
+
+    failing = [True]
+    await stage.prove(start, names="start_feature", by_hand=failing.clear)

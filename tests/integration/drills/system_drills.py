@@ -12,10 +12,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.domain.clock import utc_now
 from tests.integration.drills.stage import Outcome, Stage, drill
-from tests.integration.drills.state_drills import Holder
+from tests.integration.drills.state_drills import Holder, remount, small_disk
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -105,6 +108,33 @@ async def a_request_without_the_token(stage: Stage) -> None:
             names="Authorization: Bearer",
             corrected=lambda: asked(address, Authorization=f"Bearer {TOKEN}"),
         )
+
+
+@drill("E920")
+async def a_change_from_the_future(stage: Stage) -> None:
+    ahead = FilesystemProjectRepository(clock=lambda: utc_now() + timedelta(days=3))
+    with ahead.transaction(stage.root) as project:
+        project.archive()
+
+    def change() -> None:
+        with FilesystemProjectRepository().transaction(stage.root) as again:
+            again.activate()
+
+    await stage.prove(stage.finding, names="transaction", by_hand=change)
+
+
+@drill("E921")
+async def a_disk_with_little_space(stage: Stage) -> None:
+    with small_disk(stage.root):
+        await stage.prove(stage.finding, by_hand=lambda: remount(stage.root, "size=400m"))
+        await stage.close()
+
+
+@drill("E922")
+async def a_repository_that_git_does_not_understand(stage: Stage) -> None:
+    link = stage.root / ".git"
+    link.write_text("gitdir: /nowhere\n")
+    await stage.prove(stage.finding, names="nowhere", by_hand=link.unlink)
 
 
 @drill("E923")

@@ -63,7 +63,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Free space on the disk that holds the project",
             "Try again; the state is as it was before",
         ),
-        fixes=(_PROJECT_INFO,),
+        fixes=(_DOCTOR,),
         severity=Severity.CRITICAL,
     ),
     "E205": ErrorMessage(
@@ -82,7 +82,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Queries go on working; changes work again once writing does",
             "Mend the cause, then try again",
         ),
-        fixes=(_PROJECT_INFO,),
+        fixes=(_DOCTOR,),
         severity=Severity.CRITICAL,
     ),
     "E207": ErrorMessage(
