@@ -46,6 +46,7 @@ class FailPhase(UseCase[FailedReply]):
                 repository's own.
         """
         reason, desk = checked_reason(self.reason), Desk.of(ports, self.agent)
+        commit = ports.git.head(ports.root)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
             feature = project.feature(self.feature_id)
@@ -55,7 +56,7 @@ class FailPhase(UseCase[FailedReply]):
             desk.take(feature, deliberate=False)
             left = feature.fail_phase(self.phase_id, reason, desk.caller.name, workflow, desk.now)
             if left:
-                enter_phase(feature, workflow, ports)
+                enter_phase(feature, workflow, ports, commit)
             return {
                 "project": project_view(project, ports),
                 "feature": feature_view(feature),

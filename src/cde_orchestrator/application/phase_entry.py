@@ -8,10 +8,16 @@ from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.workflow import Workflow
 
 
-def enter_phase(feature: Feature, workflow: Workflow, ports: Ports) -> None:
+def enter_phase(feature: Feature, workflow: Workflow, ports: Ports, commit: str | None) -> None:
     """Record the beginning of the current phase, so that a rollback can come back to it.
 
     An output that is no plain file, or too large, is not recorded and stays as it is then.
+
+    Args:
+        feature: it stands in the phase already.
+        workflow: all its outputs are looked at.
+        ports: for files and contents.
+        commit: git's, asked for before the state was locked.
 
     Raises:
         StateError: E203 or E204, the content could not be kept.
@@ -19,7 +25,7 @@ def enter_phase(feature: Feature, workflow: Workflow, ports: Ports) -> None:
     record = feature.phases.get(feature.current_phase or "")
     if record is None or not feature.is_open:
         return
-    record.start_commit, record.end_commit = ports.git.head(ports.root), None
+    record.start_commit, record.end_commit = commit, None
     record.entered = {}
     for phase in workflow.phases:
         for output in phase.outputs:

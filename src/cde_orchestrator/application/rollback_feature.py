@@ -117,7 +117,7 @@ class RollbackFeature(UseCase[RollbackReply]):
         )
         if not self.dry_run:
             desk.take(feature, deliberate=False)
-            enter_phase(feature, workflow, ports)
+            enter_phase(feature, workflow, ports, ports.git.head(ports.root))
         return {
             "project": project_view(project, ports),
             "feature": feature_view(feature),

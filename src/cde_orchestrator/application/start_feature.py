@@ -47,7 +47,7 @@ class StartFeature(UseCase[FeatureReply]):
                 and the repository's own.
         """
         key = self._checked_key()
-        desk = Desk.of(ports, None)
+        desk, commit = Desk.of(ports, None), ports.git.head(ports.root)
         with ports.repository.transaction(ports.root) as project:
             started = project.features.by_idempotency_key(key) if key else None
             if started is not None:
@@ -59,7 +59,7 @@ class StartFeature(UseCase[FeatureReply]):
             reply = _reply(project, feature, workflow, ports)
             if workflow.branch:
                 feature.branch = _branch(feature, workflow, ports)
-            enter_phase(feature, workflow, ports)
+            enter_phase(feature, workflow, ports, commit)
             return reply
 
     def _again(self, project: Project, feature: Feature, ports: Ports) -> FeatureReply:

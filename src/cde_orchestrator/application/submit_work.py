@@ -167,7 +167,7 @@ class SubmitWork(UseCase[SubmitReply]):
         self, desk: Desk, examined: Feature, contents: _Contents, evidence: Evidence | None
     ) -> SubmitReply:
         ports = desk.ports
-        before = examined.phases[self.phase_id]
+        before, commit = examined.phases[self.phase_id], ports.git.head(ports.root)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
             feature = project.feature(examined.id)
@@ -183,11 +183,11 @@ class SubmitWork(UseCase[SubmitReply]):
                 raise FeatureError.of("E123", feature=feature.name, phase=phase.id)
             if evidence is None:
                 delivery.write()
-            record.evidence, record.end_commit = evidence, ports.git.head(ports.root)
+            record.evidence, record.end_commit = evidence, commit
             artifacts = delivery.record(contents)
             desk.take(feature, deliberate=False)
             feature.complete_phase(phase.id, artifacts, workflow, ports.clock())
-            enter_phase(feature, workflow, ports)
+            enter_phase(feature, workflow, ports, commit)
             return self._reply(project, feature, workflow, ports)
 
     def _reply(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -18,15 +19,18 @@ from cde_orchestrator.adapters.filesystem_object_store import (
 )
 from cde_orchestrator.adapters.git_version_control import GitVersionControl
 from cde_orchestrator.adapters.process_callers import ProcessCallers, current_process
+from cde_orchestrator.adapters.project_document import decode_feature, encode_feature
 from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
 from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
 from cde_orchestrator.adapters.user_trust_store import UserTrustStore
 from cde_orchestrator.domain.check import Check
-from cde_orchestrator.domain.claim import Process
+from cde_orchestrator.domain.claim import Caller, Claim, Process
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.records import Evidence, Progress
 from cde_orchestrator.infrastructure.correlation import calling
-from tests.fakes import NOON
+from tests.fakes import NOON, writing_workflow
+from tests.phase_fakes import evidence_of
 
 
 def python(code: str, seconds: float = 30.0, directory: str = ".") -> Check:
@@ -390,3 +394,42 @@ def test_a_plain_file_is_reached_by_no_link(tmp_path: Path) -> None:
     assert files.is_plain(tmp_path, "missing.md")
     assert not files.is_plain(tmp_path, "link.md")
     assert not files.is_plain(tmp_path, "folder")
+
+
+# What is stored of it
+
+
+def test_everything_that_is_kept_of_the_work_comes_back_from_storage() -> None:
+    workflow = writing_workflow()
+    feature = Feature.create(
+        project_id="p", name="login", prompt="Add login", workflow=workflow, now=NOON
+    )
+    caller = Caller(client="robot", process=Process(1, "boot:1", "here"), place="7")
+    feature.claim = Claim.of(caller, NOON, deliberate=True)
+    feature.idempotency_key, feature.branch = "call-1", "feature/login"
+    feature.fail_phase("define", "It broke", "robot", workflow, NOON)
+    record = feature.phases["define"]
+    record.save(Progress(NOON, "robot", "Half way", {"a": [1, None]}))
+    record.evidence = evidence_of(Check(("make",), ".", 5.0), NOON, None, "slow")
+    record.entered = {"spec": None, "notes": "0" * 64}
+    record.start_commit, record.end_commit = "a" * 40, "b" * 40
+    feature.roll_back(workflow.phases[0], "Wrong way", "robot", workflow, NOON)
+    record.evidence = evidence_of(Check(("make",), ".", 5.0), NOON, 1, "bad")
+    record.save(Progress(NOON, "robot", "Again"))
+    feature.note("rolled_back", at=NOON.isoformat())
+    feature.close("failed", "Enough", "robot", NOON)
+    feature.claim = Claim.of(caller, NOON, deliberate=False)
+    stored = json.loads(json.dumps(encode_feature(feature)))
+
+    assert decode_feature(stored) == feature
+
+
+def test_state_from_before_the_work_was_kept_reads_as_nothing_kept() -> None:
+    feature = Feature.create(
+        project_id="p", name="login", prompt="Add", workflow=writing_workflow(), now=NOON
+    )
+    stored = encode_feature(feature)
+
+    assert "work" not in stored
+    assert all("work" not in record for record in stored["phases"].values())
+    assert decode_feature({**stored, "work": "of another kind"}) == feature

@@ -83,7 +83,7 @@ def tools() -> dict[str, Tool]:
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("cde_"):
-                names = [argument.arg for argument in node.args.args]
+                names = [argument.arg for argument in node.args.args if argument.arg != "context"]
                 optional = len(node.args.defaults)
                 required = names[: len(names) - optional]
                 found[node.name] = Tool(frozenset(required), frozenset(names))
