@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
 from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
+from cde_orchestrator.adapters.log_reader import JsonLogReader
 from cde_orchestrator.adapters.project_doctor import ProjectDoctor
 from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
 from cde_orchestrator.adapters.project_inspector import FilesystemProjectInspector
@@ -53,7 +54,9 @@ class Application:
         def capture(error: CDEError, raised: BaseException) -> None:
             self.report(error, raised, name, use_case.arguments())
 
-        return Operation(name, str(self.root), capture).run(lambda: use_case(self._assembled()))
+        return Operation(
+            name, str(self.root), capture, slow_ms=lambda: self.settings.slow_operation_ms
+        ).run(lambda: use_case(self._assembled()))
 
     def report(
         self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
@@ -109,6 +112,7 @@ def _filesystem_ports(root: Path, settings: Settings) -> Ports:
         files=files,
         inspector=FilesystemProjectInspector(),
         reports=_reports(settings),
+        logs=JsonLogReader(),
     )
 
 

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from cde_orchestrator.infrastructure.spans import BYTES_WRITTEN, count
+
 if sys.platform == "darwin":
     import fcntl
 
@@ -152,6 +154,7 @@ def write_all(ops: FileOps, descriptor: int, data: bytes) -> None:
     while view:
         written = ops.write(descriptor, bytes(view))
         view = view[written:]
+    count(BYTES_WRITTEN, len(data))
 
 
 def replace_file(ops: FileOps, path: Path, data: bytes) -> None:
