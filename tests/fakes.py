@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
 from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
-from cde_orchestrator.application.ports import ErrorReportSummary, Ports
+from cde_orchestrator.application.ports import ErrorReportSummary, LogEntry, Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import (
     CDEError,
@@ -287,6 +288,41 @@ class FixedReports:
         return self.reports.get(report_id)
 
 
+class InMemoryLogs:
+    """A log as a list.
+
+    Attributes:
+        lines: what was logged, oldest first.
+        coming: what is logged while it is followed.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[LogEntry] = []
+        self.coming: list[LogEntry] = []
+
+    def add(self, event: str, second: float = 0, **details: Any) -> LogEntry:
+        """Log something, so many seconds after noon."""
+        moment = (NOON + timedelta(seconds=second)).isoformat().replace("+00:00", "Z")
+        entry = {"timestamp": moment, "level": "info", "event": event, **details}
+        self.lines.append(entry)
+        return entry
+
+    def entries(
+        self, root: Path, since: datetime | None = None, containing: Sequence[str] = ()
+    ) -> Iterator[LogEntry]:
+        """The entries in which all the texts stand."""
+        for entry in self.lines:
+            line = json.dumps(entry, separators=(",", ":"))
+            if all(text in line for text in containing) and (
+                since is None or datetime.fromisoformat(entry["timestamp"]) >= since
+            ):
+                yield entry
+
+    def follow(self, root: Path) -> Iterator[LogEntry]:
+        """What comes."""
+        return iter(self.coming)
+
+
 @dataclass(kw_only=True)
 class World:
     """Everything around a use case, for one project at ``ROOT``."""
@@ -303,6 +339,7 @@ class World:
     objects: InMemoryObjects = field(default_factory=InMemoryObjects)
     git: FakeGit = field(default_factory=FakeGit)
     callers: FakeCallers = field(default_factory=FakeCallers)
+    logs: InMemoryLogs = field(default_factory=InMemoryLogs)
 
     @classmethod
     def empty(cls) -> World:
@@ -342,6 +379,7 @@ class World:
             objects=self.objects,
             git=self.git,
             callers=self.callers,
+            logs=self.logs,
             clock=self.clock,
         )
 

@@ -43,10 +43,11 @@ def server_process() -> psutil.Process:
 
 
 async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
-    """Call a tool; the reply's structured content."""
+    """Call a tool; the reply's structured content, but for what names this one call."""
     result = await client.call_tool(tool, arguments)
     if result.is_error or result.structured_content is None:
         texts = [part.text for part in result.content if isinstance(part, TextContent)]
         raise DemoError(f"{tool} was refused:\n" + "\n".join(texts))
     reply: dict[str, Any] = result.structured_content
+    reply.pop("correlation_id", None)
     return reply

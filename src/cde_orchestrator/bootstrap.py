@@ -11,6 +11,7 @@ from cde_orchestrator.adapters.filesystem_project_repository import FilesystemPr
 from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
 from cde_orchestrator.adapters.git_version_control import GitVersionControl
 from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
+from cde_orchestrator.adapters.log_reader import JsonLogReader
 from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
 from cde_orchestrator.adapters.process_callers import ProcessCallers
 from cde_orchestrator.adapters.project_doctor import ProjectDoctor
@@ -59,9 +60,9 @@ class Application:
         def capture(error: CDEError, raised: BaseException) -> None:
             self.report(error, raised, name, use_case.arguments())
 
-        return Operation(name, str(self.root), capture).run(
-            lambda: use_case(self._assembled(use_case.tolerant))
-        )
+        return Operation(
+            name, str(self.root), capture, slow_ms=lambda: self.settings.slow_operation_ms
+        ).run(lambda: use_case(self._assembled(use_case.tolerant)))
 
     def report(
         self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
@@ -128,6 +129,7 @@ def _filesystem_ports(root: Path, settings: Settings) -> Ports:
         objects=FilesystemObjectStore(),
         git=GitVersionControl(),
         callers=ProcessCallers(),
+        logs=JsonLogReader(),
     )
 
 

@@ -26,7 +26,9 @@ from cde_orchestrator.domain.exceptions import (
     ValidationError,
 )
 from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.logging import keep_tending, log_to_project
 from cde_orchestrator.infrastructure.state_files import FOLDER
+from cde_orchestrator.infrastructure.tracing import start_tracing
 from cde_orchestrator.mcp_tools import errors, features, project, recovery, work
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
 from cde_orchestrator.web import errors_page
@@ -93,6 +95,7 @@ class ServedProject:
         if self._pinned or (served / FOLDER).is_dir():
             raise ProjectError.of("E006", served=str(served), path=str(wanted))
         self._application = build_application(wanted)
+        log_to_project(wanted)
         return self
 
     def close(self) -> None:
@@ -120,15 +123,20 @@ class OrchestratorServer(MCPServer[None]):
         context: Context[None, Any] | None = None,
     ) -> CallToolResult | InputRequiredResult:
         """Run a tool as one call from outside; errors of the product are results."""
-        with calling(_actor(context), _correlation_id(context)) as call:
+        with calling(_actor(context), *_correlation(context)) as call:
             try:
                 self._require_known(name, arguments)
-                return await self._in_time(name, arguments, context)
+                result = await self._in_time(name, arguments, context)
             except (ToolError, CDEError) as raised:
                 error = as_cde_error(raised, name)
-                error.correlation_id = error.correlation_id or call.correlation_id
+                if error.correlation_id is None:  # else its operation logged it
+                    log.warning("call_refused", tool=name, error_code=error.code)
+                    error.correlation_id = call.correlation_id
                 self._served.report(error, cause_of(raised), name, arguments)
-                return error_result(error)
+                result = error_result(error)
+            if isinstance(result, CallToolResult) and isinstance(result.structured_content, dict):
+                result.structured_content.setdefault("correlation_id", call.correlation_id)
+            return result
 
     async def _in_time(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None
@@ -213,11 +221,16 @@ def run_http(
 
 @contextmanager
 def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
+    start_tracing()
     served = ServedProject(root, pinned=pinned)
+    tending = keep_tending()
+    log.info("server_started", path=str(root), pinned=pinned)
     try:
         yield served
     finally:
         served.close()
+        tending.set()
+        log.info("server_stopped")
 
 
 def _folder(served: Path, path: str) -> Path:
@@ -255,8 +268,19 @@ def _actor(context: Context[None, Any] | None) -> str:
     return f"mcp:{params.client_info.name[:60]}" if params else "mcp"
 
 
-def _correlation_id(context: Context[None, Any] | None) -> str | None:
-    """The id that the client sent in the request's ``_meta``."""
-    meta = context.request_context.meta if context else None
-    found = (meta or {}).get("correlation_id")
-    return found if isinstance(found, str) else None
+def _correlation(context: Context[None, Any] | None) -> tuple[str | None, str | None]:
+    """The correlation id and the W3C trace context that the client sent.
+
+    What stands in the request's ``_meta`` goes before the headers of an HTTP request.
+    """
+    if context is None:
+        return None, None
+    request = context.request_context
+    headers = getattr(request.request, "headers", {})
+    carriers: tuple[Mapping[str, Any], ...] = (request.meta or {}, headers)
+
+    def sent(*names: str) -> str | None:
+        found = [carrier.get(name) for name, carrier in zip(names, carriers, strict=True)]
+        return next((value for value in found if isinstance(value, str)), None)
+
+    return sent("correlation_id", "x-correlation-id"), sent("traceparent", "traceparent")

@@ -33,12 +33,16 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.domain.names import free_name
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.text import checked_text
 from cde_orchestrator.infrastructure.correlation import call_context
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps
 from cde_orchestrator.infrastructure.journal import Change
 from cde_orchestrator.infrastructure.patch import Document, Patch, diff, keys_of
+from cde_orchestrator.infrastructure.redaction import patch_without_secrets
 from cde_orchestrator.infrastructure.retry import RetryingReads
+from cde_orchestrator.infrastructure.spans import DOMAIN, span
 from cde_orchestrator.infrastructure.state_store import StateStore
 
 log = structlog.get_logger(__name__)
@@ -151,13 +155,13 @@ class FilesystemProjectRepository:
             StateError: E201 to E205.
         """
         shelf = self._existing(path)
-        with shelf.store.exclusive() as waited:
-            project = self._project(shelf)
-            yield project
-            changes = project_changes(project)
+        with shelf.store.exclusive():
+            with span(DOMAIN):
+                project = self._project(shelf)
+                yield project
+                changes = project_changes(project)
             if changes:
                 self._commit(shelf, changes, call_context().operation or "transaction")
-                log.debug("project_saved", sequence=shelf.store.sequence, lock_wait_s=waited)
 
     def history(
         self, path: Path | str, limit: int, feature: str | None = None
@@ -309,6 +313,7 @@ class FilesystemProjectRepository:
 
     def _project(self, shelf: _Shelf) -> Project:
         root = str(shelf.store.files.root)
+        name_subject(project_id=shelf.store.document["id"])
         project = decode_project(shelf.store.document, shelf.index, root, self._clock)
         mode = shelf.store.read_only
         if mode is not None:
@@ -317,15 +322,16 @@ class FilesystemProjectRepository:
 
     def _commit(self, shelf: _Shelf, changes: Patch, operation: str) -> None:
         context = call_context()
-        shelf.store.commit(
+        record = shelf.store.commit(
             Change(
                 at=self._clock().isoformat(),
                 operation=context.operation or operation,
-                actor=context.actor,
+                actor=without_secrets(context.actor),
                 correlation_id=context.correlation_id,
-                changes=changes,
+                changes=patch_without_secrets(changes),
             )
         )
+        log.info("project_saved", sequence=record.sequence, bytes=len(record.line))
 
 
 def _require_no_conflict(project: Project, changes: Patch, shelf: _Shelf) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from cde_orchestrator.adapters.project_files import error_words, path_problem, read_regular_file
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.infrastructure.spans import PROMPT, span
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -39,6 +40,7 @@ _Source: TypeAlias = Callable[[str], tuple[str, str, None] | None]
 class JinjaPromptRenderer:
     """Renders prompt templates, which are Markdown with Jinja2."""
 
+    @span(PROMPT)
     def render(self, root: Path, template: str, variables: Mapping[str, Any]) -> str:
         """The template with the variables filled in.
 

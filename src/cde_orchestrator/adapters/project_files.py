@@ -23,6 +23,7 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.text import checked_text
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.spans import FILES, span
 
 READ_LIMIT_BYTES = 10 * 1024 * 1024
 WRITE_LIMIT_BYTES = 1024 * 1024
@@ -68,6 +69,7 @@ class FilesystemProjectFiles:
                 return path
         raise _misplaced(output_id, relative, reason)
 
+    @span(FILES)
     def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
         """The output's bytes, or None when there is no such file.
 
@@ -85,6 +87,7 @@ class FilesystemProjectFiles:
         _check_size(output_id, size, READ_LIMIT_BYTES)
         return data
 
+    @span(FILES)
     def write(self, root: Path, relative: str, text: str, output_id: str) -> None:
         """Put the text at the path, whole or not at all; its last line gets its end.
 

@@ -20,6 +20,7 @@ from cde_orchestrator.adapters.project_folder import (
     printable,
 )
 from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.infrastructure.spans import INSPECT, span
 
 # A manifest weighs as much as this many source files when languages are put in order.
 MANIFEST_WEIGHT = 25
@@ -38,6 +39,7 @@ class _Finding:
 class FilesystemProjectInspector:
     """Finds facts about the project in a folder; whatever the folder holds, it never raises."""
 
+    @span(INSPECT)
     def inspect(self, root: Path) -> ProjectFacts:
         """Return what the files under `root` say; nothing when it is not a folder."""
         root = Path(os.path.realpath(root))

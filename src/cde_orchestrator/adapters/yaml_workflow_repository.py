@@ -19,6 +19,7 @@ from cde_orchestrator.adapters.workflow_validation import Node, catalog_from, in
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.workflow import WorkflowCatalog
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.spans import WORKFLOW, span
 
 if TYPE_CHECKING:
     from yaml import Event, ScalarEvent
@@ -43,6 +44,7 @@ class YamlWorkflowRepository:
     def __init__(self, ops: FileOps | None = None) -> None:
         self._ops = ops or OsFileOps()
 
+    @span(WORKFLOW)
     def load(self, root: Path) -> WorkflowCatalog:
         """The project's own workflows, or the packaged ones if it has no file.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -295,6 +296,30 @@ class ErrorReports(Protocol):
         ...
 
 
+LogEntry = dict[str, Any]
+"""One line of the log: ``timestamp``, ``level``, ``logger``, ``event`` and what came with it."""
+
+
+class LogReader(Protocol):
+    """Reads the log of a project; what is no line of a log is passed over, and nothing fails."""
+
+    def entries(
+        self, root: Path, since: datetime | None = None, containing: Sequence[str] = ()
+    ) -> Iterator[LogEntry]:
+        """The entries, oldest first, rotated and compressed files included.
+
+        Args:
+            root: the project's folder.
+            since: entries before it are left away.
+            containing: texts that the whole line must contain, as a quick first choice.
+        """
+        ...
+
+    def follow(self, root: Path) -> Iterator[LogEntry]:
+        """Entries that are written from now on, as they come; it does not end by itself."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """Everything that a use case may reach, for one project.
@@ -319,4 +344,5 @@ class Ports:
     objects: ObjectStore
     git: VersionControl
     callers: Callers
+    logs: LogReader
     clock: Clock = utc_now

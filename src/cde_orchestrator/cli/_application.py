@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -67,25 +67,32 @@ def application_at(root: Path) -> Iterator[Application]:
 
 
 def configure_logging(root: Path | None = None) -> None:
-    """Log to standard error, as the setting ``log_level`` says.
+    """Log to the project's log and to standard error, as its settings say.
 
     Settings of a project that are not valid are told by its first use case, not here.
 
     Args:
-        root: the project whose settings count; without one only the environment does.
+        root: the project whose settings count; without one only the environment does, and
+            everything goes to standard error.
 
     Raises:
         ValidationError: E314, the environment is not valid.
     """
-    from cde_orchestrator.infrastructure.logging import setup_logging
+    from cde_orchestrator.infrastructure.logging import (
+        LOG_FILE,
+        setup_logging,
+        setup_project_logging,
+    )
     from cde_orchestrator.infrastructure.settings import load_settings
 
-    setup_logging()
-    try:
-        setup_logging(load_settings(root or Path(os.devnull)).log_level)
-    except ValidationError:
-        if root is None:
-            raise
+    if root is None:
+        setup_logging("WARNING")
+        level = load_settings(Path(os.devnull)).log_level
+        setup_logging(level if os.environ.get("CDE_LOG_LEVEL", "").strip() else "WARNING")
+        return
+    setup_logging("INFO", str(root / LOG_FILE))
+    with suppress(ValidationError):
+        setup_project_logging(root, load_settings(root))
 
 
 def project_root(project: Path | None) -> Path:

@@ -19,6 +19,7 @@ from cde_orchestrator.infrastructure.correlation import (
     call_context,
     calling,
     correlation_id_from_environment,
+    traceparent_from_environment,
 )
 
 REFUSED = 1
@@ -29,7 +30,7 @@ INTERRUPTED = 130
 @contextmanager
 def boundary(*, as_json: bool = False) -> Iterator[None]:
     """One call from outside: no exception but the parser's own leaves it with a traceback."""
-    with calling("cli", correlation_id_from_environment()) as call:
+    with calling("cli", correlation_id_from_environment(), traceparent_from_environment()) as call:
         try:
             yield
         except CDEError as error:

@@ -78,10 +78,19 @@ def say(reply: Reply, render: Render[Reply], *, project: Path | None, as_json: b
 
 def say_json(value: object) -> None:
     """Print a JSON value on standard output, in the stream's own encoding."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    _say_json(value, indent=2)
+
+
+def say_json_line(value: object) -> None:
+    """Print a JSON value on a line of its own."""
+    _say_json(value, indent=None)
+
+
+def _say_json(value: object, indent: int | None) -> None:
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
     text = _TROUBLESOME.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
     if not _encodable(text, sys.stdout):
-        text = json.dumps(value, indent=2)
+        text = json.dumps(value, indent=indent)
     _write(sys.stdout, text + "\n")
 
 

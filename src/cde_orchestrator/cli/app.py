@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from cde_orchestrator import __version__
-from cde_orchestrator.cli import doctor, errors, features, project, serve, state, work, workflow
+from cde_orchestrator.cli import (
+    doctor,
+    errors,
+    features,
+    logs,
+    project,
+    serve,
+    state,
+    work,
+    workflow,
+)
 from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
 
 app = command_group()
@@ -69,6 +79,12 @@ app.add_typer(
     rich_help_panel=PROJECT_PANEL,
 )
 app.add_typer(errors.top_level)
+app.add_typer(
+    logs.group,
+    name="logs",
+    help="See what happened and what was slow.",
+    rich_help_panel=PROJECT_PANEL,
+)
 app.add_typer(features.top_level)
 app.add_typer(work.top_level)
 app.add_typer(serve.top_level)

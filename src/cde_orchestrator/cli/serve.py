@@ -74,6 +74,7 @@ def serve(
         signal.signal(signal.SIGTERM, _end)
         configure_logging()
         root = project_root(project)
+        configure_logging(root)
         if transport is Transport.HTTP:
             token = bearer_token(token_file)
             _serve_http(

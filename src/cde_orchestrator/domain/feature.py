@@ -15,6 +15,7 @@ from cde_orchestrator.domain.claim import Claim
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.records import PROGRESS_KEPT, Evidence, Failure, Progress
+from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 log = structlog.get_logger(__name__)
@@ -229,6 +230,7 @@ class Feature:
         if phase is None:
             phases = ", ".join(phase.id for phase in workflow.phases)
             raise FeatureError.of("E107", feature=self.name, phase=phase_id, phases=phases)
+        name_subject(phase_id=phase.id)
         if not self.is_open:
             raise FeatureError.of("E105", feature=self.name, status=self.status)
         if phase_id != self.current_phase:

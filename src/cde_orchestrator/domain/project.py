@@ -23,7 +23,9 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import FeatureList, Features, find_feature
 from cde_orchestrator.domain.names import checked_name, free_name, slug_from
-from cde_orchestrator.domain.text import checked_prompt
+from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.subject import name_subject
+from cde_orchestrator.domain.text import checked_prompt, opening_words
 from cde_orchestrator.domain.workflow import STANDARD, Workflow
 
 log = structlog.get_logger(__name__)
@@ -171,7 +173,7 @@ class Project:
         """
         watch = Stopwatch()
         bound = log.bind(operation="start_feature", project_id=self.id, prompt_length=len(prompt))
-        bound.info("feature_starting", prompt=prompt[:50])
+        bound.info("feature_starting", prompt=opening_words(prompt))
         try:
             feature = self._new_feature(prompt, name, workflow or Workflow.canonical(workflow_type))
         except CDEError as error:
@@ -188,7 +190,9 @@ class Project:
         Raises:
             FeatureError: E102 none found, E103 ambiguous.
         """
-        return find_feature(self.features, reference)
+        found = find_feature(self.features, reference)
+        name_subject(feature_id=found.id, feature=found.name)
+        return found
 
     def keep_workflow(self, workflow: Workflow) -> str:
         """Keep a workflow as it is now, once; the key to it."""
@@ -207,7 +211,7 @@ class Project:
         self.require_writable()
         if self.status is not ProjectStatus.ACTIVE:
             raise FeatureError.of("E101", status=self.status.value.upper())
-        text = checked_prompt(prompt)
+        text = without_secrets(checked_prompt(prompt))
         feature = Feature.create(
             project_id=self.id,
             name=self._free_name(text, name),
@@ -217,6 +221,7 @@ class Project:
         )
         feature.workflow_digest = self.keep_workflow(workflow)
         self.features.add(feature)
+        name_subject(feature_id=feature.id, feature=feature.name)
         return feature
 
     def _free_name(self, prompt: str, name: str | None) -> str:

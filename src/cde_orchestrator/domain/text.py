@@ -37,3 +37,12 @@ def checked_text(field: str, text: str, limit: int) -> str:
         characters = "bytes that are not UTF-8"
         raise ValidationError.of("E303", field=field, characters=characters) from None
     return text
+
+
+def opening_words(text: str, limit: int = 50) -> str:
+    """The beginning of a text, ended between words: half a secret cannot be told from a word."""
+    if len(text) <= limit:
+        return text
+    opening = text[: limit + 1]
+    end = max((place for place, character in enumerate(opening) if character.isspace()), default=0)
+    return opening[:end].rstrip()

@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from cde_orchestrator.infrastructure.spans import BYTES_WRITTEN, count
+
 if sys.platform == "darwin":
     import fcntl
 
@@ -155,6 +157,7 @@ def write_all(ops: FileOps, descriptor: int, data: bytes) -> None:
         if written <= 0:
             raise OSError(errno.EIO, "nothing was written")
         view = view[written:]
+    count(BYTES_WRITTEN, len(data))
 
 
 def replace_file(ops: FileOps, path: Path, data: bytes) -> None:

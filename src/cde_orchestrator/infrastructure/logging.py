@@ -1,55 +1,235 @@
-"""Where log events go: never to standard output, which belongs to replies."""
+"""Where log events go: to the project's log file and to standard error, never to standard output.
+
+Events of structlog and records of the standard library take the same way: through the handlers
+of the root logger, where each becomes one line.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from collections.abc import MutableMapping
+import threading
+import time
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import structlog
 
+from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.correlation import call_context
+from cde_orchestrator.infrastructure.log_batches import ProjectLogHandler
+from cde_orchestrator.infrastructure.log_events import OWN, json_line, people_line
+from cde_orchestrator.infrastructure.settings import LOG_LEVELS, Settings
+from cde_orchestrator.infrastructure.state_files import FOLDER
 
-LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
+LEVELS: Mapping[str, int] = {name: getattr(logging, name) for name in LOG_LEVELS}
+LEVEL_VARIABLE = "CDE_LOG_LEVEL"
+MAX_BYTES = 10 * 1024 * 1024
+RETENTION_DAYS = 7
+LOG_FILE = Path(FOLDER) / "logs" / "cde.log"
+
+# What libraries tell about each request, the operations tell better.
+_QUIET = dict.fromkeys(("asyncio", "httpcore", "httpx", "mcp", "urllib3", "uvicorn"), "WARNING")
+_QUIET["opentelemetry"] = "ERROR"
+_set_levels: set[str] = set()
+_KEEPER_SECONDS = 3_600.0
+
+log = structlog.get_logger(__name__)
 
 
-def setup_logging(level: str = "WARNING", output_file: str | None = None) -> None:
-    """Send events of ``level`` and above to standard error, or to a file, as JSON lines.
+def setup_logging(
+    level: str = "INFO",
+    output_file: str | None = None,
+    *,
+    stderr_level: str | None = None,
+    format: str = "auto",
+    levels: Mapping[str, str] | None = None,
+    max_bytes: int = MAX_BYTES,
+    retention_days: int = RETENTION_DAYS,
+) -> None:
+    """Send events to a file, and to standard error; done again, it replaces what was set up.
 
     Args:
-        level: one of ``LEVELS``, upper case.
-        output_file: file to append to.
+        level: the least severe level that is logged, one of ``LEVELS``.
+        output_file: file that gets JSON lines. Its folder is made where the folder above it
+            exists; until that exists, the newest lines are held back. None: standard error
+            alone.
+        stderr_level: the same for standard error; by default ``level`` without a file, and
+            WARNING beside one.
+        format: of standard error: ``json``, ``text``, or ``auto`` for text on a terminal.
+        levels: by logger, for those below or above ``level``.
+        max_bytes: length at which the file is rotated.
+        retention_days: for how long rotated files are kept.
     """
-    threshold = LEVELS[level]
-    brief = output_file is None and threshold > logging.INFO
-    # Kept open for as long as the process logs.
-    file = Path(output_file).open("a", encoding="utf-8") if output_file else None  # noqa: SIM115
+    console = StderrHandler(format)
+    console.setLevel(LEVELS[stderr_level or ("WARNING" if output_file else level)])
+    handlers: list[logging.Handler] = [console]
+    if output_file is not None:
+        handlers.append(
+            ProjectLogHandler(
+                Path(output_file),
+                max_bytes=max_bytes,
+                retention_days=retention_days,
+                on_failure=console.tell_failure,
+            )
+        )
+    stop_logging()
+    root = logging.getLogger()
+    root.setLevel(LEVELS[level])
+    for handler in handlers:
+        root.addHandler(handler)
+    for name, own in {**_QUIET, **(levels or {})}.items():
+        logging.getLogger(name).setLevel(LEVELS[own])
+        _set_levels.add(name)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            *([_spare_people] if brief else []),
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        # Asked anew for each logger: standard error may be replaced while the process runs.
-        logger_factory=lambda *_: structlog.WriteLogger(_target(file)),
+        processors=_PROCESSORS,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        # Asked anew for each event: a test may capture them, or set up something else.
         cache_logger_on_first_use=False,
     )
 
 
-def _target(file: TextIO | None) -> TextIO:
-    return file or sys.stderr
+def stop_logging() -> None:
+    """Undo what was set up: nothing is logged, until it is set up again."""
+    root = logging.getLogger()
+    for handler in _installed():
+        root.removeHandler(handler)
+        handler.close()
+    for name in _set_levels:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    _set_levels.clear()
 
 
-def _spare_people(
+def setup_project_logging(root: Path, settings: Settings) -> None:
+    """Log as the settings of the project at ``root`` say.
+
+    Raises:
+        ValidationError: E314, the levels by logger cannot be read.
+    """
+    demanded = os.environ.get(LEVEL_VARIABLE, "").strip()
+    louder = max(settings.log_level, "WARNING", key=lambda name: LEVELS[name])
+    setup_logging(
+        settings.log_level,
+        str(root / LOG_FILE),
+        stderr_level=settings.log_level if demanded else louder,
+        format=settings.log_format,
+        levels=levels_by_logger(settings.log_levels),
+        max_bytes=settings.log_file_bytes,
+        retention_days=settings.log_retention_days,
+    )
+
+
+def levels_by_logger(text: str) -> dict[str, str]:
+    """The levels that ``mcp=DEBUG, cde_orchestrator.adapters=INFO`` gives to loggers.
+
+    Raises:
+        ValidationError: E314, it is not of this make.
+    """
+    levels: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, level = (word.strip() for word in part.partition("="))
+        if not name or level.upper() not in LEVELS:
+            reason = f"'{part}' is no logger=LEVEL with one of {', '.join(LEVELS)}"
+            raise ValidationError.of(
+                "E314", setting="log_levels", source="the settings", reason=reason
+            )
+        levels[name] = level.upper()
+    return levels
+
+
+def log_to_project(root: Path) -> None:
+    """From now on write the log of the project at ``root``."""
+    for handler in _installed():
+        if isinstance(handler, ProjectLogHandler):
+            handler.direct_to(root / LOG_FILE)
+
+
+def tend_log(now: float) -> None:
+    """Rotate, compress and remove what is due ``now``, in seconds since the epoch."""
+    for handler in _installed():
+        if isinstance(handler, ProjectLogHandler):
+            if handler.is_of_earlier_day(now):
+                log.info("log_day_began")  # the first line of a new file
+            handler.tidy(now)
+
+
+def keep_tending(
+    interval_seconds: float = _KEEPER_SECONDS, tend: Callable[[float], None] = tend_log
+) -> threading.Event:
+    """Tend the log from time to time, until the event that is returned is set.
+
+    For servers: there a log grows old although nobody writes it.
+    """
+    stop = threading.Event()
+
+    def keep() -> None:
+        while not stop.wait(interval_seconds):
+            tend(time.time())
+
+    threading.Thread(target=keep, name="cde-log-keeper", daemon=True).start()
+    return stop
+
+
+class StderrHandler(logging.Handler):
+    """Tells people, or whoever reads standard error; a stream that takes nothing is left alone."""
+
+    def __init__(self, format: str = "auto") -> None:
+        super().__init__()
+        self._format = format
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line, or an exception's few."""
+        stream = sys.stderr  # asked anew: it may be replaced while the process runs
+        if stream is None or self._is_told_anyway(record):
+            return
+        try:
+            terminal = stream.isatty()
+            as_text = terminal if self._format == "auto" else self._format == "text"
+            line = people_line(record, colours=terminal) if as_text else json_line(record)
+            stream.write(line + "\n")
+            stream.flush()
+        except Exception:  # noqa: BLE001 - a log never fails a call
+            return
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Do without the line."""
+
+    def tell_failure(self, path: Path, error: BaseException) -> None:
+        """Say that the log file cannot be written."""
+        event = {"event": "log_not_written", "path": str(path), "reason": str(error)}
+        record = logging.LogRecord(__name__, logging.WARNING, "", 0, event["event"], None, None)
+        setattr(record, OWN, event)
+        if record.levelno >= self.level:
+            self.emit(record)
+
+    def _is_told_anyway(self, record: logging.LogRecord) -> bool:
+        """Whether who called sees it anyway: the command line tells failures in its own words."""
+        if self.level <= logging.INFO or call_context().actor != "cli":
+            return False
+        own = getattr(record, OWN, {})
+        return "error_code" in own or own.get("event") == "operation_slow"
+
+
+def _installed() -> list[logging.Handler]:
+    ours = (StderrHandler, ProjectLogHandler)
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, ours)]
+
+
+def _to_record(
     _logger: object, _method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    """Drop failures that the command line tells in its own words."""
-    if call_context().actor == "cli" and "error_code" in event:
-        raise structlog.DropEvent
-    return event
+) -> tuple[tuple[Any], dict[str, Any]]:
+    """Hand the event to the standard library, whole."""
+    passed = {
+        name: event.pop(name) for name in ("exc_info", "stack_info", "stacklevel") if name in event
+    }
+    return (str(event.get("event")),), {"extra": {OWN: dict(event)}, **passed}
+
+
+_PROCESSORS: list[Any] = [
+    structlog.stdlib.filter_by_level,
+    structlog.contextvars.merge_contextvars,
+    _to_record,
+]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any, TypeVar
 
 import structlog
 
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
+from cde_orchestrator.domain.subject import name_subject, naming_subject
 from cde_orchestrator.infrastructure import recent_operations
-from cde_orchestrator.infrastructure.correlation import within
+from cde_orchestrator.infrastructure.correlation import CallContext, within
+from cde_orchestrator.infrastructure.spans import Recorder, bottleneck, recording
+from cde_orchestrator.infrastructure.tracing import TracedOperation, traced
 
 log = structlog.get_logger(__name__)
+
+SLOW_OPERATION_MS = 1_000
 
 Reply = TypeVar("Reply")
 Capture = Callable[[CDEError, BaseException], None]
@@ -26,14 +32,21 @@ class Operation:
         name: the use case's name, as ``start_feature``.
         project_path: the project that it is about.
         capture: told each error before it is raised.
+        slow_ms: milliseconds above which it counts as slow, asked when it ends.
     """
 
     def __init__(
-        self, name: str, project_path: str, capture: Capture = lambda error, raised: None
+        self,
+        name: str,
+        project_path: str,
+        capture: Capture = lambda error, raised: None,
+        *,
+        slow_ms: Callable[[], float] = lambda: SLOW_OPERATION_MS,
     ) -> None:
         self._name = name
         self._project_path = project_path
         self._capture = capture
+        self._slow_ms = slow_ms
 
     def run(self, work: Callable[[], Reply]) -> Reply:
         """Do the work, logged from start to finish.
@@ -42,40 +55,101 @@ class Operation:
             CDEError: as the work raised it, its context completed; anything else that it
                 raised becomes E999.
         """
-        watch = Stopwatch()
-        with within(self._name) as context:
-            bound = log.bind(operation=self._name, correlation_id=context.correlation_id)
-            bound.debug("operation_started")
+        with ExitStack() as around:
+            context = around.enter_context(within(self._name))
+            subject = around.enter_context(naming_subject())
+            span = around.enter_context(traced(self._name, context))
+            run = _Run(context, around.enter_context(recording()), span, subject, self._slow_ms)
+            run.began()
             try:
                 reply = work()
             except CDEError as error:
-                self._complete(error, error, context.correlation_id, watch)
-                bound.warning(
-                    "operation_refused",
-                    outcome="refused",
-                    error_code=error.code,
-                    reason=error.message,
-                    duration_ms=watch.elapsed_ms,
-                )
+                self._complete(error, error, context.correlation_id, run)
+                run.refused(error)
                 raise
             except Exception as error:
                 unexpected = CDESystemError.of("E999")
-                self._complete(unexpected, error, context.correlation_id, watch)
-                bound.exception(
-                    "operation_failed",
-                    outcome="failed",
-                    error_code=unexpected.code,
-                    duration_ms=watch.elapsed_ms,
-                )
+                self._complete(unexpected, error, context.correlation_id, run)
+                run.failed(unexpected)
                 raise unexpected from error
-            recent_operations.note(self._name, context.correlation_id, watch.elapsed_ms)
-            bound.info("operation_finished", outcome="ok", duration_ms=watch.elapsed_ms)
+            _name_reply(reply)
+            recent_operations.note(self._name, context.correlation_id, run.elapsed_ms)
+            run.succeeded()
             return reply
 
     def _complete(
-        self, error: CDEError, raised: BaseException, correlation_id: str, watch: Stopwatch
+        self, error: CDEError, raised: BaseException, correlation_id: str, run: _Run
     ) -> None:
         error.context.setdefault("project_path", self._project_path)
         error.correlation_id = error.correlation_id or correlation_id
         self._capture(error, raised)
-        recent_operations.note(self._name, correlation_id, watch.elapsed_ms, error.code)
+        recent_operations.note(self._name, correlation_id, run.elapsed_ms, error.code)
+
+
+class _Run:
+    """Tells the log, and the trace, how one run began and ended."""
+
+    def __init__(
+        self,
+        context: CallContext,
+        recorder: Recorder,
+        span: TracedOperation,
+        subject: Mapping[str, str],
+        slow_ms: Callable[[], float],
+    ) -> None:
+        self._watch = Stopwatch()
+        self._recorder = recorder
+        self._span = span
+        self._subject = subject
+        self._slow_ms = slow_ms
+        self._actor = context.actor
+        self._log = log.bind(
+            operation=context.operation,
+            correlation_id=context.correlation_id,
+            operation_id=context.operation_id,
+        )
+
+    @property
+    def elapsed_ms(self) -> float:
+        return self._watch.elapsed_ms
+
+    def began(self) -> None:
+        self._log.info("operation_started", actor=self._actor)
+
+    def succeeded(self) -> None:
+        self._log.info("operation_finished", **self._ended("ok"))
+
+    def refused(self, error: CDEError) -> None:
+        told = self._ended("refused", error.code)
+        self._log.warning("operation_refused", reason=error.message, **told)
+
+    def failed(self, error: CDEError) -> None:
+        self._log.exception("operation_failed", **self._ended("failed", error.code))
+
+    def _ended(self, outcome: str, error_code: str | None = None) -> dict[str, Any]:
+        duration_ms = self.elapsed_ms
+        spans = self._recorder.spans()
+        told: dict[str, Any] = {"outcome": outcome}
+        if error_code is not None:
+            told["error_code"] = error_code
+        told |= {"duration_ms": duration_ms, **self._recorder.usage(), "spans": spans}
+        self._span.finish({**self._subject, **told})
+        if duration_ms > self._slow_ms():
+            self._log.warning(
+                "operation_slow",
+                duration_ms=duration_ms,
+                bottleneck=bottleneck(spans, duration_ms),
+                spans=spans,
+            )
+        return told
+
+
+def _name_reply(reply: object) -> None:
+    """Name what the reply is about, where the work itself did not."""
+    if not isinstance(reply, Mapping):
+        return
+    project, feature = reply.get("project"), reply.get("feature")
+    if isinstance(project, Mapping) and "id" in project:
+        name_subject(project_id=project["id"])
+    if isinstance(feature, Mapping) and "id" in feature:
+        name_subject(feature_id=feature["id"], feature=feature["name"])

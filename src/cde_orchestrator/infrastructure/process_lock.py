@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError
+from cde_orchestrator.infrastructure.spans import LOCK_WAIT, span
 
 if os.name == "posix":
     import fcntl
@@ -43,6 +44,23 @@ def _sign(descriptor: int) -> None:
     # Only for the words of E205: the kernel, not the file, knows who holds the lock.
     with suppress(OSError, AttributeError):
         os.pwrite(descriptor, b"%-12d\n" % os.getpid(), 0)
+
+
+@contextmanager
+def one_thread(mutex: threading.RLock, seconds: float) -> Iterator[None]:
+    """Let one thread of this process in at a time.
+
+    Raises:
+        LockTimeoutError: E205, another thread kept it for more than ``seconds``.
+    """
+    with span(LOCK_WAIT):
+        acquired = mutex.acquire(timeout=seconds)
+    if not acquired:
+        raise LockTimeoutError.of("E205", holder="this process", waited_seconds=seconds)
+    try:
+        yield
+    finally:
+        mutex.release()
 
 
 class ProcessLock:
@@ -89,6 +107,7 @@ class ProcessLock:
             return f"process {int(self.path.read_text().strip() or 'x')}"
         return "unknown process"
 
+    @span(LOCK_WAIT)
     def _acquire(self, *, shared: bool) -> tuple[int, float]:
         started = time.monotonic()
         while True:

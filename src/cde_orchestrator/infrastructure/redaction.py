@@ -1,18 +1,29 @@
 """Takes secrets out of what is written down: logs, error reports and the journal's own words.
 
-Two ways lead to a secret: the name that it stands under, and its make. Formats are those that
-the issuers document: GitHub ``ghp_``, GitLab ``glpat-``, Slack ``xox?-``, Stripe ``sk_live_``,
-OpenAI and Anthropic ``sk-``, AWS ``AKIA``, Google ``AIza``, npm ``npm_``, PyPI ``pypi-``, JSON
-Web Tokens, PEM private keys.
+Two ways lead to a secret: the name that it stands under, and its make; the makes
+are those of ``domain.secrets``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-REDACTED = "[redacted]"
+import orjson
+
+from cde_orchestrator.domain.secrets import (
+    REDACTED,
+    SECRET_TEXT,
+    URL_CREDENTIALS,
+    data_without_secrets,
+    holds_any,
+    may_hold_secret,
+)
+from cde_orchestrator.infrastructure.patch import Patch
+
+__all__ = ["REDACTED", "is_suspicious", "patch_without_secrets", "redacted", "redacted_text"]
 
 _DEPTH = 8
 
@@ -22,25 +33,12 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 
-_SECRET_TEXT = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-    r"|\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeprs]-[\w-]{10,})"
-    r"|\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,}"
-    r"|\bsk-[A-Za-z0-9_-]{20,}"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-    r"|\bAIza[\w-]{35}"
-    r"|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{30,}"
-    r"|\beyJ[\w-]{8,1024}+\.eyJ[\w-]{8,}+\.[\w-]*",
-    re.DOTALL,
-)
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE)
-# Bounded and possessive: hostile text must not cost time quadratic in its length.
-_URL_CREDENTIALS = re.compile(
-    r"\b([a-z][a-z0-9+.-]{0,30}+://)[^\s/@:]*+(?::[^\s/@]*+)?@", re.IGNORECASE
-)
+# One of these is in every name that ``_SECRET_NAME`` finds, in lower case.
+_NAME_HINTS = ("pass", "secret", "token", "key", "auth", "credential", "cookie", "session", "pwd")
 _ASSIGNMENT = re.compile(
     r"\b(\w*(?:password|passwd|secret|token|api[-_]?key|access[-_]?key))(\s*[=:]\s*)"
-    r"(\"[^\"]+\"|'[^']+'|[^\s,;&\"']+)",
+    r"(\"[^\"]+(?:\"|\Z)|'[^']+(?:'|\Z)|[^\s,;&\"']+)",
     re.IGNORECASE,
 )
 
@@ -55,16 +53,41 @@ def redacted(value: Any, name: str = "") -> Any:
 
 def redacted_text(text: str) -> str:
     """The text with secrets of a known make, and assigned ones, replaced."""
-    text = _SECRET_TEXT.sub(REDACTED, text)
+    if not (may_hold_secret(text) or _may_assign_secret(text)):
+        return text
+    text = SECRET_TEXT.sub(REDACTED, text)
     text = _BEARER.sub(rf"\1\2{REDACTED}", text)
-    text = _URL_CREDENTIALS.sub(rf"\1{REDACTED}@", text)
+    text = URL_CREDENTIALS.sub(rf"\1{REDACTED}@", text)
     return _ASSIGNMENT.sub(rf"\1\2{REDACTED}", text)
+
+
+def patch_without_secrets(changes: Patch) -> Patch:
+    """The changes with each secret of a known make replaced, before they are kept for ever.
+
+    Workflows stay as they are: they are code, which would no longer do what it says.
+    """
+    if not may_hold_secret(orjson.dumps(changes).decode()):
+        return changes
+    return [
+        operation
+        if operation["path"].startswith("/workflows") or "value" not in operation
+        else {**operation, "value": _kept(operation)}
+        for operation in changes
+    ]
+
+
+def _kept(operation: dict[str, Any]) -> Any:
+    value = operation["value"]
+    clean = data_without_secrets(value)
+    if operation["path"] == "" and "workflows" in value:
+        clean["workflows"] = value["workflows"]
+    return clean
 
 
 def _redacted(value: Any, name: str, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
-    if name and _SECRET_NAME.search(name):
+    if name and _is_secret_name(name):
         return REDACTED
     if isinstance(value, int | float):
         return value
@@ -73,3 +96,17 @@ def _redacted(value: Any, name: str, depth: int) -> Any:
     if depth and isinstance(value, list | tuple | set | frozenset):
         return [_redacted(item, name, depth - 1) for item in value]
     return redacted_text(str(value))
+
+
+@lru_cache(maxsize=512)
+def _is_secret_name(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
+
+
+def is_suspicious(line: str) -> bool:
+    """Whether JSON on a line, names of members included, may hold a secret; quick."""
+    return may_hold_secret(line) or holds_any(line.lower(), _NAME_HINTS)
+
+
+def _may_assign_secret(text: str) -> bool:
+    return ("=" in text or ":" in text) and holds_any(text.lower(), _NAME_HINTS)

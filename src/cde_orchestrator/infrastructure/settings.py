@@ -27,6 +27,7 @@ ENVIRONMENT = "the environment"
 DEFAULT = "default"
 SIZE_LIMIT = 1024 * 1024
 
+LOG_FORMATS = ("auto", "json", "text")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -54,7 +55,7 @@ def flag(default: bool, about: str) -> Any:
 class Settings:
     """The settings, each with its bounds and what it is for."""
 
-    log_level: str = choice("WARNING", LOG_LEVELS, "Least severe events that are logged")
+    log_level: str = choice("INFO", LOG_LEVELS, "Least severe events that are logged")
     slow_operation_ms: int = number(
         1_000, 1, 3_600_000, "Milliseconds after which an operation counts as slow"
     )
@@ -68,6 +69,12 @@ class Settings:
     error_reports_bytes: int = number(
         20_000_000, 100_000, 1_000_000_000, "Bytes that error reports may take up together"
     )
+    log_levels: str = text("", 'Levels of single loggers, as "mcp=DEBUG, uvicorn=INFO"')
+    log_format: str = choice("auto", LOG_FORMATS, "How events look on standard error")
+    log_file_bytes: int = number(
+        10 * 1024 * 1024, 10_000, 1_000_000_000, "Bytes at which the log file is rotated"
+    )
+    log_retention_days: int = number(7, 1, 3_650, "Days for which rotated log files are kept")
 
 
 @dataclass(frozen=True, slots=True)

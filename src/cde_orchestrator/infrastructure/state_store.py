@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ from cde_orchestrator.infrastructure.journal import (
     encode_record,
 )
 from cde_orchestrator.infrastructure.patch import Document, Patch, apply
-from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.process_lock import ProcessLock, one_thread
 from cde_orchestrator.infrastructure.refusals import told
 from cde_orchestrator.infrastructure.retention import DEFAULT_RETENTION, Retention, prune
 from cde_orchestrator.infrastructure.segment import Segment
+from cde_orchestrator.infrastructure.spans import CHECKPOINT, JOURNAL, LOAD, span
 from cde_orchestrator.infrastructure.state_archive import StateArchive
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_head import Head
@@ -93,6 +94,7 @@ class StateStore:
         """Why and since when changes are refused; None while they are not."""
         return self._uncertain or self._guard.mode
 
+    @span(LOAD)
     def refresh(self) -> None:
         """Bring ``document`` up to date; nothing is read when nothing changed.
 
@@ -148,7 +150,7 @@ class StateStore:
         head = self._head or self._begin()
         record = encode_record(head.sequence + 1, head.checksum, change)
         try:
-            with self._written(self.files.journal):
+            with span(JOURNAL), self._written(self.files.journal):
                 self._segment.append(record.line, head.first, head.size)
                 self._note_file(head)
         except StateError:
@@ -277,6 +279,7 @@ class StateStore:
                 log.warning("state_not_mended", reason=str(error))
         self._adopt(loaded)
 
+    @span(LOAD)
     def _load_for_writing(self) -> None:
         self._ops.make_folder(self.files.backups)
         head = self._head
@@ -301,6 +304,7 @@ class StateStore:
         with suppress(FileNotFoundError):
             self._note_file(self._head)
         self._on_change(loaded.document, None)
+        log.info("project_loaded", project_id=loaded.document.get("id"), sequence=loaded.sequence)
 
     # Writing
 
@@ -314,6 +318,7 @@ class StateStore:
         self._head = Head({}, sequence=0, checksum=GENESIS, first=1, size=len(header.line))
         return self._head
 
+    @span(CHECKPOINT)
     def _tidy(self, head: Head) -> None:
         """Renew the checkpoint, or seal the segment, in step with what was appended."""
         pending = head.size - head.size_at_checkpoint
@@ -385,13 +390,6 @@ class StateStore:
         stat = self.files.journal.stat()
         head.inode, head.modified_ns = stat.st_ino, stat.st_mtime_ns
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> AbstractContextManager[None]:
         """One thread of this process at a time, waiting no longer than for a process."""
-        seconds = self._lock.timeout_seconds
-        if not self._mutex.acquire(timeout=seconds):
-            raise LockTimeoutError.of("E205", holder="this process", waited_seconds=seconds)
-        try:
-            yield
-        finally:
-            self._mutex.release()
+        return one_thread(self._mutex, self._lock.timeout_seconds)

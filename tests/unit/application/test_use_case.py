@@ -31,7 +31,10 @@ def use_cases() -> list[type[UseCase[Any]]]:
     ]
 
 
-LOOKING = ("get_", "list_", "show_", "validate_", "verify_", "diff_", "export_")
+LOOKING = (
+    *("get_", "list_", "show_", "validate_", "verify_", "diff_", "export_"),
+    *("read_", "follow_", "trace_"),
+)
 
 
 @pytest.mark.parametrize(

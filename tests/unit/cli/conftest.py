@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner
 
 from cde_orchestrator.application.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.cli.app import app
+from cde_orchestrator.infrastructure.logging import stop_logging
 
 
 class Terminal:
@@ -61,7 +61,7 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Termin
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     yield Terminal(tmp_path)
-    structlog.reset_defaults()
+    stop_logging()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.domain.text import PROMPT_LIMIT, checked_prompt, checked_text
+from cde_orchestrator.domain.text import PROMPT_LIMIT, checked_prompt, checked_text, opening_words
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,17 @@ def test_an_accepted_prompt_can_be_stored_and_is_accepted_again(prompt: str) -> 
     assert checked_prompt(accepted) == accepted
     assert not accepted.isspace()
     assert accepted.encode().decode() == accepted
+
+
+@pytest.mark.parametrize(
+    ("text", "opening"),
+    [
+        ("short", "short"),
+        ("x" * 50, "x" * 50),
+        ("Add a login page with " + "k" * 40, "Add a login page with"),
+        ("k" * 60, ""),
+        ("a" * 50 + " b", "a" * 50),
+    ],
+)
+def test_the_opening_ends_between_words(text: str, opening: str) -> None:
+    assert opening_words(text) == opening

@@ -10,6 +10,7 @@ _LIST_WORKFLOWS = Fix(
 _VALIDATE_WORKFLOWS = Fix(("cde", "workflow", "validate", "--project", "{project_path}"))
 _LIST_FEATURES = Fix(("cde", "list", "--project", "{project_path}"), tool="cde_listFeatures")
 _SHOW_SETTINGS = Fix(("cde", "project", "settings", "--project", "{project_path}"))
+_LOGS = Fix(("cde", "logs", "--project", "{project_path}"))
 
 VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
     "E301": ErrorMessage(
@@ -146,6 +147,33 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Keep generated data out of the phase's documents",
         ),
         fixes=(explaining("E315"),),
+    ),
+    "E316": ErrorMessage(
+        title="Unknown Call",
+        description="The log knows no call with the correlation id '{correlation_id}'.",
+        suggestions=(
+            "Take the id from a reply, an error or a line of the log",
+            "Lines are kept for the days that the setting log_retention_days says",
+        ),
+        fixes=(_LOGS,),
+    ),
+    "E317": ErrorMessage(
+        title="Time Not Understood",
+        description="'{text}' is no time that has been: {reason}.",
+        suggestions=(
+            "Count back from now with s, m, h, d or w: 2h",
+            "Or give a date or time in ISO 8601: 2026-11-01 or 2026-11-01T12:30",
+        ),
+        fixes=(_LOGS,),
+    ),
+    "E318": ErrorMessage(
+        title="Ambiguous Call",
+        description="Several correlation ids begin with '{correlation_id}': {candidates}.",
+        suggestions=(
+            "Give more of the id",
+            "Take the whole id from a reply, an error or a line of the log",
+        ),
+        fixes=(_LOGS,),
     ),
     "E320": ErrorMessage(
         title="Settings File Not Readable",

@@ -1,0 +1,125 @@
+"""Reads a project's log: JSON lines, in files that rotate and are compressed meanwhile."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+from cde_orchestrator.application.ports import LogEntry
+from cde_orchestrator.infrastructure.log_retention import COMPRESSED, rotated_files
+from cde_orchestrator.infrastructure.logging import LOG_FILE
+
+_BEGINNING = b'{"timestamp":"'
+_POLL_SECONDS = 0.2
+
+
+class JsonLogReader:
+    """Reads ``.cde/logs``.
+
+    Args:
+        wait: lets time pass until the file is looked at again, while it is followed.
+    """
+
+    def __init__(self, wait: Callable[[float], None] = time.sleep) -> None:
+        self._wait = wait
+
+    def entries(
+        self, root: Path, since: datetime | None = None, containing: Sequence[str] = ()
+    ) -> Iterator[LogEntry]:
+        """The entries, oldest first; files whose last line is older are not even opened."""
+        path = root / LOG_FILE
+        needed = [text.encode() for text in containing]
+        earliest = _stamp(since) if since else ""
+        for file in [*rotated_files(path), path]:
+            try:
+                if since is not None and file.stat().st_mtime < since.timestamp():
+                    continue
+                with _opened(file) as lines:
+                    for line in lines:
+                        if all(text in line for text in needed):
+                            entry = _decoded(line)
+                            if entry is not None and entry["timestamp"] >= earliest:
+                                yield entry
+            except (OSError, EOFError):
+                continue  # removed or damaged meanwhile
+
+    def follow(self, root: Path) -> Iterator[LogEntry]:
+        """Entries that are written from now on; rotation is noticed."""
+        path = root / LOG_FILE
+        file = _open_plain(path)
+        if file is not None:
+            file.seek(0, os.SEEK_END)
+        return self._followed(path, file)
+
+    def _followed(self, path: Path, file: IO[bytes] | None) -> Iterator[LogEntry]:
+        pending = b""
+        try:
+            while True:
+                piece = file.readline() if file else b""
+                if piece:
+                    pending += piece
+                    if pending.endswith(b"\n"):
+                        entry = _decoded(pending)
+                        pending = b""
+                        if entry is not None:
+                            yield entry
+                    continue
+                if file is None or _is_replaced(file, path):
+                    if file is not None:
+                        file.close()
+                    file = _open_plain(path)
+                    if file is not None:
+                        continue
+                self._wait(_POLL_SECONDS)
+        finally:
+            if file is not None:
+                file.close()
+
+
+def _opened(file: Path) -> IO[bytes]:
+    packed = file.suffix == COMPRESSED
+    return gzip.open(file, "rb") if packed else file.open("rb")  # type: ignore[return-value]
+
+
+def _open_plain(path: Path) -> IO[bytes] | None:
+    try:
+        return path.open("rb")
+    except OSError:
+        return None
+
+
+def _is_replaced(file: IO[bytes], path: Path) -> bool:
+    try:
+        return not os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False
+
+
+def _decoded(line: bytes) -> LogEntry | None:
+    """The entry of a line; where a writer was killed in the middle of one, that of its end."""
+    for candidate in (line, line[max(line.rfind(_BEGINNING), 0) :]):
+        try:
+            entry = orjson.loads(candidate)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(entry, dict) and _is_moment(entry.get("timestamp")):
+            return entry
+    return None
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

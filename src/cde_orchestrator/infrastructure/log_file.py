@@ -1,0 +1,104 @@
+"""The log file that any number of processes write, rotated by day and by size."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from pathlib import Path
+
+from concurrent_log_handler import ConcurrentRotatingFileHandler
+
+from cde_orchestrator.infrastructure import log_retention
+
+OnFailure = Callable[[BaseException], None]
+
+
+class RotatingLogFile(ConcurrentRotatingFileHandler):
+    """Appends lines under a lock between processes; a failure is told once, and raised never.
+
+    The library locks, notices that another process rotated, and writes. When to rotate, and
+    what becomes of a rotated file, is decided here: a file whose last line is of an earlier
+    day (UTC) is put aside as well as one that is too long, and it is compressed after the lock
+    was let go.
+
+    Args:
+        path: the file; its folder is made where it is missing, the folder above never.
+        max_bytes: length at which the file is rotated.
+        retention_days: for how long rotated files are kept.
+        on_failure: told the first failure.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_bytes: int,
+        retention_days: int,
+        on_failure: OnFailure,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(str(path), maxBytes=max_bytes, backupCount=1, encoding="utf-8", newline="")
+        self._path = path
+        self._retention_days = retention_days
+        self._on_failure = on_failure
+        self._clock = clock
+        self._has_failed = False
+        self._has_rotated = True  # what an earlier process left is looked at, too
+
+    def append(self, lines: str) -> None:
+        """Append lines, in one piece and without a rotation between them."""
+        record = logging.LogRecord("", logging.INFO, "", 0, lines, None, None)
+        self.emit(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The lines as they are."""
+        return str(record.msg)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append what the record holds."""
+        if self.stream_lock is None and not self._has_folder(record):
+            return
+        super().emit(record)
+        if self._has_rotated:
+            self._has_rotated = False
+            log_retention.tidy_beside(self._path, self._retention_days, self._clock())
+
+    def do_open(self, mode: str | None = None) -> TextIOWrapper:
+        """The file, open to be appended to; its folder may have been removed meanwhile."""
+        self._path.parent.mkdir(exist_ok=True)
+        return super().do_open(mode)
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - logging's name
+        """Whether the file is too long, or of an earlier day."""
+        if log_retention.is_of_earlier_day(self._path, self._clock()):
+            return True
+        return self.stream is not None and super().shouldRollover(record)
+
+    def doRollover(self) -> None:  # noqa: N802 - logging's name
+        """Put the file aside under the time of its last line."""
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None
+        modified = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+        self._path.rename(log_retention.rotated_name(self._path, modified))
+        self._has_rotated = True
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Tell the first failure; a log that cannot be written never fails a call."""
+        error = sys.exc_info()[1]
+        if not self._has_failed and error is not None:
+            self._has_failed = True
+            self._on_failure(error)
+
+    def _has_folder(self, record: logging.LogRecord) -> bool:
+        try:
+            self._path.parent.mkdir(exist_ok=True)
+        except OSError:
+            self.handleError(record)
+            return False
+        return True

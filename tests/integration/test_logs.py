@@ -1,0 +1,373 @@
+"""The log of real processes: servers, commands, and many writers at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from typer.main import get_command
+
+from cde_orchestrator.adapters.log_reader import JsonLogReader
+from cde_orchestrator.cli.app import app
+from cde_orchestrator.infrastructure.log_retention import rotated_files
+from cde_orchestrator.infrastructure.logging import LOG_FILE
+from tests.integration.mcp_client import SERVE, deliverable, stdio_agent
+
+pytestmark = pytest.mark.anyio
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+CALLER = "00f067aa0ba902b7"
+TRACEPARENT = f"00-{TRACE}-{CALLER}-01"
+SECRET = "ghp_" + "aB3" * 12
+
+WRITER = """
+import sys
+import structlog
+from cde_orchestrator.infrastructure.logging import setup_logging
+setup_logging("INFO", sys.argv[1], max_bytes=1_000_000)
+log = structlog.get_logger("writer")
+for number in range(int(sys.argv[3])):
+    log.info("line", writer=sys.argv[2], number=number, padding="x\\u2028y\\n" * 10)
+"""
+
+# What each tool is called with, in this order, and each command, by its words.
+TOOLS: dict[str, dict[str, Any]] = {
+    "cde_onboardProject": {"path": "."},
+    "cde_getProjectInfo": {},
+    "cde_setProjectStatus": {"status": "active"},
+    "cde_startFeature": {"prompt": "Add a login page", "name": "login"},
+    "cde_submitWork": {"feature_id": "login", "phase_id": "define"},
+    "cde_getFeatureStatus": {"feature_id": "login"},
+    "cde_listFeatures": {},
+    "cde_recoverState": {"action": "history"},
+}
+COMMANDS: dict[str, list[str]] = {
+    "init": [],
+    "project info": [],
+    "project activate": [],
+    "project archive": [],
+    "workflow list": [],
+    "workflow show": ["standard"],
+    "workflow validate": [],
+    "state verify": [],
+    "state history": [],
+    "state diff": ["1"],
+    "state show": [],
+    "state backups": [],
+    "state export": ["--output", "copy.json"],
+    "state import": ["copy.json", "--dry-run"],
+    "state restore": ["--at", "2", "--dry-run"],
+    "state compact": [],
+    "doctor": [],
+    "logs": [],
+    "logs trace": ["a-call-that-was"],
+    "logs slow": [],
+    "start": ["Add more"],
+    "submit": ["login", "define"],
+    "status": ["login"],
+    "list": [],
+}
+# One serves until it is ended, the other merges files without a project.
+NO_OPERATION = {"serve", "state merge"}
+
+
+def lines_of(project: Path) -> list[dict[str, Any]]:
+    return list(JsonLogReader().entries(project))
+
+
+def cde(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CDE_")}
+    return subprocess.run(
+        [sys.executable, "-m", "cde_orchestrator", *words],
+        cwd=project,
+        env={**kept, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+
+def leaves(command: Any, path: str = "") -> Iterator[str]:
+    """Every command that does something by itself, by its words."""
+    inner = getattr(command, "commands", {})
+    if not inner or command.invoke_without_command:
+        yield path
+    for name, each in inner.items():
+        yield from leaves(each, f"{path} {name}".strip())
+
+
+def assert_logged_whole(project: Path, correlation_id: str) -> list[dict[str, Any]]:
+    """A call has a start and an end for each of its operations, and one id in all lines."""
+    lines = [each for each in lines_of(project) if each["correlation_id"] == correlation_id]
+    for operation_id in {line["operation_id"] for line in lines}:
+        events = [line for line in lines if line["operation_id"] == operation_id]
+        assert events[0]["event"] == "operation_started"
+        assert events[-1]["event"] in {"operation_finished", "operation_refused"}
+        assert events[-1]["duration_ms"] > 0
+        assert len({line["pid"] for line in events}) == 1
+    assert lines, correlation_id
+    return lines
+
+
+@pytest.mark.slow
+def test_many_processes_lose_and_tear_no_line_over_rotations(project: Path) -> None:
+    path, processes, lines = project / LOG_FILE, 8, 5_000
+    before = len(lines_of(project))
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(number), str(lines)])
+        for number in range(processes)
+    ]
+    assert [writer.wait(110) for writer in writers] == [0] * processes
+
+    entries = [each for each in lines_of(project) if each["event"] == "line"]
+    assert len(rotated_files(path)) > 5
+    assert before + processes * lines == len(lines_of(project))
+    assert Counter((entry["writer"], entry["number"]) for entry in entries) == Counter(
+        (str(writer), number) for writer in range(processes) for number in range(lines)
+    )
+    for line in path.read_text(encoding="utf-8").splitlines():
+        json.loads(line)
+
+
+async def test_every_tool_logs_its_start_and_end_under_the_id_that_the_client_sent(
+    project: Path,
+) -> None:
+    async with stdio_agent(project) as agent:
+        listed = {tool.name for tool in (await agent.client.list_tools()).tools}
+        assert listed == set(TOOLS)
+        for tool, arguments in TOOLS.items():
+            called = dict(arguments)
+            if tool == "cde_submitWork":
+                status = await agent.call("cde_getFeatureStatus", feature_id="login")
+                outputs = status["phase"]["outputs"]
+                called["results"] = {output["id"]: deliverable(output) for output in outputs}
+            meta: Any = {"correlation_id": f"sent-{tool}"}
+            result = await agent.client.call_tool(tool, called, meta=meta)
+            assert not result.is_error
+            assert result.structured_content is not None
+            assert result.structured_content["correlation_id"] == f"sent-{tool}"
+        trace: Any = {"traceparent": TRACEPARENT}
+        traced = await agent.client.call_tool("cde_listFeatures", {"limit": 0}, meta=trace)
+        own: Any = {"correlation_id": "x1"}
+        unknown = await agent.client.call_tool("cde_noSuchTool", {}, meta=own)
+    for tool in TOOLS:
+        assert_logged_whole(project, f"sent-{tool}")
+    for result, correlation_id in ((traced, TRACE), (unknown, "x1")):
+        assert result.structured_content is not None
+        assert result.structured_content["correlation_id"] == correlation_id
+    assert [line["event"] for line in lines_of(project) if line.get("correlation_id") == "x1"] == [
+        "call_refused"
+    ]
+    journal = (project / ".cde" / "journal.jsonl").read_text(encoding="utf-8")
+    assert '"correlation_id":"sent-cde_startFeature"' in journal
+
+
+def test_every_command_logs_its_start_and_end_under_one_id(project: Path) -> None:
+    assert set(leaves(get_command(app))) - NO_OPERATION == set(COMMANDS)
+    assert cde(project, "start", "Login", "--name", "login").returncode == 0
+    for words, arguments in COMMANDS.items():
+        called = "sent-" + words.replace(" ", "-")
+        cde(project, *words.split(), *arguments, CDE_CORRELATION_ID=called)
+        assert_logged_whole(project, called)
+
+
+def test_standard_output_of_a_server_carries_the_protocol_and_nothing_else(project: Path) -> None:
+    hello = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }
+    start = {"name": "cde_startFeature", "arguments": {"prompt": "Add login"}}
+    requests: list[dict[str, Any]] = [
+        {"id": 1, "method": "initialize", "params": hello},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": start},
+        {"id": 3, "method": "tools/call", "params": {"name": "cde_nope", "arguments": {}}},
+    ]
+    server = subprocess.Popen(
+        [sys.executable, *SERVE, "--project", str(project)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "CDE_LOG_LEVEL": "DEBUG", "CDE_LOG_FORMAT": "text"},
+        text=True,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    answers = []
+    for request in requests:
+        server.stdin.write(json.dumps({"jsonrpc": "2.0", **request}) + "\n")
+        server.stdin.flush()
+        if "id" in request:
+            answers.append(json.loads(server.stdout.readline()))
+    rest, errors = server.communicate(timeout=60)
+    assert [answer["id"] for answer in answers] == [1, 2, 3]
+    assert rest == ""
+    assert "operation_finished" in errors
+    assert "server_stopped" in errors
+
+
+async def test_hostile_text_and_secrets_leave_one_clean_line_an_event(project: Path) -> None:
+    hostile = f'\x1b[2J"}}\n{{"event":"forged"}}\r\u2028\x85 password=hunter2 {SECRET}'
+    async with stdio_agent(project) as agent:
+        before = len(lines_of(project))
+        await agent.call("cde_startFeature", prompt=f"Add {hostile}", name="named")
+        await agent.refused("cde_getFeatureStatus", feature_id=hostile)
+        await agent.refused(f"cde_{hostile}")
+    data = (project / LOG_FILE).read_bytes()
+    text = data.decode()
+    assert len(text.splitlines()) == data.count(b"\n") == len(lines_of(project))
+    assert len(lines_of(project)) > before
+    assert not [each for each in lines_of(project) if each["event"] == "forged"]
+    assert "hunter2" not in text
+    for file in (project / ".cde").rglob("*"):
+        if file.is_file():
+            assert SECRET.encode() not in file.read_bytes(), file
+
+
+def test_the_log_answers_questions(project: Path) -> None:
+    cde(project, "start", "Add login", "--name", "login", CDE_CORRELATION_ID="call-login")
+    cde(project, "submit", "login", "design", CDE_CORRELATION_ID="call-refused")
+
+    shown = cde(project, "logs", "--feature", "login", "--since", "1h", "--json")
+    entries = json.loads(shown.stdout)["entries"]
+    assert {entry["correlation_id"] for entry in entries} == {"call-login", "call-refused"}
+    warnings = cde(project, "logs", "--level", "warning", "--limit", "1").stdout
+    assert "E106" in warnings
+    tree = cde(project, "logs", "trace", "call-login").stdout
+    assert "start_feature" in tree
+    assert "journal" in tree
+    story = json.loads(cde(project, "logs", "trace", "call-refu", "--json").stdout)
+    assert story["operations"][0]["error_code"] == "E106"
+    slow = json.loads(cde(project, "logs", "slow", "--limit", "2", "--json").stdout)
+    first, second = slow["operations"]
+    assert first["duration_ms"] >= second["duration_ms"]
+    assert "start_feature" in cde(project, "logs", "slow").stdout
+    assert "E316" in cde(project, "logs", "trace", "nothing").stderr
+
+
+def test_the_log_is_followed(project: Path) -> None:
+    cde(project, "list", CDE_CORRELATION_ID="standing")
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "cde_orchestrator", "logs", "--follow", "--json"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert follower.stdout is not None
+        standing = json.loads(follower.stdout.readline())
+        assert standing["correlation_id"] == "standing"
+        cde(project, "list", CDE_CORRELATION_ID="seen-live")
+        for line in follower.stdout:
+            if json.loads(line).get("correlation_id") == "seen-live":
+                break
+    finally:
+        follower.kill()
+        follower.communicate()
+
+
+class Collector(BaseHTTPRequestHandler):
+    """Takes traces as an OpenTelemetry collector does."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        request = ExportTraceServiceRequest.FromString(body)
+        server: Any = self.server
+        for resource in request.resource_spans:
+            for scope in resource.scope_spans:
+                server.spans.extend(scope.spans)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet."""
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[str, list[Any]]]:
+    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
+    server.spans = []
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", server.spans
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+async def test_operations_are_spans_below_the_caller_s(
+    project: Path, collector: tuple[str, list[Any]]
+) -> None:
+    address, spans = collector
+    otel: dict[str, Any] = {"OTEL_EXPORTER_OTLP_ENDPOINT": address}
+    cde(project, "start", "Add login", "--name", "login", TRACEPARENT=TRACEPARENT, **otel)
+    (told,) = [span for span in spans if span.name == "start_feature"]
+    assert told.trace_id.hex() == TRACE
+    assert told.parent_span_id.hex() == CALLER
+    attributes = {each.key: each.value for each in told.attributes}
+    assert attributes["cde.outcome"].string_value == "ok"
+    assert attributes["cde.feature"].string_value == "login"
+    assert attributes["cde.correlation_id"].string_value == TRACE
+    assert attributes["cde.duration_ms"].double_value > 0
+    assert "cde.spans.journal" in attributes
+    line = assert_logged_whole(project, TRACE)[-1]
+    assert (line["trace_id"], line["span_id"]) == (TRACE, told.span_id.hex())
+
+    async with stdio_agent(project, **otel) as agent:
+        meta: Any = {"traceparent": TRACEPARENT}
+        await agent.client.call_tool("cde_getFeatureStatus", {"feature_id": "nobody"}, meta=meta)
+    by_id = {span.span_id: span for span in spans}
+    (refused,) = [span for span in spans if span.name == "get_feature_status"]
+    outer = by_id[refused.parent_span_id]
+    assert outer.name == "tools/call cde_getFeatureStatus"
+    assert outer.parent_span_id.hex() == CALLER
+    assert refused.status.message == "E102"
+
+
+def test_without_its_variables_nothing_of_opentelemetry_is_imported(project: Path) -> None:
+    script = (
+        "import sys\nfrom pathlib import Path\n"
+        "from cde_orchestrator.bootstrap import build_application\n"
+        "from cde_orchestrator.application.list_features import ListFeatures\n"
+        "build_application(Path('.').resolve()).handle(ListFeatures())\n"
+        "assert not [name for name in sys.modules if name.startswith('opentelemetry')]\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=project, check=False)
+    assert done.returncode == 0
+
+
+def test_a_collector_that_does_not_answer_keeps_no_command_from_its_end(project: Path) -> None:
+    done = cde(project, "list", "--json", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["total"] == 0
+
+
+def test_traces_without_the_extra_are_a_warning(project: Path) -> None:
+    script = (
+        "import sys\nsys.modules['opentelemetry.sdk.trace'] = None\n"
+        "from cde_orchestrator.__main__ import main\nsys.argv = ['cde', 'list']\nmain()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=project,
+        env={**os.environ, "OTEL_TRACES_EXPORTER": "otlp"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0
+    assert "tracing_not_installed" in done.stderr

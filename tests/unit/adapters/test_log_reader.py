@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cde_orchestrator.adapters.log_reader import JsonLogReader
+from cde_orchestrator.infrastructure.logging import LOG_FILE
+
+NOON = datetime(2025, 11, 10, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / LOG_FILE
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def line(event: str, hour: int = 12, **details: Any) -> str:
+    moment = f"2025-11-10T{hour:02}:00:00.000000Z"
+    return json.dumps({"timestamp": moment, "event": event, **details}, separators=(",", ":"))
+
+
+def events(root: Path, **choice: Any) -> list[str]:
+    return [entry["event"] for entry in JsonLogReader().entries(root, **choice)]
+
+
+def test_rotated_and_compressed_files_are_read_in_order(tmp_path: Path, path: Path) -> None:
+    path.with_name("cde.log.20251110T100000000000.gz").write_bytes(
+        gzip.compress(f"{line('first', 10)}\n".encode())
+    )
+    path.with_name("cde.log.20251110T110000000000").write_text(line("second", 11) + "\n")
+    path.write_text(line("third", 12) + "\n")
+    assert events(tmp_path) == ["first", "second", "third"]
+    assert events(tmp_path, since=NOON.replace(hour=11)) == ["second", "third"]
+    assert events(tmp_path, containing=["second"]) == ["second"]
+
+
+def test_files_that_are_too_old_are_not_opened(tmp_path: Path, path: Path) -> None:
+    path.write_text(line("old") + "\n")
+    os.utime(path, (0, 0))
+    assert events(tmp_path, since=NOON) == []
+
+
+def test_what_is_no_line_of_a_log_is_passed_over(tmp_path: Path, path: Path) -> None:
+    torn = line("torn")[:30]
+    path.write_text(f"\n[1]\nwords\n{{}}\n{torn}{line('whole')}\n{line('unfinished')[:-3]}")
+    path.with_name("cde.log.20251110T100000000000.gz").write_bytes(b"no gzip")
+    packed = gzip.compress(f"{line('before')}\n".encode())
+    path.with_name("cde.log.20251110T110000000000.gz").write_bytes(packed[:-6])
+    assert "whole" in events(tmp_path)
+    assert set(events(tmp_path)) <= {"whole", "before"}
+
+
+def test_a_project_without_a_log_has_no_lines(tmp_path: Path) -> None:
+    assert events(tmp_path) == []
+
+
+def test_what_is_written_is_followed_over_a_rotation(tmp_path: Path, path: Path) -> None:
+    path.write_text(line("before") + "\n")
+
+    def append(text: str) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+    steps: Iterator[Callable[[], object]] = iter(
+        [
+            lambda: append(line("one") + "\n" + line("two")[:20]),
+            lambda: append(line("two")[20:] + "\nwords\n"),
+            lambda: append(line("last of the old") + "\n"),
+            lambda: path.rename(path.with_name("cde.log.20251110T100000000000")),
+            lambda: path.write_text(line("first of the new") + "\n"),
+        ]
+    )
+
+    def wait(_seconds: float) -> None:
+        next(steps)()
+
+    reader = JsonLogReader(wait=wait)
+    coming = reader.follow(tmp_path)
+    found = [next(coming)["event"] for _ in range(4)]
+    assert found == ["one", "two", "last of the old", "first of the new"]
+    coming.close()  # type: ignore[attr-defined]
+
+
+def test_a_log_that_comes_later_is_followed_from_its_beginning(tmp_path: Path, path: Path) -> None:
+    def begin(_seconds: float) -> None:
+        path.write_text(line("first") + "\n")
+
+    assert next(JsonLogReader(wait=begin).follow(tmp_path))["event"] == "first"

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.secrets import (
+    REDACTED,
+    data_without_secrets,
+    may_hold_secret,
+    without_secrets,
+)
+
+SECRETS = {
+    "github": "ghp_" + "aB3" * 12,
+    "github fine-grained": "github_pat_" + "a1B2" * 8,
+    "gitlab": "glpat-" + "aB3-" * 5,
+    "slack": "xoxb-" + "1234567890",
+    "stripe": "sk_live_" + "aB3d" * 4,
+    "openai": "sk-proj-" + "aB3d" * 6,
+    "aws": "AKIA" + "ABCD1234" * 2,
+    "google": "AIza" + "a1B2c" * 7,
+    "npm": "npm_" + "aB3" * 12,
+    "pypi": "pypi-" + "aB3" * 12,
+    "json web token": "eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSM",
+    "private key": "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----",
+    "half a private key": "-----BEGIN PRIVATE KEY-----\nMIIEow",
+}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_of_a_known_make_is_taken_out_of_a_text(name: str) -> None:
+    assert without_secrets(f"Use {SECRETS[name]}") == f"Use {REDACTED}"
+
+
+def test_credentials_and_bearer_tokens_are_taken_out() -> None:
+    text = "GET https://user:pa55@example.org/x with Bearer abc123def456ghi"
+    assert without_secrets(text) == (f"GET https://{REDACTED}@example.org/x with Bearer {REDACTED}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Add basic authentication and a bearer token",
+        "Set password: at least 8 characters; token=JWT",
+        "See https://example.org/a@b and task_list",
+        "desk-top, risk_free, basic understanding",
+    ],
+)
+def test_other_texts_stay_word_for_word(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+def test_names_of_members_stay() -> None:
+    secret = SECRETS["github"]
+    data = {"auth": {"token": "short"}, "list": [secret, 1, None], "n": 2}
+    assert data_without_secrets(data) == {
+        "auth": {"token": "short"},
+        "list": [REDACTED, 1, None],
+        "n": 2,
+    }
+
+
+@given(st.text(), st.sampled_from(sorted(SECRETS)))
+def test_wherever_a_secret_stands_it_is_looked_for(text: str, name: str) -> None:
+    assert may_hold_secret(text + SECRETS[name])
+    assert SECRETS[name] not in without_secrets(f"{text} {SECRETS[name]} {text}")
+
+
+def test_a_prompt_is_kept_without_secrets(project: Project) -> None:
+    feature = project.start_feature(f"Call the API with {SECRETS['github']}")
+    assert feature.prompt == f"Call the API with {REDACTED}"
+    assert "ghp" not in feature.name

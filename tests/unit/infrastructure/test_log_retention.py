@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.infrastructure.log_retention import (
+    is_of_earlier_day,
+    rotated_files,
+    rotated_name,
+    tidy,
+)
+
+NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
+DAY = 86_400
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "cde.log"
+
+
+def rotated(path: Path, days_ago: float, content: str = "line\n") -> Path:
+    moment = NOW.timestamp() - days_ago * DAY
+    name = rotated_name(path, datetime.fromtimestamp(moment, UTC))
+    name.write_text(content)
+    os.utime(name, (moment, moment))
+    return name
+
+
+def test_rotated_files_are_compressed_and_keep_their_time(path: Path) -> None:
+    first, second = rotated(path, 2), rotated(path, 1)
+    before = second.stat().st_mtime
+    tidy(path, 7, NOW.timestamp())
+
+    files = rotated_files(path)
+    assert [file.name for file in files] == [f"{first.name}.gz", f"{second.name}.gz"]
+    assert gzip.decompress(files[1].read_bytes()) == b"line\n"
+    assert files[1].stat().st_mtime == before
+    tidy(path, 7, NOW.timestamp())
+    assert rotated_files(path) == files
+
+
+def test_files_are_kept_for_as_many_days_as_wanted(path: Path) -> None:
+    kept = rotated(path, 6.9)
+    rotated(path, 7.1)
+    path.write_text("the file itself stays")
+    tidy(path, 7, NOW.timestamp())
+    assert [file.name for file in rotated_files(path)] == [f"{kept.name}.gz"]
+    tidy(path, 1, NOW.timestamp())
+    assert rotated_files(path) == []
+    assert path.exists()
+
+
+def test_a_keeper_that_was_killed_leaves_nothing_behind(path: Path) -> None:
+    done = rotated(path, 1)
+    done.with_name(done.name + ".gz").write_bytes(gzip.compress(b"line\n"))
+    unfinished = path.with_name("cde.log.x.gz.1234.tmp")
+    unfinished.write_text("half")
+    young = path.with_name("cde.log.y.gz.1234.tmp")
+    young.write_text("half")
+    os.utime(unfinished, (0, 0))
+    os.utime(young, (NOW.timestamp(), NOW.timestamp()))
+
+    assert len(rotated_files(path)) == 1
+    for _ in range(2):
+        os.utime(done.with_name(done.name + ".gz"), (NOW.timestamp(), NOW.timestamp()))
+        tidy(path, 7, NOW.timestamp())
+    assert not done.exists()
+    assert not unfinished.exists()
+    assert young.exists()
+
+
+def test_a_name_is_never_given_twice(path: Path) -> None:
+    first = rotated(path, 1)
+    second = rotated(path, 1)
+    assert first != second
+    tidy(path, 7, NOW.timestamp())
+    assert rotated_name(path, datetime.fromtimestamp(NOW.timestamp() - DAY, UTC)).name not in {
+        first.name,
+        second.name,
+    }
+
+
+def test_a_file_that_cannot_be_compressed_stays(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = rotated(path, 1)
+
+    def refuse(*_: object) -> None:
+        raise OSError("full")
+
+    monkeypatch.setattr(shutil, "copyfileobj", refuse)
+    tidy(path, 7, NOW.timestamp())
+    assert rotated_files(path) == [file]
+    assert sorted(file.name for file in path.parent.iterdir()) == [file.name]
+
+
+def test_a_folder_that_is_missing_holds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "cde.log"
+    assert rotated_files(path) == []
+    tidy(path, 7, NOW.timestamp())
+    assert not is_of_earlier_day(path, NOW.timestamp())
+
+
+def test_a_day_ends_at_midnight_utc(path: Path) -> None:
+    path.write_text("line\n")
+    midnight = NOW.replace(hour=0).timestamp()
+    os.utime(path, (midnight - 1, midnight - 1))
+    assert is_of_earlier_day(path, midnight)
+    os.utime(path, (midnight, midnight))
+    assert not is_of_earlier_day(path, NOW.timestamp())
+    path.write_text("")
+    os.utime(path, (0, 0))
+    assert not is_of_earlier_day(path, NOW.timestamp())

@@ -1,0 +1,356 @@
+"""Where events go, and how they look there."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from cde_orchestrator import __version__
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.log_retention import rotated_files
+from cde_orchestrator.infrastructure.logging import (
+    LEVELS,
+    LOG_FILE,
+    keep_tending,
+    levels_by_logger,
+    log_to_project,
+    setup_logging,
+    setup_project_logging,
+    stop_logging,
+    tend_log,
+)
+from cde_orchestrator.infrastructure.operations import Operation
+from cde_orchestrator.infrastructure.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+@pytest.fixture(autouse=True)
+def _undone() -> Iterator[None]:
+    yield
+    stop_logging()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / ".cde").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def path(root: Path) -> Path:
+    return root / LOG_FILE
+
+
+def events_on_stderr(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return [json.loads(line)["event"] for line in captured.err.splitlines()]
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_logging_configuration(path: Path, capsys: pytest.CaptureFixture[str], level: str) -> None:
+    setup_logging(level, str(path))
+    for name in LEVELS:
+        log.log(LEVELS[name], name.lower())
+
+    shown = [name.lower() for name in LEVELS if LEVELS[name] >= LEVELS[level]]
+    assert [line["event"] for line in lines_of(path)] == shown
+    assert events_on_stderr(capsys) == [
+        name for name in shown if name in {"warning", "error", "critical"}
+    ]
+
+
+def test_json_output_format(path: Path) -> None:
+    setup_logging("INFO", str(path))
+    before = datetime.now(UTC)
+    with calling("mcp:test", "call-1"):
+        log.info("something_happened", feature_id="f-1", phase_id="define", count=3)
+
+    (line,) = lines_of(path)
+    moment = datetime.fromisoformat(line.pop("timestamp"))
+    assert before <= moment <= datetime.now(UTC)
+    assert moment.utcoffset() is not None
+    assert line == {
+        "level": "info",
+        "logger": __name__,
+        "event": "something_happened",
+        "feature_id": "f-1",
+        "phase_id": "define",
+        "count": 3,
+        "correlation_id": "call-1",
+        "pid": os.getpid(),
+        "version": __version__,
+    }
+
+
+def test_correlation_ids_preserved(path: Path, project: Project) -> None:
+    setup_logging("INFO", str(path))
+    for number in ("call-1", "call-2"):
+        with calling("mcp:test", number):
+            operation = Operation("start_feature", project.path)
+            operation.run(lambda: project.start_feature("Add auth"))
+
+    lines = lines_of(path)
+    assert [line["correlation_id"] for line in lines] == ["call-1"] * 4 + ["call-2"] * 4
+    assert {line["operation"] for line in lines} == {"start_feature"}
+    assert len({line["operation_id"] for line in lines}) == 2
+    features = [feature.id for feature in project.features]
+    assert [line["feature_id"] for line in lines if line["event"] == "operation_finished"] == (
+        features
+    )
+
+
+def test_log_rotation_works(path: Path) -> None:
+    setup_logging("INFO", str(path), max_bytes=10_000)
+    for number in range(200):
+        log.info("line", number=number, padding="x" * 100)
+    stop_logging()
+    rotated = rotated_files(path)
+    assert len(rotated) > 2
+    assert path.stat().st_size < 11_000
+
+    yesterday = datetime.now(UTC).timestamp() - 86_400
+    os.utime(path, (yesterday, yesterday))
+    setup_logging("INFO", str(path), max_bytes=10_000)
+    log.info("today")
+
+    assert [line["event"] for line in lines_of(path)] == ["today"]
+    assert len(rotated_files(path)) == len(rotated) + 1
+
+
+def test_performance_metrics_logged(path: Path, project: Project) -> None:
+    with capture_logs() as logs:
+        project.start_feature("Add auth")
+    assert len(logs) >= 2
+    assert logs[0]["operation"] == "start_feature"
+    assert "duration_ms" in logs[-1]
+
+    setup_logging("INFO", str(path))
+    Operation("start_feature", project.path).run(lambda: project.start_feature("Add more"))
+    *_, last = lines_of(path)
+    assert last["event"] == "operation_finished"
+    assert last["outcome"] == "ok"
+    for measured in ("duration_ms", "cpu_ms", "max_rss_mb", "bytes_written", "lock_wait_ms"):
+        assert last[measured] >= 0
+    assert last["spans"] == {}
+
+
+def test_a_failure_is_one_line_with_its_frames(path: Path) -> None:
+    setup_logging("INFO", str(path))
+
+    def fail() -> None:
+        try:
+            raise OSError("disk\nforged line")
+        except OSError as error:
+            raise RuntimeError("password=hunter2") from error
+
+    with pytest.raises(Exception, match="failed"):
+        Operation("start_feature", "/work").run(fail)
+
+    line = lines_of(path)[-1]
+    assert (line["event"], line["level"], line["error_code"]) == (
+        "operation_failed",
+        "error",
+        "E999",
+    )
+    outer, inner = line["exception"]
+    assert outer["type"] == "RuntimeError"
+    assert outer["message"] == "password=[redacted]"
+    assert outer["frames"][-1]["function"] == "fail"
+    assert inner["message"] == "disk\nforged line"
+
+
+def test_the_libraries_of_others_take_the_same_way(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup_logging("INFO", str(path), levels={"noisy": "ERROR"})
+    logging.getLogger("some.library").info("hello %s", "world")
+    logging.getLogger("noisy.part").warning("not wanted")
+    logging.getLogger("mcp.server").info("each request")
+
+    assert [(line["logger"], line["event"]) for line in lines_of(path)] == [
+        ("some.library", "hello world")
+    ]
+    assert events_on_stderr(capsys) == []
+
+
+def test_a_single_logger_may_say_more_than_the_others(path: Path) -> None:
+    setup_logging("WARNING", str(path), levels=levels_by_logger("chatty=debug, other = INFO,"))
+    logging.getLogger("chatty.part").debug("detail")
+    logging.getLogger("silent").info("nothing")
+
+    assert [line["event"] for line in lines_of(path)] == ["detail"]
+    stop_logging()
+    assert logging.getLogger("chatty").level == logging.NOTSET
+
+
+@pytest.mark.parametrize("text", ["mcp", "=INFO", "mcp=LOUD"])
+def test_levels_by_logger_must_be_readable(text: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        levels_by_logger(text)
+    assert refused.value.code == "E314"
+
+
+def test_people_on_a_terminal_read_words(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = io.StringIO()
+    monkeypatch.setattr(errors, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", errors)
+    setup_logging("INFO", str(path))
+    log.warning("watch_out", reason="a b", count=1, name="x\x1b[2J\ny")
+    try:
+        raise OSError("dead\x07")
+    except OSError:
+        log.exception("broken")
+
+    first, second, third = errors.getvalue().splitlines()
+    assert "watch_out" in first
+    assert 'reason="a b" count=1 name=x\\x1b[2J\\ny' in first
+    assert "\x1b[33mWARNING" in first
+    assert "broken" in second
+    assert third.startswith("  OSError: dead\\x07 at ")
+
+
+def test_without_a_file_standard_error_gets_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("INFO")
+    log.info("seen")
+    assert events_on_stderr(capsys) == ["seen"]
+
+
+@pytest.mark.parametrize("stream", [None, io.TextIOWrapper(io.BytesIO())])
+def test_a_standard_error_that_takes_nothing_is_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch, stream: io.TextIOWrapper | None
+) -> None:
+    if stream is not None:
+        stream.close()
+    monkeypatch.setattr("sys.stderr", stream)
+    setup_logging("INFO", str(path))
+    log.error("still_in_the_file")
+    assert [line["event"] for line in lines_of(path)] == ["still_in_the_file"]
+
+
+def test_what_the_command_line_tells_itself_is_not_told_twice(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup_logging("INFO", str(path))
+
+    def refuse() -> None:
+        raise FeatureError.of("E102", reference="x")
+
+    with calling("cli"), pytest.raises(FeatureError):
+        Operation("get_feature_status", "/work").run(refuse)
+
+    assert events_on_stderr(capsys) == []
+    assert lines_of(path)[-1]["error_code"] == "E102"
+
+
+def test_lines_from_before_there_is_a_project_are_written_when_there_is_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / LOG_FILE
+    setup_logging("INFO", str(path))
+    log.info("too_early")
+    assert not (tmp_path / ".cde").exists()
+
+    (tmp_path / ".cde").mkdir()
+    log.info("in_time")
+    assert [line["event"] for line in lines_of(path)] == ["too_early", "in_time"]
+
+
+def test_another_project_may_be_served_later(tmp_path: Path, path: Path) -> None:
+    setup_logging("INFO", str(path))
+    log.info("here")
+    other = tmp_path / "other"
+    (other / ".cde").mkdir(parents=True)
+    log_to_project(other)
+    log.info("there")
+
+    assert [line["event"] for line in lines_of(path)] == ["here"]
+    assert [line["event"] for line in lines_of(other / LOG_FILE)] == ["there"]
+
+
+def test_a_file_that_cannot_be_written_is_told_once(
+    root: Path, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / ".cde" / "logs").write_text("in the way")
+    setup_logging("INFO", str(path))
+    for _ in range(3):
+        log.info("lost")
+
+    (told,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert told["event"] == "log_not_written"
+    assert told["path"] == str(path)
+
+
+def test_a_folder_that_was_removed_is_made_again(path: Path) -> None:
+    setup_logging("INFO", str(path))
+    log.info("before")
+    path.unlink()
+    for file in path.parent.iterdir():
+        file.unlink()
+    path.parent.rmdir()
+    log.info("after")
+    assert [line["event"] for line in lines_of(path)] == ["after"]
+
+
+def test_an_old_log_is_tended_although_nobody_writes(path: Path) -> None:
+    setup_logging("INFO", str(path))
+    log.info("long_ago")
+    stop_logging()
+    old = datetime.now(UTC).timestamp() - 9 * 86_400
+    os.utime(path, (old, old))
+    setup_logging("INFO", str(path))
+    tend_log(datetime.now(UTC).timestamp())
+    assert [line["event"] for line in lines_of(path)] == ["log_day_began"]
+    assert rotated_files(path) == []
+
+
+def test_a_log_is_tended_from_time_to_time() -> None:
+    tended = threading.Event()
+    stop = keep_tending(0.0, lambda _now: tended.set())
+    assert tended.wait(30)
+    stop.set()
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "shown"),
+    [
+        (Settings(), {}, ["warning"]),
+        (Settings(log_level="DEBUG"), {"CDE_LOG_LEVEL": "DEBUG"}, ["debug", "info", "warning"]),
+        (Settings(log_level="ERROR"), {}, []),
+    ],
+)
+def test_settings_say_what_is_logged(
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    environment: dict[str, str],
+    shown: list[str],
+) -> None:
+    monkeypatch.delenv("CDE_LOG_LEVEL", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    setup_project_logging(root, settings)
+    for level in ("debug", "info", "warning"):
+        getattr(log, level)(level)
+    assert events_on_stderr(capsys) == shown
