@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
+from cde_orchestrator.domain.exceptions import (
+    CircuitBreakerOpenError,
+    ReadOnlyModeError,
+    StateError,
+)
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.infrastructure.circuit_breaker import CircuitBreaker
 from tests.disks import remount, simulate_disk_full, small_disk
 
 
@@ -95,3 +100,23 @@ def test_state_recovery_from_backup(tmp_path: Path) -> None:
     assert recovered.read_only is False
     assert FilesystemProjectRepository().verify(tmp_path) == []
     assert [path.read_bytes()[:20] for path in (tmp_path / ".cde" / "quarantine").iterdir()]
+
+
+def test_circuit_breaker_opens_after_failures() -> None:
+    breaker = CircuitBreaker(failure_threshold=5, timeout=60)
+    calls: list[int] = []
+
+    @breaker
+    def failing_operation() -> None:
+        calls.append(1)
+        raise ConnectionError("no route")
+
+    for _ in range(5):
+        with pytest.raises(ConnectionError):
+            failing_operation()
+
+    assert breaker.state == "open"
+    with pytest.raises(CircuitBreakerOpenError) as refusal:
+        failing_operation()
+    assert len(calls) == 5
+    assert 0 < refusal.value.retry_after_seconds <= 60
