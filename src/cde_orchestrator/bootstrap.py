@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from cde_orchestrator.adapters.agent_cli import CommandLineAgents
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
 from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
@@ -13,13 +16,19 @@ from cde_orchestrator.adapters.project_doctor import ProjectDoctor
 from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
 from cde_orchestrator.adapters.project_inspector import FilesystemProjectInspector
 from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
+from cde_orchestrator.application.agents import Agents
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.error_reports import FileErrorReports
 from cde_orchestrator.infrastructure.operations import Operation
 from cde_orchestrator.infrastructure.settings import Settings, load_settings
 from cde_orchestrator.infrastructure.state_files import FOLDER
+
+if TYPE_CHECKING:
+    from cde_orchestrator.adapters.git_worktrees import GitWorktrees
 
 Reply = TypeVar("Reply")
 
@@ -75,10 +84,48 @@ class Application:
             ports=self._ports,
         )
 
+    @property
+    def agents(self) -> Agents:
+        """The agents that can be started for the project.
+
+        Raises:
+            CDEError: E314 or E320, the project's settings are not valid.
+        """
+        return self._assembled().agents
+
+    def worktree_of(self, feature: str, *, make: bool) -> Path | None:
+        """The feature's own folder beside the project's; None when it has none."""
+        worktrees = self._worktrees
+        return worktrees.folder_for(feature) if make or worktrees.has(feature) else None
+
+    def working_in(self, folder: Path, outputs: Sequence[ArtifactView]) -> Application:
+        """The product for the same project, whose outputs are made in another folder.
+
+        Args:
+            folder: a worktree.
+            outputs: accepted outputs, which are brought there.
+
+        Raises:
+            CDEError: E112, E203 or E204, they cannot be brought.
+        """
+        from cde_orchestrator.adapters.git_worktrees import WorktreeFiles
+
+        files = WorktreeFiles(folder)
+        files.bring(self.root, outputs)
+        return Application(
+            self.root, lambda _root, _settings: replace(self._assembled(), files=files)
+        )
+
     def close(self) -> None:
         """Finish what can be finished cheaply; the application is not used afterwards."""
         if self._ports is not None:
             self._ports.repository.close()
+
+    @cached_property
+    def _worktrees(self) -> GitWorktrees:
+        from cde_orchestrator.adapters.git_worktrees import GitWorktrees
+
+        return GitWorktrees(self.root, BreakerRegistry(self.root))
 
     def _assembled(self) -> Ports:
         if self._ports is None:
@@ -98,6 +145,7 @@ def _filesystem_ports(root: Path, settings: Settings) -> Ports:
     workflows = YamlWorkflowRepository()
     prompts = JinjaPromptRenderer()
     files = FilesystemProjectFiles()
+    breakers = BreakerRegistry(root)
     return Ports(
         root=root,
         repository=repository,
@@ -109,6 +157,8 @@ def _filesystem_ports(root: Path, settings: Settings) -> Ports:
         files=files,
         inspector=FilesystemProjectInspector(),
         reports=_reports(settings),
+        agents=CommandLineAgents(root, breakers),
+        breakers=breakers,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from cde_orchestrator.application.agents import Agents, NoAgents
+from cde_orchestrator.application.breakers import Breakers, NoBreakers
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
@@ -286,3 +288,5 @@ class Ports:
     inspector: ProjectInspector
     reports: ErrorReports
     clock: Clock = utc_now
+    agents: Agents = field(default_factory=NoAgents)
+    breakers: Breakers = field(default_factory=NoBreakers)
