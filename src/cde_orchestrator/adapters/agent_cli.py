@@ -127,8 +127,9 @@ class CommandLineAgents:
         watch, lines = Stopwatch(), deque[str](maxlen=_TRIAL_LINES)
         with tempfile.TemporaryDirectory(prefix="cde-agent-") as name:
             folder = Path(name).resolve()
+            seconds = min(TRIAL_SECONDS, agent.timeout_seconds)
             assignment = Assignment(
-                prompt=_TRIAL, folder=folder, timeout_seconds=TRIAL_SECONDS, labels={}
+                prompt=_TRIAL, folder=folder, timeout_seconds=seconds, labels={}
             )
             self.run(agent, assignment, lines.append)
             wrote = (folder / _TRIAL_FILE).is_file()
