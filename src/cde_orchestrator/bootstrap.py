@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from cde_orchestrator.adapters.agent_cli import CommandLineAgents
 from cde_orchestrator.adapters.filesystem_object_store import FilesystemObjectStore
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
@@ -20,13 +23,19 @@ from cde_orchestrator.adapters.project_inspector import FilesystemProjectInspect
 from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
 from cde_orchestrator.adapters.user_trust_store import UserTrustStore
 from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
+from cde_orchestrator.application.agents import Agents
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.error_reports import FileErrorReports
 from cde_orchestrator.infrastructure.operations import Operation
 from cde_orchestrator.infrastructure.settings import Settings, load_settings
 from cde_orchestrator.infrastructure.state_files import FOLDER
+
+if TYPE_CHECKING:
+    from cde_orchestrator.adapters.git_worktrees import GitWorktrees
 
 Reply = TypeVar("Reply")
 
@@ -62,7 +71,7 @@ class Application:
 
         return Operation(
             name, str(self.root), capture, slow_ms=lambda: self.settings.slow_operation_ms
-        ).run(lambda: use_case(self._assembled(use_case.tolerant)))
+        ).run(lambda: use_case(self._assembled(tolerant=use_case.tolerant)))
 
     def report(
         self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
@@ -84,12 +93,51 @@ class Application:
             ports=self._ports,
         )
 
+    @property
+    def agents(self) -> Agents:
+        """The agents that can be started for the project.
+
+        Raises:
+            CDEError: E314 or E320, the project's settings are not valid.
+        """
+        return self._assembled(tolerant=False).agents
+
+    def worktree_of(self, feature: str, *, make: bool) -> Path | None:
+        """The feature's own folder beside the project's; None when it has none."""
+        worktrees = self._worktrees
+        return worktrees.folder_for(feature) if make or worktrees.has(feature) else None
+
+    def working_in(self, folder: Path, outputs: Sequence[ArtifactView]) -> Application:
+        """The product for the same project, whose outputs are made in another folder.
+
+        Args:
+            folder: a worktree.
+            outputs: accepted outputs, which are brought there.
+
+        Raises:
+            CDEError: E112, E203 or E204, they cannot be brought.
+        """
+        from cde_orchestrator.adapters.git_worktrees import WorktreeFiles
+
+        files = WorktreeFiles(folder)
+        files.bring(self.root, outputs)
+        return Application(
+            self.root,
+            lambda _root, _settings: replace(self._assembled(tolerant=False), files=files),
+        )
+
     def close(self) -> None:
         """Finish what can be finished cheaply; the application is not used afterwards."""
         if self._ports is not None:
             self._ports.repository.close()
 
-    def _assembled(self, tolerant: bool) -> Ports:
+    @cached_property
+    def _worktrees(self) -> GitWorktrees:
+        from cde_orchestrator.adapters.git_worktrees import GitWorktrees
+
+        return GitWorktrees(self.root, BreakerRegistry(self.root))
+
+    def _assembled(self, *, tolerant: bool) -> Ports:
         if self._ports is None:
             try:
                 self.settings = load_settings(self.root)
@@ -112,6 +160,7 @@ def _filesystem_ports(root: Path, settings: Settings) -> Ports:
     workflows = YamlWorkflowRepository()
     prompts = JinjaPromptRenderer()
     files = FilesystemProjectFiles()
+    breakers = BreakerRegistry(root)
     return Ports(
         root=root,
         repository=repository,
@@ -130,6 +179,8 @@ def _filesystem_ports(root: Path, settings: Settings) -> Ports:
         git=GitVersionControl(),
         callers=ProcessCallers(),
         logs=JsonLogReader(),
+        agents=CommandLineAgents(root, breakers),
+        breakers=breakers,
     )
 
 

@@ -17,9 +17,14 @@ from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.application.submit_work import SubmitWork
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Reply, build_application
-from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
+from cde_orchestrator.domain.exceptions import (
+    CircuitBreakerOpenError,
+    ReadOnlyModeError,
+    StateError,
+)
 from cde_orchestrator.domain.feature import PhaseStatus
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.infrastructure.circuit_breaker import CircuitBreaker
 from tests.disks import remount, simulate_disk_full, small_disk
 
 REPRODUCTION = (
@@ -147,3 +152,23 @@ def test_partial_feature_completion(tmp_path: Path) -> None:
     back = FilesystemProjectRepository().get(tmp_path).feature("mend")
     assert back.current_phase == "reproduce"
     assert back.phases["fix"].status is PhaseStatus.ROLLED_BACK
+
+
+def test_circuit_breaker_opens_after_failures() -> None:
+    breaker = CircuitBreaker(failure_threshold=5, timeout=60)
+    calls: list[int] = []
+
+    @breaker
+    def failing_operation() -> None:
+        calls.append(1)
+        raise ConnectionError("no route")
+
+    for _ in range(5):
+        with pytest.raises(ConnectionError):
+            failing_operation()
+
+    assert breaker.state == "open"
+    with pytest.raises(CircuitBreakerOpenError) as refusal:
+        failing_operation()
+    assert len(calls) == 5
+    assert 0 < refusal.value.retry_after_seconds <= 60

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from cde_orchestrator.application.agents import Agents, NoAgents
+from cde_orchestrator.application.breakers import Breakers, NoBreakers
 from cde_orchestrator.application.phase_ports import (
     Callers,
     CheckRunner,
@@ -346,3 +348,5 @@ class Ports:
     callers: Callers
     logs: LogReader
     clock: Clock = utc_now
+    agents: Agents = field(default_factory=NoAgents)
+    breakers: Breakers = field(default_factory=NoBreakers)

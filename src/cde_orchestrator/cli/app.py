@@ -8,17 +8,20 @@ import typer
 
 from cde_orchestrator import __version__
 from cde_orchestrator.cli import (
+    agents,
     doctor,
     errors,
     features,
+    health,
     logs,
     project,
+    runs,
     serve,
     state,
     work,
     workflow,
 )
-from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli._help import PROJECT_PANEL, SERVER_PANEL, command_group, examples
 
 app = command_group()
 
@@ -87,4 +90,19 @@ app.add_typer(
 )
 app.add_typer(features.top_level)
 app.add_typer(work.top_level)
+app.add_typer(runs.top_level)
+app.add_typer(
+    agents.group,
+    name="agents",
+    help="See the agents that cde run starts, try them out, trust them.",
+    epilog=examples("cde agents list", "cde agents test claude"),
+    rich_help_panel=SERVER_PANEL,
+)
+app.add_typer(
+    health.group,
+    name="health",
+    help="See what fails and recovers.",
+    epilog=examples("cde health breakers"),
+    rich_help_panel=SERVER_PANEL,
+)
 app.add_typer(serve.top_level)

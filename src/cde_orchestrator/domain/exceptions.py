@@ -142,6 +142,10 @@ class OutputError(FeatureError):
     """A phase's outputs do not pass its gate (E110-E117)."""
 
 
+class AgentError(CDESystemError):
+    """An agent that was started did not get its work done (E905-E907)."""
+
+
 class CircuitBreakerOpenError(CDESystemError):
     """A failing part is given time to recover; calls are refused meanwhile (E903)."""
 

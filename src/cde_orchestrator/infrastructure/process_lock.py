@@ -101,6 +101,25 @@ class ProcessLock:
         finally:
             os.close(descriptor)
 
+    def attempt(self) -> int | None:
+        """Take the lock if nobody holds it, without waiting.
+
+        Returns:
+            A descriptor; closing it lets go of the lock. None when it is held.
+
+        Raises:
+            OSError: the lock's file cannot be opened.
+        """
+        descriptor = self._open()
+        if _lock(descriptor, shared=False, block=False):
+            return descriptor
+        os.close(descriptor)
+        return None
+
+    def sign(self, descriptor: int) -> None:
+        """Write down that this process holds the lock, for ``holder``."""
+        _sign(descriptor)
+
     def holder(self) -> str:
         """Who holds the lock, as far as the file tells: ``process 123``."""
         with suppress(OSError, ValueError):

@@ -25,6 +25,8 @@ FILE = "config.toml"
 PREFIX = "CDE_"
 ENVIRONMENT = "the environment"
 DEFAULT = "default"
+TABLES = frozenset({"agents"})
+"""Tables of the file that are no settings; whoever uses them judges them."""
 SIZE_LIMIT = 1024 * 1024
 
 LOG_FORMATS = ("auto", "json", "text")
@@ -185,7 +187,7 @@ def _unknown(
     path: Path, content: str, document: Mapping[str, Any], known: Mapping[str, object]
 ) -> Iterator[SettingState]:
     for key in document:
-        if key not in known:
+        if key not in known and key not in TABLES:
             near = get_close_matches(key, known, 1)
             hint = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
             source = f"{path}, line {_line_of(key, content)}"

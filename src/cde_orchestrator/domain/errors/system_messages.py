@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cde_orchestrator.domain.errors.agent_messages import AGENT_MESSAGES
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, explaining
 
 SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
@@ -24,6 +25,7 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
         fixes=(explaining("E902"),),
         severity=Severity.WARNING,
     ),
+    **AGENT_MESSAGES,
     "E920": ErrorMessage(
         title="Clock Differs",
         description="The newest change was made at {newest}, which lies in the future here.",

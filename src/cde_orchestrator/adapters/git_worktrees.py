@@ -1,0 +1,138 @@
+"""A folder of its own for each feature: a git worktree on the feature's branch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from cde_orchestrator.adapters.project_files import (
+    EXCERPT_CHARACTERS,
+    FilesystemProjectFiles,
+    write_failure,
+)
+from cde_orchestrator.application.views import ArtifactView
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file
+from cde_orchestrator.infrastructure.git_command import Git, GitError
+from cde_orchestrator.infrastructure.state_files import FOLDER
+
+log = structlog.get_logger(__name__)
+
+WORKTREES = "worktrees"
+BRANCHES = "feature"
+NO_REPOSITORY = "not a git repository"
+
+
+class GitWorktrees:
+    """The worktrees of one project, under its ``.cde``.
+
+    Args:
+        root: the project's folder, in a repository or not.
+        breakers: where the circuit breaker of git is.
+    """
+
+    def __init__(self, root: Path, breakers: BreakerRegistry) -> None:
+        self._root = root
+        self._git = Git(root, breakers)
+        self._mutex = threading.Lock()
+        self._told = False
+
+    def folder_for(self, feature: str) -> Path | None:
+        """The feature's own folder, made when it is missing; None where there can be none.
+
+        Work goes on without it, so that whatever is wrong with git is only logged.
+        """
+        top = self._top(feature)
+        try:
+            with self._mutex:
+                if not (top / ".git").exists():
+                    self._add(top, f"{BRANCHES}/{feature}")
+            return top / self._git.run("rev-parse", "--show-prefix")
+        except (GitError, CDEError) as error:
+            self._tell(feature, str(error))
+            return None
+
+    def has(self, feature: str) -> bool:
+        """Whether the feature has a folder of its own."""
+        return (self._top(feature) / ".git").exists()
+
+    def _tell(self, feature: str, reason: str) -> None:
+        """Say it once; that there is no repository is nothing to be told."""
+        loud = not self._told and NO_REPOSITORY not in reason
+        self._told = self._told or loud
+        (log.warning if loud else log.info)("worktree_not_made", feature=feature, reason=reason)
+
+    def _top(self, feature: str) -> Path:
+        return self._root / FOLDER / WORKTREES / feature
+
+    def _add(self, top: Path, branch: str) -> None:
+        self._git.run("worktree", "prune")
+        known = self._git.run("branch", "--list", branch)
+        name = [branch] if known else ["-b", branch]
+        place = [str(top), *name] if known else [*name, str(top)]
+        self._git.run("worktree", "add", *place)
+
+
+class WorktreeFiles(FilesystemProjectFiles):
+    """Outputs are made in a worktree, and stand in the project once they are accepted.
+
+    Args:
+        folder: the worktree.
+    """
+
+    def __init__(self, folder: Path, ops: FileOps | None = None) -> None:
+        super().__init__(ops)
+        self._folder = folder
+
+    def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
+        """The worktree's file; else the project's, which a person may have put there."""
+        made = super().read(self._folder, relative, output_id)
+        return super().read(root, relative, output_id) if made is None else made
+
+    def write(self, root: Path, relative: str, text: str, output_id: str) -> None:
+        """Write it into the worktree."""
+        super().write(self._folder, relative, text, output_id)
+
+    def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
+        """Record what was accepted, and put it into the project too."""
+        self.put(root, relative, output_id, data)
+        return super().record(root, relative, output_id, data)
+
+    def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_CHARACTERS) -> str:
+        """The beginning of the worktree's file, else of the project's."""
+        return super().excerpt(self._folder, relative, limit) or super().excerpt(
+            root, relative, limit
+        )
+
+    def bring(self, root: Path, outputs: Sequence[ArtifactView]) -> None:
+        """Give the worktree the accepted outputs of earlier phases that it does not have.
+
+        Raises:
+            OutputError: E112, a path is no place for an output.
+            StateError: E203 or E204, one cannot be written.
+        """
+        for output in outputs:
+            relative, output_id = output["path"], output["id"]
+            if super().read(self._folder, relative, output_id) is None:
+                data = super().read(root, relative, output_id)
+                if data is not None:
+                    self.put(self._folder, relative, output_id, data)
+
+    def put(self, root: Path, relative: str, output_id: str, data: bytes) -> None:
+        """Put the bytes at a path below ``root``, whole or not at all.
+
+        Raises:
+            OutputError: E112, it is no place for an output.
+            StateError: E203 or E204, not written.
+        """
+        path = self.resolve(root, relative, output_id)
+        try:
+            self._make_folder(path.parent)
+            replace_file(self._ops, path, data)
+        except OSError as error:
+            raise write_failure(path, error) from error

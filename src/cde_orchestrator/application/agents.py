@@ -1,0 +1,148 @@
+"""Agents that the product starts by itself: the port, and the use cases that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypedDict
+
+from cde_orchestrator.domain.agent import Agent
+
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What an agent is started for.
+
+    Attributes:
+        folder: where it works.
+        timeout_seconds: how long it may take; its own time-out when None.
+        labels: environment variables that tell it what it works on.
+    """
+
+    prompt: str
+    folder: Path
+    timeout_seconds: float | None = None
+    labels: Mapping[str, str]
+
+
+class AgentProbe(TypedDict):
+    """An agent as it can be used here; ``breaker`` is the state of its circuit breaker."""
+
+    name: str
+    source: str
+    command: list[str]
+    prompt: str
+    timeout_seconds: float
+    found: bool
+    trusted: bool
+    version: str | None
+    breaker: str
+
+
+class AgentTrialReply(TypedDict):
+    """How a small task went; ``wrote_file`` tells whether the agent may write files."""
+
+    name: str
+    wrote_file: bool
+    duration_ms: float
+    last_lines: list[str]
+
+
+class Agents(Protocol):
+    """Knows the agents and runs them."""
+
+    def definitions(self) -> Mapping[str, Agent]:
+        """The agents by name: the project's own first, then the built-in ones.
+
+        Raises:
+            ValidationError: E314, a definition in the project's settings is not valid.
+        """
+        ...
+
+    def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
+        """Start the agent, wait for it, and leave none of its processes behind.
+
+        Args:
+            agent: who works.
+            assignment: on what.
+            on_line: is given each line of its output, in the calling thread.
+
+        Raises:
+            AgentError: E905 it cannot be started, E906 it failed, E907 it took too long.
+            CDESystemError: E903 it is given time to recover, E911 the run was stopped.
+        """
+        ...
+
+    def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
+        """Whether the agent can be used here; its version only when it may be run for it."""
+        ...
+
+    def try_out(self, agent: Agent) -> AgentTrialReply:
+        """Give the agent a small task in a folder that is thrown away.
+
+        Raises:
+            CDESystemError: as ``run``.
+        """
+        ...
+
+    def is_trusted(self, agent: Agent) -> bool:
+        """Whether a person said that this agent, as it is defined, may be run here."""
+        ...
+
+    def trust(self, agents: Sequence[Agent]) -> None:
+        """Remember, for this user, that a person said so.
+
+        Raises:
+            StateError: E203, it cannot be written down.
+        """
+        ...
+
+    def alone(self, feature_id: str, feature: str) -> AbstractContextManager[None]:
+        """Be the only run of a feature on this machine; ends with the process.
+
+        Raises:
+            CDESystemError: E909, the feature is being run already.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End the agents that are running, from any thread; their runs raise E911."""
+        ...
+
+
+class NoAgents:
+    """Stands where no agents are to be started."""
+
+    def definitions(self) -> Mapping[str, Agent]:
+        """None."""
+        return {}
+
+    def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
+        """Never called: there are no agents to call it with."""
+        raise NotImplementedError
+
+    def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
+        """Never called: there are no agents to call it with."""
+        raise NotImplementedError
+
+    def try_out(self, agent: Agent) -> AgentTrialReply:
+        """Never called: there are no agents to call it with."""
+        raise NotImplementedError
+
+    def is_trusted(self, agent: Agent) -> bool:
+        """Nobody is."""
+        return False
+
+    def trust(self, agents: Sequence[Agent]) -> None:
+        """Nobody is."""
+
+    def alone(self, feature_id: str, feature: str) -> AbstractContextManager[None]:
+        """Nobody else runs anything."""
+        return nullcontext()
+
+    def stop(self) -> None:
+        """Nothing runs."""

@@ -1,0 +1,47 @@
+"""Circuit breakers as the use cases see them: the port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypedDict
+
+from cde_orchestrator.domain.exceptions import CDESystemError
+
+
+class BreakerView(TypedDict):
+    """A circuit breaker; ``state`` is ``closed``, ``open`` or ``half_open``."""
+
+    name: str
+    state: str
+    failures: int
+    openings: int
+    retry_after_seconds: float
+    last_failure: str
+
+
+class Breakers(Protocol):
+    """Knows the circuit breakers of the project, those of other processes too."""
+
+    def views(self) -> Sequence[BreakerView]:
+        """All of them, by name."""
+        ...
+
+    def reset(self, name: str) -> BreakerView:
+        """Close one by hand.
+
+        Raises:
+            CDESystemError: E904, there is none of that name.
+        """
+        ...
+
+
+class NoBreakers:
+    """Stands where nothing is guarded."""
+
+    def views(self) -> Sequence[BreakerView]:
+        """None."""
+        return ()
+
+    def reset(self, name: str) -> BreakerView:
+        """Always E904."""
+        raise CDESystemError.of("E904", breaker=name, breakers="none so far")

@@ -1,0 +1,77 @@
+"""Agents and circuit breakers, as people see them."""
+
+from __future__ import annotations
+
+import shlex
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from cde_orchestrator.application.agents import AgentTrialReply
+from cde_orchestrator.application.breakers import BreakerView
+from cde_orchestrator.application.show_agents import AgentsReply
+from cde_orchestrator.application.show_breakers import BreakersReply
+from cde_orchestrator.cli._layout import done, next_steps, note, spaced
+from cde_orchestrator.cli._output import Look
+from cde_orchestrator.cli._wording import clean, command
+
+_STYLES = {"closed": "green", "half_open": "yellow", "open": "red"}
+
+
+def agent_list(reply: AgentsReply, look: Look) -> RenderableType:
+    """Agents, one a line, and the command of each beneath."""
+    parts: list[RenderableType] = []
+    for agent in reply["agents"]:
+        line = done() if agent["found"] else Text("○ ", style="dim")
+        line.append(clean(agent["name"]), "bold")
+        words = [clean(agent["version"] or "found") if agent["found"] else "not on PATH"]
+        words.append("trusted here" if agent["trusted"] else "not trusted here")
+        words.append(clean(agent["source"]))
+        line.append("  " + ", ".join(words), "dim")
+        if agent["breaker"] != "closed":
+            line.append(f"  breaker {agent['breaker']}", _STYLES[agent["breaker"]])
+        shown = Text(clean(shlex.join(agent["command"])), style="dim")
+        parts += [line, Padding(shown, (0, 0, 0, 4), expand=False)]
+    return Group(*parts)
+
+
+def agent_tried(reply: AgentTrialReply, look: Look) -> RenderableType:
+    """How a small task went."""
+    name = clean(reply["name"])
+    seconds = f"  {reply['duration_ms'] / 1_000:.1f} s"
+    line = done((name, "bold"), " answered", (seconds, "dim"))
+    lines = [Text(f"  {clean(each)}", style="dim") for each in reply["last_lines"]]
+    warning = None
+    if not reply["wrote_file"]:
+        warning = note("It did not write the file that it was asked for: may it write files?")
+    return spaced(Group(line, *lines), warning)
+
+
+def breaker_list(reply: BreakersReply, look: Look) -> RenderableType:
+    """Circuit breakers in columns."""
+    if not reply["breakers"]:
+        return Text("Nothing that is guarded has failed.")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("BREAKER", "STATE", "FAILURES", "TRIED AGAIN IN", "LAST FAILURE"):
+        table.add_column(name)
+    for each in reply["breakers"]:
+        wait = f"{each['retry_after_seconds']:.0f} s" if each["state"] == "open" else "-"
+        table.add_row(
+            Text(clean(each["name"]), style="bold"),
+            Text(each["state"], style=_STYLES[each["state"]]),
+            Text(str(each["failures"])),
+            Text(wait),
+            Text(clean(each["last_failure"] or "-")),
+        )
+    opened = [each["name"] for each in reply["breakers"] if each["state"] != "closed"]
+    steps = [
+        (command(look, "health", "reset-breaker", name), "call it again at once") for name in opened
+    ]
+    return spaced(table, next_steps(steps) if steps else None)
+
+
+def breaker_closed(reply: BreakerView, look: Look) -> RenderableType:
+    """A circuit breaker that was closed by hand."""
+    return done("The breaker ", (clean(reply["name"]), "bold"), " is closed")

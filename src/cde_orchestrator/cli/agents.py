@@ -1,0 +1,100 @@
+"""Commands about the agents that ``cde run`` starts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cde_orchestrator.cli._boundary import boundary
+from cde_orchestrator.cli._help import command_group, examples
+from cde_orchestrator.cli._options import JsonOption, ProjectOption
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.show_agents import AgentsReply
+
+group = command_group()
+
+
+@group.command("list", epilog=examples("cde agents list --json"))
+def list_agents(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """List the agents: found on PATH or not, version, trusted here or not, circuit breaker."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.show_agents import ListAgents
+        from cde_orchestrator.cli._agent_views import agent_list
+        from cde_orchestrator.cli._application import answer
+
+        answer(ListAgents(), agent_list, project=project, as_json=as_json)
+
+
+@group.command("test", epilog=examples("cde agents test claude"))
+def try_out(
+    name: Annotated[str, typer.Argument(help="The agent.")],
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give an agent a small task in a folder that is thrown away, and say how it went."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.show_agents import TestAgent
+        from cde_orchestrator.cli._agent_views import agent_tried
+        from cde_orchestrator.cli._application import answer
+
+        answer(TestAgent(name=name), agent_tried, project=project, as_json=as_json)
+
+
+@group.command(epilog=examples("cde agents trust claude codex"))
+def trust(
+    names: Annotated[list[str], typer.Argument(help="The agents.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let agents be run in this project, by the commands that they have now.
+
+    An agent acts with your rights, on prompts that stand in the project. This is remembered
+    for you alone, outside of the project.
+    """
+    with boundary(as_json=as_json):
+        from cde_orchestrator.cli._agent_views import agent_list
+        from cde_orchestrator.cli._output import say
+
+        reply = trusted(names, project, ask=not yes)
+        say(reply, agent_list, project=project, as_json=as_json)
+
+
+def trusted(names: list[str], project: Path | None, *, ask: bool) -> AgentsReply:
+    """Trust the agents, asking the person first when there is one.
+
+    Raises:
+        CDESystemError: E912, nobody could be asked, or the person said no.
+    """
+    from cde_orchestrator.application.show_agents import (
+        GetTrustedAgents,
+        TrustAgents,
+        chosen_agents,
+    )
+    from cde_orchestrator.cli._application import application_at, project_root
+
+    with application_at(project_root(project)) as application:
+        if ask:
+            agents = chosen_agents(application.agents, names)
+            new = [agent for agent in agents if not application.agents.is_trusted(agent)]
+            for agent in new:
+                if not _agreed(agent.name, agent.command, application.root):
+                    return application.handle(GetTrustedAgents(names=[agent.name]))
+        return application.handle(TrustAgents(names=names))
+
+
+def _agreed(name: str, command: tuple[str, ...], root: Path) -> bool:
+    """What the person answers; no, where there is none."""
+    from cde_orchestrator.cli._wording import clean
+
+    if not (sys.stdin and sys.stdin.isatty()):
+        return False
+    import shlex
+
+    typer.echo(f"{clean(name)} would run in {clean(root)}:", err=True)
+    typer.echo(f"  {clean(shlex.join(command))}", err=True)
+    return typer.confirm("It acts with your rights. Trust it in this project?", err=True)

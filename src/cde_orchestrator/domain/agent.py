@@ -1,0 +1,92 @@
+"""Agents that are started by a command: what is run, and how it is given its prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PromptBy = Literal["stdin", "file"]
+
+PROMPT_FILE = "{prompt_file}"
+"""Stands in a command for the path of the file that holds the prompt."""
+
+BUILT_IN = "built-in"
+DEFAULT_TIMEOUT_SECONDS = 1_800.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """How one agent is run without a person.
+
+    Attributes:
+        command: its arguments, the program first; never a shell line.
+        prompt: ``stdin``, or ``file`` for a file that stands for ``{prompt_file}``.
+        version: a command that prints its version; empty for none.
+        environment: names of environment variables that it is given beside the usual ones; a
+            name that ends in ``*`` means all that begin so.
+        timeout_seconds: how long one attempt may take.
+        source: ``built-in``, or the file that defines it.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    prompt: PromptBy = "stdin"
+    version: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    source: str = BUILT_IN
+
+    @property
+    def breaker(self) -> str:
+        """Name of the circuit breaker that guards it."""
+        return f"agent-{self.name}"
+
+    def arguments(self, prompt_file: str) -> list[str]:
+        """The command with the prompt's file filled in."""
+        return [word.replace(PROMPT_FILE, prompt_file) for word in self.command]
+
+
+_FROM_FILE = f"Read the file {PROMPT_FILE} and do what it says, to the letter."
+
+# The flags are those that each agent documents for runs without a person; each lets it edit
+# the files of the folder that it is started in.
+BUILT_IN_AGENTS: dict[str, Agent] = {
+    agent.name: agent
+    for agent in (
+        Agent(
+            name="claude",
+            command=("claude", "--print", "--permission-mode", "acceptEdits"),
+            version=("claude", "--version"),
+            environment=("ANTHROPIC_*", "CLAUDE_*"),
+        ),
+        Agent(
+            name="codex",
+            command=(
+                *("codex", "exec", "--sandbox", "workspace-write"),
+                *("--skip-git-repo-check", "--color", "never", "-"),
+            ),
+            version=("codex", "--version"),
+            environment=("OPENAI_*", "CODEX_*"),
+        ),
+        Agent(
+            name="gemini",
+            command=("gemini", "--approval-mode", "auto_edit"),
+            version=("gemini", "--version"),
+            environment=("GEMINI_*", "GOOGLE_*"),
+        ),
+        Agent(
+            name="copilot",
+            command=("copilot", "-p", _FROM_FILE, "--allow-all-tools"),
+            prompt="file",
+            version=("copilot", "--version"),
+            environment=("GH_TOKEN", "GITHUB_TOKEN", "COPILOT_*"),
+        ),
+        Agent(
+            name="opencode",
+            command=("opencode", "run", _FROM_FILE),
+            prompt="file",
+            version=("opencode", "--version"),
+            environment=("OPENCODE_*", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"),
+        ),
+    )
+}

@@ -1,0 +1,94 @@
+"""What a circuit breaker knows, and how a failure, a success and time change it. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+BreakerState = Literal["closed", "open", "half_open"]
+
+BACK_OFF = 2.0
+"""Each time that a trial fails, the breaker stays open this many times as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerPolicy:
+    """When a breaker opens and for how long.
+
+    Attributes:
+        failure_threshold: failures in a row that open it.
+        timeout_seconds: how long it stays open the first time.
+        longest_timeout_seconds: how long it stays open at most, after failed trials.
+    """
+
+    failure_threshold: int
+    timeout_seconds: float
+    longest_timeout_seconds: float
+
+    def __post_init__(self) -> None:
+        if self.failure_threshold < 1:
+            raise ValueError("failure_threshold is a whole number from 1 on")
+        if not 0 <= self.timeout_seconds <= self.longest_timeout_seconds:
+            raise ValueError("the time-out is from 0 to the longest one")
+
+    def open_for(self, openings: int) -> float:
+        """Seconds that the breaker stays open when it opens for the nth time in a row."""
+        return min(
+            self.timeout_seconds * BACK_OFF ** min(openings - 1, 64), self.longest_timeout_seconds
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerRecord:
+    """A breaker at one moment.
+
+    Attributes:
+        failures: counted failures in a row.
+        openings: times in a row that it opened without a success in between.
+        generation: counts every opening and closing; what began in an earlier generation has
+            no say in a later one.
+        until: when it lets a trial through, by the breaker's own clock; None while closed.
+        reason: the last failure that counted, in a word.
+    """
+
+    failures: int = 0
+    openings: int = 0
+    generation: int = 0
+    until: float | None = None
+    reason: str = ""
+
+    def state(self, now: float) -> BreakerState:
+        """The state at a time of the breaker's own clock."""
+        if self.until is None:
+            return "closed"
+        return "open" if now < self.until else "half_open"
+
+    def failed(
+        self, generation: int, policy: BreakerPolicy, now: float, reason: str
+    ) -> BreakerRecord:
+        """After a failure of a call that was let through in ``generation``."""
+        if generation != self.generation:
+            return self
+        failures = self.failures + 1
+        if self.until is None and failures < policy.failure_threshold:
+            return replace(self, failures=failures, reason=reason)
+        openings = self.openings + 1
+        return BreakerRecord(
+            failures=failures,
+            openings=openings,
+            generation=self.generation + 1,
+            until=now + policy.open_for(openings),
+            reason=reason,
+        )
+
+    def succeeded(self, generation: int) -> BreakerRecord:
+        """After a success of a call that was let through in ``generation``."""
+        if generation != self.generation:
+            return self
+        if self.until is not None:
+            return self.reset()
+        return replace(self, failures=0) if self.failures else self
+
+    def reset(self) -> BreakerRecord:
+        """Closed, with nothing counted; the last failure stays known."""
+        return BreakerRecord(generation=self.generation + 1, reason=self.reason)

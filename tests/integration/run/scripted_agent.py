@@ -1,0 +1,138 @@
+"""An agent that does what it is told: a program, started by ``cde run`` as any other agent is.
+
+    python scripted_agent.py STATE_FOLDER MODE[,MODE...]
+
+The prompt stands on standard input, or in the file that a third argument names. The first
+attempt at a phase takes the first mode, the second the second, and so on; the last one stays.
+STATE_FOLDER holds what it was asked and which processes it started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+WORDS = "AC1 and T1 and F1: what was done, by whom, and how anybody can see that it works.\n"
+OUTPUT = re.compile(r"^- `([^`]+)` \(output `[^`]+`, (\w+)", re.MULTILINE)
+REQUIRED = re.compile(r"^  - `([^`]+)`$", re.MULTILINE)
+STAY = "import signal, sys; print(sys.argv[1], flush=True); signal.pause()"
+
+
+def say(words: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
+
+
+def deliver(prompt: str) -> None:
+    """Write what the gate in the prompt asks for."""
+    parts = OUTPUT.split(prompt)[1:]
+    for path, _kind, rest in zip(*[iter(parts)] * 3, strict=True):
+        headings = [each for each in REQUIRED.findall(rest) if each.startswith("#")]
+        body = "\n\n".join(f"{heading}\n\n{WORDS}" for heading in headings or ["# Result"])
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(body + "\n" + WORDS * 8, encoding="utf-8")
+
+
+def deliver_too_little(prompt: str) -> None:
+    """Write nothing but blanks."""
+    for path, *_ in OUTPUT.findall(prompt):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(" \n", encoding="utf-8")
+
+
+def hang(prompt: str) -> NoReturn:
+    """Wait for ever, deaf to every request to end."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    say("hanging")
+    while True:
+        signal.pause()
+
+
+def garbage(prompt: str) -> None:
+    """Print what no terminal should be given, and write nothing."""
+    line = bytes(range(256)) + b"\x1b[2J\x1b]0;title\x07" + "\u202e".encode()
+    for _ in range(500):
+        sys.stdout.buffer.write(line * 8)
+    sys.stdout.buffer.write(b"\n" + b"x" * 1_000_000)
+
+
+def fork(prompt: str) -> None:
+    """Leave processes behind, in the group and out of it, that keep the output open."""
+    for detached in (False, True):
+        child = subprocess.Popen([sys.executable, "-c", STAY, "child"], start_new_session=detached)
+        remember("children", child.pid)
+        child.returncode = 0  # no warning that it is left running: that is the point
+    deliver(prompt)
+
+
+def write_outside(prompt: str) -> None:
+    """Write next to the project instead of into it."""
+    Path("..", "outside.md").write_text(WORDS * 8, encoding="utf-8")
+
+
+def die(prompt: str) -> None:
+    """End as the kernel's memory killer would end it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail(prompt: str) -> NoReturn:
+    """Say so, and end with an exit code."""
+    sys.stderr.write("the model is overloaded\n")
+    sys.exit(3)
+
+
+def show_environment(prompt: str) -> None:
+    """Remember the names of all variables, and deliver."""
+    remember("environment", *sorted(os.environ))
+    deliver(prompt)
+
+
+MODES: dict[str, Callable[[str], None]] = {
+    "succeed": deliver,
+    "refused": deliver_too_little,
+    "hang": hang,
+    "garbage": garbage,
+    "fork": fork,
+    "outside": write_outside,
+    "killed": die,
+    "fail": fail,
+    "environment": show_environment,
+}
+
+
+def remember(name: str, *values: object) -> None:
+    """Add lines to a file of the state folder."""
+    with (Path(sys.argv[1]) / name).open("a", encoding="utf-8") as file:
+        file.writelines(f"{value}\n" for value in values)
+
+
+def main() -> None:
+    """Do what the mode of this attempt says."""
+    if sys.argv[2] == "--version":
+        say("scripted 1.0")
+        return
+    phase = os.environ.get("CDE_PHASE", "trial")
+    data = Path(sys.argv[3]).read_bytes() if len(sys.argv) > 3 else sys.stdin.buffer.read()
+    prompt = data.decode()
+    counter = Path(sys.argv[1], f"attempts-{phase}")
+    attempt = len(counter.read_text().splitlines()) if counter.exists() else 0
+    remember(f"attempts-{phase}", os.getpid())
+    remember("children", os.getpid())
+    remember("prompts", json.dumps({"phase": phase, "prompt": prompt, "folder": str(Path.cwd())}))
+    say(f"working on {phase}")
+    modes = sys.argv[2].split(",")
+    MODES[modes[min(attempt, len(modes) - 1)]](prompt)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""``cde run --all``: several features at once, each in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.run.stage import Stage, read_until
+
+TWO_PHASES = """\
+version: 1
+default: short
+workflows:
+  short:
+    max_attempts: 2
+    phases:
+      - id: plan
+        prompt: standard/define.md
+        outputs:
+          - {id: plan, path: "specs/{feature}/plan.md", min_bytes: 300}
+      - id: build
+        prompt: standard/design.md
+        inputs: [plan]
+        outputs:
+          - {id: report, path: "specs/{feature}/report.md", min_bytes: 300}
+"""
+NAMES = ("north", "south", "west")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    stage = Stage(tmp_path)
+    stage.build(TWO_PHASES, agent="refused,succeed")
+    for name in NAMES:
+        stage.start(name)
+    return stage
+
+
+def git(stage: Stage, *words: str) -> str:
+    identity = {"GIT_CONFIG_GLOBAL": os.devnull, "HOME": str(stage.folder)}
+    for who in ("AUTHOR", "COMMITTER"):
+        identity |= {f"GIT_{who}_NAME": "A", f"GIT_{who}_EMAIL": "a@example.org"}
+    done = subprocess.run(
+        ["git", *words],
+        cwd=stage.project,
+        env={"PATH": os.environ["PATH"], **identity},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+def make_repository(stage: Stage) -> None:
+    git(stage, "init", "--quiet")
+    (stage.project / "code.py").write_text("x = 1\n", encoding="utf-8")
+    git(stage, "add", ".")
+    git(stage, "commit", "--quiet", "--message", "Begin")
+
+
+def test_features_run_at_once_each_in_its_own_worktree(stage: Stage) -> None:
+    make_repository(stage)
+    done = stage.cde("run", "--all", "--jobs", "3", "--agent", "agent", "--json")
+    assert done.code == 0, done.out
+    runs = {run["feature"]: run for run in done.reply["runs"]}
+    assert {name: run["outcome"] for name, run in runs.items()} == dict.fromkeys(NAMES, "completed")
+    folders = {name: stage.project / ".cde" / "worktrees" / name for name in NAMES}
+    assert {run["folder"] for run in runs.values()} == {str(each) for each in folders.values()}
+    assert {each["folder"] for each in stage.prompts()} == {str(each) for each in folders.values()}
+    for name, folder in folders.items():
+        assert (folder / "code.py").is_file()
+        for file in ("plan.md", "report.md"):
+            made = (folder / "specs" / name / file).read_bytes()
+            assert (stage.project / "specs" / name / file).read_bytes() == made
+    assert "feature/north" in git(stage, "branch", "--list", "feature/north")
+    assert stage.left_processes() == []
+
+
+def test_a_feature_with_a_worktree_goes_on_there_with_what_was_accepted_before(
+    stage: Stage,
+) -> None:
+    plan = stage.project / "specs" / "north" / "plan.md"
+    plan.parent.mkdir(parents=True)
+    plan.write_text("What is planned, and why it is planned so.\n" * 9, encoding="utf-8")
+    assert stage.cde("submit", "north", "plan").code == 0
+    (stage.project / ".gitignore").write_text("specs/\n", encoding="utf-8")
+    make_repository(stage)
+    stage.define(agent="fail")
+    failed = stage.cde("run", "--all", "--agent", "agent", "--json")
+    assert failed.code == 1
+    assert {run["error"]["code"] for run in failed.reply["runs"]} == {"E908"}
+    worktree = stage.project / ".cde" / "worktrees" / "north"
+    assert (worktree / "specs" / "north" / "plan.md").read_bytes() == plan.read_bytes()
+    stage.define(agent="succeed")
+    assert stage.cde("health", "reset-breaker", "agent-agent").code == 0
+    assert stage.run("north").reply["outcome"] == "completed"
+    assert stage.prompts()[-1]["folder"] == str(worktree)
+
+
+def test_without_a_repository_they_share_the_folder(stage: Stage) -> None:
+    done = stage.cde("run", "--all", "--jobs", "3", "--agent", "agent", "--json")
+    assert done.code == 0, done.out
+    assert {run["outcome"] for run in done.reply["runs"]} == {"completed"}
+    assert {run["folder"] for run in done.reply["runs"]} == {str(stage.project)}
+    assert "worktree_not_made" not in done.err
+
+
+def test_git_that_is_broken_is_said_once_and_stops_nothing(stage: Stage) -> None:
+    make_repository(stage)
+    broken = stage.folder / "bin"
+    broken.mkdir()
+    (broken / "git").write_text("#!/bin/sh\necho broken >&2\nexit 128\n", encoding="utf-8")
+    (broken / "git").chmod(0o755)
+    stage.path = f"{broken}{os.pathsep}{os.environ['PATH']}"
+    done = stage.cde("run", "--all", "--jobs", "2", "--agent", "agent")
+    assert done.code == 0, done.err
+    assert done.err.count("worktree_not_made") == 1
+    assert stage.cde("list", "--status", "completed", "--json").reply["total"] == len(NAMES)
+
+
+def test_nothing_is_run_when_nothing_is_open(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.build(agent="succeed")
+    done = stage.cde("run", "--all", "--agent", "agent", "--json")
+    assert (done.code, done.reply) == (0, {"runs": []})
+
+
+def test_all_that_runs_ends_with_the_run(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.build(TWO_PHASES, agent="hang")
+    for name in NAMES:
+        stage.start(name)
+    make_repository(stage)
+    process = stage.begin("run", "--all", "--jobs", "2", "--agent", "agent")
+    for _ in range(2):
+        read_until(process, "hanging")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stage.left_processes() == []
+    assert len(stage.prompts()) == 2
+    assert stage.cde("list", "--status", "open", "--json").reply["total"] == len(NAMES)

@@ -1,0 +1,57 @@
+"""What goes on when a part fails, row by row of ``docs/reliability.md``."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.application.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.domain.exceptions import ValidationError
+from tests.integration.mcp_client import deliverable
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reliability.md"
+ROW = re.compile(r"^\| .*`(tests/[\w/.]+)::(\w+)` \|$", re.MULTILINE)
+ROWS = ROW.findall(PAGE.read_text(encoding="utf-8"))
+
+
+def test_the_table_has_rows() -> None:
+    table = PAGE.read_text(encoding="utf-8").split("\n\n")[2]
+    assert len(ROWS) == len(table.splitlines()) - 2
+
+
+@pytest.mark.parametrize(("file", "name"), ROWS)
+def test_every_row_names_a_test_that_exists(file: str, name: str) -> None:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_missing_prompts_are_replaced_by_the_packaged_ones(project: Path) -> None:
+    (project / ".cde" / "prompts").mkdir(exist_ok=True)
+    application = build_application(project)
+    reply = application.handle(StartFeature(prompt="Add a column", name="column"))
+    assert reply["phase"] is not None
+    assert "specs/column/spec.md" in reply["phase"]["prompt"]
+    application.close()
+
+
+def test_a_feature_goes_on_when_the_workflow_file_breaks(project: Path) -> None:
+    application = build_application(project)
+    application.handle(StartFeature(prompt="Add a column", name="column"))
+    (project / ".cde" / "workflow.yml").write_text("workflows: [", encoding="utf-8")
+    with pytest.raises(ValidationError) as refusal:
+        application.handle(StartFeature(prompt="Another one"))
+    assert refusal.value.code == "E310"
+    done = []
+    while (phase := application.handle(GetFeatureStatus(feature_id="column"))["phase"]) is not None:
+        results = {output["id"]: deliverable(output) for output in phase["outputs"]}
+        application.handle(SubmitWork(feature_id="column", phase_id=phase["id"], results=results))
+        done.append(phase["id"])
+    assert done == ["define", "decompose", "design", "implement", "test", "review"]
+    application.close()

@@ -1,0 +1,169 @@
+"""Agents as programs on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from cde_orchestrator.adapters.agent_cli import CommandLineAgents
+from cde_orchestrator.application.agents import Assignment
+from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, CircuitBreakerOpenError
+from cde_orchestrator.infrastructure.agent_trust_store import AgentTrustStore
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+
+ECHO = "import sys; print(sys.stdin.read())"
+READ = "import sys; print(open(sys.argv[1]).read()); print(sys.argv[1])"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "project" / ".cde").mkdir(parents=True)
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def agents(root: Path, tmp_path: Path) -> CommandLineAgents:
+    trust = AgentTrustStore(tmp_path / "trust")
+    return CommandLineAgents(root, BreakerRegistry(root), dict(os.environ), trust)
+
+
+def python(code: str, *arguments: str, **changes: object) -> Agent:
+    command = (sys.executable, "-c", code, *arguments)
+    return Agent(name="mine", command=command, **changes)  # type: ignore[arg-type]  # any field
+
+
+def assignment(folder: Path) -> Assignment:
+    return Assignment(prompt="Grüße", folder=folder, labels={"CDE_X": "1"})
+
+
+def ran(agents: CommandLineAgents, agent: Agent, root: Path) -> list[str]:
+    lines: list[str] = []
+    agents.run(agent, assignment(root), lines.append)
+    return lines
+
+
+def refusal(run: Callable[[], object]) -> CDEError:
+    with pytest.raises(CDEError) as refused:
+        run()
+    return refused.value
+
+
+def test_the_prompt_comes_on_standard_input(agents: CommandLineAgents, root: Path) -> None:
+    assert ran(agents, python(ECHO), root) == ["Grüße"]
+
+
+def test_or_in_a_file_in_its_folder_that_is_gone_afterwards(
+    agents: CommandLineAgents, root: Path
+) -> None:
+    words, path = ran(agents, python(READ, "{prompt_file}", prompt="file"), root)
+    assert words == "Grüße"
+    assert Path(path).is_relative_to(root / ".cde")
+    assert not Path(path).exists()
+
+
+def test_what_it_prints_is_logged_without_secrets(agents: CommandLineAgents, root: Path) -> None:
+    code = "print('token=abcdefghijklmnop')"
+    with capture_logs() as logs:
+        assert ran(agents, python(code), root) == ["token=[redacted]"]
+    assert [each["event"] for each in logs] == ["agent_started", "agent_output", "agent_ended"]
+    assert all(each["CDE_X"] == "1" for each in logs)
+
+
+@pytest.mark.parametrize(
+    ("agent", "code"),
+    [
+        (Agent(name="mine", command=("no-such-program",)), "E905"),
+        (python("raise SystemExit(3)"), "E906"),
+        (python("import os; os.kill(os.getpid(), 9)"), "E906"),
+        (python("import signal; signal.pause()", timeout_seconds=0.2), "E907"),
+    ],
+)
+def test_each_failure_has_its_code_and_counts(
+    agents: CommandLineAgents, root: Path, agent: Agent, code: str
+) -> None:
+    assert refusal(lambda: ran(agents, agent, root)).code == code
+    assert BreakerRegistry(root).get("agent-mine").failure_count == 1
+
+
+def test_a_folder_that_is_gone_is_a_failure_to_start(
+    agents: CommandLineAgents, tmp_path: Path
+) -> None:
+    error = refusal(lambda: ran(agents, python(ECHO), tmp_path / "gone"))
+    assert error.code == "E905"
+
+
+def test_an_agent_is_left_alone_after_five_failures(agents: CommandLineAgents, root: Path) -> None:
+    missing = Agent(name="mine", command=("no-such-program",))
+    for _ in range(5):
+        refusal(lambda: ran(agents, missing, root))
+    assert isinstance(refusal(lambda: ran(agents, missing, root)), CircuitBreakerOpenError)
+    assert agents.probe(missing, ask_version=True)["breaker"] == "open"
+
+
+def test_a_run_that_is_stopped_does_not_count_and_no_other_begins(
+    agents: CommandLineAgents, root: Path
+) -> None:
+    stays = python("import signal; print('here', flush=True); signal.pause()")
+
+    def stop(_line: str) -> None:
+        threading.Thread(target=agents.stop).start()
+
+    for _ in range(2):
+        with pytest.raises(CDESystemError) as stopped:
+            agents.run(stays, assignment(root), stop)
+        assert stopped.value.code == "E911"
+    assert BreakerRegistry(root).get("agent-mine").failure_count == 0
+
+
+def test_its_version_is_asked_only_when_it_may_be(agents: CommandLineAgents) -> None:
+    agent = python(ECHO, version=(sys.executable, "-c", "print('mine 2.0\\nmore')"))
+    assert agents.probe(agent, ask_version=True)["version"] == "mine 2.0"
+    assert agents.probe(agent, ask_version=False)["version"] is None
+
+
+@pytest.mark.parametrize(
+    "version", [(), ("no-such-program",), (sys.executable, "-c", "raise SystemExit(1)")]
+)
+def test_a_version_that_is_not_told_is_unknown(
+    agents: CommandLineAgents, version: tuple[str, ...]
+) -> None:
+    probe = agents.probe(python(ECHO, version=version), ask_version=True)
+    assert (probe["found"], probe["version"]) == (True, None)
+
+
+def test_a_small_task_shows_whether_it_may_write(agents: CommandLineAgents) -> None:
+    writes = python("open('cde-agent-test.txt', 'w').write('ready'); print('done')")
+    tried = agents.try_out(writes)
+    assert (tried["name"], tried["wrote_file"], tried["last_lines"]) == ("mine", True, ["done"])
+
+
+def test_trust_is_for_one_folder_and_one_command(
+    agents: CommandLineAgents, root: Path, tmp_path: Path
+) -> None:
+    agent = python(ECHO)
+    assert not agents.is_trusted(agent)
+    agents.trust([agent])
+    assert agents.is_trusted(agent)
+    assert not agents.is_trusted(python("print('else')"))
+    assert not agents.is_trusted(python(ECHO, environment=("SECRET",)))
+    store = AgentTrustStore(tmp_path / "trust")
+    elsewhere = CommandLineAgents(tmp_path, BreakerRegistry(), {}, store)
+    assert not elsewhere.is_trusted(agent)
+
+
+def test_a_feature_is_run_once_at_a_time(agents: CommandLineAgents) -> None:
+    with agents.alone("id", "column"):
+        error = refusal(lambda: agents.alone("id", "column").__enter__())
+        assert error.code == "E909"
+        assert error.context["holder"] == f"process {os.getpid()}"
+        with agents.alone("other", "other"):
+            pass
+    with agents.alone("id", "column"):
+        pass

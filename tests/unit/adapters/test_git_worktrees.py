@@ -1,0 +1,150 @@
+"""Folders of their own for features, by git."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from cde_orchestrator.adapters.git_worktrees import GitWorktrees, WorktreeFiles
+from cde_orchestrator.domain.exceptions import (
+    CircuitBreakerOpenError,
+    OutputError,
+    StateError,
+)
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.git_command import Git, GitBrokenError, GitError
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    subprocess.run(["git", *who, *words], cwd=folder, env=environment, check=True)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with a project in a folder of it."""
+    root = tmp_path / "repository" / "shop"
+    (root / ".cde").mkdir(parents=True)
+    (root / "code.py").write_text("x = 1\n")
+    (root / ".cde" / ".gitignore").write_text("*\n")
+    git(root.parent, "init", "--quiet")
+    git(root.parent, "add", ".")
+    git(root.parent, "commit", "--quiet", "-m", "Begin")
+    return root
+
+
+def test_a_feature_gets_a_folder_on_its_branch_once(root: Path) -> None:
+    worktrees = GitWorktrees(root, BreakerRegistry())
+    assert not worktrees.has("north")
+    folder = worktrees.folder_for("north")
+    assert folder == root / ".cde" / "worktrees" / "north" / "shop"
+    assert (folder / "code.py").is_file()
+    assert worktrees.has("north")
+    assert worktrees.folder_for("north") == folder
+
+
+def test_a_branch_that_exists_is_used(root: Path) -> None:
+    git(root, "branch", "feature/north")
+    assert GitWorktrees(root, BreakerRegistry()).folder_for("north") is not None
+
+
+def test_no_hook_of_the_repository_is_run(root: Path, tmp_path: Path) -> None:
+    hook = root.parent / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/was-run\n")
+    hook.chmod(0o755)
+    assert GitWorktrees(root, BreakerRegistry()).folder_for("north") is not None
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_what_is_wrong_with_git_is_said_once(root: Path) -> None:
+    git(root, "checkout", "--quiet", "-b", "feature/north")
+    worktrees = GitWorktrees(root, BreakerRegistry())
+    with capture_logs() as logs:
+        assert worktrees.folder_for("north") is None
+        assert worktrees.folder_for("north") is None
+    assert [each["log_level"] for each in logs] == ["warning", "info"]
+
+
+def test_outside_of_a_repository_nothing_is_said(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        assert GitWorktrees(tmp_path, BreakerRegistry()).folder_for("north") is None
+    assert [each["log_level"] for each in logs] == ["info"]
+
+
+def test_a_missing_git_counts_and_a_refusing_one_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = Git(tmp_path, BreakerRegistry())
+    for _ in range(6):
+        with pytest.raises(GitError):
+            command.run("rev-parse", "--no-such-thing")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for _ in range(5):
+        with pytest.raises(GitBrokenError):
+            command.run("version")
+    with pytest.raises(CircuitBreakerOpenError):
+        command.run("version")
+
+
+def test_outputs_are_made_in_the_worktree_and_accepted_into_the_project(tmp_path: Path) -> None:
+    root, folder = tmp_path / "root", tmp_path / "folder"
+    root.mkdir()
+    folder.mkdir()
+    files = WorktreeFiles(folder)
+    files.write(root, "a/spec.md", "made", "spec")
+    assert not (root / "a").exists()
+    assert files.read(root, "a/spec.md", "spec") == b"made\n"
+    assert files.excerpt(root, "a/spec.md") == "made"
+    artifact = files.record(root, "a/spec.md", "spec", b"made\n")
+    assert (artifact.path, artifact.size) == ("a/spec.md", 5)
+    assert (root / "a" / "spec.md").read_bytes() == b"made\n"
+
+
+def test_what_a_person_put_into_the_project_is_read_too(tmp_path: Path) -> None:
+    root, folder = tmp_path / "root", tmp_path / "folder"
+    root.mkdir()
+    folder.mkdir()
+    (root / "answer.md").write_text("yes\n")
+    files = WorktreeFiles(folder)
+    assert files.read(root, "answer.md", "answer") == b"yes\n"
+    assert files.excerpt(root, "answer.md") == "yes"
+    assert files.read(root, "nothing.md", "nothing") is None
+
+
+def test_accepted_outputs_are_brought_unless_they_are_there(tmp_path: Path) -> None:
+    root, folder = tmp_path / "root", tmp_path / "folder"
+    root.mkdir()
+    folder.mkdir()
+    (root / "a.md").write_text("project's\n")
+    (root / "b.md").write_text("project's\n")
+    (folder / "b.md").write_text("worktree's\n")
+    names = ("a.md", "b.md", "gone.md")
+    WorktreeFiles(folder).bring(
+        root, [{"id": "x", "path": name, "sha256": "", "size": 0} for name in names]
+    )
+    assert (folder / "a.md").read_text() == "project's\n"
+    assert (folder / "b.md").read_text() == "worktree's\n"
+    assert not (folder / "gone.md").exists()
+
+
+def test_nothing_is_put_where_it_must_not_or_cannot_be(tmp_path: Path) -> None:
+    files = WorktreeFiles(tmp_path)
+    with pytest.raises(OutputError):
+        files.put(tmp_path, "../a.md", "a", b"")
+    with pytest.raises(StateError):
+        WorktreeFiles(tmp_path, FullDisk()).put(tmp_path, "a.md", "a", b"x")
+
+
+class FullDisk(OsFileOps):
+    """No file can be made any more."""
+
+    def create(self, path: Path) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,0 +1,258 @@
+"""Running agents from the command line, and what people see of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import pytest
+from rich.console import Console
+from rich.live import Live
+
+from cde_orchestrator.application.get_assignment import AssignmentReply
+from cde_orchestrator.application.run_feature import RunReply
+from cde_orchestrator.cli import _agent_views, _run_views
+from cde_orchestrator.cli.agents import trusted
+from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter
+from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
+from tests.unit.cli.conftest import Terminal
+from tests.unit.cli.test_views import FILE, PROJECT, SCREEN, phase, seen
+
+DELIVERS = """
+import pathlib, sys
+path = pathlib.Path("specs", "column", "spec.md")
+path.parent.mkdir(parents=True, exist_ok=True)
+path.write_text("What is wanted, and how anybody can see that it works. " * 9)
+print("delivered")
+"""
+WORKFLOW = """\
+version: 1
+default: short
+workflows:
+  short:
+    phases:
+      - id: write
+        handler: {handler}
+        prompt: standard/define.md
+        outputs:
+          - {{id: spec, path: "specs/{{feature}}/spec.md", min_bytes: 30}}
+"""
+
+
+@pytest.fixture
+def at_agents(at_project: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal in a project with an agent that delivers and one that fails."""
+    monkeypatch.setattr(platformdirs, "user_config_path", lambda _name: tmp_path / "home")
+    folder = at_project.folder / ".cde"
+    (folder / "workflow.yml").write_text(WORKFLOW.format(handler="agent"), encoding="utf-8")
+    (folder / "config.toml").write_text(
+        f"""
+        [agents.good]
+        command = {json.dumps([sys.executable, "-c", DELIVERS])}
+        [agents.bad]
+        command = {json.dumps([sys.executable, "-c", "raise SystemExit(1)"])}
+        """,
+        encoding="utf-8",
+    )
+    at_project.answer("agents", "trust", "good", "bad", "--yes")
+    at_project.answer("start", "Add a column", "--name", "column")
+    return at_project
+
+
+def test_a_feature_is_run_to_its_end(at_agents: Terminal) -> None:
+    told = at_agents.run("run", "column", "--agent", "bad, good")
+    assert at_agents.exit_code == 0
+    assert "column is completed" in told
+    assert "| delivered" in at_agents.stderr
+    assert "E906" in at_agents.stderr
+
+
+def test_all_features_are_run(at_agents: Terminal) -> None:
+    reply = at_agents.answer("run", "--all", "--jobs", "2", "--agent", "good")
+    assert [run["outcome"] for run in reply["runs"]] == ["completed"]
+    assert "No open features" in at_agents.run("run", "--all", "--agent", "good")
+
+
+def test_a_feature_that_fails_does_not_stop_the_others(at_agents: Terminal) -> None:
+    told = at_agents.run("run", "--all", "--agent", "bad")
+    assert at_agents.exit_code == 1
+    assert "E908" in told
+    assert "column: " in at_agents.stderr
+
+
+def test_a_feature_is_started_from_a_prompt(at_agents: Terminal) -> None:
+    told = at_agents.run("run", "--prompt", "-", "--agent", "bad", stdin="Another wish")
+    assert at_agents.exit_code == 1
+    assert told == ""
+    assert at_agents.answer("list")["total"] == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--agent", "good"),
+        ("column",),
+        ("column", "--agent", " , "),
+        ("column", "--all", "--agent", "good"),
+        ("column", "--prompt", "x", "--agent", "good"),
+        ("--all", "--jobs", "0", "--agent", "good"),
+        ("column", "--timeout", "0", "--agent", "good"),
+    ],
+)
+def test_wrong_use_of_run_is_told(terminal: Terminal, words: tuple[str, ...]) -> None:
+    assert terminal.misused("run", *words)
+
+
+def test_agents_are_trusted_only_with_a_person_or_yes(at_agents: Terminal) -> None:
+    assert at_agents.refused("agents", "trust", "claude") == "E912"
+    assert at_agents.answer("agents", "trust", "good")["agents"][0]["trusted"]
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_person_is_asked(
+    at_agents: Terminal, monkeypatch: pytest.MonkeyPatch, agrees: bool
+) -> None:
+    class Keyboard(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Keyboard("y\n" if agrees else "n\n"))
+    if agrees:
+        assert trusted(["claude"], at_agents.folder, ask=True)["agents"][0]["trusted"]
+    else:
+        with pytest.raises(CDESystemError):
+            trusted(["claude"], at_agents.folder, ask=True)
+
+
+def test_an_agent_is_tried_out(at_agents: Terminal) -> None:
+    assert "good answered" in at_agents.run("agents", "test", "good")
+    assert at_agents.refused("agents", "test", "bad") == "E906"
+
+
+def test_agents_are_listed(at_agents: Terminal) -> None:
+    told = at_agents.run("agents", "list")
+    assert "good  found, trusted here, .cde/config.toml" in told
+    assert "claude --print" in told
+
+
+def test_breakers_are_shown_and_closed(at_agents: Terminal) -> None:
+    assert "Nothing that is guarded has failed" in at_agents.run("health", "breakers")
+    for _ in range(5):
+        at_agents.run("agents", "test", "bad")
+    told = at_agents.run("health", "breakers")
+    assert "agent-bad  open" in told
+    assert "cde health reset-breaker agent-bad" in told
+    assert "breaker open" in at_agents.run("agents", "list")
+    assert "agent-bad is closed" in at_agents.run("health", "reset-breaker", "agent-bad")
+    assert at_agents.refused("health", "reset-breaker", "nothing") == "E904"
+
+
+def assignment() -> AssignmentReply:
+    feature: Any = {
+        "id": "f",
+        "name": "column",
+        "status": "defining",
+        "current_phase": "define",
+        "workflow": "standard",
+    }
+    return {
+        "project": PROJECT,
+        "feature": feature,
+        "phase": phase(),
+        "number": 2,
+        "total": 6,
+        "max_attempts": 3,
+    }
+
+
+def test_the_live_display_shows_phase_attempt_and_last_lines() -> None:
+    screen = StringIO()
+    with Live(console=Console(file=screen, width=80), auto_refresh=False) as live:
+        display = _run_views.LiveDisplay(live)
+        display.phase_started(assignment())
+        display.attempt_started(1, 3, Agent(name="good", command=("good",)))
+        for number in range(20):
+            display.line(f"line {number}\x1b[2J")
+        shown = seen(display)
+        display.agent_failed(AgentError.of("E907", agent="good", timeout_seconds=1))
+        display.refused(AgentError.of("E905", agent="good", reason="gone"))
+        display.accepted({"accepted": {"id": "define"}})  # type: ignore[typeddict-item]  # enough
+    assert "column: define (2/6)" in shown
+    assert "attempt 1 of 3, good  0:00" in shown
+    assert "line 19" in shown
+    assert "line 11" not in shown
+    assert "\x1b" not in shown
+    for words in ("E907", "refused", "define accepted"):
+        assert words in screen.getvalue()
+
+
+def test_a_person_is_told_how_to_go_on() -> None:
+    whole: Any = {**assignment(), "outcome": "waits_for_person", "phases": []}
+    reply: RunReply = whole
+    shown = seen(_run_views.run_ended(reply, SCREEN))
+    assert "column waits for a person: define" in shown
+    assert "cde submit column define" in shown
+    assert "cde run column --approve --agent NAME" in shown
+
+
+def test_a_run_of_several_tells_each_end() -> None:
+    error = ErrorFormatter.payload(AgentError.of("E905", agent="good", reason="gone"))
+    rows: Any = [
+        {"feature": "a", "outcome": "completed", "folder": "/a", "phases": [], "error": None},
+        {
+            "feature": "b",
+            "outcome": "waits_for_person",
+            "folder": None,
+            "phases": [],
+            "error": None,
+        },
+        {"feature": "c", "outcome": None, "folder": None, "phases": [], "error": error},
+    ]
+    shown = seen(_run_views.runs_ended({"runs": rows}, FILE))
+    assert "a is completed" in shown
+    assert "in /a" in shown
+    assert "b waits for a person" in shown
+    assert "c: " in shown
+    assert "E905" in shown
+
+
+def test_an_agent_that_may_not_write_is_told() -> None:
+    reply: Any = {"name": "a", "wrote_file": False, "duration_ms": 2_000.0, "last_lines": ["x"]}
+    shown = seen(_agent_views.agent_tried(reply, FILE))
+    assert "a answered  2.0 s" in shown
+    assert "may it write files?" in shown
+
+
+def test_beside_json_nothing_is_shown_and_elsewhere_lines(capsys: Any) -> None:
+    with _run_views.display(as_json=True) as quiet:
+        quiet.phase_started(assignment())
+        quiet.attempt_started(1, 3, Agent(name="good", command=("good",)))
+        quiet.line("x")
+        quiet.agent_failed(AgentError.of("E905", agent="good", reason="gone"))
+        quiet.refused(AgentError.of("E905", agent="good", reason="gone"))
+        quiet.accepted({"accepted": {"id": "define"}})  # type: ignore[typeddict-item]  # enough
+    assert capsys.readouterr().err == ""
+    with _run_views.display(as_json=False) as plain:
+        plain.phase_started(assignment())
+        plain.refused(AgentError.of("E905", agent="good", reason="gone"))
+    assert "column: define (2/6)" in capsys.readouterr().err
+
+
+def test_on_a_terminal_the_display_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with _run_views.display(as_json=False) as shown:
+        shown.phase_started(assignment())
+        assert isinstance(shown, _run_views.LiveDisplay)
+    assert "column: define" in screen.getvalue()

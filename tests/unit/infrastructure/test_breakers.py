@@ -1,0 +1,213 @@
+"""Breakers by name, shared by the processes of one project."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from structlog.testing import capture_logs
+
+from cde_orchestrator.domain.exceptions import CDESystemError, CircuitBreakerOpenError
+from cde_orchestrator.infrastructure.breaker_file import BreakerFile
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.circuit_breaker import CircuitBreaker
+
+CALLER = """
+import sys
+from pathlib import Path
+from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.logging import setup_logging
+
+setup_logging("CRITICAL")
+
+def trial():
+    print("trial", flush=True)
+    sys.stdin.readline()
+
+timeout = float(sys.argv[2])
+breaker = BreakerRegistry(Path(sys.argv[1])).get("git", timeout=timeout)
+sys.stdin.readline()
+try:
+    breaker.call(trial)
+except CircuitBreakerOpenError as error:
+    print("refused", error.retry_after_seconds > 0, flush=True)
+else:
+    print("closed", flush=True)
+"""
+
+
+class Seconds:
+    """A clock that goes on only when told to."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def failing() -> NoReturn:
+    raise OSError("broken")
+
+
+def fail(breaker: CircuitBreaker, times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(OSError, match="broken"):
+            breaker.call(failing)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder with a project's folder in it."""
+    (tmp_path / ".cde").mkdir()
+    return tmp_path
+
+
+@contextmanager
+def ten_processes(root: Path, timeout: float) -> Iterator[list[subprocess.Popen[str]]]:
+    command = [sys.executable, "-c", CALLER, str(root), str(timeout)]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(10)
+    ]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def go_on(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_ten_processes_share_one_open_breaker(root: Path) -> None:
+    fail(BreakerRegistry(root).get("git"), 5)
+    with ten_processes(root, 60) as processes:
+        for process in processes:
+            go_on(process)
+        assert [said(process) for process in processes] == ["refused True"] * 10
+
+
+def test_of_ten_processes_exactly_one_is_on_trial(root: Path) -> None:
+    registry = BreakerRegistry(root)
+    fail(registry.get("git", timeout=0), 5)
+    with ten_processes(root, 0) as processes:
+        for process in processes:
+            go_on(process)
+        words = [said(process) for process in processes]
+        assert sorted(words) == ["refused True"] * 9 + ["trial"]
+        trying = processes[words.index("trial")]
+        go_on(trying)
+        assert said(trying) == "closed"
+    assert registry.get("git").state == "closed"
+
+
+def test_a_trial_that_was_killed_does_not_block_the_next_one(root: Path) -> None:
+    registry = BreakerRegistry(root)
+    breaker = registry.get("git", timeout=0)
+    fail(breaker, 5)
+    with ten_processes(root, 0) as processes:
+        go_on(processes[0])
+        assert said(processes[0]) == "trial"
+        with pytest.raises(CircuitBreakerOpenError):
+            breaker.call(str)
+        processes[0].kill()
+        processes[0].wait(30)
+        assert breaker.call(str) == ""
+    assert breaker.state == "closed"
+
+
+def test_failures_of_several_processes_add_up(root: Path) -> None:
+    one, other = (BreakerRegistry(root).get("git") for _ in range(2))
+    fail(one, 3)
+    fail(other, 2)
+    assert (one.state, other.state) == ("open", "open")
+    one.reset()
+    assert other.state == "closed"
+
+
+def test_what_is_left_of_the_time_out_survives_a_clock_that_is_set_back(root: Path) -> None:
+    folder = root / ".cde" / "breakers"
+    clock, wall = Seconds(5.0), Seconds(1_000_000.0)
+    breaker = CircuitBreaker(1, 60, clock=clock, shared=BreakerFile(folder, "git", clock, wall))
+    fail(breaker, 1)
+    for later, left in ((1_000_020.0, 40.0), (900_000.0, 60.0), (2_000_000.0, 0.0)):
+        other = BreakerFile(folder, "git", Seconds(77.0), Seconds(later))
+        assert other.read().until == 77.0 + left
+
+
+def test_a_broken_record_counts_as_none(root: Path) -> None:
+    folder = root / ".cde" / "breakers"
+    folder.mkdir()
+    for content in (b"", b"[]", b"{}", b'{"record": {"x": 1}}', b"\xff"):
+        (folder / "git.json").write_bytes(content)
+        with capture_logs() as logs:
+            assert BreakerRegistry(root).get("git").state == "closed"
+        assert [each["event"] for each in logs] == ["breaker_record_unreadable"]
+
+
+def test_a_folder_that_cannot_be_written_leaves_the_breaker_to_its_process(root: Path) -> None:
+    (root / ".cde" / "breakers").write_text("in the way")
+    breaker = BreakerRegistry(root).get("git", timeout=0)
+    with capture_logs() as logs:
+        fail(breaker, 5)
+    assert breaker.state == "half_open"
+    assert breaker.call(str) == ""
+    assert breaker.state == "closed"
+    assert {each["event"] for each in logs} == {
+        "circuit_breaker_not_shared",
+        "circuit_breaker_changed",
+    }
+
+
+def test_nothing_is_written_where_there_is_no_project(tmp_path: Path) -> None:
+    fail(BreakerRegistry(tmp_path).get("git"), 5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_success_on_a_closed_breaker_writes_nothing(root: Path) -> None:
+    BreakerRegistry(root).get("git").call(str)
+    assert list((root / ".cde").iterdir()) == []
+
+
+def test_a_registry_gives_the_same_breaker_for_the_same_name() -> None:
+    registry = BreakerRegistry()
+    assert registry.get("git") is registry.get("git")
+    assert registry.get("git") is not registry.get("postgres")
+
+
+@pytest.mark.parametrize("name", ["", "A", "../git", "a b", "-", "x" * 65])
+def test_a_name_must_be_fit_for_a_file(name: str) -> None:
+    with pytest.raises(ValueError, match="no name"):
+        BreakerRegistry().get(name)
+
+
+def test_breakers_of_other_processes_are_seen_and_closed_by_hand(root: Path) -> None:
+    fail(BreakerRegistry(root).get("agent-claude"), 5)
+    registry = BreakerRegistry(root)
+    (view,) = registry.views()
+    assert (view["name"], view["state"], view["failures"]) == ("agent-claude", "open", 5)
+    assert view["last_failure"] == "OSError"
+    assert registry.reset("agent-claude")["state"] == "closed"
+    assert BreakerRegistry(root).get("agent-claude").state == "closed"
+
+
+def test_a_breaker_that_is_not_known_cannot_be_closed(root: Path) -> None:
+    with pytest.raises(CDESystemError) as refusal:
+        BreakerRegistry(root).reset("nothing")
+    assert refusal.value.code == "E904"
