@@ -18,6 +18,7 @@ from cde_orchestrator.adapters.project_document import (
     FeatureIndex,
     StoredFeatures,
     changed_features,
+    checked_document,
     decode_feature,
     decode_project,
     encode_feature,
@@ -25,11 +26,11 @@ from cde_orchestrator.adapters.project_document import (
     project_changes,
     stored_features,
 )
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.feature import Artifact, Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.infrastructure.patch import Document, apply, diff
-from tests.fakes import NOON, FakeClock, active_project, writing_workflow
+from tests.fakes import NOON, FakeClock, active_project, older_feature, writing_workflow
 
 AT = "2025-11-10T12:00:00+00:00"
 
@@ -463,3 +464,135 @@ def test_a_feature_that_the_document_no_longer_has_is_not_walked() -> None:
     document["features"].clear()
 
     assert list(walk) == []
+
+
+Change = Callable[[Document], object]
+
+
+@pytest.fixture
+def document() -> Document:
+    """A valid state with two features."""
+    project = active_project(FakeClock())
+    project.metadata = {"languages": ["Python"]}
+    features = {}
+    for name in ("login", "logout"):
+        feature = project.start_feature(f"Add {name}", name=name, workflow=writing_workflow())
+        features[feature.id] = encode_feature(feature)
+    loaded: Document = json.loads(json.dumps({**encode_project(project), "features": features}))
+    return loaded
+
+
+def login(document: Document) -> Any:
+    """The first of its features."""
+    return next(iter(document["features"].values()))
+
+
+def with_older(document: Document, **members: Any) -> Document:
+    """The document with a feature of an older release, which kept no workflow and no phases."""
+    feature = older_feature(active_project(FakeClock()), **members)
+    document["features"][feature.id] = encode_feature(feature)
+    return document
+
+
+def test_a_valid_state_is_given_back_as_it_is(document: Document) -> None:
+    before = copy.deepcopy(document)
+
+    assert checked_document(document) is document
+    assert document == before
+
+
+@pytest.mark.parametrize("current_phase", ["design", "unheard-of", None])
+def test_a_feature_of_an_older_release_is_valid_before_it_has_phases(
+    document: Document, current_phase: str | None
+) -> None:
+    older = with_older(document, current_phase=current_phase)
+
+    assert checked_document(older) is older
+
+
+def test_keys_that_are_not_known_are_no_mistake(document: Document) -> None:
+    document["theme"] = "dark"
+    login(document)["priority"] = 1
+
+    assert checked_document(document) is document
+
+
+MISTAKES: dict[str, Change] = {
+    "no id": lambda d: d.pop("id"),
+    "no path": lambda d: d.pop("path"),
+    "no name": lambda d: d.pop("name"),
+    "no features": lambda d: d.pop("features"),
+    "an unknown status": lambda d: d.update(status="paused"),
+    "a moment that is none": lambda d: d.update(created_at="yesterday"),
+    "a moment that is a number": lambda d: d.update(updated_at=7),
+    "features that are a list": lambda d: d.update(features=[]),
+    "a name that is a number": lambda d: d.update(name=7),
+    "metadata that is a list": lambda d: d.update(metadata=[1]),
+    "workflows that are a list": lambda d: d.update(workflows=[1]),
+    "a workflow that is none": lambda d: d["workflows"].update({k: {} for k in d["workflows"]}),
+    "a workflow that is gone": lambda d: d["workflows"].clear(),
+    "a feature that is a list": lambda d: d["features"].update(x=[]),
+    "a feature of another id": lambda d: login(d).update(id="other"),
+    "a feature's name twice": lambda d: login(d).update(name="logout"),
+    "a feature without a prompt": lambda d: login(d).pop("prompt"),
+    "a feature's name that is a number": lambda d: login(d).update(name=7),
+    "a feature's name that is a list": lambda d: login(d).update(name=["login"]),
+    "a feature's prompt that is null": lambda d: login(d).update(prompt=None),
+    "a feature's status that is a number": lambda d: login(d).update(status=7),
+    "a feature's metadata that is a list": lambda d: login(d).update(metadata=[]),
+    "a feature's workflow that is a list": lambda d: login(d).update(workflow_type=[]),
+    "a current phase that is unknown": lambda d: login(d).update(current_phase="deploy"),
+    "a phase that is unknown": lambda d: login(d)["phases"].update(
+        deploy={**login(d)["phases"]["build"], "id": "deploy"}
+    ),
+    "a phase that is missing": lambda d: login(d)["phases"].pop("build"),
+    "a phase of another id": lambda d: login(d)["phases"]["build"].update(id="define"),
+    "a phase of an unknown status": lambda d: login(d)["phases"]["build"].update(status="lost"),
+    "attempts that are text": lambda d: login(d)["phases"]["build"].update(attempts="two"),
+    "an output without a path": lambda d: login(d)["phases"]["build"].update(
+        outputs=[{"id": "report"}]
+    ),
+    "text that cannot be stored": lambda d: login(d).update(prompt="a\ud800b"),
+    "a number that cannot be stored": lambda d: d["metadata"].update(number=2**70),
+}
+
+
+@pytest.mark.parametrize("change", MISTAKES.values(), ids=MISTAKES)
+def test_a_state_with_a_mistake_is_refused(document: Document, change: Change) -> None:
+    change(document)
+
+    with pytest.raises(StateError) as refused:
+        checked_document(document)
+    assert refused.value.code == "E210"
+
+
+def test_a_mistake_in_a_feature_is_told_with_its_id(document: Document) -> None:
+    feature_id = login(document)["id"]
+    login(document).pop("prompt")
+
+    with pytest.raises(StateError) as refused:
+        checked_document(document)
+    assert feature_id in refused.value.context["where"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("schema_version", 99), ("sequence", 1), ("checksum", "x"), ("record_checksum", "")],
+)
+def test_a_state_with_keys_of_the_files_themselves_does_no_harm_to_them(
+    tmp_path: Path, document: Document, key: str, value: object
+) -> None:
+    first = FilesystemProjectRepository()
+    first.get_or_create(tmp_path)
+    try:
+        first.restore(tmp_path, first.checked_state({**document, key: value}))
+    except StateError as refused:
+        assert refused.code == "E210"  # noqa: PT017 - to be refused is as good as to be harmless
+    first.close()
+
+    second = FilesystemProjectRepository()
+    with second.transaction(tmp_path) as project:
+        project.metadata["still"] = "writable"
+    second.close()
+    assert second.verify(tmp_path) == []
+    assert FilesystemProjectRepository().get(tmp_path).metadata["still"] == "writable"

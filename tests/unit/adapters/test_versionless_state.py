@@ -34,7 +34,7 @@ FEATURE: dict[str, Any] = {
     "prompt": "Add a login page",
     "status": "designing",
     "current_phase": "design",
-    "workflow_type": "default",
+    "workflow_type": "standard",
     "created_at": "2025-11-01T10:00:00+00:00",
     "updated_at": "2025-11-02T10:00:00+00:00",
     "artifacts": [{"path": "spec.md"}],
@@ -112,6 +112,10 @@ def test_features_that_are_keyed_by_id_keep_their_ids() -> None:
     entry = {key: value for key, value in FEATURE.items() if key != "id"}
 
     assert list(migrated(features={"feature-1": entry})["features"]) == ["feature-1"]
+
+
+def test_the_id_in_a_feature_wins_over_its_key() -> None:
+    assert list(migrated(features={"key": FEATURE})["features"]) == ["feature-1"]
 
 
 def test_features_keep_their_order() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cde_orchestrator.application.list_features import LARGEST_LIMIT, ListFeatures
+from cde_orchestrator.application.list_features import ListFeatures
 from cde_orchestrator.application.views import FeatureListReply
 from cde_orchestrator.domain.exceptions import ProjectError, ValidationError
 from tests.fakes import NOON, World, older_feature
@@ -113,12 +113,11 @@ def test_each_page_tells_the_total(world: World) -> None:
     assert first["total"] == second["total"] == 3
 
 
-def test_more_than_the_largest_limit_counts_as_the_largest(world: World) -> None:
-    with_features(world, *minutes(LARGEST_LIMIT + 1))
-    reply = world.run(ListFeatures(limit=10**9))
+def test_a_page_has_50_features_unless_asked_otherwise_and_100_at_the_most(world: World) -> None:
+    with_features(world, *minutes(101))
 
-    assert len(reply["features"]) == LARGEST_LIMIT
-    assert reply["next_cursor"] is not None
+    assert [len(page) for page in pages(world, 10**9)] == [100, 1]
+    assert len(world.run(ListFeatures())["features"]) == 50
 
 
 @pytest.mark.parametrize("limit", [0, -1])

@@ -12,6 +12,7 @@ import pytest
 from cde_orchestrator import application
 from cde_orchestrator.application.get_project_info import GetProjectInfo
 from cde_orchestrator.application.list_features import ListFeatures
+from cde_orchestrator.application.set_project_status import SetProjectStatus
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.application.submit_work import SubmitWork
 from cde_orchestrator.application.use_case import UseCase
@@ -75,3 +76,8 @@ def test_no_two_use_cases_bear_the_same_name() -> None:
 
     assert names
     assert len(names) == len(set(names))
+
+
+def test_a_use_case_tells_its_arguments_by_name() -> None:
+    assert SetProjectStatus(status="active").arguments() == {"status": "active"}
+    assert GetProjectInfo().arguments() == {}
