@@ -27,6 +27,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.infrastructure.correlation import calling
 from cde_orchestrator.infrastructure.logging import keep_tending, log_to_project
+from cde_orchestrator.infrastructure.operations import Operation
 from cde_orchestrator.infrastructure.state_files import FOLDER
 from cde_orchestrator.infrastructure.tracing import start_tracing
 from cde_orchestrator.mcp_tools import errors, features, project, recovery, work
@@ -179,7 +180,9 @@ def build_server(served: ServedProject) -> OrchestratorServer:
     project.register(server, served)
     features.register(server, served)
     recovery.register(server, served)
-    errors.register(server)
+    errors.register(
+        server, lambda work: Operation("explain_error", str(served.application.root)).run(work)
+    )
     for route in errors_page.routes():
         server.custom_route(route.path, methods=["GET"])(route.endpoint)
     work.register(server, served)

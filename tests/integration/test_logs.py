@@ -50,10 +50,12 @@ TOOLS: dict[str, dict[str, Any]] = {
     "cde_getFeatureStatus": {"feature_id": "login"},
     "cde_listFeatures": {},
     "cde_recoverState": {"action": "history"},
+    "cde_explainError": {"code": "E101"},
 }
 COMMANDS: dict[str, list[str]] = {
     "init": [],
     "project info": [],
+    "project settings": [],
     "project activate": [],
     "project archive": [],
     "workflow list": [],
@@ -69,6 +71,9 @@ COMMANDS: dict[str, list[str]] = {
     "state restore": ["--at", "2", "--dry-run"],
     "state compact": [],
     "doctor": [],
+    "errors list": [],
+    "errors show": ["20251110T120000000000-00000000"],
+    "explain": ["E101"],
     "logs": [],
     "logs trace": ["a-call-that-was"],
     "logs slow": [],

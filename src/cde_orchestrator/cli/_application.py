@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -48,6 +48,18 @@ def ask(use_case: UseCase[Reply], project: Path | None) -> Reply:
     """
     with application_at(project_root(project)) as application:
         return application.handle(use_case)
+
+
+def logged(operation: str, root: Path, work: Callable[[], Reply]) -> Reply:
+    """The result of work that needs no product, logged like a use case of the project.
+
+    Raises:
+        CDEError: it was refused or failed.
+    """
+    configure_logging(root)
+    from cde_orchestrator.infrastructure.operations import Operation
+
+    return Operation(operation, str(root)).run(work)
 
 
 @contextmanager

@@ -29,13 +29,17 @@ def explain(
     with boundary(as_json=as_json):
         from cde_orchestrator.application.explain_error import explain as explained
         from cde_orchestrator.application.explain_error import explain_all
+        from cde_orchestrator.cli._application import logged, project_root
         from cde_orchestrator.cli._error_views import catalog, explanation
         from cde_orchestrator.cli._output import say
 
+        root = project_root(None)
         if code is None:
-            say(explain_all(), catalog, project=None, as_json=as_json)
+            every = logged("explain_error", root, explain_all)
+            say(every, catalog, project=None, as_json=as_json)
         else:
-            say(explained(code), explanation, project=None, as_json=as_json)
+            one = logged("explain_error", root, lambda: explained(code))
+            say(one, explanation, project=None, as_json=as_json)
 
 
 @group.command("list", epilog=examples("cde errors list --limit 5"))

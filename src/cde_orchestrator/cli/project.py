@@ -80,13 +80,14 @@ def info(project: ProjectOption = None, as_json: JsonOption = False) -> None:
 def settings(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Show every setting, where its value comes from, and what is wrong with it."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.cli._application import project_root
+        from cde_orchestrator.cli._application import logged, project_root
         from cde_orchestrator.cli._error_views import settings as table
         from cde_orchestrator.cli._error_views import settings_payload
         from cde_orchestrator.cli._output import say, say_json
         from cde_orchestrator.infrastructure.settings import settings_states
 
-        states = settings_states(project_root(project))
+        root = project_root(project)
+        states = logged("list_settings", root, lambda: settings_states(root))
         if as_json:
             say_json(settings_payload(states))
         else:

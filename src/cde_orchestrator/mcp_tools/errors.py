@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from mcp.server import MCPServer
@@ -14,9 +15,16 @@ from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.mcp_tools._boundary import reply
 
+Run = Callable[[Callable[[], CallToolResult]], CallToolResult]
 
-def register(server: MCPServer) -> None:
-    """Add the tool and the resource to the server."""
+
+def register(server: MCPServer, run: Run) -> None:
+    """Add the tool and the resource to the server.
+
+    Args:
+        server: what they are added to.
+        run: runs the tool's work inside an operation.
+    """
 
     @server.tool(
         description="What an error code means and what mends it; without code, all codes.",
@@ -26,14 +34,7 @@ def register(server: MCPServer) -> None:
     def cde_explainError(  # noqa: N802 - the tools' names are the plan's
         code: Annotated[str | None, Field(description="As E101")] = None,
     ) -> CallToolResult:
-        if code is not None:
-            text = explain_in_markdown(code)
-            return reply(explain(code), text, f"cde explain {code}")
-        every = explain_all()
-        rows = [row for family in every["families"] for row in family["codes"]]
-        return reply(
-            every, "\n".join(f"{row['code']} {row['title']}" for row in rows), "cde explain"
-        )
+        return run(lambda: _explained(code))
 
     @server.resource(
         "cde://errors/{code}",
@@ -51,3 +52,11 @@ def register(server: MCPServer) -> None:
             raise MCPError(
                 INVALID_PARAMS, ErrorFormatter.format(unknown), {"uri": uri, "error": payload}
             ) from unknown
+
+
+def _explained(code: str | None) -> CallToolResult:
+    if code is not None:
+        return reply(explain(code), explain_in_markdown(code), f"cde explain {code}")
+    every = explain_all()
+    rows = [row for family in every["families"] for row in family["codes"]]
+    return reply(every, "\n".join(f"{row['code']} {row['title']}" for row in rows), "cde explain")

@@ -172,6 +172,47 @@ async def a_settings_file_that_is_no_toml(stage: Stage) -> None:
     await stage.prove(lambda: started(stage), names="line 1", by_hand=lambda: file.write_text(""))
 
 
+async def call_named(stage: Stage, name: str) -> None:
+    """A call that the log knows by this correlation id."""
+    stage.environment["CDE_CORRELATION_ID"] = name
+    assert (await stage.json_command("list", "--project", str(stage.root))).error is None
+    del stage.environment["CDE_CORRELATION_ID"]
+
+
+@drill("E316")
+async def a_call_that_nobody_made(stage: Stage) -> None:
+    await call_named(stage, "known-call")
+    words = ["logs", "trace", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command(*words, "a-call-that-nobody-made"),
+        names="known-call",
+        corrected=lambda: stage.json_command(*words, "known-call"),
+    )
+
+
+@drill("E317")
+async def a_time_that_is_to_come(stage: Stage) -> None:
+    await call_named(stage, "known-call")
+    words = ["logs", "--project", str(stage.root), "--since"]
+    await stage.prove(
+        lambda: stage.json_command(*words, "9999-01-01"),
+        names="operation_finished",
+        corrected=lambda: stage.json_command(*words, "2h"),
+    )
+
+
+@drill("E318")
+async def a_beginning_of_several_ids(stage: Stage) -> None:
+    await call_named(stage, "calls-one")
+    await call_named(stage, "calls-two")
+    words = ["logs", "trace", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command(*words, "calls-"),
+        names="calls-one",
+        corrected=lambda: stage.json_command(*words, "calls-one"),
+    )
+
+
 @drill("E321")
 async def a_code_that_does_not_exist(stage: Stage) -> None:
     await stage.prove(
