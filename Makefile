@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench lock format clean FORCE
+.PHONY: help demo test check soak bench lock format clean FORCE
 
 # Whatever environment the caller stands in has no say here.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
@@ -42,6 +42,12 @@ check: $(STAMP) ## Run all that CI runs: format, lint, types, layers, docs, test
 	$(PY) -m pytest --cov --cov-report=
 	$(PY) -m coverage report --fail-under=95
 	$(PY) -m coverage report --include='src/cde_orchestrator/domain/*' --fail-under=100
+
+# Each soak takes a new seed; the one that a failure names replays it.
+soak: SEED := $(or $(CDE_SIMULATION_SEED),$(shell date +%s))
+soak: $(STAMP) ## Try every fault and every crash on the stored state, which takes long
+	CDE_SIMULATION_SOAK=1 CDE_SIMULATION_SEED=$(SEED) \
+		$(PY) -m pytest --timeout=0 tests/simulation $(PYTEST_ARGS)
 
 bench: $(STAMP) ## Run the benchmarks
 	$(PY) -m benchmarks

@@ -22,7 +22,8 @@ def pointer(*keys: str) -> str:
 
 def keys_of(path: str) -> list[str]:
     """The keys that a JSON Pointer names, outermost first; none for the whole document."""
-    return [_unescape(part) for part in path.split("/")[1:]]
+    parts = path.split("/")[1:]
+    return [_unescape(part) for part in parts] if "~" in path else parts
 
 
 def diff(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> Patch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 FOLDER = ".cde"
 """The folder of a project that belongs to the product."""
 
+Marks = list[tuple[str, int, int, int]]
 _NUMBERED = re.compile(r"(state|journal)-(\d{12})\.jsonl?")
 
 
@@ -69,6 +71,18 @@ class StateFiles:
     def checkpoints(self) -> dict[int, Path]:
         """Checkpoints in ``backups``, oldest first, by sequence."""
         return self._numbered("state")
+
+    def marks(self) -> Marks:
+        """What tells whether any of the files was changed or exchanged meanwhile."""
+        found: list[tuple[str, int, int, int]] = []
+        for path in (self.state, self.journal, self.backups, *self._backups()):
+            with suppress(FileNotFoundError):
+                stat = path.stat()
+                found.append((path.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        return found
+
+    def _backups(self) -> list[Path]:
+        return [*self.segments().values(), *self.checkpoints().values()]
 
     def _numbered(self, kind: str) -> dict[int, Path]:
         try:

@@ -29,7 +29,7 @@ from cde_orchestrator.infrastructure.retention import DEFAULT_RETENTION, Retenti
 from cde_orchestrator.infrastructure.segment import Segment
 from cde_orchestrator.infrastructure.spans import CHECKPOINT, JOURNAL, LOAD, span
 from cde_orchestrator.infrastructure.state_archive import StateArchive
-from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.state_files import Marks, StateFiles
 from cde_orchestrator.infrastructure.state_head import Head
 from cde_orchestrator.infrastructure.state_loader import IN_PLACE, Loaded
 from cde_orchestrator.infrastructure.write_guard import ReadOnly, WriteGuard
@@ -255,10 +255,12 @@ class StateStore:
 
         Without the lock a change could be seen that its writer takes back.
         """
+        marks: Marks | None = None
         try:
             with self._lock.shared():
                 if self._head is not None and self._follow(self._head):
                     return
+                marks = self.files.marks()
                 loaded = state_loader.load(self.files, self._ops)
         except LockTimeoutError as error:
             log.info("read_without_lock", reason=str(error))
@@ -272,7 +274,7 @@ class StateStore:
         if loaded.needs_mending:
             try:
                 with self._lock.exclusive():
-                    self._load_for_writing()
+                    self._load_for_writing(loaded if marks == self.files.marks() else None)
                 return
             except (OSError, LockTimeoutError) as error:
                 self._note_refusal(error)
@@ -280,12 +282,13 @@ class StateStore:
         self._adopt(loaded)
 
     @span(LOAD)
-    def _load_for_writing(self) -> None:
+    def _load_for_writing(self, loaded: Loaded | None = None) -> None:
+        """Load, unless that was just done, and mend. Only under the lock."""
         self._ops.make_folder(self.files.backups)
         head = self._head
         if head is not None and self._follow(head) and self._segment.agrees(head.first, head.size):
             return
-        loaded = state_loader.load(self.files, self._ops)
+        loaded = loaded or state_loader.load(self.files, self._ops)
         if loaded.legacy is not None:
             document = self._migrate(loaded.legacy)
             state_mender.migrate(self.files, self._ops, loaded, document)

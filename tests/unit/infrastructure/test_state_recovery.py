@@ -1,0 +1,269 @@
+"""What simulated faults found, each by itself."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.infrastructure.file_ops import OsFileOps, replace_file, write_all
+from cde_orchestrator.infrastructure.journal import Change, encode_header
+from cde_orchestrator.infrastructure.patch import Patch
+from cde_orchestrator.infrastructure.state_store import StateStore
+
+
+class WatchedOps(OsFileOps):
+    """The system's operations; a test may look at each, and refuse it, before it is done."""
+
+    def __init__(self) -> None:
+        self.before: Callable[[str, Path], None] = lambda operation, path: None
+
+    def read(self, path: Path, offset: int = 0) -> bytes:
+        self.before("read", path)
+        return super().read(path, offset)
+
+    def fdatasync(self, descriptor: int) -> None:
+        self.before("fdatasync", Path())
+        super().fdatasync(descriptor)
+
+    def replace(self, source: Path, target: Path) -> None:
+        self.before("replace", target)
+        super().replace(source, target)
+
+    def sync_folder(self, path: Path) -> None:
+        self.before("sync_folder", path)
+        super().sync_folder(path)
+
+
+@pytest.fixture
+def ops() -> WatchedOps:
+    return WatchedOps()
+
+
+@pytest.fixture
+def store(tmp_path: Path, ops: WatchedOps) -> StateStore:
+    made = StateStore(tmp_path, ops=ops)
+    put(made, "a", "b")
+    return made
+
+
+def put(store: StateStore, *names: str) -> None:
+    for name in names:
+        changes: Patch = [{"op": "add", "path": f"/features/{name}", "value": {"id": name}}]
+        with store.exclusive(force=True):
+            if not store.sequence:
+                whole: Patch = [{"op": "add", "path": "", "value": {"id": "p", "features": {}}}]
+                changes = [*whole, *changes]
+            store.commit(
+                Change(at="now", operation="put", actor="t", correlation_id="c", changes=changes)
+            )
+
+
+def seal(store: StateStore) -> None:
+    with store.exclusive():
+        store.compact()
+
+
+def reopened(store: StateStore) -> StateStore:
+    return StateStore(store.files.root)
+
+
+def names(store: StateStore) -> str:
+    store.refresh()
+    return "".join(store.document.get("features", {}))
+
+
+def intact(store: StateStore) -> bool:
+    return reopened(store).archive().verify() == []
+
+
+def refuse(operation: str, name: str) -> Callable[[str, Path], None]:
+    """Refuse an operation on paths that have ``name`` in them."""
+
+    def before(doing: str, path: Path) -> None:
+        if doing == operation and name in str(path):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+
+    return before
+
+
+def test_the_first_change_makes_the_entry_of_the_folder_itself_durable(
+    tmp_path: Path, ops: WatchedOps
+) -> None:
+    synced: list[Path] = []
+    ops.before = lambda operation, path: synced.append(path) if operation == "sync_folder" else None
+    store = StateStore(tmp_path, ops=ops)
+    put(store, "a")
+    assert tmp_path in synced
+    synced.clear()
+    put(store, "b")
+    assert tmp_path not in synced
+
+
+def test_a_segment_that_was_begun_and_never_used_hides_no_change(store: StateStore) -> None:
+    store.files.mirror(3).write_bytes(encode_header(3, "never").line)
+    put(store, "c", "d")
+    store.files.journal.unlink()
+    assert names(reopened(store)) == "abcd"
+    assert not store.files.mirror(3).exists()
+    assert intact(store)
+
+
+def test_sealing_that_failed_at_its_last_step_leaves_nothing_behind(
+    store: StateStore, ops: WatchedOps
+) -> None:
+    ops.before = refuse("replace", "journal.jsonl")
+    seal(store)
+    ops.before = lambda operation, path: None
+    put(store, "c")
+    assert list(store.files.segments()) == [1]
+    assert names(reopened(store)) == "abc"
+    assert intact(store)
+
+
+def test_an_old_state_file_that_was_put_back_does_not_hide_newer_checkpoints(
+    store: StateStore,
+) -> None:
+    old = store.files.state.read_bytes()
+    seal(store)
+    put(store, "c")
+    seal(store)
+    put(store, "d")
+    for first in (1, 3):  # as retention removes them
+        store.files.mirror(first).unlink()
+    store.files.backup(2).unlink()
+    store.files.state.write_bytes(old)
+    again = reopened(store)
+    assert names(again) == "abcd"
+    assert again.read_only is None
+
+
+def test_an_old_journal_that_was_put_back_does_not_hide_newer_changes(store: StateStore) -> None:
+    old = store.files.journal.read_bytes()
+    seal(store)
+    put(store, "c")
+    store.files.journal.write_bytes(old)
+    again = reopened(store)
+    assert names(again) == "abc"
+    put(again, "d")
+    assert names(reopened(store)) == "abcd"
+    assert intact(store)
+    assert [path.read_bytes() for path in store.files.quarantine.iterdir()] == [old]
+
+
+def test_a_restart_that_is_cut_short_keeps_what_is_certain(
+    store: StateStore, ops: WatchedOps
+) -> None:
+    put(store, "c", "d")
+    for path in (store.files.journal, store.files.mirror(1)):
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:3] + lines[4:]))
+    broken = StateStore(store.files.root, ops=ops)
+    assert names(broken) == "ab"
+    assert broken.read_only is not None
+    ops.before = refuse("replace", "quarantine")
+    with pytest.raises(StateError), broken.exclusive(uncertain=True):
+        broken.restart()
+    again = reopened(store)
+    assert names(again) == "ab"
+    put(again, "e")
+    assert names(reopened(store)) == "abe"
+
+
+def test_a_restart_begins_a_history_that_verify_accepts(store: StateStore) -> None:
+    seal(store)
+    put(store, "c", "d", "e")
+    for path in (store.files.journal, store.files.mirror(3)):
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:2] + lines[3:]))
+    broken = reopened(store)
+    with broken.exclusive(uncertain=True):
+        broken.restart()
+    put(broken, "f")
+    assert names(reopened(store)) == "abcf"
+    assert reopened(store).archive().verify() == []
+    assert broken.archive().state_at(broken.sequence)["features"].keys() == set("abcf")
+
+
+def test_nobody_sees_a_change_before_it_is_durable(store: StateStore, ops: WatchedOps) -> None:
+    reader = StateStore(store.files.root, lock_timeout_seconds=0.05)
+    assert names(reader) == "ab"
+    seen: list[str] = []
+
+    def before(operation: str, path: Path) -> None:
+        if operation == "fdatasync":
+            seen.append(names(reader))
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    ops.before = before
+    with pytest.raises(StateError):
+        put(store, "c")
+    assert seen == ["ab"]
+    assert names(reader) == "ab"
+
+
+def test_a_past_that_cannot_be_read_is_told_with_a_code_and_found(
+    store: StateStore, ops: WatchedOps
+) -> None:
+    seal(store)
+    ops.before = refuse("read", "backups")
+    with pytest.raises(StateError) as caught:
+        store.archive().state_at(1)
+    assert caught.value.code == "E201"
+    found = {Path(damage.file).name for damage in store.archive().verify()}
+    assert {"state-000000000002.json", "journal-000000000001.jsonl"} <= found
+
+
+def test_a_copy_that_was_harmed_meanwhile_is_not_sealed(store: StateStore) -> None:
+    mirror = store.files.mirror(1)
+    content = bytearray(mirror.read_bytes())
+    content[-30] ^= 1
+    mirror.write_bytes(content)
+    seal(store)
+    assert list(store.files.segments()) == [1]
+    put(store, "c")
+    seal(store)
+    assert names(reopened(store)) == "abc"
+    assert intact(store)
+    assert bytes(content) in [path.read_bytes() for path in store.files.quarantine.iterdir()]
+
+
+def test_the_checkpoint_beside_state_json_is_written_anew_when_it_is_gone(
+    store: StateStore,
+) -> None:
+    seal(store)
+    put(store, "c")
+    store.files.backup(2).unlink()
+    assert not intact(store)
+    assert names(reopened(store)) == "abc"
+    assert intact(store)
+    store.files.state.unlink()
+    assert names(reopened(store)) == "abc"
+
+
+def test_a_damaged_copy_stays_until_it_is_replaced(store: StateStore, ops: WatchedOps) -> None:
+    """Mending is cut short after the quarantine, and the other copy dies."""
+    whole = store.files.journal.read_bytes()
+    store.files.mirror(1).write_bytes(whole[:-40])
+    ops.before = refuse("replace", "backups")
+    again = StateStore(store.files.root, ops=ops)
+    assert names(again) == "ab"
+    assert store.files.mirror(1).read_bytes() == whole[:-40]
+    assert [path.read_bytes() for path in store.files.quarantine.iterdir()] == [whole[:-40]]
+
+
+def test_a_write_that_writes_nothing_is_a_failure(tmp_path: Path) -> None:
+    class Stubborn(OsFileOps):
+        def write(self, descriptor: int, data: bytes) -> int:
+            return 0
+
+    with pytest.raises(OSError, match="nothing was written"):
+        replace_file(Stubborn(), tmp_path / "file", b"data")
+    descriptor = OsFileOps().create(tmp_path / "other")
+    write_all(OsFileOps(), descriptor, b"data")
+    os.close(descriptor)
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
