@@ -20,7 +20,7 @@ from tests.simulation.oracle import SOAK, Oracle, case, change, choices
 
 pytestmark = [pytest.mark.usefixtures("small_files"), pytest.mark.timeout(3_600)]
 
-RUNS_EACH = 10**9 if SOAK else 14
+RUNS_EACH = 10**9 if SOAK else 10
 """Operations that are made to fail, of each kind of fault."""
 FAULTS = list(product(get_args(Fault), (False, True)))
 

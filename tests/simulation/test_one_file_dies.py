@@ -20,7 +20,7 @@ from tests.simulation.oracle import SOAK, Oracle, case, change, choices, quiet, 
 
 pytestmark = [pytest.mark.usefixtures("small_files"), pytest.mark.timeout(7_200)]
 
-HARMS_EACH = 10**9 if SOAK else 16
+HARMS_EACH = 10**9 if SOAK else 10
 """Cuts, and flipped bits, of each file."""
 LIVE = {"state.json", "journal.jsonl", "second copy"}
 FILES = [*sorted(LIVE), "sealed segment", "sealing backup", "oldest backup"]
@@ -125,7 +125,7 @@ def test_a_crash_while_damage_is_mended_loses_nothing(
 ) -> None:
     random = choices(f"mending {file}")
     for name, root, harmed in harmed_stores(store, file, tmp_path):
-        if not (SOAK or name == "deleted" or random.random() < 0.1):
+        if not (SOAK or name == "deleted" or random.random() < 0.08):
             continue
         start = read_image(root)
         ops = SimulatedOps(root)

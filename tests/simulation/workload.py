@@ -61,7 +61,18 @@ def submit(name: str) -> Step:
     return step
 
 
-def roll_back(changes: int) -> Step:
+def roll_back(name: str) -> Step:
+    """Begin a feature's first phase again."""
+
+    def step(repository: FilesystemProjectRepository, root: Path) -> None:
+        with repository.transaction(root) as project:
+            feature = project.feature(name)
+            feature.roll_back(WORKFLOW.first, "Not what was asked for", "cli", WORKFLOW, NOON)
+
+    return step
+
+
+def restore(changes: int) -> Step:
     """Bring back the state of some changes before."""
 
     def step(repository: FilesystemProjectRepository, root: Path) -> None:
@@ -90,15 +101,17 @@ def close(repository: FilesystemProjectRepository, root: Path) -> None:
 
 
 def steps() -> list[Step]:
-    """Onboarding, 10 features, submits, restores, checkpoints and compaction."""
+    """Onboarding, 10 features, submits, rollbacks, checkpoints, compaction and restores."""
     found: list[Step] = [onboard]
     for number in range(10):
         found += [start(f"feature-{number}"), submit(f"feature-{number // 2}")]
         if number in {3, 7}:
-            found += [save, roll_back(2), close]
+            found += [save, restore(2), close]
+        if number in {2, 6}:
+            found += [roll_back(f"feature-{number // 2}")]
         if number in {5, 8}:
             found += [compact]
-    return [*found, roll_back(9), submit("feature-0"), close]
+    return [*found, restore(9), submit("feature-0"), close]
 
 
 def run(repository: FilesystemProjectRepository, ops: SimulatedOps, root: Path) -> list[CDEError]:

@@ -121,6 +121,8 @@ class WriteGuard:
             self._mode = ReadOnly(reason, utc_now())
             self._next_probe = self._monotonic() + PROBE_EVERY_SECONDS
             log.error("read_only_entered", path=str(self._folder), reason=reason)
+        elif self._mode.reason != reason:
+            self._mode = ReadOnly(reason, self._mode.since)
 
     def _leave(self) -> None:
         if self._mode is not None:

@@ -1,0 +1,160 @@
+"""Disks that fill up, turn read-only or fail to sync, while a project is worked on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.infrastructure import write_guard
+from tests.disks import remount, small_disk
+from tests.simulation import workload
+from tests.simulation.server import Server
+
+PATIENCE_SECONDS = 30
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk") as folder:
+        yield folder
+
+
+def names(root: Path) -> set[str]:
+    return {feature.name for feature in FilesystemProjectRepository().get(root).features}
+
+
+def fill(repository: FilesystemProjectRepository, root: Path) -> tuple[set[str], StateError]:
+    """Start features until one is refused; those that were not, and the refusal."""
+    started: set[str] = set()
+    while True:
+        name = f"feature-{len(started)}-{'x' * 30}"
+        try:
+            with repository.transaction(root) as project:
+                project.start_feature("A long prompt. " * 200, name=name)
+        except StateError as error:
+            return started, error
+        started.add(name)
+
+
+def test_a_disk_that_fills_up_refuses_changes_until_there_is_room_again(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_guard, "PROBE_EVERY_SECONDS", 0.0)
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(300_000))
+    repository = FilesystemProjectRepository()
+    workload.onboard(repository, disk)
+    started, refusal = fill(repository, disk)
+    assert refusal.code in {"E204", "E206"}
+    assert repository.get(disk).read_only
+    assert names(disk) == started
+    ballast.unlink()
+    workload.start("afterwards")(repository, disk)
+    assert not repository.get(disk).read_only
+    assert names(disk) == {*started, "afterwards"}
+    assert repository.verify(disk) == []
+
+
+def test_a_disk_that_is_really_full_loses_nothing(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody warns of it: the space runs out in the midst of a write."""
+    monkeypatch.setattr(write_guard, "PROBE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(write_guard, "SPARE_BYTES", -(10**9))
+    repository = FilesystemProjectRepository()
+    workload.onboard(repository, disk)
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(400_000))
+    started, refusal = fill(repository, disk)
+    assert refusal.code in {"E204", "E206"}
+    assert names(disk) == started
+    ballast.unlink()
+    workload.start("afterwards")(repository, disk)
+    assert names(disk) == {*started, "afterwards"}
+    assert repository.verify(disk) == []
+
+
+def test_a_server_whose_disk_turns_read_only_goes_on_answering_and_comes_back(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "disk", "16m") as disk:
+        workload.onboard(FilesystemProjectRepository(), disk)
+        with Server(disk) as server:
+            _read_only_and_back(disk, server)
+        assert names(disk) == {"before", "after"}
+
+
+def _read_only_and_back(disk: Path, server: Server) -> None:
+    prompt = "Survive the remount"
+    assert "error" not in server.call("cde_startFeature", prompt=prompt, name="before")
+    remount(disk, "ro")
+    for name in ("one", "two", "three"):
+        reply = server.call("cde_startFeature", prompt=prompt, name=name)
+        assert reply["error"]["code"] in {"E203", "E206"}
+        assert server.call("cde_listFeatures")["total"] == 1
+    assert server.call("cde_getProjectInfo")["project"]["read_only"] is True
+    remount(disk, "rw")
+    until = time.monotonic() + PATIENCE_SECONDS
+    while server.call("cde_getProjectInfo")["project"]["read_only"]:
+        assert time.monotonic() < until
+    assert "error" not in server.call("cde_startFeature", prompt=prompt, name="after")
+
+
+CHANGES = """
+import json, sys
+from pathlib import Path
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.infrastructure import write_guard
+write_guard.PROBE_EVERY_SECONDS = 0.0
+root = Path(sys.argv[1])
+repository = FilesystemProjectRepository()
+outcomes = []
+for number in range(16):
+    try:
+        with repository.transaction(root) as project:
+            project.start_feature("Survive the failing sync", name=f"feature-{number}")
+        outcomes.append("done")
+    except StateError as error:
+        outcomes.append(error.code)
+    assert repository.get(root).id
+print(json.dumps(outcomes))
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace fails the system calls")
+def test_a_sync_that_fails_refuses_the_change_and_the_next_one_that_works_is_taken(
+    tmp_path: Path,
+) -> None:
+    with closing(FilesystemProjectRepository()) as repository:
+        workload.onboard(repository, tmp_path)
+    inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=4..9"]
+    strace = ["strace", "-f", "-qq", "-o", "/dev/null", *inject]
+    ran = subprocess.run(
+        [*strace, sys.executable, "-c", CHANGES, str(tmp_path)],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if "ptrace" in ran.stderr:
+        pytest.skip("this machine lets nobody trace")
+    assert ran.returncode == 0, ran.stderr
+    outcomes: list[str] = json.loads(ran.stdout.splitlines()[-1])
+    refused = [code for code in outcomes if code != "done"]
+    assert set(refused) <= {"E203", "E206"}
+    assert refused
+    assert outcomes[0] == outcomes[-1] == "done"
+    done = {f"feature-{number}" for number, code in enumerate(outcomes) if code == "done"}
+    assert names(tmp_path) == done
+    assert FilesystemProjectRepository().verify(tmp_path) == []
