@@ -71,7 +71,7 @@ class Application:
 
         return Operation(
             name, str(self.root), capture, slow_ms=lambda: self.settings.slow_operation_ms
-        ).run(lambda: use_case(self._assembled(tolerant=use_case.tolerant)))
+        ).run(lambda: use_case(self._assembled(use_case.tolerant)))
 
     def report(
         self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
@@ -117,14 +117,17 @@ class Application:
         Raises:
             CDEError: E112, E203 or E204, they cannot be brought.
         """
-        from cde_orchestrator.adapters.git_worktrees import WorktreeFiles
+        from cde_orchestrator.adapters import git_worktrees
 
-        files = WorktreeFiles(folder)
+        files = git_worktrees.WorktreeFiles(folder)
         files.bring(self.root, outputs)
-        return Application(
-            self.root,
-            lambda _root, _settings: replace(self._assembled(tolerant=False), files=files),
+        moved = replace(
+            self._assembled(tolerant=False),
+            files=files,
+            checks=git_worktrees.WorktreeChecks(folder),
+            git=git_worktrees.WorktreeVersionControl(folder, BreakerRegistry(self.root)),
         )
+        return Application(self.root, lambda _root, _settings: moved)
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the application is not used afterwards."""
@@ -137,7 +140,7 @@ class Application:
 
         return GitWorktrees(self.root, BreakerRegistry(self.root))
 
-    def _assembled(self, *, tolerant: bool) -> Ports:
+    def _assembled(self, tolerant: bool) -> Ports:
         if self._ports is None:
             try:
                 self.settings = load_settings(self.root)
@@ -176,7 +179,7 @@ def _filesystem_ports(root: Path, settings: Settings) -> Ports:
         checks=SubprocessCheckRunner(),
         trust=UserTrustStore(),
         objects=FilesystemObjectStore(),
-        git=GitVersionControl(),
+        git=GitVersionControl(breakers),
         callers=ProcessCallers(),
         logs=JsonLogReader(),
         agents=CommandLineAgents(root, breakers),

@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import structlog
 
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 
 log = structlog.get_logger(__name__)
 
 _SECONDS = 20.0
-_SAFE = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
-_QUIET = {
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-    "LC_ALL": "C",
-}
 
 
 class GitVersionControl:
-    """The repository that a project lies in, if it lies in one."""
+    """The repository that a project lies in, if it lies in one.
+
+    Args:
+        breakers: where the circuit breaker of git is.
+    """
+
+    def __init__(self, breakers: BreakerRegistry | None = None) -> None:
+        self._breakers = breakers or BreakerRegistry()
+        self._told = False
 
     def head(self, root: Path) -> str | None:
         """The current commit; None where there is no repository or no commit."""
         if not _in_repository(root):
             return None
-        done = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+        done = self._git(root, "rev-parse", "--verify", "--quiet", "HEAD")
         return done.stdout.strip() if done is not None and done.returncode == 0 else None
 
     def changes(self, root: Path) -> list[str] | None:
         """Paths that are not committed, without the product's own; None without repository."""
         if not _in_repository(root):
             return None
-        done = _git(root, "status", "--porcelain", "-z", "--no-renames", "--", ":/")
+        done = self._git(root, "status", "--porcelain", "-z", "--no-renames", "--", ":/")
         if done is None or done.returncode != 0:
             return None
         paths = [entry[3:] for entry in done.stdout.split("\0") if entry]
@@ -47,39 +49,33 @@ class GitVersionControl:
         Raises:
             FeatureError: E125, git refuses: the branch stands elsewhere, or cannot be.
         """
-        current = _git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
+        current = self._git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
         if current is not None and current.stdout.strip() == name:
             return
-        there = _git(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{name}")
+        there = self._git(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{name}")
         exists = there is not None and there.returncode == 0
         if exists and there is not None and there.stdout.strip() != self.head(root):
             raise FeatureError.of("E125", branch=name, reason="it exists and stands elsewhere")
-        done = _git(root, "switch", name) if exists else _git(root, "switch", "-c", name)
+        done = self._git(root, "switch", name) if exists else self._git(root, "switch", "-c", name)
         if done is None or done.returncode != 0:
             reason = "git cannot be run" if done is None else done.stderr.strip()
             raise FeatureError.of("E125", branch=name, reason=reason)
         log.info("branch_started", branch=name)
 
+    def _git(self, root: Path, *words: str) -> subprocess.CompletedProcess[str] | None:
+        """Run git in the project; None when it cannot be run or does not end."""
+        from cde_orchestrator.infrastructure.git_command import Git, GitError
+
+        try:
+            return Git(root, self._breakers).complete(*words, timeout_seconds=_SECONDS)
+        except (GitError, CircuitBreakerOpenError) as error:
+            # Once is enough: features go on without it.
+            tell = log.info if self._told else log.warning
+            tell("git_failed", words=list(words), reason=str(error))
+            self._told = True
+            return None
+
 
 def _in_repository(root: Path) -> bool:
     """Whether a repository is in sight; spares a process where there is none."""
     return any((folder / ".git").exists() for folder in (root, *root.parents))
-
-
-def _git(root: Path, *words: str) -> subprocess.CompletedProcess[str] | None:
-    """Run git in the project; None when it cannot be run or does not end."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    try:
-        return subprocess.run(
-            ["git", *_SAFE, "-C", str(root), *words],
-            env={**environment, **_QUIET},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        log.warning("git_failed", words=list(words), reason=str(error))
-        return None

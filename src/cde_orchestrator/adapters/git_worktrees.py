@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import structlog
 
+from cde_orchestrator.adapters.git_version_control import GitVersionControl
 from cde_orchestrator.adapters.project_files import (
     EXCERPT_CHARACTERS,
     FilesystemProjectFiles,
     write_failure,
 )
+from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
+from cde_orchestrator.application.phase_ports import Watch
 from cde_orchestrator.application.views import ArtifactView
+from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file
 from cde_orchestrator.infrastructure.git_command import Git, GitError
@@ -136,3 +142,43 @@ class WorktreeFiles(FilesystemProjectFiles):
             replace_file(self._ops, path, data)
         except OSError as error:
             raise write_failure(path, error) from error
+
+
+class WorktreeChecks(SubprocessCheckRunner):
+    """Checks are run on what was made: in the worktree.
+
+    Args:
+        folder: the worktree.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
+        """Run the check in the worktree."""
+        return super().run(self._folder, check, at, watch)
+
+
+class WorktreeVersionControl(GitVersionControl):
+    """The commits that a feature's phases begin and end with are those of its worktree.
+
+    Args:
+        folder: the worktree.
+        breakers: where the circuit breaker of git is.
+    """
+
+    def __init__(self, folder: Path, breakers: BreakerRegistry) -> None:
+        super().__init__(breakers)
+        self._folder = folder
+
+    def head(self, root: Path) -> str | None:
+        """The worktree's commit."""
+        return super().head(self._folder)
+
+    def changes(self, root: Path) -> list[str] | None:
+        """What is not committed in the worktree."""
+        return super().changes(self._folder)
+
+    def start_branch(self, root: Path, name: str) -> None:
+        """Create a branch in the worktree."""
+        super().start_branch(self._folder, name)

@@ -14,6 +14,7 @@ from typing import Literal, Protocol, TypedDict, TypeVar
 
 from cde_orchestrator.application.agents import Agents, Assignment
 from cde_orchestrator.application.get_assignment import AssignmentReply, GetAssignment
+from cde_orchestrator.application.resume_feature import ResumeFeature
 from cde_orchestrator.application.show_agents import GetTrustedAgents, chosen_agents
 from cde_orchestrator.application.submit_work import SubmitWork
 from cde_orchestrator.application.use_case import UseCase
@@ -33,6 +34,7 @@ from cde_orchestrator.domain.exceptions import (
     FeatureError,
     OutputError,
 )
+from cde_orchestrator.domain.feature import COMPLETED, FAILED
 
 Reply = TypeVar("Reply")
 Outcome = Literal["completed", "waits_for_person", "closed"]
@@ -155,6 +157,9 @@ class FeatureRun:
         chosen = chosen_agents(self.agents, self.names)
         assignment = self.handle(GetAssignment(feature_id=feature_id))
         feature = assignment["feature"]
+        if feature["status"] == FAILED:
+            self.handle(ResumeFeature(feature_id=feature["id"]))
+            assignment = self.handle(GetAssignment(feature_id=feature["id"]))
         with self.agents.alone(feature["id"], feature["name"]):
             work: _PhaseWork | None = None
             while True:
@@ -262,7 +267,7 @@ def _phase(assignment: AssignmentReply) -> PhaseView:
 
 
 def _is_completed(assignment: AssignmentReply) -> bool:
-    return assignment["feature"]["status"] == "completed"
+    return assignment["feature"]["status"] == COMPLETED
 
 
 def _handed_back(refusal: CDEError | None, attempt: int) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -62,6 +63,11 @@ class SubmitWork(UseCase[SubmitReply]):
     agent: str | None = None
     takeover: bool = False
     watch: Watch | None = field(default=None, compare=False)
+
+    def arguments(self) -> dict[str, Any]:
+        """The fields by name, without the watch, which says nothing in a report."""
+        known = UseCase.arguments(self)
+        return {name: value for name, value in known.items() if name != "watch"}
 
     def __call__(self, ports: Ports) -> SubmitReply:
         """Check the outputs, record them and go on to the next phase.
@@ -179,7 +185,9 @@ class SubmitWork(UseCase[SubmitReply]):
             record = feature.phases[phase.id]
             desk.require_free(feature, takeover=self.takeover)
             same = (record.attempts, record.started_at) == (before.attempts, before.started_at)
-            if not same or delivery.contents() != contents:
+            # What a check saw stands in the project already, and must stand there still.
+            standing = delivery if evidence is None else replace(delivery, results={})
+            if not same or standing.contents() != contents:
                 raise FeatureError.of("E123", feature=feature.name, phase=phase.id)
             if evidence is None:
                 delivery.write()

@@ -11,6 +11,7 @@ from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 BREAKER = "git"
 TIMEOUT_SECONDS = 60.0
 
+_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 # A repository may be a stranger's: none of its own programs is run.
 _SAFE = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
 
@@ -39,27 +40,40 @@ class Git:
             GitBrokenError: git itself does not work; this is what counts as a failure.
             CircuitBreakerOpenError: E903, git is given time to recover.
         """
-        return self._breaker.call(self._run, arguments)
+        done = self.complete(*arguments)
+        if done.returncode:
+            raise GitError(done.stderr.strip() or f"git ended with exit code {done.returncode}")
+        return done.stdout.strip()
 
-    def _run(self, arguments: tuple[str, ...]) -> str:
+    def complete(
+        self, *arguments: str, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
+        """The command when it has ended, whatever its exit code.
+
+        Raises:
+            GitBrokenError: git itself does not work; this is what counts as a failure.
+            CircuitBreakerOpenError: E903, git is given time to recover.
+        """
+        return self._breaker.call(self._run, arguments, timeout_seconds)
+
+    def _run(
+        self, arguments: tuple[str, ...], timeout_seconds: float
+    ) -> subprocess.CompletedProcess[str]:
         # Variables of git would lead it to another repository.
         kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         try:
-            done = subprocess.run(
-                ["git", *_SAFE, *arguments],
-                cwd=self._folder,
-                env={**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            return subprocess.run(
+                ["git", *_SAFE, "-C", str(self._folder), *arguments],
+                env={**kept, **_QUIET},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=TIMEOUT_SECONDS,
+                text=True,
+                errors="replace",
+                timeout=timeout_seconds,
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise GitBrokenError(str(error)) from error
-        if done.returncode:
-            words = done.stderr.decode("utf-8", "replace").strip()
-            raise GitError(words or f"git ended with exit code {done.returncode}")
-        return done.stdout.decode("utf-8", "replace").strip()
 
 
 class GitBrokenError(GitError):

@@ -1,0 +1,212 @@
+"""Drills of gates, checks, claims and branches, E114 to E128."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from typing import Any
+
+from tests.integration.drills.feature_drills import submitted
+from tests.integration.drills.stage import Outcome, Stage, drill
+
+
+async def follow_workflow(
+    stage: Stage,
+    name: str,
+    *,
+    output: str = "",
+    check: list[str] | None = None,
+    branch: bool = False,
+) -> None:
+    """Give the project one phase with such a gate, and start a feature in it."""
+    (stage.root / ".cde" / "workflow.yml").write_text(
+        "version: 1\nworkflows:\n  strict:\n"
+        f"    branch: {json.dumps(branch)}\n"
+        "    phases:\n      - id: write\n        prompt: brief/write.md\n"
+        f'        outputs: [{{id: note, path: "notes/{{feature}}.md"{output}}}]\n'
+        f"        check: {json.dumps(check or [])}\n        check_timeout_seconds: 2\n"
+    )
+    if not branch:
+        await stage.tool("cde_startFeature", prompt="Be strict", name=name)
+
+
+async def submitted_note(stage: Stage, feature: str, note: str) -> Outcome:
+    """The one phase of a feature, submitted with this text."""
+    return await stage.tool(
+        "cde_submitWork", feature_id=feature, phase_id="write", results={"note": note}
+    )
+
+
+def trust(stage: Stage) -> None:
+    """Be the person who read the commands."""
+    assert stage.run("trust", "--yes", "--project", str(stage.root)).returncode == 0
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+async def prove_rewritten(stage: Stage, feature: str, refused: str, accepted: str) -> None:
+    """A text is refused and, rewritten, accepted."""
+    await stage.prove(
+        lambda: submitted_note(stage, feature, refused),
+        names=f"notes/{feature}.md",
+        corrected=lambda: submitted_note(stage, feature, accepted),
+    )
+
+
+@drill("E114")
+async def an_output_of_headings_alone(stage: Stage) -> None:
+    await prove_rewritten(stage, "login", "# Note\n\n## Why\n", "# Note\n\nBecause.\n")
+
+
+@drill("E115")
+async def an_output_without_a_required_heading(stage: Stage) -> None:
+    await follow_workflow(stage, "strict", output=', must_contain: ["## Why"]')
+    await prove_rewritten(stage, "strict", "## How\n\nSo.\n", "## Why\n\nBecause.\n")
+
+
+@drill("E116")
+async def an_output_of_another_type(stage: Stage) -> None:
+    await follow_workflow(stage, "strict", output=", type: json")
+    await prove_rewritten(stage, "strict", "{why: because}", '{"why": "because"}')
+
+
+@drill("E117")
+async def an_output_that_is_still_a_template(stage: Stage) -> None:
+    await prove_rewritten(stage, "login", "# Note\n\n<fill: why>\n", "# Note\n\nBecause.\n")
+
+
+@drill("E118")
+async def a_check_that_fails(stage: Stage) -> None:
+    code = "import pathlib, sys; sys.exit(not pathlib.Path('mended').exists())"
+    await follow_workflow(stage, "strict", check=python(code))
+    trust(stage)
+    await stage.prove(
+        lambda: submitted_note(stage, "strict", "Words."),
+        names="strict",
+        by_hand=(stage.root / "mended").touch,
+    )
+
+
+@drill("E119")
+async def a_check_that_hangs(stage: Stage) -> None:
+    code = "import pathlib, time; pathlib.Path('mended').exists() or time.sleep(60)"
+    await follow_workflow(stage, "strict", check=python(code))
+    trust(stage)
+    await stage.prove(
+        lambda: submitted_note(stage, "strict", "Words."),
+        names="strict",
+        by_hand=(stage.root / "mended").touch,
+    )
+
+
+@drill("E120")
+async def a_check_that_nobody_trusts(stage: Stage) -> None:
+    await follow_workflow(stage, "strict", check=python("pass"))
+
+    async def answer_yes(command: str) -> Outcome:
+        return await stage.command(*shlex.split(command)[1:], "--yes")
+
+    await stage.prove(lambda: submitted_note(stage, "strict", "Words."), follow=answer_yes)
+
+
+@drill("E121")
+async def a_check_that_cannot_run(stage: Stage) -> None:
+    await follow_workflow(stage, "strict", check=["./check"])
+    trust(stage)
+
+    def install() -> None:
+        (stage.root / "check").write_text("#!/bin/sh\n")
+        (stage.root / "check").chmod(0o755)
+
+    await stage.prove(lambda: submitted_note(stage, "strict", "Words."), by_hand=install)
+
+
+@drill("E122")
+async def a_feature_that_another_agent_holds(stage: Stage) -> None:
+    resume: dict[str, Any] = {"feature_id": "login", "agent": "ben"}
+    await stage.tool("cde_resumeFeature", feature_id="login", agent="ann")
+    await stage.prove(
+        lambda: stage.call("cde_resumeFeature", resume),
+        corrected=lambda: stage.call("cde_resumeFeature", {**resume, "takeover": True}),
+    )
+
+
+@drill("E123")
+async def an_output_that_its_check_changes(stage: Stage) -> None:
+    code = (
+        "import pathlib; mark = pathlib.Path('mark'); note = pathlib.Path('notes/strict.md')\n"
+        "if not mark.exists(): mark.touch(); note.write_text('Other words.')"
+    )
+    await follow_workflow(stage, "strict", check=python(code))
+    trust(stage)
+    await stage.prove(lambda: submitted_note(stage, "strict", "Words."))
+
+
+def git(stage: Stage, *words: str) -> None:
+    identity = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
+    subprocess.run(["git", *identity, "-C", str(stage.root), *words], check=True)
+
+
+def commit(stage: Stage) -> None:
+    git(stage, "add", "--all")
+    git(stage, "commit", "-q", "--allow-empty", "-m", "Work")
+
+
+@drill("E124")
+async def a_working_tree_that_is_not_clean(stage: Stage) -> None:
+    git(stage, "init", "-q")
+    commit(stage)
+    await follow_workflow(stage, "", branch=True)
+    (stage.root / "half.py").write_text("half = ")
+    await stage.prove(
+        lambda: stage.tool("cde_startFeature", prompt="Branch off"),
+        by_hand=lambda: commit(stage),
+    )
+
+
+@drill("E125")
+async def a_branch_that_cannot_be(stage: Stage) -> None:
+    git(stage, "init", "-q")
+    commit(stage)
+    git(stage, "branch", "feature")
+    await follow_workflow(stage, "", branch=True)
+    await stage.prove(
+        lambda: stage.tool("cde_startFeature", prompt="Branch off"),
+        by_hand=lambda: git(stage, "branch", "-m", "feature", "old-feature"),
+    )
+
+
+@drill("E126")
+async def a_phase_that_was_not_begun(stage: Stage) -> None:
+    back = {"feature_id": "login", "reason": "Wrong way"}
+    await stage.prove(
+        lambda: stage.call("cde_rollbackFeature", {**back, "to_phase": "check"}),
+        names="write",
+        corrected=lambda: stage.call("cde_rollbackFeature", {**back, "to_phase": "write"}),
+    )
+
+
+@drill("E127")
+async def a_key_of_another_call(stage: Stage) -> None:
+    await stage.tool("cde_startFeature", prompt="First", name="first", idempotency_key="k")
+    await stage.prove(
+        lambda: stage.tool("cde_startFeature", prompt="Second", idempotency_key="k"),
+        names="first",
+        corrected=lambda: stage.tool("cde_startFeature", prompt="Second", idempotency_key="k2"),
+    )
+
+
+@drill("E128")
+async def trust_without_a_person(stage: Stage) -> None:
+    await follow_workflow(stage, "strict", check=["make", "test"])
+    words = ("trust", "--project", str(stage.root))
+    await stage.prove(
+        lambda: stage.json_command(*words),
+        names="make test",
+        corrected=lambda: stage.json_command(*words, "--yes"),
+    )
+    assert (await submitted(stage, "write", note="Words.")).error is None
