@@ -31,10 +31,14 @@ from cde_orchestrator.server import ServedProject, build_server
 from tests.integration.mcp_client import Agent, text_of
 
 SECONDS = 30
-ENDLESS = {"serve", "run"}
-"""Commands that run until they are told to end."""
+EXAMPLES = int(os.environ.get("CDE_EXAMPLES", "10"))
+"""How many; more, for a long night."""
+ENDLESS = {"serve", "run", "test"}
+"""Commands that run until they are told to end, or that start another program."""
+NEVER_GIVEN = {"--create", "--help", "-h", "--yes", "-y"}
+"""Options that reach beyond the test's own folder, or end everything else."""
 bounded = settings(
-    max_examples=int(os.environ.get("CDE_EXAMPLES", "10")),  # more, for a long night
+    max_examples=EXAMPLES,
     deadline=None,
     print_blob=True,  # replays a failure
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -202,24 +206,19 @@ def require_answer(words_given: list[bytes], *, as_json: bool) -> None:
         assert "E999" not in said + complained, words_given
 
 
-@bounded
+@settings(bounded, max_examples=5 * EXAMPLES)
 @given(data=st.data())
 def test_any_arguments_of_any_command(busy: Path, data: Any) -> None:
     here = Path.cwd()
+    path = data.draw(st.sampled_from(sorted(COMMANDS)), "command")
+    allowed = [each.encode() for each in COMMANDS[path] if each not in NEVER_GIVEN]
+    given_words = data.draw(st.lists(st.sampled_from(allowed) | arguments, max_size=5), "words")
+    tamed_words = [word if word in allowed else tamed(path, word) for word in given_words]
     os.chdir(busy)
     try:
-        for path, options in COMMANDS.items():
-            allowed = [
-                each.encode() for each in options if each not in {"--create", "--help", "-h"}
-            ]
-            drawn = data.draw(
-                st.lists(st.sampled_from(allowed) | arguments, max_size=5),
-                " ".join(path),
-            )
-            tamed_words = [word if word in allowed else tamed(path, word) for word in drawn]
-            for form in ([], [b"--json"]):
-                whole = [*(part.encode() for part in path), *form, *tamed_words]
-                require_answer(whole, as_json=bool(form))
+        for form in ([], [b"--json"]):
+            whole = [*(part.encode() for part in path), *form, *tamed_words]
+            require_answer(whole, as_json=bool(form))
     finally:
         os.chdir(here)
     require_whole(busy)
