@@ -51,6 +51,10 @@ TOOLS: dict[str, dict[str, Any]] = {
     "cde_listFeatures": {},
     "cde_recoverState": {"action": "history"},
     "cde_explainError": {"code": "E101"},
+    "cde_saveProgress": {"feature_id": "login", "phase_id": "decompose", "note": "Half"},
+    "cde_resumeFeature": {"feature_id": "login"},
+    "cde_rollbackFeature": {"feature_id": "login", "to_phase": "define", "reason": "Anew"},
+    "cde_closeFeature": {"feature_id": "login", "outcome": "cancelled", "reason": "Enough"},
 }
 COMMANDS: dict[str, list[str]] = {
     "init": [],
@@ -81,6 +85,11 @@ COMMANDS: dict[str, list[str]] = {
     "submit": ["login", "define"],
     "status": ["login"],
     "list": [],
+    "save": ["login", "Half"],
+    "resume": ["login"],
+    "rollback": ["login", "define", "--reason", "Anew", "--dry-run"],
+    "close": ["login", "cancelled", "--reason", "Enough"],
+    "trust": ["--list"],
 }
 # One serves until it is ended, the other merges files without a project.
 NO_OPERATION = {"serve", "state merge"}

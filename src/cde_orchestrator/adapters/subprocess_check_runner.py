@@ -23,6 +23,8 @@ from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.infrastructure.correlation import child_environment
+from cde_orchestrator.infrastructure.spans import CHECK, span
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,7 @@ _DRAIN_SECONDS = 0.5
 class SubprocessCheckRunner:
     """Runs commands without a shell, in a process group that ends with them."""
 
+    @span(CHECK)
     def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
         """Run the check to its end, or kill it and its children when its time is over.
 
@@ -49,6 +52,7 @@ class SubprocessCheckRunner:
             process = subprocess.Popen(
                 check.command,
                 cwd=folder,
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -23,6 +23,7 @@ from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure import error_snapshot as snapshot
 from cde_orchestrator.infrastructure.correlation import call_context
+from cde_orchestrator.infrastructure.redaction import redacted_text
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 log = structlog.get_logger(__name__)
@@ -109,7 +110,7 @@ class FileErrorReports:
             "recoverable": error.recoverable,
             "correlation_id": error.correlation_id,
             "operation": {
-                "name": operation,
+                "name": redacted_text(operation),
                 "actor": call.actor,
                 "arguments": snapshot.bounded(arguments),
             },

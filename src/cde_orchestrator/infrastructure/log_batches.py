@@ -111,13 +111,19 @@ class ProjectLogHandler(logging.Handler):
 
     def _write(self) -> None:
         """Write what is gathered, at once and in one piece; only under the handler's lock."""
-        if self._file is None and self._path.parent.parent.is_dir():
+        if self._file is None and self._has_place():
             self._file = self._open()
         if self._file is None or not self._gathered:
             return
         lines = [json_line(record) for record in self._gathered]
         self._gathered.clear()
         self._file.append("\n".join(lines))
+
+    def _has_place(self) -> bool:
+        try:
+            return self._path.parent.parent.is_dir()
+        except OSError:  # the folder may not be looked into
+            return False
 
     def _start_writer(self) -> None:
         if self._writer is None:
