@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.correlation import child_environment
+from cde_orchestrator.infrastructure.spans import GIT, span
 
 BREAKER = "git"
 TIMEOUT_SECONDS = 60.0
@@ -54,13 +56,15 @@ class Git:
             GitBrokenError: git itself does not work; this is what counts as a failure.
             CircuitBreakerOpenError: E903, git is given time to recover.
         """
-        return self._breaker.call(self._run, arguments, timeout_seconds)
+        with span(GIT):
+            return self._breaker.call(self._run, arguments, timeout_seconds)
 
     def _run(
         self, arguments: tuple[str, ...], timeout_seconds: float
     ) -> subprocess.CompletedProcess[str]:
         # Variables of git would lead it to another repository.
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+        inherited = child_environment()
+        kept = {key: value for key, value in inherited.items() if not key.startswith("GIT_")}
         try:
             return subprocess.run(
                 ["git", *_SAFE, "-C", str(self._folder), *arguments],
