@@ -35,8 +35,8 @@ class Service(Protocol):
         """Leave a report of an error, unless there is one already; never fails."""
         ...
 
-    def onboarding(self, path: str) -> Service:
-        """The service for the project at ``path``, which is about to be onboarded."""
+    def onboard(self, path: str, use_case: UseCase[Reply]) -> Reply:
+        """Onboard the project at ``path``, which is served from then on."""
         ...
 
 
