@@ -228,7 +228,8 @@ def _environment_class() -> Callable[[_Source], Environment]:
             for concat in list(source.find_all(nodes.Concat)):
                 parts = nodes.List(concat.nodes).set_lineno(concat.lineno)
                 joined = nodes.Filter(parts, "_joined", [], [], None, None)
-                concat.nodes = [joined.set_lineno(concat.lineno)]
+                joined.set_lineno(concat.lineno)
+                concat.nodes = [joined]
             return super()._generate(source, *args, **kwargs)
 
         def _counted(self, items: Iterable[Any]) -> Iterator[Any]:
