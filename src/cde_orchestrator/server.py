@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
+from threading import Lock
 from typing import Any, TypeVar
 
 import structlog
@@ -34,6 +35,7 @@ from cde_orchestrator.mcp_tools import errors, features, project, recovery, work
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
 from cde_orchestrator.web import errors_page
 from cde_orchestrator.web.bearer import BearerToken
+from cde_orchestrator.web.hosts import host_guard
 
 INSTRUCTIONS = """\
 CDE Orchestrator leads a feature through its phases in one project. Start with \
@@ -62,6 +64,7 @@ class ServedProject:
     def __init__(self, root: Path, *, pinned: bool) -> None:
         self._application = build_application(root)
         self._pinned = pinned
+        self._onboarding = Lock()
 
     @property
     def application(self) -> Application:
@@ -83,21 +86,30 @@ class ServedProject:
         error.context.setdefault("project_path", str(self._application.root))
         self._application.report(error, raised, operation, arguments)
 
-    def onboarding(self, path: str) -> ServedProject:
-        """This service, serving the project at ``path`` if it may.
+    def onboard(self, path: str, use_case: UseCase[Reply]) -> Reply:
+        """Onboard the project at ``path`` if it may be served, and serve it from then on.
 
         Raises:
             ProjectError: E006, another project is served; E001 or E002, no folder.
+            CDEError: it was refused or failed; what is served stays the same.
         """
-        served = self._application.root
-        wanted = _folder(served, path)
-        if wanted == served:
-            return self
-        if self._pinned or (served / FOLDER).is_dir():
-            raise ProjectError.of("E006", served=str(served), path=str(wanted))
-        self._application = build_application(wanted)
-        log_to_project(wanted)
-        return self
+        with self._onboarding:
+            served = self._application
+            wanted = _folder(served.root, path)
+            if wanted == served.root:
+                return served.handle(use_case)
+            if self._pinned or (served.root / FOLDER).is_dir():
+                raise ProjectError.of("E006", served=str(served.root), path=str(wanted))
+            candidate = build_application(wanted)
+            try:
+                reply = candidate.handle(use_case)
+            except BaseException:
+                candidate.close()
+                raise
+            self._application = candidate
+            log_to_project(wanted)
+            served.close()
+            return reply
 
     def close(self) -> None:
         """Finish what can be finished cheaply."""
@@ -203,13 +215,14 @@ def run_http(
     """Serve the project over streamable HTTP at ``/mcp`` until the process is told to end.
 
     ``listener`` is a socket that listens already, and ``host`` the name that it was bound by:
-    a local one is guarded against pages of other hosts. With a ``token``, every request must
-    bear it.
+    where only this machine reaches it, it is guarded against pages of other hosts. With a
+    ``token``, every request must bear it.
     """
     import uvicorn
 
     with _serving(root, pinned=pinned) as served:
-        app = build_server(served).streamable_http_app(host=host)
+        guard = host_guard(host, listener.getsockname()[0])
+        app = build_server(served).streamable_http_app(host=host, transport_security=guard)
         config = uvicorn.Config(
             app if token is None else BearerToken(app, token),
             log_config=None,

@@ -6,9 +6,11 @@ variables that it is given, and what it may read, repeat and produce is bounded.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -31,8 +33,13 @@ RENDERED_LIMIT_CHARACTERS = 200_000
 STEP_LIMIT = 200_000
 """Turns of loops and calls in one rendering."""
 CACHED_TEMPLATES = 128
+PRODUCT_LIMIT = 20_000_000
+"""Greatest product of what a filter or a method of a text is given: lengths and numbers."""
 NUMBER_LIMIT = 10**18
 """Greatest factor of a product."""
+
+_WIDE = re.compile(r"\d{5}|:[^{}]*\{|%[^%a-zA-Z]*\*")
+"""Formats that pad by more than 4 digits say, or by a width that is an argument."""
 
 _Source: TypeAlias = Callable[[str], tuple[str, str, None] | None]
 
@@ -174,7 +181,7 @@ def _environment_class() -> Callable[[_Source], Environment]:
     class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """A sandbox for one rendering, which also counts the steps."""
 
-        intercepted_binops = frozenset({"*", "**", "%"})
+        intercepted_binops = frozenset({"*", "**", "%", "+"})
 
         def __init__(self, source: _Source) -> None:
             super().__init__(
@@ -185,32 +192,54 @@ def _environment_class() -> Callable[[_Source], Environment]:
                 autoescape=False,  # Markdown for an agent, never HTML
                 bytecode_cache=_code_cache(),
             )
+            self.filters = {name: _bounded_filter(each) for name, each in self.filters.items()}
             self.filters["_counted"] = self._counted
+            self.filters["_joined"] = self._joined
             del self.globals["lipsum"]  # made-up text has no place in a prompt
             self._steps = 0
 
         def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
             """Count the call; a macro may call itself."""
             self._step()
-            return super().call(context, called, *args, **kwargs)
+            _require_small_numbers(args, kwargs)
+            if isinstance(receiver := getattr(called, "__self__", None), str):
+                _require_small_product((receiver, *args, *kwargs.values()))
+            return _within_limit(super().call(context, called, *args, **kwargs))
+
+        def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+            """Jinja's safe ``format``, unless the text pads by more than any prompt needs."""
+            wrapped = super().wrap_str_format(value)
+            text = getattr(value, "__self__", None)
+            if wrapped is not None and _WIDE.search(text or ""):
+                raise _RunawayTemplateError("its format pads by too much")
+            return wrapped
 
         def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
             """Refuse what may take all memory or time, then work it out."""
             if _is_excessive(operator, left, right):
                 raise _RunawayTemplateError(f"its use of {operator} may give too much")
-            return super().call_binop(context, operator, left, right)
+            return _within_limit(super().call_binop(context, operator, left, right))
 
         def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
             # Jinja's own hook for changing a template before it is compiled.
             for loop in list(source.find_all(nodes.For)):
                 counted = nodes.Filter(loop.iter, "_counted", [], [], None, None)
                 loop.iter = counted.set_lineno(loop.lineno)
+            for concat in list(source.find_all(nodes.Concat)):
+                parts = nodes.List(concat.nodes).set_lineno(concat.lineno)
+                joined = nodes.Filter(parts, "_joined", [], [], None, None)
+                joined.set_lineno(concat.lineno)
+                concat.nodes = [joined]
             return super()._generate(source, *args, **kwargs)
 
         def _counted(self, items: Iterable[Any]) -> Iterator[Any]:
             for item in items:
                 self._step()
                 yield item
+
+        def _joined(self, parts: list[Any]) -> str:
+            self._step()
+            return str(_within_limit("".join(map(str, parts))))
 
         def _step(self) -> None:
             self._steps += 1
@@ -243,8 +272,47 @@ def _code_cache() -> BytecodeCache:
     return CodeCache()
 
 
+def _bounded_filter(each: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, given no huge number and giving no huge text or list."""
+
+    @wraps(each)
+    def bounded(*args: Any, **kwargs: Any) -> Any:
+        _require_small_numbers(args[1:], kwargs)
+        if each.__name__ == "do_format" and _WIDE.search(str(args[0])):
+            raise _RunawayTemplateError("its format pads by too much")
+        _require_small_product((*args, *kwargs.values()))
+        return _within_limit(each(*args, **kwargs))
+
+    return bounded
+
+
+def _require_small_numbers(args: Iterable[Any], kwargs: Mapping[str, Any]) -> None:
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, int) and abs(value) > RENDERED_LIMIT_CHARACTERS:
+            raise _RunawayTemplateError(f"the number {value} is too large here")
+
+
+def _require_small_product(values: Iterable[Any]) -> None:
+    """Refuse what could repeat one long thing for each part of another."""
+    sizes = [
+        len(value) if isinstance(value, (str, list, tuple, dict)) else abs(value)
+        for value in values
+        if isinstance(value, (str, list, tuple, dict, int))
+    ]
+    if math.prod(sorted(sizes)[-2:]) > PRODUCT_LIMIT:
+        raise _RunawayTemplateError("it may give too much")
+
+
+def _within_limit(result: Any) -> Any:
+    if isinstance(result, (str, list, tuple, dict)) and len(result) > RENDERED_LIMIT_CHARACTERS:
+        raise _RunawayTemplateError(f"it gives more than {RENDERED_LIMIT_CHARACTERS} characters")
+    return result
+
+
 def _is_excessive(operator: str, left: Any, right: Any) -> bool:
     """Powers, texts that ``%`` pads, texts or lists many times over, numbers without end."""
+    if operator == "+":
+        return False
     if operator != "*":
         return operator == "**" or isinstance(left, str)
     if isinstance(left, Sized):

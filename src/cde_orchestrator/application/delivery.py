@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Artifact, PhaseRecord
 from cde_orchestrator.domain.text import checked_text
 from cde_orchestrator.domain.workflow import Output, Phase
 
 RESULT_LIMIT = 1_000_000
 """Characters of one output's text in ``results``."""
+RESULT_LIMIT_BYTES = 1024 * 1024
+"""Bytes of it in UTF-8; all texts are measured before the first is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,17 @@ class Delivery:
 
         Raises:
             FeatureError: E113.
-            ValidationError: E302 or E303.
+            ValidationError: E302, E303 or E315.
         """
         for output_id, text in self.results.items():
             self.phase.output(output_id)
             checked_text(f"results.{output_id}", text, RESULT_LIMIT)
+            size = len(text.encode())
+            if size > RESULT_LIMIT_BYTES:
+                field = f"output {output_id}"
+                raise ValidationError.of(
+                    "E315", field=field, size_bytes=size, limit_bytes=RESULT_LIMIT_BYTES
+                )
 
     def contents(self) -> dict[str, bytes]:
         """Bytes by output id, as they are or will be in the project; missing files are not in it.
@@ -48,8 +57,13 @@ class Delivery:
         """
         found = {}
         for output in self.phase.outputs:
-            content = self.ports.files.read(self.ports.root, self._path(output), output.id)
-            if (given := self.results.get(output.id)) is not None:
+            given = self.results.get(output.id)
+            try:
+                content = self.ports.files.read(self.ports.root, self._path(output), output.id)
+            except ValidationError:  # too large; what is replaced may be of any size
+                if given is None:
+                    raise
+            if given is not None:
                 content = _as_file(given)
             if content is not None:
                 found[output.id] = content

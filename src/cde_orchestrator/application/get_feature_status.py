@@ -11,12 +11,17 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureDetailReply,
     FeatureStatusReply,
+    PhaseView,
     feature_view,
+    output_view,
     phase_record_views,
     project_view,
     work_view,
 )
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.workflow import Workflow
 
 DETAILS = ("brief", "full")
 
@@ -37,7 +42,7 @@ class GetFeatureStatus(UseCase[FeatureStatusReply | FeatureDetailReply]):
         """Look it up.
 
         Raises:
-            CDEError: E004, E102, E103, E305, E312, E313 and the repository's own.
+            CDEError: E004, E102, E103, E305 and the repository's own.
         """
         if self.detail not in DETAILS:
             reason = f"it is {self.detail!r}, not one of {', '.join(DETAILS)}"
@@ -50,7 +55,7 @@ class GetFeatureStatus(UseCase[FeatureStatusReply | FeatureDetailReply]):
             "project": project_view(project, ports),
             "feature": feature_view(feature),
             "phases": phase_record_views(feature, workflow),
-            "phase": current_phase_view(project, feature, workflow, ports),
+            "phase": _phase(project, feature, workflow, ports),
         }
         desk.renew_when_due(feature)
         if self.detail == "brief":
@@ -65,4 +70,24 @@ class GetFeatureStatus(UseCase[FeatureStatusReply | FeatureDetailReply]):
             "work": {phase.id: work_view(feature.phases[phase.id]) for phase in workflow.phases},
             "created_at": feature.created_at.isoformat(),
             "updated_at": feature.updated_at.isoformat(),
+        }
+
+
+def _phase(
+    project: Project, feature: Feature, workflow: Workflow, ports: Ports
+) -> PhaseView | None:
+    """The current phase; its prompt tells why, where its template cannot be filled in."""
+    try:
+        return current_phase_view(project, feature, workflow, ports)
+    except ValidationError as error:
+        if error.code not in {"E312", "E313"}:
+            raise
+        phase = feature.require_current(feature.current_phase or "", workflow)
+        return {
+            "id": phase.id,
+            "description": phase.description,
+            "handler": phase.handler,
+            "prompt": "",
+            "outputs": [output_view(output, feature.name) for output in phase.outputs],
+            "problem": error.message,
         }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.names import free_name
 
 FORMAT = "cde-export"
 VERSION = 1
+_NEEDED = ("id", "name", "created_at", "updated_at")
 
 
 def export_of(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,11 +58,25 @@ def parse_export(text: str) -> dict[str, Any]:
         raise StateError.of("E210", where="the file", reason="project or features are missing")
     keyed: dict[str, Any] = {}
     for feature in features:
-        feature_id = feature.get("id") if isinstance(feature, dict) else None
-        if not isinstance(feature_id, str) or feature_id in keyed:
-            raise StateError.of("E210", where="features", reason="an id is missing or twice there")
+        if not isinstance(feature, dict) or not all(
+            isinstance(feature.get(key), str) for key in _NEEDED
+        ):
+            reason = f"one has no text for each of: {', '.join(_NEEDED)}"
+            raise StateError.of("E210", where="features", reason=reason)
+        feature_id = feature["id"]
+        if feature_id in keyed:
+            raise StateError.of("E210", where="features", reason="an id is twice there")
         keyed[feature_id] = feature
     return {**own, "features": keyed}
+
+
+def parse_base(text: str) -> dict[str, Any]:
+    """As ``parse_export``; git gives an empty text where the two sides share no ancestor.
+
+    Raises:
+        StateError: E210.
+    """
+    return parse_export(text) if text.strip() else {"features": {}}
 
 
 def merge_exports(
@@ -68,10 +85,11 @@ def merge_exports(
     """Merge two states that grew from ``base``, feature by feature.
 
     A feature that one side changed is taken from there; of one that both changed, the newest
-    revision wins (by ``updated_at``) and its name is told.
+    revision wins (by ``updated_at``) and its name is told. Where two features have one name,
+    the later one is given a free name, which is told too.
 
     Returns:
-        The merged state, and the names that both sides changed.
+        The merged state, and what both sides changed.
     """
     own_base, own_ours, own_theirs = (_own(side) for side in (base, ours, theirs))
     conflicts: list[str] = []
@@ -85,6 +103,7 @@ def merge_exports(
         merged = _pick(old, mine, other, f"feature {name}", conflicts)
         if merged is not None:
             features[key] = merged
+    conflicts += _part_names(features)
     return {**(project or {}), "workflows": workflows, "features": features}, conflicts
 
 
@@ -96,7 +115,33 @@ def _pick(base: Any, ours: Any, theirs: Any, name: str, conflicts: list[str]) ->
     conflicts.append(name)
     if ours is None or theirs is None:
         return ours or theirs
-    return theirs if theirs["updated_at"] > ours["updated_at"] else ours
+    return theirs if _revised(theirs) > _revised(ours) else ours
+
+
+def _part_names(features: dict[str, Any]) -> list[str]:
+    """Give features whose name is taken by an older one a free name; what was renamed."""
+    taken = {feature["name"] for feature in features.values()}
+    seen: set[str] = set()
+    renamed: list[str] = []
+    for key, feature in sorted(features.items(), key=lambda item: (item[1]["created_at"], item[0])):
+        name = feature["name"]
+        if name in seen:
+            name = free_name(name, taken.__contains__)
+            features[key] = {**feature, "name": name}
+            renamed.append(f"feature {feature['name']} (one of two is now {name})")
+        taken.add(name)
+        seen.add(name)
+    return renamed
+
+
+def _revised(revision: Mapping[str, Any]) -> tuple[datetime, str]:
+    """When it was changed; what is no time is older than every time."""
+    told = str(revision.get("updated_at", ""))
+    try:
+        moment = datetime.fromisoformat(told)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC), told
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), told
 
 
 def _own(side: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.domain.feature import Artifact, Feature, PhaseRecord
@@ -50,13 +50,14 @@ class OutputView(TypedDict):
 
 
 class PhaseView(TypedDict):
-    """A phase to work on: its prompt and what it must produce."""
+    """A phase to work on: its prompt, or why there is none, and what it must produce."""
 
     id: str
     description: str
     handler: str
     prompt: str
     outputs: list[OutputView]
+    problem: NotRequired[str]
 
 
 class ArtifactView(TypedDict):

@@ -28,6 +28,7 @@ BROKEN_PIPE = 141
 
 # JSON keeps its meaning when these are written as escapes, and a terminal its own.
 _TROUBLESOME = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_BEYOND_ASCII = re.compile("[^\x00-\x7e]")
 _PLAIN_MARKS = str.maketrans(
     {
         "✓": "+",
@@ -102,6 +103,15 @@ def say_raw(text: str) -> None:
         text = clean_lines(text)
     whole = text if text.endswith("\n") else text + "\n"
     _write(sys.stdout, _fitted(whole, sys.stdout))
+
+
+def say_json_text(text: str) -> None:
+    """Print a text that is JSON as it is, escaping only what the stream cannot take."""
+    if is_terminal(sys.stdout):
+        text = _TROUBLESOME.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    if not _encodable(text, sys.stdout):
+        text = _BEYOND_ASCII.sub(lambda match: json.dumps(match.group())[1:-1], text)
+    _write(sys.stdout, text)
 
 
 def show_beside(render: Callable[[Look], RenderableType | None], *, project: Path | None) -> None:

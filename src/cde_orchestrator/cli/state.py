@@ -142,16 +142,16 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write the state as one JSON document; the same state gives the same text."""
-    with boundary(as_json=True):
+    with boundary(as_json=as_json):
         from cde_orchestrator.application.recover_state import ExportState
         from cde_orchestrator.application.state_exports import export_text
         from cde_orchestrator.cli._application import ask
         from cde_orchestrator.cli._files import write_file
-        from cde_orchestrator.cli._output import say_raw
+        from cde_orchestrator.cli._output import say_json_text
 
         text = export_text(ask(ExportState(at=at), project)["state"])
         if output is None:
-            say_raw(text)
+            say_json_text(text)
         else:
             write_file(output, text)
 
@@ -191,14 +191,15 @@ def merge(
             export_of,
             export_text,
             merge_exports,
+            parse_base,
             parse_export,
         )
         from cde_orchestrator.cli._files import read_file, write_file
         from cde_orchestrator.cli._output import say
         from cde_orchestrator.cli._state_views import MergeReply, merged
 
-        sides = [parse_export(read_file(path)) for path in (base, ours, theirs)]
-        document, conflicts = merge_exports(*sides)
+        sides = [parse_export(read_file(path)) for path in (ours, theirs)]
+        document, conflicts = merge_exports(parse_base(read_file(base)), *sides)
         write_file(ours, export_text(export_of(document)))
         reply: MergeReply = {"written": str(ours), "conflicts": conflicts}
         say(reply, merged, project=None, as_json=as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 from mcp.types import CallToolResult, TextContent
@@ -18,8 +18,11 @@ REPLY_LIMIT = 25_000
 
 _ENVELOPE = 300
 _SHORTEST_CUT = 200
+_RECORD = 24
+"""Members of a mapping that is a record; one with more is a collection."""
 
 Reply = TypeVar("Reply")
+Page = TypeVar("Page", bound=Mapping[str, Any])
 
 
 class Service(Protocol):
@@ -35,8 +38,8 @@ class Service(Protocol):
         """Leave a report of an error, unless there is one already; never fails."""
         ...
 
-    def onboarding(self, path: str) -> Service:
-        """The service for the project at ``path``, which is about to be onboarded."""
+    def onboard(self, path: str, use_case: UseCase[Reply]) -> Reply:
+        """Onboard the project at ``path``, which is served from then on."""
         ...
 
 
@@ -52,6 +55,29 @@ def reply(structured: Mapping[str, Any], text: str, whole: str) -> CallToolResul
     return CallToolResult(
         content=[TextContent(type="text", text=shown)], structured_content=content
     )
+
+
+def reply_page(
+    ask: Callable[[int], Page], tell: Callable[[Page], str], rows: str, limit: int, whole: str
+) -> CallToolResult:
+    """An answer with as many rows, up to ``limit``, as fit.
+
+    Args:
+        ask: gives the answer with at most so many rows.
+        tell: the answer as text.
+        rows: the answer's member that has the rows.
+        limit: rows that were asked for.
+        whole: where all of them stand.
+    """
+    asked = limit
+    while True:
+        answer = ask(limit)
+        text = tell(answer)
+        if limit < asked:
+            text += f"\n[fewer than asked for; the whole: {whole}]"
+        if size(answer, text) <= REPLY_LIMIT or limit == 1:
+            return reply(answer, text, whole)
+        limit = min(limit, len(answer[rows])) // 2 or 1
 
 
 def error_result(error: CDEError) -> CallToolResult:
@@ -98,18 +124,43 @@ def _argument_error(error: ArgumentsError) -> ValidationError:
 
 
 def _fitted(structured: dict[str, Any], text: str, whole: str) -> tuple[dict[str, Any], str]:
-    """Cut the longest texts until the answer fits; each names where the whole stands."""
+    """Cut the longest texts, then the longest lists, until it fits; tell where the whole is."""
     marker = f"\n[cut; the whole: {whole}]"
     surplus = size(structured, text) - REPLY_LIMIT
     if surplus > 0 and len(text) > _SHORTEST_CUT:
         text = _cut(text, surplus, marker)
     while (surplus := size(structured, text) - REPLY_LIMIT) > 0:
-        holder, key = max(_texts(structured), key=lambda place: _length(place[0][place[1]]))
+        nowhere: tuple[Any, Any] = ({"": ""}, "")
+        holder, key = max(_texts(structured), key=lambda at: _length(at[0][at[1]]), default=nowhere)
         before = holder[key]
-        holder[key] = _cut(before, surplus, marker)
-        if len(holder[key]) >= len(before):
-            break
+        after = _cut(before, surplus, marker)
+        if len(after) < len(before):
+            holder[key] = after
+        elif _halve_longest(structured):
+            structured["cut"] = whole
+        else:  # nothing is left that could be shorter in part
+            return {"cut": whole}, text
     return structured, text
+
+
+def _halve_longest(structured: dict[str, Any]) -> bool:
+    """Leave the end of the longest list away, or of a long mapping; whether there was one."""
+    longest = max(_collections(structured), key=_length, default=None)
+    if isinstance(longest, list):
+        del longest[len(longest) // 2 :]
+    elif longest is not None:
+        for key in list(longest)[len(longest) // 2 :]:
+            del longest[key]
+    return longest is not None
+
+
+def _collections(value: Any) -> Iterator[Any]:
+    """Every list with items and every long mapping in nested data."""
+    if isinstance(value, (list, dict)) and len(value) > (_RECORD if isinstance(value, dict) else 0):
+        yield value
+    if isinstance(value, (list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _collections(item)
 
 
 def _cut(text: str, surplus: int, marker: str) -> str:

@@ -82,6 +82,8 @@ def feature_status(reply: FeatureStatusReply) -> str:
     ]
     if phase is not None:
         lines += ["", _assignment(feature["name"], phase)]
+        if "problem" in phase:
+            lines.append(f"It has no prompt: {phase['problem']}")
     return "\n".join(lines)
 
 

@@ -19,8 +19,9 @@ from cde_orchestrator.application.list_features import (
 )
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.application.views import FeatureListReply
 from cde_orchestrator.mcp_tools import _texts
-from cde_orchestrator.mcp_tools._boundary import REPLY_LIMIT, Service, reply, size
+from cde_orchestrator.mcp_tools._boundary import REPLY_LIMIT, Service, reply, reply_page, size
 from cde_orchestrator.mcp_tools._progress import progress_watch
 
 NOTES_SHOWN = 10
@@ -146,12 +147,10 @@ def _register_queries(server: MCPServer, service: Service) -> None:
         limit: Annotated[int, Field(description=f"At most {LARGEST_LIMIT}")] = DEFAULT_LIMIT,
         cursor: Annotated[str | None, Field(description="next_cursor of the last page")] = None,
     ) -> CallToolResult:
-        while True:
-            answer = service.handle(ListFeatures(status=status, limit=limit, cursor=cursor))
-            text = _texts.feature_list(answer)
-            if size(answer, text) <= REPLY_LIMIT or limit == 1:
-                return reply(answer, text, "cde list --json")
-            limit = min(limit, len(answer["features"])) // 2 or 1
+        def ask(rows: int) -> FeatureListReply:
+            return service.handle(ListFeatures(status=status, limit=rows, cursor=cursor))
+
+        return reply_page(ask, _texts.feature_list, "features", limit, "cde list --json")
 
 
 def _shed(answer: Mapping[str, Any], whole: str) -> None:

@@ -30,7 +30,7 @@ def register(server: MCPServer, service: Service) -> None:
         path: Annotated[str, Field(description="Folder; '.' is the one served")],
         name: Annotated[str | None, Field(description="Default: the folder's name")] = None,
     ) -> CallToolResult:
-        answer = service.onboarding(path).handle(OnboardProject(name=name))
+        answer = service.onboard(path, OnboardProject(name=name))
         return reply(answer, _texts.onboarded(answer), _INFO)
 
     @server.tool(

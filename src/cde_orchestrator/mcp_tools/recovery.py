@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from mcp.server import MCPServer
@@ -10,13 +11,17 @@ from pydantic import Field
 
 from cde_orchestrator.application.recover_state import (
     Difference,
+    HistoryReply,
     ListBackups,
     ListChanges,
     RestoreReply,
     RestoreState,
     VerifyState,
 )
-from cde_orchestrator.mcp_tools._boundary import Service, reply
+from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
+
+NAMES_SHOWN = 50
+"""Features of each kind that a restore names."""
 
 _WHOLE = "cde state --help"
 
@@ -44,14 +49,23 @@ def register(server: MCPServer, service: Service) -> None:
             words = [f"- {each['file']}: {each['reason']}" for each in found["findings"]]
             return reply(found, "\n".join(words) or "Every file is whole.", _WHOLE)
         if action == "history":
-            past = service.handle(ListChanges(limit=limit, feature=feature))
-            return reply(past, _history_text(past["changes"]), _WHOLE)
+            return _history(service, limit, feature)
         if action == "backups":
             kept = service.handle(ListBackups())
             return reply(kept, _backups_text(kept["backups"]), _WHOLE)
         restore = RestoreState(at=at, backup=backup, dry_run=token is None, token=token)
         done = service.handle(restore)
-        return reply(done, _restore_text(done), _WHOLE)
+        return reply({**done, **_shortened(done["difference"])}, _restore_text(done), _WHOLE)
+
+
+def _history(service: Service, limit: int, feature: str | None) -> CallToolResult:
+    def ask(rows: int) -> HistoryReply:
+        return service.handle(ListChanges(limit=rows, feature=feature))
+
+    def tell(past: HistoryReply) -> str:
+        return _history_text(past["changes"])
+
+    return reply_page(ask, tell, "changes", limit, "cde state history")
 
 
 def _history_text(changes: list[dict[str, Any]]) -> str:
@@ -71,6 +85,20 @@ def _backups_text(backups: list[dict[str, Any]]) -> str:
     return "\n".join(lines) or "No backups yet."
 
 
+def _shortened(found: Difference) -> dict[str, Any]:
+    """The difference with a few names of each kind, and how many there are beyond."""
+    kinds: Mapping[str, Any] = found
+    lists: dict[str, list[Any]] = dict(kinds)
+    return {
+        "difference": {kind: names[:NAMES_SHOWN] for kind, names in lists.items()},
+        "left_out": {
+            kind: len(names) - NAMES_SHOWN
+            for kind, names in lists.items()
+            if len(names) > NAMES_SHOWN
+        },
+    }
+
+
 def _restore_text(done: RestoreReply) -> str:
     told = _difference_text(done["difference"])
     if done["dry_run"]:
@@ -82,8 +110,13 @@ def _restore_text(done: RestoreReply) -> str:
 
 
 def _difference_text(found: Difference) -> str:
-    words = [f"{name} comes back" for name in found["added"]]
-    words += [f"{name} goes" for name in found["removed"]]
-    words += [f"{each['name']} ({', '.join(each['fields'])})" for each in found["changed"]]
+    words = _few([f"{name} comes back" for name in found["added"]])
+    words += _few([f"{name} goes" for name in found["removed"]])
+    words += _few([f"{each['name']} ({', '.join(each['fields'])})" for each in found["changed"]])
     words += [f"the project's {field}" for field in found["project"]]
     return "; ".join(words) or "nothing"
+
+
+def _few(words: list[str]) -> list[str]:
+    rest = len(words) - NAMES_SHOWN
+    return [*words[:NAMES_SHOWN], f"{rest} more like that"] if rest > 0 else words

@@ -251,6 +251,29 @@ NOT_VALID: list[tuple[str, str, int | None]] = [
     ("another huge text", "\n{{ 1000000000 * 'ab' }}", 2),
     ("a huge list", "\n{{ [0] * 1000000000 }}", 2),
     ("a huge padding", "\n{{ '%1000000000d' % 1 }}", 2),
+    ("a wide column", "\n{{ 'a'.ljust(1000000000) }}", 2),
+    ("a wide centre", "\n{{ 'a' | center(1000000000) }}", 2),
+    ("a wide format", "\n{{ '{:>1000000000}'.format('a') }}", 2),
+    ("a format as wide as is said", "\n{{ '{:>{}}'.format('a', '1000000000') }}", 2),
+    ("a wide format by a filter", "\n{{ '%1000000000s' | format('a') }}", 2),
+    ("a replacement by much", "\n{{ ('a' * 9999) | replace('a', 'b' * 9999) }}", 2),
+    ("a replacement by a call", "\n{{ ('a' * 999).replace('a', 'b' * 9999) }}", 2),
+    (
+        "a text that doubles",
+        (
+            "{% set n = namespace(t='ab') %}{% for i in range(60) %}\n"
+            "{% set n.t = n.t ~ n.t %}{% endfor %}"
+        ),
+        2,
+    ),
+    (
+        "a text that doubles by adding",
+        (
+            "{% set n = namespace(t='ab') %}{% for i in range(60) %}\n"
+            "{% set n.t = n.t + n.t %}{% endfor %}"
+        ),
+        2,
+    ),
     ("more memory than there is", "\n{{ feature.name.center(1000000000000000000) }}", 2),
 ]
 

@@ -144,12 +144,15 @@ def test_an_unknown_feature_is_refused(started: World) -> None:
     assert caught.value.code == "E102"
 
 
-def test_a_prompt_template_that_is_missing_is_told(started: World) -> None:
-    started.prompts.missing.add("standard/define.md")
+@pytest.mark.parametrize("kind", ["missing", "broken"])
+def test_a_feature_whose_template_is_not_usable_can_be_looked_at(started: World, kind: str) -> None:
+    getattr(started.prompts, kind).add("standard/define.md")
 
-    with pytest.raises(ValidationError) as caught:
-        started.run(GetFeatureStatus(feature_id="login"))
-    assert caught.value.code == "E312"
+    phase = started.run(GetFeatureStatus(feature_id="login"))["phase"]
+
+    assert phase is not None
+    assert (phase["id"], phase["prompt"]) == ("define", "")
+    assert "standard/define.md" in phase["problem"]
 
 
 def test_a_folder_without_a_project_has_no_features(folder: World) -> None:

@@ -9,6 +9,7 @@ from cde_orchestrator.application.state_exports import (
     export_of,
     export_text,
     merge_exports,
+    parse_base,
     parse_export,
 )
 from cde_orchestrator.domain.exceptions import StateError
@@ -103,3 +104,35 @@ def test_the_project_and_its_workflows_are_merged_too() -> None:
     merged, conflicts = merge_exports(base, ours, theirs)
     assert (merged["status"], merged["workflows"]) == ("archived", {"a": 1, "b": 2})
     assert conflicts == []
+
+
+def test_two_features_with_one_name_are_parted_and_told() -> None:
+    ours = {**feature("a"), "name": "login"}
+    theirs = {**feature("b"), "name": "login", "created_at": "1"}
+    taken = feature("login-2")
+    merged, conflicts = merge_exports(state(), state(ours, taken), state(theirs))
+    names = {key: each["name"] for key, each in merged["features"].items()}
+    assert names == {"a": "login", "login-2": "login-2", "b": "login-3"}
+    assert len(conflicts) == 1
+    assert "login-3" in conflicts[0]
+
+
+def test_revisions_are_compared_as_times() -> None:
+    earlier, later = "2025-11-10T12:00:00+02:00", "2025-11-10T11:00:00Z"
+    merged, _ = merge_exports(BASE, state(feature("both", earlier)), state(feature("both", later)))
+    assert merged["features"]["both"]["updated_at"] == later
+
+
+def test_sides_without_a_common_ancestor_keep_all_features() -> None:
+    merged, conflicts = merge_exports(parse_base(""), state(feature("a")), state(feature("b")))
+    assert list(merged["features"]) == ["a", "b"]
+    assert conflicts == []
+
+
+@pytest.mark.parametrize("key", ["id", "name", "created_at", "updated_at"])
+def test_a_feature_without_what_a_merge_needs_is_refused(key: str) -> None:
+    export = export_of(state(feature("a")))
+    export["features"][0][key] = 5
+    with pytest.raises(StateError) as caught:
+        parse_export(export_text(export))
+    assert caught.value.code == "E210"

@@ -17,6 +17,7 @@ from cde_orchestrator.cli._output import (
     rendered,
     say,
     say_json,
+    say_json_text,
     say_raw,
     show,
     show_beside,
@@ -200,3 +201,15 @@ def test_standard_error_that_takes_nothing_ends_the_command(
         show(Text("x"), on_stderr=True)
 
     assert ended.value.code == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
+@pytest.mark.parametrize("person", [False, True])
+def test_a_text_of_json_means_the_same_in_any_encoding(
+    encoding: str, person: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdout = Stream(encoding, person=person)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    text = '{"goal": "日本 \u202e 😀 é"}\n'
+    say_json_text(text)
+    assert json.loads(stdout.text) == json.loads(text)

@@ -12,6 +12,7 @@ import pytest
 
 from cde_orchestrator.adapters import project_doctor
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.cli.state import export as main_export
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.infrastructure.journal import encode_header
 from tests.unit.cli.conftest import Terminal
@@ -221,3 +222,11 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
 
     reply = build_application(tmp_path / "gone").handle(Diagnose())
     assert [found["code"] for found in reply["findings"]] == ["E001"]
+
+
+def test_an_export_that_fails_writes_nothing_into_the_file_it_is_sent_to(
+    shop: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main_export(at=999, as_json=False)
+    assert capsys.readouterr().out == ""

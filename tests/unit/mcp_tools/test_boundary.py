@@ -1,0 +1,44 @@
+"""No answer is longer than a client takes, whatever it is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cde_orchestrator.mcp_tools._boundary import REPLY_LIMIT, reply, reply_page, size
+
+ANSWERS: dict[str, Any] = {
+    "small items": {"changes": [{"sequence": number} for number in range(9_000)]},
+    "no text at all": {"numbers": list(range(20_000))},
+    "short texts": {"names": ["feature"] * 9_000},
+    "long texts": {"texts": ["long" * 9_000, '"' * 90_000]},
+    "a long mapping": {"inner": {f"key-{number}": number for number in range(9_000)}},
+    "long keys": {"k" * 50_000: 1},
+    "nothing in it": {},
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_every_answer_fits_and_tells_where_the_whole_is(answer: dict[str, Any]) -> None:
+    result = reply(answer, "words\n" * 9_000, "cde state history")
+    text = result.content[0]
+
+    assert isinstance(result.structured_content, dict)
+    assert text.type == "text"
+    assert "cde state history" in text.text
+    assert size(result.structured_content, text.text) <= REPLY_LIMIT
+
+
+def test_rows_are_left_away_until_a_page_fits() -> None:
+    rows = [{"summary": "x" * 60} for _ in range(1_000)]
+    asked: list[int] = []
+
+    def ask(limit: int) -> dict[str, Any]:
+        asked.append(limit)
+        return {"changes": rows[:limit]}
+
+    result = reply_page(ask, lambda page: "-\n" * len(page["changes"]), "changes", 1_000, "all")
+
+    assert asked == [1_000, 500, 250]
+    assert result.structured_content == {"changes": rows[:250]}

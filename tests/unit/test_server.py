@@ -1,0 +1,59 @@
+"""Which project a server serves, and by which names it may be asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.domain.exceptions import CDEError, ProjectError
+from cde_orchestrator.server import ServedProject
+from cde_orchestrator.web.hosts import host_guard
+
+
+def test_an_onboarding_that_fails_does_not_change_what_is_served(tmp_path: Path) -> None:
+    home, broken, good = (tmp_path / name for name in ("home", "broken", "good"))
+    for folder in (home, broken / ".cde", good):
+        folder.mkdir(parents=True)
+    (broken / ".cde" / "workflow.yml").write_text("[")
+    served = ServedProject(home, pinned=False)
+
+    with pytest.raises(CDEError) as failed:
+        served.onboard(str(broken), OnboardProject())
+    assert failed.value.code == "E310"
+    assert served.application.root == home
+
+    served.onboard(str(good), OnboardProject())
+    assert served.application.root == good
+    with pytest.raises(ProjectError) as refused:
+        served.onboard(str(home), OnboardProject())
+    assert refused.value.code == "E006"
+    served.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "name"),
+    [
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1"),
+        ("127.0.0.2", "127.0.0.2", "127.0.0.2"),
+        ("LOCALHOST", "127.0.0.1", "localhost"),
+        ("ip6-localhost", "::1", "[::1]"),
+        ("here", "::ffff:127.0.0.1", "here"),
+    ],
+)
+def test_a_local_server_is_guarded_whatever_it_is_called(
+    host: str, address: str, name: str
+) -> None:
+    guard = host_guard(host, address)
+
+    assert guard is not None
+    assert guard.enable_dns_rebinding_protection
+    assert f"{name}:*" in guard.allowed_hosts
+    assert f"http://{name}:*" in guard.allowed_origins
+    assert not any("*" in allowed.removesuffix(":*") for allowed in guard.allowed_hosts)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.0.2.1"])
+def test_a_server_on_a_network_is_not_bound_to_names(address: str) -> None:
+    assert host_guard("some.host", address) is None
