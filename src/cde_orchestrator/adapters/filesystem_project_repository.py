@@ -13,9 +13,9 @@ from typing import Any
 
 import structlog
 
+from cde_orchestrator.adapters.checked_state import checked_document
 from cde_orchestrator.adapters.project_document import (
     FeatureIndex,
-    checked_document,
     decode_project,
     encode_feature,
     encode_project,

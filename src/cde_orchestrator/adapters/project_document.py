@@ -22,7 +22,6 @@ from cde_orchestrator.adapters.work_document import (
     idempotency_key_of,
 )
 from cde_orchestrator.domain.clock import Clock, utc_now
-from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.feature import Artifact, Feature, PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project, ProjectStatus
@@ -218,37 +217,6 @@ def decode_project(
         features=StoredFeatures(document, index),
         clock=clock,
     )
-
-
-def checked_document(document: Document) -> Document:
-    """The document, if a project and every feature of it can be made of it.
-
-    Raises:
-        StateError: E210, with what is wrong where.
-    """
-    where = "the project"
-    try:
-        project = decode_project(document, FeatureIndex(), str(document["path"]))
-        names: set[str] = set()
-        for key, stored in document["features"].items():
-            where = f"feature {key}"
-            feature = decode_feature(stored)
-            if feature.id != key or feature.name in names:
-                raise ValueError("its id or its name stands twice or elsewhere")
-            names.add(feature.name)
-            _require_known_workflow(project, feature)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise StateError.of(
-            "E210", where=where, reason=f"{type(error).__name__}: {error}"
-        ) from error
-    return document
-
-
-def _require_known_workflow(project: Project, feature: Feature) -> None:
-    workflow = project.workflow_of(feature)
-    phases = {phase.id for phase in workflow.phases} if workflow else set(feature.phases)
-    if not phases >= feature.phases.keys() or feature.current_phase not in {None, *phases}:
-        raise ValueError("its phases are not those of its workflow")
 
 
 def encode_project(project: Project) -> Document:

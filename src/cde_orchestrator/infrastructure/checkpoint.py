@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1
 
 _BLANK = b"0" * 32
 _MARK = b'"checksum": "'
-_OWN_KEYS = ("schema_version", "sequence", "checksum", "record_checksum")
+OWN_KEYS = ("schema_version", "sequence", "checksum", "record_checksum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def encode(document: Document, sequence: int, record_checksum: str) -> bytes:
         "sequence": sequence,
         "checksum": _BLANK.decode(),
         "record_checksum": record_checksum,
-        **document,
+        **{key: value for key, value in document.items() if key not in OWN_KEYS},
         "features": list(document.get("features", {}).values()),
     }
     data = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
@@ -78,7 +78,7 @@ def decode(data: bytes) -> Checkpoint | NotACheckpoint:
         return _decode_leniently(data)
     if not isinstance(content, dict):
         return NotACheckpoint("it is not a JSON object")
-    if not any(key in content for key in _OWN_KEYS):
+    if not any(key in content for key in OWN_KEYS):
         return NotACheckpoint("it bears no schema_version", content=content)
     if not _checksum_holds(data):
         return NotACheckpoint("its checksum does not match its content")
@@ -92,7 +92,7 @@ def decode(data: bytes) -> Checkpoint | NotACheckpoint:
 
 def document_of(content: Document) -> Document:
     """The state in a file's content, its features keyed by id."""
-    document = {key: value for key, value in content.items() if key not in _OWN_KEYS}
+    document = {key: value for key, value in content.items() if key not in OWN_KEYS}
     document["features"] = {feature["id"]: feature for feature in content["features"]}
     return document
 
@@ -110,6 +110,6 @@ def _decode_leniently(data: bytes) -> NotACheckpoint:
         content = json.loads(data)
     except ValueError as error:
         return NotACheckpoint(f"it is not JSON ({error})")
-    if isinstance(content, dict) and not any(key in content for key in _OWN_KEYS):
+    if isinstance(content, dict) and not any(key in content for key in OWN_KEYS):
         return NotACheckpoint("it bears no schema_version", content=content)
     return NotACheckpoint("it is not JSON of this product")

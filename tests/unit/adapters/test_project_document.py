@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cde_orchestrator.adapters.checked_state import checked_document
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.project_document import (
     FeatureIndex,
     StoredFeatures,
     changed_features,
-    checked_document,
     decode_feature,
     decode_project,
     encode_feature,
