@@ -22,7 +22,7 @@ from cde_orchestrator.infrastructure.spans import PROMPT, span
 if TYPE_CHECKING:
     from types import CodeType
 
-    from jinja2 import BytecodeCache, Environment
+    from jinja2 import BytecodeCache, Environment, nodes
     from jinja2.bccache import Bucket
     from jinja2.runtime import Context
 
@@ -175,7 +175,6 @@ def _bounded(pieces: Iterable[str]) -> Iterator[str]:
 def _environment_class() -> Callable[[_Source], Environment]:
     """The sandbox's class, made when it is first needed: Jinja is slow to import."""
     import jinja2
-    from jinja2 import nodes
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class BoundedEnvironment(ImmutableSandboxedEnvironment):
@@ -201,9 +200,7 @@ def _environment_class() -> Callable[[_Source], Environment]:
         def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
             """Count the call; a macro may call itself."""
             self._step()
-            _require_small_numbers(args, kwargs)
-            if isinstance(receiver := getattr(called, "__self__", None), str):
-                _require_small_product((receiver, *args, *kwargs.values()))
+            _require_small_call(called, args, kwargs)
             return _within_limit(super().call(context, called, *args, **kwargs))
 
         def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -222,14 +219,7 @@ def _environment_class() -> Callable[[_Source], Environment]:
 
         def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
             # Jinja's own hook for changing a template before it is compiled.
-            for loop in list(source.find_all(nodes.For)):
-                counted = nodes.Filter(loop.iter, "_counted", [], [], None, None)
-                loop.iter = counted.set_lineno(loop.lineno)
-            for concat in list(source.find_all(nodes.Concat)):
-                parts = nodes.List(concat.nodes).set_lineno(concat.lineno)
-                joined = nodes.Filter(parts, "_joined", [], [], None, None)
-                joined.set_lineno(concat.lineno)
-                concat.nodes = [joined]
+            _instrument(source)
             return super()._generate(source, *args, **kwargs)
 
         def _counted(self, items: Iterable[Any]) -> Iterator[Any]:
@@ -270,6 +260,26 @@ def _code_cache() -> BytecodeCache:
             codes[bucket.key, bucket.checksum] = cast("CodeType", bucket.code)
 
     return CodeCache()
+
+
+def _instrument(source: nodes.Template) -> None:
+    """Let loops count their turns, and joined texts be measured."""
+    from jinja2 import nodes
+
+    for loop in list(source.find_all(nodes.For)):
+        counted = nodes.Filter(loop.iter, "_counted", [], [], None, None)
+        loop.iter = counted.set_lineno(loop.lineno)
+    for concat in list(source.find_all(nodes.Concat)):
+        parts = nodes.List(concat.nodes).set_lineno(concat.lineno)
+        joined = nodes.Filter(parts, "_joined", [], [], None, None)
+        joined.set_lineno(concat.lineno)
+        concat.nodes = [joined]
+
+
+def _require_small_call(called: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    _require_small_numbers(args, kwargs)
+    if isinstance(receiver := getattr(called, "__self__", None), str):
+        _require_small_product((receiver, *args, *kwargs.values()))
 
 
 def _bounded_filter(each: Callable[..., Any]) -> Callable[..., Any]:
