@@ -193,7 +193,7 @@ def _environment_class() -> Callable[[_Source], Environment]:
             )
             self.filters = {name: _bounded_filter(each) for name, each in self.filters.items()}
             self.filters["_counted"] = self._counted
-            self.filters["_joined"] = self._joined
+            self.filters["_joined"] = _joined
             del self.globals["lipsum"]  # made-up text has no place in a prompt
             self._steps = 0
 
@@ -206,8 +206,7 @@ def _environment_class() -> Callable[[_Source], Environment]:
         def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
             """Jinja's safe ``format``, unless the text pads by more than any prompt needs."""
             wrapped = super().wrap_str_format(value)
-            text = getattr(value, "__self__", None)
-            if wrapped is not None and _WIDE.search(text or ""):
+            if wrapped is not None and _WIDE.search(getattr(value, "__self__", "")):
                 raise _RunawayTemplateError("its format pads by too much")
             return wrapped
 
@@ -226,10 +225,6 @@ def _environment_class() -> Callable[[_Source], Environment]:
             for item in items:
                 self._step()
                 yield item
-
-        def _joined(self, parts: list[Any]) -> str:
-            self._step()
-            return str(_within_limit("".join(map(str, parts))))
 
         def _step(self) -> None:
             self._steps += 1
@@ -260,6 +255,10 @@ def _code_cache() -> BytecodeCache:
             codes[bucket.key, bucket.checksum] = cast("CodeType", bucket.code)
 
     return CodeCache()
+
+
+def _joined(parts: list[Any]) -> str:
+    return str(_within_limit("".join(map(str, parts))))
 
 
 def _instrument(source: nodes.Template) -> None:
