@@ -22,7 +22,7 @@ from cde_orchestrator.infrastructure.spans import PROMPT, span
 if TYPE_CHECKING:
     from types import CodeType
 
-    from jinja2 import BytecodeCache, Environment
+    from jinja2 import BytecodeCache, Environment, nodes
     from jinja2.bccache import Bucket
     from jinja2.runtime import Context
 
@@ -175,7 +175,6 @@ def _bounded(pieces: Iterable[str]) -> Iterator[str]:
 def _environment_class() -> Callable[[_Source], Environment]:
     """The sandbox's class, made when it is first needed: Jinja is slow to import."""
     import jinja2
-    from jinja2 import nodes
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class BoundedEnvironment(ImmutableSandboxedEnvironment):
@@ -194,23 +193,20 @@ def _environment_class() -> Callable[[_Source], Environment]:
             )
             self.filters = {name: _bounded_filter(each) for name, each in self.filters.items()}
             self.filters["_counted"] = self._counted
-            self.filters["_joined"] = self._joined
+            self.filters["_joined"] = _joined
             del self.globals["lipsum"]  # made-up text has no place in a prompt
             self._steps = 0
 
         def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
             """Count the call; a macro may call itself."""
             self._step()
-            _require_small_numbers(args, kwargs)
-            if isinstance(receiver := getattr(called, "__self__", None), str):
-                _require_small_product((receiver, *args, *kwargs.values()))
+            _require_small_call(called, args, kwargs)
             return _within_limit(super().call(context, called, *args, **kwargs))
 
         def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
             """Jinja's safe ``format``, unless the text pads by more than any prompt needs."""
             wrapped = super().wrap_str_format(value)
-            text = getattr(value, "__self__", None)
-            if wrapped is not None and _WIDE.search(text or ""):
+            if wrapped is not None and _WIDE.search(getattr(value, "__self__", "")):
                 raise _RunawayTemplateError("its format pads by too much")
             return wrapped
 
@@ -222,24 +218,13 @@ def _environment_class() -> Callable[[_Source], Environment]:
 
         def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
             # Jinja's own hook for changing a template before it is compiled.
-            for loop in list(source.find_all(nodes.For)):
-                counted = nodes.Filter(loop.iter, "_counted", [], [], None, None)
-                loop.iter = counted.set_lineno(loop.lineno)
-            for concat in list(source.find_all(nodes.Concat)):
-                parts = nodes.List(concat.nodes).set_lineno(concat.lineno)
-                joined = nodes.Filter(parts, "_joined", [], [], None, None)
-                joined.set_lineno(concat.lineno)
-                concat.nodes = [joined]
+            _instrument(source)
             return super()._generate(source, *args, **kwargs)
 
         def _counted(self, items: Iterable[Any]) -> Iterator[Any]:
             for item in items:
                 self._step()
                 yield item
-
-        def _joined(self, parts: list[Any]) -> str:
-            self._step()
-            return str(_within_limit("".join(map(str, parts))))
 
         def _step(self) -> None:
             self._steps += 1
@@ -270,6 +255,30 @@ def _code_cache() -> BytecodeCache:
             codes[bucket.key, bucket.checksum] = cast("CodeType", bucket.code)
 
     return CodeCache()
+
+
+def _joined(parts: list[Any]) -> str:
+    return str(_within_limit("".join(map(str, parts))))
+
+
+def _instrument(source: nodes.Template) -> None:
+    """Let loops count their turns, and joined texts be measured."""
+    from jinja2 import nodes
+
+    for loop in list(source.find_all(nodes.For)):
+        counted = nodes.Filter(loop.iter, "_counted", [], [], None, None)
+        loop.iter = counted.set_lineno(loop.lineno)
+    for concat in list(source.find_all(nodes.Concat)):
+        parts = nodes.List(concat.nodes).set_lineno(concat.lineno)
+        joined = nodes.Filter(parts, "_joined", [], [], None, None)
+        joined.set_lineno(concat.lineno)
+        concat.nodes = [joined]
+
+
+def _require_small_call(called: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    _require_small_numbers(args, kwargs)
+    if isinstance(receiver := getattr(called, "__self__", None), str):
+        _require_small_product((receiver, *args, *kwargs.values()))
 
 
 def _bounded_filter(each: Callable[..., Any]) -> Callable[..., Any]:

@@ -39,14 +39,8 @@ def state(*names: str, **own: Any) -> State:
 
 def feature(name: str, **members: Any) -> State:
     """A feature as a state holds it."""
-    return {
-        "id": f"id-{name}",
-        "name": name,
-        "created_at": "1",
-        "updated_at": "1",
-        "status": "defining",
-        **members,
-    }
+    times = {"created_at": "1", "updated_at": "1"}
+    return {"id": f"id-{name}", "name": name, **times, "status": "defining", **members}
 
 
 @dataclass
