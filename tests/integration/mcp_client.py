@@ -26,7 +26,9 @@ class Agent:
         result = await self.raw(tool, arguments)
         assert not result.is_error, text_of(result)
         assert result.structured_content is not None
-        return dict(result.structured_content)
+        told = dict(result.structured_content)
+        assert told.pop("correlation_id")  # names the call, and is never the same twice
+        return told
 
     async def refused(self, tool: str, **arguments: Any) -> dict[str, Any]:
         """The error of a call that must be refused."""

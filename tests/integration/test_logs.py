@@ -90,6 +90,12 @@ COMMANDS: dict[str, list[str]] = {
     "rollback": ["login", "define", "--reason", "Anew", "--dry-run"],
     "close": ["login", "cancelled", "--reason", "Enough"],
     "trust": ["--list"],
+    "run": ["login", "--agent", "nobody"],
+    "agents list": [],
+    "agents test": ["nobody"],
+    "agents trust": ["nobody", "--yes"],
+    "health breakers": [],
+    "health reset-breaker": ["git"],
 }
 # One serves until it is ended, the other merges files without a project.
 NO_OPERATION = {"serve", "state merge"}

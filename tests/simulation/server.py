@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +25,8 @@ class Server:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            # A log that is open for writing would keep a disk from being mounted read-only.
+            env={**os.environ, "CDE_LOG_LEVEL": "CRITICAL"},
         )
         self.acknowledged: set[str] = set()
         self._asked: dict[int, str] = {}
