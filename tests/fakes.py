@@ -37,7 +37,7 @@ from tests.phase_fakes import (
     ScriptedChecks,
 )
 
-ROOT = Path("/work/shop")
+ROOT = Path("/home/shop")
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
 
 Reply = TypeVar("Reply")

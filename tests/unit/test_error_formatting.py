@@ -63,7 +63,7 @@ def texts_in(value: Any) -> list[str]:
 
 
 def test_error_formatting_includes_suggestions() -> None:
-    error = FeatureError.of("E101", status="ARCHIVED", project_path="/work/shop")
+    error = FeatureError.of("E101", status="ARCHIVED", project_path="/home/shop")
     text = ErrorFormatter.format(error)
 
     assert text == (
@@ -76,7 +76,7 @@ def test_error_formatting_includes_suggestions() -> None:
         "  • Check project status: cde_getProjectInfo()\n"
         "\n"
         "🔧 Fix:\n"
-        "  $ cde project activate --project /work/shop\n"
+        "  $ cde project activate --project /home/shop\n"
         "\n"
         "📖 More info: cde explain E101"
     )
@@ -109,8 +109,8 @@ def test_context_that_came_later_is_told_too() -> None:
     error = FeatureError.of("E101", status="ARCHIVED")
     assert "--project '?'" in ErrorFormatter.format(error)
 
-    error.context["project_path"] = "/work/shop"
-    assert "--project /work/shop" in ErrorFormatter.format(error)
+    error.context["project_path"] = "/home/shop"
+    assert "--project /home/shop" in ErrorFormatter.format(error)
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -126,7 +126,7 @@ def test_all_errors_have_messages(code: str) -> None:
 
 
 def test_the_payload_has_everything_that_an_agent_needs() -> None:
-    error = FeatureError.of("E101", status="ARCHIVED", project_path="/work/shop")
+    error = FeatureError.of("E101", status="ARCHIVED", project_path="/home/shop")
 
     assert ErrorFormatter.payload(error) == {
         "code": "E101",
@@ -134,7 +134,7 @@ def test_the_payload_has_everything_that_an_agent_needs() -> None:
         "message": "Cannot start feature in ARCHIVED status. Project must be ACTIVE.",
         "severity": "ERROR",
         "recoverable": True,
-        "context": {"status": "ARCHIVED", "project_path": "/work/shop"},
+        "context": {"status": "ARCHIVED", "project_path": "/home/shop"},
         "suggestions": [
             "Activate the project: project.activate()",
             "Check project status: cde_getProjectInfo()",
@@ -143,7 +143,7 @@ def test_the_payload_has_everything_that_an_agent_needs() -> None:
             {
                 "tool": "cde_setProjectStatus",
                 "arguments": {"status": "active"},
-                "command": "cde project activate --project /work/shop",
+                "command": "cde project activate --project /home/shop",
             }
         ],
         "docs": "cde explain E101",

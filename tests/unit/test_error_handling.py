@@ -311,7 +311,7 @@ def test_recovery_strategies(tmp_path: Path) -> None:
 
 def test_error_to_json_serialization() -> None:
     error = FeatureError.of("E101", status="ARCHIVED")
-    error.context["path"] = Path("/work/shop")
+    error.context["path"] = Path("/home/shop")
     error.context["at"] = datetime(2025, 11, 10, tzinfo=UTC)
 
     assert strict_json(error.to_json()) == {
@@ -320,7 +320,7 @@ def test_error_to_json_serialization() -> None:
         "message": "Cannot start feature in ARCHIVED status. Project must be ACTIVE.",
         "context": {
             "status": "ARCHIVED",
-            "path": "/work/shop",
+            "path": "/home/shop",
             "at": "2025-11-10 00:00:00+00:00",
         },
         "recoverable": True,

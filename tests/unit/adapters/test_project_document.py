@@ -77,7 +77,7 @@ def document_with(*features: Document, **members: Any) -> Document:
     return {
         "id": "project-1",
         "name": "shop",
-        "path": "/work/shop",
+        "path": "/home/shop",
         "status": "active",
         "created_at": AT,
         "updated_at": AT,
@@ -92,7 +92,7 @@ def loaded(document: Document, clock: FakeClock | None = None) -> Project:
     """The project of a document, with an index of its own."""
     index = FeatureIndex()
     index.follow(document, None)
-    return decode_project(document, index, "/work/shop", clock or FakeClock())
+    return decode_project(document, index, "/home/shop", clock or FakeClock())
 
 
 TWO = document_with(feature_document(), feature_document("bb22", "logout"))
@@ -140,8 +140,8 @@ def test_a_project_is_at_the_place_where_it_was_found() -> None:
     moved = {**TWO, "path": "/before/shop"}
     project = loaded(moved)
 
-    assert project.path == "/work/shop"
-    assert project_changes(project) == [{"op": "add", "path": "/path", "value": "/work/shop"}]
+    assert project.path == "/home/shop"
+    assert project_changes(project) == [{"op": "add", "path": "/path", "value": "/home/shop"}]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ json_values = st.recursive(
 def migrated(**changes: Any) -> dict[str, Any]:
     """The document of the example with these members changed; None takes one away."""
     content = {key: value for key, value in {**PROJECT, **changes}.items() if value is not None}
-    return migrate(copy.deepcopy(content), "/work/shop")
+    return migrate(copy.deepcopy(content), "/home/shop")
 
 
 def only_feature(**changes: Any) -> dict[str, Any]:
@@ -88,10 +88,10 @@ def test_what_was_taken_over_can_be_worked_with() -> None:
     document = migrated(features=[FEATURE])
     index = FeatureIndex()
     index.follow(document, None)
-    project = decode_project(document, index, "/work/shop")
+    project = decode_project(document, index, "/home/shop")
 
     assert project.status is ProjectStatus.ACTIVE
-    assert project.path == "/work/shop"
+    assert project.path == "/home/shop"
     feature = project.feature("add-a-login-page")
     assert feature.artifacts == [{"path": "spec.md"}]
     assert project.workflow_of(feature) is None
@@ -158,7 +158,7 @@ def test_ids_that_are_numbers_become_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "name"), [("/work/shop", "shop"), ("shop", "shop"), ("/", "project")]
+    ("path", "name"), [("/home/shop", "shop"), ("shop", "shop"), ("/", "project")]
 )
 def test_a_project_without_a_name_takes_that_of_its_folder(path: str, name: str) -> None:
     document = migrate({"id": "1"}, path)
@@ -178,7 +178,7 @@ def test_a_status_that_is_not_known_becomes_error(status: object) -> None:
 
 
 def test_what_a_feature_lacks_is_filled_in() -> None:
-    (feature,) = migrate({"id": "1", "features": [{}]}, "/work/shop")["features"].values()
+    (feature,) = migrate({"id": "1", "features": [{}]}, "/home/shop")["features"].values()
     moments = [feature.pop("created_at"), feature.pop("updated_at")]
 
     assert is_uuid(feature.pop("id"))
@@ -226,8 +226,8 @@ def test_artifacts_are_kept_whatever_they_are(artifacts: object) -> None:
 
 
 def test_one_of_the_two_keys_is_enough() -> None:
-    assert migrate({"id": "1"}, "/work/shop")["features"] == {}
-    assert migrate({"features": []}, "/work/shop")["status"] == "error"
+    assert migrate({"id": "1"}, "/home/shop")["features"] == {}
+    assert migrate({"features": []}, "/home/shop")["status"] == "error"
 
 
 @pytest.mark.parametrize(
@@ -247,16 +247,16 @@ def test_a_file_of_another_make_is_refused_and_never_taken_for_empty(
     content: dict[str, Any],
 ) -> None:
     with pytest.raises(StateError) as refused:
-        migrate(content, "/work/shop")
+        migrate(content, "/home/shop")
 
     assert refused.value.code == "E201"
-    assert refused.value.context["path"] == "/work/shop"
+    assert refused.value.context["path"] == "/home/shop"
 
 
 def test_taking_over_leaves_the_file_content_alone() -> None:
     content = {**copy.deepcopy(PROJECT), "features": [copy.deepcopy(FEATURE)]}
     before = copy.deepcopy(content)
-    migrate(content, "/work/shop")
+    migrate(content, "/home/shop")
 
     assert content == before
 
@@ -276,10 +276,10 @@ def test_taking_over_leaves_the_file_content_alone() -> None:
 def test_whatever_values_a_file_holds_a_document_comes_out(
     content: dict[str, Any], features: list[dict[str, Any]]
 ) -> None:
-    document = migrate({**content, "features": features}, "/work/shop")
+    document = migrate({**content, "features": features}, "/home/shop")
     index = FeatureIndex()
     index.follow(document, None)
-    project = decode_project(document, index, "/work/shop")
+    project = decode_project(document, index, "/home/shop")
 
     assert json.loads(json.dumps(document)) == document
     assert len(project.features) == len(list(project.features)) == len(features)

@@ -20,7 +20,7 @@ def test_the_project_is_told_with_its_workflows_and_facts(world: World) -> None:
         "project": {
             "id": project.id,
             "name": "shop",
-            "path": "/work/shop",
+            "path": "/home/shop",
             "status": "active",
             "backend": "memory",
             "read_only": False,

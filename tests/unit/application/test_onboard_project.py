@@ -29,7 +29,7 @@ def test_a_folder_becomes_an_active_project(folder: World) -> None:
         "project": {
             "id": folder.project.id,
             "name": "shop",
-            "path": "/work/shop",
+            "path": "/home/shop",
             "status": "active",
             "backend": "memory",
             "read_only": False,
@@ -88,7 +88,7 @@ def test_a_workflow_file_that_the_project_has_is_left_as_it_is(folder: World) ->
 
 
 def test_metadata_of_an_earlier_attempt_is_kept(folder: World) -> None:
-    project = folder.repository.get_or_create("/work/shop")
+    project = folder.repository.get_or_create("/home/shop")
     project.metadata = {"owner": "Ada", "git": False}
     folder.repository.put(project)
     folder.run(OnboardProject())
@@ -128,7 +128,7 @@ def test_a_name_that_is_no_line_of_visible_text_makes_no_project(
 def has_project(folder: World) -> bool:
     """Whether anything was made of the folder."""
     try:
-        folder.repository.get("/work/shop")
+        folder.repository.get("/home/shop")
     except ProjectError:
         return False
     return True
@@ -166,7 +166,7 @@ def test_a_folder_that_cannot_be_written_is_not_onboarded(folder: World) -> None
 
 
 def test_a_change_that_could_not_be_written_leaves_the_project_onboarding(folder: World) -> None:
-    folder.repository.commit_failure = StateError.of("E204", path="/work/shop")
+    folder.repository.commit_failure = StateError.of("E204", path="/home/shop")
 
     with pytest.raises(StateError) as caught:
         folder.run(OnboardProject())
@@ -175,7 +175,7 @@ def test_a_change_that_could_not_be_written_leaves_the_project_onboarding(folder
 
 
 def test_a_project_that_was_left_onboarding_is_taken_over_later(folder: World) -> None:
-    folder.repository.get_or_create("/work/shop", "begun")
+    folder.repository.get_or_create("/home/shop", "begun")
     reply = folder.run(OnboardProject(name="another"))
 
     assert reply["already_onboarded"] is False
@@ -189,4 +189,4 @@ def test_a_folder_that_does_not_exist_is_not_onboarded(folder: World) -> None:
     with pytest.raises(ProjectError) as caught:
         folder.run(OnboardProject())
     assert caught.value.code == "E001"
-    assert caught.value.context["path"] == "/work/shop"
+    assert caught.value.context["path"] == "/home/shop"

@@ -45,7 +45,7 @@ def test_a_prompt_is_given_the_project_the_feature_and_the_phase(world: World) -
     assert world.prompts.variables == {
         "project": {
             "name": "shop",
-            "path": "/work/shop",
+            "path": "/home/shop",
             "languages": ["Python", "TypeScript"],
             "package_manager": "uv",
             "test_command": ["uv", "run", "pytest", "-q"],
@@ -81,7 +81,7 @@ def test_a_project_of_which_nothing_is_known_has_empty_facts(
 
     assert world.prompts.variables["project"] == {
         "name": "shop",
-        "path": "/work/shop",
+        "path": "/home/shop",
         "languages": [],
         "package_manager": None,
         "test_command": [],

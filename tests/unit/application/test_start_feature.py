@@ -28,7 +28,7 @@ def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
         "project": {
             "id": project.id,
             "name": "shop",
-            "path": "/work/shop",
+            "path": "/home/shop",
             "status": "active",
             "backend": "memory",
             "read_only": False,
@@ -147,7 +147,7 @@ def test_a_read_only_project_starts_nothing(world: World) -> None:
 
 
 def test_a_change_that_could_not_be_written_started_nothing(world: World) -> None:
-    world.repository.commit_failure = StateError.of("E204", path="/work/shop")
+    world.repository.commit_failure = StateError.of("E204", path="/home/shop")
 
     assert refused(world, StartFeature(prompt="Add login"), StateError).code == "E204"
 

@@ -277,7 +277,7 @@ def test_a_read_only_project_takes_no_submission(started: World) -> None:
 
 
 def test_a_change_that_could_not_be_written_completed_nothing(started: World) -> None:
-    started.repository.commit_failure = StateError.of("E204", path="/work/shop")
+    started.repository.commit_failure = StateError.of("E204", path="/home/shop")
 
     assert refused(started, results={"spec": "## Goal\nLog in"}).code == "E204"
 

@@ -656,8 +656,8 @@ def test_commits_are_recorded_and_gits_commands_are_shown(world: World) -> None:
     assert build.start_commit == "b" * 40
     assert define.past
     assert reply["git"] == [
-        f"git -C /work/shop diff {'a' * 40} -- . ':(exclude).cde'",
-        f"git -C /work/shop restore --source={'a' * 40} -- . ':(exclude).cde'",
+        f"git -C /home/shop diff {'a' * 40} -- . ':(exclude).cde'",
+        f"git -C /home/shop restore --source={'a' * 40} -- . ':(exclude).cde'",
     ]
 
 

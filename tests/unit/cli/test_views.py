@@ -30,7 +30,7 @@ FILE = Look(terminal=False, now=NOON)
 PROJECT: ProjectView = {
     "id": "p1",
     "name": "shop",
-    "path": "/work/shop",
+    "path": "/home/shop",
     "status": "active",
     "backend": "filesystem",
     "read_only": False,
@@ -289,7 +289,7 @@ def test_a_glance_tells_how_many_features_are_left_out() -> None:
 
 def test_workflows_are_told_on_a_screen_with_all_that_a_phase_may_have() -> None:
     told: Any = {
-        "source": "/work/shop/.cde/workflow.yml",
+        "source": "/home/shop/.cde/workflow.yml",
         "packaged": False,
         "default": "standard",
         "workflows": [
@@ -321,7 +321,7 @@ def test_workflows_are_told_on_a_screen_with_all_that_a_phase_may_have() -> None
     assert "standard (default)" in listed
     assert "$ cde workflow show standard   #" in listed
     assert whole == (
-        "/work/shop/.cde/workflow.yml\n"
+        "/home/shop/.cde/workflow.yml\n"
         "\n"
         "standard (default)  1 attempt a phase\n"
         "\n"

@@ -39,10 +39,10 @@ def test_the_statuses_are_the_words_that_are_stored() -> None:
 
 
 def test_a_new_project_is_being_onboarded(clock: FakeClock) -> None:
-    project = Project.create("/work/shop", "shop", clock)
+    project = Project.create("/home/shop", "shop", clock)
 
     assert uuid.UUID(project.id).version == 4
-    assert (project.name, project.path) == ("shop", "/work/shop")
+    assert (project.name, project.path) == ("shop", "/home/shop")
     assert project.status is ProjectStatus.ONBOARDING
     assert project.created_at == project.updated_at == NOON
     assert len(project.features) == 0

@@ -13,7 +13,7 @@ from cde_orchestrator.infrastructure.spans import span
 
 
 def operation(slow_ms: float = 1_000) -> Operation:
-    return Operation("submit_work", "/work/shop", slow_ms=lambda: slow_ms)
+    return Operation("submit_work", "/home/shop", slow_ms=lambda: slow_ms)
 
 
 def test_an_operation_logs_its_start_and_its_end() -> None:
