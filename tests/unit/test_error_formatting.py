@@ -93,15 +93,15 @@ def test_every_error_is_told_with_suggestions_fixes_and_its_code(code: str) -> N
 
 
 def test_context_interpolation_works() -> None:
-    error = ProjectError.of("E001", path="/work/sh op")
+    error = ProjectError.of("E001", path="/home/sh op")
     payload = ErrorFormatter.payload(error)
 
     assert payload["message"] == (
-        "The project path '/work/sh op' does not exist or is not accessible."
+        "The project path '/home/sh op' does not exist or is not accessible."
     )
-    assert payload["suggestions"][2] == "Create the project directory: mkdir -p /work/sh op"
+    assert payload["suggestions"][2] == "Create the project directory: mkdir -p /home/sh op"
     assert payload["fixes"] == [
-        {"tool": None, "arguments": {}, "command": "cde init --create '/work/sh op'"}
+        {"tool": None, "arguments": {}, "command": "cde init --create '/home/sh op'"}
     ]
 
 

@@ -302,7 +302,7 @@ def test_a_feature_is_found_through_its_project(project: Project) -> None:
 
 
 def test_each_project_has_its_own_features(clock: FakeClock) -> None:
-    one, other = (Project.create(f"/work/{name}", name, clock) for name in ("one", "other"))
+    one, other = (Project.create(f"/home/{name}", name, clock) for name in ("one", "other"))
     one.status = ProjectStatus.ACTIVE
     one.start_feature("Add login")
 
