@@ -30,6 +30,7 @@ from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.error_reports import FileErrorReports
+from cde_orchestrator.infrastructure.operation_meter import OperationMeter
 from cde_orchestrator.infrastructure.operations import Operation
 from cde_orchestrator.infrastructure.settings import Settings, load_settings
 from cde_orchestrator.infrastructure.state_files import FOLDER
@@ -56,6 +57,7 @@ class Application:
         self._assemble = assemble
         self._ports: Ports | None = None
         self._reports = FileErrorReports()
+        self._meter = OperationMeter()
         self.settings = Settings()
 
     def handle(self, use_case: UseCase[Reply]) -> Reply:
@@ -70,7 +72,12 @@ class Application:
             self.report(error, raised, name, use_case.arguments())
 
         return Operation(
-            name, str(self.root), capture, slow_ms=lambda: self.settings.slow_operation_ms
+            name,
+            str(self.root),
+            capture,
+            slow_ms=lambda: self.settings.slow_operation_ms,
+            telemetry=None if use_case.routine else self._meter,
+            routine=use_case.routine,
         ).run(lambda: use_case(self._assembled(use_case.tolerant)))
 
     def report(

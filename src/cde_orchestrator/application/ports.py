@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from cde_orchestrator.application.agents import Agents, NoAgents
 from cde_orchestrator.application.breakers import Breakers, NoBreakers
+from cde_orchestrator.application.health import Health, NoHealth
 from cde_orchestrator.application.phase_ports import (
     Callers,
     CheckRunner,
@@ -350,3 +351,4 @@ class Ports:
     clock: Clock = utc_now
     agents: Agents = field(default_factory=NoAgents)
     breakers: Breakers = field(default_factory=NoBreakers)
+    health: Health = field(default_factory=NoHealth)

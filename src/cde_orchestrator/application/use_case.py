@@ -26,6 +26,10 @@ class UseCase(ABC, Generic[Reply]):
     tolerant: ClassVar[bool] = False
     """Whether it works, with the defaults, where the project's settings are not valid."""
 
+    routine: ClassVar[bool] = False
+    """Whether something that watches asks for it again and again: it is logged for debugging
+    only, and not counted among the operations that health tells of."""
+
     @classmethod
     def operation(cls) -> str:
         """The use case's name in logs, metrics and the journal, as ``start_feature``."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import structlog
 
+from cde_orchestrator.application.health import Telemetry
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
 from cde_orchestrator.domain.subject import name_subject, naming_subject
@@ -33,6 +35,9 @@ class Operation:
         project_path: the project that it is about.
         capture: told each error before it is raised.
         slow_ms: milliseconds above which it counts as slow, asked when it ends.
+        telemetry: told how it ended.
+        routine: whether something that watches asks for it again and again: its course is
+            logged for debugging only.
     """
 
     def __init__(
@@ -42,11 +47,15 @@ class Operation:
         capture: Capture = lambda error, raised: None,
         *,
         slow_ms: Callable[[], float] = lambda: SLOW_OPERATION_MS,
+        telemetry: Telemetry | None = None,
+        routine: bool = False,
     ) -> None:
         self._name = name
         self._project_path = project_path
         self._capture = capture
         self._slow_ms = slow_ms
+        self._telemetry = telemetry
+        self._routine = routine
 
     def run(self, work: Callable[[], Reply]) -> Reply:
         """Do the work, logged from start to finish.
@@ -59,7 +68,7 @@ class Operation:
             context = around.enter_context(within(self._name))
             subject = around.enter_context(naming_subject())
             span = around.enter_context(traced(self._name, context))
-            run = _Run(context, around.enter_context(recording()), span, subject, self._slow_ms)
+            run = _Run(self, context, around.enter_context(recording()), span, subject)
             run.began()
             try:
                 reply = work()
@@ -77,6 +86,22 @@ class Operation:
             run.succeeded()
             return reply
 
+    def is_slow(self, duration_ms: float) -> bool:
+        """Whether a run of it that took so long counts as slow."""
+        return duration_ms > self._slow_ms()
+
+    def tell(
+        self, outcome: str, error_code: str | None, duration_ms: float, wait_ms: float
+    ) -> None:
+        """Count a run of it."""
+        if self._telemetry is not None:
+            self._telemetry.ended(self._name, outcome, error_code, duration_ms, wait_ms)
+
+    @property
+    def course_level(self) -> int:
+        """How severe its beginning and its success are, in terms of ``logging``."""
+        return logging.DEBUG if self._routine else logging.INFO
+
     def _complete(
         self, error: CDEError, raised: BaseException, correlation_id: str, run: _Run
     ) -> None:
@@ -91,17 +116,17 @@ class _Run:
 
     def __init__(
         self,
+        operation: Operation,
         context: CallContext,
         recorder: Recorder,
         span: TracedOperation,
         subject: Mapping[str, str],
-        slow_ms: Callable[[], float],
     ) -> None:
+        self._operation = operation
         self._watch = Stopwatch()
         self._recorder = recorder
         self._span = span
         self._subject = subject
-        self._slow_ms = slow_ms
         self._actor = context.actor
         self._log = log.bind(
             operation=context.operation,
@@ -114,10 +139,10 @@ class _Run:
         return self._watch.elapsed_ms
 
     def began(self) -> None:
-        self._log.info("operation_started", actor=self._actor)
+        self._log.log(self._operation.course_level, "operation_started", actor=self._actor)
 
     def succeeded(self) -> None:
-        self._log.info("operation_finished", **self._ended("ok"))
+        self._log.log(self._operation.course_level, "operation_finished", **self._ended("ok"))
 
     def refused(self, error: CDEError) -> None:
         told = self._ended("refused", error.code)
@@ -132,9 +157,11 @@ class _Run:
         told: dict[str, Any] = {"outcome": outcome}
         if error_code is not None:
             told["error_code"] = error_code
-        told |= {"duration_ms": duration_ms, **self._recorder.usage(), "spans": spans}
+        usage = self._recorder.usage()
+        told |= {"duration_ms": duration_ms, **usage, "spans": spans}
         self._span.finish({**self._subject, **told})
-        if duration_ms > self._slow_ms():
+        self._operation.tell(outcome, error_code, duration_ms, usage["lock_wait_ms"])
+        if self._operation.is_slow(duration_ms):
             self._log.warning(
                 "operation_slow",
                 duration_ms=duration_ms,

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.infrastructure import spans
 from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.operation_meter import OperationMeter
 from cde_orchestrator.infrastructure.operations import Operation
 from cde_orchestrator.infrastructure.spans import span
 
@@ -79,3 +80,22 @@ def test_a_slow_operation_names_its_bottleneck(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_any_reply_will_do(reply: Any) -> None:
     assert operation().run(lambda: reply) is reply
+
+
+def test_what_watches_is_logged_for_debugging_only() -> None:
+    with capture_logs() as entries:
+        Operation("get_health", "/home/shop", routine=True).run(lambda: None)
+    assert {entry["log_level"] for entry in entries} == {"debug"}
+
+
+def test_every_end_is_told_to_the_meter() -> None:
+    meter = OperationMeter()
+
+    def refuse() -> None:
+        raise FeatureError.of("E101", status="archived")
+
+    Operation("submit_work", "/home/shop", telemetry=meter).run(lambda: None)
+    with pytest.raises(FeatureError):
+        Operation("submit_work", "/home/shop", telemetry=meter).run(refuse)
+    outcomes = meter.totals()[0]["submit_work"].outcomes
+    assert outcomes == {("ok", None): 1, ("refused", "E101"): 1}

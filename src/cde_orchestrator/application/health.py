@@ -1,0 +1,277 @@
+"""Health as the use cases see it: the port, and the objects that every surface shows.
+
+Figures carry their unit in their name: ``_ms`` milliseconds, ``_mb`` 2**20 bytes, ``_percent``
+0 to 100; ``error_rate`` is a share, 0 to 1, of the operations that were refused or failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, TypedDict
+
+Verdict = Literal["ok", "warning", "critical"]
+HealthStatus = Literal["healthy", "degraded", "unhealthy"]
+AlertState = Literal["inactive", "pending", "firing", "resolved"]
+Span = Literal["hour", "day", "week", "month"]
+
+
+class OperationFigures(TypedDict):
+    """How one operation did lately; the latencies are those of its own calls."""
+
+    operation: str
+    calls: int
+    errors: int
+    average_ms: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+class HealthMetrics(TypedDict):
+    """Figures of this process and of the project that it works on.
+
+    Rates and latencies are of the operations of this process in the last five minutes;
+    ``memory_mb`` is what the process occupies, ``memory_percent`` what is in use of the
+    machine's memory, ``disk_mb`` what ``.cde/`` takes up.
+    """
+
+    memory_mb: float
+    memory_percent: float
+    disk_mb: float
+    state_mb: float
+    disk_free_mb: float
+    active_features: int
+    error_rate: float
+    operations_per_second: float
+    average_ms: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    operations: list[OperationFigures]
+
+
+class CheckDetail(TypedDict):
+    """What a check found; ``error_code`` is the catalogue's entry that says what to do."""
+
+    message: str
+    figure: float | None
+    unit: str
+    threshold: float | None
+    error_code: str | None
+
+
+class AlertView(TypedDict):
+    """An alert as it stands; ``since`` is when it took this state, ISO 8601, UTC."""
+
+    name: str
+    title: str
+    severity: Literal["warning", "critical"]
+    state: AlertState
+    since: str | None
+    figure: float | None
+    threshold: float
+    unit: str
+    message: str
+    error_code: str | None
+
+
+class AlertEvent(TypedDict):
+    """An alert took another state."""
+
+    at: str
+    name: str
+    title: str
+    severity: Literal["warning", "critical"]
+    state: AlertState
+    figure: float | None
+    message: str
+
+
+class HealthReply(TypedDict):
+    """How the project and this process are.
+
+    ``checks`` holds plain words, ``details`` what is behind them by the same names;
+    ``alerts`` are those that are pending or firing.
+    """
+
+    status: HealthStatus
+    version: str
+    uptime_seconds: float
+    checked_at: str
+    metrics: HealthMetrics
+    checks: dict[str, Verdict]
+    details: dict[str, CheckDetail]
+    alerts: list[AlertView]
+
+
+class Point(TypedDict):
+    """One step of the history: all processes of the project together.
+
+    Latencies are None where nothing ran.
+    """
+
+    at: str
+    operations: int
+    errors: int
+    operations_per_second: float
+    error_rate: float
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    memory_mb: float | None
+    active_features: int | None
+    disk_mb: float | None
+
+
+class HistoryReply(TypedDict):
+    """The figures of a span of time, oldest first, at steps of equal length.
+
+    ``operations`` are the whole span's, slowest p95 first.
+    """
+
+    span: Span
+    step_seconds: int
+    points: list[Point]
+    operations: list[OperationFigures]
+
+
+class AlertsReply(TypedDict):
+    """Every alert as it stands, and what happened, newest first."""
+
+    alerts: list[AlertView]
+    history: list[AlertEvent]
+
+
+class Notice(TypedDict):
+    """What became of telling somebody."""
+
+    notifier: str
+    told: bool
+    message: str
+
+
+class AlertTestReply(TypedDict):
+    """The alert that was fired on trial, and who was told."""
+
+    event: AlertEvent
+    notices: list[Notice]
+
+
+class Health(Protocol):
+    """Knows how the project and this process are; no method fails for what it finds."""
+
+    def status(self) -> HealthReply:
+        """Everything checked now."""
+        ...
+
+    def history(self, span: Span) -> HistoryReply:
+        """What all processes of the project measured, those that ended too."""
+        ...
+
+    def alerts(self, limit: int = 50) -> AlertsReply:
+        """The alerts, and the newest events of their past."""
+        ...
+
+    def test_alert(self) -> AlertTestReply:
+        """Fire an alert for real, resolve it, and tell everybody who is to be told."""
+        ...
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """The metrics in a format of Prometheus, as ``accept`` asks, and its media type."""
+        ...
+
+
+class Telemetry(Protocol):
+    """What the operations tell as they end; it never fails and costs microseconds."""
+
+    def ended(
+        self,
+        operation: str,
+        outcome: str,
+        error_code: str | None,
+        duration_ms: float,
+        lock_wait_ms: float,
+    ) -> None:
+        """An operation ended; ``outcome`` is ``ok``, ``refused`` or ``failed``."""
+        ...
+
+
+Probe = tuple[Verdict, CheckDetail]
+"""What one check says, and what is behind it."""
+
+
+def detail(
+    message: str,
+    *,
+    figure: float | None = None,
+    unit: str = "",
+    threshold: float | None = None,
+    error_code: str | None = None,
+) -> CheckDetail:
+    """What a check found."""
+    return {
+        "message": message,
+        "figure": figure,
+        "unit": unit,
+        "threshold": threshold,
+        "error_code": error_code,
+    }
+
+
+def overall(checks: Mapping[str, Verdict]) -> HealthStatus:
+    """Unhealthy when anything is critical, degraded when anything else is not ok."""
+    found = set(checks.values())
+    if "critical" in found:
+        return "unhealthy"
+    return "degraded" if "warning" in found else "healthy"
+
+
+class NoHealth:
+    """Stands where nothing is watched."""
+
+    def status(self) -> HealthReply:
+        """Healthy, for nothing is known to be otherwise."""
+        figures: Any = dict.fromkeys(
+            HealthMetrics.__annotations__.keys() - {"operations", "active_features"}, 0.0
+        )
+        return {
+            "status": "healthy",
+            "version": "",
+            "uptime_seconds": 0.0,
+            "checked_at": "",
+            "metrics": figures | {"operations": [], "active_features": 0},
+            "checks": {},
+            "details": {},
+            "alerts": [],
+        }
+
+    def history(self, span: Span) -> HistoryReply:
+        """Empty."""
+        return {"span": span, "step_seconds": 60, "points": [], "operations": []}
+
+    def alerts(self, limit: int = 50) -> AlertsReply:
+        """None."""
+        return {"alerts": [], "history": []}
+
+    def test_alert(self) -> AlertTestReply:
+        """An event that nobody was told of."""
+        event: AlertEvent = {
+            "at": "",
+            "name": "test",
+            "title": "Test",
+            "severity": "warning",
+            "state": "resolved",
+            "figure": None,
+            "message": "",
+        }
+        return {"event": event, "notices": []}
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """Empty."""
+        return b"", "text/plain"
+
+
+def slowest(operations: Sequence[OperationFigures], count: int) -> list[OperationFigures]:
+    """The operations with the greatest p95, worst first."""
+    return sorted(operations, key=lambda each: -each["p95_ms"])[:count]
