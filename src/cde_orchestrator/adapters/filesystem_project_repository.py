@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,49 +16,32 @@ from cde_orchestrator.adapters.checked_state import checked_document
 from cde_orchestrator.adapters.project_document import (
     FeatureIndex,
     decode_project,
-    encode_feature,
     encode_project,
     project_changes,
     stored_features,
 )
+from cde_orchestrator.adapters.project_root import project_root, write_gitignore
+from cde_orchestrator.adapters.save_conflicts import require_no_conflict
 from cde_orchestrator.adapters.versionless_state import migrate
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import (
-    ConcurrentChangeError,
-    FeatureError,
     ProjectError,
     StateError,
 )
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
-from cde_orchestrator.domain.names import free_name
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.subject import name_subject
-from cde_orchestrator.domain.text import checked_text
 from cde_orchestrator.infrastructure.correlation import call_context
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps
 from cde_orchestrator.infrastructure.journal import Change
-from cde_orchestrator.infrastructure.patch import Document, Patch, diff, keys_of
+from cde_orchestrator.infrastructure.patch import Document, Patch, diff
 from cde_orchestrator.infrastructure.redaction import patch_without_secrets
 from cde_orchestrator.infrastructure.retry import RetryingReads
 from cde_orchestrator.infrastructure.spans import DOMAIN, span
 from cde_orchestrator.infrastructure.state_store import StateStore
 
 log = structlog.get_logger(__name__)
-
-
-PATH_LIMIT = 4_096
-"""Characters of a project's path: what Linux takes (PATH_MAX)."""
-
-_GITIGNORE = """\
-# What belongs to everybody is kept by git; the state and the logs are this machine's.
-*
-!.gitignore
-!config.toml
-!workflow.yml
-!prompts/
-!prompts/**
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +82,7 @@ class FilesystemProjectRepository:
             ProjectError: E001, E002 or E003, the path is no usable folder.
             StateError: E201 to E205.
         """
-        root = _folder(path)
+        root = project_root(path)
         shelf = self._shelf(root)
         shelf.store.refresh()
         if not shelf.store.document:
@@ -110,7 +92,7 @@ class FilesystemProjectRepository:
                     document = {**encode_project(project), "features": {}}
                     whole: Patch = [{"op": "add", "path": "", "value": document}]
                     self._commit(shelf, whole, "create_project")
-                    _write_gitignore(shelf.store.files.folder)
+                    write_gitignore(shelf.store.files.folder)
                     log.info("project_created", project_id=project.id, path=str(root))
         return self._project(shelf)
 
@@ -137,11 +119,11 @@ class FilesystemProjectRepository:
         """
         if not force:
             project.require_writable()
-        shelf = self._shelf(_folder(project.path))
+        shelf = self._shelf(project_root(project.path))
         with shelf.store.exclusive(force=force):
             project.read_only_reason = project.read_only_since = None
             changes = project_changes(project)
-            _require_no_conflict(project, changes, shelf)
+            require_no_conflict(project, changes, shelf.store.document, shelf.index)
             if changes:
                 self._commit(shelf, changes, "save_project")
             stored_features(project).rebase(shelf.store.document)
@@ -171,7 +153,7 @@ class FilesystemProjectRepository:
         Raises:
             FeatureError: E102 or E103, no such feature.
         """
-        shelf = self._shelf(_folder(path))
+        shelf = self._shelf(project_root(path))
         document: Document = {}
         try:
             shelf.store.refresh()
@@ -198,7 +180,7 @@ class FilesystemProjectRepository:
 
     def verify(self, path: Path | str) -> list[Damage]:
         """Judge everything that is stored; works on any state, however broken."""
-        store = self._shelf(_folder(path)).store
+        store = self._shelf(project_root(path)).store
         with store.steady():
             return store.archive().verify()
 
@@ -209,7 +191,7 @@ class FilesystemProjectRepository:
             ProjectError: E001 to E004.
             StateError: E201 or E202.
         """
-        root = _folder(path)
+        root = project_root(path)
         store, index = StateStore(root, migrate=_migration(root), ops=self._ops), FeatureIndex()
         document = store.peek()
         if not document:
@@ -233,7 +215,7 @@ class FilesystemProjectRepository:
 
     def backups(self, path: Path | str) -> list[Backup]:
         """The checkpoints that were kept, oldest first."""
-        store = self._shelf(_folder(path)).store
+        store = self._shelf(project_root(path)).store
         with store.steady():
             return store.archive().backups()
 
@@ -243,7 +225,7 @@ class FilesystemProjectRepository:
         Raises:
             StateError: E209, there is no such backup, or it is damaged.
         """
-        store = self._shelf(_folder(path)).store
+        store = self._shelf(project_root(path)).store
         with store.steady():
             return store.archive().backup(name)
 
@@ -304,7 +286,7 @@ class FilesystemProjectRepository:
             return self._shelves[root]
 
     def _existing(self, path: Path | str) -> _Shelf:
-        root = _folder(path)
+        root = project_root(path)
         shelf = self._shelf(root)
         shelf.store.refresh()
         if not shelf.store.document:
@@ -334,59 +316,5 @@ class FilesystemProjectRepository:
         log.info("project_saved", sequence=record.sequence, bytes=len(record.line))
 
 
-def _require_no_conflict(project: Project, changes: Patch, shelf: _Shelf) -> None:
-    """Refuse to overwrite what somebody else changed since the project was loaded.
-
-    Raises:
-        ConcurrentChangeError: E207.
-        FeatureError: E104, a new feature's name was taken meanwhile.
-    """
-    current = shelf.store.document
-    loaded = stored_features(project)
-    own = {key: value for key, value in current.items() if key != "features"}
-    theirs = {keys_of(operation["path"])[0] for operation in diff(loaded.loaded, own)}
-    mine = {keys_of(operation["path"])[0] for operation in changes}
-    if mine & theirs - {"workflows", "updated_at"}:
-        raise ConcurrentChangeError.of("E207", subject="The project")
-    stored = current["features"]
-    for key, feature in loaded.decoded.items():
-        base = loaded.base.get(key)
-        if base is None and shelf.index.id_of(feature.name) is not None:
-            free = free_name(feature.name, lambda name: shelf.index.id_of(name) is not None)
-            raise FeatureError.of("E104", name=feature.name, free_name=free)
-        touched = base is not None and encode_feature(feature) != base
-        if touched and stored.get(key) != base:
-            raise ConcurrentChangeError.of("E207", subject=f"The feature '{feature.name}'")
-
-
-def _write_gitignore(folder: Path) -> None:
-    """Keep from git what is local to the machine; a project's own file is left alone."""
-    try:
-        with (folder / ".gitignore").open("x", encoding="utf-8") as file:
-            file.write(_GITIGNORE)
-    except FileExistsError:
-        pass
-    except OSError as error:
-        log.warning("gitignore_not_written", path=str(folder), reason=str(error))
-
-
 def _migration(root: Path) -> Callable[[dict[str, Any]], Document]:
     return lambda content: migrate(content, str(root))
-
-
-def _folder(path: Path | str) -> Path:
-    """The folder, absolute; the caller's own words are kept in the error."""
-    try:
-        resolved = Path(path).expanduser().resolve()
-        checked_text("The project's path", str(resolved), PATH_LIMIT)
-        if not resolved.exists():
-            raise ProjectError.of("E001", path=str(path))
-        if not resolved.is_dir():
-            raise ProjectError.of("E002", path=str(path), parent=str(resolved.parent))
-        with os.scandir(resolved):
-            return resolved
-    except PermissionError as error:
-        reason = os.strerror(error.errno or 0)
-        raise ProjectError.of("E003", path=str(path), reason=reason) from error
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ProjectError.of("E001", path=str(path)) from error

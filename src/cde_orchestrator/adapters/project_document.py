@@ -25,7 +25,8 @@ from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.feature import Artifact, Feature, PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project, ProjectStatus
-from cde_orchestrator.infrastructure.patch import Document, Patch, diff, keys_of, pointer
+from cde_orchestrator.infrastructure.history_entries import touched_features
+from cde_orchestrator.infrastructure.patch import Document, Patch, diff, pointer
 
 _PROJECT_KEYS = frozenset(
     [
@@ -78,7 +79,7 @@ class FeatureIndex:
     def follow(self, document: Document, changes: Patch | None) -> None:
         """Take over what changed in a document; all of it when ``changes`` is None."""
         features: dict[str, Document] = document.get("features", {})
-        changed = None if changes is None else changed_features(changes)
+        changed = None if changes is None else touched_features(changes)
         if changed is None:
             self._summaries = {key: _summary(feature) for key, feature in features.items()}
             self._names = {summary.name: key for key, summary in self._summaries.items()}
@@ -257,18 +258,6 @@ def stored_features(project: Project) -> StoredFeatures:
     if not isinstance(project.features, StoredFeatures):
         raise TypeError("the project was not given by a repository")
     return project.features
-
-
-def changed_features(changes: Patch) -> set[str] | None:
-    """The ids of the features that a patch touches; None when it replaces them all."""
-    touched: set[str] = set()
-    for operation in changes:
-        keys = keys_of(operation["path"])
-        if keys in ([], ["features"]):
-            return None
-        if keys[0] == "features":
-            touched.add(keys[1])
-    return touched
 
 
 def encode_feature(feature: Feature) -> Document:

@@ -30,6 +30,17 @@ class Retention:
     days: float = 30.0
     total_bytes: int = 256 * 1024 * 1024
 
+    def lets_go(self, count: int, modified: float, total_bytes: int) -> bool:
+        """Whether the oldest of so many checkpoints goes.
+
+        Args:
+            count: checkpoints that there are.
+            modified: when the oldest was made, in seconds since the epoch.
+            total_bytes: what all of them take up, with the segments.
+        """
+        too_old = modified < time.time() - self.days * 86_400
+        return count > 1 and (count > self.count or too_old or total_bytes > self.total_bytes)
+
 
 DEFAULT_RETENTION = Retention()
 
@@ -44,11 +55,9 @@ def prune(files: StateFiles, ops: FileOps, retention: Retention) -> list[Path]:
     """
     checkpoints = list(files.checkpoints().items())
     removed: list[Path] = []
-    oldest_allowed = time.time() - retention.days * 86_400
-    while len(checkpoints) > 1:
+    while checkpoints:
         sequence, path = checkpoints[0]
-        excess = len(checkpoints) > retention.count
-        if not (excess or _modified(path) < oldest_allowed or _size(files) > retention.total_bytes):
+        if not retention.lets_go(len(checkpoints), _modified(path), _size(files)):
             break
         removed += _remove(ops, [path, *_segments_before(files, checkpoints[1][0])])
         checkpoints = checkpoints[1:]

@@ -18,7 +18,6 @@ from cde_orchestrator.adapters.filesystem_project_repository import FilesystemPr
 from cde_orchestrator.adapters.project_document import (
     FeatureIndex,
     StoredFeatures,
-    changed_features,
     decode_feature,
     decode_project,
     encode_feature,
@@ -29,6 +28,7 @@ from cde_orchestrator.adapters.project_document import (
 from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.feature import Artifact, Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
+from cde_orchestrator.infrastructure.history_entries import touched_features
 from cde_orchestrator.infrastructure.patch import Document, apply, diff
 from tests.fakes import NOON, FakeClock, active_project, older_feature, writing_workflow
 
@@ -262,7 +262,7 @@ def test_a_feature_with_any_id_of_an_older_release_can_be_changed(feature_id: st
 
     assert after["features"][feature_id]["metadata"]["key"] == "value"
     assert set(after["features"]) == set(document["features"])
-    assert changed_features(changes) == {feature_id}
+    assert touched_features(changes) == {feature_id}
 
 
 def test_a_project_of_another_make_cannot_be_kept(project: Project) -> None:
@@ -402,7 +402,7 @@ def test_what_is_changed_after_a_save_is_seen_by_nobody_else_until_it_is_saved(
 def test_a_patch_tells_which_features_it_touches(
     paths: list[str], touched: set[str] | None
 ) -> None:
-    assert changed_features([{"op": "add", "path": path, "value": 1} for path in paths]) == touched
+    assert touched_features([{"op": "add", "path": path, "value": 1} for path in paths]) == touched
 
 
 FEATURE_IDS = st.sampled_from(["aa11", "aa12", "ab", "bb22", "cc"])
