@@ -52,12 +52,17 @@ class Application:
         settings: the project's; the defaults before the first use case.
     """
 
-    def __init__(self, root: Path, assemble: Callable[[Path, Settings], Ports]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        assemble: Callable[[Path, Settings, OperationMeter], Ports],
+        meter: OperationMeter | None = None,
+    ) -> None:
         self.root = root
         self._assemble = assemble
         self._ports: Ports | None = None
         self._reports = FileErrorReports()
-        self._meter = OperationMeter()
+        self._meter = meter or OperationMeter()
         self.settings = Settings()
 
     def handle(self, use_case: UseCase[Reply]) -> Reply:
@@ -134,7 +139,7 @@ class Application:
             checks=git_worktrees.WorktreeChecks(folder),
             git=git_worktrees.WorktreeVersionControl(folder, BreakerRegistry(self.root)),
         )
-        return Application(self.root, lambda _root, _settings: moved)
+        return Application(self.root, lambda _root, _settings, _meter: moved, self._meter)
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the application is not used afterwards."""
@@ -153,10 +158,10 @@ class Application:
                 self.settings = load_settings(self.root)
             except ValidationError:
                 if tolerant:
-                    return self._assemble(self.root, Settings())
+                    return self._assemble(self.root, Settings(), self._meter)
                 raise
             self._reports = _reports(self.settings)
-            self._ports = self._assemble(self.root, self.settings)
+            self._ports = self._assemble(self.root, self.settings, self._meter)
         return self._ports
 
 
@@ -165,7 +170,7 @@ def build_application(root: Path) -> Application:
     return Application(root, _filesystem_ports)
 
 
-def _filesystem_ports(root: Path, settings: Settings) -> Ports:
+def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
     repository = FilesystemProjectRepository(lock_timeout_seconds=settings.lock_timeout_seconds)
     workflows = YamlWorkflowRepository()
     prompts = JinjaPromptRenderer()

@@ -16,6 +16,7 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, InputRequiredResult
+from starlette.types import ASGIApp  # which the SDK imports anyway
 
 from cde_orchestrator import __version__
 from cde_orchestrator.application.use_case import UseCase
@@ -33,9 +34,6 @@ from cde_orchestrator.infrastructure.state_files import FOLDER
 from cde_orchestrator.infrastructure.tracing import start_tracing
 from cde_orchestrator.mcp_tools import errors, features, project, recovery, work
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
-from cde_orchestrator.web import errors_page
-from cde_orchestrator.web.bearer import BearerToken
-from cde_orchestrator.web.hosts import host_guard
 
 INSTRUCTIONS = """\
 CDE Orchestrator leads a feature through its phases in one project. Start with \
@@ -195,12 +193,29 @@ def build_server(served: ServedProject) -> OrchestratorServer:
     errors.register(
         server, lambda work: Operation("explain_error", str(served.application.root)).run(work)
     )
-    for route in errors_page.routes():
-        server.custom_route(route.path, methods=["GET"])(route.endpoint)
     work.register(server, served)
     for tool in server._tool_manager.list_tools():
         _slim(tool.parameters)
     return server
+
+
+def build_app(
+    served: ServedProject, *, host: str, address: str, token: str | None = None
+) -> ASGIApp:
+    """MCP at ``/mcp`` and everything else that is served over HTTP, guarded.
+
+    Args:
+        served: the project served.
+        host: the name that the server was told to listen on.
+        address: the numeric address that it is bound to.
+        token: what every request must bear; None for no token.
+    """
+    from cde_orchestrator.web import hosts, routes
+
+    names = hosts.host_guard(host, address)
+    app = build_server(served).streamable_http_app(host=host, transport_security=names)
+    app.router.routes.extend(routes.all_routes(served))
+    return routes.guarded(app, names, token)
 
 
 def run_stdio(root: Path, *, pinned: bool) -> None:
@@ -221,10 +236,9 @@ def run_http(
     import uvicorn
 
     with _serving(root, pinned=pinned) as served:
-        guard = host_guard(host, listener.getsockname()[0])
-        app = build_server(served).streamable_http_app(host=host, transport_security=guard)
+        app = build_app(served, host=host, address=listener.getsockname()[0], token=token)
         config = uvicorn.Config(
-            app if token is None else BearerToken(app, token),
+            app,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

@@ -17,8 +17,7 @@ from mcp.shared.exceptions import MCPError
 from starlette.testclient import TestClient
 
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
-from cde_orchestrator.server import ServedProject, build_server
-from cde_orchestrator.web.bearer import BearerToken
+from cde_orchestrator.server import ServedProject, build_app, build_server
 from tests.integration.mcp_client import Agent, text_of
 
 pytestmark = pytest.mark.anyio
@@ -43,9 +42,9 @@ TOKEN = "0123456789abcdef"
 @contextmanager
 def browser(project: Path, token: str | None = None) -> Iterator[TestClient]:
     """A client of the server's HTTP side."""
-    app = build_server(ServedProject(project, pinned=True)).streamable_http_app()
-    guarded = app if token is None else BearerToken(app, token)
-    with TestClient(guarded, base_url="http://127.0.0.1:8787") as client:
+    served = ServedProject(project, pinned=True)
+    app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=token)
+    with TestClient(app, base_url="http://127.0.0.1:8787") as client:
         yield client
 
 
@@ -149,6 +148,25 @@ async def test_a_code_has_a_page_that_runs_nothing(project: Path) -> None:
         assert "unsafe" not in policy
         assert "<script" not in answer.text
         assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "evil.example:8787"}, 421),
+        ({"Host": "127.0.0.1.evil.example"}, 421),
+        ({"Origin": "http://localhost:3000"}, 200),
+        ({"Origin": "http://evil.example"}, 403),
+    ],
+)
+async def test_no_page_of_another_host_reaches_a_local_server(
+    project: Path, headers: dict[str, str], status: int
+) -> None:
+    with browser(project) as client:
+        answers = [client.get(path, headers=headers) for path in ("/errors", "/errors/E101")]
+
+    assert [answer.status_code for answer in answers] == [status, status]
 
 
 @pytest.mark.parametrize(

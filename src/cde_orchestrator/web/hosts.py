@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
 
-from mcp.server.transport_security import TransportSecuritySettings
+from mcp.server.transport_security import (
+    TransportSecurityMiddleware,
+    TransportSecuritySettings,
+)
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 def host_guard(host: str, address: str) -> TransportSecuritySettings | None:
@@ -27,3 +32,23 @@ def host_guard(host: str, address: str) -> TransportSecuritySettings | None:
         allowed_hosts=[*shown, *(f"{name}:*" for name in shown)],
         allowed_origins=[*origins, *(f"{origin}:*" for origin in origins)],
     )
+
+
+class HostGuard:
+    """Refuses requests by other names, for every path.
+
+    Args:
+        app: what is guarded.
+        settings: the names, as of ``host_guard``.
+    """
+
+    def __init__(self, app: ASGIApp, settings: TransportSecuritySettings) -> None:
+        self._app = app
+        self._names = TransportSecurityMiddleware(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        answer = self._app
+        if scope["type"] == "http":
+            answer = await self._names.validate_request(Request(scope)) or self._app
+        await answer(scope, receive, send)

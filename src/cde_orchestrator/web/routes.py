@@ -1,0 +1,42 @@
+"""Everything that is served over HTTP beside MCP, by an HTTP server and beside a stdio one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.web import errors_page
+from cde_orchestrator.web.bearer import BearerToken
+from cde_orchestrator.web.hosts import HostGuard
+
+Reply = TypeVar("Reply")
+
+
+class Service(Protocol):
+    """What runs use cases for the project that is served."""
+
+    def handle(self, use_case: UseCase[Reply]) -> Reply:
+        """Run a use case; ``CDEError`` when it was refused or failed."""
+        ...
+
+
+def all_routes(service: Service) -> Sequence[BaseRoute]:
+    """The routes, for both kinds of server."""
+    return [*errors_page.routes()]
+
+
+def guarded(app: ASGIApp, names: TransportSecuritySettings | None, token: str | None) -> ASGIApp:
+    """The application as it may be shown to a network.
+
+    Args:
+        app: what is served.
+        names: by which it may be asked, as of ``host_guard``.
+        token: what requests must bear; None for no token.
+    """
+    known = app if token is None else BearerToken(app, token)
+    return known if names is None else HostGuard(known, names)
