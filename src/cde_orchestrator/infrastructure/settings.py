@@ -25,7 +25,7 @@ FILE = "config.toml"
 PREFIX = "CDE_"
 ENVIRONMENT = "the environment"
 DEFAULT = "default"
-TABLES = frozenset({"agents"})
+TABLES = frozenset({"agents", "alerts"})
 """Tables of the file that are no settings; whoever uses them judges them."""
 SIZE_LIMIT = 1024 * 1024
 
@@ -77,6 +77,44 @@ class Settings:
         10 * 1024 * 1024, 10_000, 1_000_000_000, "Bytes at which the log file is rotated"
     )
     log_retention_days: int = number(7, 1, 3_650, "Days for which rotated log files are kept")
+    telemetry_bytes: int = number(
+        32_000_000, 200_000, 1_000_000_000, "Bytes that the history of the figures may take up"
+    )
+    alerts_off: str = text("", 'Alerts that are not watched, as "memory_high, claims_expired"')
+    alert_error_percent: float = number(
+        5.0, 0.0, 100.0, "Alert when more of 100 operations in 5 minutes do not succeed"
+    )
+    alert_slow_operation_ms: float = number(
+        1_000.0, 1.0, 3_600_000.0, "Alert when an operation takes more milliseconds"
+    )
+    alert_disk_free_mb: float = number(
+        100.0, 0.0, 10_000_000.0, "Alert when fewer MB are free where the project lies"
+    )
+    alert_memory_percent: float = number(
+        80.0, 1.0, 100.0, "Alert when more of the machine's memory is in use"
+    )
+    alert_backup_age_hours: float = number(
+        48.0, 0.0, 10_000.0, "Alert when changes are in no backup for more hours"
+    )
+    alert_error_hold_seconds: float = number(
+        30.0, 0.0, 86_400.0, "How long errors must be many before the alert fires"
+    )
+    alert_slow_hold_seconds: float = number(
+        10.0, 0.0, 86_400.0, "How long operations must be slow before the alert fires"
+    )
+    alert_disk_hold_seconds: float = number(
+        20.0, 0.0, 86_400.0, "How long disk space must be little before the alert fires"
+    )
+    alert_memory_hold_seconds: float = number(
+        120.0, 0.0, 86_400.0, "How long memory must be little before the alert fires"
+    )
+    alert_event_hold_seconds: float = number(
+        0.0, 0.0, 86_400.0, "The same for all other alerts, as of a project that is read-only"
+    )
+    alert_clear_seconds: float = number(
+        60.0, 0.0, 86_400.0, "How long all must be well again before an alert is resolved"
+    )
+    alert_webhook_url: str = text("", "Where alerts are sent to, by HTTP POST, as JSON")
 
 
 @dataclass(frozen=True, slots=True)

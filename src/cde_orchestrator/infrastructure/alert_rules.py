@@ -1,0 +1,271 @@
+"""What an alert is about: the one table behind the engine, the docs and the rules of Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from cde_orchestrator.infrastructure import metric_names
+from cde_orchestrator.infrastructure.settings import Settings
+
+ERROR_PERCENT = "error_percent"
+"""Of 100 operations of all processes in five minutes, those that did not succeed; 0 below 20."""
+SLOWEST_MS = "slowest_ms"
+"""How long the slowest operation of all processes in the last minute took."""
+DISK_FREE_MB = "disk_free_mb"
+MEMORY_PERCENT = "memory_percent"
+READ_ONLY = "read_only"
+"""1 while the project takes no changes, else 0."""
+BREAKERS_OPEN = "breakers_open"
+RECOVERIES = "recoveries"
+"""How often in the last ten minutes the stored state was damaged and mended itself."""
+BACKUP_AGE_HOURS = "backup_age_hours"
+"""Age of the newest backup; 0 where nothing was changed since it was made."""
+CLAIMS_EXPIRED = "claims_expired"
+"""Claims on phases whose time ran out, of features that are open."""
+
+ERROR_WINDOW_SECONDS = 300.0
+ERROR_LEAST_CALLS = 20
+SLOW_WINDOW_SECONDS = 60.0
+RECOVERY_WINDOW_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """When an alert is fired, and when it is over.
+
+    Attributes:
+        name: as ``high_error_rate``.
+        title: a few words for people.
+        measure: the figure that it watches.
+        breach: whether a figure ``above`` or ``below`` the threshold is a breach.
+        threshold: of the figure; a figure that equals it is no breach.
+        clear: the figure that is fine again, once it is reached; the threshold itself, or
+            further away from a breach, so that a figure at the edge does not toggle.
+        unit: of the figure.
+        hold_seconds: how long the breach must last before the alert fires.
+        clear_seconds: how long the figure must be fine before the alert is resolved.
+        message: what is said, with ``{figure}`` and ``{threshold}``.
+        error_code: the catalogue's entry that says what to do.
+        expression: what it watches in terms of Prometheus, in the same unit.
+        off: whether it is not watched.
+    """
+
+    name: str
+    title: str
+    severity: Literal["warning", "critical"]
+    measure: str
+    breach: Literal["above", "below"]
+    threshold: float
+    clear: float
+    unit: str
+    hold_seconds: float
+    clear_seconds: float
+    message: str
+    error_code: str | None
+    expression: str
+    off: bool = False
+
+    def is_breached(self, figure: float) -> bool:
+        """Whether the figure is worse than the threshold."""
+        return figure > self.threshold if self.breach == "above" else figure < self.threshold
+
+    def is_clear(self, figure: float) -> bool:
+        """Whether the figure is fine again."""
+        return figure <= self.clear if self.breach == "above" else figure >= self.clear
+
+    def describe(self, figure: float | None, about: str = "") -> str:
+        """What is said of the figure.
+
+        Args:
+            figure: None where it is not known.
+            about: what it is about, as the name of an operation.
+        """
+        shown = "?" if figure is None else _shown(figure)
+        said = self.message.format(figure=shown, threshold=_shown(self.threshold))
+        return f"{said} ({about})" if about else said
+
+
+def alert_rules(settings: Settings) -> tuple[AlertRule, ...]:
+    """Every rule, as the settings want it."""
+    off = {name.strip() for name in settings.alerts_off.split(",")}
+    rules = (*_of_figures(settings), *_of_events(settings))
+    return tuple(replace(rule, off=rule.name in off) for rule in rules)
+
+
+def _of_figures(settings: Settings) -> Sequence[AlertRule]:
+    window = f"[{ERROR_WINDOW_SECONDS / 60:.0f}m]"
+    calls = f"sum(increase({metric_names.OPERATIONS}{window}))"
+    errors = f'sum(increase({metric_names.OPERATIONS}{{outcome!="ok"}}{window}))'
+    slow_window = f"[{SLOW_WINDOW_SECONDS / 60:.0f}m]"
+    duration = f"sum by (le) (rate({metric_names.OPERATION_DURATION}_bucket{slow_window}))"
+    percent, slow_ms = settings.alert_error_percent, settings.alert_slow_operation_ms
+    free_mb, memory = settings.alert_disk_free_mb, settings.alert_memory_percent
+    return (
+        AlertRule(
+            name="high_error_rate",
+            title="Many operations fail",
+            severity="critical",
+            measure=ERROR_PERCENT,
+            breach="above",
+            threshold=percent,
+            clear=percent * 0.8,
+            unit="%",
+            hold_seconds=settings.alert_error_hold_seconds,
+            clear_seconds=settings.alert_clear_seconds,
+            message="{figure} % of the operations of the last 5 minutes did not succeed; "
+            "at most {threshold} % should.",
+            error_code=None,
+            expression=f"100 * {errors} / ({calls} >= {ERROR_LEAST_CALLS})",
+        ),
+        AlertRule(
+            name="slow_operations",
+            title="An operation is slow",
+            severity="warning",
+            measure=SLOWEST_MS,
+            breach="above",
+            threshold=slow_ms,
+            clear=slow_ms,
+            unit="ms",
+            hold_seconds=settings.alert_slow_hold_seconds,
+            clear_seconds=settings.alert_clear_seconds,
+            message="An operation of the last minute took {figure} ms; "
+            "none should take more than {threshold} ms.",
+            error_code=None,
+            expression=f"1000 * histogram_quantile(1, {duration})",
+        ),
+        AlertRule(
+            name="disk_space_low",
+            title="Little disk space",
+            severity="critical",
+            measure=DISK_FREE_MB,
+            breach="below",
+            threshold=free_mb,
+            clear=free_mb * 1.2,
+            unit="MB",
+            hold_seconds=settings.alert_disk_hold_seconds,
+            clear_seconds=settings.alert_clear_seconds,
+            message="{figure} MB are free where the project lies; {threshold} MB are wanted.",
+            error_code="E921",
+            expression=f"{metric_names.DISK_FREE_BYTES} / 1048576",
+        ),
+        AlertRule(
+            name="memory_high",
+            title="Little memory",
+            severity="warning",
+            measure=MEMORY_PERCENT,
+            breach="above",
+            threshold=memory,
+            clear=memory * 0.95,
+            unit="%",
+            hold_seconds=settings.alert_memory_hold_seconds,
+            clear_seconds=settings.alert_clear_seconds,
+            message="{figure} % of the machine's memory is in use; "
+            "more than {threshold} % slows everything down.",
+            error_code=None,
+            expression=f"100 * {metric_names.MEMORY_USED_RATIO}",
+        ),
+        AlertRule(
+            name="backups_stale",
+            title="Backups are old",
+            severity="warning",
+            measure=BACKUP_AGE_HOURS,
+            breach="above",
+            threshold=settings.alert_backup_age_hours,
+            clear=settings.alert_backup_age_hours,
+            unit="h",
+            hold_seconds=settings.alert_event_hold_seconds,
+            clear_seconds=settings.alert_clear_seconds,
+            message="The newest backup is {figure} hours old, and there were changes since; "
+            "it should be at most {threshold} hours old.",
+            error_code=None,
+            expression=f"{metric_names.BACKUP_AGE_SECONDS} / 3600",
+        ),
+    )
+
+
+def _of_events(settings: Settings) -> Sequence[AlertRule]:
+    return (
+        _event(
+            settings,
+            name="read_only",
+            title="The project is read-only",
+            severity="critical",
+            measure=READ_ONLY,
+            unit="",
+            message="The disk refuses changes, so the project takes none until it does again.",
+            error_code="E206",
+            expression=metric_names.READ_ONLY,
+        ),
+        _event(
+            settings,
+            name="breaker_open",
+            title="A circuit breaker is open",
+            severity="warning",
+            measure=BREAKERS_OPEN,
+            unit="breakers",
+            message="Circuit breakers that are open, because what they guard keeps failing: "
+            "{figure}.",
+            error_code="E903",
+            expression=f"count({metric_names.BREAKER_STATE} == 1) or vector(0)",
+        ),
+        _event(
+            settings,
+            name="state_recovered",
+            title="The state mended itself",
+            severity="warning",
+            measure=RECOVERIES,
+            unit="recoveries",
+            message="Damage of the stored state was found and mended lately: {figure} times. "
+            "Nothing was lost; the disk may be failing.",
+            error_code="E215",
+            expression=metric_names.RECOVERIES,
+        ),
+        _event(
+            settings,
+            name="claims_expired",
+            title="Work was left lying",
+            severity="warning",
+            measure=CLAIMS_EXPIRED,
+            unit="claims",
+            message="Phases whose agent let its claim expire: {figure}. Others may take them over.",
+            error_code=None,
+            expression=metric_names.CLAIMS_EXPIRED,
+        ),
+    )
+
+
+def _event(
+    settings: Settings,
+    *,
+    name: str,
+    title: str,
+    severity: Literal["warning", "critical"],
+    measure: str,
+    unit: str,
+    message: str,
+    error_code: str | None,
+    expression: str,
+) -> AlertRule:
+    """A rule of something of which there should be none."""
+    return AlertRule(
+        name=name,
+        title=title,
+        severity=severity,
+        measure=measure,
+        breach="above",
+        threshold=0.0,
+        clear=0.0,
+        unit=unit,
+        hold_seconds=settings.alert_event_hold_seconds,
+        clear_seconds=settings.alert_clear_seconds,
+        message=message,
+        error_code=error_code,
+        expression=expression,
+    )
+
+
+def _shown(figure: float) -> str:
+    """The figure with as many digits as people want to read."""
+    return f"{figure:.0f}" if abs(figure) >= 100 or figure == int(figure) else f"{figure:.1f}"
