@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from cde_orchestrator.infrastructure import metric_names
+from cde_orchestrator.infrastructure import metric_names as names
 from cde_orchestrator.infrastructure.settings import Settings
 
 ERROR_PERCENT = "error_percent"
@@ -31,7 +30,7 @@ SLOW_WINDOW_SECONDS = 60.0
 RECOVERY_WINDOW_SECONDS = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:
     """When an alert is fired, and when it is over.
 
@@ -39,16 +38,18 @@ class AlertRule:
         name: as ``high_error_rate``.
         title: a few words for people.
         measure: the figure that it watches.
+        unit: of the figure.
+        message: what is said, with ``{figure}`` and ``{threshold}``.
+        expression: what it watches in terms of Prometheus, in the same unit.
+        error_code: the catalogue's entry that says what to do.
         breach: whether a figure ``above`` or ``below`` the threshold is a breach.
         threshold: of the figure; a figure that equals it is no breach.
-        clear: the figure that is fine again, once it is reached; the threshold itself, or
-            further away from a breach, so that a figure at the edge does not toggle.
-        unit: of the figure.
+        threshold_setting: what gives the threshold; without one it is 0.
+        clear_factor: times the threshold it is the figure that is fine again: the threshold
+            itself, or further from a breach, so that a figure at the edge does not toggle.
         hold_seconds: how long the breach must last before the alert fires.
+        hold_setting: what gives ``hold_seconds``.
         clear_seconds: how long the figure must be fine before the alert is resolved.
-        message: what is said, with ``{figure}`` and ``{threshold}``.
-        error_code: the catalogue's entry that says what to do.
-        expression: what it watches in terms of Prometheus, in the same unit.
         off: whether it is not watched.
     """
 
@@ -56,16 +57,23 @@ class AlertRule:
     title: str
     severity: Literal["warning", "critical"]
     measure: str
-    breach: Literal["above", "below"]
-    threshold: float
-    clear: float
     unit: str
-    hold_seconds: float
-    clear_seconds: float
     message: str
-    error_code: str | None
     expression: str
+    error_code: str | None = None
+    breach: Literal["above", "below"] = "above"
+    threshold: float = 0.0
+    threshold_setting: str = ""
+    clear_factor: float = 1.0
+    hold_seconds: float = 0.0
+    hold_setting: str = "alert_event_hold_seconds"
+    clear_seconds: float = 0.0
     off: bool = False
+
+    @property
+    def clear(self) -> float:
+        """The figure that is fine again."""
+        return self.threshold * self.clear_factor
 
     def is_breached(self, figure: float) -> bool:
         """Whether the figure is worse than the threshold."""
@@ -87,182 +95,134 @@ class AlertRule:
         return f"{said} ({about})" if about else said
 
 
+_ERROR_WINDOW = f"[{ERROR_WINDOW_SECONDS / 60:.0f}m]"
+_SLOW_WINDOW = f"[{SLOW_WINDOW_SECONDS / 60:.0f}m]"
+
+_RULES = (
+    AlertRule(
+        name="high_error_rate",
+        title="Many operations fail",
+        severity="critical",
+        measure=ERROR_PERCENT,
+        threshold_setting="alert_error_percent",
+        clear_factor=0.8,
+        unit="%",
+        hold_setting="alert_error_hold_seconds",
+        message="{figure} % of the operations of the last 5 minutes did not succeed; "
+        "at most {threshold} % should.",
+        expression=(
+            f'100 * sum(increase({names.OPERATIONS}{{outcome!="ok"}}{_ERROR_WINDOW}))'
+            f" / (sum(increase({names.OPERATIONS}{_ERROR_WINDOW})) >= {ERROR_LEAST_CALLS})"
+        ),
+    ),
+    AlertRule(
+        name="slow_operations",
+        title="An operation is slow",
+        severity="warning",
+        measure=SLOWEST_MS,
+        threshold_setting="alert_slow_operation_ms",
+        unit="ms",
+        hold_setting="alert_slow_hold_seconds",
+        message="An operation of the last minute took {figure} ms; "
+        "none should take more than {threshold} ms.",
+        expression=(
+            "1000 * histogram_quantile(1, sum by (le) "
+            f"(rate({names.OPERATION_DURATION}_bucket{_SLOW_WINDOW})))"
+        ),
+    ),
+    AlertRule(
+        name="disk_space_low",
+        title="Little disk space",
+        severity="critical",
+        measure=DISK_FREE_MB,
+        breach="below",
+        threshold_setting="alert_disk_free_mb",
+        clear_factor=1.2,
+        unit="MB",
+        hold_setting="alert_disk_hold_seconds",
+        message="{figure} MB are free where the project lies; {threshold} MB are wanted.",
+        error_code="E921",
+        expression=f"{names.DISK_FREE_BYTES} / 1048576",
+    ),
+    AlertRule(
+        name="memory_high",
+        title="Little memory",
+        severity="warning",
+        measure=MEMORY_PERCENT,
+        threshold_setting="alert_memory_percent",
+        clear_factor=0.95,
+        unit="%",
+        hold_setting="alert_memory_hold_seconds",
+        message="{figure} % of the machine's memory is in use; "
+        "more than {threshold} % slows everything down.",
+        expression=f"100 * {names.MEMORY_USED_RATIO}",
+    ),
+    AlertRule(
+        name="read_only",
+        title="The project is read-only",
+        severity="critical",
+        measure=READ_ONLY,
+        unit="",
+        message="The disk refuses changes, so the project takes none until it does again.",
+        error_code="E206",
+        expression=names.READ_ONLY,
+    ),
+    AlertRule(
+        name="breaker_open",
+        title="A circuit breaker is open",
+        severity="warning",
+        measure=BREAKERS_OPEN,
+        unit="breakers",
+        message="Circuit breakers that are open, because what they guard keeps failing: {figure}.",
+        error_code="E903",
+        expression=f"count({names.BREAKER_STATE} == 1) or vector(0)",
+    ),
+    AlertRule(
+        name="state_recovered",
+        title="The state mended itself",
+        severity="warning",
+        measure=RECOVERIES,
+        unit="recoveries",
+        message="Damage of the stored state was found and mended lately: {figure} times. "
+        "Nothing was lost; the disk may be failing.",
+        error_code="E215",
+        expression=names.RECOVERIES,
+    ),
+    AlertRule(
+        name="backups_stale",
+        title="Backups are old",
+        severity="warning",
+        measure=BACKUP_AGE_HOURS,
+        threshold_setting="alert_backup_age_hours",
+        unit="h",
+        message="The newest backup is {figure} hours old, and there were changes since; "
+        "it should be at most {threshold} hours old.",
+        expression=f"{names.BACKUP_AGE_SECONDS} / 3600",
+    ),
+    AlertRule(
+        name="claims_expired",
+        title="Work was left lying",
+        severity="warning",
+        measure=CLAIMS_EXPIRED,
+        unit="claims",
+        message="Phases whose agent let its claim expire: {figure}. Others may take them over.",
+        expression=names.CLAIMS_EXPIRED,
+    ),
+)
+
+
 def alert_rules(settings: Settings) -> tuple[AlertRule, ...]:
     """Every rule, as the settings want it."""
     off = {name.strip() for name in settings.alerts_off.split(",")}
-    rules = (*_of_figures(settings), *_of_events(settings))
-    return tuple(replace(rule, off=rule.name in off) for rule in rules)
-
-
-def _of_figures(settings: Settings) -> Sequence[AlertRule]:
-    window = f"[{ERROR_WINDOW_SECONDS / 60:.0f}m]"
-    calls = f"sum(increase({metric_names.OPERATIONS}{window}))"
-    errors = f'sum(increase({metric_names.OPERATIONS}{{outcome!="ok"}}{window}))'
-    slow_window = f"[{SLOW_WINDOW_SECONDS / 60:.0f}m]"
-    duration = f"sum by (le) (rate({metric_names.OPERATION_DURATION}_bucket{slow_window}))"
-    percent, slow_ms = settings.alert_error_percent, settings.alert_slow_operation_ms
-    free_mb, memory = settings.alert_disk_free_mb, settings.alert_memory_percent
-    return (
-        AlertRule(
-            name="high_error_rate",
-            title="Many operations fail",
-            severity="critical",
-            measure=ERROR_PERCENT,
-            breach="above",
-            threshold=percent,
-            clear=percent * 0.8,
-            unit="%",
-            hold_seconds=settings.alert_error_hold_seconds,
+    return tuple(
+        replace(
+            rule,
+            threshold=getattr(settings, rule.threshold_setting, 0.0),
+            hold_seconds=getattr(settings, rule.hold_setting),
             clear_seconds=settings.alert_clear_seconds,
-            message="{figure} % of the operations of the last 5 minutes did not succeed; "
-            "at most {threshold} % should.",
-            error_code=None,
-            expression=f"100 * {errors} / ({calls} >= {ERROR_LEAST_CALLS})",
-        ),
-        AlertRule(
-            name="slow_operations",
-            title="An operation is slow",
-            severity="warning",
-            measure=SLOWEST_MS,
-            breach="above",
-            threshold=slow_ms,
-            clear=slow_ms,
-            unit="ms",
-            hold_seconds=settings.alert_slow_hold_seconds,
-            clear_seconds=settings.alert_clear_seconds,
-            message="An operation of the last minute took {figure} ms; "
-            "none should take more than {threshold} ms.",
-            error_code=None,
-            expression=f"1000 * histogram_quantile(1, {duration})",
-        ),
-        AlertRule(
-            name="disk_space_low",
-            title="Little disk space",
-            severity="critical",
-            measure=DISK_FREE_MB,
-            breach="below",
-            threshold=free_mb,
-            clear=free_mb * 1.2,
-            unit="MB",
-            hold_seconds=settings.alert_disk_hold_seconds,
-            clear_seconds=settings.alert_clear_seconds,
-            message="{figure} MB are free where the project lies; {threshold} MB are wanted.",
-            error_code="E921",
-            expression=f"{metric_names.DISK_FREE_BYTES} / 1048576",
-        ),
-        AlertRule(
-            name="memory_high",
-            title="Little memory",
-            severity="warning",
-            measure=MEMORY_PERCENT,
-            breach="above",
-            threshold=memory,
-            clear=memory * 0.95,
-            unit="%",
-            hold_seconds=settings.alert_memory_hold_seconds,
-            clear_seconds=settings.alert_clear_seconds,
-            message="{figure} % of the machine's memory is in use; "
-            "more than {threshold} % slows everything down.",
-            error_code=None,
-            expression=f"100 * {metric_names.MEMORY_USED_RATIO}",
-        ),
-        AlertRule(
-            name="backups_stale",
-            title="Backups are old",
-            severity="warning",
-            measure=BACKUP_AGE_HOURS,
-            breach="above",
-            threshold=settings.alert_backup_age_hours,
-            clear=settings.alert_backup_age_hours,
-            unit="h",
-            hold_seconds=settings.alert_event_hold_seconds,
-            clear_seconds=settings.alert_clear_seconds,
-            message="The newest backup is {figure} hours old, and there were changes since; "
-            "it should be at most {threshold} hours old.",
-            error_code=None,
-            expression=f"{metric_names.BACKUP_AGE_SECONDS} / 3600",
-        ),
-    )
-
-
-def _of_events(settings: Settings) -> Sequence[AlertRule]:
-    return (
-        _event(
-            settings,
-            name="read_only",
-            title="The project is read-only",
-            severity="critical",
-            measure=READ_ONLY,
-            unit="",
-            message="The disk refuses changes, so the project takes none until it does again.",
-            error_code="E206",
-            expression=metric_names.READ_ONLY,
-        ),
-        _event(
-            settings,
-            name="breaker_open",
-            title="A circuit breaker is open",
-            severity="warning",
-            measure=BREAKERS_OPEN,
-            unit="breakers",
-            message="Circuit breakers that are open, because what they guard keeps failing: "
-            "{figure}.",
-            error_code="E903",
-            expression=f"count({metric_names.BREAKER_STATE} == 1) or vector(0)",
-        ),
-        _event(
-            settings,
-            name="state_recovered",
-            title="The state mended itself",
-            severity="warning",
-            measure=RECOVERIES,
-            unit="recoveries",
-            message="Damage of the stored state was found and mended lately: {figure} times. "
-            "Nothing was lost; the disk may be failing.",
-            error_code="E215",
-            expression=metric_names.RECOVERIES,
-        ),
-        _event(
-            settings,
-            name="claims_expired",
-            title="Work was left lying",
-            severity="warning",
-            measure=CLAIMS_EXPIRED,
-            unit="claims",
-            message="Phases whose agent let its claim expire: {figure}. Others may take them over.",
-            error_code=None,
-            expression=metric_names.CLAIMS_EXPIRED,
-        ),
-    )
-
-
-def _event(
-    settings: Settings,
-    *,
-    name: str,
-    title: str,
-    severity: Literal["warning", "critical"],
-    measure: str,
-    unit: str,
-    message: str,
-    error_code: str | None,
-    expression: str,
-) -> AlertRule:
-    """A rule of something of which there should be none."""
-    return AlertRule(
-        name=name,
-        title=title,
-        severity=severity,
-        measure=measure,
-        breach="above",
-        threshold=0.0,
-        clear=0.0,
-        unit=unit,
-        hold_seconds=settings.alert_event_hold_seconds,
-        clear_seconds=settings.alert_clear_seconds,
-        message=message,
-        error_code=error_code,
-        expression=expression,
+            off=rule.name in off,
+        )
+        for rule in _RULES
     )
 
 
