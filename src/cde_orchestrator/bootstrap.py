@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -207,6 +208,6 @@ def find_project_root(start: Path) -> Path:
     """The nearest folder from ``start`` upwards that holds a project, else ``start``."""
     resolved = start.expanduser().resolve()
     for folder in (resolved, *resolved.parents):
-        if (folder / FOLDER).is_dir():
+        if os.path.isdir(folder / FOLDER):  # noqa: PTH112 - False too where nobody may look
             return folder
     return resolved

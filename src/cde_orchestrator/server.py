@@ -28,6 +28,7 @@ from cde_orchestrator.domain.exceptions import (
     ValidationError,
 )
 from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.folders import folder_at
 from cde_orchestrator.infrastructure.logging import keep_tending, log_to_project
 from cde_orchestrator.infrastructure.operations import Operation
 from cde_orchestrator.infrastructure.state_files import FOLDER
@@ -93,7 +94,7 @@ class ServedProject:
         """
         with self._onboarding:
             served = self._application
-            wanted = _folder(served.root, path)
+            wanted = folder_at(path, base=served.root)
             if wanted == served.root:
                 return served.handle(use_case)
             if self._pinned or (served.root / FOLDER).is_dir():
@@ -261,18 +262,6 @@ def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
         served.close()
         tending.set()
         log.info("server_stopped")
-
-
-def _folder(served: Path, path: str) -> Path:
-    try:
-        wanted = (served / Path(path).expanduser()).resolve()
-        if not wanted.exists():
-            raise ProjectError.of("E001", path=path)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise ProjectError.of("E001", path=path) from error
-    if not wanted.is_dir():
-        raise ProjectError.of("E002", path=path, parent=str(wanted.parent))
-    return wanted
 
 
 def _slim(schema: dict[str, Any]) -> None:

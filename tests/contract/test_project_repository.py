@@ -70,9 +70,9 @@ def test_a_path_that_does_not_exist_is_named_as_it_was_given(repository: Project
 
 
 def test_a_path_with_a_nul_is_no_folder(repository: ProjectRepository) -> None:
-    with pytest.raises(ProjectError) as caught:
+    with pytest.raises(ValidationError) as caught:
         repository.get("a\0b")
-    assert caught.value.code == "E001"
+    assert caught.value.code == "E303"
 
 
 def test_a_path_that_is_not_utf_8_is_refused_before_anything_is_made(

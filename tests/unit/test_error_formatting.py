@@ -99,9 +99,9 @@ def test_context_interpolation_works() -> None:
     assert payload["message"] == (
         "The project path '/home/sh op' does not exist or is not accessible."
     )
-    assert payload["suggestions"][2] == "Create the project directory: mkdir -p /home/sh op"
+    assert payload["suggestions"][2] == "Create the project directory: mkdir -p '/home/sh op'"
     assert payload["fixes"] == [
-        {"tool": None, "arguments": {}, "command": "cde init --create '/home/sh op'"}
+        {"tool": None, "arguments": {}, "command": "cde init '/home/sh op' --create"}
     ]
 
 
@@ -248,10 +248,11 @@ def test_whatever_the_value_a_fix_is_split_back_into_its_arguments(value: str) -
     fix = Fix(("cde", "status", "{feature}", "--project", "{path}"))
     words = shlex.split(fill_fix(fix, {"feature": value, "path": "/a"})["command"])
 
-    assert words[:2] == ["cde", "status"]
-    assert words[3:] == ["--project", "/a"]
+    operand = words[-1] if value.startswith("-") else words.pop(2)
+    assert words[:4] == ["cde", "status", "--project", "/a"]
+    assert words[4:] == (["--", operand] if value.startswith("-") else [])
     if value.isprintable():
-        assert words[2] == value
+        assert operand == value
 
 
 def test_a_path_as_long_as_paths_can_be_is_not_cut_in_a_fix() -> None:

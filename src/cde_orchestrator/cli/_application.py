@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from cde_orchestrator.domain.exceptions import CDEError, ProjectError, ValidationError
+from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.infrastructure.folders import folder_at
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.use_case import UseCase
     from cde_orchestrator.bootstrap import Application
     from cde_orchestrator.cli._output import Render
-
-_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
 
 Reply = TypeVar("Reply")
 
@@ -118,58 +116,5 @@ def project_root(project: Path | None) -> Path:
         return folder_at(project)
     from cde_orchestrator.bootstrap import find_project_root
 
-    with _located(Path()):
-        found = find_project_root(Path())
-        _require_text(found)
-        return found
-
-
-def folder_at(path: Path, *, create: bool = False) -> Path:
-    """The folder at ``path``, absolute, links followed.
-
-    Args:
-        path: relative to the current folder; ``~`` is the user's home.
-        create: make it where it is missing, with its parents.
-
-    Raises:
-        ProjectError: E001 there is none, E002 it is no folder, E003 the system refuses.
-        ValidationError: E303, its path is not UTF-8.
-    """
-    with _located(path):
-        resolved = path.expanduser().resolve()
-        if create:
-            resolved.mkdir(parents=True, exist_ok=True)
-        _require_text(resolved)
-        resolved.stat()
-        if not resolved.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        return resolved
-
-
-def _require_text(path: Path) -> None:
-    """Refuse a path that cannot be stored, because its bytes are not UTF-8.
-
-    Raises:
-        ValidationError: E303.
-    """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as error:
-        characters = "bytes that are not UTF-8"
-        raise ValidationError.of(
-            "E303", field="The project's path", characters=characters
-        ) from error
-
-
-@contextmanager
-def _located(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (FileExistsError, NotADirectoryError) as error:
-        parent = Path(os.path.abspath(path)).parent  # noqa: PTH100 - links as they were named
-        raise ProjectError.of("E002", path=str(path), parent=str(parent)) from error
-    except (OSError, RuntimeError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno in _REFUSED:
-            reason = os.strerror(error.errno)
-            raise ProjectError.of("E003", path=str(path), reason=reason) from error
-        raise ProjectError.of("E001", path=str(path)) from error
+    folder_at(Path())  # the current folder may be removed, or not be readable
+    return folder_at(find_project_root(Path()))

@@ -7,12 +7,24 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+
+def folder_named(text: str) -> Path:
+    """The path that is given; an empty one is a mistake, as of a variable that is not set.
+
+    Raises:
+        typer.BadParameter: it is empty.
+    """
+    if not text:
+        raise typer.BadParameter("it is empty; leave it away for the current folder")
+    return Path(text)
+
+
 ProjectOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--project",
         metavar="PATH",
-        readable=False,  # what may not be read is told with a code of its own
+        parser=folder_named,
         help="The project's folder. Default: the nearest one upwards that holds .cde, "
         "else the current folder.",
         show_default=False,

@@ -9,7 +9,7 @@ import typer
 
 from cde_orchestrator.cli._boundary import boundary
 from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
-from cde_orchestrator.cli._options import JsonOption, ProjectOption
+from cde_orchestrator.cli._options import JsonOption, ProjectOption, folder_named
 
 top_level = command_group()
 group = command_group()
@@ -23,7 +23,10 @@ def init(
     path: Annotated[
         Path | None,
         typer.Argument(
-            help="The folder. Default: the current one.", readable=False, show_default=False
+            metavar="PATH",
+            parser=folder_named,
+            help="The folder. Default: the current one.",
+            show_default=False,
         ),
     ] = None,
     name: Annotated[
@@ -53,9 +56,10 @@ def init(
     with boundary(as_json=as_json):
         from cde_orchestrator.application.install_merge_driver import InstallMergeDriver
         from cde_orchestrator.application.onboard_project import OnboardProject
-        from cde_orchestrator.cli._application import ask, folder_at
+        from cde_orchestrator.cli._application import ask
         from cde_orchestrator.cli._output import say
         from cde_orchestrator.cli._project_views import onboarded
+        from cde_orchestrator.infrastructure.folders import folder_at
 
         folder = folder_at(path or project or Path(), create=create)
         reply = ask(OnboardProject(name=name), folder)

@@ -136,8 +136,8 @@ def test_folders_that_cannot_be_used_are_told_apart(
 
     assert terminal.refused("status") == "E004"
     assert terminal.refused("status", "--project", "missing") == "E001"
-    assert terminal.refused("status", "--project", "loop") == "E001"
-    assert terminal.refused("status", "--project", "~nobody-of-that-name") == "E001"
+    assert terminal.refused("status", "--project", "loop") == "E003"
+    assert terminal.refused("status", "--project", "~nobody-of-that-name") == "E003"
     assert terminal.refused("init", "file") == "E002"
     assert terminal.refused("init", "file", "--create") == "E002"
     assert terminal.refused("init", "file/below", "--create") == "E002"
@@ -320,3 +320,11 @@ def test_every_command_has_a_help_text_with_an_example(at_project: Terminal) -> 
         assert "For example" in text
         assert "--json" in text
         assert "--project" in text
+
+
+def test_a_folder_without_a_name_is_refused_and_not_taken_for_the_current_one(
+    terminal: Terminal,
+) -> None:
+    for words in (["init", ""], ["status", "--project", ""]):
+        assert terminal.misused(*words)
+    assert not (terminal.folder / ".cde").exists()

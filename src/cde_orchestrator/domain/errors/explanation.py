@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator
 from typing import Any, TypedDict
 
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
+from cde_orchestrator.domain.errors.template import PLACEHOLDER
 
 FAMILIES = {
     "Project": ("E001", "E099"),
@@ -26,7 +26,6 @@ _ABOUT = (
     "What stands in angle brackets differs from case to case. "
     "By symptom: [troubleshooting](troubleshooting.md); questions: [FAQ](faq.md)."
 )
-_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
 
 class ExplainedFix(TypedDict):
@@ -136,7 +135,7 @@ def catalog_markdown() -> str:
 
 def _explained(fix: Fix) -> ExplainedFix:
     words = [
-        _shown(word) if _PLACEHOLDER.search(word) else shlex.quote(word) for word in fix.command
+        _shown(word) if PLACEHOLDER.search(word) else shlex.quote(word) for word in fix.command
     ]
     return {
         "tool": fix.tool,
@@ -154,7 +153,7 @@ def _call(fix: ExplainedFix) -> str:
 
 
 def _shown(template: str) -> str:
-    return _PLACEHOLDER.sub(lambda match: f"<{match[1]}>", template)
+    return PLACEHOLDER.sub(lambda match: f"<{match[1]}>", template)
 
 
 def _escaped(text: str) -> str:

@@ -87,14 +87,20 @@ class ErrorFormatter:
 
 def fill_fix(fix: Fix, context: Mapping[str, Any]) -> FixPayload:
     """The fix with its placeholders filled in; each word of the command stays one word."""
-    words = [fill(word, context, ARGUMENT_LIMIT) for word in fix.command]
+    words: list[str] = []
+    operands: list[str] = []
+    for before, template in zip(("", *fix.command), fix.command, strict=False):
+        word = fill(template, context, ARGUMENT_LIMIT)
+        # A value that begins with a hyphen must not be taken for an option.
+        looks_like_option = word.startswith("-") and not template.startswith("-")
+        (operands if looks_like_option and not before.startswith("-") else words).append(word)
     return {
         "tool": fix.tool,
         "arguments": {
             key: fill(value, context, ARGUMENT_LIMIT) if isinstance(value, str) else value
             for key, value in fix.arguments.items()
         },
-        "command": shlex.join(words),
+        "command": shlex.join([*words, *(["--", *operands] if operands else [])]),
     }
 
 

@@ -11,9 +11,9 @@ PROJECT_MESSAGES: dict[str, ErrorMessage] = {
         suggestions=(
             "Verify the path is correct",
             "Check file permissions",
-            "Create the project directory: mkdir -p {path}",
+            "Create the project directory: mkdir -p {path|shell}",
         ),
-        fixes=(Fix(("cde", "init", "--create", "{path}")),),
+        fixes=(Fix(("cde", "init", "{path}", "--create")),),
         recoverable=False,
     ),
     "E002": ErrorMessage(
@@ -36,7 +36,7 @@ PROJECT_MESSAGES: dict[str, ErrorMessage] = {
         title="Project Not Readable",
         description="The system refused access to '{path}': {reason}.",
         suggestions=(
-            "See who owns the folder and what its mode allows: ls -ld {path}",
+            "See who owns the folder and what its mode allows: ls -ld {path|shell}",
             "Run as the user who owns the project",
         ),
         fixes=(Fix(("cde", "project", "info", "--project", "{path}")),),

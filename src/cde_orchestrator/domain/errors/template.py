@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,12 +15,13 @@ VALUE_LIMIT = 300
 _LIMITS = {"problems": 2_000, "tail": 2_000}
 """Values that may be longer: a list is of no use when it is cut."""
 
-_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(\|shell)?\}")
+"""``{name}``; ``{name|shell}`` where a path is a word of a command that a text shows."""
 
 
 def placeholders(template: str) -> frozenset[str]:
     """The names that a template wants from the context."""
-    return frozenset(_PLACEHOLDER.findall(template))
+    return frozenset(match[1] for match in PLACEHOLDER.finditer(template))
 
 
 def plain(value: object, limit: int = VALUE_LIMIT) -> str:
@@ -35,12 +37,17 @@ def plain(value: object, limit: int = VALUE_LIMIT) -> str:
 
 def fill(template: str, context: Mapping[str, Any], limit: int = VALUE_LIMIT) -> str:
     """The template with each ``{name}`` replaced; a name that is missing becomes ``?``."""
-    return _PLACEHOLDER.sub(
-        lambda match: plain(
-            context.get(match.group(1), "?"), max(limit, _LIMITS.get(match.group(1), 0))
-        ),
-        template,
-    )
+
+    def value(match: re.Match[str]) -> str:
+        told = plain(context.get(match[1], "?"), max(limit, _LIMITS.get(match[1], 0)))
+        return _shell_path(told) if match[2] else told
+
+    return PLACEHOLDER.sub(value, template)
+
+
+def _shell_path(path: str) -> str:
+    """A path as one word of a command, and never taken for an option."""
+    return shlex.quote(f"./{path}" if path.startswith("-") else path)
 
 
 def storable(value: object) -> str:

@@ -14,7 +14,7 @@ import pytest
 import cde_orchestrator
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
-from cde_orchestrator.domain.errors.template import placeholders
+from cde_orchestrator.domain.errors.template import PLACEHOLDER, placeholders
 
 PACKAGE = Path(cde_orchestrator.__file__).parent
 COMPLETED_BY_THE_OPERATION = {"project_path", "correlation_id", "report_id"}
@@ -118,7 +118,7 @@ def test_an_entry_is_fully_explained(code: str) -> None:
 @pytest.mark.parametrize("code", ERROR_MESSAGES)
 def test_an_entry_has_no_braces_but_those_of_placeholders(code: str) -> None:
     for text in texts(ERROR_MESSAGES[code]):
-        assert not set("{}") & set(re.sub(r"\{[a-z][a-z0-9_]*\}", "", text))
+        assert not set("{}") & set(PLACEHOLDER.sub("", text))
 
 
 @pytest.mark.parametrize(("code", "fix"), FIXES)

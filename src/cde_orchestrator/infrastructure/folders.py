@@ -1,0 +1,60 @@
+"""From a path that people and agents give to a folder, or to the reason why it is none."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cde_orchestrator.domain.exceptions import ProjectError, ValidationError
+from cde_orchestrator.domain.text import checked_text
+
+PATH_LIMIT = 4_096
+"""Characters of a project's path: what Linux takes (PATH_MAX)."""
+
+_FIELD = "The project's path"
+
+
+def folder_at(path: Path | str, *, base: Path | None = None, create: bool = False) -> Path:
+    """The folder at ``path``, absolute, links followed; it can be listed.
+
+    Args:
+        path: ``~`` at its beginning is the user's home.
+        base: what it is relative to; the current folder by default.
+        create: make it where it is missing, with its parents.
+
+    Raises:
+        ProjectError: E001 there is none, E002 a file is in its way, E003 the system refuses.
+        ValidationError: E302 the path is too long, E303 it cannot be stored as text, E305 it is
+            empty.
+    """
+    if not str(path):
+        reason = "it is empty; '.' is the current folder"
+        raise ValidationError.of("E305", argument="path", reason=reason)
+    checked_text(_FIELD, str(path), PATH_LIMIT)
+    try:
+        resolved = ((base or Path()) / Path(path).expanduser()).resolve()
+        checked_text(_FIELD, str(resolved), PATH_LIMIT)
+        if create:
+            resolved.mkdir(parents=True, exist_ok=True)
+        with os.scandir(resolved):
+            return resolved
+    except FileNotFoundError as error:
+        raise ProjectError.of("E001", path=str(path)) from error
+    except (FileExistsError, NotADirectoryError) as error:
+        raise _file_in_the_way(path, base) from error
+    except OSError as error:
+        raise _refused(path, os.strerror(error.errno) if error.errno else str(error)) from error
+    except RuntimeError as error:  # a home that nobody has, a link that leads to itself
+        raise _refused(path, str(error)) from error
+
+
+def _refused(path: Path | str, reason: str) -> ProjectError:
+    return ProjectError.of("E003", path=str(path), reason=reason.rstrip("."))
+
+
+def _file_in_the_way(path: Path | str, base: Path | None) -> ProjectError:
+    """E002, with the file that is meant and the folder that it lies in."""
+    named = Path(os.path.abspath((base or Path()) / Path(path).expanduser()))  # noqa: PTH100
+    file = next((each for each in (named, *named.parents) if each.is_file()), named)
+    shown = path if file == named else file
+    return ProjectError.of("E002", path=str(shown), parent=str(file.parent))
