@@ -58,7 +58,7 @@ class JinjaPromptRenderer:
 
         Raises:
             ValidationError: E312, the template, or one that it includes, is missing; E313, it
-                cannot be read or filled in.
+                cannot be read or filled in, or gives no text.
         """
         import jinja2
 
@@ -66,7 +66,7 @@ class JinjaPromptRenderer:
         environment = _environment_class()(templates.source)
         try:
             pieces = environment.get_template(template).generate(dict(variables))
-            return "".join(_bounded(pieces))
+            text = "".join(_bounded(pieces))
         except jinja2.TemplateNotFound as error:
             phase = variables.get("phase")
             phase_id = phase.get("id", "?") if isinstance(phase, Mapping) else "?"
@@ -85,14 +85,9 @@ class JinjaPromptRenderer:
             ValueError,
         ) as error:
             raise templates.failure(template, error) from error
-
-    def check(self, root: Path, template: str, variables: Mapping[str, Any]) -> None:
-        """Find out whether the template can be filled in with such variables.
-
-        Raises:
-            ValidationError: E312 or E313, as ``render``.
-        """
-        self.render(root, template, variables)
+        if not text.strip():
+            raise _not_valid(template, "it gives no text")
+        return text
 
 
 class _RunawayTemplateError(ValueError):
@@ -177,6 +172,12 @@ def _environment_class() -> Callable[[_Source], Environment]:
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+    class Missing(jinja2.StrictUndefined):
+        """What a template names and nobody gave it; not even a list that holds it is shown."""
+
+        __slots__ = ()
+        __repr__ = jinja2.StrictUndefined._fail_with_undefined_error
+
     class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """A sandbox for one rendering, which also counts the steps."""
 
@@ -185,7 +186,8 @@ def _environment_class() -> Callable[[_Source], Environment]:
         def __init__(self, source: _Source) -> None:
             super().__init__(
                 loader=jinja2.FunctionLoader(source),
-                undefined=jinja2.StrictUndefined,
+                undefined=Missing,
+                finalize=_shown,
                 trim_blocks=True,
                 lstrip_blocks=True,
                 autoescape=False,  # Markdown for an agent, never HTML
@@ -255,6 +257,12 @@ def _code_cache() -> BytecodeCache:
             codes[bucket.key, bucket.checksum] = cast("CodeType", bucket.code)
 
     return CodeCache()
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, Iterator):  # its text would be the name of a Python object
+        raise TypeError("it shows what a filter goes through one by one; add | list or | join")
+    return value
 
 
 def _joined(parts: list[Any]) -> str:

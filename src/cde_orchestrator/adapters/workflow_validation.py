@@ -274,7 +274,9 @@ def _check_links(phases: list[Node]) -> None:
                 raise name.refuse(reason, _nearest(name.value, output_ids, "Name one of"))
         for output in _items(phase, "outputs"):
             _claim(output.value["id"], output_ids, "another output of the workflow has this id")
-            _claim(output.value["path"], paths, "another output of the workflow has this path")
+            path = output.value["path"]
+            _claim(path, paths, "another output of the workflow has this path")
+            _check_folders(path, paths)
 
 
 def _items(node: Node, name: str) -> list[Node]:
@@ -286,6 +288,16 @@ def _claim(node: Node, taken: set[str], reason: str) -> None:
     if value in taken:
         raise node.refuse(reason, "Choose another one")
     taken.add(value)
+
+
+def _check_folders(path: Node, paths: Collection[str]) -> None:
+    """No output is a file where another one needs a folder."""
+    own = f"{path.value.casefold()}/"
+    if any(other.startswith(own) for other in paths):
+        raise path.refuse("another output of the workflow lies in it", "Choose another one")
+    if any(own.startswith(f"{other}/") and own != f"{other}/" for other in paths):
+        reason = "another output of the workflow is a file where this one needs a folder"
+        raise path.refuse(reason, "Choose another one")
 
 
 def _workflows(node: Node) -> dict[str, Workflow]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypedDict
 
 from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.exceptions import CDESystemError
 
 OnLine = Callable[[str], None]
 
@@ -122,16 +123,26 @@ class NoAgents:
         return {}
 
     def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
-        """Never called: there are no agents to call it with."""
-        raise NotImplementedError
+        """Always E905."""
+        raise _no_agents(agent)
 
     def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
-        """Never called: there are no agents to call it with."""
-        raise NotImplementedError
+        """An agent that is not found."""
+        return {
+            "name": agent.name,
+            "source": agent.source,
+            "command": list(agent.command),
+            "prompt": agent.prompt,
+            "timeout_seconds": agent.timeout_seconds,
+            "found": False,
+            "trusted": False,
+            "version": None,
+            "breaker": "closed",
+        }
 
     def try_out(self, agent: Agent) -> AgentTrialReply:
-        """Never called: there are no agents to call it with."""
-        raise NotImplementedError
+        """Always E905."""
+        raise _no_agents(agent)
 
     def is_trusted(self, agent: Agent) -> bool:
         """Nobody is."""
@@ -146,3 +157,7 @@ class NoAgents:
 
     def stop(self) -> None:
         """Nothing runs."""
+
+
+def _no_agents(agent: Agent) -> CDESystemError:
+    return CDESystemError.of("E905", agent=agent.name, reason="no agents are started here")

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import base64
 import binascii
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureListReply, feature_row, project_view
-from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.features import FeatureSummary
+from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 100
 OPEN = "open"
 """Stands for every status of a feature that takes more work."""
+FILTERS = (OPEN, *CANONICAL_STATUS.values(), IN_PROGRESS, *sorted(CLOSED_STATUSES))
+"""What a list can be limited to in every project; its workflows may have more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,7 @@ class ListFeatures(UseCase[FeatureListReply]):
         if self.limit < 1:
             reason = f"it is {self.limit}, and a page has at least 1 feature"
             raise ValidationError.of("E305", argument="limit", reason=reason)
+        self._require_known_status(ports)
         after = _decode(self.cursor) if self.cursor is not None else None
         project = ports.repository.get(ports.root)
         found = sorted(
@@ -56,6 +61,23 @@ class ListFeatures(UseCase[FeatureListReply]):
             "total": len(found),
             "next_cursor": _encode(page[-1]) if len(rest) > len(page) else None,
         }
+
+    def _require_known_status(self, ports: Ports) -> None:
+        """Refuse a status that no feature can have; one that none has now gives an empty list.
+
+        Raises:
+            ValidationError: E305.
+        """
+        if self.status is None or self.status in FILTERS:
+            return
+        found = ports.repository.get(ports.root).features.summaries()
+        known = dict.fromkeys([*FILTERS, *(feature.status for feature in found)])
+        with suppress(CDEError):  # a broken workflow file does not keep anybody from looking
+            for workflow in ports.workflows.load(ports.root).workflows.values():
+                known |= dict.fromkeys(phase.feature_status for phase in workflow.phases)
+        if self.status not in known:
+            reason = f"'{self.status}' is no status; there are: {', '.join(known)}"
+            raise ValidationError.of("E305", argument="status", reason=reason)
 
     def _wanted(self, feature: FeatureSummary) -> bool:
         if self.status is None:

@@ -11,8 +11,6 @@ from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.project import ProjectStatus
 
-SETTABLE = (ProjectStatus.ACTIVE, ProjectStatus.ARCHIVED)
-
 
 class ProjectReply(TypedDict):
     """The project after the change."""
@@ -38,7 +36,7 @@ class SetProjectStatus(UseCase[ProjectReply]):
         Raises:
             CDEError: E004, E005, E206, E305 and the repository's own.
         """
-        if self.status not in {status.value for status in SETTABLE}:
+        if self.status not in {status.value for status in ProjectStatus}:
             reason = f"it is {self.status!r}, not active or archived"
             raise ValidationError.of("E305", argument="status", reason=reason)
         with ports.repository.transaction(ports.root) as project:

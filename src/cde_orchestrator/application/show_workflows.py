@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict
 
 from cde_orchestrator.application.phase_prompt import sample_variables
-from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.ports import Ports, PromptRenderer
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.workflow import Workflow, WorkflowCatalog
 
 
@@ -54,12 +57,21 @@ class ValidateWorkflows(UseCase[WorkflowsReply]):
             CDEError: E310 to E313, what is wrong first.
         """
         catalog = _catalog(ports, packaged=False)
-        for workflow in catalog.workflows.values():
-            for phase in workflow.phases:
-                if phase.prompt:
-                    variables = sample_variables(workflow, phase)
-                    ports.prompts.render(ports.root, phase.prompt, variables)
+        for problem in prompt_problems(catalog, ports.prompts, ports.root):
+            raise problem
         return _reply(catalog, list(catalog.workflows.values()))
+
+
+def prompt_problems(
+    catalog: WorkflowCatalog, prompts: PromptRenderer, root: Path
+) -> Iterator[CDEError]:
+    """The prompts that cannot be filled in with what a feature gives: E312 or E313 each."""
+    for workflow in catalog.workflows.values():
+        for phase in filter(lambda phase: phase.prompt, workflow.phases):
+            try:
+                prompts.render(root, phase.prompt, sample_variables(workflow, phase))
+            except CDEError as error:
+                yield error
 
 
 def _catalog(ports: Ports, packaged: bool) -> WorkflowCatalog:

@@ -53,12 +53,9 @@ def workflows(context: typer.Context, incomplete: str) -> list[str]:
 
 def statuses(incomplete: str) -> list[str]:
     """What a list of features can be limited to."""
-    from cde_orchestrator.application.list_features import OPEN
-    from cde_orchestrator.domain.feature import CLOSED_STATUSES
-    from cde_orchestrator.domain.workflow import CANONICAL_STATUS
+    from cde_orchestrator.application.list_features import FILTERS
 
-    known = [OPEN, *CANONICAL_STATUS.values(), "in_progress", *sorted(CLOSED_STATUSES)]
-    return [status for status in known if status.startswith(incomplete)]
+    return [status for status in FILTERS if status.startswith(incomplete)]
 
 
 def _rows(context: typer.Context) -> list[FeatureRow]:

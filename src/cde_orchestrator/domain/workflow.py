@@ -21,6 +21,8 @@ CANONICAL_STATUS: dict[str, str] = {
     "review": "reviewing",
 }
 """A feature's status while it is in one of the six canonical phases."""
+IN_PROGRESS = "in_progress"
+"""A feature's status while it is in a phase that has none of its own."""
 
 STANDARD = "standard"
 DEFAULT_CHECK_TIMEOUT_SECONDS = 600.0
@@ -80,7 +82,7 @@ class Phase:
     @property
     def feature_status(self) -> str:
         """The feature's status while it is in this phase."""
-        return self.status or CANONICAL_STATUS.get(self.id, "in_progress")
+        return self.status or CANONICAL_STATUS.get(self.id, IN_PROGRESS)
 
     def output(self, output_id: str) -> Output:
         """The declared output with this id.

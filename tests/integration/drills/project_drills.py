@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.domain.project import ProjectStatus
+from cde_orchestrator.application.set_project_status import SetProjectStatus
+from cde_orchestrator.bootstrap import build_application
 from tests.integration.drills.stage import Outcome, Stage, drill
 
 WITHOUT_ROOTS_RIGHTS = [
@@ -56,19 +56,13 @@ async def a_folder_without_a_project(stage: Stage) -> None:
 
 @drill("E005")
 async def a_status_that_cannot_be_gone_back_to(stage: Stage) -> None:
-    repository = FilesystemProjectRepository()
+    application = build_application(stage.root)
 
-    def change(target: ProjectStatus) -> None:
-        with repository.transaction(stage.root) as project:
-            project.change_status(target)
+    async def become(status: str) -> Outcome:
+        return await stage.library(lambda: application.handle(SetProjectStatus(status=status)))
 
-    async def go_to(target: ProjectStatus) -> Outcome:
-        return await stage.library(lambda: change(target))
-
-    await stage.prove(
-        lambda: go_to(ProjectStatus.ONBOARDING),
-        corrected=lambda: go_to(ProjectStatus.ACTIVE),
-    )
+    await stage.prove(lambda: become("onboarding"), corrected=lambda: become("active"))
+    application.close()
 
 
 @drill("E006")

@@ -188,7 +188,7 @@ def test_a_template_that_is_nowhere_is_missing(tmp_path: Path, name: str) -> Non
     put(tmp_path, "../workflow.yml", "secret")
 
     with pytest.raises(ValidationError) as raised:
-        JinjaPromptRenderer().check(tmp_path, name, VARIABLES)
+        JinjaPromptRenderer().render(tmp_path, name, VARIABLES)
 
     assert raised.value.code == "E312"
     assert raised.value.context == {"template": name, "phase": "plan"}
@@ -228,6 +228,12 @@ NOT_VALID: list[tuple[str, str, int | None]] = [
     ("an unknown attribute", "{{ feature.goal }}", 1),
     ("a loop over an unknown variable", "\n{% for n in nothing %}{% endfor %}", 2),
     ("a loop over a number", "\n{% for n in 5 %}{% endfor %}", 2),
+    ("nothing at all", "", None),
+    ("nothing but blanks", " \n\n{# a remark #}\n", None),
+    ("nothing from an empty list", "{% for n in [] %}{{ n }}{% endfor %}", None),
+    ("a list of what nobody gave", "\n{{ [feature] | map(attribute='no') | list }}", 2),
+    ("a mapping of what nobody gave", "\n{{ {'a': secret} }}", 2),
+    ("a list that is not shown as one", "\n{{ ['a'] | map('upper') }}", 2),
     ("a private attribute", "{{ feature.__class__ }}", 1),
     ("a private attribute by a filter", "{{ feature | attr('__class__') }}", 1),
     ("a way out by subclasses", "{{ ''.__class__.__mro__[1].__subclasses__() }}", 1),

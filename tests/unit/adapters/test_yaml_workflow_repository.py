@@ -246,6 +246,8 @@ NOT_VALID: list[tuple[str, str, str, int, str]] = [
     ("description: Two phases.", "description: 5", "quotes", 5, f"{MAIN}.description"),
     ("description: Two phases.", "descripton: x", "description", 5, f"{MAIN}.descripton"),
     ("Build it.", '"Build \\0 it."', "control", 16, f"{BUILD}.description"),
+    ("result.json", "Plan.md/result.json", "another", 22, f"{BUILD}.outputs[0].path"),
+    ("/plan.md", "/result.json/plan.md", "another", 22, f"{BUILD}.outputs[0].path"),
     ("max_attempts: 5", "max_attempts: 0", "1 to 100", 6, f"{MAIN}.max_attempts"),
     ("max_attempts: 5", "max_attempts: 101", "1 to 100", 6, f"{MAIN}.max_attempts"),
     ("max_attempts: 5", "max_attempts: true", "1 to 100", 6, f"{MAIN}.max_attempts"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from cde_orchestrator.application.list_features import ListFeatures
 from cde_orchestrator.application.views import FeatureListReply
 from cde_orchestrator.domain.exceptions import ProjectError, ValidationError
-from tests.fakes import NOON, World, older_feature
+from tests.fakes import NOON, World, catalog, older_feature, writing_workflow
 
 
 def with_features(world: World, *created: datetime, **members: object) -> World:
@@ -212,3 +213,27 @@ def test_a_folder_without_a_project_has_no_list(folder: World) -> None:
         folder.run(ListFeatures())
 
     assert caught.value.code == "E004"
+
+
+def test_a_status_that_no_feature_can_have_is_refused_with_those_there_are(world: World) -> None:
+    with_features(world, NOON, status="polishing")
+
+    with pytest.raises(ValidationError) as caught:
+        world.run(ListFeatures(status="desinging"))
+    assert caught.value.code == "E305"
+    assert caught.value.context["argument"] == "status"
+    for status in ("open", "designing", "in_progress", "cancelled", "polishing"):
+        assert status in caught.value.context["reason"]
+
+
+def test_a_status_that_only_a_workflow_names_gives_an_empty_list(world: World) -> None:
+    workflow = writing_workflow()
+    phase = replace(workflow.first, status="sketching")
+    world.workflows.own = catalog(replace(workflow, phases=(phase,)), packaged=False)
+
+    assert world.run(ListFeatures(status="sketching"))["features"] == []
+    world.workflows.failure = ValidationError.of("E310", path="w.yml", line=1, reason="a tab")
+    assert world.run(ListFeatures(status="designing"))["features"] == []
+    with pytest.raises(ValidationError) as caught:
+        world.run(ListFeatures(status="sketching"))
+    assert caught.value.code == "E305"

@@ -305,7 +305,8 @@ def test_where_no_agents_are_there_are_none() -> None:
     none.trust([agent("a")])
     none.stop()
     assert (none.definitions(), none.is_trusted(agent("a"))) == ({}, False)
-    with none.alone("id", "name"), pytest.raises(NotImplementedError):
-        none.probe(agent("a"), ask_version=False)
-    with pytest.raises(NotImplementedError):
+    with none.alone("id", "name"):
+        assert not none.probe(agent("a"), ask_version=True)["found"]
+    with pytest.raises(CDESystemError) as refused:
         none.try_out(agent("a"))
+    assert refused.value.code == "E905"

@@ -33,13 +33,24 @@ def test_an_archived_project_is_activated_again(world: World) -> None:
     assert world.project.updated_at == world.clock.now
 
 
-@pytest.mark.parametrize("status", ["", "ACTIVE", "onboarding", "error", "deleted"])
-def test_any_other_status_cannot_be_set(world: World, status: str) -> None:
+@pytest.mark.parametrize("status", ["", "ACTIVE", "deleted"])
+def test_what_is_no_status_cannot_be_set(world: World, status: str) -> None:
     with pytest.raises(ValidationError) as caught:
         world.run(SetProjectStatus(status=status))
 
     assert caught.value.code == "E305"
     assert caught.value.context["argument"] == "status"
+    assert world.project.status is ProjectStatus.ACTIVE
+
+
+@pytest.mark.parametrize("status", ["onboarding", "error"])
+def test_a_status_that_an_active_project_cannot_have_again_is_refused(
+    world: World, status: str
+) -> None:
+    with pytest.raises(ProjectError) as caught:
+        world.run(SetProjectStatus(status=status))
+
+    assert caught.value.code == "E005"
     assert world.project.status is ProjectStatus.ACTIVE
 
 
