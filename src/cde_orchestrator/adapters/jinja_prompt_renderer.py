@@ -22,7 +22,7 @@ from cde_orchestrator.infrastructure.spans import PROMPT, span
 if TYPE_CHECKING:
     from types import CodeType
 
-    from jinja2 import BytecodeCache, Environment, nodes
+    from jinja2 import BytecodeCache, Environment, Undefined, nodes
     from jinja2.bccache import Bucket
     from jinja2.runtime import Context
 
@@ -172,12 +172,6 @@ def _environment_class() -> Callable[[_Source], Environment]:
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    class Missing(jinja2.StrictUndefined):
-        """What a template names and nobody gave it; not even a list that holds it is shown."""
-
-        __slots__ = ()
-        __repr__ = jinja2.StrictUndefined._fail_with_undefined_error
-
     class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """A sandbox for one rendering, which also counts the steps."""
 
@@ -186,7 +180,7 @@ def _environment_class() -> Callable[[_Source], Environment]:
         def __init__(self, source: _Source) -> None:
             super().__init__(
                 loader=jinja2.FunctionLoader(source),
-                undefined=Missing,
+                undefined=_missing_class(),
                 finalize=_shown,
                 trim_blocks=True,
                 lstrip_blocks=True,
@@ -194,8 +188,7 @@ def _environment_class() -> Callable[[_Source], Environment]:
                 bytecode_cache=_code_cache(),
             )
             self.filters = {name: _bounded_filter(each) for name, each in self.filters.items()}
-            self.filters["_counted"] = self._counted
-            self.filters["_joined"] = _joined
+            self.filters |= {"_counted": self._counted, "_joined": _joined}
             del self.globals["lipsum"]  # made-up text has no place in a prompt
             self._steps = 0
 
@@ -234,6 +227,20 @@ def _environment_class() -> Callable[[_Source], Environment]:
                 raise _RunawayTemplateError(f"it takes more than {STEP_LIMIT} steps")
 
     return BoundedEnvironment
+
+
+@cache
+def _missing_class() -> type[Undefined]:
+    """What stands for a name that nobody gave; not even a list that holds it can be shown."""
+    import jinja2
+
+    class Missing(jinja2.StrictUndefined):
+        """Fails wherever it is used."""
+
+        __slots__ = ()
+        __repr__ = jinja2.StrictUndefined._fail_with_undefined_error
+
+    return Missing
 
 
 @cache
