@@ -9,21 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cde_orchestrator.adapters.agent_cli import CommandLineAgents
-from cde_orchestrator.adapters.filesystem_object_store import FilesystemObjectStore
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
-from cde_orchestrator.adapters.git_version_control import GitVersionControl
-from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
-from cde_orchestrator.adapters.log_reader import JsonLogReader
-from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
-from cde_orchestrator.adapters.process_callers import ProcessCallers
-from cde_orchestrator.adapters.project_doctor import ProjectDoctor
-from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
-from cde_orchestrator.adapters.project_inspector import FilesystemProjectInspector
-from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
-from cde_orchestrator.adapters.user_trust_store import UserTrustStore
-from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
 from cde_orchestrator.application.agents import Agents
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
@@ -172,6 +157,23 @@ def build_application(root: Path) -> Application:
 
 
 def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
+    # Only now: a server answers what its tools are before it works on any project.
+    from cde_orchestrator.adapters.agent_cli import CommandLineAgents
+    from cde_orchestrator.adapters.filesystem_object_store import FilesystemObjectStore
+    from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+    from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
+    from cde_orchestrator.adapters.git_version_control import GitVersionControl
+    from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
+    from cde_orchestrator.adapters.log_reader import JsonLogReader
+    from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
+    from cde_orchestrator.adapters.process_callers import ProcessCallers
+    from cde_orchestrator.adapters.project_doctor import ProjectDoctor
+    from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
+    from cde_orchestrator.adapters.project_inspector import FilesystemProjectInspector
+    from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
+    from cde_orchestrator.adapters.user_trust_store import UserTrustStore
+    from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
+
     repository = FilesystemProjectRepository(lock_timeout_seconds=settings.lock_timeout_seconds)
     workflows = YamlWorkflowRepository()
     prompts = JinjaPromptRenderer()
