@@ -10,34 +10,21 @@ theirs, and nothing is left behind.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Figure, interleaved, show, verdict
+from benchmarks.measure import Figure, interleaved, show, timed, verdict
+from benchmarks.stdio_server import StdioServer
 
-ALLOWED = 1.4
+ALLOWED = 1.3
 RUNS = 15
-_SECONDS = 60.0
 _TYPES = {"integer": "int", "number": "float", "boolean": "bool", "object": "dict[str, str]"}
 
 Tools = Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Milliseconds from the start of a process to its answer, and the answer."""
-
-    milliseconds: float
-    result: Any
 
 
 class Starter:
@@ -45,7 +32,6 @@ class Starter:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._errors = folder / "errors.log"
         kept = {key: os.environ[key] for key in ("PATH", "SYSTEMROOT") if key in os.environ}
         self._environment = {
             **kept,
@@ -53,66 +39,19 @@ class Starter:
             "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
         }
 
-    def start(self, *words: str, call: tuple[str, dict[str, Any]] | None = None) -> Start:
-        """Run Python with these words and ask for the tools, or call one of them.
+    def server(self, *words: str) -> StdioServer:
+        """Python with these words, a server."""
+        return StdioServer(*words, folder=self._folder, environment=self._environment)
 
-        Raises:
-            RuntimeError: the server did not answer.
-        """
-        with self._errors.open("wb") as errors:
-            began = time.perf_counter()
-            process = subprocess.Popen(
-                [sys.executable, *words],
-                cwd=self._folder,
-                env=self._environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-            )
-        guard = threading.Timer(_SECONDS, process.kill)
-        guard.start()
-        try:
-            result = self._asked(process, call)
-            return Start((time.perf_counter() - began) * 1000, result)
-        finally:
-            process.kill()
-            process.communicate()
-            guard.cancel()
+    def tools(self, *words: str) -> Tools:
+        """The tools of the server that these words start."""
+        with self.server(*words) as server:
+            server.shake_hands()
+            return server.tools()
 
-    def _asked(
-        self, process: subprocess.Popen[bytes], call: tuple[str, dict[str, Any]] | None
-    ) -> Any:
-        hello = {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "benchmark", "version": "1"},
-        }
-        _send(process, {"id": 1, "method": "initialize", "params": hello})
-        self._answer(process)
-        _send(process, {"method": "notifications/initialized"})
-        request: dict[str, Any] = {"id": 2, "method": "tools/list"}
-        if call is not None:
-            params = {"name": call[0], "arguments": call[1]}
-            request = {"id": 2, "method": "tools/call", "params": params}
-        _send(process, request)
-        return self._answer(process)
-
-    def _answer(self, process: subprocess.Popen[bytes]) -> Any:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            words = self._errors.read_text(encoding="utf-8", errors="replace")
-            raise RuntimeError(f"The server ended without an answer:\n{words}")
-        answer = json.loads(line)
-        if "result" not in answer or answer["result"].get("isError"):
-            raise RuntimeError(f"The server answered: {line.decode()}")
-        return answer["result"]
-
-
-def _send(process: subprocess.Popen[bytes], message: dict[str, Any]) -> None:
-    assert process.stdin is not None
-    process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
-    process.stdin.flush()
+    def start_ms(self, *words: str) -> float:
+        """Milliseconds until the server has told its tools."""
+        return timed(lambda: self.tools(*words))()
 
 
 def bare_server(tools: Tools) -> str:
@@ -154,15 +93,17 @@ def measure(runs: int = RUNS) -> list[Figure]:
         project.mkdir()
         starter = Starter(folder)
         own = ("-m", "cde_orchestrator", "serve", "--project", str(project))
-        starter.start(*own, call=("cde_onboardProject", {"path": "."}))
-        tools: Tools = starter.start(*own).result["tools"]
+        with starter.server(*own) as server:
+            server.shake_hands()
+            server.call("cde_onboardProject", {"path": "."})
+        tools = starter.tools(*own)
         script = folder / "bare.py"
         script.write_text(bare_server(tools), encoding="utf-8")
-        assert len(starter.start(str(script)).result["tools"]) == len(tools)
+        assert len(starter.tools(str(script))) == len(tools)
         bare_ms, own_ms = interleaved(
             runs,
-            lambda: starter.start(str(script)).milliseconds,
-            lambda: starter.start(*own).milliseconds,
+            lambda: starter.start_ms(str(script)),
+            lambda: starter.start_ms(*own),
         )
     return [
         Figure(

@@ -20,7 +20,9 @@ class Figure:
         samples_ms: milliseconds of each run.
         yardstick: what the yardstick is, in short.
         yardstick_ms: milliseconds of each run of it.
-        allowed: the ratio that the medians may have at most; None where nothing is promised.
+        allowed: the ratio at most; None where nothing is promised.
+        paired: whether each run has its own run of the yardstick, a moment before or after it,
+            so that the ratio is the median of theirs: what slows the machine slows both.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Figure:
     yardstick: str
     yardstick_ms: Sequence[float]
     allowed: float | None = None
+    paired: bool = False
 
     @property
     def median_ms(self) -> float:
@@ -36,7 +39,10 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        """The median over the yardstick's median."""
+        """The median over the yardstick's median, or the median of the pairs' ratios."""
+        if self.paired:
+            pairs = zip(self.samples_ms, self.yardstick_ms, strict=True)
+            return statistics.median(own / beside for own, beside in pairs)
         return self.median_ms / statistics.median(self.yardstick_ms)
 
     @property

@@ -24,7 +24,7 @@ def _import_structlog_alone() -> None:
     """
     if "rich" in sys.modules:
         return
-    sys.modules["rich"] = None  # type: ignore[assignment] # what cannot be imported, structlog does without
+    sys.modules["rich"] = None  # type: ignore[assignment]  # structlog does without it then
     try:
         import structlog  # noqa: F401
     finally:

@@ -54,10 +54,10 @@ def json_line(record: logging.LogRecord) -> str:
 
 
 def _line_of(event: dict[str, Any]) -> str:
-    line = _encoded(event)
-    if is_suspicious(line):  # seldom, and looking closer takes longer than all the rest
+    told = {name: value for name, value in event.items() if name not in _HARMLESS}
+    if is_suspicious(_encoded(told)):  # seldom, and looking closer takes longer than the rest
         event = _redacted(event)
-        line = _encoded(event)
+    line = _encoded(event)
     if len(line) > LONGEST_LINE:
         line = _encoded({name: _shortened(value) for name, value in event.items()})
     return line

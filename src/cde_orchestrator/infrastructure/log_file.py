@@ -75,9 +75,7 @@ class RotatingLogFile(ConcurrentRotatingFileHandler):
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - logging's name
         """Whether the file is too long, or of an earlier day."""
-        if log_retention.is_of_earlier_day(self._path, self._clock()):
-            return True
-        return self.stream is not None and super().shouldRollover(record)
+        return log_retention.is_due(self._path, self.maxBytes, self._clock())
 
     def doRollover(self) -> None:  # noqa: N802 - logging's name
         """Put the file aside under the time of its last line."""

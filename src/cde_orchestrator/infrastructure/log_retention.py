@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import threading
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -51,10 +52,17 @@ def rotated_files(path: Path) -> list[Path]:
 
 def is_of_earlier_day(path: Path, now: float) -> bool:
     """Whether the file's last line was written on an earlier day (UTC) than ``now``."""
+    return is_due(path, sys.maxsize, now)
+
+
+def is_due(path: Path, max_bytes: int, now: float) -> bool:
+    """Whether to put the file aside: it is too long, or its last line is of an earlier day."""
     try:
-        stat = path.stat()
+        stat = os.stat(path)
     except OSError:
         return False
+    if stat.st_size >= max_bytes:
+        return True
     return stat.st_size > 0 and stat.st_mtime // _DAY_SECONDS < now // _DAY_SECONDS
 
 
@@ -77,14 +85,14 @@ def tidy(path: Path, retention_days: int, now: float) -> None:
 
 def tidy_beside(path: Path, retention_days: int, now: float) -> None:
     """``tidy`` in a thread of its own, if there is anything to do."""
-    if any(_is_due(file, retention_days, now) for file in rotated_files(path)):
+    if any(_must_go(file, retention_days, now) for file in rotated_files(path)):
         # No daemon: a short command that rotated compresses before it ends.
         threading.Thread(
             target=tidy, args=(path, retention_days, now), name="cde-log-keeper"
         ).start()
 
 
-def _is_due(file: Path, retention_days: int, now: float) -> bool:
+def _must_go(file: Path, retention_days: int, now: float) -> bool:
     return file.suffix != COMPRESSED or _is_old(file, retention_days, now)
 
 

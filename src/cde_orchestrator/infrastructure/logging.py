@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -218,18 +218,25 @@ def _installed() -> list[logging.Handler]:
     return [handler for handler in logging.getLogger().handlers if isinstance(handler, ours)]
 
 
-def _to_record(
-    _logger: object, _method: str, event: MutableMapping[str, Any]
-) -> tuple[tuple[Any], dict[str, Any]]:
-    """Hand the event to the standard library, whole."""
-    passed = {
-        name: event.pop(name) for name in ("exc_info", "stack_info", "stacklevel") if name in event
-    }
-    return (str(event.get("event")),), {"extra": {OWN: dict(event)}, **passed}
+def _hand_over(logger: logging.Logger, method: str, event: MutableMapping[str, Any]) -> NoReturn:
+    """Hand the event to the standard library, whole; who logged it is not looked for."""
+    level = logging.ERROR if method == "exception" else LEVELS[method.upper()]
+    raised = _raised(event.pop("exc_info", None))
+    record = logging.LogRecord(logger.name, level, "", 0, str(event["event"]), None, raised)
+    setattr(record, OWN, event)
+    logger.handle(record)
+    raise structlog.DropEvent
+
+
+def _raised(asked: Any) -> Any:
+    """What ``exc_info`` means: an exception, or the one that is handled."""
+    if isinstance(asked, BaseException):
+        return type(asked), asked, asked.__traceback__
+    return sys.exc_info() if asked else None
 
 
 _PROCESSORS: list[Any] = [
     structlog.stdlib.filter_by_level,
     structlog.contextvars.merge_contextvars,
-    _to_record,
+    _hand_over,
 ]

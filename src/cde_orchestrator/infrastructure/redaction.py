@@ -14,12 +14,12 @@ from typing import Any
 import orjson
 
 from cde_orchestrator.domain.secrets import (
+    HINTS,
     REDACTED,
     SECRET_TEXT,
     URL_CREDENTIALS,
+    Hints,
     data_without_secrets,
-    holds_any,
-    may_hold_secret,
 )
 from cde_orchestrator.infrastructure.patch import Patch
 
@@ -35,7 +35,10 @@ _SECRET_NAME = re.compile(
 
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE)
 # One of these is in every name that ``_SECRET_NAME`` finds, in lower case.
-_NAME_HINTS = ("pass", "secret", "token", "key", "auth", "credential", "cookie", "session", "pwd")
+_NAME_HINTS = Hints(
+    *("pass", "secret", "token", "key", "auth", "credential", "cookie", "session", "pwd")
+)
+_ALL_HINTS = Hints(*HINTS.words, *_NAME_HINTS.words)
 _ASSIGNMENT = re.compile(
     r"\b(\w*(?:password|passwd|secret|token|api[-_]?key|access[-_]?key))(\s*[=:]\s*)"
     r"(\"[^\"]+(?:\"|\Z)|'[^']+(?:'|\Z)|[^\s,;&\"']+)",
@@ -53,7 +56,7 @@ def redacted(value: Any, name: str = "") -> Any:
 
 def redacted_text(text: str) -> str:
     """The text with secrets of a known make, and assigned ones, replaced."""
-    if not (may_hold_secret(text) or _may_assign_secret(text)):
+    if not (HINTS.stand_in(text) or _may_assign_secret(text)):
         return text
     text = SECRET_TEXT.sub(REDACTED, text)
     text = _BEARER.sub(rf"\1\2{REDACTED}", text)
@@ -66,7 +69,7 @@ def patch_without_secrets(changes: Patch) -> Patch:
 
     Workflows stay as they are: they are code, which would no longer do what it says.
     """
-    if not may_hold_secret(orjson.dumps(changes).decode()):
+    if not HINTS.stand_in(orjson.dumps(changes).decode()):
         return changes
     return [
         operation
@@ -105,8 +108,8 @@ def _is_secret_name(name: str) -> bool:
 
 def is_suspicious(line: str) -> bool:
     """Whether JSON on a line, names of members included, may hold a secret; quick."""
-    return may_hold_secret(line) or holds_any(line.lower(), _NAME_HINTS)
+    return _ALL_HINTS.stand_in(line)
 
 
 def _may_assign_secret(text: str) -> bool:
-    return ("=" in text or ":" in text) and holds_any(text.lower(), _NAME_HINTS)
+    return ("=" in text or ":" in text) and _NAME_HINTS.stand_in(text)

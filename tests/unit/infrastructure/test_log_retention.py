@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.infrastructure.log_retention import (
+    is_due,
     is_of_earlier_day,
     rotated_files,
     rotated_name,
@@ -105,6 +106,13 @@ def test_a_folder_that_is_missing_holds_nothing(tmp_path: Path) -> None:
     assert rotated_files(path) == []
     tidy(path, 7, NOW.timestamp())
     assert not is_of_earlier_day(path, NOW.timestamp())
+
+
+def test_a_file_is_put_aside_when_it_is_as_long_as_it_may_be(path: Path) -> None:
+    path.write_text("12345")
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    assert is_due(path, 5, NOW.timestamp())
+    assert not is_due(path, 6, NOW.timestamp())
 
 
 def test_a_day_ends_at_midnight_utc(path: Path) -> None:

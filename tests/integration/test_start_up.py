@@ -1,0 +1,49 @@
+"""What a server brings into memory before a client has asked for anything."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+# Ends as the command ends, and tells what is in memory then.
+TELL = """
+import atexit, json, sys
+names = lambda: [name for name, module in sys.modules.items() if module is not None]
+atexit.register(lambda: print(json.dumps(names()), file=sys.stderr))
+"""
+OWN = "sys.argv = ['cde', *sys.argv[1:]]\nfrom cde_orchestrator.__main__ import main\nmain()"
+BARE = "from mcp.server import MCPServer\nMCPServer('bare').run('stdio')"
+# Beside what the SDK brings along anyway, and the standard library.
+NEEDED = {
+    *("cde_orchestrator", "concurrent_log_handler", "orjson", "portalocker", "structlog"),
+    *("annotated_doc", "shellingham", "typer"),
+}
+
+
+def imported(script: str, *words: str, cwd: Path) -> set[str]:
+    """The modules that a script has imported when its input has ended."""
+    done = subprocess.run(
+        [sys.executable, "-c", TELL + script, *words],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
+
+
+def test_a_server_imports_what_its_tools_need_and_nothing_for_people(project: Path) -> None:
+    own = imported(OWN, "serve", "--project", str(project), cwd=project)
+    bare = imported(BARE, cwd=project)
+
+    assert "cde_orchestrator.server" in own
+    assert packages(own) - packages(bare) - NEEDED == set()
+    assert not [module for module in own if module.startswith("cde_orchestrator.adapters.")]
