@@ -481,6 +481,10 @@ class HealthyDoctor:
         """Nothing is wrong."""
         return []
 
-    def mend(self, root: Path) -> list[str]:
+    def plan(self, root: Path) -> list[str]:
         """Nothing is to be mended."""
+        return []
+
+    def mend(self, root: Path) -> list[str]:
+        """Nothing is mended."""
         return []

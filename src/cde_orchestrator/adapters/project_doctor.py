@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.application.phase_prompt import sample_variables
 from cde_orchestrator.application.ports import ProjectFiles, PromptRenderer, WorkflowRepository
+from cde_orchestrator.application.show_workflows import prompt_problems
 from cde_orchestrator.domain.exceptions import (
     CDEError,
     CDESystemError,
+    LockTimeoutError,
     ProjectError,
     StateError,
 )
-from cde_orchestrator.domain.feature import artifacts_from
+from cde_orchestrator.domain.feature import Artifact, artifacts_from
+from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.infrastructure.file_ops import OsFileOps
-from cde_orchestrator.infrastructure.settings import load_settings
-from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.settings import refusal_of, settings_states
+from cde_orchestrator.infrastructure.state_archive import StateArchive
+from cde_orchestrator.infrastructure.state_files import FOLDER, StateFiles
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +39,10 @@ SKEW = timedelta(minutes=5)
 STALE_SECONDS = 60.0
 """Age of a temporary file that no writer can still be at work on."""
 GIT_TIMEOUT_SECONDS = 10.0
+LOCK_SECONDS = 1.0
+"""How long a change of another process may keep the doctor waiting."""
+
+_QUARANTINE = f"{FOLDER}/quarantine"
 
 
 class ProjectDoctor:
@@ -58,13 +68,15 @@ class ProjectDoctor:
         if not stored.folder.is_dir():
             return [ProjectError.of("E004", path=str(root))]
         checks: list[Callable[[], Iterator[CDEError]]] = [
+            lambda: _damages(stored),
             lambda: self._state(root),
+            lambda: _lock(stored),
             lambda: _permissions(stored),
             lambda: _settings(root),
             lambda: _space(stored),
             lambda: _leftovers(stored),
             lambda: _quarantine(stored),
-            lambda: self._clock(root),
+            lambda: _clock(stored),
             lambda: self._workflow(root),
             lambda: self._outputs(root),
             lambda: _git(root),
@@ -72,56 +84,75 @@ class ProjectDoctor:
         findings = [found for check in checks for found in _run(check, root)]
         return list({(found.code, found.message): found for found in findings}.values())
 
+    def plan(self, root: Path) -> list[str]:
+        """What ``mend`` would do, in words; nothing is changed."""
+        stored = StateFiles(root)
+        planned = []
+        if self._is_certain(root):
+            for damage in _verified(stored):
+                kept = f", and keep it as it is in {_QUARANTINE}" if _stands(root, damage) else ""
+                planned.append(f"write {damage.file} anew from what survives{kept}")
+        return planned + [f"remove {path.relative_to(root)}" for path in _temporary(stored)]
+
     def mend(self, root: Path) -> list[str]:
         """Mend what is safe: copies of the state, backups, leftovers; what was done, in words."""
         stored = StateFiles(root)
-        if not stored.folder.is_dir():
-            return []
-        damaged = {damage.file for damage in self._repository.verify(root)}
-        done: list[str] = []
-        try:
-            done += self._repository.mend(root)
-        except CDEError as error:
-            log.warning("not_mended", error_code=error.code, reason=error.message)
-        left = {damage.file for damage in self._repository.verify(root)}
-        done += [f"{name} was written anew" for name in sorted(damaged - left)]
+        damaged = _verified(stored) if self._is_certain(root) else []
+        stood = {damage.file for damage in damaged if _stands(root, damage)}
+        if damaged:
+            try:
+                self._repository.mend(root)
+            except CDEError as error:
+                log.warning("not_mended", error_code=error.code, reason=error.message)
+        left = {damage.file for damage in _verified(stored)}
+        done = []
+        for damage in damaged:
+            kept = f"; what stood there is in {_QUARANTINE}" if damage.file in stood else ""
+            if damage.file not in left:
+                how = "was written anew" if _stands(root, damage) else "was taken away"
+                done.append(f"{damage.file} {how}{kept}")
         for path in _temporary(stored):
             path.unlink(missing_ok=True)
             done.append(f"{path.relative_to(root)} was removed")
-        return list(dict.fromkeys(done))
+        return done
+
+    def _is_certain(self, root: Path) -> bool:
+        """Whether the state can be told from what survives, so that copies may be replaced."""
+        try:
+            return self._repository.peek(root).read_only_reason is None
+        except CDEError:
+            return False
 
     def _state(self, root: Path) -> Iterator[CDEError]:
-        for damage in self._repository.verify(root):
-            yield StateError.of("E212", file=damage.file, reason=damage.reason)
         project = self._repository.peek(root)
         if project.read_only_reason is not None:
             yield StateError.of(
                 "E206", reason=project.read_only_reason, since=project.read_only_since
             )
 
-    def _clock(self, root: Path) -> Iterator[CDEError]:
-        newest = self._repository.history(root, 1)
-        if newest and datetime.fromisoformat(newest[0].at) > datetime.now(UTC) + SKEW:
-            yield CDESystemError.of("E920", newest=newest[0].at)
-
     def _workflow(self, root: Path) -> Iterator[CDEError]:
-        for workflow in self._workflows.load(root).workflows.values():
-            for phase in filter(lambda phase: phase.prompt, workflow.phases):
-                try:
-                    self._prompts.render(root, phase.prompt, sample_variables(workflow, phase))
-                except CDEError as error:
-                    yield error
+        return prompt_problems(self._workflows.load(root), self._prompts, root)
 
     def _outputs(self, root: Path) -> Iterator[CDEError]:
         for feature in self._repository.peek(root).features:
             for artifact in artifacts_from(feature.phases):
-                data = self._files.read(root, artifact.path, artifact.id)
-                now = self._files.record(root, artifact.path, artifact.id, data or b"")
-                if data is None or now.sha256 != artifact.sha256:
-                    change = "is missing" if data is None else "was changed"
+                try:
+                    change = self._change_of(root, artifact)
+                except CDEError as error:  # one that cannot be read hides no other
+                    yield error
+                    continue
+                if change is not None:
                     yield StateError.of(
                         "E214", feature=feature.name, path=artifact.path, change=change
                     )
+
+    def _change_of(self, root: Path, artifact: Artifact) -> str | None:
+        """What became of an output since it was recorded; None when it is the same."""
+        data = self._files.read(root, artifact.path, artifact.id)
+        if data is None:
+            return "is missing"
+        now = self._files.record(root, artifact.path, artifact.id, data)
+        return None if now.sha256 == artifact.sha256 else "was changed"
 
 
 def _run(check: Callable[[], Iterator[CDEError]], root: Path) -> list[CDEError]:
@@ -139,15 +170,71 @@ def _run(check: Callable[[], Iterator[CDEError]], root: Path) -> list[CDEError]:
     return found
 
 
+@contextmanager
+def _quiet(stored: StateFiles) -> Iterator[None]:
+    """Let nobody write meanwhile, as far as a lock can be had without making its file."""
+    with ExitStack() as held:
+        if stored.lock.exists():
+            with suppress(OSError, LockTimeoutError):
+                held.enter_context(ProcessLock(stored.lock, LOCK_SECONDS).shared())
+        yield
+
+
+def _verified(stored: StateFiles) -> list[Damage]:
+    with _quiet(stored):
+        return StateArchive(stored, OsFileOps()).verify()
+
+
+def _stands(root: Path, damage: Damage) -> bool:
+    return os.path.lexists(root / damage.file)
+
+
+def _damages(stored: StateFiles) -> Iterator[CDEError]:
+    for damage in _verified(stored):
+        yield StateError.of("E212", file=damage.file, reason=damage.reason)
+
+
+def _lock(stored: StateFiles) -> Iterator[CDEError]:
+    """Who keeps the project's lock, where somebody keeps it for long."""
+    if not stored.lock.exists():
+        return
+    lock = ProcessLock(stored.lock, LOCK_SECONDS)
+    try:
+        with lock.shared():
+            return
+    except LockTimeoutError as error:
+        error.context["holder"] = f"{lock.holder()}, {_life_of(lock.holder())}"
+        yield error
+
+
+def _life_of(holder: str) -> str:
+    """Whether the process that signed the lock still runs; the lock itself is held by one."""
+    number = holder.removeprefix("process ")
+    if not number.isdigit():
+        return "which did not sign it"
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return "which has ended; another one has taken over its lock"
+    except (OSError, OverflowError):
+        return "which is another user's"
+    return "which is running"
+
+
 def _permissions(stored: StateFiles) -> Iterator[CDEError]:
-    for path in (stored.folder, stored.backups, stored.state, stored.journal):
-        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+    """Everything that a change writes to or replaces."""
+    folders = (stored.folder, stored.backups, stored.quarantine, stored.objects)
+    kept = (*stored.segments().values(), *stored.checkpoints().values())
+    for path in (*folders, stored.state, stored.journal, stored.lock, *kept):
+        wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+        if path.exists() and not os.access(path, wanted):
             yield ProjectError.of("E003", path=str(path), reason="it may not be read and written")
 
 
 def _settings(root: Path) -> Iterator[CDEError]:
-    load_settings(root)  # what it raises is the finding
-    yield from ()
+    for state in settings_states(root):
+        if state.problem is not None:
+            yield refusal_of(state)
 
 
 def _space(stored: StateFiles) -> Iterator[CDEError]:
@@ -156,6 +243,13 @@ def _space(stored: StateFiles) -> Iterator[CDEError]:
         yield CDESystemError.of(
             "E921", path=str(stored.root), free_mb=free // 2**20, wanted_mb=LOW_SPACE_BYTES // 2**20
         )
+
+
+def _clock(stored: StateFiles) -> Iterator[CDEError]:
+    with _quiet(stored):
+        newest = StateArchive(stored, OsFileOps()).history({}, 1)
+    if newest and datetime.fromisoformat(newest[0].at) > datetime.now(UTC) + SKEW:
+        yield CDESystemError.of("E920", newest=newest[0].at)
 
 
 def _leftovers(stored: StateFiles) -> Iterator[CDEError]:
@@ -189,4 +283,11 @@ def _temporary(stored: StateFiles) -> list[Path]:
     patterns = (".*.tmp", ".probe-*")
     folders = (stored.folder, stored.backups)
     found = [path for folder in folders for pattern in patterns for path in folder.glob(pattern)]
-    return sorted(path for path in found if path.stat().st_mtime < oldest_in_use)
+    return sorted(path for path in found if _modified(path) < oldest_in_use)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:  # its writer has just renamed or removed it
+        return math.inf

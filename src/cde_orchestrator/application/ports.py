@@ -169,6 +169,10 @@ class Doctor(Protocol):
         """What is wrong, as the errors that it would lead to; nothing is changed."""
         ...
 
+    def plan(self, root: Path) -> list[str]:
+        """What ``mend`` would do, in words; nothing is changed."""
+        ...
+
     def mend(self, root: Path) -> list[str]:
         """Mend what is safe to mend; what was done, in words."""
         ...

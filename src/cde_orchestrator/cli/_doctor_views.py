@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from cde_orchestrator.application.diagnose import DiagnoseReply
-from cde_orchestrator.cli._layout import done, spaced
+from cde_orchestrator.cli._layout import done, spaced, unbroken
 from cde_orchestrator.cli._output import Look
 from cde_orchestrator.cli._wording import clean, counted
 from cde_orchestrator.domain.errors.formatter import ErrorPayload
 
 _STYLES = {"INFO": "cyan", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+_INDENT = (0, 0, 0, 2)
 
 
-def diagnosed(reply: DiagnoseReply, _: Look, *, fixing: bool = False) -> RenderableType:
-    """What was found, worst first, each with what mends it; what was mended."""
+def planned(reply: DiagnoseReply, _: Look) -> RenderableType | None:
+    """What is going to be mended; None when there is nothing."""
+    if not reply["mendable"]:
+        return None
+    steps = [Text(f"  • {clean(step)}") for step in reply["mendable"]]
+    return Group(Text("To be mended now", "bold"), *steps)
+
+
+def diagnosed(reply: DiagnoseReply, _: Look) -> RenderableType:
+    """What was mended; what was found, worst first, each with what helps."""
+    mended = Group(*[done(clean(text)) for text in reply["mended"]]) if reply["mended"] else None
+    versions = Text(", ".join(f"{name} {it}" for name, it in reply["versions"].items()), "dim")
     worst_first = sorted(
         reply["findings"], key=lambda found: -list(_STYLES).index(found["severity"])
     )
-    mended = [done(clean(text)) for text in reply["mended"]]
     if not worst_first:
-        return spaced(*mended, done("Nothing is wrong with ", (clean(reply["path"]), "bold")))
-    title = f"{counted(len(worst_first), 'finding')} in {clean(reply['path'])}"
-    head = Text(title + (", before anything is mended" if fixing else ""), "bold")
-    return spaced(Group(*mended) if mended else None, head, *map(_finding, worst_first))
+        well = done("Nothing is wrong with ", (clean(reply["path"]), "bold"))
+        return spaced(mended, Group(well, Padding(versions, _INDENT, expand=False)))
+    head = Text.assemble(
+        (counted(len(worst_first), "finding"), "bold"), f" in {clean(reply['path'])}"
+    )
+    return spaced(mended, Group(head, versions), *map(_finding, worst_first))
 
 
 def _finding(found: ErrorPayload) -> RenderableType:
@@ -32,8 +45,6 @@ def _finding(found: ErrorPayload) -> RenderableType:
     head = Text.assemble(
         (f"{found['severity']:<8} ", style), (f"{found['code']} ", style), clean(found["title"])
     )
-    return Group(
-        head,
-        Text(f"  {clean(found['message'])}"),
-        Text.assemble(("  $ ", "dim"), (clean(found["fixes"][0]["command"]), "cyan")),
-    )
+    fix = Text.assemble(("  $ ", "dim"), (clean(found["fixes"][0]["command"]), "cyan"))
+    message = Padding(Text(clean(found["message"])), _INDENT, expand=False)
+    return Group(head, message, unbroken(fix))

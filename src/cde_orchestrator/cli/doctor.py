@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -23,16 +24,20 @@ def doctor(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Examine the project, however broken; exit code 1 when something needs attention."""
+    """Examine the project, however broken; exit code 1 when something needs attention.
+
+    Nothing is changed, unless --fix is given: then it says what it is going to mend, mends it
+    and examines the project again.
+    """
     with boundary(as_json=as_json):
         from cde_orchestrator.application.diagnose import Diagnose
         from cde_orchestrator.cli._application import ask
-        from cde_orchestrator.cli._doctor_views import diagnosed
+        from cde_orchestrator.cli._doctor_views import diagnosed, planned
         from cde_orchestrator.cli._output import say, show_beside
 
         if fix and not as_json:
             before = ask(Diagnose(), project)
-            show_beside(lambda look: diagnosed(before, look, fixing=True), project=project)
+            show_beside(partial(planned, before), project=project)
         reply = ask(Diagnose(fix=fix), project)
         say(reply, diagnosed, project=project, as_json=as_json)
         if not reply["healthy"]:

@@ -151,7 +151,7 @@ def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> S
     states = settings_states(root, environment)
     for state in states:
         if state.problem is not None:
-            raise _refused(state)
+            raise refusal_of(state)
     return Settings(**{state.key: state.value for state in states})
 
 
@@ -184,7 +184,8 @@ def variable_of(key: str) -> str:
     return PREFIX + key.upper()
 
 
-def _refused(state: SettingState) -> CDEError:
+def refusal_of(state: SettingState) -> CDEError:
+    """The error E314 about a setting that has a problem."""
     name = state.variable if state.source == ENVIRONMENT else state.key
     return ValidationError.of("E314", setting=name, source=state.source, reason=state.problem or "")
 

@@ -24,6 +24,10 @@ class ListedDoctor:
         """What is left."""
         return self.found
 
+    def plan(self, root: Path) -> list[str]:
+        """Everything will be mended."""
+        return [f"mend {error.code}" for error in self.found]
+
     def mend(self, root: Path) -> list[str]:
         """Mend everything."""
         self.mended, self.found = [f"mended {error.code}" for error in self.found], []
@@ -41,10 +45,14 @@ def not_found() -> CDEError:
 
 
 def test_a_project_without_findings_is_healthy() -> None:
-    assert diagnosed(ListedDoctor([])) == {
+    reply = diagnosed(ListedDoctor([]))
+
+    assert set(reply["versions"]) == {"cde", "python", "system"}
+    assert {key: value for key, value in reply.items() if key != "versions"} == {
         "path": str(ROOT),
         "healthy": True,
         "findings": [],
+        "mendable": [],
         "mended": [],
     }
 
@@ -59,6 +67,7 @@ def test_a_finding_is_told_in_the_words_of_the_error_that_it_would_lead_to() -> 
         path="/gone"
     )
     assert reply["findings"][0]["fixes"][0]["command"] == "cde init /gone --create"
+    assert reply["mendable"] == ["mend E001", "mend E204"]
     assert reply["mended"] == []
     assert doctor.mended == []
 
@@ -68,6 +77,7 @@ def test_what_was_mended_is_told_and_what_is_left_is_examined_again() -> None:
 
     assert reply["healthy"] is True
     assert reply["findings"] == []
+    assert reply["mendable"] == []
     assert reply["mended"] == ["mended E001"]
 
 
