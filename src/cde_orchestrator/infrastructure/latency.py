@@ -38,8 +38,7 @@ class Latencies:
 
     def add(self, duration_ms: float) -> None:
         """Count one call."""
-        bucket = math.ceil(math.log(max(duration_ms, _LEAST_MS)) / _LOG_GROWTH)
-        self.buckets[bucket] += 1
+        self.buckets[_bucket(duration_ms)] += 1
         self.total_ms += duration_ms
         self.longest_ms = max(self.longest_ms, duration_ms)
 
@@ -60,6 +59,11 @@ class Latencies:
                 return min(middle, self.longest_ms)
         return None
 
+    def above(self, duration_ms: float) -> int:
+        """How many calls took longer; within 2 %."""
+        limit = _bucket(duration_ms)
+        return sum(count for bucket, count in self.buckets.items() if bucket > limit)
+
     def stored(self) -> dict[str, float | dict[str, int]]:
         """As plain data for JSON."""
         return {
@@ -75,6 +79,10 @@ class Latencies:
         """What ``stored`` gave."""
         counts = Counter({int(bucket): count for bucket, count in buckets.items()})
         return cls(counts, total_ms, longest_ms)
+
+
+def _bucket(duration_ms: float) -> int:
+    return math.ceil(math.log(max(duration_ms, _LEAST_MS)) / _LOG_GROWTH)
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
