@@ -252,7 +252,7 @@ def run_http(
 
 @contextmanager
 def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
-    start_tracing()
+    start_tracing(str(root))
     served = ServedProject(root, pinned=pinned)
     tending = keep_tending()
     log.info("server_started", path=str(root), pinned=pinned)

@@ -6,15 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from typer.main import get_command
 
 from cde_orchestrator.adapters.log_reader import JsonLogReader
@@ -296,98 +293,3 @@ def test_the_log_is_followed(project: Path) -> None:
     finally:
         follower.kill()
         follower.communicate()
-
-
-class Collector(BaseHTTPRequestHandler):
-    """Takes traces as an OpenTelemetry collector does."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        request = ExportTraceServiceRequest.FromString(body)
-        server: Any = self.server
-        for resource in request.resource_spans:
-            for scope in resource.scope_spans:
-                server.spans.extend(scope.spans)
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Be quiet."""
-
-
-@pytest.fixture
-def collector() -> Iterator[tuple[str, list[Any]]]:
-    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
-    server.spans = []
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", server.spans
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-async def test_operations_are_spans_below_the_caller_s(
-    project: Path, collector: tuple[str, list[Any]]
-) -> None:
-    address, spans = collector
-    otel: dict[str, Any] = {"OTEL_EXPORTER_OTLP_ENDPOINT": address}
-    cde(project, "start", "Add login", "--name", "login", TRACEPARENT=TRACEPARENT, **otel)
-    (told,) = [span for span in spans if span.name == "start_feature"]
-    assert told.trace_id.hex() == TRACE
-    assert told.parent_span_id.hex() == CALLER
-    attributes = {each.key: each.value for each in told.attributes}
-    assert attributes["cde.outcome"].string_value == "ok"
-    assert attributes["cde.feature"].string_value == "login"
-    assert attributes["cde.correlation_id"].string_value == TRACE
-    assert attributes["cde.duration_ms"].double_value > 0
-    assert "cde.spans.journal" in attributes
-    line = assert_logged_whole(project, TRACE)[-1]
-    assert (line["trace_id"], line["span_id"]) == (TRACE, told.span_id.hex())
-
-    async with stdio_agent(project, **otel) as agent:
-        meta: Any = {"traceparent": TRACEPARENT}
-        await agent.client.call_tool("cde_getFeatureStatus", {"feature_id": "nobody"}, meta=meta)
-    by_id = {span.span_id: span for span in spans}
-    (refused,) = [span for span in spans if span.name == "get_feature_status"]
-    outer = by_id[refused.parent_span_id]
-    assert outer.name == "tools/call cde_getFeatureStatus"
-    assert outer.parent_span_id.hex() == CALLER
-    assert refused.status.message == "E102"
-
-
-def test_without_its_variables_nothing_of_opentelemetry_is_imported(project: Path) -> None:
-    script = (
-        "import sys\nfrom pathlib import Path\n"
-        "from cde_orchestrator.bootstrap import build_application\n"
-        "from cde_orchestrator.application.list_features import ListFeatures\n"
-        "build_application(Path('.').resolve()).handle(ListFeatures())\n"
-        "assert not [name for name in sys.modules if name.startswith('opentelemetry')]\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=project, check=False)
-    assert done.returncode == 0
-
-
-def test_a_collector_that_does_not_answer_keeps_no_command_from_its_end(project: Path) -> None:
-    done = cde(project, "list", "--json", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
-    assert done.returncode == 0
-    assert json.loads(done.stdout)["total"] == 0
-
-
-def test_traces_without_the_extra_are_a_warning(project: Path) -> None:
-    script = (
-        "import sys\nsys.modules['opentelemetry.sdk.trace'] = None\n"
-        "from cde_orchestrator.__main__ import main\nsys.argv = ['cde', 'list']\nmain()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=project,
-        env={**os.environ, "OTEL_TRACES_EXPORTER": "otlp"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0
-    assert "tracing_not_installed" in done.stderr

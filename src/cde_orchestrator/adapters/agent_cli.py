@@ -28,6 +28,7 @@ from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.correlation import ENVIRONMENT_VARIABLE, call_context
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.spans import AGENT, span
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class CommandLineAgents:
 
         return load_agents(self._root)
 
+    @span(AGENT)
     def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
         """Run the agent once; raises E903, E905 to E907 or E911 as the port says."""
         breaker = self._breakers.get(agent.breaker, failures=AgentError)

@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypedDict, TypeVar
 from cde_orchestrator.application.agents import Agents, Assignment
 from cde_orchestrator.application.get_assignment import AssignmentReply, GetAssignment
 from cde_orchestrator.application.resume_feature import ResumeFeature
+from cde_orchestrator.application.run_agent import RunAgent
 from cde_orchestrator.application.show_agents import GetTrustedAgents, chosen_agents
 from cde_orchestrator.application.submit_work import SubmitWork
 from cde_orchestrator.application.use_case import UseCase
@@ -129,7 +130,7 @@ class FeatureRun:
 
     Attributes:
         handle: runs the use cases.
-        agents: starts the agents.
+        agents: the agents, and who may run them for a feature.
         names: the agents to use, the first choice first.
         folder: where they work.
         approve: submit the phases that a person answers, when their outputs stand there.
@@ -198,17 +199,23 @@ class FeatureRun:
         """Let the agent work and submit what it left; False when the agent itself failed."""
         feature, phase = assignment["feature"], _phase(assignment)
         attempt = work.attempts + 1
+        assigned = Assignment(
+            prompt=phase["prompt"] + _UNATTENDED + _handed_back(work.refusal, attempt),
+            folder=self.folder,
+            timeout_seconds=self.timeout_seconds,
+            labels={"CDE_FEATURE": feature["name"], "CDE_PHASE": phase["id"]},
+        )
         self.observer.attempt_started(attempt, assignment["max_attempts"], agent)
         try:
-            self.agents.run(
-                agent,
-                Assignment(
-                    prompt=phase["prompt"] + _UNATTENDED + _handed_back(work.refusal, attempt),
-                    folder=self.folder,
-                    timeout_seconds=self.timeout_seconds,
-                    labels={"CDE_FEATURE": feature["name"], "CDE_PHASE": phase["id"]},
-                ),
-                self.observer.line,
+            self.handle(
+                RunAgent(
+                    feature_id=feature["id"],
+                    feature=feature["name"],
+                    phase_id=phase["id"],
+                    agent=agent,
+                    assignment=assigned,
+                    on_line=self.observer.line,
+                )
             )
         except (AgentError, CircuitBreakerOpenError) as error:
             work.attempts += error.code in {"E906", "E907"}

@@ -6,9 +6,14 @@ import os
 import subprocess
 from pathlib import Path
 
+import structlog
+
+from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.correlation import child_environment
 from cde_orchestrator.infrastructure.spans import GIT, span
+
+log = structlog.get_logger(__name__)
 
 BREAKER = "git"
 TIMEOUT_SECONDS = 60.0
@@ -56,8 +61,16 @@ class Git:
             GitBrokenError: git itself does not work; this is what counts as a failure.
             CircuitBreakerOpenError: E903, git is given time to recover.
         """
+        watch = Stopwatch()
         with span(GIT):
-            return self._breaker.call(self._run, arguments, timeout_seconds)
+            done = self._breaker.call(self._run, arguments, timeout_seconds)
+        log.info(
+            "git_ran",
+            command=arguments[0],
+            exit_code=done.returncode,
+            duration_ms=watch.elapsed_ms,
+        )
+        return done
 
     def _run(
         self, arguments: tuple[str, ...], timeout_seconds: float

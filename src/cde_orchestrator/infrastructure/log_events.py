@@ -115,8 +115,13 @@ def _gathered(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _add_context(event: dict[str, Any]) -> None:
-    """The call and what it is about, where the event does not say so itself."""
+    """The call and what it is about, where the event does not say so itself.
+
+    The operation is always the one that runs; what an event calls so is a step of it.
+    """
     context = call_context()
+    if context.operation and event.get("operation", context.operation) != context.operation:
+        event["step"] = event.pop("operation")
     given = {
         "correlation_id": context.correlation_id,
         "operation": context.operation,

@@ -33,6 +33,7 @@ LOG_FILE = Path(FOLDER) / "logs" / "cde.log"
 # What libraries tell about each request, the operations tell better.
 _QUIET = dict.fromkeys(("asyncio", "httpcore", "httpx", "mcp", "urllib3", "uvicorn"), "WARNING")
 _QUIET["opentelemetry"] = "ERROR"
+_QUIET["opentelemetry.exporter"] = "CRITICAL"  # what it drops is told by who calls it
 _set_levels: set[str] = set()
 _KEEPER_SECONDS = 3_600.0
 

@@ -67,7 +67,7 @@ class Operation:
         with ExitStack() as around:
             context = around.enter_context(within(self._name))
             subject = around.enter_context(naming_subject())
-            span = around.enter_context(traced(self._name, context))
+            span = around.enter_context(traced(self._name, context, self._project_path))
             run = _Run(self, context, around.enter_context(recording()), span, subject)
             run.began()
             try:

@@ -74,6 +74,7 @@ def retrying(
         if not when(error):
             raise
         first: Exception | None = error
+        reason = str(error)
     import stamina
 
     stamina.instrumentation.set_on_retry_hooks(())  # each try is logged below, in our words
@@ -88,10 +89,20 @@ def retrying(
         with attempt:
             if first is not None:  # the try above was the first of the attempts
                 failed, first = first, None
-                log.info("retry_scheduled", operation=operation, reason=str(failed))
+                log.info("retry_scheduled", operation=operation, reason=reason)
                 raise failed
-            log.info("retrying", operation=operation, attempt=attempt.num, attempts=ATTEMPTS)
-            return work()
+            log.info(
+                "retrying",
+                operation=operation,
+                attempt=attempt.num,
+                attempts=ATTEMPTS,
+                reason=reason,
+            )
+            try:
+                return work()
+            except Exception as error:
+                reason = str(error)
+                raise
     raise AssertionError("stamina ends with a result or an exception")  # pragma: no cover
 
 

@@ -10,6 +10,7 @@ import atexit
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -65,9 +66,9 @@ _UNTRACED = TracedOperation()
 
 
 @contextmanager
-def traced(operation: str, context: CallContext) -> Iterator[TracedOperation]:
+def traced(operation: str, context: CallContext, project: str) -> Iterator[TracedOperation]:
     """Make the operation a span: below the one that runs here, else below the caller's."""
-    tracer = start_tracing()
+    tracer = start_tracing(project)
     if tracer is None:
         yield _UNTRACED
         return
@@ -107,15 +108,19 @@ def current_ids() -> dict[str, str]:
     }
 
 
-def start_tracing() -> Tracer | None:
-    """The tracer; None when nobody asked for traces, or the extra is not installed."""
+def start_tracing(project: str) -> Tracer | None:
+    """The tracer; None when nobody asked for traces, or the extra is not installed.
+
+    The first ``project`` is the one whose processes learn together whether the collector
+    answers.
+    """
     if not _Tracing.decided:
         _Tracing.decided = True
-        _Tracing.tracer = _tracer() if _is_wanted() else None
+        _Tracing.tracer = _tracer(Path(project)) if _is_wanted() else None
     return _Tracing.tracer
 
 
-def _tracer() -> Tracer | None:
+def _tracer(root: Path) -> Tracer | None:
     try:
         from opentelemetry import trace
         from opentelemetry.sdk.trace import TracerProvider
@@ -124,16 +129,18 @@ def _tracer() -> Tracer | None:
         return None
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):  # else whoever embeds us has set one up
-        provider = _provider()
+        provider = _provider(root)
         trace.set_tracer_provider(provider)
     return provider.get_tracer(SERVICE, __version__)
 
 
-def _provider() -> TracerProvider:
+def _provider(root: Path) -> TracerProvider:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    from cde_orchestrator.infrastructure.trace_export import GuardedExporter
 
     own = {"service.version": __version__}
     if not os.environ.get("OTEL_SERVICE_NAME"):
@@ -141,8 +148,10 @@ def _provider() -> TracerProvider:
     provider = TracerProvider(resource=Resource.create(own), shutdown_on_exit=False)
     # A collector that does not answer must not keep a command from ending for long.
     patience = None if any(map(os.environ.get, _TIMEOUTS)) else _PATIENCE_SECONDS
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=patience)))
+    exporter = GuardedExporter(OTLPSpanExporter(timeout=patience), root, _PATIENCE_SECONDS)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     atexit.register(provider.shutdown)
+    atexit.register(exporter.end)  # called before the one above
     return provider
 
 

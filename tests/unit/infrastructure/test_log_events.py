@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cde_orchestrator.domain.subject import name_subject, naming_subject
-from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.correlation import calling, within
 from cde_orchestrator.infrastructure.log_events import LONGEST_LINE, OWN, json_line, people_line
 
 HOSTILE = st.text(
@@ -117,3 +117,12 @@ def test_a_stack_is_logged_where_it_was_asked_for() -> None:
     record = record_of()
     record.stack_info = "Stack (most recent call last):\n  here"
     assert json.loads(json_line(record))["stack"].startswith("Stack")
+
+
+def test_the_operation_is_the_one_that_runs_and_an_event_s_own_word_is_a_step_of_it() -> None:
+    with within("close_feature"):
+        line = logged(operation="close")
+        same = logged(operation="close_feature")
+    assert (line["operation"], line["step"]) == ("close_feature", "close")
+    assert (same["operation"], "step" in same) == ("close_feature", False)
+    assert logged(operation="close")["operation"] == "close"

@@ -167,6 +167,7 @@ def test_each_try_is_logged() -> None:
         ("retrying", "drill"),
     ]
     assert [each.get("attempt") for each in logs] == [None, 2, 3]
+    assert {each["reason"] for each in logs} == {f"[Errno {errno.EAGAIN}] no"}
 
 
 @pytest.mark.parametrize(
