@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
 from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
-from cde_orchestrator.application.ports import ErrorReportSummary, LogEntry, Ports
+from cde_orchestrator.application.ports import ErrorReportSummary, LogEntry, OutputText, Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import (
     CDEError,
@@ -217,13 +217,16 @@ class InMemoryFiles:
         self._require_place(relative, output_id)
         return self.contents.get(relative)
 
-    def write(self, root: Path, relative: str, text: str, output_id: str) -> None:
-        """Replace the file; its last line gets its end, as the real one does it."""
-        self._require_place(relative, output_id)
-        if relative in self.full:
-            raise StateError.of("E204", path=relative)
-        ending = "" if text.endswith("\n") else "\n"
-        self.contents[relative] = f"{text}{ending}".encode()
+    def write(self, root: Path, outputs: Sequence[OutputText]) -> None:
+        """Replace all files or none; last lines get their ends, as the real one does it."""
+        for each in outputs:
+            self._require_place(each.path, each.output_id)
+        for each in outputs:
+            if each.path in self.full:
+                raise StateError.of("E204", path=each.path)
+        for each in outputs:
+            ending = "" if each.text.endswith("\n") else "\n"
+            self.contents[each.path] = f"{each.text}{ending}".encode()
 
     def is_plain(self, root: Path, relative: str) -> bool:
         """Every file is plain but the links."""

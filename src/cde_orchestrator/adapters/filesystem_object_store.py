@@ -10,8 +10,9 @@ from pathlib import Path
 
 import structlog
 
-from cde_orchestrator.adapters.project_files import read_regular_file, write_failure
+from cde_orchestrator.adapters.project_files import read_regular_file
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.refusals import write_failure
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
 log = structlog.get_logger(__name__)

@@ -13,17 +13,17 @@ from cde_orchestrator.adapters.git_version_control import GitVersionControl
 from cde_orchestrator.adapters.project_files import (
     EXCERPT_CHARACTERS,
     FilesystemProjectFiles,
-    write_failure,
 )
 from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
 from cde_orchestrator.application.phase_ports import Watch
+from cde_orchestrator.application.ports import OutputText
 from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file
+from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.git_command import Git, GitError
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
@@ -100,13 +100,13 @@ class WorktreeFiles(FilesystemProjectFiles):
         made = super().read(self._folder, relative, output_id)
         return super().read(root, relative, output_id) if made is None else made
 
-    def write(self, root: Path, relative: str, text: str, output_id: str) -> None:
-        """Write it into the worktree."""
-        super().write(self._folder, relative, text, output_id)
+    def write(self, root: Path, outputs: Sequence[OutputText]) -> None:
+        """Write them into the worktree."""
+        super().write(self._folder, outputs)
 
     def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
         """Record what was accepted, and put it into the project too."""
-        self.put(root, relative, output_id, data)
+        self.restore(root, relative, output_id, data)
         return super().record(root, relative, output_id, data)
 
     def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_CHARACTERS) -> str:
@@ -127,21 +127,7 @@ class WorktreeFiles(FilesystemProjectFiles):
             if super().read(self._folder, relative, output_id) is None:
                 data = super().read(root, relative, output_id)
                 if data is not None:
-                    self.put(self._folder, relative, output_id, data)
-
-    def put(self, root: Path, relative: str, output_id: str, data: bytes) -> None:
-        """Put the bytes at a path below ``root``, whole or not at all.
-
-        Raises:
-            OutputError: E112, it is no place for an output.
-            StateError: E203 or E204, not written.
-        """
-        path = self.resolve(root, relative, output_id)
-        try:
-            self._make_folder(path.parent)
-            replace_file(self._ops, path, data)
-        except OSError as error:
-            raise write_failure(path, error) from error
+                    self.restore(self._folder, relative, output_id, data)
 
 
 class WorktreeChecks(SubprocessCheckRunner):

@@ -15,8 +15,9 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from cde_orchestrator.adapters.project_files import error_words, path_problem, read_regular_file
+from cde_orchestrator.adapters.project_files import path_problem, read_regular_file
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.infrastructure.refusals import error_words
 from cde_orchestrator.infrastructure.spans import PROMPT, span
 
 if TYPE_CHECKING:

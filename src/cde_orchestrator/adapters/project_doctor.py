@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import subprocess
@@ -27,6 +28,7 @@ from cde_orchestrator.domain.feature import Artifact, artifacts_from
 from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.infrastructure.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.refusals import write_failure
 from cde_orchestrator.infrastructure.settings import refusal_of, settings_states
 from cde_orchestrator.infrastructure.state_archive import StateArchive
 from cde_orchestrator.infrastructure.state_files import FOLDER, StateFiles
@@ -73,12 +75,13 @@ class ProjectDoctor:
             lambda: _lock(stored),
             lambda: _permissions(stored),
             lambda: _settings(root),
-            lambda: _space(stored),
+            lambda: _space(stored.folder),
             lambda: _leftovers(stored),
             lambda: _quarantine(stored),
             lambda: _clock(stored),
             lambda: self._workflow(root),
             lambda: self._outputs(root),
+            lambda: self._places(root),
             lambda: _git(root),
         ]
         findings = [found for check in checks for found in _run(check, root)]
@@ -145,6 +148,23 @@ class ProjectDoctor:
                     yield StateError.of(
                         "E214", feature=feature.name, path=artifact.path, change=change
                     )
+
+    def _places(self, root: Path) -> Iterator[CDEError]:
+        """The folders that open features will write their next outputs to."""
+        catalog = self._workflows.load(root)
+        project = self._repository.peek(root)
+        folders: set[Path] = set()
+        for feature in filter(lambda feature: feature.is_open, project.features):
+            workflow = project.workflow_of(feature) or catalog.get_or_default(feature.workflow_type)
+            phase = workflow.find(feature.current_phase or "")
+            for output in phase.outputs if phase else ():
+                path = root / output.path_for(feature.name)
+                folders.add(next(each for each in path.parents if each.is_dir()))
+        for folder in sorted(folders):
+            yield from _space(folder)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                number = errno.EROFS if _is_read_only(folder) else errno.EACCES
+                yield write_failure(folder, OSError(number, os.strerror(number)))
 
     def _change_of(self, root: Path, artifact: Artifact) -> str | None:
         """What became of an output since it was recorded; None when it is the same."""
@@ -237,12 +257,19 @@ def _settings(root: Path) -> Iterator[CDEError]:
             yield refusal_of(state)
 
 
-def _space(stored: StateFiles) -> Iterator[CDEError]:
-    free = OsFileOps().free_bytes(stored.folder)
+def _space(folder: Path) -> Iterator[CDEError]:
+    free = OsFileOps().free_bytes(folder)
     if free < LOW_SPACE_BYTES:
+        where = str(folder.parent if folder.name == FOLDER else folder)
         yield CDESystemError.of(
-            "E921", path=str(stored.root), free_mb=free // 2**20, wanted_mb=LOW_SPACE_BYTES // 2**20
+            "E921", path=where, free_mb=free // 2**20, wanted_mb=LOW_SPACE_BYTES // 2**20
         )
+
+
+def _is_read_only(folder: Path) -> bool:
+    with suppress(OSError, AttributeError):  # Windows has no such call
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    return False
 
 
 def _clock(stored: StateFiles) -> Iterator[CDEError]:

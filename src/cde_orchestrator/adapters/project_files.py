@@ -11,9 +11,11 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path, PureWindowsPath
 
+from cde_orchestrator.application.ports import OutputText
 from cde_orchestrator.domain.exceptions import (
     CDEError,
     OutputError,
@@ -22,7 +24,8 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.text import checked_text
-from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file, stage_file
+from cde_orchestrator.infrastructure.refusals import error_words, write_failure
 from cde_orchestrator.infrastructure.spans import FILES, span
 
 READ_LIMIT_BYTES = 10 * 1024 * 1024
@@ -88,24 +91,54 @@ class FilesystemProjectFiles:
         return data
 
     @span(FILES)
-    def write(self, root: Path, relative: str, text: str, output_id: str) -> None:
-        """Put the text at the path, whole or not at all; its last line gets its end.
+    def write(self, root: Path, outputs: Sequence[OutputText]) -> None:
+        """Put texts at their paths, all of them or none; each last line gets its end.
 
         Raises:
             OutputError: E112, as ``resolve``.
-            ValidationError: E303, it cannot be stored as text; E315, it is larger than 1 MiB.
+            ValidationError: E303, one cannot be stored as text; E315, it is larger than 1 MiB.
             StateError: E204, the disk is full; E203, writing failed otherwise.
         """
-        size = len(text.encode(errors="surrogatepass"))
-        _check_size(output_id, size, WRITE_LIMIT_BYTES)
-        checked_text(f"output {output_id}", text, WRITE_LIMIT_BYTES)
-        path = self.resolve(root, relative, output_id)
-        ending = "\n" if text and not text.endswith("\n") else ""
+        placed = [(self._place_of(root, each), _as_file(each.text)) for each in outputs]
+        made: list[Path] = []
+        staged: list[tuple[Path, Path]] = []
         try:
-            self._make_folder(path.parent)
-            replace_file(self._ops, path, (text + ending).encode())
-        except OSError as error:
-            raise write_failure(path, error) from error
+            for path, data in placed:
+                with _writing(path, len(data)):
+                    self._make_folder(path.parent, made)
+                    staged.append((stage_file(self._ops, path, data, _mode_of(path)), path))
+            self._put_in_place(staged)
+        except StateError:
+            for temporary, _ in staged:
+                temporary.unlink(missing_ok=True)
+            for folder in reversed(made):
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
+
+    def _place_of(self, root: Path, output: OutputText) -> Path:
+        size = len(output.text.encode(errors="surrogatepass"))
+        _check_size(output.output_id, size, WRITE_LIMIT_BYTES)
+        checked_text(f"output {output.output_id}", output.text, WRITE_LIMIT_BYTES)
+        return self.resolve(root, output.path, output.output_id)
+
+    def _put_in_place(self, staged: Sequence[tuple[Path, Path]]) -> None:
+        """Rename new files over the old ones; when one cannot be, the old ones come back."""
+        kept: list[tuple[Path, bytes | None, int | None]] = []
+        try:
+            for temporary, path in staged:
+                with _writing(path):
+                    several = len(staged) > 1
+                    old = path.read_bytes() if several and path.exists() else None
+                    mode = _mode_of(path)
+                    self._ops.replace(temporary, path)
+                    kept.append((path, old, mode))
+                    self._ops.sync_folder(path.parent)
+        except StateError:
+            for path, old, mode in reversed(kept if len(staged) > 1 else []):
+                with suppress(OSError):
+                    path.unlink() if old is None else replace_file(self._ops, path, old, mode)
+            raise
 
     def is_plain(self, root: Path, relative: str) -> bool:
         """Whether a file stands or may stand there, reached by no symbolic link."""
@@ -123,15 +156,13 @@ class FilesystemProjectFiles:
             StateError: E204, the disk is full; E203, writing failed otherwise.
         """
         path = self.resolve(root, relative, output_id)
-        try:
+        with _writing(path, len(data or b"")):
             if data is not None:
                 self._make_folder(path.parent)
-                replace_file(self._ops, path, data)
+                replace_file(self._ops, path, data, _mode_of(path))
             elif path.exists():
                 self._ops.unlink(path)
                 self._ops.sync_folder(path.parent)
-        except OSError as error:
-            raise write_failure(path, error) from error
 
     def set_aside(self, root: Path, relative: str, output_id: str) -> str:
         """Keep a copy of the file beside it; the copy's path, relative to the project.
@@ -145,10 +176,8 @@ class FilesystemProjectFiles:
         while os.path.lexists(aside):
             number += 1
             aside = path.with_name(f"{path.name}{ASIDE}-{number}")
-        try:
-            replace_file(self._ops, aside, path.read_bytes())
-        except OSError as error:
-            raise write_failure(aside, error) from error
+        with _writing(aside):
+            replace_file(self._ops, aside, path.read_bytes(), _mode_of(path))
         return f"{relative}{aside.name.removeprefix(path.name)}"
 
     def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
@@ -173,10 +202,13 @@ class FilesystemProjectFiles:
             text = whole if whole.strip() else text[: limit - 1] + "…"
         return text.strip("\n")
 
-    def _make_folder(self, folder: Path) -> None:
+    def _make_folder(self, folder: Path, made: list[Path] | None = None) -> None:
+        """Make the folder with its parents; those that were missing are added to ``made``."""
         missing = [each for each in (folder, *folder.parents) if not each.exists()]
         for each in reversed(missing):
             each.mkdir(exist_ok=True)
+            if made is not None:
+                made.append(each)
             self._ops.sync_folder(each.parent)
 
 
@@ -216,15 +248,26 @@ def read_regular_file(path: Path, limit_bytes: int, *, follow: bool) -> tuple[by
     return data[:limit_bytes], max(status.st_size, len(data))
 
 
-def write_failure(path: Path, error: OSError) -> StateError:
-    """E204 for a full disk, E203 for every other reason why the file was not written."""
-    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-    return StateError.of("E204" if full else "E203", path=str(path), reason=error_words(error))
+@contextmanager
+def _writing(path: Path, size: int | None = None) -> Iterator[None]:
+    """Translate what the system refuses; ``size`` is what is written, in bytes."""
+    try:
+        yield
+    except OSError as error:
+        raise write_failure(path, error, size) from error
 
 
-def error_words(error: OSError) -> str:
-    """What the operating system says, without the path."""
-    return error.strerror or str(error)
+def _as_file(text: str) -> bytes:
+    ending = "\n" if text and not text.endswith("\n") else ""
+    return (text + ending).encode()
+
+
+def _mode_of(path: Path) -> int | None:
+    """The permissions of the file that is replaced; None for a new one."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode) & 0o777
+    except OSError:
+        return None
 
 
 def _located(root: Path, relative: str) -> tuple[Path, str | None]:

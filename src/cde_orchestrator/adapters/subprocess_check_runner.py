@@ -17,13 +17,13 @@ from typing import IO
 
 import structlog
 
-from cde_orchestrator.adapters.project_files import error_words
 from cde_orchestrator.application.phase_ports import Watch
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.infrastructure.correlation import child_environment
+from cde_orchestrator.infrastructure.refusals import error_words
 from cde_orchestrator.infrastructure.spans import CHECK, span
 
 log = structlog.get_logger(__name__)

@@ -11,9 +11,10 @@ from typing import Any
 
 import structlog
 
-from cde_orchestrator.adapters.project_files import read_regular_file, write_failure
+from cde_orchestrator.adapters.project_files import read_regular_file
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.refusals import write_failure
 
 log = structlog.get_logger(__name__)
 

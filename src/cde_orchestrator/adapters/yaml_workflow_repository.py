@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.adapters.project_files import (
-    error_words,
     read_regular_file,
-    write_failure,
 )
 from cde_orchestrator.adapters.workflow_validation import Node, catalog_from, invalid
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.workflow import WorkflowCatalog
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.refusals import error_words, write_failure
 from cde_orchestrator.infrastructure.spans import WORKFLOW, span
 
 if TYPE_CHECKING:

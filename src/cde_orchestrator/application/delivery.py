@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.ports import OutputText, Ports
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Artifact, PhaseRecord
 from cde_orchestrator.domain.text import checked_text
@@ -70,17 +70,16 @@ class Delivery:
         return found
 
     def write(self) -> None:
-        """Write the texts to the outputs' paths.
+        """Write the texts to the outputs' paths: all of them, or none.
 
         Raises:
             OutputError: E112.
             StateError: E203 or E204.
             ValidationError: E315.
         """
-        for output in self.phase.outputs:
-            text = self.results.get(output.id)
-            if text is not None:
-                self.ports.files.write(self.ports.root, self._path(output), text, output.id)
+        given = [output for output in self.phase.outputs if output.id in self.results]
+        texts = [OutputText(self._path(each), self.results[each.id], each.id) for each in given]
+        self.ports.files.write(self.ports.root, texts)
 
     def record(self, contents: Mapping[str, bytes]) -> list[Artifact]:
         """What is recorded of the outputs; their bytes are kept for a rollback.

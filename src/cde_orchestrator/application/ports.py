@@ -218,6 +218,15 @@ class PromptRenderer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class OutputText:
+    """The text of an output that is to be written, and its path in the project."""
+
+    path: str
+    text: str
+    output_id: str
+
+
 class ProjectFiles(Protocol):
     """Reads and writes the files of a project, and nothing outside it.
 
@@ -229,8 +238,8 @@ class ProjectFiles(Protocol):
         """The file's content, None when it is missing."""
         ...
 
-    def write(self, root: Path, relative: str, text: str, output_id: str) -> None:
-        """Replace the file, durably.
+    def write(self, root: Path, outputs: Sequence[OutputText]) -> None:
+        """Replace files, durably: all of them, or none.
 
         Raises:
             StateError: E203 or E204, not written.

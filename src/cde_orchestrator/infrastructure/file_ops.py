@@ -160,10 +160,16 @@ def write_all(ops: FileOps, descriptor: int, data: bytes) -> None:
     count(BYTES_WRITTEN, len(data))
 
 
-def replace_file(ops: FileOps, path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` so that the old content or the new one is there, never a part.
+def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = None) -> Path:
+    """Write ``data`` durably beside ``path``, to be renamed over it; the temporary file.
 
-    The temporary file has a name of its own, so that writers do not share one.
+    It has a name of its own, so that writers do not share one.
+
+    Args:
+        ops: the file operations.
+        path: where the data belongs.
+        data: all of it.
+        mode: permissions; those of any new file when None.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
@@ -173,6 +179,19 @@ def replace_file(ops: FileOps, path: Path, data: bytes) -> None:
             ops.fdatasync(descriptor)
         finally:
             ops.close(descriptor)
+        if mode is not None:
+            temporary.chmod(mode)
+    except OSError:
+        with suppress(OSError):
+            ops.unlink(temporary)
+        raise
+    return temporary
+
+
+def replace_file(ops: FileOps, path: Path, data: bytes, mode: int | None = None) -> None:
+    """Put ``data`` at ``path`` so that the old content or the new one is there, never a part."""
+    temporary = stage_file(ops, path, data, mode)
+    try:
         ops.replace(temporary, path)
     except OSError:
         with suppress(OSError):

@@ -127,6 +127,7 @@ async def an_output_on_a_disk_that_is_read_only(stage: Stage) -> None:
         remount(notes, "ro")
         await stage.prove(
             lambda: submitted(stage, "write", note="Cast in stone."),
+            names="EROFS",
             by_hand=lambda: remount(notes, "rw"),
         )
         await stage.close()
@@ -141,6 +142,7 @@ async def an_output_for_which_the_disk_is_too_small(stage: Stage) -> None:
         fill(filler)
         await stage.prove(
             lambda: submitted(stage, "write", note="One too many.\n" * 2_000),
+            names="0 MB are free",
             by_hand=filler.unlink,
         )
         await stage.close()

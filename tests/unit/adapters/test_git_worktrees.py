@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cde_orchestrator.adapters.git_worktrees import GitWorktrees, WorktreeFiles
+from cde_orchestrator.application.ports import OutputText
 from cde_orchestrator.domain.exceptions import (
     CircuitBreakerOpenError,
     OutputError,
@@ -99,7 +100,7 @@ def test_outputs_are_made_in_the_worktree_and_accepted_into_the_project(tmp_path
     root.mkdir()
     folder.mkdir()
     files = WorktreeFiles(folder)
-    files.write(root, "a/spec.md", "made", "spec")
+    files.write(root, [OutputText("a/spec.md", "made", "spec")])
     assert not (root / "a").exists()
     assert files.read(root, "a/spec.md", "spec") == b"made\n"
     assert files.excerpt(root, "a/spec.md") == "made"
@@ -138,9 +139,9 @@ def test_accepted_outputs_are_brought_unless_they_are_there(tmp_path: Path) -> N
 def test_nothing_is_put_where_it_must_not_or_cannot_be(tmp_path: Path) -> None:
     files = WorktreeFiles(tmp_path)
     with pytest.raises(OutputError):
-        files.put(tmp_path, "../a.md", "a", b"")
+        files.restore(tmp_path, "../a.md", "a", b"")
     with pytest.raises(StateError):
-        WorktreeFiles(tmp_path, FullDisk()).put(tmp_path, "a.md", "a", b"x")
+        WorktreeFiles(tmp_path, FullDisk()).restore(tmp_path, "a.md", "a", b"x")
 
 
 class FullDisk(OsFileOps):

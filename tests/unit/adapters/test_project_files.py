@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.adapters import project_files
 from cde_orchestrator.adapters.project_files import (
     READ_LIMIT_BYTES,
     WRITE_LIMIT_BYTES,
     FilesystemProjectFiles,
+    read_regular_file,
 )
+from cde_orchestrator.application.ports import OutputText
 from cde_orchestrator.domain.exceptions import OutputError, StateError, ValidationError
 from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.infrastructure import refusals
 from cde_orchestrator.infrastructure.file_ops import OsFileOps
 
 FILES = FilesystemProjectFiles()
@@ -70,7 +72,7 @@ def test_a_path_that_is_no_place_for_an_output_is_refused(root: Path, relative: 
     with pytest.raises(OutputError):
         FILES.read(root, relative, "spec")
     with pytest.raises(OutputError):
-        FILES.write(root, relative, "text", "spec")
+        FILES.write(root, [OutputText(relative, "text", "spec")])
 
     assert raised.value.code == "E112"
     assert raised.value.context["output"] == "spec"
@@ -90,7 +92,7 @@ def test_the_project_itself_may_be_reached_by_a_link(root: Path) -> None:
     link = root.with_name("link")
     link.symlink_to(root)
 
-    FILES.write(link, "docs/a.md", "text\n", "spec")
+    FILES.write(link, [OutputText("docs/a.md", "text\n", "spec")])
 
     assert FILES.resolve(link, "docs/a.md", "spec") == root / "docs" / "a.md"
     assert FILES.read(link, "docs/a.md", "spec") == b"text\n"
@@ -181,7 +183,7 @@ def test_what_is_no_file_of_the_project_is_neither_read_nor_written(
     with pytest.raises(OutputError) as reading:
         FILES.read(root, "docs/a.md", "spec")
     with pytest.raises(OutputError) as writing:
-        FILES.write(root, "docs/a.md", "text", "spec")
+        FILES.write(root, [OutputText("docs/a.md", "text", "spec")])
 
     assert (reading.value.code, writing.value.code) == ("E112", "E112")
     assert FILES.excerpt(root, "docs/a.md") == ""
@@ -200,7 +202,7 @@ def test_a_link_within_the_project_is_followed_and_stays(root: Path) -> None:
     (root / "docs").symlink_to("real")
     (root / "real" / "a.md").symlink_to("b.md")
 
-    FILES.write(root, "docs/a.md", "text\n", "spec")
+    FILES.write(root, [OutputText("docs/a.md", "text\n", "spec")])
 
     assert (root / "real" / "a.md").is_symlink()
     assert (root / "real" / "b.md").read_text(encoding="utf-8") == "text\n"
@@ -256,8 +258,8 @@ def test_no_descriptor_is_left_open(root: Path) -> None:
 
     for path in (root / "docs" / "a.md", root / "docs"):
         with pytest.raises(OSError, match="not a regular file"):
-            project_files.read_regular_file(path, 10, follow=False)
-    assert project_files.read_regular_file(root / "a.md", 10, follow=False) == (b"x", 1)
+            read_regular_file(path, 10, follow=False)
+    assert read_regular_file(root / "a.md", 10, follow=False) == (b"x", 1)
 
     assert len(names_in(Path("/dev/fd"))) == before
 
@@ -292,15 +294,15 @@ def test_a_file_is_read_up_to_the_limit(root: Path) -> None:
 def test_a_text_is_written_with_the_end_of_its_last_line(
     root: Path, text: str, stored: bytes
 ) -> None:
-    FILES.write(root, "new/folders/a.md", text, "spec")
+    FILES.write(root, [OutputText("new/folders/a.md", text, "spec")])
 
     assert (root / "new" / "folders" / "a.md").read_bytes() == stored
     assert names_in(root / "new" / "folders") == ["a.md"]
 
 
 def test_a_text_takes_the_place_of_the_old_one(root: Path) -> None:
-    FILES.write(root, "a.md", "old and long", "spec")
-    FILES.write(root, "a.md", "new", "spec")
+    FILES.write(root, [OutputText("a.md", "old and long", "spec")])
+    FILES.write(root, [OutputText("a.md", "new", "spec")])
 
     assert FILES.read(root, "a.md", "spec") == b"new\n"
 
@@ -312,7 +314,7 @@ def test_new_folders_are_made_durable_from_the_top(root: Path) -> None:
         def sync_folder(self, path: Path) -> None:
             synced.append(path)
 
-    FilesystemProjectFiles(Watching()).write(root, "a/b/c.md", "text", "spec")
+    FilesystemProjectFiles(Watching()).write(root, [OutputText("a/b/c.md", "text", "spec")])
 
     assert synced == [root, root / "a", root / "a" / "b"]
 
@@ -320,17 +322,17 @@ def test_new_folders_are_made_durable_from_the_top(root: Path) -> None:
 @pytest.mark.parametrize(("text", "code"), [("a\0b", "E303"), ("a\ud800b", "E303")])
 def test_a_text_that_cannot_be_stored_is_refused(root: Path, text: str, code: str) -> None:
     with pytest.raises(ValidationError) as raised:
-        FILES.write(root, "a.md", text, "spec")
+        FILES.write(root, [OutputText("a.md", text, "spec")])
 
     assert raised.value.code == code
     assert list(root.iterdir()) == []
 
 
 def test_a_text_is_written_up_to_the_limit_in_bytes(root: Path) -> None:
-    FILES.write(root, "a.md", "x" * (WRITE_LIMIT_BYTES - 1) + "\n", "spec")
+    FILES.write(root, [OutputText("a.md", "x" * (WRITE_LIMIT_BYTES - 1) + "\n", "spec")])
 
     with pytest.raises(ValidationError) as raised:
-        FILES.write(root, "a.md", "ü" * (WRITE_LIMIT_BYTES // 2) + "x", "spec")
+        FILES.write(root, [OutputText("a.md", "ü" * (WRITE_LIMIT_BYTES // 2) + "x", "spec")])
 
     assert raised.value.code == "E315"
     assert raised.value.context["size_bytes"] == WRITE_LIMIT_BYTES + 1
@@ -348,15 +350,15 @@ def test_a_write_that_fails_leaves_the_old_text_or_the_new_one(
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    FILES.write(root, "a.md", "old", "spec")
+    FILES.write(root, [OutputText("a.md", "old", "spec")])
     ops = OsFileOps()
     monkeypatch.setattr(ops, operation, refuse)
 
     with pytest.raises(StateError) as raised:
-        FilesystemProjectFiles(ops).write(root, "a.md", "new", "spec")
+        FilesystemProjectFiles(ops).write(root, [OutputText("a.md", "new", "spec")])
 
     assert raised.value.code == code
-    assert raised.value.context["reason"] == os.strerror(number)
+    assert raised.value.context["reason"] == (f"{os.strerror(number)} ({errno.errorcode[number]})")
     assert names_in(root) == ["a.md"]
     expected = b"new\n" if operation == "sync_folder" else b"old\n"
     assert (root / "a.md").read_bytes() == expected
@@ -370,7 +372,7 @@ def test_a_name_that_the_disk_refuses_is_said(root: Path) -> None:
 
 
 def test_an_error_without_a_number_keeps_its_words() -> None:
-    assert project_files.error_words(OSError("odd")) == "odd"
+    assert refusals.error_words(OSError("odd")) == "odd"
 
 
 def test_a_record_has_the_path_as_declared_with_hash_and_size(root: Path) -> None:
@@ -418,3 +420,72 @@ def test_an_excerpt_is_the_first_lines_of_the_file(
 
 def test_an_excerpt_of_a_missing_file_is_empty(root: Path) -> None:
     assert FILES.excerpt(root, "a.md") == ""
+
+
+def two_files(root: Path) -> list[OutputText]:
+    """New texts for a file that is there and one that is not."""
+    FILES.write(root, [OutputText("old.md", "old", "old")])
+    return [OutputText("old.md", "newer", "old"), OutputText("new/folder/b.md", "b", "new")]
+
+
+@pytest.mark.parametrize("operation", ["create", "write", "fdatasync", "replace", "sync_folder"])
+@pytest.mark.parametrize("later_by", [0, 1])
+def test_of_several_files_all_are_written_or_none(
+    root: Path, monkeypatch: pytest.MonkeyPatch, operation: str, later_by: int
+) -> None:
+    ops, calls = OsFileOps(), []
+    whole = getattr(ops, operation)
+
+    def refuse_one(*arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) == later_by + 1:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return whole(*arguments)
+
+    outputs = two_files(root)
+    monkeypatch.setattr(ops, operation, refuse_one)
+
+    with pytest.raises(StateError) as raised:
+        FilesystemProjectFiles(ops).write(root, outputs)
+
+    assert raised.value.code == "E203"
+    assert names_in(root) == ["old.md"]
+    assert (root / "old.md").read_bytes() == b"old\n"
+
+
+def test_a_place_that_is_none_is_told_before_anything_is_written(root: Path) -> None:
+    (root / "b.md").mkdir()
+
+    with pytest.raises(OutputError):
+        FILES.write(root, [OutputText("a.md", "a", "a"), OutputText("b.md", "b", "b")])
+
+    assert names_in(root) == ["b.md"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o755])
+def test_a_file_that_is_rewritten_keeps_its_mode(root: Path, mode: int) -> None:
+    file = root / "a.sh"
+    file.write_text("old")
+    file.chmod(mode)
+
+    FILES.write(root, [OutputText("a.sh", "new", "script")])
+    assert file.stat().st_mode & 0o777 == mode
+    FILES.restore(root, "a.sh", "script", b"newest")
+    assert file.stat().st_mode & 0o777 == mode
+    assert (root / FILES.set_aside(root, "a.sh", "script")).stat().st_mode & 0o777 == mode
+
+
+def test_a_full_disk_is_told_with_what_is_free_and_needed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    ops = OsFileOps()
+    monkeypatch.setattr(ops, "write", refuse)
+    with pytest.raises(StateError) as raised:
+        FilesystemProjectFiles(ops).write(root, [OutputText("a/b.md", "12345", "b")])
+
+    assert raised.value.code == "E204"
+    assert raised.value.context["needed"] == 6
+    assert isinstance(raised.value.context["free"], int)

@@ -240,3 +240,18 @@ def test_a_file_that_may_not_be_written_is_told(
     monkeypatch.setattr(os, "access", lambda path, mode: path != journal and access(path, mode))
 
     assert codes(shop) == ["E003"]
+
+
+@pytest.mark.parametrize(("read_only", "reason"), [(True, "EROFS"), (False, "EACCES")])
+def test_a_place_of_the_next_outputs_that_takes_none_is_told(
+    shop: Terminal, monkeypatch: pytest.MonkeyPatch, read_only: bool, reason: str
+) -> None:
+    specs = shop.folder / "specs"
+    specs.mkdir()
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != specs and access(path, mode))
+    monkeypatch.setattr(project_doctor, "_is_read_only", lambda folder: read_only)
+
+    found = json.loads(shop.run("doctor", "--json"))["findings"]
+    assert [(each["code"], each["context"]["path"]) for each in found] == [("E203", str(specs))]
+    assert reason in found[0]["context"]["reason"]

@@ -50,15 +50,18 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         title="State Not Written",
         description="The change was not made: writing '{path}' failed ({reason}).",
         suggestions=(
-            "Check the disk and the permissions of .cde",
+            "Check the disk, and who may write there: ls -ld {path|shell}",
             "Try again; the state is as it was before",
         ),
-        fixes=(_PROJECT_INFO,),
+        fixes=(_DOCTOR, _PROJECT_INFO),
         severity=Severity.CRITICAL,
     ),
     "E204": ErrorMessage(
         title="Disk Full",
-        description="The change was not made: no space is left for '{path}'.",
+        description=(
+            "The change was not made: no space is left for '{path}' ({reason}). "
+            "Bytes that are free there: {free}; needed: {needed}."
+        ),
         suggestions=(
             "Free space on the disk that holds the project",
             "Try again; the state is as it was before",
