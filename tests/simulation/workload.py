@@ -13,7 +13,7 @@ from cde_orchestrator.adapters.filesystem_project_repository import FilesystemPr
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.workflow import Workflow
-from cde_orchestrator.infrastructure import state_store
+from cde_orchestrator.infrastructure import state_upkeep
 from tests.simulation.operations import SimulatedOps
 from tests.simulation.oracle import standing
 
@@ -26,8 +26,8 @@ Step = Callable[[FilesystemProjectRepository, Path], object]
 def small_files() -> Iterator[None]:
     """Let checkpoints and sealed segments come every few changes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(state_store, "CHECKPOINT_AFTER_BYTES", 3_000)
-        patch.setattr(state_store, "SEAL_AFTER_BYTES", 9_000)
+        patch.setattr(state_upkeep, "CHECKPOINT_AFTER_BYTES", 3_000)
+        patch.setattr(state_upkeep, "SEAL_AFTER_BYTES", 9_000)
         yield
 
 

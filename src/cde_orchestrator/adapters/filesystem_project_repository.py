@@ -122,6 +122,7 @@ class FilesystemProjectRepository:
         shelf = self._shelf(project_root(project.path))
         with shelf.store.exclusive(force=force):
             project.read_only_reason = project.read_only_since = None
+            _require_state(shelf)
             changes = project_changes(project)
             require_no_conflict(project, changes, shelf.store.document, shelf.index)
             if changes:
@@ -157,7 +158,7 @@ class FilesystemProjectRepository:
         document: Document = {}
         try:
             shelf.store.refresh()
-            document = shelf.store.document
+            _, document = shelf.store.snapshot()
         except StateError:
             if feature is not None:
                 raise
@@ -174,14 +175,15 @@ class FilesystemProjectRepository:
         """
         shelf = self._existing(path)
         if sequence is None:
-            return shelf.store.sequence, copy.deepcopy(shelf.store.document)
+            number, document = shelf.store.snapshot()
+            return number, copy.deepcopy(document)
         with shelf.store.steady():
             return sequence, shelf.store.archive().state_at(sequence)
 
     def verify(self, path: Path | str) -> list[Damage]:
         """Judge everything that is stored; works on any state, however broken."""
         store = self._shelf(project_root(path)).store
-        with store.steady():
+        with store.steady(wait=True):
             return store.archive().verify()
 
     def peek(self, path: Path | str) -> Project:
@@ -247,8 +249,10 @@ class FilesystemProjectRepository:
             StateError: E203, E204, E206, E210, or E211 when the state is another by now.
         """
         wanted = checked_document(document)
-        store = self._existing(path).store
+        shelf = self._existing(path)
+        store = shelf.store
         with store.exclusive(force=True, uncertain=True):
+            _require_state(shelf)
             if expected_sequence not in (None, store.sequence):
                 raise StateError.of("E211", expected=expected_sequence, found=store.sequence)
             if store.read_only is not None:
@@ -256,19 +260,23 @@ class FilesystemProjectRepository:
             store.keep_backup()
             changes = diff(store.document, wanted)
             if changes:
-                self._commit(self._existing(path), changes, "restore_state")
+                self._commit(shelf, changes, "restore_state")
             return store.sequence
 
     def compact(self, path: Path | str) -> list[str]:
         """Seal the journal's active part and drop what retention does not keep."""
-        store = self._existing(path).store
+        shelf = self._existing(path)
+        store = shelf.store
         with store.exclusive():
+            _require_state(shelf)
             store.compact()
         return [backup.file for backup in store.archive().backups()]
 
     def close(self) -> None:
         """Renew the checkpoints that lag behind; never fails."""
-        for shelf in self._shelves.values():
+        with self._mutex:
+            shelves = list(self._shelves.values())
+        for shelf in shelves:
             shelf.store.close()
 
     def _shelf(self, root: Path) -> _Shelf:
@@ -289,14 +297,13 @@ class FilesystemProjectRepository:
         root = project_root(path)
         shelf = self._shelf(root)
         shelf.store.refresh()
-        if not shelf.store.document:
-            raise ProjectError.of("E004", path=str(root))
+        _require_state(shelf)
         return shelf
 
     def _project(self, shelf: _Shelf) -> Project:
-        root = str(shelf.store.files.root)
-        name_subject(project_id=shelf.store.document["id"])
-        project = decode_project(shelf.store.document, shelf.index, root, self._clock)
+        root, document = str(shelf.store.files.root), _require_state(shelf)
+        name_subject(project_id=document["id"])
+        project = decode_project(document, shelf.index, root, self._clock)
         mode = shelf.store.read_only
         if mode is not None:
             project.read_only_reason, project.read_only_since = mode.reason, mode.since
@@ -314,6 +321,18 @@ class FilesystemProjectRepository:
             )
         )
         log.info("project_saved", sequence=record.sequence, bytes=len(record.line))
+
+
+def _require_state(shelf: _Shelf) -> Document:
+    """The present state, which somebody may have deleted since the last look.
+
+    Raises:
+        ProjectError: E004.
+    """
+    document = shelf.store.document
+    if not document:
+        raise ProjectError.of("E004", path=str(shelf.store.files.root))
+    return document
 
 
 def _migration(root: Path) -> Callable[[dict[str, Any]], Document]:

@@ -90,20 +90,29 @@ class FeatureIndex:
             }
             self._ids = sorted(features)
             return
+        before = {key: self._summaries.get(key) for key in changed}
         for key in changed:
-            self._forget(key)
             if key in features:
-                self._summaries[key] = summary = _summary(features[key])
-                self._names[summary.name] = key
-                if (name := idempotency_key_of(features[key])) is not None:
-                    self._keys[name] = key
-                position = bisect.bisect_left(self._ids, key)
-                if self._ids[position : position + 1] != [key]:
-                    self._ids.insert(position, key)
+                self._enter(key, features[key])
             else:
                 self._summaries.pop(key, None)
-                self._ids.remove(key)
+                self._ids = [each for each in self._ids if each != key]
                 self._keys = {name: each for name, each in self._keys.items() if each != key}
+        for key, summary in before.items():  # last, so that no look from a thread misses both
+            now = self._summaries.get(key)
+            if summary is None or (now is not None and now.name == summary.name):
+                continue
+            if self._names.get(summary.name) == key:
+                del self._names[summary.name]
+
+    def _enter(self, key: str, feature: Document) -> None:
+        self._summaries[key] = summary = _summary(feature)
+        self._names[summary.name] = key
+        if (name := idempotency_key_of(feature)) is not None:
+            self._keys[name] = key
+        position = bisect.bisect_left(self._ids, key)
+        if self._ids[position : position + 1] != [key]:
+            self._ids.insert(position, key)
 
     def id_of(self, name: str) -> str | None:
         """The id of the feature with this name."""
@@ -121,11 +130,6 @@ class FeatureIndex:
     def summaries(self) -> list[FeatureSummary]:
         """A summary of every feature, oldest first."""
         return list(self._summaries.values())
-
-    def _forget(self, key: str) -> None:
-        before = self._summaries.get(key)
-        if before is not None and self._names.get(before.name) == key:
-            del self._names[before.name]
 
 
 class StoredFeatures:

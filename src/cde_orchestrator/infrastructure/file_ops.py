@@ -10,6 +10,7 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -29,7 +30,7 @@ class FileOps(Protocol):
         ...
 
     def open_append(self, path: Path) -> int:
-        """A descriptor that appends; the file is created when it is missing."""
+        """A descriptor that appends to a file that is there."""
         ...
 
     def write(self, descriptor: int, data: bytes) -> int:
@@ -77,19 +78,52 @@ class FileOps(Protocol):
         ...
 
 
+def open_regular(path: Path, flags: int) -> int:
+    """A descriptor of an ordinary file, and of nothing else.
+
+    A checked-out ``.cde`` may hold anything. A link would lead out of the project, a pipe would
+    block whoever opens it, a device would do what devices do: none of them is a state file.
+    Links above the file are the owner's own choice: ``.cde`` itself may be one.
+
+    Raises:
+        OSError: ELOOP for a link, EISDIR for a folder, EINVAL for a pipe, a device or a
+            socket, or what the system says.
+    """
+    try:
+        descriptor = os.open(path, flags | _PLAIN, 0o644)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
+            raise _not_regular(path, errno.EINVAL) from error
+        raise
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    raise _not_regular(path, errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL)
+
+
+_PLAIN = 0
+for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_NOINHERIT"):
+    _PLAIN |= getattr(os, _name, 0)  # each system has its own of them
+
+
+def _not_regular(path: Path, code: int) -> OSError:
+    return OSError(code, os.strerror(code), str(path))
+
+
 class OsFileOps:
     """The operations of the operating system itself."""
 
     def read(self, path: Path, offset: int = 0) -> bytes:
         """The file's bytes from ``offset`` on."""
-        with path.open("rb") as file:
+        with open(open_regular(path, os.O_RDONLY), "rb") as file:
             if offset:
                 file.seek(offset)
             return file.read()
 
     def open_append(self, path: Path) -> int:
-        """A descriptor that appends; the file is created when it is missing."""
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        """A descriptor that appends to a file that is there."""
+        return open_regular(path, os.O_WRONLY | os.O_APPEND)
 
     def write(self, descriptor: int, data: bytes) -> int:
         """Write once; the number of bytes written, which may be fewer than given."""
@@ -136,6 +170,8 @@ class OsFileOps:
     def make_folder(self, path: Path) -> None:
         """Make the folder, unless it is there; its parent must be."""
         path.mkdir(exist_ok=True)
+        if path.is_symlink():  # what is written into it would be written elsewhere
+            raise _not_regular(path, errno.ELOOP)
 
     def free_bytes(self, path: Path) -> int:
         """Bytes that this user may still write to the file system of ``path``."""

@@ -7,6 +7,7 @@ the caller waits for that thread. Polling instead would cost a waiting writer it
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -15,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError
+from cde_orchestrator.infrastructure.file_ops import open_regular
 from cde_orchestrator.infrastructure.spans import LOCK_WAIT, span
 
 if os.name == "posix":
@@ -101,8 +103,11 @@ class ProcessLock:
         finally:
             os.close(descriptor)
 
-    def attempt(self) -> int | None:
+    def attempt(self, *, shared: bool = False) -> int | None:
         """Take the lock if nobody holds it, without waiting.
+
+        Args:
+            shared: beside others that share it.
 
         Returns:
             A descriptor; closing it lets go of the lock. None when it is held.
@@ -111,8 +116,12 @@ class ProcessLock:
             OSError: the lock's file cannot be opened.
         """
         descriptor = self._open()
-        if _lock(descriptor, shared=False, block=False):
-            return descriptor
+        try:
+            if _lock(descriptor, shared=shared, block=False) and self._is_current(descriptor):
+                return descriptor
+        except OSError:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
         return None
 
@@ -131,29 +140,52 @@ class ProcessLock:
         started = time.monotonic()
         while True:
             left = self.timeout_seconds - (time.monotonic() - started)
-            descriptor = self._open()
-            if not _lock(descriptor, shared=shared, block=False):
-                descriptor = self._wait(descriptor, shared=shared, seconds=max(left, 0.0))
-            if self._is_current(descriptor):
-                if not shared:
-                    _sign(descriptor)
-                return descriptor, time.monotonic() - started
+            descriptor = self._locked(shared=shared, seconds=max(left, 0.0))
+            try:
+                if self._is_current(descriptor):
+                    if not shared:
+                        _sign(descriptor)
+                    return descriptor, time.monotonic() - started
+            except BaseException:
+                os.close(descriptor)
+                raise
             os.close(descriptor)  # somebody removed the file meanwhile: lock the new one
 
+    def _locked(self, *, shared: bool, seconds: float) -> int:
+        """A descriptor that holds the lock; closed again, by whomever, if it never does."""
+        descriptor = self._open()
+        try:
+            if _lock(descriptor, shared=shared, block=False):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return self._wait(descriptor, shared=shared, seconds=seconds)
+
     def _open(self) -> int:
-        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return open_regular(self.path, os.O_RDWR | os.O_CREAT)
 
     def _is_current(self, descriptor: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+            return os.path.samestat(os.fstat(descriptor), self.path.lstat())
         except FileNotFoundError:
             return False
 
     def _wait(self, descriptor: int, *, shared: bool, seconds: float) -> int:
         """Block in a thread; give up after ``seconds``, and let the thread let go later."""
         waiter = _Waiter(descriptor, shared=shared)
-        waiter.start()
-        if waiter.decided.wait(seconds) or not waiter.abandon():
+        try:
+            waiter.start()
+        except RuntimeError as error:  # the system gives no further thread
+            os.close(descriptor)
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(self.path)) from error
+        try:
+            decided = waiter.decided.wait(seconds)
+        except BaseException:  # the caller was interrupted; the lock must not stay with nobody
+            if not waiter.abandon():
+                os.close(descriptor)
+            raise
+        if decided or not waiter.abandon():
             if waiter.failure is not None:
                 os.close(descriptor)
                 raise waiter.failure
@@ -175,7 +207,10 @@ class _Waiter(threading.Thread):
 
     def run(self) -> None:
         try:
-            _lock(self._descriptor, shared=self._shared, block=True)
+            # Windows gives up after ten tries, a second apart.
+            while not _lock(self._descriptor, shared=self._shared, block=True):
+                if self._abandoned:
+                    break
         except OSError as error:
             self.failure = error
         with self._decision:

@@ -6,6 +6,8 @@ to the mirror; where either refuses, both are cut back and the change was never 
 
 from __future__ import annotations
 
+import errno
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,12 +46,14 @@ class Segment:
     def _append_once(self, line: bytes, first: int, size: int) -> None:
         opened: list[int] = []
         try:
-            self._append_to(self._files.journal, line, opened, durable=True)
-            self._append_to(self._files.mirror(first), line, opened, durable=False)
+            self._append_to(self._files.journal, line, size, opened, durable=True)
+            self._append_to(self._files.mirror(first), line, size, opened, durable=False)
         except OSError as error:
             try:
                 for descriptor in opened:
                     self._ops.truncate(descriptor, size)
+                    # A power cut must not bring back what the caller is told was not made.
+                    self._ops.fdatasync(descriptor)
             except OSError as refused:
                 raise NotTakenBackError(refused.errno, str(refused)) from error
             raise
@@ -66,28 +70,33 @@ class Segment:
     def complete_mirror(self, first: int) -> None:
         """Make the mirror durable, so that it can stand for the sealed segment.
 
+        It is written anew: where a sync of it failed once, a later one that succeeds would not
+        bring back what was dropped then.
+
         Raises:
             OSError: it could not be, or the copies differ; nothing may be sealed then.
         """
         mirror = self._files.mirror(first)
-        descriptor = self._ops.open_append(mirror)
-        try:
-            self._ops.fdatasync(descriptor)
-        finally:
-            self._ops.close(descriptor)
-        if self._ops.read(mirror) != self._ops.read(self._files.journal):
+        data = self._ops.read(self._files.journal)
+        if self._ops.read(mirror) != data:
             raise OSError(f"{mirror} differs from the journal")
+        replace_file(self._ops, mirror, data)
 
     def agrees(self, first: int, size: int) -> bool:
         """Whether both copies are ``size`` bytes long."""
         try:
             copies = (self._files.journal, self._files.mirror(first))
-            return all(copy.stat().st_size == size for copy in copies)
+            return all(copy.lstat().st_size == size for copy in copies)
         except FileNotFoundError:
             return False
 
-    def _append_to(self, path: Path, line: bytes, opened: list[int], *, durable: bool) -> None:
+    def _append_to(
+        self, path: Path, line: bytes, size: int, opened: list[int], *, durable: bool
+    ) -> None:
         descriptor = self._ops.open_append(path)
+        if self._ops.size(descriptor) != size:
+            self._ops.close(descriptor)  # and not cut back: it is not what was loaded
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
         opened.append(descriptor)
         write_all(self._ops, descriptor, line)
         if durable:

@@ -31,6 +31,7 @@ FILES = "files"
 INSPECT = "inspect"
 OTHER = "other"
 BYTES_WRITTEN = "bytes_written"
+UPKEEP_REFUSED = "upkeep_refused"
 
 
 def _max_rss_mb() -> float:

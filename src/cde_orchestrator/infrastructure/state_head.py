@@ -9,6 +9,7 @@ from pathlib import Path
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.journal import Record, decode_records
 from cde_orchestrator.infrastructure.patch import Document
+from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_loader import Loaded
 
 
@@ -39,9 +40,23 @@ class Head:
     def is_of(self, journal: Path) -> bool:
         """Whether the active segment's file is as this process saw it last."""
         try:
-            return _marks(journal.stat()) == (self.inode, self.size, self.modified_ns)
+            return _marks(journal.lstat()) == (self.inode, self.size, self.modified_ns)
         except FileNotFoundError:
             return False
+
+    def note_file(self, journal: Path) -> None:
+        """Remember the active segment's file as this process left it.
+
+        What is on disk is on disk: where the file cannot be looked at, the loader does it.
+        """
+        try:
+            self.inode, _, self.modified_ns = _marks(journal.lstat())
+        except OSError:
+            self.forget_file()
+
+    def forget_file(self) -> None:
+        """Have the files looked at anew, whatever they look like."""
+        self.inode = -1
 
     def appended(self, journal: Path, ops: FileOps) -> list[Record] | None:
         """The records that others appended; None when the files must be loaded anew.
@@ -50,7 +65,7 @@ class Head:
             OSError: the journal cannot be read.
         """
         try:
-            inode, size, modified_ns = _marks(journal.stat())
+            inode, size, modified_ns = _marks(journal.lstat())
         except FileNotFoundError:
             return None
         if (inode, size, modified_ns) == (self.inode, self.size, self.modified_ns):
@@ -58,15 +73,42 @@ class Head:
         if inode != self.inode or size < self.size:
             return None
         records = decode_records(ops.read(journal, self.size))
-        if not records:
+        if not records or not self._continued_by(records):
             return None
+        self.modified_ns = modified_ns
+        return records
+
+    def committed(self, files: StateFiles, ops: FileOps) -> list[Record] | None:
+        """The records that others surely committed, without the lock; None when unknown.
+
+        The second copy of a segment gets a record only once the first is on disk, and then the
+        change is made: what stands there whole is never taken back.
+
+        Raises:
+            OSError: the copy cannot be read.
+        """
+        try:
+            data = ops.read(files.mirror(self.first), self.size)
+        except FileNotFoundError:
+            return None
+        records = decode_records(data)
+        if records is None or not self._continued_by(records):
+            return None
+        self.forget_file()
+        return records
+
+    def is_sealed(self, files: StateFiles) -> bool:
+        """Whether the segment that follows was begun, so that more may stand there."""
+        following = self.sequence + 1
+        return following != self.first and files.mirror(following).exists()
+
+    def _continued_by(self, records: list[Record]) -> bool:
         checksum = self.checksum
         for sequence, record in enumerate(records, self.sequence + 1):
             if record.previous != checksum or record.sequence != sequence:
-                return None
+                return False
             checksum = record.checksum
-        self.modified_ns = modified_ns
-        return records
+        return True
 
     @classmethod
     def of(cls, loaded: Loaded) -> Head:

@@ -86,8 +86,9 @@ class WriteGuard:
             ReadOnlyModeError: E206.
         """
         self.look(needed_bytes, force=force)
-        if self._mode is not None:
-            raise self._mode.error()
+        mode = self._mode  # another thread may end it meanwhile
+        if mode is not None:
+            raise mode.error()
 
     def _shortage(self, needed_bytes: int) -> str | None:
         try:
@@ -117,14 +118,15 @@ class WriteGuard:
         self._leave()
 
     def _enter(self, reason: str) -> None:
-        if self._mode is None:
+        mode = self._mode
+        if mode is None:
             self._mode = ReadOnly(reason, utc_now())
             self._next_probe = self._monotonic() + PROBE_EVERY_SECONDS
             log.error("read_only_entered", path=str(self._folder), reason=reason)
-        elif self._mode.reason != reason:
-            self._mode = ReadOnly(reason, self._mode.since)
+        elif mode.reason != reason:
+            self._mode = ReadOnly(reason, mode.since)
 
     def _leave(self) -> None:
-        if self._mode is not None:
-            log.warning("read_only_left", path=str(self._folder), since=str(self._mode.since))
-            self._mode = None
+        mode, self._mode = self._mode, None
+        if mode is not None:
+            log.warning("read_only_left", path=str(self._folder), since=str(mode.since))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
-from cde_orchestrator.infrastructure import state_store
+from cde_orchestrator.infrastructure import state_upkeep
 from cde_orchestrator.infrastructure.journal import Change
 from cde_orchestrator.infrastructure.patch import Patch
 from cde_orchestrator.infrastructure.state_store import StateStore
@@ -27,7 +27,7 @@ def put(store: StateStore, number: int) -> None:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StateStore:
-    monkeypatch.setattr(state_store, "SEAL_AFTER_BYTES", 2_500)
+    monkeypatch.setattr(state_upkeep, "SEAL_AFTER_BYTES", 2_500)
     store = StateStore(tmp_path)
     for number in range(1, COUNT + 1):
         put(store, number)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
-from cde_orchestrator.infrastructure import state_store
+from cde_orchestrator.infrastructure import state_upkeep
 from cde_orchestrator.infrastructure.file_ops import OsFileOps, replace_file, write_all
 from cde_orchestrator.infrastructure.journal import Change, encode_header
 from cde_orchestrator.infrastructure.patch import Patch
@@ -123,7 +123,7 @@ def test_closing_a_store_that_was_never_used_does_nothing(tmp_path: Path) -> Non
 def test_segments_are_sealed_with_a_checkpoint_and_old_backups_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_store, "SEAL_AFTER_BYTES", 2_000)
+    monkeypatch.setattr(state_upkeep, "SEAL_AFTER_BYTES", 2_000)
     store = StateStore(tmp_path, retention=Retention(count=2))
     reader = StateStore(tmp_path)
     for number in range(120):
@@ -140,7 +140,7 @@ def test_segments_are_sealed_with_a_checkpoint_and_old_backups_removed(
 def test_the_state_file_is_renewed_as_the_journal_grows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_store, "CHECKPOINT_AFTER_BYTES", 1_000)
+    monkeypatch.setattr(state_upkeep, "CHECKPOINT_AFTER_BYTES", 1_000)
     store = StateStore(tmp_path)
     for number in range(20):
         put(store, f"f{number}", "v" * 100)
@@ -222,7 +222,7 @@ def test_a_newer_schema_is_left_alone(store: StateStore, monkeypatch: pytest.Mon
     assert store.files.state.read_bytes() == before
 
 
-@pytest.mark.parametrize("operation", ["write", "fdatasync", "open_append"])
+@pytest.mark.parametrize("operation", ["write", "open_append"])
 @pytest.mark.parametrize(("code", "expected"), [(errno.EIO, "E203"), (errno.ENOSPC, "E204")])
 def test_a_change_that_the_disk_refuses_never_happened(
     tmp_path: Path, operation: str, code: int, expected: str
@@ -240,6 +240,34 @@ def test_a_change_that_the_disk_refuses_never_happened(
         put(store, "c")
     put(store, "c", force=True)
     assert names(store) == names(reopened(store)) == ["a", "c"]
+
+
+def test_what_was_cut_back_is_synced_so_that_no_power_cut_brings_it_back(tmp_path: Path) -> None:
+    ops = FailingOps()
+    store = StateStore(tmp_path, ops=ops)
+    put(store, "a")
+    done: list[str] = []
+
+    def fail(operation: str, subject: Any) -> bool:
+        done.append(operation)
+        return done.count("fdatasync") == 1 and operation == "fdatasync"
+
+    ops.fail = fail
+    with pytest.raises(StateError) as caught:
+        put(store, "b")
+    assert caught.value.code == "E203"
+    assert done[-2:] == ["truncate", "fdatasync"]
+    assert names(reopened(store)) == ["a"]
+
+
+def test_a_change_whose_cutting_back_cannot_be_synced_is_told_as_unknown(tmp_path: Path) -> None:
+    ops = FailingOps()
+    store = StateStore(tmp_path, ops=ops)
+    put(store, "a")
+    ops.fail = lambda failing, _: failing == "fdatasync"
+    with pytest.raises(StateError) as caught:
+        put(store, "b")
+    assert caught.value.code == "E216"
 
 
 def test_a_change_refused_by_the_second_copy_is_taken_back_from_the_first(tmp_path: Path) -> None:
@@ -268,7 +296,7 @@ def test_a_state_file_that_cannot_be_renewed_does_not_fail_the_change(tmp_path: 
 def test_a_segment_that_cannot_be_sealed_does_not_fail_the_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_store, "SEAL_AFTER_BYTES", 500)
+    monkeypatch.setattr(state_upkeep, "SEAL_AFTER_BYTES", 500)
     ops = FailingOps()
     store = StateStore(tmp_path, ops=ops)
     put(store, "a")
@@ -353,7 +381,7 @@ def test_a_journal_that_is_gone_with_its_copy_is_told_and_begun_anew(store: Stat
 def test_a_journal_without_its_beginning_is_no_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_store, "SEAL_AFTER_BYTES", 1_000)
+    monkeypatch.setattr(state_upkeep, "SEAL_AFTER_BYTES", 1_000)
     store = StateStore(tmp_path)
     for name in "abcdefghijkl":
         put(store, name)

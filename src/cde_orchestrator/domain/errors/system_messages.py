@@ -80,9 +80,13 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E999": ErrorMessage(
         title="Unexpected Failure",
-        description="Something failed that should not have. Nothing was changed.",
+        description=(
+            "Something failed that should not have. "
+            "A change that was under way was made whole or not at all."
+        ),
         suggestions=(
-            "Try again; if it happens again, report it with the id {correlation_id}",
+            "Look before you repeat a change: cde state history",
+            "If it happens again, report it with the id {correlation_id}",
             "Look at the report that it left: cde errors list",
         ),
         fixes=(Fix(("cde", "errors", "list", "--project", "{project_path}")),),

@@ -1,0 +1,302 @@
+"""What one process holds in memory of a project's state, and how it catches up with the files."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any
+
+import structlog
+
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
+from cde_orchestrator.infrastructure import state_loader, state_mender
+from cde_orchestrator.infrastructure.file_ops import FileOps
+from cde_orchestrator.infrastructure.journal import Record
+from cde_orchestrator.infrastructure.patch import Document, Patch, apply
+from cde_orchestrator.infrastructure.process_lock import ProcessLock, one_thread
+from cde_orchestrator.infrastructure.refusals import told
+from cde_orchestrator.infrastructure.segment import Segment
+from cde_orchestrator.infrastructure.spans import LOAD, span
+from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.state_head import Head
+from cde_orchestrator.infrastructure.state_loader import IN_PLACE, Loaded
+from cde_orchestrator.infrastructure.write_guard import ReadOnly, WriteGuard
+
+log = structlog.get_logger(__name__)
+
+UNDISTURBED_TRIES = 5
+"""Looks at files that somebody else may be changing, before a reader waits for the lock."""
+Migration = Callable[[dict[str, Any]], Document]
+Listener = Callable[[Document, Patch | None], None]
+
+
+class StateMemory:
+    """The state as one process knows it; safe to be used by any of its threads.
+
+    Its mutex is kept for moments only: a writer takes its turn, then waits for the other
+    processes, and only then touches the memory. A reader waits for neither.
+
+    Args:
+        files: where the state stands.
+        ops: the file operations.
+        lock: the lock between processes.
+        guard: told what the disk refuses.
+        migrate: turns the content of a version-less state file into a document.
+        on_change: told the document after each change, with what changed in it; None when
+            all of it may have changed.
+
+    Attributes:
+        head: where this process stands; None when there is no state.
+        uncertain: why no change may be built on the state; None when one may.
+    """
+
+    def __init__(
+        self,
+        files: StateFiles,
+        ops: FileOps,
+        lock: ProcessLock,
+        guard: WriteGuard,
+        migrate: Migration,
+        on_change: Listener,
+    ) -> None:
+        self.head: Head | None = None
+        self.uncertain: ReadOnly | None = None
+        self._files = files
+        self._ops = ops
+        self._lock = lock
+        self._guard = guard
+        self._migrate = migrate
+        self._on_change = on_change
+        self._segment = Segment(files, ops)
+        self._turn = threading.RLock()
+        self._mutex = threading.RLock()
+        self._writing = False
+
+    @property
+    def document(self) -> Document:
+        """The state as of the last refresh; empty when there is none. Not to be changed.
+
+        Its features are those of the store, which its writers go on changing; whoever walks
+        over them takes a ``snapshot``.
+        """
+        head = self.head
+        return dict(head.document) if head else {}
+
+    @property
+    def sequence(self) -> int:
+        """The number of the last change that this process has seen."""
+        head = self.head
+        return head.sequence if head else 0
+
+    def snapshot(self) -> tuple[int, Document]:
+        """The number of the last change seen, and the state after it, which stays as it is."""
+        with self._memory():
+            document = self.document
+            if "features" in document:
+                document["features"] = dict(document["features"])
+            return self.sequence, document
+
+    @span(LOAD)
+    def refresh(self) -> None:
+        """Bring ``document`` up to date; nothing is read when nothing changed.
+
+        A change under way is not waited for, neither this process's nor another's.
+
+        Raises:
+            StateError: E201 or E202, the state cannot be read.
+        """
+        with told(self._files.folder, "E201"):
+            with self._memory():
+                settled = self._writing or self._is_settled()
+            if not settled:
+                self._settle_in_turn()
+        self._guard.look(self.needed_bytes())
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be up to date for one change. Only in turn and under the lock.
+
+        Nobody else can be ahead meanwhile, so that the readers of this process need not look.
+
+        Raises:
+            OSError: the state cannot be read, or not be mended.
+            StateError: E201, E202 or E205.
+        """
+        with self._memory():
+            self._load_for_writing()
+            self._writing = True
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._writing = False
+
+    def adopt(self, loaded: Loaded) -> None:
+        """Take over what was loaded."""
+        with self._mutex:
+            self._adopt(loaded)
+
+    def advance(self, head: Head, record: Record) -> None:
+        """Take over a change that this process made, once it is on disk."""
+        with self._mutex:
+            self._advance(head, record)
+
+    def needed_bytes(self) -> int:
+        """Room for the next checkpoint and its backup."""
+        head = self.head
+        return 2 * head.checkpoint_size if head else 0
+
+    def note_uncertainty(self, reason: str | None) -> None:
+        """Remember why no change may be built on the state, and say it once; None for nothing."""
+        if reason is None:
+            self.uncertain = None
+        elif self.uncertain is None or self.uncertain.reason != reason:
+            log.critical("state_uncertain", path=str(self._files.root), reason=reason)
+            self.uncertain = ReadOnly(reason, utc_now())
+
+    def in_turn(self) -> AbstractContextManager[None]:
+        """One writer of this process at a time, waiting no longer than for a process."""
+        return one_thread(self._turn, self._lock.timeout_seconds)
+
+    def _follow(self, head: Head, *, locked: bool) -> bool:
+        """Apply what others appended since; False when the files must be loaded anew."""
+        if locked:
+            appended = head.appended(self._files.journal, self._ops)
+        else:
+            appended = head.committed(self._files, self._ops)
+        if appended is None:
+            return False
+        for record in appended:
+            try:
+                self._advance(head, record)
+            except ValueError:
+                return False
+        return locked or not head.is_sealed(self._files)
+
+    def _advance(self, head: Head, record: Record) -> None:
+        head.document = apply(head.document, record.change.changes, IN_PLACE)
+        head.sequence, head.checksum = record.sequence, record.checksum
+        head.size += len(record.line)
+        self._on_change(head.document, record.change.changes)
+
+    def _is_settled(self) -> bool:
+        """Look without waiting; False when the lock must be had to go on."""
+        if not self._files.folder.is_dir():
+            self.head = None
+            return True
+        try:
+            if self.head is not None and self.head.is_of(self._files.journal):
+                return True
+            return self._load_for_reading()
+        except OSError as error:
+            if self.head is None:
+                raise
+            self._guard.refused(error)
+            log.warning("state_read_from_memory", reason=str(error))
+            return True
+
+    def _load_for_reading(self) -> bool:
+        """Load beside other readers, or behind a writer what is surely committed.
+
+        What is to be mended is mended at once, if nobody else has the lock.
+        """
+        with self.beside_readers() as locked:
+            if self.head is not None and self._follow(self.head, locked=locked):
+                return True
+            marks = self._files.marks()
+            loaded = state_loader.load(self._files, self._ops) if locked else self._undisturbed()
+        if loaded is None:
+            return False
+        if not loaded.needs_mending:
+            self._adopt(loaded)
+            return True
+        try:
+            descriptor = self._lock.attempt()
+            if descriptor is None:
+                return False
+            try:
+                self._load_for_writing(loaded if marks == self._files.marks() else None)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self._guard.refused(error)
+            log.warning("state_not_mended", reason=str(error))
+            self._adopt(loaded)
+        return True
+
+    def _undisturbed(self) -> Loaded | None:
+        """What whole files tell that nobody changed meanwhile, though somebody might."""
+        for _ in range(UNDISTURBED_TRIES):
+            marks = self._files.marks()
+            with suppress(StateError):
+                loaded = state_loader.load(self._files, self._ops)
+                if marks == self._files.marks() and not loaded.needs_mending:
+                    return loaded
+        return None
+
+    @contextmanager
+    def beside_readers(self) -> Iterator[bool]:
+        """Share the lock, if no writer has it; whether that is so."""
+        try:
+            descriptor = self._lock.attempt(shared=True)
+        except OSError as error:
+            # Nobody can write where the lock cannot be opened, but for its missing file.
+            self._guard.refused(error)
+            log.info("read_without_lock", reason=str(error))
+            yield True
+            return
+        try:
+            yield descriptor is not None
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _settle_in_turn(self) -> None:
+        """Load and mend under the lock, waiting for it; without it when it cannot be had."""
+        try:
+            with self.in_turn(), self._lock.exclusive(), self._memory():
+                self._load_for_writing()
+            return
+        except (OSError, LockTimeoutError) as error:
+            if isinstance(error, OSError):
+                self._guard.refused(error)
+            log.warning("read_without_lock", reason=str(error))
+        with self._memory():
+            if not self._writing and self.head is None:
+                self._adopt(state_loader.load(self._files, self._ops), certain=False)
+
+    @span(LOAD)
+    def _load_for_writing(self, loaded: Loaded | None = None) -> None:
+        """Load, unless that was just done, and mend. Only under the lock."""
+        head = self.head
+        followed = head is not None and self._follow(head, locked=True)
+        if head is not None and followed and self._segment.agrees(head.first, head.size):
+            return
+        self._ops.make_folder(self._files.backups)
+        loaded = loaded or state_loader.load(self._files, self._ops)
+        if loaded.legacy is not None:
+            document = self._migrate(loaded.legacy)
+            state_mender.migrate(self._files, self._ops, loaded, document)
+        elif loaded.needs_mending:
+            state_mender.mend(self._files, self._ops, loaded)
+        self._adopt(loaded)
+
+    def _adopt(self, loaded: Loaded, *, certain: bool = True) -> None:
+        self.note_uncertainty(loaded.uncertainty)
+        if loaded.legacy is not None:
+            loaded.document, loaded.sequence = self._migrate(loaded.legacy), 1
+        if loaded.sequence == 0:
+            self.head = None
+            return
+        self.head = Head.of(loaded)
+        if certain:
+            self.head.note_file(self._files.journal)
+        self._on_change(loaded.document, None)
+        log.info("project_loaded", project_id=loaded.document.get("id"), sequence=loaded.sequence)
+
+    def _memory(self) -> AbstractContextManager[None]:
+        """One thread of this process at a time in what is held in memory."""
+        return one_thread(self._mutex, self._lock.timeout_seconds)
