@@ -5,23 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cde_orchestrator.application.leases import Desk
-from cde_orchestrator.application.phase_prompt import current_phase_view, workflow_for
+from cde_orchestrator.application.phase_prompt import committed_phase_view, workflow_for
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureDetailReply,
     FeatureStatusReply,
-    PhaseView,
     feature_view,
-    output_view,
     phase_record_views,
     project_view,
     work_view,
 )
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.workflow import Workflow
 
 DETAILS = ("brief", "full")
 
@@ -55,7 +50,7 @@ class GetFeatureStatus(UseCase[FeatureStatusReply | FeatureDetailReply]):
             "project": project_view(project, ports),
             "feature": feature_view(feature),
             "phases": phase_record_views(feature, workflow),
-            "phase": _phase(project, feature, workflow, ports),
+            "phase": committed_phase_view(project, feature, workflow, ports),
         }
         desk.renew_when_due(feature)
         if self.detail == "brief":
@@ -70,24 +65,4 @@ class GetFeatureStatus(UseCase[FeatureStatusReply | FeatureDetailReply]):
             "work": {phase.id: work_view(feature.phases[phase.id]) for phase in workflow.phases},
             "created_at": feature.created_at.isoformat(),
             "updated_at": feature.updated_at.isoformat(),
-        }
-
-
-def _phase(
-    project: Project, feature: Feature, workflow: Workflow, ports: Ports
-) -> PhaseView | None:
-    """The current phase; its prompt tells why, where its template cannot be filled in."""
-    try:
-        return current_phase_view(project, feature, workflow, ports)
-    except ValidationError as error:
-        if error.code not in {"E312", "E313"}:
-            raise
-        phase = feature.require_current(feature.current_phase or "", workflow)
-        return {
-            "id": phase.id,
-            "description": phase.description,
-            "handler": phase.handler,
-            "prompt": "",
-            "outputs": [output_view(output, feature.name) for output in phase.outputs],
-            "problem": error.message,
         }

@@ -6,6 +6,7 @@ from typing import Any
 
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.views import PhaseView, output_view
+from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.workflow import Phase, Workflow
@@ -62,6 +63,43 @@ def current_phase_view(
         "prompt": render_prompt(project, feature, phase, workflow, ports),
         "outputs": [output_view(output, feature.name) for output in phase.outputs],
     }
+
+
+def committed_phase_view(
+    project: Project, feature: Feature, workflow: Workflow, ports: Ports
+) -> PhaseView | None:
+    """``current_phase_view`` of what is committed: a template that broke is told in it.
+
+    It is rendered once the project is free for others again, since a template may take its
+    time; and what was done is done, whatever became of the next phase's template meanwhile.
+    """
+    try:
+        return current_phase_view(project, feature, workflow, ports)
+    except ValidationError as error:
+        if error.code not in {"E312", "E313"}:
+            raise
+        phase = feature.require_current(feature.current_phase or "", workflow)
+        return {
+            "id": phase.id,
+            "description": phase.description,
+            "handler": phase.handler,
+            "prompt": "",
+            "outputs": [output_view(output, feature.name) for output in phase.outputs],
+            "problem": error.message,
+        }
+
+
+def try_first_prompt(project: Project, workflow: Workflow, ports: Ports) -> None:
+    """Try the first phase's template for a feature that is not there yet.
+
+    Raises:
+        ValidationError: E312 or E313, the template is not usable.
+    """
+    phase = workflow.phases[0]
+    if phase.prompt:
+        variables = sample_variables(workflow, phase)
+        variables["project"] = _project_variables(project.name, str(ports.root), project.metadata)
+        ports.prompts.render(ports.root, phase.prompt, variables)
 
 
 def render_prompt(

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 from cde_orchestrator.application.leases import Desk
 from cde_orchestrator.application.phase_entry import enter_phase
-from cde_orchestrator.application.phase_prompt import adopt_workflow, current_phase_view
+from cde_orchestrator.application.phase_prompt import (
+    adopt_workflow,
+    committed_phase_view,
+    try_first_prompt,
+)
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.text import checked_text
 from cde_orchestrator.domain.workflow import Workflow
 
@@ -48,22 +52,45 @@ class StartFeature(UseCase[FeatureReply]):
         """
         key = self._checked_key()
         desk, commit = Desk.of(ports, None), ports.git.head(ports.root)
+        tried = self._tried_workflow(key, ports)
         with ports.repository.transaction(ports.root) as project:
             started = project.features.by_idempotency_key(key) if key else None
             if started is not None:
-                return self._again(project, started, ports)
-            workflow = ports.workflows.load(ports.root).get(self.workflow)
-            feature = project.start_feature(self.prompt, name=self.name, workflow=workflow)
-            feature.idempotency_key = key
-            desk.take(feature, deliberate=False)
-            reply = _reply(project, feature, workflow, ports)
-            if workflow.branch:
-                feature.branch = _branch(feature, workflow, ports)
-            enter_phase(feature, workflow, ports, commit)
-            return reply
+                feature, workflow = started, self._again(project, started, ports)
+            else:
+                workflow = tried or ports.workflows.load(ports.root).get(self.workflow)
+                feature = project.start_feature(self.prompt, name=self.name, workflow=workflow)
+                feature.idempotency_key = key
+                desk.take(feature, deliberate=False)
+                if workflow.branch:
+                    feature.branch = _branch(feature, workflow, ports)
+                enter_phase(feature, workflow, ports, commit)
+        return {
+            "project": project_view(project, ports),
+            "feature": feature_view(feature),
+            "phase": committed_phase_view(project, feature, workflow, ports),
+        }
 
-    def _again(self, project: Project, feature: Feature, ports: Ports) -> FeatureReply:
-        """The answer that the first call got, as the feature stands now."""
+    def _tried_workflow(self, key: str | None, ports: Ports) -> Workflow | None:
+        """The workflow, once its first template was tried; None where nothing will be started.
+
+        A broken template is told before anything is changed, and a slow one keeps nobody
+        waiting: the project is not held yet.
+        """
+        project = ports.repository.get(ports.root)
+        again = key is not None and project.features.by_idempotency_key(key) is not None
+        if again or project.read_only or project.status is not ProjectStatus.ACTIVE:
+            return None
+        workflow = ports.workflows.load(ports.root).get(self.workflow)
+        try_first_prompt(project, workflow, ports)
+        return workflow
+
+    def _again(self, project: Project, feature: Feature, ports: Ports) -> Workflow:
+        """The workflow of the feature that the first call started.
+
+        Raises:
+            FeatureError: E127, that call said something else.
+        """
         for argument, same in (
             ("prompt", self.prompt.strip() == feature.prompt),
             ("workflow", self.workflow in {None, feature.workflow_type}),
@@ -73,7 +100,7 @@ class StartFeature(UseCase[FeatureReply]):
                 raise FeatureError.of(
                     "E127", key=self.idempotency_key, feature=feature.name, argument=argument
                 )
-        return _reply(project, feature, adopt_workflow(project, feature, ports), ports)
+        return adopt_workflow(project, feature, ports)
 
     def _checked_key(self) -> str | None:
         if self.idempotency_key is None:
@@ -83,14 +110,6 @@ class StartFeature(UseCase[FeatureReply]):
             reason = "it has no visible character"
             raise ValidationError.of("E305", argument="idempotency_key", reason=reason)
         return key
-
-
-def _reply(project: Project, feature: Feature, workflow: Workflow, ports: Ports) -> FeatureReply:
-    return {
-        "project": project_view(project, ports),
-        "feature": feature_view(feature),
-        "phase": current_phase_view(project, feature, workflow, ports),
-    }
 
 
 def _branch(feature: Feature, workflow: Workflow, ports: Ports) -> str | None:

@@ -14,7 +14,7 @@ from cde_orchestrator.application.phase_entry import enter_phase
 from cde_orchestrator.application.phase_ports import Watch
 from cde_orchestrator.application.phase_prompt import (
     adopt_workflow,
-    current_phase_view,
+    committed_phase_view,
     render_prompt,
     workflow_for,
 )
@@ -27,7 +27,7 @@ from cde_orchestrator.application.views import (
     project_view,
 )
 from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
-from cde_orchestrator.domain.feature import Feature, PhaseStatus
+from cde_orchestrator.domain.feature import Feature, PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.gate import Gate
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Evidence
@@ -172,31 +172,45 @@ class SubmitWork(UseCase[SubmitReply]):
     def _accept(
         self, desk: Desk, examined: Feature, contents: _Contents, evidence: Evidence | None
     ) -> SubmitReply:
-        ports = desk.ports
-        before, commit = examined.phases[self.phase_id], ports.git.head(ports.root)
+        ports, commit = desk.ports, desk.ports.git.head(desk.ports.root)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
             feature = project.feature(examined.id)
             workflow = adopt_workflow(project, feature, ports)
             delivery = self._delivery(feature, workflow, ports)
-            if self._was_accepted(feature, delivery):
-                return self._reply(project, feature, workflow, ports)
-            phase = feature.require_current(self.phase_id, workflow)
-            record = feature.phases[phase.id]
-            desk.require_free(feature, takeover=self.takeover)
-            same = (record.attempts, record.started_at) == (before.attempts, before.started_at)
-            # What a check saw stands in the project already, and must stand there still.
-            standing = delivery if evidence is None else replace(delivery, results={})
-            if not same or standing.contents() != contents:
-                raise FeatureError.of("E123", feature=feature.name, phase=phase.id)
-            if evidence is None:
-                delivery.write()
-            record.evidence, record.end_commit = evidence, commit
-            artifacts = delivery.record(contents)
-            desk.take(feature, deliberate=False)
-            feature.complete_phase(phase.id, artifacts, workflow, ports.clock())
-            enter_phase(feature, workflow, ports, commit)
-            return self._reply(project, feature, workflow, ports)
+            if not self._was_accepted(feature, delivery):
+                phase = feature.require_current(self.phase_id, workflow)
+                desk.require_free(feature, takeover=self.takeover)
+                self._write(delivery, feature.phases[phase.id], examined, contents, evidence)
+                feature.phases[phase.id].end_commit = commit
+                artifacts = delivery.record(contents)
+                desk.take(feature, deliberate=False)
+                feature.complete_phase(phase.id, artifacts, workflow, ports.clock())
+                enter_phase(feature, workflow, ports, commit)
+        return self._reply(project, feature, workflow, ports)
+
+    def _write(
+        self,
+        delivery: Delivery,
+        record: PhaseRecord,
+        examined: Feature,
+        contents: _Contents,
+        evidence: Evidence | None,
+    ) -> None:
+        """Write what was examined, if it is still what is submitted.
+
+        Raises:
+            FeatureError: E123, the phase was begun again or an output changed meanwhile.
+        """
+        before = examined.phases[record.id]
+        same = (record.attempts, record.started_at) == (before.attempts, before.started_at)
+        # What a check saw stands in the project already, and must stand there still.
+        standing = delivery if evidence is None else replace(delivery, results={})
+        if not same or standing.contents() != contents:
+            raise FeatureError.of("E123", feature=examined.name, phase=record.id)
+        if evidence is None:
+            delivery.write()
+        record.evidence = evidence
 
     def _reply(
         self, project: Project, feature: Feature, workflow: Workflow, ports: Ports
@@ -204,6 +218,6 @@ class SubmitWork(UseCase[SubmitReply]):
         return {
             "project": project_view(project, ports),
             "feature": feature_view(feature),
-            "phase": current_phase_view(project, feature, workflow, ports),
+            "phase": committed_phase_view(project, feature, workflow, ports),
             "accepted": phase_record_view(feature.phases[self.phase_id]),
         }
