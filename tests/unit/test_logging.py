@@ -17,7 +17,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from cde_orchestrator import __version__
-from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
+from cde_orchestrator.domain.exceptions import CDESystemError, FeatureError, ValidationError
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.correlation import calling
 from cde_orchestrator.infrastructure.log_retention import rotated_files
@@ -261,6 +261,20 @@ def test_what_the_command_line_tells_itself_is_not_told_twice(
 
     assert events_on_stderr(capsys) == []
     assert lines_of(path)[-1]["error_code"] == "E102"
+
+
+def test_what_nobody_foresaw_stays_visible_on_the_command_line(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup_logging("INFO", str(path))
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with calling("cli"), pytest.raises(CDESystemError):
+        Operation("get_feature_status", "/work").run(fail)
+
+    assert events_on_stderr(capsys) == ["operation_failed"]
 
 
 def test_lines_from_before_there_is_a_project_are_written_when_there_is_one(

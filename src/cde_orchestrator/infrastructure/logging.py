@@ -207,8 +207,11 @@ class StderrHandler(logging.Handler):
             self.emit(record)
 
     def _is_told_anyway(self, record: logging.LogRecord) -> bool:
-        """Whether who called sees it anyway: the command line tells failures in its own words."""
-        if self.level <= logging.INFO or call_context().actor != "cli":
+        """Whether who called sees it anyway: the command line tells failures in its own words.
+
+        What nobody foresaw has no words of its own but its traceback.
+        """
+        if self.level <= logging.INFO or call_context().actor != "cli" or record.exc_info:
             return False
         own = getattr(record, OWN, {})
         return "error_code" in own or own.get("event") == "operation_slow"

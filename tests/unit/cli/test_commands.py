@@ -259,7 +259,7 @@ def test_workflows_are_told(at_project: Terminal) -> None:
     assert "4 workflows, 15 phases, 15 prompts" in valid
 
 
-def test_an_accident_is_told_as_e999_and_logged_without_a_traceback(
+def test_an_accident_is_told_as_e999_and_logged_with_where_it_arose(
     at_project: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -267,12 +267,14 @@ def test_an_accident_is_told_as_e999_and_logged_without_a_traceback(
 
     with monkeypatch.context() as inside:
         inside.setattr(GetProjectInfo, "__call__", lambda _self, _ports: fail())
-        assert at_project.refused("project", "info") == "E999"
+        told = at_project.run("project", "info", "--json")
+    assert json.loads(told)["error"]["code"] == "E999"
+    assert "operation_failed" in at_project.stderr
+    assert "nobody foresaw this" in at_project.stderr
     with monkeypatch.context() as outside:
         outside.setattr(_application, "project_root", fail)
-        assert at_project.refused("project", "info") == "E999"
-        monkeypatch.setenv("CDE_LOG_LEVEL", "INFO")
-        at_project.run("project", "info")
+        told = at_project.run("project", "info", "--json")
+    assert json.loads(told)["error"]["code"] == "E999"
     assert "command_failed" in at_project.stderr
     assert "nobody foresaw this" in at_project.stderr
 
