@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.web import errors_page
 from cde_orchestrator.web.bearer import BearerToken
+from cde_orchestrator.web.body_limit import BodyLimit
 from cde_orchestrator.web.hosts import HostGuard
 
 Reply = TypeVar("Reply")
@@ -38,5 +39,6 @@ def guarded(app: ASGIApp, names: TransportSecuritySettings | None, token: str | 
         names: by which it may be asked, as of ``host_guard``.
         token: what requests must bear; None for no token.
     """
-    known = app if token is None else BearerToken(app, token)
+    worded = BodyLimit(app)
+    known = worded if token is None else BearerToken(worded, token)
     return known if names is None else HostGuard(known, names)
