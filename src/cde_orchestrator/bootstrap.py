@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -10,9 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cde_orchestrator.application.agents import Agents
+from cde_orchestrator.application.get_health import GetHealth
+from cde_orchestrator.application.health import Health, HealthOnDemand, HealthReply
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView
+from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.error_reports import FileErrorReports
@@ -47,6 +51,7 @@ class Application:
         self.root = root
         self._assemble = assemble
         self._ports: Ports | None = None
+        self._makeshift: Ports | None = None
         self._reports = FileErrorReports()
         self._meter = meter or OperationMeter()
         self.settings = Settings()
@@ -129,8 +134,9 @@ class Application:
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the application is not used afterwards."""
-        if self._ports is not None:
-            self._ports.repository.close()
+        for ports in (self._ports, self._makeshift):
+            if ports is not None:
+                ports.repository.close()
 
     @cached_property
     def _worktrees(self) -> GitWorktrees:
@@ -143,11 +149,14 @@ class Application:
             try:
                 self.settings = load_settings(self.root)
             except ValidationError:
-                if tolerant:
-                    return self._assemble(self.root, Settings(), self._meter)
-                raise
+                if not tolerant:
+                    raise
+                if self._makeshift is None:
+                    self._makeshift = self._assemble(self.root, Settings(), self._meter)
+                return self._makeshift
             self._reports = _reports(self.settings)
             self._ports = self._assemble(self.root, self.settings, self._meter)
+            _at_work[:] = [weakref.ref(self)]
         return self._ports
 
 
@@ -179,6 +188,14 @@ def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> 
     prompts = JinjaPromptRenderer()
     files = FilesystemProjectFiles()
     breakers = BreakerRegistry(root)
+
+    def health() -> Health:
+        from cde_orchestrator.infrastructure.health import HealthMonitor
+        from cde_orchestrator.infrastructure.health_checks import ProjectChecks
+
+        checks = ProjectChecks(root, repository, workflows, breakers, settings, utc_now)
+        return HealthMonitor(root, meter, checks)
+
     return Ports(
         root=root,
         repository=repository,
@@ -199,7 +216,28 @@ def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> 
         logs=JsonLogReader(),
         agents=CommandLineAgents(root, breakers),
         breakers=breakers,
+        health=HealthOnDemand(health),
     )
+
+
+_at_work: list[weakref.ref[Application]] = []
+"""The application of this process that was assembled last."""
+
+
+def health_of(root: Path | None) -> HealthReply:
+    """How the project is that this process works on, else the nearest one from the folder up.
+
+    Args:
+        root: None is the current folder.
+    """
+    working = _at_work[0]() if _at_work else None
+    if working is not None and root in {None, working.root}:
+        return working.handle(GetHealth())
+    application = build_application(find_project_root(root or Path()))
+    try:
+        return application.handle(GetHealth())
+    finally:
+        application.close()
 
 
 def _reports(settings: Settings) -> FileErrorReports:

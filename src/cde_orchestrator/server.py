@@ -33,7 +33,7 @@ from cde_orchestrator.infrastructure.logging import keep_tending, log_to_project
 from cde_orchestrator.infrastructure.operations import Operation
 from cde_orchestrator.infrastructure.state_files import FOLDER
 from cde_orchestrator.infrastructure.tracing import start_tracing
-from cde_orchestrator.mcp_tools import errors, features, project, recovery, work
+from cde_orchestrator.mcp_tools import errors, features, health, project, recovery, work
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
 
 INSTRUCTIONS = """\
@@ -195,6 +195,7 @@ def build_server(served: ServedProject) -> OrchestratorServer:
         server, lambda work: Operation("explain_error", str(served.application.root)).run(work)
     )
     work.register(server, served)
+    health.register(server, served)
     for tool in server._tool_manager.list_tools():
         _slim(tool.parameters)
     return server

@@ -48,6 +48,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "cde_listFeatures": {},
     "cde_recoverState": {"action": "history"},
     "cde_explainError": {"code": "E101"},
+    "cde_getHealth": {},
     "cde_saveProgress": {"feature_id": "login", "phase_id": "decompose", "note": "Half"},
     "cde_resumeFeature": {"feature_id": "login"},
     "cde_rollbackFeature": {"feature_id": "login", "to_phase": "define", "reason": "Anew"},
@@ -91,6 +92,7 @@ COMMANDS: dict[str, list[str]] = {
     "agents list": [],
     "agents test": ["nobody"],
     "agents trust": ["nobody", "--yes"],
+    "health": [],
     "health breakers": [],
     "health reset-breaker": ["git"],
 }

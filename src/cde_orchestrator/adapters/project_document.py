@@ -15,6 +15,7 @@ from typing import Any
 
 from cde_orchestrator.adapters.work_document import (
     WORK,
+    claim_of,
     decode_feature_work,
     decode_record_work,
     encode_feature_work,
@@ -338,6 +339,7 @@ def _decode_record(document: Document) -> PhaseRecord:
 
 
 def _summary(document: Document) -> FeatureSummary:
+    claimed_by, claimed_until = claim_of(document)
     return FeatureSummary(
         id=document["id"],
         name=document["name"],
@@ -345,6 +347,8 @@ def _summary(document: Document) -> FeatureSummary:
         current_phase=document["current_phase"],
         created_at=_moment(document["created_at"]),
         updated_at=_moment(document["updated_at"]),
+        claimed_by=claimed_by,
+        claimed_until=claimed_until,
     )
 
 

@@ -77,6 +77,12 @@ def idempotency_key_of(document: Document) -> str | None:
     return key if isinstance(key, str) else None
 
 
+def claim_of(document: Document) -> tuple[str | None, datetime | None]:
+    """Who has the lease on a stored feature, and until when."""
+    claim = _work(document).get("claim")
+    return (claim["agent"], _moment(claim["until"])) if claim else (None, None)
+
+
 def _work(document: Document) -> Document:
     work = document.get(WORK)
     return work if isinstance(work, dict) else {}

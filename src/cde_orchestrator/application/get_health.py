@@ -40,12 +40,18 @@ class ReadinessReply(TypedDict):
 class GetHealth(UseCase[HealthReply]):
     """Verdicts, figures and alerts, however broken the project is."""
 
-    routine = True
     tolerant = True
 
     def __call__(self, ports: Ports) -> HealthReply:
         """Check everything."""
         return ports.health.status()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchHealth(GetHealth):
+    """The same, for whoever asks again and again."""
+
+    routine = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

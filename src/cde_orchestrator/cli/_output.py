@@ -26,6 +26,8 @@ PLAIN_WIDTH = 30_000
 BROKEN_PIPE = 141
 """What a shell sees of a program whose reader went away: 128 and SIGPIPE."""
 
+_HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
+
 # JSON keeps its meaning when these are written as escapes, and a terminal its own.
 _TROUBLESOME = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7e]")
@@ -75,6 +77,20 @@ def say(reply: Reply, render: Render[Reply], *, project: Path | None, as_json: b
         renderable = render(reply, _look(sys.stdout, project))
         if renderable is not None:
             show(renderable)
+
+
+def say_anew(
+    reply: Reply, page: Render[Reply], line: Render[Reply], *, project: Path | None
+) -> None:
+    """Show what is looked at again and again: in the same place on a terminal, else as a line."""
+    look = _look(sys.stdout, project)
+    renderable = (page if look.terminal else line)(reply, look)
+    if renderable is None:
+        return
+    text = rendered(renderable, sys.stdout)
+    if look.terminal:  # from the top, each line to its end, then all below: nothing flickers
+        text = _HOME + text.replace("\n", _REST_OF_LINE + "\n") + _REST_OF_SCREEN
+    _write(sys.stdout, text)
 
 
 def say_json(value: object) -> None:

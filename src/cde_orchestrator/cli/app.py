@@ -101,8 +101,8 @@ app.add_typer(
 app.add_typer(
     health.group,
     name="health",
-    help="See what fails and recovers.",
-    epilog=examples("cde health breakers"),
+    help="See how all is, what fails and what recovers.",
+    epilog=examples("cde health", "cde health breakers"),
     rich_help_panel=SERVER_PANEL,
 )
 app.add_typer(serve.top_level)

@@ -1,8 +1,9 @@
-"""Commands about what fails and recovers."""
+"""Commands about how the project is, what fails and what recovers."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import time
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -10,7 +11,65 @@ from cde_orchestrator.cli._boundary import boundary
 from cde_orchestrator.cli._help import command_group, examples
 from cde_orchestrator.cli._options import JsonOption, ProjectOption
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 group = command_group()
+group.info.no_args_is_help = False
+
+UNHEALTHY = 1
+"""Exit code where something is critical."""
+
+
+@group.callback(
+    invoke_without_command=True,
+    epilog=examples("cde health", "cde health --watch", "cde health breakers"),
+)
+def health(
+    context: typer.Context,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How often to look, with --watch.", min=0.1)
+    ] = 2.0,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show whether all is well: verdicts, figures, what to do. Exit code 1 when unhealthy.
+
+    With --json and --watch, each look is a JSON value on a line of its own.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.get_health import GetHealth
+        from cde_orchestrator.cli._application import ask
+        from cde_orchestrator.cli._health_views import health_page
+        from cde_orchestrator.cli._output import say
+
+        if watch:
+            _watch(every, project, as_json=as_json)
+        reply = ask(GetHealth(), project)
+        say(reply, health_page, project=project, as_json=as_json)
+        if reply["status"] == "unhealthy":
+            raise typer.Exit(UNHEALTHY)
+
+
+def _watch(every: float, project: Path | None, *, as_json: bool) -> NoReturn:
+    from cde_orchestrator.application.get_health import WatchHealth
+    from cde_orchestrator.cli._application import application_at, project_root
+    from cde_orchestrator.cli._health_views import health_line, health_page
+    from cde_orchestrator.cli._output import say_anew, say_json_line
+
+    with application_at(project_root(project)) as application:
+        while True:
+            reply = application.handle(WatchHealth())
+            if as_json:
+                say_json_line(reply)
+            else:
+                say_anew(reply, health_page, health_line, project=project)
+            time.sleep(every)
 
 
 @group.command(epilog=examples("cde health breakers --json"))

@@ -15,7 +15,12 @@ _CANDIDATES_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class FeatureSummary:
-    """What a list tells of a feature."""
+    """What a list tells of a feature.
+
+    Attributes:
+        claimed_by: the agent that has the lease, or had it last.
+        claimed_until: when the lease ends, or ended.
+    """
 
     id: str
     name: str
@@ -23,6 +28,8 @@ class FeatureSummary:
     current_phase: str | None
     created_at: datetime
     updated_at: datetime
+    claimed_by: str | None = None
+    claimed_until: datetime | None = None
 
     @classmethod
     def of(cls, feature: Feature) -> FeatureSummary:
@@ -34,6 +41,8 @@ class FeatureSummary:
             current_phase=feature.current_phase,
             created_at=feature.created_at,
             updated_at=feature.updated_at,
+            claimed_by=feature.claim.agent if feature.claim else None,
+            claimed_until=feature.claim.until if feature.claim else None,
         )
 
 

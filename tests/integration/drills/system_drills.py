@@ -17,6 +17,8 @@ from pathlib import Path
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter
+from cde_orchestrator.domain.exceptions import CDESystemError
 from tests.integration.drills.stage import Outcome, Stage, drill
 from tests.integration.drills.state_drills import Holder, remount, small_disk
 
@@ -164,6 +166,26 @@ async def a_token_that_anybody_could_guess(stage: Stage) -> None:
         lambda: served(stage, *words),
         names="openssl rand",
         by_hand=lambda: file.write_text(TOKEN + "\n"),
+    )
+
+
+@drill("E930")
+async def a_machine_with_little_memory(stage: Stage) -> None:
+    settings = stage.root / ".cde" / "config.toml"
+    settings.write_text("alert_memory_percent = 1\n")
+
+    async def checked() -> Outcome:
+        finished = stage.run("health", "--project", str(stage.root), "--json")
+        code = json.loads(finished.stdout)["details"]["memory"]["error_code"]
+        if code is None:
+            return Outcome(None, finished.stdout)
+        error = CDESystemError.of(code, project_path=str(stage.root))
+        return Outcome(dict(ErrorFormatter.payload(error)), finished.stdout)
+
+    await stage.prove(
+        checked,
+        names="of the memory is in use",
+        by_hand=lambda: settings.write_text("alert_memory_percent = 100\n"),
     )
 
 

@@ -78,6 +78,16 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
         ),
         fixes=(explaining("E924"),),
     ),
+    "E930": ErrorMessage(
+        title="Little Memory",
+        description="{percent} % of the memory is in use; more than {most} % slows all down.",
+        suggestions=(
+            "End programs that are not needed, or give the machine more memory",
+            "Where that much is meant, raise alert_memory_percent in .cde/config.toml",
+        ),
+        fixes=(Fix(("cde", "health", "--project", "{project_path}"), tool="cde_getHealth"),),
+        severity=Severity.WARNING,
+    ),
     "E999": ErrorMessage(
         title="Unexpected Failure",
         description=(

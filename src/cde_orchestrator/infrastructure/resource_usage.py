@@ -1,0 +1,145 @@
+"""What this process and the project take up of the machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+WALK_EVERY_SECONDS = 30.0
+WALK_ENTRIES = 20_000
+"""Files that a look at a folder's size counts at most; it costs about 0.1 s."""
+
+_CONTROL_GROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
+
+
+def process_memory_bytes() -> int:
+    """Bytes of memory that this process occupies."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def memory_percent() -> float:
+    """What is in use of the memory, 0 to 100: the machine's, or the control group's if less."""
+    import psutil
+
+    machine = psutil.virtual_memory()
+    percents = [float(machine.percent)]
+    percents += [
+        100.0 * used / limit for used, limit in _group_memory() if 0 < limit < machine.total
+    ]
+    return max(percents)
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that this user may still write to the file system of the folder.
+
+    Raises:
+        OSError: it cannot be told.
+    """
+    return shutil.disk_usage(folder).free
+
+
+def _group_memory() -> list[tuple[int, int]]:
+    """Bytes in use and allowed, of the control group that this process is in and those above."""
+    found = []
+    try:
+        lines = _OWN_GROUPS.read_text().splitlines()
+    except OSError:  # there are none on this system
+        return []
+    for line in lines:
+        number, controllers, path = line.split(":", 2)
+        if number == "0":
+            root, limit, used = _CONTROL_GROUPS, "memory.max", "memory.current"
+        elif controllers == "memory":
+            root, limit, used = (
+                _CONTROL_GROUPS / "memory",
+                "memory.limit_in_bytes",
+                "memory.usage_in_bytes",
+            )
+        else:
+            continue
+        folder = root / path.strip("/")
+        # A container may see its own group as the root, whatever the path says.
+        for each in dict.fromkeys((folder, *folder.parents, root)):
+            if each.is_relative_to(root):
+                found += _memory_of(each, limit, used)
+    return found
+
+
+def _memory_of(group: Path, limit: str, used: str) -> list[tuple[int, int]]:
+    try:
+        allowed = (group / limit).read_text().strip()
+        if allowed == "max":
+            return []
+        # What the kernel only keeps because there is room is not in use.
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        kept = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
+        return [(int((group / used).read_text()) - kept, int(allowed))]
+    except (OSError, ValueError):
+        return []
+
+
+class FolderSize:
+    """What a folder takes up on the disk; looked up at most every half minute.
+
+    Args:
+        folder: with everything below it.
+        monotonic: seconds by a clock that never goes back.
+    """
+
+    def __init__(self, folder: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._monotonic = monotonic
+        self._mutex = threading.Lock()
+        self._bytes = 0
+        self._next = float("-inf")
+
+    def bytes(self) -> int:
+        """Bytes of the blocks of its files; a file with several names counts once."""
+        with self._mutex:
+            if self._monotonic() >= self._next:
+                self._bytes = _occupied(self._folder)
+                self._next = self._monotonic() + WALK_EVERY_SECONDS
+            return self._bytes
+
+
+def _occupied(folder: Path) -> int:
+    total, left = 0, WALK_ENTRIES
+    seen: set[tuple[int, int]] = set()
+    folders = [str(folder)]
+    while folders and left > 0:
+        with suppress(OSError):  # it went while it was looked at, or may not be seen
+            here = folders.pop()
+            total += _blocks(os.stat(here))
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    left -= 1
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        total += _own_blocks(entry, seen)
+    return total
+
+
+def _own_blocks(entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> int:
+    try:
+        stat = entry.stat(follow_symlinks=False)
+    except OSError:
+        return 0
+    if stat.st_nlink > 1:
+        if (stat.st_dev, stat.st_ino) in seen:
+            return 0
+        seen.add((stat.st_dev, stat.st_ino))
+    return _blocks(stat)
+
+
+def _blocks(stat: os.stat_result) -> int:
+    # Windows tells no blocks; the unit of the others is 512 bytes whatever the disk's is.
+    return stat.st_blocks * 512 if hasattr(stat, "st_blocks") else stat.st_size

@@ -1,0 +1,30 @@
+"""The tool that tells how the project is."""
+
+from __future__ import annotations
+
+import json
+
+from mcp.server import MCPServer
+from mcp.types import CallToolResult, ToolAnnotations
+
+from cde_orchestrator.application.get_health import GetHealth
+from cde_orchestrator.application.health import slowest
+from cde_orchestrator.mcp_tools._boundary import Service, reply
+
+OPERATIONS_SHOWN = 10
+"""Operations in an answer, slowest first; all of them would not fit."""
+
+
+def register(server: MCPServer, service: Service) -> None:
+    """Add the tool to the server."""
+
+    @server.tool(
+        description="Is all well? Verdicts, figures, alerts; works on a broken project.",
+        annotations=ToolAnnotations(read_only_hint=True),
+        structured_output=False,
+    )
+    def cde_getHealth() -> CallToolResult:  # noqa: N802 - the tools' names are the plan's
+        health = service.handle(GetHealth())
+        figures = health["metrics"]
+        figures["operations"] = slowest(figures["operations"], OPERATIONS_SHOWN)
+        return reply(health, json.dumps(health, indent=2), "cde health --json")

@@ -1,0 +1,63 @@
+"""The command that says whether all is well."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.unit.cli.conftest import Terminal
+
+
+@pytest.fixture(autouse=True)
+def _calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test's machine may be as busy and as full as it likes."""
+    monkeypatch.setenv("CDE_ALERT_MEMORY_PERCENT", "100")
+    monkeypatch.setenv("CDE_ALERT_DISK_FREE_MB", "0")
+
+
+def test_people_are_told_every_verdict_and_programs_the_whole(at_project: Terminal) -> None:
+    told = at_project.run("health")
+    reply = at_project.answer("health")
+
+    assert told.startswith("● healthy")
+    assert all(f"✓ {name}" in told for name in reply["checks"])
+    assert reply["status"] == "healthy"
+
+
+def test_what_is_wrong_is_told_with_what_to_do_and_an_exit_code(
+    at_project: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDE_ALERT_DISK_FREE_MB", "9999999")
+    told = at_project.run("health")
+    assert at_project.exit_code == 0
+    assert told.startswith("● degraded")
+    assert "! disk_space" in told
+    assert "threshold 9999999 MB, E921" in told
+    assert "cde explain E921" in told
+
+    (at_project.folder / ".cde" / "workflow.yml").write_text("[")
+    told = at_project.run("health")
+    assert at_project.exit_code == 1
+    assert told.startswith("● unhealthy")
+    assert "✗ workflow" in told
+    assert "E310" in told
+
+
+def test_watching_goes_on_a_line_a_look_until_it_is_interrupted(
+    at_project: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def look_again(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", look_again)
+    lines = at_project.run("health", "--watch", "--every", "0.5").splitlines()
+
+    assert looks == [0.5, 0.5, 0.5]
+    assert at_project.exit_code == 130
+    assert len(lines) == 3
+    assert all(" healthy memory=" in line for line in lines)

@@ -1,0 +1,286 @@
+"""What health says, beside what the system and an independent count say."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from mcp.client.client import Client
+
+from cde_orchestrator.application.get_health import GetHealth, readiness
+from cde_orchestrator.application.health import Verdict
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.bootstrap import Application, build_application
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.health import HealthMonitor, get_health_status
+from cde_orchestrator.infrastructure.health_checks import ProjectChecks
+from cde_orchestrator.infrastructure.operation_meter import OperationMeter
+from cde_orchestrator.infrastructure.resource_usage import FolderSize
+from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.server import ServedProject, build_server
+from tests.disks import remount, small_disk
+
+MB = 2**20
+
+
+@pytest.fixture(autouse=True)
+def _calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How much of its memory and disk the machine uses otherwise is not what is tested."""
+    monkeypatch.setenv("CDE_ALERT_MEMORY_PERCENT", "100")
+    monkeypatch.setenv("CDE_ALERT_DISK_FREE_MB", "0")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Application]:
+    """An onboarded project, and nothing has happened yet that counts."""
+    application = build_application(tmp_path)
+    application.handle(OnboardProject(name="shop"))
+    application.close()
+    application = build_application(tmp_path)
+    yield application
+    application.close()
+
+
+@pytest.mark.anyio
+async def test_health_endpoint_returns_status(shop: Application) -> None:
+    async with Client(build_server(ServedProject(shop.root, pinned=True))) as client:
+        result = await client.call_tool("cde_getHealth", {})
+
+    told = getattr(result.content[0], "text", "")
+    health = json.loads(told)
+    assert health["status"] == "healthy"
+    assert set(health["checks"].values()) == {"ok"}
+    assert set(health["checks"]) == set(health["details"])
+    assert {"state_file_writable", "disk_space", "memory"} <= set(health["checks"])
+    assert health["metrics"]["memory_mb"] > 0
+    assert health["metrics"]["disk_mb"] > 0
+    structured = dict(result.structured_content or {})
+    assert structured.pop("correlation_id")
+    assert structured == health
+    assert readiness(get_health_status(shop.root))["ready"]
+
+
+def test_metrics_calculation_accurate(tmp_path: Path, shop: Application) -> None:
+    meter = OperationMeter()
+    durations = [float(number * number % 997) for number in range(1, 400)]
+    for duration in durations:
+        meter.ended("start_feature", "ok" if duration < 900 else "failed", None, duration, 0.0)
+    for number in range(3):
+        shop.handle(StartFeature(prompt=f"Number {number}"))
+
+    metrics = _monitor(shop, meter).get_status()["metrics"]
+
+    # The same as numpy.percentile, whose method "linear" is this one.
+    cuts = statistics.quantiles(durations, n=100, method="inclusive")
+    assert metrics["p50_ms"] == pytest.approx(cuts[49], abs=0.001)
+    assert metrics["p95_ms"] == pytest.approx(cuts[94], abs=0.001)
+    assert metrics["p99_ms"] == pytest.approx(cuts[98], abs=0.001)
+    assert metrics["average_ms"] == pytest.approx(statistics.fmean(durations), abs=0.001)
+    failed = sum(duration >= 900 for duration in durations)
+    assert metrics["error_rate"] == pytest.approx(failed / len(durations), abs=1e-6)
+    [operation] = metrics["operations"]
+    assert (operation["calls"], operation["errors"]) == (len(durations), failed)
+    assert metrics["active_features"] == 3
+    files = StateFiles(tmp_path)
+    assert metrics["state_mb"] == pytest.approx(files.state.stat().st_size / MB, abs=0.001)
+    used = subprocess.run(["du", "-sk", str(files.folder)], capture_output=True, check=True)
+    assert metrics["disk_mb"] == pytest.approx(int(used.stdout.split()[0]) / 1024, abs=0.02)
+    rss_mb = psutil.Process().memory_info().rss / MB
+    assert metrics["memory_mb"] == pytest.approx(rss_mb, rel=0.1)
+    free_mb = shutil.disk_usage(tmp_path).free / MB
+    assert metrics["disk_free_mb"] == pytest.approx(free_mb, rel=0.05)
+
+
+def test_the_operations_of_a_process_are_counted_whatever_became_of_them(
+    shop: Application,
+) -> None:
+    shop.handle(StartFeature(prompt="First", name="first"))
+    with pytest.raises(CDEError):
+        shop.handle(StartFeature(prompt="First", name="first"))
+    shop.handle(GetHealth())
+
+    metrics = get_health_status(shop.root)["metrics"]
+
+    counted = {each["operation"]: (each["calls"], each["errors"]) for each in metrics["operations"]}
+    assert counted["start_feature"] == (2, 1)
+    assert counted["get_health"] == (1, 0)
+    assert metrics["error_rate"] == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_checks_detect_issues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with small_disk(tmp_path / "disk", "8m") as folder:
+        monkeypatch.setenv("CDE_ALERT_DISK_FREE_MB", "1")
+        application = build_application(folder)
+        application.handle(OnboardProject())
+        assert get_health_status(folder)["status"] == "healthy"
+        application.close()
+
+        monkeypatch.setenv("CDE_ALERT_DISK_FREE_MB", "100")
+        health = build_application(folder).handle(GetHealth())
+        assert health["checks"]["disk_space"] == "warning"
+        assert health["details"]["disk_space"]["error_code"] == "E921"
+        assert health["details"]["disk_space"]["threshold"] == 100
+        assert health["status"] == "degraded"
+
+        remount(folder, "ro")
+        health = build_application(folder).handle(GetHealth())
+        assert health["status"] == "unhealthy"
+        assert health["checks"]["state_file_writable"] == "critical"
+        assert [each["error_code"] for each in readiness(health)["reasons"]] == ["E203", "E206"]
+        remount(folder, "rw")
+        assert readiness(build_application(folder).handle(GetHealth()))["ready"]
+
+
+def _no_yaml(files: StateFiles) -> None:
+    (files.folder / "workflow.yml").write_text("[")
+
+
+def _unknown_setting(files: StateFiles) -> None:
+    (files.folder / "config.toml").write_text("colour = 1\n")
+
+
+def _quarantined(name: str) -> Callable[[StateFiles], None]:
+    def harm(files: StateFiles) -> None:
+        files.quarantine.mkdir()
+        (files.quarantine / name).write_text("damaged")
+
+    return harm
+
+
+def _state_of_another_world(files: StateFiles) -> None:
+    for path in (files.journal, files.state, *files.backups.iterdir()):
+        path.write_text("{")
+
+
+HARMS: list[tuple[Callable[[StateFiles], None], str, Verdict, str]] = [
+    (_no_yaml, "workflow", "critical", "E310"),
+    (_unknown_setting, "settings", "critical", "E314"),
+    (_state_of_another_world, "state_file_writable", "critical", "E201"),
+    (_quarantined("20990101T120000000000-state.json"), "journal", "warning", "E215"),
+    (
+        _quarantined("20990101T120000000000-state-000000000001.json"),
+        "backups",
+        "warning",
+        "E215",
+    ),
+]
+
+
+@pytest.mark.parametrize(("harm", "check", "verdict", "code"), HARMS)
+def test_what_is_broken_is_a_verdict_and_never_an_error_of_the_question(
+    shop: Application,
+    harm: Callable[[StateFiles], None],
+    check: str,
+    verdict: Verdict,
+    code: str,
+) -> None:
+    harm(StateFiles(shop.root))
+
+    health = build_application(shop.root).handle(GetHealth())
+
+    assert health["checks"][check] == verdict
+    assert health["details"][check]["error_code"] == code
+    assert health["details"][check]["message"]
+    assert {n for n, found in health["checks"].items() if found == "critical"} <= {check}
+    assert health["status"] == ("unhealthy" if verdict == "critical" else "degraded")
+
+
+@pytest.mark.parametrize("all_of_them", [True, False])
+def test_changes_that_stand_only_once_are_a_warning(shop: Application, all_of_them: bool) -> None:
+    assert shop.handle(GetHealth())["checks"]["backups"] == "ok"
+    backups = StateFiles(shop.root).backups
+    for path in backups.iterdir():
+        path.unlink()
+    if all_of_them:
+        backups.rmdir()
+
+    health = shop.handle(GetHealth())
+
+    assert health["checks"]["backups"] == "warning"
+    assert health["details"]["backups"]["error_code"] == "E212"
+
+
+def test_damage_that_was_mended_is_said_for_a_day(shop: Application) -> None:
+    state = StateFiles(shop.root).state
+    state.write_bytes(state.read_bytes()[:-20])
+
+    health = build_application(shop.root).handle(GetHealth())
+
+    assert health["checks"]["state_file_writable"] == "ok"  # it was mended by looking
+    assert health["checks"]["journal"] == "warning"
+    [kept] = StateFiles(shop.root).quarantine.iterdir()
+    kept.rename(kept.with_name("20010101T120000000000-state.json"))
+    assert build_application(shop.root).handle(GetHealth())["status"] == "healthy"
+
+
+def test_a_folder_without_a_project_is_not_ready_and_says_why(tmp_path: Path) -> None:
+    health = get_health_status(tmp_path)
+
+    assert [each["error_code"] for each in readiness(health)["reasons"]] == ["E004"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_beyond_its_threshold_is_a_warning(
+    shop: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDE_ALERT_MEMORY_PERCENT", "1")
+    health = build_application(shop.root).handle(GetHealth())
+    assert health["checks"]["memory"] in {"warning", "critical"}
+    assert health["details"]["memory"]["error_code"] == "E930"
+
+
+def test_an_open_breaker_is_a_warning(shop: Application) -> None:
+    folder = shop.root / ".cde" / "breakers"
+    folder.mkdir()
+    _break(shop, "agent-claude")
+
+    health = shop.handle(GetHealth())
+
+    assert health["checks"]["circuit_breakers"] == "warning"
+    assert health["details"]["circuit_breakers"]["figure"] == 1
+    assert "agent-claude" in health["details"]["circuit_breakers"]["message"]
+
+
+def test_the_size_of_a_folder_is_looked_up_from_time_to_time(tmp_path: Path) -> None:
+    now = 1_000.0
+    size = FolderSize(tmp_path, lambda: now)
+    before = size.bytes()
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "large").write_bytes(b"x" * 100_000)
+    os.link(tmp_path / "inner" / "large", tmp_path / "again")
+    assert size.bytes() == before
+    now += 31
+    assert 100_000 <= size.bytes() - before < 150_000
+    assert FolderSize(tmp_path / "gone").bytes() == 0
+
+
+def _break(application: Application, name: str) -> None:
+    from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+
+    def fail() -> None:
+        raise ConnectionError("no route")
+
+    breaker = BreakerRegistry(application.root).get(name, failure_threshold=1)
+    with pytest.raises(ConnectionError):
+        breaker.call(fail)
+
+
+def _monitor(application: Application, meter: OperationMeter) -> HealthMonitor:
+    ports = application._assembled(tolerant=False)
+    checks = ProjectChecks(
+        application.root,
+        ports.repository,
+        ports.workflows,
+        ports.breakers,
+        application.settings,
+        ports.clock,
+    )
+    return HealthMonitor(application.root, meter, checks)
