@@ -196,7 +196,11 @@ class CommandLineAgents:
         on_line: OnLine,
         seconds: float,
     ) -> Ending:
-        from cde_orchestrator.infrastructure.supervised_process import SupervisedProcess
+        from cde_orchestrator.infrastructure.output_lines import OutputLines
+        from cde_orchestrator.infrastructure.supervised_process import (
+            NotStartedError,
+            SupervisedProcess,
+        )
 
         program = self._program(agent)
         if program is None:
@@ -209,15 +213,23 @@ class CommandLineAgents:
                 environment={**self._visible(agent), **assignment.labels},
                 stdin=stdin,
             )
-        except OSError as error:
+            with self._stoppable(process):
+                lines = OutputLines(on_line)
+                ending = process.watch(lines.add, seconds)
+                lines.end()
+                return ending
+        except NotStartedError as error:
             reason = error.strerror or str(error)
             raise AgentError.of("E905", agent=agent.name, reason=reason) from error
+
+    @contextmanager
+    def _stoppable(self, process: SupervisedProcess) -> Iterator[None]:
         with self._mutex:
             self._running.add(process)
             if self._stopped:
                 process.stop()
         try:
-            return process.watch(on_line, seconds)
+            yield
         finally:
             with self._mutex:
                 self._running.discard(process)

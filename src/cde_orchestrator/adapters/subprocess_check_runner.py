@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
-import queue
-import signal
-import subprocess
-import threading
-import time
-from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO
 
 import structlog
 
@@ -29,49 +22,41 @@ from cde_orchestrator.infrastructure.spans import CHECK, span
 log = structlog.get_logger(__name__)
 
 TAIL_BYTES = 8 * 1024
-_CHUNK_BYTES = 64 * 1024
-_POLL_SECONDS = 0.1
-"""How soon the end of a command is seen whose children keep its output open."""
-_DRAIN_SECONDS = 0.5
-"""What an ended command's children may still print."""
+OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
+"""Variables that are nobody's business but the orchestrator's."""
 
 
 class SubprocessCheckRunner:
-    """Runs commands without a shell, in a process group that ends with them."""
+    """Runs commands without a shell, and leaves none of their processes behind."""
 
     @span(CHECK)
     def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
-        """Run the check to its end, or kill it and its children when its time is over.
+        """Run the check to its end, or end it and its children when its time is over.
 
         Raises:
             FeatureError: E121, there is no such command or folder, or it may not be run.
         """
-        folder = _folder(root, check)
-        timer = Stopwatch()
+        from cde_orchestrator.infrastructure.supervised_process import (
+            NotStartedError,
+            SupervisedProcess,
+        )
+
+        capture, timer = _Capture(watch), Stopwatch()
+        inherited = child_environment()
         try:
-            process = subprocess.Popen(
+            process = SupervisedProcess(
                 check.command,
-                cwd=folder,
-                env=child_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                folder=_folder(root, check),
+                environment={k: v for k, v in inherited.items() if k not in OWN_SECRETS},
             )
-        except (OSError, ValueError) as error:
-            reason = error_words(error) if isinstance(error, OSError) else str(error)
-            raise _cannot_run(check, reason) from error
-        capture = _Capture()
-        try:
-            ended = _follow(process, check.timeout_seconds, capture, watch)
-        finally:
-            _kill_group(process)
-            process.wait()
+            ending = process.watch(capture.add, check.timeout_seconds)
+        except NotStartedError as error:
+            raise _cannot_run(check, error_words(error)) from error
         evidence = Evidence(
             at=at,
             command=check.command,
             directory=check.directory,
-            exit_code=process.returncode if ended else None,
+            exit_code=None if ending.cause == "timeout" else ending.exit_code,
             duration_ms=timer.elapsed_ms,
             tail=capture.text,
             sha256=capture.digest.hexdigest(),
@@ -86,83 +71,28 @@ class SubprocessCheckRunner:
         return evidence
 
 
-@dataclass(slots=True)
 class _Capture:
     """What a command printed: digest and size of all of it, and its end."""
 
-    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
-    size: int = 0
-    tail: bytes = b""
+    def __init__(self, watch: Watch | None) -> None:
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self._tail = b""
+        self._watch = watch
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def add(self, data: bytes) -> None:
-        """Take a piece."""
+        """Take a piece, and pass it on."""
         self.digest.update(data)
         self.size += len(data)
-        self.tail = (self.tail + data)[-TAIL_BYTES:]
+        self._tail = (self._tail + data)[-TAIL_BYTES:]
+        if self._watch is not None:
+            self._watch(self._decoder.decode(data))
 
     @property
     def text(self) -> str:
         """The end as text that JSON and any encoding can hold."""
-        return self.tail.decode("utf-8", "replace").replace("\x00", "\ufffd")
-
-
-def _follow(
-    process: subprocess.Popen[bytes], seconds: float, capture: _Capture, watch: Watch | None
-) -> bool:
-    """Take what the command prints until it ends; False when its time was over before."""
-    if process.stdout is None:
-        raise TypeError("the command's output is not captured")
-    pieces: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    reader = threading.Thread(target=_read, args=(process.stdout, pieces), daemon=True)
-    reader.start()
-    deadline = time.monotonic() + seconds
-    drained = None
-    while True:
-        if drained is None and process.poll() is not None:
-            drained = time.monotonic() + _DRAIN_SECONDS
-        until = deadline if drained is None else drained
-        try:
-            data = pieces.get(timeout=_wait(until))
-        except queue.Empty:
-            if time.monotonic() >= until:
-                return drained is not None
-            continue
-        if not data:
-            return drained is not None or _has_ended(process, deadline)
-        capture.add(data)
-        if watch is not None:
-            watch(data.decode("utf-8", "replace"))
-        if drained is None and time.monotonic() >= deadline:
-            return process.poll() is not None
-
-
-def _wait(deadline: float) -> float:
-    return max(min(_POLL_SECONDS, deadline - time.monotonic()), 0.001)
-
-
-def _has_ended(process: subprocess.Popen[bytes], deadline: float) -> bool:
-    """Whether a command that closed its output ends in time."""
-    try:
-        process.wait(max(deadline - time.monotonic(), 0.001))
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-def _read(stream: IO[bytes], pieces: queue.SimpleQueue[bytes]) -> None:
-    with stream, suppress(OSError, ValueError):
-        while data := os.read(stream.fileno(), _CHUNK_BYTES):
-            pieces.put(data)
-    pieces.put(b"")
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End what the command left behind, in the background too."""
-    with suppress(ProcessLookupError, PermissionError):
-        if os.name == "posix":
-            os.killpg(process.pid, signal.SIGKILL)
-        else:  # pragma: no cover - Windows has no process groups of this kind
-            process.kill()
+        return self._tail.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
 def _folder(root: Path, check: Check) -> Path:

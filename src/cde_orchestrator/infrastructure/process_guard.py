@@ -2,10 +2,11 @@
 
 A program of its own, run as ``python -I process_guard.py DESCRIPTOR COMMAND...``: it imports
 nothing but the standard library, so that it starts in a moment. It leads a process group, in
-which the command runs. The parent holds the other end of the pipe DESCRIPTOR; the kernel closes
-it however the parent ends, kill -9 included, and then the whole group is ended.
+which the command runs. The parent holds the other end of the socket DESCRIPTOR; the kernel
+closes it however the parent ends, kill -9 included, and then the whole group is ended.
 
 It ends with the command's exit code, or with 128 and the number of the signal that ended it.
+When the command cannot be started, it writes the number of the error to the socket first.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def kill_marked(run_id: str) -> int:
 
 
 def _end_with_parent(descriptor: int, parent_died: threading.Event, ended: threading.Event) -> None:
-    os.read(descriptor, 1)
+    with suppress(OSError):
+        os.read(descriptor, 1)
     parent_died.set()
     os.killpg(0, signal.SIGTERM)
     ended.wait(GRACE_SECONDS)
@@ -65,12 +67,13 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
     parent_died, ended = threading.Event(), threading.Event()
+    descriptor = int(sys.argv[1])
     try:
         command = subprocess.Popen(sys.argv[2:])
     except OSError as error:
-        print(f"{sys.argv[2]}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        os.write(descriptor, str(error.errno or 0).encode())
         return NOT_STARTED
-    arguments = (int(sys.argv[1]), parent_died, ended)
+    arguments = (descriptor, parent_died, ended)
     watcher = threading.Thread(target=_end_with_parent, args=arguments, daemon=True)
     watcher.start()
     code = command.wait()

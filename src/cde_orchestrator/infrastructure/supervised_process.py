@@ -1,10 +1,14 @@
-"""A command that is watched while it runs, and of which no process is left afterwards."""
+"""A command that is watched while it runs, and of which no process is left afterwards.
+
+The one way in which checks and agents are run.
+"""
 
 from __future__ import annotations
 
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,13 +23,14 @@ from typing import IO, Literal
 from cde_orchestrator.infrastructure import process_guard
 from cde_orchestrator.infrastructure.process_guard import GRACE_SECONDS, MARK, kill_marked
 
-LINE_LIMIT = 2_000
-"""Characters of a line of output; a longer one is passed on in pieces."""
+_CHUNK_BYTES = 65_536
+_CHUNKS_WAITING = 64
 
-_CHUNK = 65_536
-_LINES_WAITING = 1_000
+_Event = tuple[Literal["output", "end_of_output", "exit", "stop"], bytes]
 
-_Event = tuple[Literal["line", "end_of_output", "exit", "stop"], str]
+
+class NotStartedError(OSError):
+    """The command could not be started; ``strerror`` says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,9 @@ class SupervisedProcess:
         environment: all that it sees of the environment.
         stdin: what it reads; nothing when None.
         grace_seconds: how long it may take to end when it is asked to.
+
+    Raises:
+        NotStartedError: it cannot be run in that folder, or with these arguments.
     """
 
     def __init__(
@@ -65,9 +73,11 @@ class SupervisedProcess:
         self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
         self._grace_seconds = grace_seconds
         self._exited = threading.Event()
-        self._room = threading.Semaphore(_LINES_WAITING)
-        held, self._lifeline = os.pipe()
-        guard = [sys.executable, "-I", str(Path(process_guard.__file__)), str(held)]
+        self._report = b""
+        self._room = threading.Semaphore(_CHUNKS_WAITING)
+        # Both ends close by themselves when either process ends, however it does.
+        self._lifeline, held = socket.socketpair()
+        guard = [sys.executable, "-I", str(Path(process_guard.__file__)), str(held.fileno())]
         try:
             self._process = subprocess.Popen(
                 [*guard, *command],
@@ -76,48 +86,63 @@ class SupervisedProcess:
                 stdin=stdin or subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=(held,),
+                pass_fds=(held.fileno(),),
                 start_new_session=True,
             )
-        except BaseException:
-            os.close(self._lifeline)
-            raise
+        except (OSError, ValueError) as error:
+            self._lifeline.close()
+            number, words = getattr(error, "errno", None), getattr(error, "strerror", None)
+            raise NotStartedError(number, words or str(error)) from error
         finally:
-            os.close(held)
+            held.close()
         for work in (self._read, self._wait):
             threading.Thread(target=work, name="cde-supervisor", daemon=True).start()
 
     def stop(self) -> None:
         """End it, from any thread."""
-        self._events.put(("stop", ""))
+        self._events.put(("stop", b""))
 
-    def watch(self, on_line: Callable[[str], None], timeout_seconds: float) -> Ending:
+    def watch(self, on_output: Callable[[bytes], None], timeout_seconds: float) -> Ending:
         """Pass on its output until it ends; end it when it takes too long.
 
-        Whatever happens here, an exception of ``on_line`` and Ctrl-C too, none of its
+        Whatever happens here, an exception of ``on_output`` and Ctrl-C too, none of its
         processes is left afterwards.
+
+        Raises:
+            NotStartedError: there is no such program, or it may not be run.
         """
         deadline = time.monotonic() + timeout_seconds
+        more_to_come = True
         try:
             while (left := deadline - time.monotonic()) > 0:
                 try:
-                    kind, text = self._events.get(timeout=left)
+                    kind, data = self._events.get(timeout=left)
                 except queue.Empty:
                     break
-                if kind == "line":
+                if kind == "output":
                     self._room.release()
-                    on_line(text)
+                    on_output(data)
+                elif kind == "end_of_output":
+                    more_to_come = False
                 elif kind == "stop":
-                    return Ending(self._end(), "stop")
+                    return self._ending("stop")
                 elif kind == "exit":
                     self._sweep()
-                    self._rest(on_line)
-                    return Ending(self._end(), "exit")
-            return Ending(self._end(), "timeout")
+                    if more_to_come:
+                        self._rest(on_output)
+                    return self._ending("exit")
+            return self._ending("timeout")
         finally:
             self._end()
-            self._room.release(_LINES_WAITING)
-            os.close(self._lifeline)
+            self._room.release(_CHUNKS_WAITING)
+            self._lifeline.close()
+
+    def _ending(self, cause: Literal["exit", "timeout", "stop"]) -> Ending:
+        code = self._end()
+        if self._report:
+            number = int(self._report)
+            raise NotStartedError(number, os.strerror(number))
+        return Ending(code, cause)
 
     def _end(self) -> int:
         """Ask it to end, then make it; the exit code."""
@@ -126,7 +151,7 @@ class SupervisedProcess:
                 self._signal(signal.SIGTERM)
                 self._exited.wait(self._grace_seconds)
             self._sweep()
-            self._exited.wait()  # whoever reaps it earlier takes it away from the waiting thread
+            self._exited.wait()
         code = self._process.wait()
         return code if code >= 0 else 128 - code
 
@@ -139,37 +164,30 @@ class SupervisedProcess:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
-    def _rest(self, on_line: Callable[[str], None]) -> None:
+    def _rest(self, on_output: Callable[[bytes], None]) -> None:
         """What was still on its way when it ended."""
         with suppress(queue.Empty):
             while (event := self._events.get(timeout=self._grace_seconds))[0] != "end_of_output":
-                if event[0] == "line":
+                if event[0] == "output":
                     self._room.release()
-                    on_line(event[1])
+                    on_output(event[1])
 
     def _wait(self) -> None:
-        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        """Wait for the guard's end of the lifeline to close, which it does as the guard ends.
+
+        Nothing reaps the guard before, so that its number stays its own.
+        """
+        with suppress(OSError):
+            while data := self._lifeline.recv(16):
+                self._report += data
         self._exited.set()
-        self._events.put(("exit", ""))
+        self._events.put(("exit", b""))
 
     def _read(self) -> None:
         output = self._process.stdout
         assert output is not None  # noqa: S101 - for the type checker: it is a pipe
-        rest = b""
         with output:
-            while chunk := os.read(output.fileno(), _CHUNK):
-                *lines, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
-                for line in lines:
-                    self._pass_on(line)
-                if len(rest) > _CHUNK:
-                    self._pass_on(rest)
-                    rest = b""
-        self._pass_on(rest)
-        self._events.put(("end_of_output", ""))
-
-    def _pass_on(self, line: bytes) -> None:
-        for start in range(0, len(line), LINE_LIMIT):
-            text = line[start : start + LINE_LIMIT].decode("utf-8", "replace")
-            if text.strip():
+            while data := os.read(output.fileno(), _CHUNK_BYTES):
                 self._room.acquire()
-                self._events.put(("line", text))
+                self._events.put(("output", data))
+        self._events.put(("end_of_output", b""))

@@ -99,6 +99,36 @@ def test_a_check_ends_though_its_child_keeps_the_output_open(tmp_path: Path) -> 
     assert is_gone(int(evidence.tail))
 
 
+def test_a_child_of_a_check_is_ended_wherever_it_went(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'],"
+        " start_new_session=True)\n"
+        "print(child.pid)"
+    )
+    assert is_gone(int(run(tmp_path, python(code)).tail))
+
+
+def test_a_check_sees_the_environment_without_the_orchestrators_own_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CDE_HTTP_TOKEN", "CDE_STATE_URL", "DATABASE_URL"):
+        monkeypatch.setenv(name, "here")
+    code = "import os; print([name for name in sorted(os.environ) if os.environ[name] == 'here'])"
+
+    assert run(tmp_path, python(code)).tail == "['DATABASE_URL']\n"
+
+
+def test_a_character_that_comes_in_two_pieces_is_passed_on_whole(tmp_path: Path) -> None:
+    code = (
+        "import os, time\nfor byte in 'é\\n'.encode(): os.write(1, bytes([byte])); time.sleep(0.02)"
+    )
+    seen: list[str] = []
+    run(tmp_path, python(code), seen)
+
+    assert "".join(seen) == "é\n"
+
+
 def test_a_check_that_closes_its_output_is_still_waited_for(tmp_path: Path) -> None:
     code = "import os, time; os.close(1); os.close(2); time.sleep({}); os._exit(4)"
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import IO
 
 import psutil
 import pytest
 
+from cde_orchestrator.infrastructure.output_lines import LINE_LIMIT, OutputLines
 from cde_orchestrator.infrastructure.supervised_process import (
-    LINE_LIMIT,
     Ending,
+    NotStartedError,
     SupervisedProcess,
 )
 
@@ -37,12 +40,22 @@ def started(
 
 def watched(process: SupervisedProcess, timeout_seconds: float = 60.0) -> tuple[Ending, list[str]]:
     lines: list[str] = []
-    return process.watch(lines.append, timeout_seconds), lines
+    output = OutputLines(lines.append)
+    ending = process.watch(output.add, timeout_seconds)
+    output.end()
+    return ending, lines
 
 
 def test_output_of_both_streams_comes_line_by_line() -> None:
     code = "import sys; print('one'); sys.stdout.flush(); print('two\\rthree', file=sys.stderr)"
     assert watched(started(code)) == (Ending(0, "exit"), ["one", "two", "three"])
+
+
+def test_its_end_is_told_as_soon_as_its_output_ended() -> None:
+    began = time.monotonic()
+    for _ in range(3):
+        watched(started("print('done')", grace_seconds=60.0))
+    assert time.monotonic() - began < 60
 
 
 def test_the_exit_code_is_told() -> None:
@@ -62,14 +75,18 @@ def test_it_reads_what_it_is_given() -> None:
         assert watched(started(code, stdin=file))[1] == ["500000"]
 
 
-def test_a_program_that_is_missing_ends_like_in_a_shell() -> None:
-    process = SupervisedProcess(["/no/such/program"], folder=Path.cwd(), environment={})
-    assert watched(process)[0] == Ending(127, "exit")
+def test_a_program_that_is_missing_or_no_program_never_began() -> None:
+    for program, number in (("/no/such/program", errno.ENOENT), (__file__, errno.EACCES)):
+        process = SupervisedProcess([program], folder=Path.cwd(), environment={})
+        with pytest.raises(NotStartedError) as refusal:
+            watched(process)
+        assert refusal.value.errno == number
 
 
-def test_a_folder_that_is_missing_is_an_error_at_once() -> None:
-    with pytest.raises(FileNotFoundError):
-        SupervisedProcess(["true"], folder=Path("/no/such/folder"), environment={})
+@pytest.mark.parametrize(("folder", "word"), [("/no/such/folder", "true"), (".", "a\0b")])
+def test_what_cannot_be_run_at_all_is_an_error_at_once(folder: str, word: str) -> None:
+    with pytest.raises(NotStartedError):
+        SupervisedProcess([word], folder=Path(folder), environment={})
 
 
 def test_a_time_out_asks_it_to_end() -> None:
@@ -84,22 +101,22 @@ def test_what_does_not_end_when_asked_is_killed() -> None:
 
 def test_it_is_ended_from_another_thread() -> None:
     process = started(STAY)
-    lines: list[str] = []
+    seen: list[bytes] = []
 
-    def came(line: str) -> None:
-        lines.append(line)
+    def came(data: bytes) -> None:
+        seen.append(data)
         threading.Thread(target=process.stop).start()
 
     assert process.watch(came, 60.0).cause == "stop"
-    assert lines == ["here"]
+    assert seen == [b"here\n"]
 
 
 def test_an_exception_while_watching_ends_it_too() -> None:
     process = started(f"import os; print(os.getpid(), flush=True); {STAY}")
     seen: list[int] = []
 
-    def interrupted(line: str) -> None:
-        seen.append(int(line))
+    def interrupted(data: bytes) -> None:
+        seen.append(int(data))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -124,7 +141,8 @@ def test_a_flood_of_output_is_held_back_and_bounded() -> None:
     code = "import sys\nwhile True: sys.stdout.write('x' * 9_999 + '\\n')"
     process = started(code)
     lengths: set[int] = set()
-    ending = process.watch(lambda line: lengths.add(len(line)), 1.0)
+    lines = OutputLines(lambda line: lengths.add(len(line)))
+    ending = process.watch(lines.add, 1.0)
     assert ending.cause == "timeout"
     assert max(lengths) == LINE_LIMIT
 
