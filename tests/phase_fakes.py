@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cde_orchestrator.application.phase_ports import Watch
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Process
+from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.records import Evidence
 
@@ -60,15 +61,37 @@ class InMemoryTrust:
 
     def __init__(self) -> None:
         self.careful = False
-        self.granted: set[Check] = set()
+        self.grants: list[CommandLine] = []
 
-    def trusts(self, root: Path, check: Check) -> bool:
+    def digest(self, root: Path, command: CommandLine) -> str:
+        """As the real one makes it."""
+        return command.digest(str(root))
+
+    def trusts(self, root: Path, command: CommandLine) -> bool:
         """Whether it was granted."""
-        return not self.careful or check in self.granted
+        return not self.careful or command in self.grants
 
-    def grant(self, root: Path, checks: Sequence[Check], at: datetime) -> None:
-        """Trust these and no others."""
-        self.granted = set(checks)
+    def granted(self, root: Path) -> list[Grant]:
+        """What was granted."""
+        return [
+            Grant(
+                digest=self.digest(root, command),
+                kind=command.kind,
+                name=command.name,
+                words=command.words,
+                directory=command.directory,
+                granted_at=datetime(2025, 11, 10, tzinfo=UTC),
+            )
+            for command in self.grants
+        ]
+
+    def grant(self, root: Path, commands: Sequence[CommandLine], at: datetime) -> None:
+        """Trust these too."""
+        self.grants += [command for command in commands if command not in self.grants]
+
+    def revoke(self, root: Path, digests: Collection[str]) -> None:
+        """Trust them no longer."""
+        self.grants = [each for each in self.grants if self.digest(root, each) not in digests]
 
 
 class InMemoryObjects:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
-import hashlib
-import json
 import os
 import secrets
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -32,7 +30,6 @@ from cde_orchestrator.infrastructure.spans import AGENT, span
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 if TYPE_CHECKING:
-    from cde_orchestrator.infrastructure.agent_trust_store import AgentTrustStore
     from cde_orchestrator.infrastructure.supervised_process import Ending, SupervisedProcess
 
 log = structlog.get_logger(__name__)
@@ -62,7 +59,6 @@ class CommandLineAgents:
         root: the project's folder.
         breakers: where the agents' circuit breakers are.
         environment: what the allow-list picks from; this process's own when None.
-        trust: where what was trusted is kept; this user's own place when None.
     """
 
     def __init__(
@@ -70,12 +66,10 @@ class CommandLineAgents:
         root: Path,
         breakers: BreakerRegistry,
         environment: Mapping[str, str] | None = None,
-        trust: AgentTrustStore | None = None,
     ) -> None:
         self._root = root
         self._breakers = breakers
         self._environment = os.environ if environment is None else environment
-        self._given_trust = trust
         self._running: set[SupervisedProcess] = set()
         self._stopped = False
         self._mutex = threading.Lock()
@@ -102,7 +96,6 @@ class CommandLineAgents:
             "prompt": agent.prompt,
             "timeout_seconds": agent.timeout_seconds,
             "found": found,
-            "trusted": self.is_trusted(agent),
             "version": self._version(agent) if found and ask_version else None,
             "breaker": self._breakers.get(agent.breaker, failures=AgentError).state,
         }
@@ -141,14 +134,6 @@ class CommandLineAgents:
             "duration_ms": watch.elapsed_ms,
             "last_lines": [*lines],
         }
-
-    def is_trusted(self, agent: Agent) -> bool:
-        """Whether this user trusted this definition in this folder."""
-        return self._trust().is_trusted(_digest(self._root, agent))
-
-    def trust(self, agents: Sequence[Agent]) -> None:
-        """Write it down; E203 when that cannot be done."""
-        self._trust().trust(str(self._root), [_digest(self._root, agent) for agent in agents])
 
     def stop(self) -> None:
         """End the agents that are running, and those that would be started from now on."""
@@ -258,11 +243,6 @@ class CommandLineAgents:
         finally:
             path.unlink(missing_ok=True)
 
-    def _trust(self) -> AgentTrustStore:
-        from cde_orchestrator.infrastructure.agent_trust_store import AgentTrustStore
-
-        return self._given_trust or AgentTrustStore()
-
     def _program(self, agent: Agent) -> str | None:
         import shutil
 
@@ -298,12 +278,6 @@ class CommandLineAgents:
             return None
         words = done.stdout.decode("utf-8", "replace").strip().splitlines()
         return words[0] if words else None
-
-
-def _digest(root: Path, agent: Agent) -> str:
-    """Stands for the folder and all that is run in it for this agent."""
-    content = [str(root), *map(list, (agent.command, agent.version, agent.environment))]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _reason(exit_code: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,6 @@ class AgentProbe(TypedDict):
     prompt: str
     timeout_seconds: float
     found: bool
-    trusted: bool
     version: str | None
     breaker: str
 
@@ -90,18 +89,6 @@ class Agents(Protocol):
         """
         ...
 
-    def is_trusted(self, agent: Agent) -> bool:
-        """Whether a person said that this agent, as it is defined, may be run here."""
-        ...
-
-    def trust(self, agents: Sequence[Agent]) -> None:
-        """Remember, for this user, that a person said so.
-
-        Raises:
-            StateError: E203, it cannot be written down.
-        """
-        ...
-
     def alone(self, feature_id: str, feature: str) -> AbstractContextManager[None]:
         """Be the only run of a feature on this machine; ends with the process.
 
@@ -143,13 +130,6 @@ class NoAgents:
     def try_out(self, agent: Agent) -> AgentTrialReply:
         """Always E905."""
         raise _no_agents(agent)
-
-    def is_trusted(self, agent: Agent) -> bool:
-        """Nobody is."""
-        return False
-
-    def trust(self, agents: Sequence[Agent]) -> None:
-        """Nobody is."""
 
     def alone(self, feature_id: str, feature: str) -> AbstractContextManager[None]:
         """Nobody else runs anything."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Process
+from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.records import Evidence
 
 Watch = Callable[[str], None]
@@ -36,17 +37,33 @@ class CheckRunner(Protocol):
 
 
 class TrustStore(Protocol):
-    """Remembers, outside of the project, which checks a person trusts."""
+    """Remembers, outside of the project, which of its commands a person trusts."""
 
-    def trusts(self, root: Path, check: Check) -> bool:
+    def digest(self, root: Path, command: CommandLine) -> str:
+        """What stands for exactly this command in this project."""
+        ...
+
+    def trusts(self, root: Path, command: CommandLine) -> bool:
         """Whether a person granted exactly this command to this project."""
         ...
 
-    def grant(self, root: Path, checks: Sequence[Check], at: datetime) -> None:
-        """Trust the commands from now on, and no other one of this project.
+    def granted(self, root: Path) -> list[Grant]:
+        """The commands that are trusted in this project, the oldest grant first."""
+        ...
+
+    def grant(self, root: Path, commands: Sequence[CommandLine], at: datetime) -> None:
+        """Trust these commands too from now on.
 
         Raises:
-            StateError: E203 or E204, it could not be written down.
+            StateError: E203, E204 or E205, it could not be written down.
+        """
+        ...
+
+    def revoke(self, root: Path, digests: Collection[str]) -> None:
+        """Trust the commands of these digests no longer.
+
+        Raises:
+            StateError: E203, E204 or E205, it could not be written down.
         """
         ...
 

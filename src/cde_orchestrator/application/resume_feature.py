@@ -167,7 +167,7 @@ def _gate(phase: Phase, ports: Ports) -> GateView:
             "command": list(check.command),
             "directory": check.directory,
             "timeout_seconds": check.timeout_seconds,
-            "trusted": ports.trust.trusts(ports.root, check),
+            "trusted": ports.trust.trusts(ports.root, check.command_line),
         }
         if check
         else None,

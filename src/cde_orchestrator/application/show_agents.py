@@ -13,24 +13,38 @@ from cde_orchestrator.domain.agent import BUILT_IN, Agent
 from cde_orchestrator.domain.exceptions import CDESystemError
 
 
+class AgentRow(AgentProbe):
+    """An agent, and whether a person trusts it here; ``digest`` names what is to be trusted."""
+
+    trusted: bool
+    digest: str
+
+
 class AgentsReply(TypedDict):
     """Agents as they can be used here."""
 
-    agents: list[AgentProbe]
+    agents: list[AgentRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAgents(UseCase[AgentsReply]):
-    """Show the agents, and whether each can be used here."""
+    """Show the agents, and whether each can be used here.
+
+    Attributes:
+        names: those to show; all when None.
+    """
+
+    names: Sequence[str] | None = None
 
     def __call__(self, ports: Ports) -> AgentsReply:
         """Look for their programs; a project's own command is only run once it is trusted.
 
         Raises:
+            CDESystemError: E910, there is none of a name.
             ValidationError: E314, a definition is not valid.
         """
-        agents = ports.agents.definitions().values()
-        return {"agents": [_probe(agent, ports.agents) for agent in agents]}
+        names = ports.agents.definitions() if self.names is None else self.names
+        return _reply(chosen_agents(ports.agents, [*names]), ports)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,21 +78,27 @@ class TrustAgents(UseCase[AgentsReply]):
 
     Attributes:
         names: the agents' names.
+        digests: what the person was shown of those that were not trusted yet; one that is
+            defined otherwise by now is not trusted. None for whoever has read the definitions.
     """
 
     changes = True
 
     names: Sequence[str]
+    digests: frozenset[str] | None = None
 
     def __call__(self, ports: Ports) -> AgentsReply:
-        """Remember it.
+        """Remember it, outside of the project.
 
         Raises:
-            CDEError: E203, E314, E910.
+            CDEError: E203 to E205, E314, E910, E912.
         """
         agents = chosen_agents(ports.agents, self.names)
-        ports.agents.trust(agents)
-        return {"agents": [_probe(agent, ports.agents) for agent in agents]}
+        for agent in agents:
+            if self.digests is not None and _digest(agent, ports) not in self.digests:
+                require_trusted(ports, [agent])
+        ports.trust.grant(ports.root, [agent.command_line for agent in agents], ports.clock())
+        return _reply(agents, ports)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +119,7 @@ class GetTrustedAgents(UseCase[AgentsReply]):
         """
         agents = chosen_agents(ports.agents, self.names)
         require_trusted(ports, agents)
-        return {"agents": [ports.agents.probe(agent, ask_version=False) for agent in agents]}
+        return {"agents": [_row(agent, ports, ask_version=False) for agent in agents]}
 
 
 def chosen_agents(agents: Agents, names: Sequence[str]) -> list[Agent]:
@@ -123,7 +143,7 @@ def require_trusted(ports: Ports, agents: Sequence[Agent]) -> None:
         CDESystemError: E912.
     """
     for agent in agents:
-        if not ports.agents.is_trusted(agent):
+        if not ports.trust.trusts(ports.root, agent.command_line):
             raise CDESystemError.of(
                 "E912",
                 agent=agent.name,
@@ -132,6 +152,19 @@ def require_trusted(ports: Ports, agents: Sequence[Agent]) -> None:
             )
 
 
-def _probe(agent: Agent, agents: Agents) -> AgentProbe:
-    harmless = agent.source == BUILT_IN or agents.is_trusted(agent)
-    return agents.probe(agent, ask_version=harmless)
+def _reply(agents: Sequence[Agent], ports: Ports) -> AgentsReply:
+    return {"agents": [_row(agent, ports, ask_version=True) for agent in agents]}
+
+
+def _row(agent: Agent, ports: Ports, *, ask_version: bool) -> AgentRow:
+    trusted = ports.trust.trusts(ports.root, agent.command_line)
+    harmless = agent.source == BUILT_IN or trusted
+    return {
+        **ports.agents.probe(agent, ask_version=ask_version and harmless),
+        "trusted": trusted,
+        "digest": _digest(agent, ports),
+    }
+
+
+def _digest(agent: Agent, ports: Ports) -> str:
+    return ports.trust.digest(ports.root, agent.command_line)

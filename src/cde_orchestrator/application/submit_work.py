@@ -148,7 +148,7 @@ class SubmitWork(UseCase[SubmitReply]):
             return None
         command = " ".join(check.command)
         facts = {"feature": feature.name, "phase": phase.id, "command": command}
-        if not ports.trust.trusts(ports.root, check):
+        if not ports.trust.trusts(ports.root, check.command_line):
             raise FeatureError.of("E120", **facts)
         delivery.write()
         evidence = ports.checks.run(ports.root, check, ports.clock(), self.watch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -11,7 +10,6 @@ from rich.text import Text
 from cde_orchestrator.application.resume_feature import ResumeReply
 from cde_orchestrator.application.rollback_feature import FileRow, RollbackReply
 from cde_orchestrator.application.save_progress import SavedReply
-from cde_orchestrator.application.trust_checks import CheckRow, TrustReply
 from cde_orchestrator.application.views import FailedReply, FeatureReply
 from cde_orchestrator.cli._feature_views import assignment
 from cde_orchestrator.cli._layout import done, facts, mark, note, section, spaced, unbroken
@@ -99,41 +97,6 @@ def rolled_back(reply: RollbackReply, look: Look) -> RenderableType:
         else None,
         *([] if reply["dry_run"] else assignment(reply, look)),
     )
-
-
-def checks(reply: TrustReply, _look: Look) -> RenderableType:
-    """The commands, and which are trusted."""
-    if not reply["checks"]:
-        return Text("The workflows of this project run no commands.")
-    return _rows(reply["checks"])
-
-
-def checks_to_read(reply: TrustReply) -> RenderableType:
-    """The commands, before a person decides."""
-    intro = Text("Submitting work runs these commands of the project, as you:")
-    return spaced(intro, _rows(reply["checks"]))
-
-
-def trusted(reply: TrustReply, _look: Look) -> RenderableType:
-    """The commands that are trusted now."""
-    return spaced(done("Trusted from now on"), _rows(reply["checks"]))
-
-
-def _rows(rows: Sequence[CheckRow]) -> RenderableType:
-    lines: list[RenderableType] = []
-    for row in rows:
-        where = "" if row["directory"] == "." else f"  in {clean(row['directory'])}"
-        used = ", ".join(map(clean, row["used_by"]))
-        lines.append(
-            Text.assemble(
-                mark("completed" if row["trusted"] else "pending"),
-                " ",
-                (clean(shlex.join(row["command"])), "bold"),
-                where,
-                (f"  {used}", "dim"),
-            )
-        )
-    return Group(*lines)
 
 
 def _files(rows: Sequence[FileRow]) -> RenderableType | None:

@@ -44,10 +44,13 @@ def try_out(
         answer(TestAgent(name=name), agent_tried, project=project, as_json=as_json)
 
 
-@group.command(epilog=examples("cde agents trust claude codex"))
+@group.command(epilog=examples("cde agents trust claude codex", "cde agents trust --revoke codex"))
 def trust(
     names: Annotated[list[str], typer.Argument(help="The agents.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask: you have read the commands.")
+    ] = False,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Trust them here no longer.")] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,11 +59,13 @@ def trust(
     An agent acts with your rights, on prompts that stand in the project. This is remembered
     for you alone, outside of the project.
     """
+    if yes and revoke:
+        raise typer.BadParameter("it goes without --yes", param_hint="--revoke")
     with boundary(as_json=as_json):
         from cde_orchestrator.cli._agent_views import agent_list
         from cde_orchestrator.cli._output import say
 
-        reply = trusted(names, project, ask=not yes)
+        reply = _distrusted(names, project) if revoke else trusted(names, project, ask=not yes)
         say(reply, agent_list, project=project, as_json=as_json)
 
 
@@ -68,26 +73,35 @@ def trusted(names: list[str], project: Path | None, *, ask: bool) -> AgentsReply
     """Trust the agents, asking the person first when there is one.
 
     Raises:
-        CDESystemError: E912, nobody could be asked, or the person said no.
+        CDESystemError: E912, nobody could be asked, the person said no, or a definition
+            changed meanwhile.
     """
-    from cde_orchestrator.application.show_agents import (
-        GetTrustedAgents,
-        TrustAgents,
-        chosen_agents,
-    )
+    from cde_orchestrator.application.show_agents import GetTrustedAgents, ListAgents, TrustAgents
     from cde_orchestrator.cli._application import application_at, project_root
 
     with application_at(project_root(project)) as application:
-        if ask:
-            agents = chosen_agents(application.agents, names)
-            new = [agent for agent in agents if not application.agents.is_trusted(agent)]
-            for agent in new:
-                if not _agreed(agent.name, agent.command, application.root):
-                    return application.handle(GetTrustedAgents(names=[agent.name]))
-        return application.handle(TrustAgents(names=names))
+        if not ask:
+            return application.handle(TrustAgents(names=names))
+        rows = application.handle(ListAgents(names=names))["agents"]
+        new = [row for row in rows if not row["trusted"]]
+        for row in new:
+            if not _agreed(row["name"], row["command"], application.root):
+                return application.handle(GetTrustedAgents(names=[row["name"]]))
+        shown = frozenset(row["digest"] for row in rows)
+        return application.handle(TrustAgents(names=names, digests=shown))
 
 
-def _agreed(name: str, command: tuple[str, ...], root: Path) -> bool:
+def _distrusted(names: list[str], project: Path | None) -> AgentsReply:
+    from cde_orchestrator.application.show_agents import ListAgents
+    from cde_orchestrator.application.trust_commands import RevokeTrust
+    from cde_orchestrator.cli._application import application_at, project_root
+
+    with application_at(project_root(project)) as application:
+        application.handle(RevokeTrust(agents=names))
+        return application.handle(ListAgents(names=names))
+
+
+def _agreed(name: str, command: list[str], root: Path) -> bool:
     """What the person answers; no, where there is none."""
     from cde_orchestrator.cli._wording import clean
 

@@ -20,7 +20,7 @@ from cde_orchestrator.cli._options import (
 from cde_orchestrator.domain.exceptions import FeatureError
 
 if TYPE_CHECKING:
-    from cde_orchestrator.application.trust_checks import TrustReply
+    from cde_orchestrator.application.trust_commands import TrustReply
 
 top_level = command_group()
 
@@ -152,7 +152,10 @@ def rollback(
         answer(use_case, rolled_back, project=project, as_json=as_json)
 
 
-@top_level.command(rich_help_panel=PROJECT_PANEL, epilog=examples("cde trust", "cde trust --list"))
+@top_level.command(
+    rich_help_panel=PROJECT_PANEL,
+    epilog=examples("cde trust", "cde trust --list", "cde trust --revoke"),
+)
 def trust(
     only_list: Annotated[
         bool, typer.Option("--list", help="Show the commands and whether they are trusted.")
@@ -160,22 +163,34 @@ def trust(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask: you have read the commands.")
     ] = False,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Trust nothing in this project any longer.")
+    ] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let the orchestrator run the checks of this project's workflows: read them first.
 
     Trust is kept in your configuration folder, for these commands alone; commands that change
-    have to be trusted anew.
+    have to be trusted anew. Agents are trusted by cde agents trust; --list shows them too.
     """
+    if only_list + yes + revoke > 1:
+        raise typer.BadParameter("give one of --list, --yes and --revoke")
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.trust_checks import ShowChecks, TrustChecks
+        from cde_orchestrator.application.trust_commands import (
+            RevokeTrust,
+            ShowChecks,
+            TrustChecks,
+        )
         from cde_orchestrator.cli._application import application_at, project_root
         from cde_orchestrator.cli._output import say
-        from cde_orchestrator.cli._work_views import checks, trusted
+        from cde_orchestrator.cli._trust_views import checks, revoked, trusted
 
         root = project_root(project)
         with application_at(root) as application:
+            if revoke:
+                say(application.handle(RevokeTrust()), revoked, project=project, as_json=as_json)
+                return
             reply = application.handle(ShowChecks())
             pending = any(not row["trusted"] for row in reply["checks"])
             if only_list or not pending:
@@ -195,7 +210,7 @@ def _require_person(reply: TrustReply, root: Path) -> None:
         FeatureError: E128, nobody does, or the answer is no.
     """
     from cde_orchestrator.cli._output import is_terminal, show
-    from cde_orchestrator.cli._work_views import checks_to_read
+    from cde_orchestrator.cli._trust_views import checks_to_read
 
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         reason = "there is no terminal to ask at, and --yes was not given"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from cde_orchestrator.domain.command_line import CommandLine
+
 PromptBy = Literal["stdin", "file"]
 
 PROMPT_FILE = "{prompt_file}"
@@ -40,6 +42,17 @@ class Agent:
     def breaker(self) -> str:
         """Name of the circuit breaker that guards it."""
         return f"agent-{self.name}"
+
+    @property
+    def command_line(self) -> CommandLine:
+        """What has to be trusted before it is run."""
+        return CommandLine(
+            kind="agent",
+            name=self.name,
+            words=self.command,
+            version=self.version,
+            environment=self.environment,
+        )
 
     def arguments(self, prompt_file: str) -> list[str]:
         """The command with the prompt's file filled in."""

@@ -1,10 +1,10 @@
-"""A command whose exit code gates a phase, and what it takes to trust it."""
+"""A command whose exit code gates a phase."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
+
+from cde_orchestrator.domain.command_line import CommandLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Check:
     directory: str
     timeout_seconds: float
 
-    def digest(self, project_path: str) -> str:
-        """What a person's trust is bound to: the project, the words and the folder."""
-        content = json.dumps([project_path, list(self.command), self.directory])
-        return hashlib.sha256(content.encode()).hexdigest()
+    @property
+    def command_line(self) -> CommandLine:
+        """What has to be trusted before it is run; how long it may take is not part of it."""
+        return CommandLine(kind="check", words=self.command, directory=self.directory)

@@ -15,7 +15,6 @@ from cde_orchestrator.adapters.agent_cli import CommandLineAgents
 from cde_orchestrator.application.agents import Assignment
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, CircuitBreakerOpenError
-from cde_orchestrator.infrastructure.agent_trust_store import AgentTrustStore
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 
 ECHO = "import sys; print(sys.stdin.read())"
@@ -29,9 +28,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def agents(root: Path, tmp_path: Path) -> CommandLineAgents:
-    trust = AgentTrustStore(tmp_path / "trust")
-    return CommandLineAgents(root, BreakerRegistry(root), dict(os.environ), trust)
+def agents(root: Path) -> CommandLineAgents:
+    return CommandLineAgents(root, BreakerRegistry(root), dict(os.environ))
 
 
 def python(code: str, *arguments: str, **changes: object) -> Agent:
@@ -142,20 +140,6 @@ def test_a_small_task_shows_whether_it_may_write(agents: CommandLineAgents) -> N
     writes = python("open('cde-agent-test.txt', 'w').write('ready'); print('done')")
     tried = agents.try_out(writes)
     assert (tried["name"], tried["wrote_file"], tried["last_lines"]) == ("mine", True, ["done"])
-
-
-def test_trust_is_for_one_folder_and_one_command(
-    agents: CommandLineAgents, root: Path, tmp_path: Path
-) -> None:
-    agent = python(ECHO)
-    assert not agents.is_trusted(agent)
-    agents.trust([agent])
-    assert agents.is_trusted(agent)
-    assert not agents.is_trusted(python("print('else')"))
-    assert not agents.is_trusted(python(ECHO, environment=("SECRET",)))
-    store = AgentTrustStore(tmp_path / "trust")
-    elsewhere = CommandLineAgents(tmp_path, BreakerRegistry(), {}, store)
-    assert not elsewhere.is_trusted(agent)
 
 
 def test_a_feature_is_run_once_at_a_time(agents: CommandLineAgents) -> None:

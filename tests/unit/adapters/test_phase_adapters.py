@@ -22,7 +22,6 @@ from cde_orchestrator.adapters.process_callers import ProcessCallers, current_pr
 from cde_orchestrator.adapters.project_document import decode_feature, encode_feature
 from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
 from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
-from cde_orchestrator.adapters.user_trust_store import UserTrustStore
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Claim, Process
 from cde_orchestrator.domain.exceptions import CDEError
@@ -171,51 +170,6 @@ def is_gone(pid: int) -> bool:
     except psutil.NoSuchProcess:
         return True
     return False
-
-
-# Trust
-
-
-def test_trust_is_for_one_project_and_for_these_commands(tmp_path: Path) -> None:
-    store, check = UserTrustStore(tmp_path / "config"), Check(("make", "test"), ".", 5.0)
-    assert not store.trusts(tmp_path, check)
-    store.grant(tmp_path, [check], NOON)
-
-    assert store.trusts(tmp_path, check)
-    assert store.trusts(tmp_path, Check(("make", "test"), ".", 9.0))
-    assert not store.trusts(tmp_path, Check(("make", "test"), "sub", 5.0))
-    assert not store.trusts(tmp_path, Check(("make test",), ".", 5.0))
-    assert not store.trusts(tmp_path / "other", check)
-    store.grant(tmp_path, [], NOON)
-    assert not store.trusts(tmp_path, check)
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"projects": []}', "\xff", '{"projects":'])
-def test_a_trust_file_that_cannot_be_understood_grants_nothing(
-    tmp_path: Path, content: str
-) -> None:
-    store, check = UserTrustStore(tmp_path), Check(("make",), ".", 5.0)
-    store.path.write_text(content, encoding="latin-1")
-
-    assert not store.trusts(tmp_path, check)
-    store.grant(tmp_path, [check], NOON)
-    assert store.trusts(tmp_path, check)
-
-
-def test_trust_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(CDEError) as caught:
-        UserTrustStore(tmp_path / "file" / "config").grant(tmp_path, [], NOON)
-
-    assert caught.value.code == "E203"
-
-
-def test_trust_stands_in_the_users_configuration(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-
-    assert UserTrustStore().path == tmp_path / "cde-orchestrator" / "trust.json"
 
 
 # Objects

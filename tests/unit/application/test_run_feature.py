@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,6 +28,7 @@ from cde_orchestrator.application.show_agents import (
 )
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.application.trust_commands import RevokeTrust
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.domain.agent import Agent
@@ -56,7 +57,6 @@ class ScriptedAgents:
     world: World
     scripts: dict[str, list[Step]]
     asked: list[tuple[str, Assignment]] = field(default_factory=list)
-    trusted: set[str] = field(default_factory=set)
     meanwhile: Callable[[], object] = lambda: None
 
     def definitions(self) -> Mapping[str, Agent]:
@@ -82,19 +82,12 @@ class ScriptedAgents:
             "prompt": agent.prompt,
             "timeout_seconds": agent.timeout_seconds,
             "found": True,
-            "trusted": self.is_trusted(agent),
             "version": "1.0" if ask_version else None,
             "breaker": "closed",
         }
 
     def try_out(self, agent: Agent) -> AgentTrialReply:
         return {"name": agent.name, "wrote_file": True, "duration_ms": 1.0, "last_lines": []}
-
-    def is_trusted(self, agent: Agent) -> bool:
-        return agent.name in self.trusted
-
-    def trust(self, agents: Sequence[Agent]) -> None:
-        self.trusted.update(each.name for each in agents)
 
     @contextmanager
     def alone(self, feature_id: str, feature: str) -> Iterator[None]:
@@ -167,7 +160,7 @@ def workflow(*handlers: str) -> Workflow:
 def stage(*handlers: str, **scripts: list[Step]) -> Stage:
     world = World.active()
     world.workflows.own = catalog(workflow(*(handlers or ("agent",))), packaged=False)
-    agents = ScriptedAgents(world, scripts, trusted=set(scripts))
+    agents = ScriptedAgents(world, scripts)
     made = Stage(world, agents)
     made.handle(StartFeature(prompt="A wish", name="wish"))
     return made
@@ -281,7 +274,8 @@ def test_a_closed_feature_has_nothing_to_run() -> None:
 
 def test_agents_are_looked_at_before_anything_is_done() -> None:
     on = stage(a=[WRITES], b=[WRITES])
-    on.agents.trusted.remove("b")
+    on.world.trust.careful = True
+    on.handle(TrustAgents(names=["a"]))
     for names, code in ((("a", "nobody"), "E910"), (("a", "b"), "E912")):
         with pytest.raises(CDESystemError) as refusal:
             on.run(*names)
@@ -291,7 +285,7 @@ def test_agents_are_looked_at_before_anything_is_done() -> None:
 
 def test_agents_are_listed_tried_out_and_trusted() -> None:
     on = stage(a=[WRITES])
-    on.agents.trusted.clear()
+    on.world.trust.careful = True
     assert on.handle(ListAgents())["agents"][0]["version"] == "1.0"  # a built-in one is harmless
     with pytest.raises(CDESystemError):
         on.handle(TestAgent(name="a"))
@@ -300,11 +294,32 @@ def test_agents_are_listed_tried_out_and_trusted() -> None:
     assert len(on.handle(GetTrustedAgents(names=["a", "a"]))["agents"]) == 1
 
 
+def test_an_agent_that_is_another_than_the_person_was_shown_is_not_trusted() -> None:
+    on = stage(a=[WRITES], b=[WRITES])
+    on.world.trust.careful = True
+    rows = on.handle(ListAgents(names=["a"]))["agents"]
+    shown = frozenset(row["digest"] for row in rows)
+    with pytest.raises(CDESystemError) as refusal:
+        on.handle(TrustAgents(names=["a", "b"], digests=shown))
+    assert refusal.value.code == "E912"
+    assert on.world.trust.grants == []
+    assert on.handle(TrustAgents(names=["a"], digests=shown))["agents"][0]["trusted"]
+
+
+def test_trust_in_an_agent_is_taken_back() -> None:
+    on = stage(a=[WRITES], b=[WRITES])
+    on.world.trust.careful = True
+    on.handle(TrustAgents(names=["a", "b"]))
+    reply = on.handle(RevokeTrust(agents=["b"]))
+    assert [row["name"] for row in reply["others"]] == ["a"]
+    assert [row["trusted"] for row in on.handle(ListAgents())["agents"]] == [True, False]
+    assert on.handle(RevokeTrust())["others"] == []
+
+
 def test_where_no_agents_are_there_are_none() -> None:
     none = NoAgents()
-    none.trust([agent("a")])
     none.stop()
-    assert (none.definitions(), none.is_trusted(agent("a"))) == ({}, False)
+    assert none.definitions() == {}
     with none.alone("id", "name"):
         assert not none.probe(agent("a"), ask_version=True)["found"]
     with pytest.raises(CDESystemError) as refused:

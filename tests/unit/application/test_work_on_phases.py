@@ -15,7 +15,7 @@ from cde_orchestrator.application.rollback_feature import RollbackFeature, Rollb
 from cde_orchestrator.application.save_progress import SaveProgress
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.application.submit_work import SubmitWork
-from cde_orchestrator.application.trust_checks import ShowChecks, TrustChecks
+from cde_orchestrator.application.trust_commands import RevokeTrust, ShowChecks, TrustChecks
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.claim import Process
 from cde_orchestrator.domain.exceptions import CDEError, StateError
@@ -159,6 +159,28 @@ def test_what_a_person_saw_is_trusted_and_nothing_else(building: World) -> None:
     assert code_of(building, TrustChecks(digests=frozenset({"0" * 64}))) == "E128"
     assert building.run(TrustChecks(digests=digests))["checks"][0]["trusted"] is True
     assert submit(building, "build", "Done")["phase"] is None
+
+
+def test_trust_is_taken_back(building: World) -> None:
+    building.trust.careful = True
+    digests = frozenset(row["digest"] for row in building.run(ShowChecks())["checks"])
+    building.run(TrustChecks(digests=digests))
+    reply = building.run(RevokeTrust())
+
+    assert [row["trusted"] for row in reply["checks"]] == [False]
+    assert refusal(building, "build", text="Done").code == "E120"
+
+
+def test_a_check_that_no_workflow_has_any_more_is_shown_while_it_is_trusted(world: World) -> None:
+    digests = frozenset(row["digest"] for row in world.run(ShowChecks())["checks"])
+    world.run(TrustChecks(digests=digests))
+    world.workflows.own = catalog(Workflow.canonical(), packaged=False)
+    reply = world.run(ShowChecks())
+
+    assert reply["checks"] == []
+    assert [(row["kind"], row["command"]) for row in reply["others"]] == [
+        ("check", ["make", "test"])
+    ]
 
 
 def test_the_commands_that_open_features_keep_are_shown_too(building: World) -> None:

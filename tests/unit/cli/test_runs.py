@@ -8,7 +8,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import pytest
 from rich.console import Console
 from rich.live import Live
@@ -47,7 +46,7 @@ workflows:
 @pytest.fixture
 def at_agents(at_project: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     """A terminal in a project with an agent that delivers and one that fails."""
-    monkeypatch.setattr(platformdirs, "user_config_path", lambda _name: tmp_path / "home")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     folder = at_project.folder / ".cde"
     (folder / "workflow.yml").write_text(WORKFLOW.format(handler="agent"), encoding="utf-8")
     (folder / "config.toml").write_text(
@@ -112,6 +111,18 @@ def test_wrong_use_of_run_is_told(terminal: Terminal, words: tuple[str, ...]) ->
 def test_agents_are_trusted_only_with_a_person_or_yes(at_agents: Terminal) -> None:
     assert at_agents.refused("agents", "trust", "claude") == "E912"
     assert at_agents.answer("agents", "trust", "good")["agents"][0]["trusted"]
+
+
+def test_trust_is_shown_and_taken_back(at_agents: Terminal) -> None:
+    assert "agent good" in at_agents.run("trust", "--list")
+    rows = at_agents.answer("agents", "trust", "--revoke", "good")["agents"]
+    assert [(row["name"], row["trusted"]) for row in rows] == [("good", False)]
+    assert at_agents.refused("run", "column", "--agent", "good") == "E912"
+    assert [row["name"] for row in at_agents.answer("trust", "--list")["others"]] == ["bad"]
+    assert "Nothing is trusted" in at_agents.run("trust", "--revoke")
+    assert at_agents.answer("trust", "--list")["others"] == []
+    assert at_agents.misused("agents", "trust", "--revoke", "--yes", "good")
+    assert at_agents.misused("trust", "--revoke", "--yes")
 
 
 @pytest.mark.parametrize("agrees", [True, False])

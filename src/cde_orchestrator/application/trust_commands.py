@@ -1,8 +1,8 @@
-"""See and trust the commands that gate phases: a person's decision, not an agent's."""
+"""See, trust and distrust a project's commands: a person's decision, not an agent's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -10,6 +10,7 @@ from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.command_line import CommandKind
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.project import Project
@@ -26,11 +27,23 @@ class CheckRow(TypedDict):
     trusted: bool
 
 
+class GrantRow(TypedDict):
+    """A command that is trusted beside the checks: an agent, or a check of the past."""
+
+    digest: str
+    kind: CommandKind
+    name: str
+    command: list[str]
+    directory: str
+    granted_at: str
+
+
 class TrustReply(TypedDict):
-    """The commands of a project's workflows."""
+    """The commands of a project's workflows, and whatever else is trusted in it."""
 
     project: ProjectView
     checks: list[CheckRow]
+    others: list[GrantRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +61,7 @@ class ShowChecks(UseCase[TrustReply]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrustChecks(UseCase[TrustReply]):
-    """Trust the commands that a person was shown, and no others of the project.
+    """Trust the commands that a person was shown.
 
     Attributes:
         digests: those that were shown; when the project has others by now, none is trusted.
@@ -62,18 +75,47 @@ class TrustChecks(UseCase[TrustReply]):
         """Write it down, outside of the project.
 
         Raises:
-            CDEError: E004, E128, E203, E204, E310, E311 and the repository's own.
+            CDEError: E004, E128, E203 to E205, E310, E311 and the repository's own.
         """
         project = ports.repository.get(ports.root)
         checks = _checks(project, ports)
         if set(checks) != self.digests:
             reason = "the commands changed while they were read"
             raise FeatureError.of("E128", path=str(ports.root), reason=reason)
-        ports.trust.grant(ports.root, [check for check, _ in checks.values()], ports.clock())
+        commands = [check.command_line for check, _ in checks.values()]
+        ports.trust.grant(ports.root, commands, ports.clock())
         return _reply(project, ports)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeTrust(UseCase[TrustReply]):
+    """Trust no longer what a person trusted in this project.
+
+    Attributes:
+        agents: names of agents; None means all that is trusted here, checks too.
+    """
+
+    changes = True
+
+    agents: Sequence[str] | None = None
+
+    def __call__(self, ports: Ports) -> TrustReply:
+        """Write it down; what was not trusted stays so.
+
+        Raises:
+            CDEError: E004, E203 to E205, E310, E311 and the repository's own.
+        """
+        digests = {
+            grant.digest
+            for grant in ports.trust.granted(ports.root)
+            if self.agents is None or (grant.kind == "agent" and grant.name in self.agents)
+        }
+        ports.trust.revoke(ports.root, digests)
+        return _reply(ports.repository.get(ports.root), ports)
+
+
 def _reply(project: Project, ports: Ports) -> TrustReply:
+    checks = _checks(project, ports)
     return {
         "project": project_view(project, ports),
         "checks": [
@@ -82,9 +124,21 @@ def _reply(project: Project, ports: Ports) -> TrustReply:
                 "command": list(check.command),
                 "directory": check.directory,
                 "used_by": places,
-                "trusted": ports.trust.trusts(ports.root, check),
+                "trusted": ports.trust.trusts(ports.root, check.command_line),
             }
-            for digest, (check, places) in _checks(project, ports).items()
+            for digest, (check, places) in checks.items()
+        ],
+        "others": [
+            {
+                "digest": grant.digest,
+                "kind": grant.kind,
+                "name": grant.name,
+                "command": list(grant.words),
+                "directory": grant.directory,
+                "granted_at": grant.granted_at.isoformat(),
+            }
+            for grant in ports.trust.granted(ports.root)
+            if grant.digest not in checks
         ],
     }
 
@@ -97,7 +151,8 @@ def _checks(project: Project, ports: Ports) -> dict[str, tuple[Check, list[str]]
             check = phase.gate_check
             if check is None:
                 continue
-            _, places = found.setdefault(check.digest(str(ports.root)), (check, []))
+            digest = ports.trust.digest(ports.root, check.command_line)
+            _, places = found.setdefault(digest, (check, []))
             place = f"{workflow.id}/{phase.id}"
             if place not in places:
                 places.append(place)

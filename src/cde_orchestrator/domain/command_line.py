@@ -1,0 +1,48 @@
+"""Commands that come with a project, and what it takes to trust one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+CommandKind = Literal["check", "agent"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandLine:
+    """A command as a list of words, never a line for a shell.
+
+    Attributes:
+        kind: what it is run as.
+        name: what a person knows it by: an agent's name.
+        directory: relative to the project.
+        version: the command that is run for the program's version, if there is one.
+        environment: names of environment variables that it is given.
+    """
+
+    kind: CommandKind
+    words: tuple[str, ...]
+    name: str = ""
+    directory: str = "."
+    version: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+
+    def digest(self, project_path: str) -> str:
+        """What a person's trust is bound to: the project, and all of it but the name."""
+        parts = (self.kind, self.words, self.directory, self.version, self.environment)
+        return hashlib.sha256(json.dumps([project_path, *parts]).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A command that a person trusts in one project."""
+
+    digest: str
+    kind: CommandKind
+    name: str
+    words: tuple[str, ...]
+    directory: str
+    granted_at: datetime
