@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
-from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
+from cde_orchestrator.adapters.output_content import ParsingContentJudge
 from cde_orchestrator.application.ports import ErrorReportSummary, LogEntry, OutputText, Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import (
@@ -376,7 +376,7 @@ class World:
             files=self.files,
             inspector=self.inspector,
             reports=self.reports,
-            syntax=ParsingSyntaxJudge(),
+            content=ParsingContentJudge(),
             checks=self.checks,
             trust=self.trust,
             objects=self.objects,

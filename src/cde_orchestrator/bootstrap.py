@@ -174,7 +174,7 @@ def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> 
     from cde_orchestrator.adapters.git_version_control import GitVersionControl
     from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
     from cde_orchestrator.adapters.log_reader import JsonLogReader
-    from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
+    from cde_orchestrator.adapters.output_content import ParsingContentJudge
     from cde_orchestrator.adapters.process_callers import ProcessCallers
     from cde_orchestrator.adapters.project_doctor import ProjectDoctor
     from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
@@ -207,7 +207,7 @@ def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> 
         files=files,
         inspector=FilesystemProjectInspector(),
         reports=_reports(settings),
-        syntax=ParsingSyntaxJudge(),
+        content=ParsingContentJudge(),
         checks=SubprocessCheckRunner(),
         trust=UserTrustStore(),
         objects=FilesystemObjectStore(),

@@ -122,7 +122,6 @@ class NoAgents:
             "prompt": agent.prompt,
             "timeout_seconds": agent.timeout_seconds,
             "found": False,
-            "trusted": False,
             "version": None,
             "breaker": "closed",
         }

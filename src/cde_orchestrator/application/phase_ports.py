@@ -16,11 +16,15 @@ Watch = Callable[[str], None]
 """Is told what a command prints, piece by piece."""
 
 
-class SyntaxJudge(Protocol):
-    """Knows the formats of outputs."""
+class ContentJudge(Protocol):
+    """Knows the formats of outputs, and searches them."""
 
     def problem(self, kind: str, text: str) -> str | None:
         """Why a text is not valid ``json``, ``yaml`` or ``toml``, or None."""
+        ...
+
+    def search(self, expression: str, text: str) -> bool | None:
+        """Whether a regular expression matches in a text; None when that takes too long."""
         ...
 
 

@@ -15,8 +15,8 @@ from cde_orchestrator.application.health import Health, NoHealth
 from cde_orchestrator.application.phase_ports import (
     Callers,
     CheckRunner,
+    ContentJudge,
     ObjectStore,
-    SyntaxJudge,
     TrustStore,
     VersionControl,
 )
@@ -354,7 +354,7 @@ class Ports:
     files: ProjectFiles
     inspector: ProjectInspector
     reports: ErrorReports
-    syntax: SyntaxJudge
+    content: ContentJudge
     checks: CheckRunner
     trust: TrustStore
     objects: ObjectStore

@@ -129,7 +129,8 @@ class SubmitWork(UseCase[SubmitReply]):
         Gate(
             phase=phase,
             feature_name=feature.name,
-            syntax=delivery.ports.syntax.problem,
+            syntax=delivery.ports.content.problem,
+            search=delivery.ports.content.search,
             skeleton=skeleton,
         ).require(contents)
         return contents

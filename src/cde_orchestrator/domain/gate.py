@@ -1,7 +1,7 @@
 """The gate of a phase: what its outputs must be before the work counts as done.
 
-Only content decides. Nothing here reads a file: the caller brings the bytes, and a judge of
-syntax for the formats that need a parser.
+Only content decides. Nothing here reads a file: the caller brings the bytes, a judge of syntax
+for the formats that need a parser, and a search for regular expressions that is bounded in time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from cde_orchestrator.domain.workflow import Output, Phase
 
 SyntaxJudge = Callable[[str, str], str | None]
 """Why a text is not valid in a format (``json``, ``yaml``, ``toml``), or None."""
+
+Search = Callable[[str, str], bool | None]
+"""Whether a regular expression, with ``^`` and ``$`` at lines, matches in a text; None when that
+could not be found out in a reasonable time."""
 
 EXPRESSION = "re:"
 _PARSED = frozenset({"json", "yaml", "toml"})
@@ -56,11 +60,13 @@ class Gate:
     Attributes:
         skeleton: the phase's rendered prompt; an output that only repeats it is refused.
         syntax: judges the formats that have a syntax.
+        search: looks for regular expressions.
     """
 
     phase: Phase
     feature_name: str
     syntax: SyntaxJudge
+    search: Search
     skeleton: str = ""
 
     def problems(self, contents: Mapping[str, bytes]) -> list[Problem]:
@@ -127,7 +133,7 @@ class Gate:
             yield problem("E114", words, "Write what the phase's prompt asks for, in substance")
         elif document is not None and not any(line.is_content for line in document):
             yield problem("E114", "has headings and nothing else", "Write what belongs under each")
-        for words, fix, place in _lacking(output, text, document):
+        for words, fix, place in _lacking(output, text, document, self.search):
             yield problem("E115", words, fix, place)
 
 
@@ -178,28 +184,37 @@ def _repeats(document: list[markdown.Line], skeleton: str) -> bool:
     return bool(known and content) and all(text in known for text in content)
 
 
-def _lacking(output: Output, text: str, document: list[markdown.Line] | None) -> Iterable[_Finding]:
-    found = markdown.headings(document) if document is not None else {}
+def _lacking(
+    output: Output, text: str, document: list[markdown.Line] | None, search: Search
+) -> Iterable[_Finding]:
     for wanted in output.must_contain:
         if wanted.startswith(EXPRESSION):
-            if not _matches(wanted.removeprefix(EXPRESSION), text):
-                expression = wanted.removeprefix(EXPRESSION)
-                yield f"has no match of {expression}", f"Write what {expression} asks for", None
-        elif document is None or not wanted.lstrip().startswith("#"):
-            if wanted not in text:
-                yield f"lacks {wanted!r}", f"Write {wanted!r} with what belongs there", None
-        elif markdown.normal(wanted) not in found:
-            hidden = any(line.text.strip() == wanted.strip() for line in document)
-            words = f"has the heading {wanted!r} inside a code block only" if hidden else ""
-            fix = f"Write the line {wanted} outside of code, with its content below"
-            yield words or f"lacks the heading {wanted!r}", fix, None
+            yield from _without_match(wanted.removeprefix(EXPRESSION), text, search)
+        elif document is not None and wanted.lstrip().startswith("#"):
+            yield from _without_section(wanted, document)
+        elif wanted not in text:
+            yield f"lacks {wanted!r}", f"Write {wanted!r} with what belongs there", None
 
 
-def _matches(expression: str, text: str) -> bool:
-    try:
-        return re.search(expression, text, re.MULTILINE) is not None
-    except re.error:  # only a workflow that an older release kept can have one
-        return False
+def _without_match(expression: str, text: str, search: Search) -> Iterable[_Finding]:
+    found = search(expression, text)
+    if found is None:
+        words = f"was searched for {expression} for too long"
+        yield words, "Make the text plainer, or let a person make the expression simpler", None
+    elif not found:
+        yield f"has no match of {expression}", f"Write what {expression} asks for", None
+
+
+def _without_section(wanted: str, document: list[markdown.Line]) -> Iterable[_Finding]:
+    places = markdown.headings(document).get(markdown.normal(wanted), [])
+    if not places:
+        hidden = any(line.text.strip() == wanted.strip() for line in document)
+        words = f"has the heading {wanted!r} inside a code block only" if hidden else ""
+        fix = f"Write the line {wanted} outside of code, with its content below"
+        yield words or f"lacks the heading {wanted!r}", fix, None
+    elif not any(markdown.section(document, index) for index in places):
+        fix = "Write what belongs under it; write None and why if there is nothing"
+        yield f"has nothing under the heading {wanted!r}", fix, document[places[0]].number
 
 
 def _shown(text: str) -> str:

@@ -51,12 +51,12 @@ def read(text: str) -> list[Line]:
     return list(_lines(without_comments.splitlines()))
 
 
-def headings(lines: list[Line]) -> dict[str, int]:
-    """Index of the first heading of each kind, as ``## Goal``, among the lines."""
-    found: dict[str, int] = {}
+def headings(lines: list[Line]) -> dict[str, list[int]]:
+    """Indexes of the headings of each kind, as ``## Goal``, among the lines."""
+    found: dict[str, list[int]] = {}
     for index, line in enumerate(lines):
         if line.kind is Kind.HEADING:
-            found.setdefault(f"{'#' * line.level} {line.text}", index)
+            found.setdefault(f"{'#' * line.level} {line.text}", []).append(index)
     return found
 
 

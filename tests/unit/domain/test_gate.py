@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import cde_orchestrator
-from cde_orchestrator.adapters.output_syntax import ParsingSyntaxJudge
+from cde_orchestrator.adapters.output_content import ParsingContentJudge
 from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
 from cde_orchestrator.domain.exceptions import OutputError
 from cde_orchestrator.domain.gate import Gate, Problem
@@ -22,7 +23,8 @@ def gate(*outputs: Output, skeleton: str = "") -> Gate:
     return Gate(
         phase=Phase(id="define", outputs=outputs),
         feature_name="login",
-        syntax=ParsingSyntaxJudge().problem,
+        syntax=ParsingContentJudge().problem,
+        search=ParsingContentJudge().search,
         skeleton=skeleton,
     )
 
@@ -145,6 +147,36 @@ def test_content_that_must_be_there_is_missed(wanted: str, text: str) -> None:
     assert codes(text, spec(wanted)) == ["E115"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# Spec\n\nText.\n\n## Goal\n\n## Scope\n\nText.\n",
+        "# Spec\n\nText.\n\n## Goal\n\n---\n\n<!-- later -->\n",
+        "## Scope\n\nText.\n\n## Goal",
+    ],
+)
+def test_a_section_that_must_be_there_says_something(text: str) -> None:
+    (problem,) = problems(text, spec("## Goal"))
+
+    assert problem.code == "E115"
+    assert problem.line == text[: text.index("## Goal")].count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    "text", ["## Goal\n\n### First\n\nText.\n", "## Goal\n\nText.\n\n## Goal\n\n## Scope\n"]
+)
+def test_a_section_that_says_something_somewhere_passes(text: str) -> None:
+    assert codes(text, spec("## Goal")) == []
+
+
+def test_a_search_that_takes_too_long_is_a_problem() -> None:
+    held = replace(gate(spec("re:(a+)+b")), search=lambda _expression, _text: None)
+    (problem,) = held.problems({"spec": b"aaa\n"})
+
+    assert (problem.code, problem.line) == ("E115", None)
+    assert "too long" in problem.problem
+
+
 def test_other_types_than_markdown_are_searched_as_they_are() -> None:
     assert codes("# Goal\n", spec("# Goal", kind="text")) == []
     assert codes("goal\n", spec("# Goal", kind="text")) == ["E115"]
@@ -168,6 +200,7 @@ def test_every_problem_of_every_output_is_named_with_its_place() -> None:
         (each["code"], each["output"], each.get("line")) for each in caught.value.context["outputs"]
     ] == [
         ("E114", "spec", None),
+        ("E115", "spec", 3),
         ("E115", "spec", None),
         ("E110", "notes", None),
     ]

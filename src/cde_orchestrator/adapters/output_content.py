@@ -1,0 +1,114 @@
+"""Judges the content of outputs; nothing in them is ever executed or built."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+SEARCH_SECONDS = 2.0
+"""How long one regular expression may look for a match."""
+
+_MATCH, _NO_MATCH = 10, 11
+# The parent may be killed: the kernel ends the search then, too.
+_SEARCH = f"""
+import re, sys
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_CPU, ({SEARCH_SECONDS:.0f} + 1,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30,) * 2)
+except (ImportError, OSError, ValueError):
+    pass
+source = sys.stdin.buffer
+expression = source.read(int(source.readline())).decode()
+found = re.search(expression, source.read().decode(), re.MULTILINE)
+sys.exit({_NO_MATCH} if found is None else {_MATCH})
+"""
+# What repeats or chooses nothing is looked for in time proportional to the text.
+_COSTLY = frozenset("*+?{|(")
+
+# The standard library's TOML parser takes time quadratic in the parts of a dotted key.
+_TOML_COST_LIMIT = 10_000_000
+
+
+class ParsingContentJudge:
+    """Asks the parser of each format."""
+
+    def problem(self, kind: str, text: str) -> str | None:
+        """Why a text is not valid ``json``, ``yaml`` or ``toml``, or None."""
+        try:
+            _PARSERS[kind](text)
+        except RecursionError:
+            return "it is nested too deep"
+        except ValueError as error:
+            return " ".join(str(error).split()) or type(error).__name__
+        return None
+
+    def search(self, expression: str, text: str) -> bool | None:
+        """Whether a regular expression matches in a text; None when that takes too long.
+
+        An expression comes with a project, and one that backtracks may take for ever, during
+        which nothing else in its process runs: it is tried in a process of its own.
+        """
+        try:
+            compiled = re.compile(expression, re.MULTILINE)
+        except (re.error, OverflowError, RecursionError):
+            return False  # only a workflow that an older release kept can have one
+        if _COSTLY.isdisjoint(expression):
+            return compiled.search(text) is not None
+        return _search_apart(expression, text)
+
+
+def _search_apart(expression: str, text: str) -> bool | None:
+    words = expression.encode()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", _SEARCH],
+            input=b"%d\n%b%b" % (len(words), words, text.encode()),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=SEARCH_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        log.warning("search_not_done", expression=expression, reason=str(error))
+        return None
+    if done.returncode not in {_MATCH, _NO_MATCH}:
+        log.warning("search_not_done", expression=expression, exit_code=done.returncode)
+        return None
+    return done.returncode == _MATCH
+
+
+def _parse_json(text: str) -> None:
+    json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _parse_toml(text: str) -> None:
+    dots = [line.count(".") + 1 for line in text.split("\n")]
+    if sum(dots) * max(dots) > _TOML_COST_LIMIT:
+        raise ValueError("it has keys of too many parts")
+    tomllib.loads(text)
+
+
+def _parse_yaml(text: str) -> None:
+    import yaml
+
+    try:
+        # Events, not values: aliases that multiply cost nothing, and tags do nothing.
+        for _ in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            pass
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+_PARSERS = {"json": _parse_json, "toml": _parse_toml, "yaml": _parse_yaml}
