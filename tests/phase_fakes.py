@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Process
 from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.records import Evidence
 
 
@@ -37,6 +39,7 @@ class ScriptedChecks:
         exit_codes: of the coming runs, first to last; 0 when there is none left.
         meanwhile: what happens while a check runs.
         run_checks: the checks that were run.
+        busy: whether another submission is being checked.
     """
 
     def __init__(self) -> None:
@@ -44,6 +47,15 @@ class ScriptedChecks:
         self.printed = "all well\n"
         self.meanwhile: Callable[[], None] | None = None
         self.run_checks: list[Check] = []
+        self.busy = False
+
+    @contextmanager
+    def alone(self, root: Path, feature: Feature) -> Iterator[None]:
+        """Be the only one; what happens meanwhile is let in."""
+        if self.busy:
+            phase = feature.current_phase
+            raise FeatureError.of("E129", feature=feature.name, phase=phase, holder="process 1")
+        yield
 
     def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
         """The scripted end."""

@@ -382,6 +382,35 @@ async def test_a_call_that_timed_out_may_be_repeated(project: Path) -> None:
         assert len(journal(project)) == before
 
 
+async def test_a_check_that_outlasts_its_call_is_neither_lost_nor_run_twice(
+    project: Path, config: str
+) -> None:
+    code = (
+        "import pathlib, time; pathlib.Path('runs').open('a').write('x')\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.01)"
+    )
+    give_workflow(project, *python(code))
+    settings = project / ".cde" / "config.toml"
+    settings.write_text("call_timeout_seconds = 0.5\n")
+    workflow = project / ".cde" / "workflow.yml"
+    text = workflow.read_text()
+    workflow.write_text(text.replace("check_timeout_seconds: 2", "check_timeout_seconds: 60"))
+    assert cde(project, "trust", "--yes", XDG_CONFIG_HOME=config).returncode == 0
+    async with stdio_agent(project, XDG_CONFIG_HOME=config) as agent:
+        await at_test(agent)
+        submit = {"feature_id": "lazy", "phase_id": "test"}
+        assert (await agent.refused("cde_submitWork", **submit))["code"] == "E923"
+        assert (await agent.refused("cde_submitWork", **submit))["code"] == "E129"
+        (project / "go").touch()
+        while (await agent.call("cde_getFeatureStatus", feature_id="lazy"))["phase"][
+            "id"
+        ] == "test":
+            pass
+        answer = await agent.call("cde_submitWork", **submit)
+        assert answer["accepted"]["status"] == "completed"
+    assert (project / "runs").read_text() == "x"
+
+
 async def test_a_rollback_restores_bytes_exactly_and_keeps_what_was_changed(project: Path) -> None:
     give_workflow(project)
     folder = project / "specs" / "lazy"

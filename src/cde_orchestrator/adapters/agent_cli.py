@@ -27,14 +27,13 @@ from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.correlation import ENVIRONMENT_VARIABLE, call_context
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.spans import AGENT, span
-from cde_orchestrator.infrastructure.state_files import FOLDER
+from cde_orchestrator.infrastructure.state_files import FOLDER, RUNS
 
 if TYPE_CHECKING:
     from cde_orchestrator.infrastructure.supervised_process import Ending, SupervisedProcess
 
 log = structlog.get_logger(__name__)
 
-RUNS = "runs"
 VERSION_SECONDS = 15.0
 TRIAL_SECONDS = 180.0
 _TRIAL_LINES = 20

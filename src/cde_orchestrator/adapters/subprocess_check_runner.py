@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -14,10 +16,13 @@ from cde_orchestrator.application.phase_ports import Watch
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.infrastructure.correlation import child_environment
-from cde_orchestrator.infrastructure.refusals import error_words
+from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.refusals import error_words, write_failure
 from cde_orchestrator.infrastructure.spans import CHECK, span
+from cde_orchestrator.infrastructure.state_files import FOLDER, RUNS
 
 log = structlog.get_logger(__name__)
 
@@ -28,6 +33,26 @@ OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
 
 class SubprocessCheckRunner:
     """Runs commands without a shell, and leaves none of their processes behind."""
+
+    @contextmanager
+    def alone(self, root: Path, feature: Feature) -> Iterator[None]:
+        """Hold the lock of the feature's checks; E129 when another submission has it."""
+        path = root / FOLDER / RUNS / f"{feature.id}.check.lock"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = ProcessLock(path, 0.0)
+            descriptor = lock.attempt()
+        except OSError as error:
+            raise write_failure(path, error) from error
+        if descriptor is None:
+            raise FeatureError.of(
+                "E129", feature=feature.name, phase=feature.current_phase, holder=lock.holder()
+            )
+        try:
+            lock.sign(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
 
     @span(CHECK)
     def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:

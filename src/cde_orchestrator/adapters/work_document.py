@@ -44,7 +44,7 @@ def encode_record_work(record: PhaseRecord) -> Document:
     """The member ``work`` of a phase record, or nothing."""
     return _member(
         attempts_before=record.attempts_before,
-        failures=[asdict(failure) for failure in record.failures],
+        failures=[_given(asdict(failure)) for failure in record.failures],
         evidence=asdict(record.evidence) if record.evidence else None,
         progress={key: asdict(saved) for key, saved in record.progress.items()},
         entered=record.entered,
@@ -91,6 +91,10 @@ def _work(document: Document) -> Document:
 def _member(**members: Any) -> Document:
     kept = {key: _plain(value) for key, value in members.items() if value}
     return {WORK: kept} if kept else {}
+
+
+def _given(document: Document) -> Document:
+    return {key: value for key, value in document.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:

@@ -15,7 +15,7 @@ from cde_orchestrator.application.views import (
     phase_record_view,
     project_view,
 )
-from cde_orchestrator.domain.records import checked_reason
+from cde_orchestrator.domain.records import checked_key, checked_reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class FailPhase(UseCase[FailedReply]):
         reason: why; the next attempt is told.
         agent: the agent's name, when the client has several.
         takeover: override another agent's lease.
+        idempotency_key: names the call, so that a repeated one counts once.
     """
 
     changes = True
@@ -37,6 +38,7 @@ class FailPhase(UseCase[FailedReply]):
     reason: str | None
     agent: str | None = None
     takeover: bool = False
+    idempotency_key: str | None = None
 
     def __call__(self, ports: Ports) -> FailedReply:
         """Record it.
@@ -46,21 +48,24 @@ class FailPhase(UseCase[FailedReply]):
                 repository's own.
         """
         reason, desk = checked_reason(self.reason), Desk.of(ports, self.agent)
-        commit = ports.git.head(ports.root)
+        key, commit = checked_key(self.idempotency_key), ports.git.head(ports.root)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
             feature = project.feature(self.feature_id)
             workflow = adopt_workflow(project, feature, ports)
-            feature.require_current(self.phase_id, workflow)
-            desk.require_free(feature, takeover=self.takeover)
-            desk.take(feature, deliberate=False)
-            left = feature.fail_phase(self.phase_id, reason, desk.caller.name, workflow, desk.now)
-            if left:
-                enter_phase(feature, workflow, ports, commit)
+            record = feature.phases.get(self.phase_id)
+            if record is None or not record.has_failed_by(key):
+                feature.require_current(self.phase_id, workflow)
+                desk.require_free(feature, takeover=self.takeover)
+                desk.take(feature, deliberate=False)
+                by = desk.caller.name
+                if feature.fail_phase(self.phase_id, reason, by, workflow, desk.now, key):
+                    enter_phase(feature, workflow, ports, commit)
+            record = feature.phases[self.phase_id]
             return {
                 "project": project_view(project, ports),
                 "feature": feature_view(feature),
                 "phase": current_phase_view(project, feature, workflow, ports),
-                "failed": phase_record_view(feature.phases[self.phase_id]),
-                "attempts_left": left,
+                "failed": phase_record_view(record),
+                "attempts_left": record.attempts_left(workflow.max_attempts),
             }

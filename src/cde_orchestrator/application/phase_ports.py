@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,7 @@ from typing import Protocol
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Process
 from cde_orchestrator.domain.command_line import CommandLine, Grant
+from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.records import Evidence
 
 Watch = Callable[[str], None]
@@ -30,6 +32,17 @@ class ContentJudge(Protocol):
 
 class CheckRunner(Protocol):
     """Runs checks; whether they may run is not its business."""
+
+    def alone(self, root: Path, feature: Feature) -> AbstractContextManager[None]:
+        """Be the only submission on this machine that checks the feature's current phase.
+
+        It ends with the process, however that ends.
+
+        Raises:
+            FeatureError: E129, another one does.
+            StateError: E203 or E204, that cannot be made sure of.
+        """
+        ...
 
     def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
         """Run it to its end, or end it when its time is over.

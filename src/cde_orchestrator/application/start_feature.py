@@ -14,14 +14,12 @@ from cde_orchestrator.application.phase_prompt import (
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
-from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
+from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
-from cde_orchestrator.domain.text import checked_text
+from cde_orchestrator.domain.records import checked_key
 from cde_orchestrator.domain.workflow import Workflow
 
-KEY_LIMIT = 128
-"""Characters of an idempotency key."""
 _PATHS_SHOWN = 5
 
 
@@ -50,7 +48,7 @@ class StartFeature(UseCase[FeatureReply]):
             CDEError: E004, E101, E104, E124, E125, E127, E206, E301 to E306, E310 to E313
                 and the repository's own.
         """
-        key = self._checked_key()
+        key = checked_key(self.idempotency_key)
         desk, commit = Desk.of(ports, None), ports.git.head(ports.root)
         tried = self._tried_workflow(key, ports)
         with ports.repository.transaction(ports.root) as project:
@@ -101,15 +99,6 @@ class StartFeature(UseCase[FeatureReply]):
                     "E127", key=self.idempotency_key, feature=feature.name, argument=argument
                 )
         return adopt_workflow(project, feature, ports)
-
-    def _checked_key(self) -> str | None:
-        if self.idempotency_key is None:
-            return None
-        key = checked_text("idempotency_key", self.idempotency_key, KEY_LIMIT)
-        if not key.strip():
-            reason = "it has no visible character"
-            raise ValidationError.of("E305", argument="idempotency_key", reason=reason)
-        return key
 
 
 def _branch(feature: Feature, workflow: Workflow, ports: Ports) -> str | None:

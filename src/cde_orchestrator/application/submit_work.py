@@ -75,12 +75,23 @@ class SubmitWork(UseCase[SubmitReply]):
         A repeated submission with the same content gets its answer again and changes nothing.
 
         Raises:
-            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E206, E302, E303, E305,
-                E312, E313, E315 and the repository's own.
+            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129, E206, E302, E303,
+                E305, E312, E313, E315 and the repository's own.
         """
         desk = Desk.of(ports, self.agent)
         project = ports.repository.get(ports.root)
         project.require_writable()
+        feature = project.feature(self.feature_id)
+        phase = workflow_for(project, feature, ports).find(self.phase_id)
+        if phase is None or phase.gate_check is None or feature.current_phase != phase.id:
+            return self._examined(desk)
+        desk.require_free(feature, takeover=self.takeover)
+        with ports.checks.alone(ports.root, feature):
+            return self._examined(desk)  # from the start: the one before may have been accepted
+
+    def _examined(self, desk: Desk) -> SubmitReply:
+        ports = desk.ports
+        project = ports.repository.get(ports.root)
         feature = project.feature(self.feature_id)
         workflow = workflow_for(project, feature, ports)
         delivery = self._delivery(feature, workflow, ports)

@@ -36,6 +36,16 @@ FeatureArgument = Annotated[
 ]
 
 
+OnceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key",
+        metavar="KEY",
+        help="With --failed: given up again with the same key, it counts once.",
+    ),
+]
+
+
 @top_level.command(
     rich_help_panel=FEATURE_PANEL,
     epilog=examples(
@@ -119,6 +129,7 @@ def submit(
         bool, typer.Option("--failed", help="Give this attempt up instead; it takes --reason.")
     ] = False,
     reason: ReasonOption = None,
+    idempotency_key: OnceOption = None,
     agent: AgentOption = None,
     takeover: TakeoverOption = False,
     project: ProjectOption = None,
@@ -138,7 +149,12 @@ def submit(
 
         if failed:
             given_up = FailPhase(
-                feature_id=feature, phase_id=phase, reason=reason, agent=agent, takeover=takeover
+                feature_id=feature,
+                phase_id=phase,
+                reason=reason,
+                agent=agent,
+                takeover=takeover,
+                idempotency_key=idempotency_key,
             )
             answer(given_up, gave_up, project=project, as_json=as_json)
             return

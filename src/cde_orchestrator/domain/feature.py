@@ -106,6 +106,10 @@ class PhaseRecord:
         """The partial work that was kept, oldest first."""
         return [self.progress[key] for key in sorted(self.progress)]
 
+    def has_failed_by(self, key: str | None) -> bool:
+        """Whether the call that this key names gave an attempt up already."""
+        return key is not None and any(failure.key == key for failure in self.failures)
+
     def last_failure(self) -> str | None:
         """Why the last attempt failed or the last check did, in words; None if none did."""
         told = [(each.at, each.reason) for each in self.failures[-1:]]
@@ -271,7 +275,13 @@ class Feature:
         return following
 
     def fail_phase(
-        self, phase_id: str, reason: str, by: str, workflow: Workflow, now: datetime
+        self,
+        phase_id: str,
+        reason: str,
+        by: str,
+        workflow: Workflow,
+        now: datetime,
+        key: str | None = None,
     ) -> int:
         """Record a failed attempt; the feature stays at the phase, or fails with the last one.
 
@@ -283,7 +293,7 @@ class Feature:
         """
         self.require_current(phase_id, workflow)
         record = self.phases[phase_id]
-        record.failures = [*record.failures, Failure(now, record.attempts, reason, by)]
+        record.failures = [*record.failures, Failure(now, record.attempts, reason, by, key)]
         record.status = PhaseStatus.FAILED
         left = record.attempts_left(workflow.max_attempts)
         self.updated_at = now

@@ -16,18 +16,22 @@ PROGRESS_LIMIT_BYTES = 64 * 1024
 PROGRESS_KEPT = 50
 """Entries of saved progress that stay with a phase; the journal has them all."""
 
+KEY_LIMIT = 128
+"""Characters of an idempotency key."""
+
 REASON_LIMIT = 4_000
 """Characters of a reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An attempt that was given up."""
+    """An attempt that was given up; ``key`` names the call, so that a repeat counts once."""
 
     at: datetime
     attempt: int
     reason: str
     by: str
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +99,20 @@ class Progress:
                 "E315", field="progress", size_bytes=size, limit_bytes=PROGRESS_LIMIT_BYTES
             )
         return cls(at, by, text, data)
+
+
+def checked_key(key: str | None) -> str | None:
+    """The idempotency key of a call, if it gave one.
+
+    Raises:
+        ValidationError: E302 too long, E303 unusable characters, E305 nothing can be seen.
+    """
+    if key is None:
+        return None
+    if not checked_text("idempotency_key", key, KEY_LIMIT).strip():
+        reason = "it has no visible character"
+        raise ValidationError.of("E305", argument="idempotency_key", reason=reason)
+    return key
 
 
 def checked_reason(reason: str | None) -> str:

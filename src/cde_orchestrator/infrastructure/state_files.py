@@ -11,6 +11,9 @@ from pathlib import Path
 FOLDER = ".cde"
 """The folder of a project that belongs to the product."""
 
+RUNS = "runs"
+"""In it, what runs of agents and checks need: locks, prompts in files."""
+
 Marks = list[tuple[str, int, int, int]]
 _NUMBERED = re.compile(r"(state|journal)-(\d{12})\.jsonl?")
 

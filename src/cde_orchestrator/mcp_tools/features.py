@@ -82,6 +82,9 @@ def _register_submit(server: MCPServer, service: Service) -> None:
         ] = None,
         failed: Annotated[bool, Field(description="Give this attempt up instead")] = False,
         reason: Annotated[str | None, Field(description="Why it failed")] = None,
+        idempotency_key: Annotated[
+            str | None, Field(description="With failed: repeated with the same key, counts once")
+        ] = None,
         agent: AgentName = None,
         takeover: Takeover = False,
     ) -> CallToolResult:
@@ -94,6 +97,7 @@ def _register_submit(server: MCPServer, service: Service) -> None:
                     reason=reason,
                     agent=agent,
                     takeover=takeover,
+                    idempotency_key=idempotency_key,
                 ),
             )
         use_case = SubmitWork(

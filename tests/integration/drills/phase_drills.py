@@ -19,6 +19,7 @@ async def follow_workflow(
     output: str = "",
     check: list[str] | None = None,
     branch: bool = False,
+    seconds: float = 2,
 ) -> None:
     """Give the project one phase with such a gate, and start a feature in it."""
     (stage.root / ".cde" / "workflow.yml").write_text(
@@ -26,7 +27,8 @@ async def follow_workflow(
         f"    branch: {json.dumps(branch)}\n"
         "    phases:\n      - id: write\n        prompt: brief/write.md\n"
         f'        outputs: [{{id: note, path: "notes/{{feature}}.md"{output}}}]\n'
-        f"        check: {json.dumps(check or [])}\n        check_timeout_seconds: 2\n"
+        f"        check: {json.dumps(check or [])}\n"
+        f"        check_timeout_seconds: {seconds}\n"
     )
     if not branch:
         await stage.tool("cde_startFeature", prompt="Be strict", name=name)
@@ -154,6 +156,36 @@ def git(stage: Stage, *words: str) -> None:
 def commit(stage: Stage) -> None:
     git(stage, "add", "--all")
     git(stage, "commit", "-q", "--allow-empty", "-m", "Work")
+
+
+def submitting(stage: Stage) -> subprocess.Popen[str]:
+    """The same submission, in another process."""
+    words = ["submit", "strict", "write", "--results", json.dumps({"note": "Words."})]
+    return subprocess.Popen(
+        [sys.executable, "-m", "cde_orchestrator", *words, "--project", str(stage.root)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@drill("E129")
+async def a_check_that_runs_already(stage: Stage) -> None:
+    code = (
+        "import pathlib, time; print('begun', flush=True)\n"
+        "while not pathlib.Path('mended').exists(): time.sleep(0.01)"
+    )
+    await follow_workflow(stage, "strict", check=python(code), seconds=60)
+    trust(stage)
+    with submitting(stage) as first:
+        assert first.stderr is not None
+        assert any("begun" in line for line in first.stderr)
+
+        def let_it_end() -> None:
+            (stage.root / "mended").touch()
+            first.communicate(timeout=30)
+
+        await stage.prove(lambda: submitted_note(stage, "strict", "Words."), by_hand=let_it_end)
 
 
 @drill("E124")

@@ -160,6 +160,32 @@ def test_a_check_that_cannot_run_is_refused(tmp_path: Path, check: Check) -> Non
     assert caught.value.code == "E121"
 
 
+def test_a_feature_is_checked_by_one_submission_at_a_time(tmp_path: Path) -> None:
+    one, other = (
+        Feature.create(project_id="p", name=name, prompt="x", workflow=writing_workflow(), now=NOON)
+        for name in ("one", "other")
+    )
+    checks = SubprocessCheckRunner()
+    with checks.alone(tmp_path, one), checks.alone(tmp_path, other):
+        with pytest.raises(CDEError) as caught, SubprocessCheckRunner().alone(tmp_path, one):
+            pytest.fail("two at once")
+        assert caught.value.code == "E129"
+        assert caught.value.context["holder"] == f"process {os.getpid()}"
+    with checks.alone(tmp_path, one):
+        pass
+
+
+def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".cde").write_text("no folder")
+    feature = Feature.create(
+        project_id="p", name="one", prompt="x", workflow=writing_workflow(), now=NOON
+    )
+    with pytest.raises(CDEError) as caught, SubprocessCheckRunner().alone(tmp_path, feature):
+        pytest.fail("no lock")
+
+    assert caught.value.code == "E203"
+
+
 def is_gone(pid: int) -> bool:
     """Whether a process that was killed is gone, as soon as the kernel comes to it."""
     deadline = time.monotonic() + 10
@@ -392,6 +418,7 @@ def test_everything_that_is_kept_of_the_work_comes_back_from_storage() -> None:
     feature.claim = Claim.of(caller, NOON, deliberate=True)
     feature.idempotency_key, feature.branch = "call-1", "feature/login"
     feature.fail_phase("define", "It broke", "robot", workflow, NOON)
+    feature.fail_phase("define", "Again", "robot", workflow, NOON, "call-1")
     record = feature.phases["define"]
     record.save(Progress(NOON, "robot", "Half way", {"a": [1, None]}))
     record.evidence = evidence_of(Check(("make",), ".", 5.0), NOON, None, "slow")

@@ -238,6 +238,26 @@ def test_failed_attempts_are_recorded_and_the_last_one_fails_the_feature(started
     assert code_of(started, FailPhase(feature_id="login", phase_id="define", reason="x")) == "E105"
 
 
+def test_an_attempt_that_is_given_up_again_by_the_same_call_counts_once(started: World) -> None:
+    give_up = FailPhase(
+        feature_id="login", phase_id="define", reason="It broke", idempotency_key="call-1"
+    )
+    first = started.run(give_up)
+    before = started.project.feature("login")
+    started.clock.advance()
+
+    assert started.run(give_up) == first
+    assert started.project.feature("login") == before
+    assert started.run(replace(give_up, idempotency_key="call-2"))["attempts_left"] == 1
+    last = replace(give_up, idempotency_key="call-3")
+    closed = started.run(last)
+    assert (closed["attempts_left"], closed["feature"]["status"]) == (0, "failed")
+    assert started.run(last) == closed
+    unknown = replace(give_up, phase_id="deploy")
+    assert code_of(started, replace(unknown, idempotency_key="call-1")) in {"E105", "E107"}
+    assert code_of(started, replace(give_up, idempotency_key=" ")) == "E305"
+
+
 @pytest.mark.parametrize(("reason", "code"), [(None, "E305"), (" ", "E305"), ("x" * 4_001, "E302")])
 def test_a_failure_has_a_reason(started: World, reason: str | None, code: str) -> None:
     use_case = FailPhase(feature_id="login", phase_id="define", reason=reason)
@@ -317,6 +337,32 @@ def test_a_submission_that_was_accepted_meanwhile_gets_that_answer(building: Wor
 
     building.checks.meanwhile = twin
     assert submit(building, "build", "Done") == answers[0]
+
+
+def test_a_submission_is_not_checked_while_another_one_is(building: World) -> None:
+    building.checks.busy = True
+
+    assert refusal(building, "build", text="Done").code == "E129"
+    assert building.checks.run_checks == []
+    assert submit(building)["accepted"]["id"] == "define"  # what was accepted is told meanwhile
+    building.checks.busy = False
+    assert submit(building, "build", "Done")["accepted"]["id"] == "build"
+
+
+def test_a_submission_that_was_accepted_before_its_turn_came_is_not_checked_again(
+    building: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = building.checks.alone
+
+    def twin_first(*arguments: Any) -> Any:
+        monkeypatch.setattr(building.checks, "alone", alone)
+        submit(building, "build", "Done")
+        return alone(*arguments)
+
+    monkeypatch.setattr(building.checks, "alone", twin_first)
+
+    assert submit(building, "build", "Done")["accepted"]["id"] == "build"
+    assert len(building.checks.run_checks) == 1
 
 
 def test_a_repeated_start_with_the_same_key_starts_nothing(world: World) -> None:

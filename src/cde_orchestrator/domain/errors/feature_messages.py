@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
 
 _SHOW_STATUS = Fix(
     ("cde", "status", "{feature}", "--project", "{project_path}"),
@@ -284,5 +284,18 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Or, having read them, run it with --yes yourself",
         ),
         fixes=(Fix(("cde", "trust", "--list", "--project", "{path}")),),
+    ),
+    "E129": ErrorMessage(
+        title="Check Still Runs",
+        description=(
+            "The check of phase '{phase}' of '{feature}' is running for an earlier submission, "
+            "in {holder}; it is not run twice."
+        ),
+        suggestions=(
+            "Ask for the status until that submission is decided: it goes on by itself",
+            "Then submit again: what was accepted gets the same answer, without another check",
+        ),
+        fixes=(_SHOW_STATUS,),
+        severity=Severity.INFO,
     ),
 }
