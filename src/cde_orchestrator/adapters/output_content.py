@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import tomllib
 
@@ -66,6 +65,8 @@ class ParsingContentJudge:
 
 
 def _search_apart(expression: str, text: str) -> bool | None:
+    import subprocess
+
     words = expression.encode()
     try:
         done = subprocess.run(

@@ -36,6 +36,9 @@ FeatureArgument = Annotated[
 ]
 
 
+ResultsFile = Annotated[
+    str | None, typer.Option(metavar="FILE", help="The same from a file; - reads standard input.")
+]
 OnceOption = Annotated[
     str | None,
     typer.Option(
@@ -115,10 +118,7 @@ def submit(
         str | None,
         typer.Option(metavar="JSON", help="Texts of outputs: an object from output id to text."),
     ] = None,
-    results_file: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="The same from a file; - reads standard input."),
-    ] = None,
+    results_file: ResultsFile = None,
     output: Annotated[
         list[str] | None,
         typer.Option(

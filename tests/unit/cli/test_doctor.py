@@ -17,7 +17,10 @@ from cde_orchestrator.infrastructure.journal import encode_header
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from tests.unit.cli.conftest import Terminal
 
-SPEC = "## Goal\n\n## Scope\n\n## Acceptance criteria\n\n- AC1: Given it, it works.\n" * 9
+SPEC = (
+    "## Goal\n\nReset it.\n\n## Scope\n\nOne page.\n\n"
+    "## Acceptance criteria\n\n- AC1: Given it, it works.\n" * 9
+)
 
 
 @pytest.fixture
