@@ -46,7 +46,10 @@ def parse_export(text: str) -> dict[str, Any]:
     """
     try:
         export = json.loads(text)
-    except ValueError as error:
+        json.dumps(export, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise StateError.of("E210", where="the file", reason="it is not UTF-8") from error
+    except (ValueError, RecursionError) as error:
         raise StateError.of("E210", where="the file", reason=f"it is not JSON: {error}") from error
     if not isinstance(export, dict) or export.get("format") != FORMAT:
         raise StateError.of("E210", where="the file", reason="it is no export of a state")

@@ -23,6 +23,8 @@ from cde_orchestrator.infrastructure.correlation import (
 )
 
 REFUSED = 1
+FINDINGS = 1
+"""Done, and what was looked at is not as it should be."""
 MISUSED = 2
 INTERRUPTED = 130
 

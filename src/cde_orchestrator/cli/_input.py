@@ -15,12 +15,14 @@ from cde_orchestrator.domain.exceptions import ValidationError
 
 LIMIT_BYTES = 16 * 1024 * 1024
 """Bytes that are read of anything: much more than any use case accepts."""
+EXPORT_LIMIT_BYTES = 512 * 1024 * 1024
+"""Bytes that are read of an export of the state, which has no bound of its own."""
 
 STDIN = "-"
 _PART_BYTES = 65_536
 
 
-def text_from_stdin(field: str) -> str:
+def text_from_stdin(field: str, limit_bytes: int | None = None) -> str:
     """All of standard input; bytes that are not UTF-8 are kept as lone surrogates.
 
     Raises:
@@ -30,20 +32,20 @@ def text_from_stdin(field: str) -> str:
         return ""
     if sys.stdin.isatty():
         typer.echo("Reading what you type; end with Ctrl-D on an empty line.", err=True)
-    return _text(cast("BufferedIOBase", sys.stdin.buffer), field)
+    return _text(cast("BufferedIOBase", sys.stdin.buffer), field, limit_bytes)
 
 
-def text_from(path: str, field: str) -> str:
+def text_from(path: str, field: str, limit_bytes: int | None = None) -> str:
     """All of a file, or of standard input for ``-``; not UTF-8 as ``text_from_stdin``.
 
     Raises:
         ValidationError: E305, it cannot be read; E315, it is too large.
     """
     if path == STDIN:
-        return text_from_stdin(field)
+        return text_from_stdin(field, limit_bytes)
     try:
         with Path(path).open("rb") as file:
-            return _text(file, field)
+            return _text(file, field, limit_bytes)
     except (OSError, ValueError) as error:
         words = error.strerror if isinstance(error, OSError) else str(error)
         reason = f"cannot read {path}: {words}"
@@ -100,14 +102,15 @@ def results_from_files(pairs: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _text(file: BufferedIOBase, field: str) -> str:
+def _text(file: BufferedIOBase, field: str, limit_bytes: int | None) -> str:
+    limit = LIMIT_BYTES if limit_bytes is None else limit_bytes
     data = bytearray()
     # Part by part: one long read would not notice Ctrl-C between its system calls.
-    while len(data) <= LIMIT_BYTES and (part := file.read1(_PART_BYTES)):
+    while len(data) <= limit and (part := file.read1(_PART_BYTES)):
         data += part
-    if len(data) > LIMIT_BYTES:
+    if len(data) > limit:
         raise ValidationError.of(
-            "E315", field=field, size_bytes=f"more than {LIMIT_BYTES}", limit_bytes=LIMIT_BYTES
+            "E315", field=field, size_bytes=f"more than {limit}", limit_bytes=limit
         )
     return data.decode("utf-8-sig", "surrogateescape")
 

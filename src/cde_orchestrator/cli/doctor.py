@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from cde_orchestrator.cli._boundary import boundary
+from cde_orchestrator.cli._boundary import FINDINGS, boundary
 from cde_orchestrator.cli._help import PROJECT_PANEL, command_group, examples
 from cde_orchestrator.cli._options import JsonOption, ProjectOption
 
 top_level = command_group()
-FINDINGS = 1
-"""Exit code where something is not as it should be."""
 
 
 @top_level.command(rich_help_panel=PROJECT_PANEL, epilog=examples("cde doctor", "cde doctor --fix"))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cde_orchestrator.cli._boundary import boundary
+from cde_orchestrator.cli._boundary import FINDINGS, boundary
 from cde_orchestrator.cli._help import command_group, examples
 from cde_orchestrator.cli._options import JsonOption, ProjectOption
 
@@ -16,8 +16,6 @@ group = command_group()
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would change.", show_default=False)
 ]
-FINDINGS = 1
-"""Exit code where something is not as it should be."""
 
 
 @group.command(epilog=examples("cde state verify"))
@@ -194,15 +192,26 @@ def merge(
             parse_base,
             parse_export,
         )
-        from cde_orchestrator.cli._files import read_file, write_file
+        from cde_orchestrator.cli._application import logged, project_root
+        from cde_orchestrator.cli._files import write_file
         from cde_orchestrator.cli._output import say
         from cde_orchestrator.cli._state_views import MergeReply, merged
 
-        sides = [parse_export(read_file(path)) for path in (ours, theirs)]
-        document, conflicts = merge_exports(parse_base(read_file(base)), *sides)
-        write_file(ours, export_text(export_of(document)))
-        reply: MergeReply = {"written": str(ours), "conflicts": conflicts}
+        def merge_files() -> MergeReply:
+            sides = [parse_export(_export_in(path)) for path in (ours, theirs)]
+            document, conflicts = merge_exports(parse_base(_export_in(base)), *sides)
+            write_file(ours, export_text(export_of(document)))
+            return {"written": str(ours), "conflicts": conflicts}
+
+        reply = logged("merge_exports", project_root(None), merge_files)
         say(reply, merged, project=None, as_json=as_json)
+
+
+def _export_in(path: Path) -> str:
+    """The text of an export, at a path or for ``-`` on standard input."""
+    from cde_orchestrator.cli._input import EXPORT_LIMIT_BYTES, text_from
+
+    return text_from(str(path), str(path), EXPORT_LIMIT_BYTES)
 
 
 def _restore(
@@ -219,9 +228,8 @@ def _restore(
     with boundary(as_json=as_json):
         from cde_orchestrator.application.recover_state import RestoreState
         from cde_orchestrator.cli._application import answer
-        from cde_orchestrator.cli._files import read_file
         from cde_orchestrator.cli._state_views import restored
 
-        text = read_file(file) if file is not None else None
+        text = _export_in(file) if file is not None else None
         use_case = RestoreState(at=at, backup=backup, export=text, dry_run=dry_run)
         answer(use_case, restored, project=project, as_json=as_json)

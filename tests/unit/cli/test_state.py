@@ -71,6 +71,8 @@ def test_two_exports_are_merged_into_ours(shop: Terminal) -> None:
     shop.run("state", "export", "--output", "ours.json", "--at", "4")
     merged = shop.answer("state", "merge", "base.json", "ours.json", "theirs.json")
     assert merged == {"written": "ours.json", "conflicts": []}
+    logged = (shop.folder / ".cde" / "logs" / "cde.log").read_text()
+    assert '"operation":"merge_exports"' in logged
     ours = json.loads((shop.folder / "ours.json").read_text())
     assert ours["project"]["status"] == "archived"
 
@@ -89,8 +91,8 @@ def test_conflicts_of_a_merge_are_told(shop: Terminal) -> None:
     [
         (["state", "restore", "--at", "99"], "E208"),
         (["state", "restore", "--backup", "nope.json"], "E209"),
-        (["state", "import", "missing.json"], "E210"),
-        (["state", "import", "."], "E210"),
+        (["state", "import", "missing.json"], "E305"),
+        (["state", "import", "."], "E305"),
         (["state", "import", "latin.json"], "E210"),
         (["state", "import", "broken.json"], "E210"),
         (["state", "show", "--at", "0"], "E208"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.fixes import (
+    LIST_AGENTS,
+)
 
 AGENT_MESSAGES: dict[str, ErrorMessage] = {
     "E903": ErrorMessage(
@@ -34,7 +37,7 @@ AGENT_MESSAGES: dict[str, ErrorMessage] = {
             "Install its command line, or name another agent with --agent",
             "Look at which agents can be used here: cde agents list",
         ),
-        fixes=(Fix(("cde", "agents", "list", "--project", "{project_path}")),),
+        fixes=(LIST_AGENTS,),
     ),
     "E906": ErrorMessage(
         title="Agent Failed",
@@ -53,7 +56,7 @@ AGENT_MESSAGES: dict[str, ErrorMessage] = {
             "Give it more time: cde run FEATURE --agent {agent} --timeout SECONDS",
             "Set timeout_seconds in its definition in .cde/config.toml",
         ),
-        fixes=(Fix(("cde", "agents", "list", "--project", "{project_path}")),),
+        fixes=(LIST_AGENTS,),
     ),
     "E908": ErrorMessage(
         title="Phase Waits For A Person",
@@ -65,7 +68,7 @@ AGENT_MESSAGES: dict[str, ErrorMessage] = {
         ),
         fixes=(
             Fix(("cde", "status", "{feature}", "--prompt", "--project", "{project_path}")),
-            Fix(("cde", "agents", "list", "--project", "{project_path}")),
+            LIST_AGENTS,
         ),
     ),
     "E909": ErrorMessage(
@@ -84,7 +87,7 @@ AGENT_MESSAGES: dict[str, ErrorMessage] = {
             "Look at the agents: cde agents list",
             "Define an agent of your own under [agents.NAME] in .cde/config.toml",
         ),
-        fixes=(Fix(("cde", "agents", "list", "--project", "{project_path}")),),
+        fixes=(LIST_AGENTS,),
     ),
     "E911": ErrorMessage(
         title="Run Stopped",

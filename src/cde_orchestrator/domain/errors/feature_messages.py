@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
-
-_SHOW_STATUS = Fix(
-    ("cde", "status", "{feature}", "--project", "{project_path}"),
-    tool="cde_getFeatureStatus",
-    arguments={"feature_id": "{feature}"},
+from cde_orchestrator.domain.errors.fixes import (
+    ACTIVATE,
+    LIST_FEATURES,
+    LIST_WORKFLOWS,
+    SHOW_STATUS,
+    VALIDATE_WORKFLOWS,
 )
-_LIST_FEATURES = Fix(("cde", "list", "--project", "{project_path}"), tool="cde_listFeatures")
 
 FEATURE_MESSAGES: dict[str, ErrorMessage] = {
     "E101": ErrorMessage(
@@ -19,13 +19,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Activate the project: project.activate()",
             "Check project status: cde_getProjectInfo()",
         ),
-        fixes=(
-            Fix(
-                ("cde", "project", "activate", "--project", "{project_path}"),
-                tool="cde_setProjectStatus",
-                arguments={"status": "active"},
-            ),
-        ),
+        fixes=(ACTIVATE,),
     ),
     "E102": ErrorMessage(
         title="Feature Not Found",
@@ -34,7 +28,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "List the features and take the id or name from there: cde_listFeatures()",
             "Check that this is the right project: cde_getProjectInfo()",
         ),
-        fixes=(_LIST_FEATURES,),
+        fixes=(LIST_FEATURES,),
     ),
     "E103": ErrorMessage(
         title="Feature Reference Is Ambiguous",
@@ -43,7 +37,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Give more characters of the id",
             "Use the feature's name instead",
         ),
-        fixes=(_LIST_FEATURES,),
+        fixes=(LIST_FEATURES,),
     ),
     "E104": ErrorMessage(
         title="Feature Name Taken",
@@ -67,7 +61,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Look at what it delivered: cde_getFeatureStatus()",
             "Start a new feature for further work: cde_startFeature()",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E106": ErrorMessage(
         title="Not the Current Phase",
@@ -76,7 +70,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Read what the current phase asks for: cde_getFeatureStatus()",
             "Submit the phase '{current_phase}' first",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E107": ErrorMessage(
         title="Unknown Phase",
@@ -85,7 +79,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Take the phase's id from cde_getFeatureStatus()",
             "See the workflow's phases: cde workflow show",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E110": ErrorMessage(
         title="Required Output Missing",
@@ -94,7 +88,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Write each file that is named, at its path in the project",
             "Or give its text in results, under the output's id",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E111": ErrorMessage(
         title="Required Output Empty",
@@ -103,7 +97,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Write the content that the phase's prompt asks for",
             "Read the phase's prompt again: cde_getFeatureStatus()",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E112": ErrorMessage(
         title="Output Outside the Project",
@@ -112,7 +106,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Keep outputs inside the project's folder and out of .cde and .git",
             "Replace a symbolic link that leads out of the project by a real file",
         ),
-        fixes=(_LIST_FEATURES,),
+        fixes=(LIST_FEATURES,),
     ),
     "E113": ErrorMessage(
         title="Unknown Output",
@@ -121,7 +115,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Use the ids that the phase lists under outputs",
             "Write other files into the project yourself; they need no submission",
         ),
-        fixes=(_LIST_FEATURES,),
+        fixes=(LIST_FEATURES,),
     ),
     "E114": ErrorMessage(
         title="Output Has Too Little Content",
@@ -130,7 +124,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Write what the phase's prompt asks for, in substance",
             "Read the phase's prompt again: cde_getFeatureStatus()",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E115": ErrorMessage(
         title="Required Content Missing",
@@ -139,7 +133,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Write each heading exactly as must_contain has it, with content below it",
             "Keep required headings outside of code blocks, whatever language you write in",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E116": ErrorMessage(
         title="Output Has the Wrong Type",
@@ -148,7 +142,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Write each file as the type that the output declares, in UTF-8",
             "Try a parser of that format on the file before you submit again",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E117": ErrorMessage(
         title="Output Is an Unfilled Template",
@@ -157,7 +151,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Replace each placeholder by real content; write None and why if there is none",
             "Do the work that the phase's prompt describes, then write its result",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E118": ErrorMessage(
         title="Check Failed",
@@ -169,7 +163,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Read the end of its output, mend the cause and submit again",
             "Run it yourself in the project before you submit",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E119": ErrorMessage(
         title="Check Took Too Long",
@@ -181,7 +175,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Find out what it waits for: it is given no input",
             "Raise check_timeout_seconds in .cde/workflow.yml for features started from now on",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E120": ErrorMessage(
         title="Check Not Trusted",
@@ -202,7 +196,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Install the program that it names, where the server's PATH finds it",
             "Correct check and check_directory in .cde/workflow.yml for new features",
         ),
-        fixes=(Fix(("cde", "workflow", "validate", "--project", "{project_path}")),),
+        fixes=(VALIDATE_WORKFLOWS,),
     ),
     "E122": ErrorMessage(
         title="Another Agent Is at Work",
@@ -215,7 +209,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "If that agent is gone, take over: cde_resumeFeature with takeover=true",
         ),
         fixes=(
-            _SHOW_STATUS,
+            SHOW_STATUS,
             Fix(
                 ("cde", "resume", "{feature}", "--takeover", "--project", "{project_path}"),
                 tool="cde_resumeFeature",
@@ -230,7 +224,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Look where the feature stands now, then submit again",
             "Let nothing write the outputs while the check runs",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E124": ErrorMessage(
         title="Working Tree Not Clean",
@@ -242,12 +236,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Commit them, or put them aside: git stash --include-untracked",
             "Or use a workflow without branch: true",
         ),
-        fixes=(
-            Fix(
-                ("cde", "workflow", "list", "--project", "{project_path}"),
-                tool="cde_getProjectInfo",
-            ),
-        ),
+        fixes=(LIST_WORKFLOWS,),
     ),
     "E125": ErrorMessage(
         title="Branch Not Made",
@@ -256,7 +245,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Give the feature another name: its branch is named after it",
             "Look at the branches: git branch --list",
         ),
-        fixes=(_LIST_FEATURES,),
+        fixes=(LIST_FEATURES,),
     ),
     "E126": ErrorMessage(
         title="Cannot Go Back There",
@@ -265,7 +254,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Choose a phase that was begun: {phases}",
             "See the phases and where each stands: cde_getFeatureStatus()",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E127": ErrorMessage(
         title="Idempotency Key Used Before",
@@ -274,7 +263,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Use a new key for a new feature",
             "Go on with the feature that the key started: cde_resumeFeature()",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
     ),
     "E128": ErrorMessage(
         title="Trust Takes a Person",
@@ -295,7 +284,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Ask for the status until that submission is decided: it goes on by itself",
             "Then submit again: what was accepted gets the same answer, without another check",
         ),
-        fixes=(_SHOW_STATUS,),
+        fixes=(SHOW_STATUS,),
         severity=Severity.INFO,
     ),
 }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
+from cde_orchestrator.domain.errors.fixes import (
+    ACTIVATE,
+)
 
 PROJECT_MESSAGES: dict[str, ErrorMessage] = {
     "E001": ErrorMessage(
@@ -60,13 +63,7 @@ PROJECT_MESSAGES: dict[str, ErrorMessage] = {
             "From {status} a project can become: {allowed}",
             "Check project status: cde_getProjectInfo()",
         ),
-        fixes=(
-            Fix(
-                ("cde", "project", "activate", "--project", "{project_path}"),
-                tool="cde_setProjectStatus",
-                arguments={"status": "active"},
-            ),
-        ),
+        fixes=(ACTIVATE,),
     ),
     "E006": ErrorMessage(
         title="Another Project Is Served",

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
-
-_PROJECT_INFO = Fix(
-    ("cde", "project", "info", "--project", "{project_path}"), tool="cde_getProjectInfo"
-)
-
-_HISTORY = Fix(
-    ("cde", "state", "history", "--project", "{project_path}"),
-    tool="cde_recoverState",
-    arguments={"action": "history"},
-)
-_DOCTOR = Fix(("cde", "doctor", "--project", "{project_path}"))
-_DOCTOR_FIX = Fix(("cde", "doctor", "--fix", "--project", "{project_path}"))
-_BACKUPS = Fix(
-    ("cde", "state", "backups", "--project", "{project_path}"),
-    tool="cde_recoverState",
-    arguments={"action": "backups"},
+from cde_orchestrator.domain.errors.fixes import (
+    BACKUPS,
+    DOCTOR,
+    DOCTOR_FIX,
+    HISTORY,
+    PROJECT_INFO,
+    SHOW_STATUS,
 )
 
 STATE_MESSAGES: dict[str, ErrorMessage] = {
@@ -29,7 +20,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Keep the folder .cde as it is; nothing in it was overwritten",
             "Put the newest good copy of .cde back from a backup of the project",
         ),
-        fixes=(_DOCTOR,),
+        fixes=(DOCTOR,),
         severity=Severity.CRITICAL,
         recoverable=False,
     ),
@@ -53,7 +44,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Check the disk, and who may write there: ls -ld {path|shell}",
             "Try again; the state is as it was before",
         ),
-        fixes=(_DOCTOR, _PROJECT_INFO),
+        fixes=(DOCTOR, PROJECT_INFO),
         severity=Severity.CRITICAL,
     ),
     "E204": ErrorMessage(
@@ -66,7 +57,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Free space on the disk that holds the project",
             "Try again; the state is as it was before",
         ),
-        fixes=(_DOCTOR,),
+        fixes=(DOCTOR,),
         severity=Severity.CRITICAL,
     ),
     "E205": ErrorMessage(
@@ -76,7 +67,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Try again; a lock ends with the process that holds it",
             "See what the other process does, and end it if it hangs",
         ),
-        fixes=(_PROJECT_INFO,),
+        fixes=(PROJECT_INFO,),
     ),
     "E206": ErrorMessage(
         title="Project Is Read-Only",
@@ -85,7 +76,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Queries go on working; changes work again once writing does",
             "Mend the cause, then try again",
         ),
-        fixes=(_DOCTOR,),
+        fixes=(DOCTOR,),
         severity=Severity.CRITICAL,
     ),
     "E207": ErrorMessage(
@@ -95,7 +86,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Load the project again and repeat the change",
             "Change the project inside repository.transaction(), which never conflicts",
         ),
-        fixes=(_PROJECT_INFO,),
+        fixes=(PROJECT_INFO,),
     ),
     "E208": ErrorMessage(
         title="Not in the History",
@@ -104,7 +95,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Choose a number between {oldest} and {newest}: cde state history",
             "See which whole states are kept: cde state backups",
         ),
-        fixes=(_HISTORY,),
+        fixes=(HISTORY,),
     ),
     "E209": ErrorMessage(
         title="No Such Backup",
@@ -113,7 +104,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Take a name from the list: cde state backups",
             "Restore by the number of a change instead: cde state restore --at NUMBER",
         ),
-        fixes=(_BACKUPS,),
+        fixes=(BACKUPS,),
     ),
     "E210": ErrorMessage(
         title="Not a Valid State",
@@ -122,7 +113,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Use a file as cde state export writes it, unchanged",
             "Or restore an earlier change: cde state restore --at NUMBER",
         ),
-        fixes=(_BACKUPS,),
+        fixes=(BACKUPS,),
     ),
     "E211": ErrorMessage(
         title="The State Has Moved On",
@@ -134,7 +125,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Look again at what would change: cde state restore --dry-run",
             "Then restore with what that answers",
         ),
-        fixes=(_HISTORY,),
+        fixes=(HISTORY,),
     ),
     "E212": ErrorMessage(
         title="State File Damaged",
@@ -143,7 +134,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Let it be written anew from what survives: cde doctor --fix",
             "The damaged file itself is moved to .cde/quarantine and never deleted",
         ),
-        fixes=(_DOCTOR_FIX,),
+        fixes=(DOCTOR_FIX,),
         severity=Severity.WARNING,
     ),
     "E213": ErrorMessage(
@@ -153,7 +144,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Remove it: cde doctor --fix",
             "It can stay; nothing reads it",
         ),
-        fixes=(_DOCTOR_FIX,),
+        fixes=(DOCTOR_FIX,),
         severity=Severity.INFO,
     ),
     "E214": ErrorMessage(
@@ -163,13 +154,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Compare it with what the phase recorded: cde status {feature} --json",
             "Nothing needs to be done where the change was meant",
         ),
-        fixes=(
-            Fix(
-                ("cde", "status", "{feature}", "--project", "{project_path}"),
-                tool="cde_getFeatureStatus",
-                arguments={"feature_id": "{feature}"},
-            ),
-        ),
+        fixes=(SHOW_STATUS,),
         severity=Severity.INFO,
     ),
     "E215": ErrorMessage(
@@ -192,7 +177,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Look before you repeat it: cde state history",
             "Check the disk; the project is read-only until writing works again",
         ),
-        fixes=(_HISTORY,),
+        fixes=(HISTORY,),
         severity=Severity.CRITICAL,
     ),
 }

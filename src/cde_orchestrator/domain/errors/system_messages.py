@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from cde_orchestrator.domain.errors.agent_messages import AGENT_MESSAGES
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, explaining
+from cde_orchestrator.domain.errors.fixes import (
+    DOCTOR,
+    LIST_FEATURES,
+    LIST_REPORTS,
+)
 
 SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
     "E901": ErrorMessage(
@@ -53,7 +58,7 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
             "Run git status there and do what it says",
             "Features go on without git",
         ),
-        fixes=(Fix(("cde", "doctor", "--project", "{project_path}")),),
+        fixes=(DOCTOR,),
         severity=Severity.WARNING,
     ),
     "E923": ErrorMessage(
@@ -66,7 +71,7 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
             "See what was done meanwhile: cde_listFeatures()",
             "Where calls may take longer, raise call_timeout_seconds in .cde/config.toml",
         ),
-        fixes=(Fix(("cde", "list", "--project", "{project_path}"), tool="cde_listFeatures"),),
+        fixes=(LIST_FEATURES,),
         severity=Severity.WARNING,
     ),
     "E924": ErrorMessage(
@@ -99,7 +104,7 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
             "If it happens again, report it with the id {correlation_id}",
             "Look at the report that it left: cde errors list",
         ),
-        fixes=(Fix(("cde", "errors", "list", "--project", "{project_path}")),),
+        fixes=(LIST_REPORTS,),
         severity=Severity.CRITICAL,
         recoverable=False,
     ),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, explaining
-
-_LIST_WORKFLOWS = Fix(
-    ("cde", "workflow", "list", "--project", "{project_path}"), tool="cde_getProjectInfo"
+from cde_orchestrator.domain.errors.fixes import (
+    LIST_FEATURES,
+    LIST_REPORTS,
+    LIST_WORKFLOWS,
+    LOGS,
+    SHOW_SETTINGS,
+    VALIDATE_WORKFLOWS,
 )
-_VALIDATE_WORKFLOWS = Fix(("cde", "workflow", "validate", "--project", "{project_path}"))
-_LIST_FEATURES = Fix(("cde", "list", "--project", "{project_path}"), tool="cde_listFeatures")
-_SHOW_SETTINGS = Fix(("cde", "project", "settings", "--project", "{project_path}"))
-_LOGS = Fix(("cde", "logs", "--project", "{project_path}"))
 
 VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
     "E301": ErrorMessage(
@@ -47,7 +47,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Use lower-case letters, digits and single hyphens, at most {limit} characters",
             "Leave the name away: one is made from the prompt",
         ),
-        fixes=(_LIST_FEATURES,),
+        fixes=(LIST_FEATURES,),
     ),
     "E305": ErrorMessage(
         title="Argument Not Accepted",
@@ -65,7 +65,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Use one of the names above",
             "Leave the workflow away to use the project's default",
         ),
-        fixes=(_LIST_WORKFLOWS,),
+        fixes=(LIST_WORKFLOWS,),
     ),
     "E307": ErrorMessage(
         title="Invalid JSON",
@@ -83,7 +83,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Pass next_cursor of the previous answer unchanged",
             "Leave the cursor away to begin at the first page",
         ),
-        fixes=(_LIST_FEATURES,),
+        fixes=(LIST_FEATURES,),
     ),
     "E309": ErrorMessage(
         title="Unknown Tool",
@@ -101,7 +101,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Correct the line that is named",
             "Compare with the packaged file: cde workflow show --packaged",
         ),
-        fixes=(_VALIDATE_WORKFLOWS,),
+        fixes=(VALIDATE_WORKFLOWS,),
     ),
     "E311": ErrorMessage(
         title="Workflow Not Valid",
@@ -110,7 +110,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "{remedy}",
             "Compare with the packaged file: cde workflow show --packaged",
         ),
-        fixes=(_VALIDATE_WORKFLOWS,),
+        fixes=(VALIDATE_WORKFLOWS,),
     ),
     "E312": ErrorMessage(
         title="Prompt Template Missing",
@@ -119,7 +119,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Create .cde/prompts/{template}",
             "Correct the key prompt of phase '{phase}' in .cde/workflow.yml",
         ),
-        fixes=(_VALIDATE_WORKFLOWS,),
+        fixes=(VALIDATE_WORKFLOWS,),
     ),
     "E313": ErrorMessage(
         title="Prompt Template Not Valid",
@@ -128,7 +128,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Correct the template in .cde/prompts, or delete it to use the packaged one",
             "See the variables that a template may use: docs/workflows.md",
         ),
-        fixes=(_VALIDATE_WORKFLOWS,),
+        fixes=(VALIDATE_WORKFLOWS,),
     ),
     "E314": ErrorMessage(
         title="Settings Not Valid",
@@ -137,7 +137,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Correct the setting, or delete it to use its default",
             "Environment variables CDE_* win over .cde/config.toml",
         ),
-        fixes=(_SHOW_SETTINGS,),
+        fixes=(SHOW_SETTINGS,),
     ),
     "E315": ErrorMessage(
         title="Payload Too Large",
@@ -155,7 +155,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Take the id from a reply, an error or a line of the log",
             "Lines are kept for the days that the setting log_retention_days says",
         ),
-        fixes=(_LOGS,),
+        fixes=(LOGS,),
     ),
     "E317": ErrorMessage(
         title="Time Not Understood",
@@ -164,7 +164,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Count back from now with s, m, h, d or w: 2h",
             "Or give a date or time in ISO 8601: 2026-11-01 or 2026-11-01T12:30",
         ),
-        fixes=(_LOGS,),
+        fixes=(LOGS,),
     ),
     "E318": ErrorMessage(
         title="Ambiguous Call",
@@ -173,7 +173,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Give more of the id",
             "Take the whole id from a reply, an error or a line of the log",
         ),
-        fixes=(_LOGS,),
+        fixes=(LOGS,),
     ),
     "E320": ErrorMessage(
         title="Settings File Not Readable",
@@ -182,7 +182,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             'Correct the line that is named; a setting looks like log_level = "INFO"',
             "Move the file away to use the defaults",
         ),
-        fixes=(_SHOW_SETTINGS,),
+        fixes=(SHOW_SETTINGS,),
     ),
     "E321": ErrorMessage(
         title="Unknown Error Code",
@@ -200,7 +200,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
             "Take the id from cde errors list; only the newest reports are kept",
             "Name the project that the error arose in with --project",
         ),
-        fixes=(Fix(("cde", "errors", "list", "--project", "{project_path}")),),
+        fixes=(LIST_REPORTS,),
     ),
     "E323": ErrorMessage(
         title="Command Not Understood",

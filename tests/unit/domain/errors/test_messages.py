@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,12 @@ def test_a_fix_is_a_command_of_the_product(code: str, fix: Fix) -> None:
     assert fix.command[0] == "cde"
     assert len(fix.command) > 1
     assert all(fix.command)
+
+
+def test_a_fix_that_helps_against_several_failures_is_written_once() -> None:
+    fixes = [fix for entry in ERROR_MESSAGES.values() for fix in entry.fixes]
+
+    assert [one for one, other in combinations(fixes, 2) if one == other and one is not other] == []
 
 
 @pytest.mark.parametrize(("code", "fix"), FIXES)
