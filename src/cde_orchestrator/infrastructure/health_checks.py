@@ -6,6 +6,7 @@ the number of features. What is broken is a verdict, never an exception.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import time
@@ -30,6 +31,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.infrastructure.refusals import write_failure
 from cde_orchestrator.infrastructure.resource_usage import (
     FolderSize,
     free_bytes,
@@ -169,7 +171,8 @@ class ProjectChecks:
                 reason = "the system does not allow writing"
                 raise StateError.of("E203", path=str(path), reason=reason)
         if free_bytes(self._files.folder) < SPARE_BYTES:
-            raise StateError.of("E204", path=str(self._files.journal))
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise write_failure(self._files.journal, full, SPARE_BYTES)
         return _ok("The state loads and can be written.")
 
     def _disk_space(self, facts: Facts) -> Probe:
