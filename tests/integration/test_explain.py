@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,8 @@ from starlette.testclient import TestClient
 
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.server import ServedProject, build_app, build_server
+from tests import command_line
+from tests.command_line import in_words
 from tests.integration.mcp_client import Agent, text_of
 
 pytestmark = pytest.mark.anyio
@@ -49,14 +50,7 @@ def browser(project: Path, token: str | None = None) -> Iterator[TestClient]:
 
 
 def command(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cde_orchestrator", *words],
-        cwd=cwd,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return in_words(command_line.cde(*words, cwd=cwd, environment={**os.environ, **environment}))
 
 
 async def test_an_agent_can_ask_about_a_code_and_about_all(project: Path) -> None:

@@ -18,6 +18,8 @@ from cde_orchestrator.adapters.log_reader import JsonLogReader
 from cde_orchestrator.cli.app import app
 from cde_orchestrator.infrastructure.log_retention import rotated_files
 from cde_orchestrator.infrastructure.logging import LOG_FILE
+from tests import command_line
+from tests.command_line import in_words
 from tests.integration.mcp_client import SERVE, deliverable, stdio_agent
 
 pytestmark = pytest.mark.anyio
@@ -106,15 +108,7 @@ def lines_of(project: Path) -> list[dict[str, Any]]:
 
 def cde(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CDE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "cde_orchestrator", *words],
-        cwd=project,
-        env={**kept, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
+    return in_words(command_line.cde(*words, cwd=project, environment={**kept, **environment}))
 
 
 def leaves(command: Any, path: str = "") -> Iterator[str]:

@@ -19,6 +19,8 @@ from cde_orchestrator.adapters.filesystem_project_repository import FilesystemPr
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.feature import Feature
+from tests import command_line
+from tests.command_line import in_words
 from tests.integration.mcp_client import Agent, deliverable, stdio_agent
 
 pytestmark = pytest.mark.anyio
@@ -56,14 +58,14 @@ def python(code: str) -> tuple[str, ...]:
 
 
 def cde(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cde_orchestrator", *words, "--project", str(project)],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
+    return in_words(
+        command_line.cde(
+            *words,
+            "--project",
+            str(project),
+            cwd=project,
+            environment={**os.environ, **environment},
+        )
     )
 
 

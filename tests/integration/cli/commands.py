@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-CDE = [sys.executable, "-m", "cde_orchestrator"]
+from tests import command_line
+from tests.command_line import CDE
+
+__all__ = ["CDE", "answer", "cde", "environment", "refused"]
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -27,15 +29,7 @@ def cde(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
     given = stdin.encode() if isinstance(stdin, str) else stdin
-    done = subprocess.run(
-        [*CDE, *arguments],
-        cwd=cwd,
-        input=given,
-        capture_output=True,
-        env=environment(**env),
-        timeout=60,
-        check=False,
-    )
+    done = command_line.cde(*arguments, cwd=cwd, environment=environment(**env), stdin=given)
     out, err = done.stdout.decode(), done.stderr.decode()
     assert "Traceback" not in err, err
     return subprocess.CompletedProcess(done.args, done.returncode, out, err)

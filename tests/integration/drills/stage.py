@@ -22,6 +22,7 @@ from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.server import ServedProject, build_server
+from tests.command_line import cde, in_words
 from tests.integration.mcp_client import Agent, text_of
 
 Prepare: TypeAlias = "Callable[[Stage], Awaitable[None]]"
@@ -132,6 +133,9 @@ class Stage:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The finished process of a command."""
+        if not self.prefix:
+            environment = {**os.environ, **self.environment}
+            return in_words(cde(*words, cwd=self.folder, environment=environment))
         return subprocess.run(
             [*self.prefix, sys.executable, "-m", "cde_orchestrator", *words],
             cwd=self.folder,

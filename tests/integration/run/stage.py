@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from tests.command_line import cde
+
 AGENT = Path(__file__).with_name("scripted_agent.py")
 PHASES = ["define", "decompose", "design", "implement", "test", "review"]
 
@@ -95,17 +97,12 @@ class Stage:
 
     def cde(self, *words: str) -> Done:
         """Run a command to its end."""
-        done = subprocess.run(
-            self.command(*words),
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=100,
-            check=False,
+        done = cde(
+            *words, "--project", str(self.project), cwd=Path.cwd(), environment=self.environment
         )
-        assert "Traceback" not in done.stderr
-        return Done(done.returncode, done.stdout, done.stderr)
+        err = done.stderr.decode()
+        assert "Traceback" not in err
+        return Done(done.returncode, done.stdout.decode(), err)
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Start a command; its standard error can be read line by line."""
