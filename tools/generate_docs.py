@@ -41,6 +41,8 @@ def settings_markdown() -> str:
             accepted = ", ".join(f"`{each}`" for each in about["choices"])
         elif "least" in about:
             accepted = f"{about['least']} to {about['most']}"
+        elif "address" in about:
+            accepted = "an `http://` or `https://` address"
         lines.append(
             f"| `{setting.name}` | `{variable_of(setting.name)}` | `{setting.default}` "
             f"| {accepted} | {about['about']} |"

@@ -99,7 +99,7 @@ def settings(states: Sequence[SettingState], _look: Look) -> RenderableType:
     for heading in ("SETTING", "VALUE", "FROM", "VARIABLE"):
         table.add_column(heading, overflow="fold")
     for state in states:
-        value = Text("!", style="bold red") if state.problem else Text(clean(str(state.value)))
+        value = Text("!", style="bold red") if state.problem else Text(clean(str(state.shown)))
         table.add_row(
             Text(clean(state.key), style="bold"),
             value,
@@ -120,7 +120,7 @@ def settings_payload(states: Sequence[SettingState]) -> dict[str, Any]:
         "settings": [
             {
                 "key": state.key,
-                "value": state.value,
+                "value": state.shown,
                 "default": state.default,
                 "source": state.source,
                 "variable": state.variable,

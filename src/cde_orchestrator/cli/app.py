@@ -9,6 +9,7 @@ import typer
 from cde_orchestrator import __version__
 from cde_orchestrator.cli import (
     agents,
+    alerts,
     doctor,
     errors,
     features,
@@ -103,6 +104,12 @@ app.add_typer(
     name="health",
     help="See how all is, what fails and what recovers.",
     epilog=examples("cde health", "cde health breakers"),
+    rich_help_panel=SERVER_PANEL,
+)
+app.add_typer(
+    alerts.group,
+    name="alerts",
+    help="See the alerts, and try out whether they arrive.",
     rich_help_panel=SERVER_PANEL,
 )
 app.add_typer(serve.top_level)

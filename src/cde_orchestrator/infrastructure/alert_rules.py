@@ -155,6 +155,7 @@ _RULES = (
         hold_setting="alert_memory_hold_seconds",
         message="{figure} % of the machine's memory is in use; "
         "more than {threshold} % slows everything down.",
+        error_code="E930",
         expression=f"100 * {names.MEMORY_USED_RATIO}",
     ),
     AlertRule(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.domain.secrets import REDACTED
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 _EFFECTIVE = os.access in os.supports_effective_ids
@@ -28,6 +29,7 @@ DEFAULT = "default"
 TABLES = frozenset({"agents", "alerts"})
 """Tables of the file that are no settings; whoever uses them judges them."""
 SIZE_LIMIT = 1024 * 1024
+_ADDRESS = re.compile(r"(https?://)([^\s/?#@]*@)?([^\s/?#@]+)([/?#][!-~]*)?")
 
 LOG_FORMATS = ("auto", "json", "text")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -46,6 +48,11 @@ def choice(default: str, choices: tuple[str, ...], about: str) -> Any:
 def text(default: str, about: str) -> Any:
     """A setting that is any one line of text; an empty one means that there is none."""
     return field(default=default, metadata={"about": about})
+
+
+def web_address(about: str) -> Any:
+    """A setting that is an ``http`` or ``https`` URL, or empty; it is shown without its path."""
+    return field(default="", metadata={"about": about, "address": True})
 
 
 def flag(default: bool, about: str) -> Any:
@@ -114,7 +121,7 @@ class Settings:
     alert_clear_seconds: float = number(
         60.0, 0.0, 86_400.0, "How long all must be well again before an alert is resolved"
     )
-    alert_webhook_url: str = text("", "Where alerts are sent to, by HTTP POST, as JSON")
+    alert_webhook_url: str = web_address("Where alerts are sent to, by HTTP POST, as JSON")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,15 @@ class SettingState:
     source: str
     about: str
     problem: str | None = None
+
+    @property
+    def shown(self) -> Any:
+        """What is in force, without what may be a secret in it."""
+        address = _ADDRESS.fullmatch(self.value) if isinstance(self.value, str) else None
+        if address is None:
+            return self.value
+        scheme, credentials, host, rest = address.groups()
+        return f"{scheme}{host}" + (f"/{REDACTED}" if credentials or rest else "")
 
 
 def settings_file(root: Path) -> Path:
@@ -276,6 +292,10 @@ def _accept(setting: Field[Any], given: Any) -> tuple[Any, str | None]:
         if not bounds["least"] <= given <= bounds["most"]:
             return None, f"{given} is not between {bounds['least']} and {bounds['most']}"
         return type(default)(given), None
+    if bounds.get("address") and given:
+        if not isinstance(given, str) or not _ADDRESS.fullmatch(given):
+            return None, "it is no http:// or https:// address"
+        return given, None
     if not isinstance(given, str) or not given.isprintable():
         return None, f"{given!r} is no line of text"
     choices = bounds.get("choices")

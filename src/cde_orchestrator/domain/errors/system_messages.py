@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.agent_messages import AGENT_MESSAGES
+from cde_orchestrator.domain.errors.alert_messages import ALERT_MESSAGES
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, explaining
 from cde_orchestrator.domain.errors.fixes import (
     DOCTOR,
@@ -83,6 +84,7 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
         ),
         fixes=(explaining("E924"),),
     ),
+    **ALERT_MESSAGES,
     "E930": ErrorMessage(
         title="Little Memory",
         description="{percent} % of the memory is in use; more than {most} % slows all down.",
