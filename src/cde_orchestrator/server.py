@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from mcp.server import MCPServer
@@ -35,6 +35,9 @@ from cde_orchestrator.infrastructure.state_files import FOLDER
 from cde_orchestrator.infrastructure.tracing import start_tracing
 from cde_orchestrator.mcp_tools import errors, features, health, project, recovery, work
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
+
+if TYPE_CHECKING:
+    from cde_orchestrator.web.live import LiveChanges
 
 INSTRUCTIONS = """\
 CDE Orchestrator leads a feature through its phases in one project. Start with \
@@ -202,7 +205,12 @@ def build_server(served: ServedProject) -> OrchestratorServer:
 
 
 def build_app(
-    served: ServedProject, *, host: str, address: str, token: str | None = None
+    served: ServedProject,
+    *,
+    host: str,
+    address: str,
+    token: str | None = None,
+    live: LiveChanges | None = None,
 ) -> ASGIApp:
     """MCP at ``/mcp`` and everything else that is served over HTTP, guarded.
 
@@ -211,12 +219,13 @@ def build_app(
         host: the name that the server was told to listen on.
         address: the numeric address that it is bound to.
         token: what every request must bear; None for no token.
+        live: tells the dashboard's pages what changed.
     """
     from cde_orchestrator.web import hosts, routes
 
     names = hosts.host_guard(host, address)
     app = build_server(served).streamable_http_app(host=host, transport_security=names)
-    app.router.routes.extend(routes.all_routes(served))
+    app.router.routes.extend(routes.all_routes(served, live))
     return routes.guarded(app, names, token)
 
 
@@ -237,15 +246,19 @@ def run_http(
     """
     import uvicorn
 
+    from cde_orchestrator.web.ending_server import EndingServer
+    from cde_orchestrator.web.live import LiveChanges
+
     with _serving(root, pinned=pinned) as served:
-        app = build_app(served, host=host, address=listener.getsockname()[0], token=token)
+        live, address = LiveChanges(), listener.getsockname()[0]
+        app = build_app(served, host=host, address=address, token=token, live=live)
         config = uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        server = uvicorn.Server(config)
+        server = EndingServer(config, live.close)
         # A connection that is cut because the server was told to end is no error.
         logging.getLogger("uvicorn.error").addFilter(lambda _: not server.should_exit)
         server.run(sockets=[listener])

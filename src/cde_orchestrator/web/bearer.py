@@ -5,14 +5,19 @@ from __future__ import annotations
 import hmac
 import json
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.web.sign_in import SignIn, is_public
 
 
 class BearerToken:
     """Lets requests with the token through; all others are answered with E902.
+
+    A browser is shown a form for the token instead, and let in with a cookie from then on,
+    to look at pages alone.
 
     Args:
         app: what is guarded, every path of it.
@@ -22,6 +27,7 @@ class BearerToken:
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
         self._token = token.encode()
+        self._sign_in = SignIn(self._token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
@@ -29,6 +35,14 @@ class BearerToken:
         if reason is None:
             await self._app(scope, receive, send)
             return
+        if scope["type"] == "http":
+            request = Request(scope, receive)
+            if is_public(request) or self._sign_in.knows(request):
+                await self._app(scope, receive, send)
+                return
+            if self._sign_in.is_wanted(request):
+                await (await self._sign_in.answer(request))(scope, receive, send)
+                return
         error = CDESystemError.of("E902", reason=reason)
         body = json.dumps({"error": ErrorFormatter.payload(error)}).encode()
         headers = [

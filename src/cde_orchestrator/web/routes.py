@@ -13,7 +13,9 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.web import errors_page
 from cde_orchestrator.web.bearer import BearerToken
 from cde_orchestrator.web.body_limit import BodyLimit
+from cde_orchestrator.web.dashboard import Dashboard
 from cde_orchestrator.web.hosts import HostGuard
+from cde_orchestrator.web.live import LiveChanges
 
 Reply = TypeVar("Reply")
 
@@ -26,9 +28,15 @@ class Service(Protocol):
         ...
 
 
-def all_routes(service: Service) -> Sequence[BaseRoute]:
-    """The routes, for both kinds of server."""
-    return [*errors_page.routes()]
+def all_routes(service: Service, live: LiveChanges | None = None) -> Sequence[BaseRoute]:
+    """The routes, for both kinds of server.
+
+    Args:
+        service: runs use cases.
+        live: tells the dashboard's pages what changed; to be closed when the server ends.
+    """
+    dashboard = Dashboard(service.handle, live or LiveChanges())
+    return [*errors_page.routes(), *dashboard.routes()]
 
 
 def guarded(app: ASGIApp, names: TransportSecuritySettings | None, token: str | None) -> ASGIApp:

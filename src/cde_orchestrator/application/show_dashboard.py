@@ -1,0 +1,227 @@
+"""Everything that the dashboard shows, in one answer, and what tells that it changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypedDict, cast
+
+from cde_orchestrator.application.breakers import BreakerView
+from cde_orchestrator.application.error_reports import ListErrorReports
+from cde_orchestrator.application.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.health import (
+    AlertsReply,
+    HealthReply,
+    HistoryReply,
+    OperationFigures,
+    Span,
+    slowest,
+)
+from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.project_board import Board, board_of
+from cde_orchestrator.application.recover_state import ListChanges
+from cde_orchestrator.application.show_breakers import ListBreakers
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import FeatureDetailReply, ProjectView, project_view
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload, fill_fix
+from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
+from cde_orchestrator.domain.errors.template import fill, placeholders
+from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+
+SPANS: tuple[Span, ...] = ("hour", "day", "week")
+SLOWEST = 8
+ERRORS = 12
+ALERT_EVENTS = 20
+CHANGES = 100
+"""How many changes a feature's timeline tells."""
+
+
+class Advice(TypedDict):
+    """What the catalogue says to do about a code."""
+
+    code: str
+    title: str
+    suggestions: list[str]
+    commands: list[str]
+
+
+class DashboardReply(TypedDict):
+    """The project at a glance.
+
+    ``board`` is None where the project cannot be read, and ``problem`` tells why; ``advice``
+    is by code, for every code that a check or an alert names; ``slowest`` are the span's.
+    """
+
+    at: str
+    mark: str
+    root: str
+    project: ProjectView | None
+    problem: ErrorPayload | None
+    health: HealthReply
+    advice: dict[str, Advice]
+    board: Board | None
+    history: HistoryReply
+    slowest: list[OperationFigures]
+    breakers: list[BreakerView]
+    alerts: AlertsReply
+    errors: list[dict[str, Any]]
+
+
+class FeaturePageReply(TypedDict):
+    """A feature with everything that is known of it, and its changes, newest first.
+
+    ``changes`` are None where the asker has them already.
+    """
+
+    at: str
+    status: FeatureDetailReply
+    changes: list[dict[str, Any]] | None
+
+
+class PulseReply(TypedDict):
+    """A word that is another one as soon as there is something new to show."""
+
+    mark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowDashboard(UseCase[DashboardReply]):
+    """Everything that the dashboard shows.
+
+    Attributes:
+        span: ``hour``, ``day`` or ``week``: how far the charts reach back.
+    """
+
+    tolerant = True
+    routine = True
+
+    span: str = "hour"
+
+    def __call__(self, ports: Ports) -> DashboardReply:
+        """Gather it; a project that cannot be read is told, and does not fail the answer.
+
+        Raises:
+            ValidationError: E305, there is no such span.
+        """
+        span = _span(self.span)
+        project, board, problem = None, None, None
+        try:
+            found = ports.repository.get(ports.root)
+            project, board = project_view(found, ports), board_of(found, ports)
+        except CDEError as error:
+            error.context.setdefault("project_path", str(ports.root))
+            problem = ErrorFormatter.payload(error)
+        health = ports.health.status()
+        history = ports.health.history(span)
+        alerts = ports.health.alerts(ALERT_EVENTS)
+        return {
+            "at": ports.clock().isoformat(),
+            "mark": _mark(ports),
+            "root": str(ports.root),
+            "project": project,
+            "problem": problem,
+            "health": health,
+            "advice": _advice(health, alerts, ports),
+            "board": board,
+            "history": {**history, "operations": []},
+            "slowest": slowest(history["operations"], SLOWEST),
+            "breakers": ListBreakers()(ports)["breakers"],
+            "alerts": alerts,
+            "errors": _errors(ports),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowFeature(UseCase[FeaturePageReply]):
+    """A feature with its phases and its timeline.
+
+    Attributes:
+        feature_id: id, beginning of an id, or name of the feature.
+        known: the feature's ``updated_at`` as the asker has it: reading a long history takes
+            a while, and is not done again for nothing.
+    """
+
+    tolerant = True
+    routine = True
+
+    feature_id: str
+    known: str | None = None
+
+    def __call__(self, ports: Ports) -> FeaturePageReply:
+        """Look it up.
+
+        Raises:
+            CDEError: E004, E102, E103 and the repository's own.
+        """
+        status = GetFeatureStatus(feature_id=self.feature_id, detail="full")(ports)
+        full = cast(FeatureDetailReply, status)
+        changes = None
+        if full["updated_at"] != self.known:
+            found = ListChanges(limit=CHANGES, feature=full["feature"]["id"])(ports)
+            changes = found["changes"]
+        return {"at": ports.clock().isoformat(), "status": full, "changes": changes}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetPulse(UseCase[PulseReply]):
+    """Whether there is something new, cheap enough to be asked every second."""
+
+    tolerant = True
+    routine = True
+
+    def __call__(self, ports: Ports) -> PulseReply:
+        """Look."""
+        return {"mark": _mark(ports)}
+
+
+def _span(name: str) -> Span:
+    for span in SPANS:
+        if span == name:
+            return span
+    reason = f"it is {name!r}, not one of {', '.join(SPANS)}"
+    raise ValidationError.of("E305", argument="span", reason=reason)
+
+
+def _mark(ports: Ports) -> str:
+    """Differs as soon as a feature, the project, a breaker or the list of errors does."""
+    parts: list[object] = []
+    try:
+        project = ports.repository.get(ports.root)
+        summaries = project.features.summaries()
+        touched = max((each.updated_at for each in summaries), default=project.updated_at)
+        parts += [len(summaries), touched.timestamp(), project.updated_at.timestamp()]
+        parts += [project.status.value, project.read_only]
+    except CDEError as error:
+        parts.append(error.code)
+    parts += [each.id for each in ports.reports.summaries(ports.root, 1)]
+    parts += [f"{each['name']}={each['state']}" for each in ports.breakers.views()]
+    return " ".join(map(str, parts))
+
+
+def _errors(ports: Ports) -> list[dict[str, Any]]:
+    reports = ListErrorReports(limit=ERRORS)(ports)["reports"]
+    for report in reports:
+        entry = ERROR_MESSAGES.get(report["code"])
+        report["title"] = entry.title if entry else ""
+        report["severity"] = str(entry.severity) if entry else ""
+    return reports
+
+
+def _advice(health: HealthReply, alerts: AlertsReply, ports: Ports) -> dict[str, Advice]:
+    codes = {each["error_code"] for each in health["details"].values()}
+    codes |= {each["error_code"] for each in (*health["alerts"], *alerts["alerts"])}
+    known = sorted(code for code in codes if code is not None and code in ERROR_MESSAGES)
+    return {code: _told(code, {"project_path": str(ports.root)}) for code in known}
+
+
+def _told(code: str, facts: dict[str, str]) -> Advice:
+    """What the catalogue says; what the facts do not tell stands in angle brackets."""
+    entry = ERROR_MESSAGES[code]
+    words = [*entry.suggestions, *(word for fix in entry.fixes for word in fix.command)]
+    names = {name for text in words for name in placeholders(text)}
+    facts = {name: f"<{name}>" for name in names} | facts
+    return {
+        "code": code,
+        "title": entry.title,
+        "suggestions": [fill(text, facts) for text in entry.suggestions],
+        "commands": [fill_fix(fix, facts)["command"] for fix in entry.fixes],
+    }

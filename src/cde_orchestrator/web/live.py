@@ -1,0 +1,102 @@
+"""Server-sent events: every client is told when there is something new to show.
+
+One task asks for all of them, as long as there is one. What the events carry is a mark alone;
+a client that wants to know more asks for it, so a slow client delays nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+from starlette.concurrency import run_in_threadpool
+
+LOOK_SECONDS = 1.0
+BEAT_SECONDS = 5.0
+"""After so long without a change figures are renewed; it also keeps the connection open."""
+RETRY_MS = 1_000
+"""After which a browser that lost the connection tries again."""
+
+
+class LiveChanges:
+    """Looks for changes and tells them to every client at once.
+
+    Args:
+        look_seconds: how often it is asked.
+        beat_seconds: how long the clients hear nothing at the most.
+    """
+
+    def __init__(
+        self, look_seconds: float = LOOK_SECONDS, beat_seconds: float = BEAT_SECONDS
+    ) -> None:
+        self._look_seconds = look_seconds
+        self._beat_seconds = beat_seconds
+        self._clients = 0
+        self._looking: asyncio.Task[None] | None = None
+        self._told: asyncio.Event = asyncio.Event()
+        self._message = b""
+        self._number = 0
+        self._closed = False
+
+    @property
+    def clients(self) -> int:
+        """How many listen."""
+        return self._clients
+
+    async def messages(self, mark: Callable[[], str]) -> AsyncIterator[bytes]:
+        """What one client is sent, from now until it goes away or the server ends.
+
+        Args:
+            mark: a word that is another one after a change, the same function for every
+                client; called in a thread, and it must not fail.
+        """
+        self._clients += 1
+        if self._looking is None and not self._closed:
+            self._looking = asyncio.create_task(self._look(mark))
+        try:
+            yield f"retry: {RETRY_MS}\n\n".encode()
+            seen = 0
+            while not self._closed:
+                if seen == self._number:
+                    await self._told.wait()
+                    continue
+                # What came while a slow client took the last message is not missed.
+                seen = self._number
+                yield self._message
+        finally:
+            self._clients -= 1
+            if not self._clients:
+                self._stop()
+
+    def close(self) -> None:
+        """End every client's stream now, and take no more."""
+        self._closed = True
+        self._told.set()
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    async def _look(self, look: Callable[[], str]) -> None:
+        clock = asyncio.get_running_loop().time
+        known, told_at = await run_in_threadpool(look), clock()
+        self._tell("hello", known)
+        while True:
+            await asyncio.sleep(self._look_seconds)
+            mark = await run_in_threadpool(look)
+            if mark != known:
+                self._tell("change", mark)
+            elif clock() - told_at >= self._beat_seconds:
+                self._tell("beat", mark)
+            else:
+                continue
+            known, told_at = mark, clock()
+
+    def _tell(self, event: str, mark: str) -> None:
+        self._message = f"event: {event}\ndata: {json.dumps({'mark': mark})}\n\n".encode()
+        self._number += 1
+        told, self._told = self._told, asyncio.Event()
+        told.set()

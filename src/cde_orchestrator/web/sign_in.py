@@ -1,0 +1,100 @@
+"""Signing in: a browser cannot send a bearer token, so it is given a cookie for one.
+
+The token is posted once, to whatever page was asked for, and the cookie holds a value derived
+from it: who steals the cookie can look at the pages as long as the token stays, and no more.
+"""
+
+from __future__ import annotations
+
+import hmac
+from html import escape
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter
+from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.web.assets import HEADERS, asset
+
+PAGES = ("/dashboard", "/errors", "/health", "/metrics")
+"""What a browser may look at with the cookie; none of it changes anything."""
+FORM_BYTES = 8_192
+
+
+class SignIn:
+    """Gives out the cookie for a token, and knows it again.
+
+    Args:
+        token: what requests must bear.
+    """
+
+    def __init__(self, token: bytes) -> None:
+        self._token = token
+        # Several servers may run on one machine, and cookies do not tell their ports apart.
+        self._name = f"cde_{_derived(token, 'name')[:12]}"
+        self._value = _derived(token, "session")
+
+    def knows(self, request: Request) -> bool:
+        """Whether a request for a page bears the cookie."""
+        if request.method not in {"GET", "HEAD"} or not _is_page(request.url.path, PAGES):
+            return False
+        try:
+            cookies = SimpleCookie(request.headers.get("cookie", ""))
+        except CookieError:
+            return False
+        given = cookies[self._name].value if self._name in cookies else ""
+        return hmac.compare_digest(given.encode(), self._value.encode())
+
+    def is_wanted(self, request: Request) -> bool:
+        """Whether a browser asks for the dashboard, or posts the token to it."""
+        if not _is_page(request.url.path, ("/dashboard",)):
+            return False
+        return request.method == "POST" or "text/html" in request.headers.get("accept", "")
+
+    async def answer(self, request: Request) -> Response:
+        """The form, or what becomes of the token that was filled in."""
+        if request.method != "POST":
+            return _form("")
+        given = await _posted_token(request)
+        if given is None or not hmac.compare_digest(given, self._token):
+            error = CDESystemError.of("E902", reason="it is another one")
+            return _form(ErrorFormatter.payload(error)["message"])
+        query = f"?{request.url.query}" if request.url.query else ""
+        answer = RedirectResponse(f"{request.url.path}{query}", 303, HEADERS)
+        answer.set_cookie(self._name, self._value, path="/", httponly=True, samesite="strict")
+        return answer
+
+
+def is_public(request: Request) -> bool:
+    """Whether it is one of the dashboard's own files, which come with the package."""
+    return request.method == "GET" and _is_page(request.url.path, ("/dashboard/static",))
+
+
+def _is_page(path: str, pages: tuple[str, ...]) -> bool:
+    return any(path == page or path.startswith(f"{page}/") for page in pages)
+
+
+def _form(problem: str) -> Response:
+    found = asset("sign-in.html")
+    page = found.content.decode() if found else ""
+    headers = {**HEADERS, "Cache-Control": "no-store"}
+    told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+    return Response(page.replace("<!--problem-->", told), 401, headers, "text/html")
+
+
+async def _posted_token(request: Request) -> bytes | None:
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > FORM_BYTES:
+            return None
+    try:
+        return parse_qs(body, max_num_fields=10).get(b"token", [b""])[0].strip()
+    except ValueError:
+        return None
+
+
+def _derived(token: bytes, purpose: str) -> str:
+    return hmac.digest(token, f"cde dashboard {purpose}".encode(), "sha256").hex()

@@ -1,0 +1,143 @@
+import { $, Connection, Stack, absolute, ago, bytes, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
+import { code } from "./panels.js";
+
+const id = decodeURIComponent(location.pathname.split("/").pop());
+const MARKS = { completed: "✓", in_progress: "●", failed: "✕", rolled_back: "↺", pending: "" };
+const TONES = { completed: "ok", failed: "critical", cancelled: "muted" };
+const parts = new Map();
+let known = null;
+
+async function refresh() {
+  let reply;
+  try {
+    reply = await load(`/dashboard/data/features/${encodeURIComponent(id)}${known ? `?known=${encodeURIComponent(known)}` : ""}`);
+  } catch (error) {
+    if (!error.told) throw error;
+    return showProblem(error.told);
+  }
+  serverTime(reply.at);
+  known = reply.status.updated_at;
+  showHead(reply.status);
+  showSteps(reply.status);
+  showParts(reply.status);
+  if (reply.changes) showTimeline(reply.changes);
+  document.body.classList.add("ready");
+}
+
+function showProblem(told) {
+  write($("name"), told.title);
+  part("problem", told, () => element("section", { class: "card" }, empty(told.message, code(told.code),
+    element("ul", {}, told.suggestions.map((each) => element("li", {}, each))), told.fixes.map((each) => command(each.command)))));
+  document.body.classList.add("ready");
+}
+
+function showHead({ project, feature, claim, branch, created_at }) {
+  write($("project"), project.name);
+  write($("root"), project.path);
+  write($("name"), feature.name);
+  document.title = `${clean(feature.name)} · CDE dashboard`;
+  write($("status"), words(feature.status));
+  attribute($("status"), "class", "badge");
+  attribute($("status"), "data-tone", TONES[feature.status] ?? "accent");
+  const more = [`workflow ${feature.workflow}`, claim ? `${claim.agent} works on it` : null, branch ? `branch ${branch}` : null, feature.id];
+  showMoment($("facts"), created_at, (at) => [`started ${ago(at)}`, ...more.filter(Boolean)].join(" · "));
+}
+
+const steps = new Map();
+
+function showSteps({ phases }) {
+  for (const phase of phases) {
+    let step = steps.get(phase.id);
+    if (!step) {
+      const mark = element("span", { class: "mark", "aria-hidden": "true" });
+      const line = element("span", { class: "muted" });
+      step = Object.assign(element("li", {}, element("a", { href: `#phase-${encodeURIComponent(phase.id)}` }, mark, element("span", { class: "strong" }, words(phase.id)), line)), { mark, line });
+      steps.set(phase.id, step);
+      $("steps").append(step);
+    }
+    attribute(step, "data-state", phase.status);
+    write(step.mark, MARKS[phase.status] ?? "");
+    const took = phase.started_at && phase.completed_at ? duration((Date.parse(phase.completed_at) - Date.parse(phase.started_at)) / 1000) : null;
+    if (phase.status === "in_progress") showMoment(step.line, phase.started_at, (at) => `for ${duration(since(at))}`);
+    else showMoment(step.line, null), write(step.line, phase.status === "completed" ? `took ${took ?? "?"}` : words(phase.status));
+  }
+}
+
+/** A part of the page, made anew only when what it shows is another. */
+function part(name, content, make) {
+  const told = JSON.stringify(content);
+  const before = parts.get(name);
+  if (before?.told === told) return;
+  const made = make();
+  if (before) {
+    for (const each of before.made.querySelectorAll("details[data-name]")) {
+      const same = [...made.querySelectorAll("details[data-name]")].find((other) => other.dataset.name === each.dataset.name);
+      if (same) same.open = each.open;
+    }
+    before.made.replaceWith(made);
+  } else $("parts").append(made);
+  parts.set(name, { told, made });
+}
+
+function showParts(status) {
+  part("goal", status.goal, () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal")), element("p", { class: "goal" }, status.goal)));
+  if (status.closing) part("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${status.closing.by}`), element("p", {}, status.closing.reason)));
+  if (status.phase) part("prompt", status.phase, () => current(status.phase));
+  for (const phase of status.phases) {
+    const work = status.work[phase.id];
+    part(`phase ${phase.id}`, [phase, work], () => phaseCard(phase, work));
+  }
+}
+
+function current(phase) {
+  return element("section", { class: "card", "aria-label": "Current phase" },
+    element("header", { class: "head" }, element("h2", {}, `Now: ${words(phase.id)}`), element("span", { class: "muted" }, phase.handler === "human_input" ? "waits for a person" : "for an agent")),
+    phase.description ? element("p", {}, phase.description) : null,
+    phase.problem ? element("p", { class: "strong" }, phase.problem) : null,
+    phase.outputs.length ? element("ul", { class: "outputs", "aria-label": "What it must produce" }, phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.id}${each.required ? "" : ", optional"}, ${each.type}`)))) : null,
+    phase.prompt ? element("details", { "data-name": "prompt" }, element("summary", {}, "The prompt"), element("pre", { tabindex: 0 }, phase.prompt)) : null);
+}
+
+function phaseCard(phase, work) {
+  const rows = [];
+  if (phase.outputs.length) rows.push(group("Outputs", phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: `sha256 ${each.sha256}` }, ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}`)))));
+  if (work.evidence) rows.push(evidence(work.evidence));
+  if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), ` ${each.reason} `, element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
+  if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, each.note, " ", element("span", { class: "muted" }, `${each.by}, `, time(each.at)),
+    each.data === null ? null : element("details", { "data-name": each.at }, element("summary", {}, "Data"), element("pre", { tabindex: 0 }, JSON.stringify(each.data, null, 2)))))));
+  if (work.past.length) rows.push(group("Rolled back before", work.past.map((each) => element("li", {}, `${words(each.status)}, ${each.attempts} attempts`, each.started_at ? [", ", time(each.started_at)] : ""))));
+  const line = [words(phase.status), phase.attempts > 1 ? `${phase.attempts} attempts` : null, work.end_commit ? `commit ${work.end_commit.slice(0, 10)}` : null].filter(Boolean).join(" · ");
+  return element("section", { class: "card phase", id: `phase-${encodeURIComponent(phase.id)}`, "data-state": phase.status, "aria-label": `Phase ${words(phase.id)}` },
+    element("header", { class: "head" }, element("h2", {}, words(phase.id)), element("span", { class: "muted" }, line)),
+    rows.length ? rows : element("p", { class: "muted" }, phase.status === "pending" ? "Its turn has not come." : "Nothing is kept of it yet."));
+}
+
+function group(title, items) {
+  return element("div", { class: "group" }, element("h3", {}, title), element("ul", { class: "outputs" }, items));
+}
+
+function evidence(found) {
+  const passed = found.exit_code === 0;
+  const ending = found.exit_code === null ? "took too long" : passed ? "passed" : `exit code ${found.exit_code}`;
+  return element("div", { class: "group" }, element("h3", {}, "Evidence"),
+    element("p", {}, element("span", { class: "badge", "data-tone": passed ? "ok" : "critical" }, ending), " ", element("code", {}, found.command.join(" ")), element("span", { class: "muted", title: absolute(found.at) }, ` ${milliseconds(found.duration_ms)}`)),
+    found.tail ? element("details", { "data-name": "tail" }, element("summary", {}, "End of its output"), element("pre", { tabindex: 0 }, found.tail)) : null);
+}
+
+let timeline = null;
+
+function showTimeline(changes) {
+  timeline ??= new Stack($("changes"), 64, () => {
+    const shown = { what: element("span", { class: "strong" }), sub: element("span", { class: "sub" }), when: element("span", { class: "when" }) };
+    return Object.assign(element("li", {}, element("div", { class: "moment" }, shown.what, shown.when, shown.sub)), { shown });
+  }, ({ shown }, each) => {
+    write(shown.what, words(each.operation));
+    write(shown.sub, `${each.actor.replace(/^mcp:/, "")} · ${each.summary}`);
+    attribute(shown.sub, "title", `${each.summary}\nchange ${each.sequence}, correlation id ${each.correlation_id}`);
+    showMoment(shown.when, each.at, ago);
+  });
+  timeline.show(changes, (each) => String(each.sequence));
+}
+
+setUpTheme();
+new Connection(refresh);

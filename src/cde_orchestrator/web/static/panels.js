@@ -1,0 +1,219 @@
+// Health, alerts, errors, operations and breakers.
+import { $, Stack, absolute, ago, announce, attribute, command, duration, element, empty, figure, load, megabytes, milliseconds, percent, showMoment, words, write } from "./base.js";
+
+// ---- health ----
+
+const TITLES = { healthy: "Healthy", degraded: "Degraded", unhealthy: "Unhealthy" };
+let lastStatus = null;
+let lastFindings = "";
+
+export function showHealth(reply) {
+  const { health, problem } = reply;
+  const status = problem ? "unhealthy" : health.status;
+  const findings = findingsOf(reply);
+  attribute($("health"), "data-status", status);
+  write($("health-title"), problem?.code === "E004" ? "No project here yet" : TITLES[status]);
+  const checks = Object.keys(health.checks).length;
+  const line = findings.length
+    ? `${findings.length === 1 ? "One thing needs" : `${findings.length} things need`} attention`
+    : checks ? `All ${checks} checks passed` : "Nothing is known to be wrong";
+  showMoment($("health-line"), health.checked_at || reply.at, (at) => `${line} · checked ${ago(at)}`);
+  if (lastStatus !== null && lastStatus !== status) announce(`The project is ${status}. ${findings.map((each) => each.message).join(" ")}`);
+  lastStatus = status;
+  const told = JSON.stringify([findings, health.checks]);
+  if (told === lastFindings) return;
+  lastFindings = told;
+  $("findings").replaceChildren(...findings.map(finding), passed(health));
+}
+
+function findingsOf({ health, problem, advice, alerts }) {
+  const found = [];
+  if (problem) found.push({ verdict: "critical", ...problem, commands: problem.fixes.map((each) => each.command) });
+  for (const [name, verdict] of Object.entries(health.checks)) {
+    if (verdict === "ok") continue;
+    const detail = health.details[name] ?? { message: words(name) };
+    if (problem && detail.error_code === problem.code) continue;
+    found.push({ verdict, message: detail.message, code: detail.error_code, ...pick(advice[detail.error_code]) });
+  }
+  const codes = new Set(found.map((each) => each.code));
+  for (const alert of alerts.alerts) {
+    if (alert.state !== "firing" || (alert.error_code && codes.has(alert.error_code))) continue;
+    found.push({ verdict: alert.severity, message: alert.message || alert.title, code: alert.error_code, ...pick(advice[alert.error_code]) });
+  }
+  return found.sort((one, other) => (other.verdict === "critical") - (one.verdict === "critical"));
+}
+
+const pick = (known) => ({ suggestions: known?.suggestions ?? [], commands: known?.commands ?? [] });
+
+function finding(each) {
+  return element("article", { class: "finding", "data-tone": each.verdict },
+    element("p", { class: "strong" }, each.message, " ", code(each.code)),
+    each.suggestions.length ? element("p", { class: "muted" }, each.suggestions[0]) : null,
+    each.commands.length ? command(each.commands[0]) : null);
+}
+
+export function code(value) {
+  return value ? element("a", { class: "code", href: `/errors/${encodeURIComponent(value)}` }, value) : null;
+}
+
+function passed(health) {
+  const names = Object.entries(health.checks).filter(([, verdict]) => verdict === "ok").map(([name]) => name);
+  return element("ul", { class: "passed", "aria-label": "Checks that passed" },
+    names.map((name) => element("li", { title: health.details[name]?.message }, words(name))));
+}
+
+const FIGURES = [
+  ["Operations", (m) => `${figure(m.operations_per_second)}/s`, () => "last 5 minutes"],
+  ["Error rate", (m) => percent(m.error_rate), (m, c) => limit(c.high_error_rate) || "refused or failed"],
+  ["Latency p95", (m) => milliseconds(m.p95_ms), (m) => `p50 ${milliseconds(m.p50_ms)} · p99 ${milliseconds(m.p99_ms)}`],
+  ["Open features", (m, c, r) => figure(r.board?.open ?? m.active_features), (m, c, r) => `${figure(r.board?.total ?? 0)} in all`],
+  ["Memory in use", (m) => `${figure(m.memory_percent)} %`, (m) => `server ${megabytes(m.memory_mb)}`],
+  ["Disk free", (m) => megabytes(m.disk_free_mb), (m) => `.cde takes ${megabytes(m.disk_mb)}`],
+];
+const tiles = [];
+
+const limit = (alert) => (alert?.threshold ? `alert above ${figure(alert.threshold)} ${alert.unit}` : "");
+
+export function showFigures(reply) {
+  if (!tiles.length) {
+    for (const [label] of FIGURES) {
+      const value = element("dd", { class: "value" });
+      const note = element("dd", { class: "note muted" });
+      $("figures").append(element("div", { class: "card tile" }, element("dt", {}, label), value, note));
+      tiles.push({ value, note });
+    }
+  }
+  const alerts = Object.fromEntries(reply.alerts.alerts.map((each) => [each.name, each]));
+  FIGURES.forEach(([, value, note], index) => {
+    write(tiles[index].value, value(reply.health.metrics, alerts, reply));
+    write(tiles[index].note, note(reply.health.metrics, alerts, reply));
+  });
+}
+
+// ---- lists ----
+
+const lists = {};
+
+/** A list in a panel, or what stands there while it is empty. */
+function show(id, items, key, height, make, fill, nothing) {
+  const list = (lists[id] ??= (() => {
+    const rows = element("ul", { class: "rows" });
+    const hint = nothing();
+    $(id).append(rows, hint);
+    return { hint, stack: new Stack(rows, height, make, fill) };
+  })());
+  list.stack.show(items, key);
+  list.hint.hidden = items.length > 0;
+  list.stack.container.hidden = items.length === 0;
+}
+
+function row(tag, ...names) {
+  const parts = Object.fromEntries(names.map((name) => [name, element("span", { class: name })]));
+  const inner = element(tag, { class: "line-item", type: tag === "button" ? "button" : null }, Object.values(parts));
+  return Object.assign(element("li", {}, inner), { parts, inner });
+}
+
+// ---- alerts ----
+
+const TONES = { firing: "critical", pending: "warning", resolved: "ok", inactive: "muted" };
+
+export function showAlerts({ alerts }) {
+  const present = alerts.alerts.filter((each) => each.state === "firing" || each.state === "pending");
+  const firing = present.filter((each) => each.state === "firing").length;
+  write($("alerts-line"), present.length ? `${firing} firing, ${present.length - firing} pending` : `${alerts.alerts.length} watched, all quiet`);
+  const items = [
+    ...present.map((each) => ({ ...each, at: each.since, key: `now ${each.name}`, present: true })),
+    ...alerts.history.map((each) => ({ ...each, key: `${each.at} ${each.name} ${each.state}` })),
+  ];
+  show("alerts", items, (each) => each.key, 52, () => row("div", "badge", "main", "sub", "when"), (member, each) => {
+    const { parts } = member;
+    write(parts.badge, each.state);
+    attribute(parts.badge, "data-tone", each.state === "firing" && each.severity === "warning" ? "warning" : TONES[each.state]);
+    write(parts.main, each.title);
+    write(parts.sub, each.message);
+    attribute(parts.sub, "title", each.message);
+    showMoment(parts.when, each.at, each.present ? (at) => `for ${duration((Date.now() - Date.parse(at)) / 1000)}` : ago);
+    attribute(member.inner, "data-present", each.present ? each.state : null);
+  }, () => empty("No alert, now or before", element("p", {}, "Try out whether you would hear of one:"), command("cde alerts test")));
+}
+
+// ---- errors ----
+
+export function showErrors({ errors }) {
+  show("errors", errors, (each) => each.id, 52, (each) => {
+    const member = row("button", "badge", "main", "sub", "when");
+    member.inner.addEventListener("click", () => openReport(each));
+    return member;
+  }, ({ parts }, each) => {
+    write(parts.badge, each.code);
+    attribute(parts.badge, "data-tone", each.severity === "CRITICAL" || each.severity === "ERROR" ? "critical" : "warning");
+    write(parts.main, each.title || each.code);
+    write(parts.sub, `${words(each.operation)}: ${each.message}`);
+    attribute(parts.sub, "title", each.message);
+    showMoment(parts.when, each.at, ago);
+  }, () => empty("No error so far", element("p", {}, "A call that is refused or fails leaves a report, which is listed here.")));
+}
+
+async function openReport(summary) {
+  const dialog = $("report");
+  const close = element("button", { class: "plain", type: "button", onclick: () => dialog.close() }, "Close");
+  const body = element("div", { class: "report-body" }, element("p", { class: "muted" }, "Loading…"));
+  dialog.replaceChildren(
+    element("header", { class: "head" }, element("h2", { id: "report-title" }, element("span", { class: "code" }, summary.code), ` ${summary.title}`), close), body);
+  dialog.showModal();
+  const [explained, report] = await Promise.allSettled([
+    load(`/errors/${encodeURIComponent(summary.code)}`),
+    load(`/dashboard/data/errors/${encodeURIComponent(summary.id)}`),
+  ]);
+  body.replaceChildren(element("p", { class: "told" }, summary.message), ...explanation(explained.value?.explanation), ...details(summary, report.value?.report));
+}
+
+function explanation(known) {
+  if (!known) return [];
+  return [
+    element("h3", {}, "What it means"), element("p", {}, known.description),
+    element("h3", {}, "What to do"), element("ul", {}, known.suggestions.map((each) => element("li", {}, each))),
+    ...known.fixes.map((each) => command(each.command)),
+  ];
+}
+
+function details(summary, report) {
+  const facts = { When: summary.at ? absolute(summary.at) : "?", Operation: words(summary.operation), "Called by": report?.operation?.actor, "Correlation id": summary.correlation_id, Report: summary.id };
+  return [
+    element("h3", {}, "What happened"),
+    element("dl", { class: "facts" }, Object.entries(facts).filter(([, value]) => value).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
+    report ? element("details", {}, element("summary", {}, "The whole report"), element("pre", { tabindex: 0 }, JSON.stringify(report, null, 2)))
+      : element("p", { class: "muted" }, "The report itself is no longer kept."),
+  ];
+}
+
+// ---- slowest operations, breakers ----
+
+export function showSlowest({ slowest, history }) {
+  write($("slowest-line"), `by p95, last ${history.span}`);
+  const top = Math.max(1, ...slowest.map((each) => each.p95_ms));
+  show("slowest", slowest, (each) => each.operation, 48, () => {
+    const member = row("div", "main", "meter", "amount", "sub");
+    member.parts.meter.append(element("span"));
+    return member;
+  }, ({ parts }, each) => {
+    write(parts.main, words(each.operation));
+    write(parts.amount, milliseconds(each.p95_ms));
+    write(parts.sub, `${figure(each.calls)} calls${each.errors ? `, ${figure(each.errors)} refused or failed` : ""} · p50 ${milliseconds(each.p50_ms)} · longest ${milliseconds(each.max_ms)}`);
+    parts.meter.firstChild.style.transform = `scaleX(${each.p95_ms / top})`;
+  }, () => empty("Nothing ran in this time", element("p", {}, "Operations show up here as soon as an agent or a command works on the project.")));
+}
+
+const BREAKER = { open: "critical", half_open: "warning", closed: "ok" };
+
+export function showBreakers({ breakers }) {
+  show("breakers", breakers, (each) => each.name, 52, () => row("div", "badge", "main", "sub", "when"), ({ parts }, each) => {
+    write(parts.badge, words(each.state));
+    attribute(parts.badge, "data-tone", BREAKER[each.state] ?? "muted");
+    write(parts.main, each.name);
+    const failures = `${each.failures} ${each.failures === 1 ? "failure" : "failures"} in a row`;
+    write(parts.sub, each.last_failure || (each.failures ? failures : "works"));
+    attribute(parts.sub, "title", each.last_failure || null);
+    write(parts.when, each.state === "open" ? `tried again in ${duration(each.retry_after_seconds)}` : "");
+  }, () => empty("Nothing is left alone", element("p", {}, "An agent, or git, that keeps failing is not called for a while, and shown here.")));
+}

@@ -1,0 +1,3 @@
+// Runs before the page is painted, so that a chosen theme does not flash.
+const chosen = localStorage.getItem("cde-theme");
+if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
