@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -276,6 +277,7 @@ def test_the_log_is_followed(project: Path) -> None:
         [sys.executable, "-m", "cde_orchestrator", "logs", "--follow", "--json"],
         cwd=project,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
     try:
@@ -286,6 +288,46 @@ def test_the_log_is_followed(project: Path) -> None:
         for line in follower.stdout:
             if json.loads(line).get("correlation_id") == "seen-live":
                 break
+        follower.send_signal(signal.SIGINT)
+        assert (follower.wait(30), follower.communicate()[1]) == (130, "")
     finally:
         follower.kill()
         follower.communicate()
+
+
+def test_a_reader_that_goes_away_ends_what_follows_without_a_word(project: Path) -> None:
+    cde(project, "list")
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "cde_orchestrator", "logs", "--follow", "--json"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert follower.stdout is not None
+        follower.stdout.readline()
+        follower.stdout.close()
+        cde(project, "list")
+        follower.wait(30)
+        assert follower.stderr is not None
+        with follower.stderr:
+            assert follower.stderr.read() == ""
+    finally:
+        follower.kill()
+        follower.wait()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--since", "soon"], "E317"),
+        (["--level", "loud"], "E305"),
+        (["--limit", "0"], "E305"),
+        (["slow", "--since", "2099-01-01"], "E317"),
+        (["trace", "nobody"], "E316"),
+    ],
+)
+def test_what_the_log_cannot_answer_has_a_code(project: Path, words: list[str], code: str) -> None:
+    done = cde(project, "logs", *words, "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, code)

@@ -18,6 +18,10 @@ from cde_orchestrator.infrastructure.logging import LOG_FILE
 
 _BEGINNING = b'{"timestamp":"'
 _POLL_SECONDS = 0.2
+_TEXTS = (
+    *("level", "correlation_id", "operation", "operation_id", "actor", "outcome", "error_code"),
+    *("project_id", "feature_id", "feature", "phase_id"),
+)
 
 
 class JsonLogReader:
@@ -71,12 +75,24 @@ class JsonLogReader:
                         if entry is not None:
                             yield entry
                     continue
-                if file is None or _is_replaced(file, path):
-                    if file is not None:
-                        file.close()
+                if file is None:
                     file = _open_plain(path)
                     if file is not None:
                         continue
+                elif _is_replaced(file, path):
+                    # Its last lines may have come after it was looked at for the last time.
+                    for line in file.readlines():
+                        entry = _decoded(pending + line)
+                        pending = b""
+                        if entry is not None:
+                            yield entry
+                    file.close()
+                    file, pending = None, b""
+                    continue
+                elif _is_truncated(file):
+                    file.seek(0)
+                    pending = b""
+                    continue
                 self._wait(_POLL_SECONDS)
         finally:
             if file is not None:
@@ -102,6 +118,11 @@ def _is_replaced(file: IO[bytes], path: Path) -> bool:
         return False
 
 
+def _is_truncated(file: IO[bytes]) -> bool:
+    """Whether the file was made shorter where it lies, as by a shell's ``>``."""
+    return os.fstat(file.fileno()).st_size < file.tell()
+
+
 def _decoded(line: bytes) -> LogEntry | None:
     """The entry of a line; where a writer was killed in the middle of one, that of its end."""
     for candidate in (line, line[max(line.rfind(_BEGINNING), 0) :]):
@@ -109,9 +130,22 @@ def _decoded(line: bytes) -> LogEntry | None:
             entry = orjson.loads(candidate)
         except orjson.JSONDecodeError:
             continue
-        if isinstance(entry, dict) and _is_moment(entry.get("timestamp")):
+        if isinstance(entry, dict) and _is_well_formed(entry):
             return entry
     return None
+
+
+def _is_well_formed(entry: LogEntry) -> bool:
+    """Whether what readers build upon is of the type that they expect; files can be edited."""
+    spans = entry.get("spans") or {}
+    return (
+        _is_moment(entry.get("timestamp"))
+        and isinstance(entry.get("event"), str)
+        and all(isinstance(entry.get(name), str | None) for name in _TEXTS)
+        and isinstance(entry.get("duration_ms"), int | float | None)
+        and isinstance(spans, dict)
+        and all(isinstance(value, int | float) for value in spans.values())
+    )
 
 
 def _is_moment(value: object) -> bool:

@@ -52,7 +52,7 @@ def log_line(entry: LogEntry, look: Look) -> Text:
         (f"{_time(entry['timestamp'], look)} ", "dim"),
         (f"{clean(level.upper()):<8} ", _STYLES.get(level, "bold red")),
         (clean(str(entry.get("event", ""))), "bold"),
-        ("".join(f" {name}={_word(value)}" for name, value in details.items()), "dim"),
+        (_words(details), "dim"),
         no_wrap=not look.terminal,
     )
     for cause in entry.get("exception") or []:
@@ -99,7 +99,7 @@ def slow_operations(reply: SlowReply, look: Look) -> RenderableType:
             Text(f"{clean(row['bottleneck'])} {_milliseconds(row['bottleneck_ms'])}"),
             Text(clean(row["feature"] or "")),
             Text(_time(row["at"], look, day=True), "dim"),
-            Text(row["correlation_id"][: _SHORT_ID if look.terminal else None], "dim"),
+            Text(clean(row["correlation_id"])[: _SHORT_ID if look.terminal else None], "dim"),
         )
     hint = Text(f"{reply['total']} operations in all; cde logs trace CALL tells one's story", "dim")
     return spaced(table, hint) if look.terminal else table
@@ -132,7 +132,7 @@ def _add_operation(tree: Tree, operation: TracedOperation) -> None:
 
 
 def _event_line(event: TraceEvent) -> Text:
-    details = "".join(f" {name}={_word(value)}" for name, value in event["details"].items())
+    details = _words(event["details"])
     return Text.assemble(
         (f"{_offset(event['offset_ms'])} ", "dim"),
         (clean(event["event"]), _STYLES.get(event["level"], "bold red")),
@@ -157,6 +157,10 @@ def _offset(milliseconds: float) -> str:
 
 def _milliseconds(value: float) -> str:
     return f"{value / 1000:,.2f} s" if value >= 10_000 else f"{value:,.1f} ms"
+
+
+def _words(details: Mapping[str, Any]) -> str:
+    return "".join(f" {clean(name)}={_word(value)}" for name, value in details.items())
 
 
 def _word(value: Any) -> str:

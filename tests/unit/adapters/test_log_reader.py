@@ -95,3 +95,44 @@ def test_a_log_that_comes_later_is_followed_from_its_beginning(tmp_path: Path, p
         path.write_text(line("first") + "\n")
 
     assert next(JsonLogReader(wait=begin).follow(tmp_path))["event"] == "first"
+
+
+def test_the_last_lines_before_a_rotation_are_followed_too(tmp_path: Path, path: Path) -> None:
+    path.write_text("")
+
+    def rotate(_seconds: float) -> None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line("late") + "\n" + line("later") + "\n")
+        path.rename(path.with_name("cde.log.20251110T100000000000"))
+        path.write_text(line("new") + "\n")
+
+    coming = JsonLogReader(wait=rotate).follow(tmp_path)
+    assert [next(coming)["event"] for _ in range(3)] == ["late", "later", "new"]
+
+
+def test_a_file_that_was_emptied_is_followed_from_its_beginning(tmp_path: Path, path: Path) -> None:
+    path.write_text(line("before") * 3 + "\n")
+
+    def empty(_seconds: float) -> None:
+        path.write_text(line("after") + "\n")
+
+    assert next(JsonLogReader(wait=empty).follow(tmp_path))["event"] == "after"
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"level": 3},
+        {"operation_id": ["x"]},
+        {"correlation_id": {}},
+        {"duration_ms": "long"},
+        {"spans": ["load"]},
+        {"spans": {"load": "long"}},
+    ],
+)
+def test_a_line_that_readers_could_not_build_upon_is_passed_over(
+    tmp_path: Path, path: Path, details: dict[str, Any]
+) -> None:
+    nameless = json.dumps({"timestamp": "2025-11-10T12:00:00.000000Z", "event": None})
+    path.write_text(f"{line('edited', **details)}\n{nameless}\n{line('whole', feature=None)}\n")
+    assert events(tmp_path) == ["whole"]
