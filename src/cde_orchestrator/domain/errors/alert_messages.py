@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Severity
+from cde_orchestrator.domain.errors.fixes import SHOW_SETTINGS
 
 ALERT_MESSAGES: dict[str, ErrorMessage] = {
     "E929": ErrorMessage(
@@ -12,7 +13,7 @@ ALERT_MESSAGES: dict[str, ErrorMessage] = {
             "Look at where alerts are sent to, and correct it: cde project settings",
             "Try again: cde alerts test. Whatever happens, alerts stand in cde alerts",
         ),
-        fixes=(Fix(("cde", "project", "settings", "--project", "{project_path}")),),
+        fixes=(SHOW_SETTINGS,),
         severity=Severity.WARNING,
     ),
 }
