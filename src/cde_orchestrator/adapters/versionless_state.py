@@ -7,15 +7,22 @@ updated_at, artifacts, metadata``. Keys that are not known are carried along unc
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from cde_orchestrator.domain.exceptions import StateError
-from cde_orchestrator.domain.names import free_name, slug_from
+from cde_orchestrator.domain.exceptions import StateError, ValidationError
+from cde_orchestrator.domain.names import checked_name, free_name, slug_from
 from cde_orchestrator.domain.project import ProjectStatus
+from cde_orchestrator.domain.workflow import CANONICAL_STATUS
 from cde_orchestrator.infrastructure.patch import Document
+
+BEFORE = "before_migration"
+"""Key of a feature's metadata that keeps what it was called where that could not stay."""
+
+_PHASE_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 def migrate(content: dict[str, Any], path: str) -> Document:
@@ -56,25 +63,51 @@ def _features(entries: Iterable[dict[str, Any]], project_id: str, now: str) -> D
         if feature_id in found:
             feature_id = str(uuid.uuid4())
         prompt = str(entry.get("prompt") or "")
-        name = free_name(str(entry.get("name") or slug_from(prompt)), names.__contains__)
+        own = str(entry.get("name") or "")
+        name = free_name(_slug(own) or slug_from(prompt), names.__contains__)
         names.add(name)
+        status = str(entry.get("status") or "defining")
+        phase = _phase(entry.get("current_phase"), status)
+        replaced = {"name": (own, name), "current_phase": (entry.get("current_phase"), phase)}
+        before = {key: old for key, (old, new) in replaced.items() if old and old != new}
+        metadata = _mapping(entry.get("metadata"))
         known = {
             "id": feature_id,
             "project_id": str(entry.get("project_id") or project_id),
             "name": name,
             "prompt": prompt,
-            "status": str(entry.get("status") or "defining"),
-            "current_phase": entry.get("current_phase"),
+            "status": status,
+            "current_phase": phase,
             "workflow_type": str(entry.get("workflow_type") or "default"),
             "workflow_digest": None,
             "created_at": _moment(entry.get("created_at"), now),
             "updated_at": _moment(entry.get("updated_at"), now),
             "phases": {},
             "artifacts": entry.get("artifacts", []),
-            "metadata": _mapping(entry.get("metadata")),
+            "metadata": {**metadata, BEFORE: before} if before else metadata,
         }
         found[feature_id] = {**entry, **known}
     return found
+
+
+def _slug(name: str) -> str:
+    """The name as features are called now, which is good for paths and commands."""
+    try:
+        return checked_name(name)
+    except ValidationError:
+        return slug_from(name) if name.strip() else ""
+
+
+def _phase(value: object, status: str) -> str | None:
+    """The phase by the id that workflows have for it, as ``define`` for ``PHASE_1_DEFINE``."""
+    if not isinstance(value, str) or not value.strip():
+        return None
+    if _PHASE_ID.fullmatch(value):
+        return value
+    words = re.findall(r"[a-z]+", value.lower())
+    named = next((word for word in reversed(words) if word in CANONICAL_STATUS), None)
+    by_status = {each: phase for phase, each in CANONICAL_STATUS.items()}
+    return named or by_status.get(status, value)
 
 
 def _keyed(features: dict[str, Any]) -> list[Any]:

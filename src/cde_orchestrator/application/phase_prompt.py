@@ -33,6 +33,7 @@ def workflow_for(project: Project, feature: Feature, ports: Ports) -> Workflow:
         return kept
     workflow = ports.workflows.load(ports.root).get_or_default(feature.workflow_type)
     feature.follow(workflow)
+    feature.workflow_type = workflow.id
     return workflow
 
 
@@ -40,7 +41,6 @@ def adopt_workflow(project: Project, feature: Feature, ports: Ports) -> Workflow
     """``workflow_for``, keeping the workflow with a feature that has none; inside a change."""
     workflow = workflow_for(project, feature, ports)
     if feature.workflow_digest is None:
-        feature.workflow_type = workflow.id
         feature.workflow_digest = project.keep_workflow(workflow)
     return workflow
 

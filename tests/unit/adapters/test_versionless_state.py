@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cde_orchestrator.adapters.project_document import FeatureIndex, decode_project
-from cde_orchestrator.adapters.versionless_state import migrate
+from cde_orchestrator.adapters.versionless_state import BEFORE, migrate
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.names import slug_from
 from cde_orchestrator.domain.project import ProjectStatus
@@ -292,3 +292,39 @@ def test_whatever_values_a_file_holds_a_document_comes_out(
 @given(st.text(min_size=1))
 def test_a_feature_is_named_after_its_prompt(prompt: str) -> None:
     assert only_feature(prompt=prompt)["name"] == slug_from(prompt)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Search & Find It", "search-find-it"),
+        ("--help", "help"),
+        ("../../etc", "etc"),
+        ("\u691c\u7d22", "feature"),
+        ("x" * 61, "x" * 48),
+    ],
+)
+def test_a_name_that_is_good_for_no_path_is_made_one_and_kept_beside(old: str, new: str) -> None:
+    feature = only_feature(name=old, metadata={"team": "web"})
+
+    assert feature["name"] == new
+    assert feature["metadata"] == {"team": "web", BEFORE: {"name": old}}
+
+
+@pytest.mark.parametrize(
+    ("old", "status", "new"),
+    [
+        ("PHASE_1_DEFINE", "defining", "define"),
+        ("Phase: Test", "designing", "test"),
+        ("PHASE_3", "designing", "design"),
+        ("PHASE_3", "polishing", "PHASE_3"),
+        ("polish", "polishing", "polish"),
+    ],
+)
+def test_a_phase_is_taken_over_by_the_id_that_workflows_have_for_it(
+    old: str, status: str, new: str
+) -> None:
+    feature = only_feature(current_phase=old, status=status)
+
+    assert feature["current_phase"] == new
+    assert feature["metadata"].get(BEFORE, {}) == ({"current_phase": old} if new != old else {})

@@ -167,7 +167,8 @@ def test_looking_up_the_workflow_of_an_older_feature_keeps_nothing(world: World)
     feature = older_feature(project, current_phase="build", workflow_type="default")
 
     assert workflow_for(project, feature, world.ports) == writing_workflow()
-    assert feature.workflow_type == "default"
+    assert feature.workflow_type == "standard"  # as it is shown
+    assert world.project.features.by_id(feature.id) is None
     assert feature.workflow_digest is None
     assert project.workflows == {}
 
