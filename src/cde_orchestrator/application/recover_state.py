@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypedDict
 
 from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.rollback_feature import FileRow
 from cde_orchestrator.application.state_exports import export_of, parse_export
+from cde_orchestrator.application.undo_rollback import follow_rollbacks
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import StateError, ValidationError
 
@@ -69,13 +71,17 @@ class StateReply(TypedDict):
 
 
 class RestoreReply(TypedDict):
-    """What a restore changed, or would change; ``token`` confirms a dry run."""
+    """What a restore changed, or would change; ``token`` confirms a dry run.
+
+    ``files`` are outputs that a rollback took back, and that now follow the state.
+    """
 
     source: str
     dry_run: bool
     sequence: int
     difference: Difference
     token: str
+    files: list[FileRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +225,9 @@ class RestoreState(UseCase[RestoreReply]):
             "sequence": sequence,
             "difference": changed,
             "token": token,
+            "files": follow_rollbacks(
+                before, document, ports, again=self.export is None, dry_run=self.dry_run
+            ),
         }
 
     def _source(self, ports: Ports) -> tuple[str, dict[str, Any]]:

@@ -20,6 +20,9 @@ from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import checked_reason
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
+ROLLED_BACK = "rolled_back"
+"""The event that a rollback leaves; its ``files`` tell how the rollback can be undone."""
+
 FileAction = Literal["restored", "removed", "unchanged", "left"]
 
 
@@ -108,12 +111,13 @@ class RollbackFeature(UseCase[RollbackReply]):
         rows = [self._apply(step, ports) for step in steps]
         undone = feature.roll_back(phase, reason, desk.caller.name, workflow, desk.now)
         feature.note(
-            "rolled_back",
+            ROLLED_BACK,
             at=desk.now.isoformat(),
             by=desk.caller.name,
             to_phase=phase.id,
             reason=reason,
             phases=undone,
+            files=[_fact(step) for step in steps if step.action in {"restored", "removed"}],
         )
         if not self.dry_run:
             desk.take(feature, deliberate=False)
@@ -142,6 +146,15 @@ class RollbackFeature(UseCase[RollbackReply]):
             "kept_as": kept_as,
             "reason": step.reason,
         }
+
+
+def _fact(step: _Step) -> dict[str, str | None]:
+    """What became of a file, by the digests of its contents."""
+    before, after = (
+        None if data is None else hashlib.sha256(data).hexdigest()
+        for data in (step.current, step.data)
+    )
+    return {"id": step.output.id, "path": step.path, "before": before, "after": after}
 
 
 def _target(feature: Feature, workflow: Workflow, phase_id: str) -> Phase:

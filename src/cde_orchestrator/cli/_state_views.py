@@ -20,6 +20,7 @@ from cde_orchestrator.application.recover_state import (
 from cde_orchestrator.cli._layout import done, next_steps, note, spaced
 from cde_orchestrator.cli._output import Look
 from cde_orchestrator.cli._wording import clean, command
+from cde_orchestrator.cli._work_views import file_rows
 
 
 class MergeReply(TypedDict):
@@ -98,10 +99,15 @@ def restored(reply: RestoreReply, look: Look) -> RenderableType:
     """What a restore changed, or would change."""
     if reply["dry_run"]:
         head = note(f"Restoring {reply['source']} would change this; nothing is changed yet")
-        return spaced(head, _difference(reply["difference"]))
+        return spaced(head, _difference(reply["difference"]), file_rows(reply["files"]))
     head = done("Restored ", (clean(reply["source"]), "bold"), f" as change {reply['sequence']}")
     undo = command(look, "state", "restore", "--at", str(reply["sequence"] - 1))
-    return spaced(head, _difference(reply["difference"]), next_steps([(undo, "undo it")]))
+    return spaced(
+        head,
+        _difference(reply["difference"]),
+        file_rows(reply["files"]),
+        next_steps([(undo, "undo it")]),
+    )
 
 
 def merged(reply: MergeReply, _: Look) -> RenderableType:

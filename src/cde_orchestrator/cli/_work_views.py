@@ -91,7 +91,7 @@ def rolled_back(reply: RollbackReply, look: Look) -> RenderableType:
     return spaced(
         head,
         Text(f"No longer counts: {undone}") if undone else None,
-        _files(reply["files"]),
+        file_rows(reply["files"]),
         Group(Text("Source code is git's; see and undo what changed:", "dim"), *code)
         if code
         else None,
@@ -99,7 +99,8 @@ def rolled_back(reply: RollbackReply, look: Look) -> RenderableType:
     )
 
 
-def _files(rows: Sequence[FileRow]) -> RenderableType | None:
+def file_rows(rows: Sequence[FileRow]) -> RenderableType | None:
+    """What became of outputs; those that stayed as they are say nothing."""
     lines = []
     for row in rows:
         if row["action"] == "unchanged":

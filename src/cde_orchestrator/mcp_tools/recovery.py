@@ -106,7 +106,8 @@ def _restore_text(done: RestoreReply) -> str:
             f"Restoring {done['source']} would change: {told}.\nNothing is changed yet. To do it, "
             f"call again with token={done['token']!r}."
         )
-    return f"Restored {done['source']} as change {done['sequence']}: {told}."
+    files = "".join(f"\n{row['path']}: {row['action']}" for row in done["files"][:NAMES_SHOWN])
+    return f"Restored {done['source']} as change {done['sequence']}: {told}.{files}"
 
 
 def _difference_text(found: Difference) -> str:
