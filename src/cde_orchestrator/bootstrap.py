@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cde_orchestrator.application.agents import Agents
 from cde_orchestrator.application.get_health import GetHealth
-from cde_orchestrator.application.health import Health, HealthOnDemand, HealthReply
+from cde_orchestrator.application.health import HealthReply
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView
@@ -20,6 +21,7 @@ from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.error_reports import FileErrorReports
+from cde_orchestrator.infrastructure.monitoring import Monitoring
 from cde_orchestrator.infrastructure.operation_meter import OperationMeter
 from cde_orchestrator.infrastructure.operations import Operation
 from cde_orchestrator.infrastructure.settings import Settings, load_settings
@@ -27,6 +29,7 @@ from cde_orchestrator.infrastructure.state_files import FOLDER
 
 if TYPE_CHECKING:
     from cde_orchestrator.adapters.git_worktrees import GitWorktrees
+    from cde_orchestrator.infrastructure.health_checks import ProjectChecks
 
 Reply = TypeVar("Reply")
 
@@ -52,6 +55,8 @@ class Application:
         self._assemble = assemble
         self._ports: Ports | None = None
         self._makeshift: Ports | None = None
+        self._assembling = threading.Lock()
+        self._is_watched = False
         self._reports = FileErrorReports()
         self._meter = meter or OperationMeter()
         self.settings = Settings()
@@ -132,10 +137,16 @@ class Application:
         )
         return Application(self.root, lambda _root, _settings, _meter: moved, self._meter)
 
+    def watch(self) -> None:
+        """Keep a history and judge the alerts from now on, for as long as a server serves it."""
+        self._is_watched = True
+        self._assembled(tolerant=True).health.watch()
+
     def close(self) -> None:
         """Finish what can be finished cheaply; the application is not used afterwards."""
         for ports in (self._ports, self._makeshift):
             if ports is not None:
+                ports.health.close()
                 ports.repository.close()
 
     @cached_property
@@ -145,19 +156,33 @@ class Application:
         return GitWorktrees(self.root, BreakerRegistry(self.root))
 
     def _assembled(self, tolerant: bool) -> Ports:
-        if self._ports is None:
-            try:
-                self.settings = load_settings(self.root)
-            except ValidationError:
-                if not tolerant:
-                    raise
-                if self._makeshift is None:
-                    self._makeshift = self._assemble(self.root, Settings(), self._meter)
-                return self._makeshift
-            self._reports = _reports(self.settings)
-            self._ports = self._assemble(self.root, self.settings, self._meter)
-            _at_work[:] = [weakref.ref(self)]
-        return self._ports
+        with self._assembling:
+            if self._ports is None:
+                try:
+                    self.settings = load_settings(self.root)
+                except ValidationError:
+                    if not tolerant:
+                        raise
+                    return self._assembled_makeshift()
+                self._reports = _reports(self.settings)
+                self._ports = self._assemble(self.root, self.settings, self._meter)
+                _at_work[:] = [weakref.ref(self)]
+                self._end_makeshift()
+            return self._ports
+
+    def _assembled_makeshift(self) -> Ports:
+        """What works with the defaults, until the settings are valid again."""
+        if self._makeshift is None:
+            self._makeshift = self._assemble(self.root, Settings(), self._meter)
+        return self._makeshift
+
+    def _end_makeshift(self) -> None:
+        if self._makeshift is not None:
+            self._makeshift.health.close()
+            self._makeshift.repository.close()
+            self._makeshift = None
+        if self._is_watched and self._ports is not None:
+            self._ports.health.watch()
 
 
 def build_application(root: Path) -> Application:
@@ -189,12 +214,10 @@ def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> 
     files = FilesystemProjectFiles()
     breakers = BreakerRegistry(root)
 
-    def health() -> Health:
-        from cde_orchestrator.infrastructure.health import HealthMonitor
+    def look() -> ProjectChecks:
         from cde_orchestrator.infrastructure.health_checks import ProjectChecks
 
-        checks = ProjectChecks(root, repository, workflows, breakers, settings, utc_now)
-        return HealthMonitor(root, meter, checks)
+        return ProjectChecks(root, repository, workflows, breakers, settings, utc_now)
 
     return Ports(
         root=root,
@@ -216,7 +239,7 @@ def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> 
         logs=JsonLogReader(),
         agents=CommandLineAgents(root, breakers),
         breakers=breakers,
-        health=HealthOnDemand(health),
+        health=Monitoring(root, meter, settings, look),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
-from threading import Lock
+from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -49,6 +49,9 @@ An error carries fixes: calls that are safe to make as they stand."""
 GRACE_SECONDS = 3
 """How long connections have to finish when the server is told to end."""
 
+WATCH_AFTER_SECONDS = 2.0
+"""After which a server begins to watch: its first answers come sooner without."""
+
 log = structlog.get_logger(__name__)
 
 Reply = TypeVar("Reply")
@@ -67,6 +70,7 @@ class ServedProject:
         self._application = build_application(root)
         self._pinned = pinned
         self._onboarding = Lock()
+        self._watched = False
 
     @property
     def application(self) -> Application:
@@ -111,7 +115,14 @@ class ServedProject:
             self._application = candidate
             log_to_project(wanted)
             served.close()
+            if self._watched:
+                candidate.watch()
             return reply
+
+    def watch(self) -> None:
+        """Keep a history of the project served and judge its alerts, from now on."""
+        self._watched = True
+        self._application.watch()
 
     def close(self) -> None:
         """Finish what can be finished cheaply."""
@@ -269,10 +280,14 @@ def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
     start_tracing(str(root))
     served = ServedProject(root, pinned=pinned)
     tending = keep_tending()
+    watching = Timer(WATCH_AFTER_SECONDS, served.watch)
+    watching.daemon = True
+    watching.start()
     log.info("server_started", path=str(root), pinned=pinned)
     try:
         yield served
     finally:
+        watching.cancel()
         served.close()
         tending.set()
         log.info("server_stopped")

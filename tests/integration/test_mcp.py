@@ -34,11 +34,11 @@ def results_for(phase: dict[str, Any]) -> dict[str, str]:
 
 
 def snapshot(project: Path) -> dict[str, bytes]:
-    """Every file of the project but the lock, the logs and the reports of errors."""
+    """Every file of the project but those that any call may change."""
     return {
         str(path.relative_to(project)): path.read_bytes()
         for path in sorted(project.rglob("*"))
-        if path.is_file() and path.name != "lock"
+        if path.is_file() and path.name != "lock" and not path.name.startswith("telemetry.db")
         if not {"logs", "errors"} & set(path.parts)
     }
 

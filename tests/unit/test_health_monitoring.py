@@ -14,16 +14,21 @@ import psutil
 import pytest
 from mcp.client.client import Client
 
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
+from cde_orchestrator.application.breakers import NoBreakers
 from cde_orchestrator.application.get_health import GetHealth, readiness
 from cde_orchestrator.application.health import Verdict
 from cde_orchestrator.application.onboard_project import OnboardProject
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.bootstrap import Application, build_application
+from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.health import HealthMonitor, get_health_status
 from cde_orchestrator.infrastructure.health_checks import ProjectChecks
 from cde_orchestrator.infrastructure.operation_meter import OperationMeter
 from cde_orchestrator.infrastructure.resource_usage import FolderSize
+from cde_orchestrator.infrastructure.settings import Settings
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.server import ServedProject, build_server
 from tests.disks import remount, small_disk
@@ -274,13 +279,12 @@ def _break(application: Application, name: str) -> None:
 
 
 def _monitor(application: Application, meter: OperationMeter) -> HealthMonitor:
-    ports = application._assembled(tolerant=False)
     checks = ProjectChecks(
         application.root,
-        ports.repository,
-        ports.workflows,
-        ports.breakers,
-        application.settings,
-        ports.clock,
+        FilesystemProjectRepository(),
+        YamlWorkflowRepository(),
+        NoBreakers(),
+        Settings(),
+        utc_now,
     )
     return HealthMonitor(application.root, meter, checks)

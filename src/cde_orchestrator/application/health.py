@@ -6,8 +6,7 @@ Figures carry their unit in their name: ``_ms`` milliseconds, ``_mb`` 2**20 byte
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, TypedDict
 
 Verdict = Literal["ok", "warning", "critical"]
@@ -182,6 +181,14 @@ class Health(Protocol):
         """The metrics in a format of Prometheus, as ``accept`` asks, and its media type."""
         ...
 
+    def watch(self) -> None:
+        """Keep a history and judge the alerts from now on, until it is closed."""
+        ...
+
+    def close(self) -> None:
+        """Keep what was counted so far, and end."""
+        ...
+
 
 class Telemetry(Protocol):
     """What the operations tell as they end; it never fails and costs microseconds."""
@@ -272,36 +279,11 @@ class NoHealth:
         """Empty."""
         return b"", "text/plain"
 
+    def watch(self) -> None:
+        """Nothing."""
 
-class HealthOnDemand:
-    """Health that is made when it is asked for first: few calls ask, and it takes a while.
-
-    Args:
-        make: makes it.
-    """
-
-    def __init__(self, make: Callable[[], Health]) -> None:
-        self._made = functools.cache(make)
-
-    def status(self) -> HealthReply:
-        """Everything checked now."""
-        return self._made().status()
-
-    def history(self, span: Span) -> HistoryReply:
-        """What all processes of the project measured."""
-        return self._made().history(span)
-
-    def alerts(self, limit: int = 50) -> AlertsReply:
-        """The alerts, and the newest events of their past."""
-        return self._made().alerts(limit)
-
-    def test_alert(self) -> AlertTestReply:
-        """Fire an alert for real, resolve it, and tell everybody."""
-        return self._made().test_alert()
-
-    def exposition(self, accept: str) -> tuple[bytes, str]:
-        """The metrics in a format of Prometheus, and its media type."""
-        return self._made().exposition(accept)
+    def close(self) -> None:
+        """Nothing."""
 
 
 def slowest(operations: Sequence[OperationFigures], count: int) -> list[OperationFigures]:

@@ -88,6 +88,8 @@ class Gauges:
 class HealthMonitor:
     """Tells how a project and this process are; no method fails for what it finds.
 
+    ``Monitoring`` gives it as the port ``Health``.
+
     Args:
         root: the project's folder.
         meter: counts the operations of this process.
@@ -132,10 +134,6 @@ class HealthMonitor:
             "details": {name: told for name, (_, told) in judged.items()},
             "alerts": alerts,
         }
-
-    def status(self) -> HealthReply:
-        """The same, by the name that the port has."""
-        return self.get_status()
 
     def history(self, span: Span) -> HistoryReply:
         """What all processes of the project measured, those that ended too."""

@@ -173,6 +173,11 @@ class OperationMeter:
                 self._lock_waits
             )
 
+    @property
+    def has_undrained(self) -> bool:
+        """Whether ``drain`` would give anything."""
+        return bool(self._undrained)
+
     def drain(self) -> dict[str, Counts]:
         """What was counted since the last time that this was asked, by operation."""
         with self._mutex:

@@ -40,11 +40,12 @@ ERROR = {
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """The content of every file beneath a folder but the lock, the log and error reports."""
+    """The content of every file beneath a folder but those that any call may change."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "lock" and path.parent.name not in {"errors", "logs"}
+        if path.is_file() and path.name != "lock" and not path.name.startswith("telemetry.db")
+        if path.parent.name not in {"errors", "logs"}
     }
 
 

@@ -47,7 +47,7 @@ def picture(folder: Path) -> dict[str, tuple[int, int, bytes]]:
     return {
         str(path): ((stat := path.stat()).st_ino, stat.st_mtime_ns, path.read_bytes())
         for path in (folder / ".cde").rglob("*")
-        if path.is_file() and "logs" not in path.parts
+        if path.is_file() and "logs" not in path.parts and path.stem != "telemetry"
     }
 
 
