@@ -236,7 +236,7 @@ async def test_what_the_parser_does_not_understand_is_an_error_like_any_other(
     assert code in told.stderr
 
 
-@pytest.mark.parametrize("words", [[], ["project"], ["errors"], ["--help"], ["start", "--help"]])
+@pytest.mark.parametrize("words", [["project"], ["errors"], ["--help"], ["start", "--help"]])
 async def test_help_is_no_error(project: Path, words: list[str]) -> None:
     shown = command(*words, cwd=project)
 

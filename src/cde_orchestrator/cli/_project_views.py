@@ -22,6 +22,18 @@ from cde_orchestrator.cli._wording import clean, command, counted
 _STATUS_STYLES = {"active": "green", "archived": "dim", "error": "red"}
 
 
+def welcome(folder: str, look: Look) -> RenderableType:
+    """How to begin, in a folder that no project has been made of."""
+    about = Text("Takes features through their phases, with AI agents, in one project.")
+    here = Text.assemble(clean(folder), " holds no project yet. To begin:")
+    steps = [
+        (command(look, "init"), "take this folder into care"),
+        (command(look, "start", "What the feature shall do"), "start a feature"),
+        (command(look, "--help"), "see every command"),
+    ]
+    return spaced(Group(Text("CDE Orchestrator", "bold"), about), Group(here, next_steps(steps)))
+
+
 def onboarded(reply: OnboardReply, look: Look) -> RenderableType:
     """What onboarding found and made."""
     project, made = reply["project"], reply["created"]
@@ -31,6 +43,9 @@ def onboarded(reply: OnboardReply, look: Look) -> RenderableType:
     rows = [("Folder", _path(project)), *_found(reply["facts"]), ("Created", created)]
     start = command(look, "start", "What the feature shall do")
     steps = [(start, "start a feature"), (command(look, "status"), "see the project at a glance")]
+    if not again:
+        connect = f"claude mcp add cde -- {command(look, 'serve')}"
+        steps.append((connect, "connect Claude Code; others: cde serve --help"))
     if made and reply["facts"].get("test_command"):
         steps.append((command(look, "trust"), "let submissions run the project's tests"))
     return spaced(

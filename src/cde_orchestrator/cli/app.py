@@ -22,9 +22,10 @@ from cde_orchestrator.cli import (
     work,
     workflow,
 )
+from cde_orchestrator.cli._boundary import boundary
 from cde_orchestrator.cli._help import PROJECT_PANEL, SERVER_PANEL, command_group, examples
 
-app = command_group()
+app = command_group(help_without_command=False)
 
 
 def _show_version(wanted: bool) -> None:
@@ -41,6 +42,7 @@ def _show_version(wanted: bool) -> None:
     epilog=examples("cde init", "cde start 'Add a login page'", "cde status"),
 )
 def cde(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -48,7 +50,10 @@ def cde(
         ),
     ] = False,
 ) -> None:
-    """Options that stand before the command."""
+    """Options that stand before the command; without one, where the project stands."""
+    if context.invoked_subcommand is None:
+        with boundary():
+            features.at_a_glance()
 
 
 # Commands without a name of their own stand beside each other at the top.

@@ -258,6 +258,20 @@ def list_features(
             show_beside(partial(list_remark, reply, options), project=project)
 
 
+def at_a_glance() -> None:
+    """Show the project that the current folder is in; where there is none, how to begin."""
+    from cde_orchestrator.cli._application import project_root
+    from cde_orchestrator.cli._output import say
+    from cde_orchestrator.cli._project_views import welcome
+    from cde_orchestrator.infrastructure.state_files import FOLDER
+
+    root = project_root(None)
+    if (root / FOLDER).is_dir():
+        _glance(None, as_json=False)
+    else:
+        say(str(root), welcome, project=None, as_json=False)
+
+
 def _results(inline: str | None, file: str | None, outputs: list[str] | None) -> dict[str, str]:
     """What the options of ``submit`` give, as texts by output id."""
     from cde_orchestrator.cli._input import results_from_files, results_from_json, text_from

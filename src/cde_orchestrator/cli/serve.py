@@ -36,12 +36,22 @@ class Transport(StrEnum):
     HTTP = "http"
 
 
+_IN_EDITORS = """
+[dim]In .cursor/mcp.json of Cursor[/dim]
+  {"mcpServers": {"cde": {"command": "cde", "args": ["serve"]}}}
+[dim]In .vscode/mcp.json of VS Code[/dim]
+  {"servers": {"cde": {"type": "stdio", "command": "cde", "args": ["serve"]}}}"""
+
+
 @top_level.command(
     rich_help_panel=SERVER_PANEL,
     epilog=examples(
-        "claude mcp add cde -- cde serve --project .",
+        "claude mcp add cde -- cde serve",
+        'codex mcp add cde -- cde serve --project "$PWD"',
+        "gemini mcp add cde cde serve",
         "cde serve --transport http --port 0",
-    ),
+    )
+    + _IN_EDITORS,
 )
 def serve(
     transport: Annotated[

@@ -333,3 +333,22 @@ def test_a_folder_without_a_name_is_refused_and_not_taken_for_the_current_one(
     for words in (["init", ""], ["status", "--project", ""]):
         assert terminal.misused(*words)
     assert not (terminal.folder / ".cde").exists()
+
+
+def test_without_a_command_a_newcomer_is_told_how_to_begin(terminal: Terminal) -> None:
+    told = terminal.run()
+
+    assert (terminal.exit_code, terminal.stderr) == (0, "")
+    assert "$ cde init" in told
+    assert not (terminal.folder / ".cde").exists()
+
+
+def test_without_a_command_a_project_is_shown_at_a_glance(with_feature: Terminal) -> None:
+    assert with_feature.run() == with_feature.run("status")
+    assert "login" in with_feature.run()
+
+
+def test_a_switch_is_not_called_by_a_type_in_help_texts(terminal: Terminal) -> None:
+    for words in (["--help"], ["init", "--help"], ["state", "--help"], ["state", "diff", "-h"]):
+        assert "bool" not in terminal.run(*words)
+        assert terminal.exit_code == 0
