@@ -86,6 +86,30 @@ async def test_operations_are_spans_below_the_caller_s(
     assert refused.status.message == "E102"
 
 
+def test_a_child_process_hangs_from_the_operation_that_started_it(
+    project: Path, collector: tuple[str, list[Any]]
+) -> None:
+    address, spans = collector
+    script = (
+        "from cde_orchestrator.infrastructure.correlation import calling, child_environment\n"
+        "from cde_orchestrator.infrastructure.operations import Operation\n"
+        f"with calling('test', traceparent='{TRACEPARENT}'):\n"
+        "    Operation('outer', '.').run(lambda: print(child_environment()['TRACEPARENT']))\n"
+        "    print(child_environment()['TRACEPARENT'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=project,
+        env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": address, "CDE_LOG_LEVEL": "ERROR"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (told,) = spans
+    assert f"00-{TRACE}-{told.span_id.hex()}-01" in done.stdout.splitlines()
+    assert done.stdout.splitlines()[-1] == TRACEPARENT
+
+
 def test_without_its_variables_nothing_of_opentelemetry_is_imported(project: Path) -> None:
     script = (
         "import sys\nfrom pathlib import Path\n"

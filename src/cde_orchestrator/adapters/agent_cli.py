@@ -24,7 +24,7 @@ from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.correlation import ENVIRONMENT_VARIABLE, call_context
+from cde_orchestrator.infrastructure.correlation import call_environment
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.spans import AGENT, span
 from cde_orchestrator.infrastructure.state_files import FOLDER, RUNS
@@ -255,8 +255,7 @@ class CommandLineAgents:
             for name, value in self._environment.items()
             if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
         }
-        correlation_id = call_context().correlation_id
-        return {**visible, ENVIRONMENT_VARIABLE: correlation_id} if correlation_id else visible
+        return {**visible, **call_environment()}
 
     def _version(self, agent: Agent) -> str | None:
         import subprocess

@@ -92,6 +92,16 @@ def within(operation: str) -> Iterator[CallContext]:
         _current.reset(token)
 
 
+@contextmanager
+def tracing_as(traceparent: str) -> Iterator[None]:
+    """Take another place in the trace: what the call starts from here on hangs from that."""
+    token = _current.set(replace(call_context(), traceparent=traceparent))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 def carried(work: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """The work, to be done in another thread as part of the call that runs here."""
     context = copy_context()
@@ -114,12 +124,17 @@ def traceparent_from_environment() -> str | None:
 
 def child_environment() -> dict[str, str]:
     """This process's environment for a child process that works for the call that runs here."""
+    return {**os.environ, **call_environment()}
+
+
+def call_environment() -> dict[str, str]:
+    """The variables that tell a child process which call it works for."""
     context = call_context()
     own = {
         ENVIRONMENT_VARIABLE: context.correlation_id,
         TRACE_VARIABLE: context.traceparent,
     }
-    return {**os.environ, **{name: value for name, value in own.items() if value}}
+    return {name: value for name, value in own.items() if value}
 
 
 def new_correlation_id() -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from cde_orchestrator import __version__
-from cde_orchestrator.infrastructure.correlation import CallContext
+from cde_orchestrator.infrastructure.correlation import CallContext, tracing_as
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -90,7 +90,10 @@ def traced(operation: str, context: CallContext, project: str) -> Iterator[Trace
         record_exception=False,
         set_status_on_exception=False,
     ) as span:
-        yield TracedOperation(span)
+        here: dict[str, str] = {}
+        TraceContextTextMapPropagator().inject(here)
+        with tracing_as(here.get("traceparent", context.traceparent)):
+            yield TracedOperation(span)
 
 
 def current_ids() -> dict[str, str]:
