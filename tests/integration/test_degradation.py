@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.application.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.application.submit_work import SubmitWork
@@ -55,3 +57,26 @@ def test_a_feature_goes_on_when_the_workflow_file_breaks(project: Path) -> None:
         done.append(phase["id"])
     assert done == ["define", "decompose", "design", "implement", "test", "review"]
     application.close()
+
+
+def test_git_that_does_not_work_costs_branch_and_commits_and_is_said_once(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / ".git").mkdir()
+    workflow = project / ".cde" / "workflow.yml"
+    text = workflow.read_text(encoding="utf-8")
+    workflow.write_text(text.replace("max_attempts: 3", "max_attempts: 3\n    branch: true"))
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    application = build_application(project)
+    with capture_logs() as logs:
+        phase = application.handle(StartFeature(prompt="Add a column", name="column"))["phase"]
+        assert phase is not None
+        results = {output["id"]: deliverable(output) for output in phase["outputs"]}
+        application.handle(SubmitWork(feature_id="column", phase_id="define", results=results))
+    application.close()
+    feature = FilesystemProjectRepository().get(project).feature("column")
+    assert (feature.branch, feature.current_phase) == (None, "decompose")
+    assert feature.phases["define"].end_commit is None
+    said = [each["log_level"] for each in logs if each["event"] == "git_failed"]
+    assert said.count("warning") == 1
+    assert len(said) > 1

@@ -181,16 +181,19 @@ class CommandLineAgents:
         seconds: float,
     ) -> Ending:
         from cde_orchestrator.infrastructure.output_lines import OutputLines
+        from cde_orchestrator.infrastructure.retry import retrying
         from cde_orchestrator.infrastructure.supervised_process import (
             NotStartedError,
             SupervisedProcess,
+            may_start_later,
         )
 
         program = self._program(agent)
         if program is None:
             reason = f"the command {agent.command[0]} is not on PATH"
             raise AgentError.of("E905", agent=agent.name, reason=reason)
-        try:
+
+        def once() -> Ending:
             process = SupervisedProcess(
                 [program, *arguments[1:]],
                 folder=assignment.folder,
@@ -202,6 +205,9 @@ class CommandLineAgents:
                 ending = process.watch(lines.add, seconds)
                 lines.end()
                 return ending
+
+        try:
+            return retrying(once, "start_agent", may_start_later)
         except NotStartedError as error:
             reason = error.strerror or str(error)
             raise AgentError.of("E905", agent=agent.name, reason=reason) from error

@@ -61,20 +61,23 @@ class SubprocessCheckRunner:
         Raises:
             FeatureError: E121, there is no such command or folder, or it may not be run.
         """
+        from cde_orchestrator.infrastructure.retry import retrying
         from cde_orchestrator.infrastructure.supervised_process import (
+            Ending,
             NotStartedError,
             SupervisedProcess,
+            may_start_later,
         )
 
-        capture, timer = _Capture(watch), Stopwatch()
-        inherited = child_environment()
+        capture, timer, folder = _Capture(watch), Stopwatch(), _folder(root, check)
+        visible = {k: v for k, v in child_environment().items() if k not in OWN_SECRETS}
+
+        def once() -> Ending:
+            process = SupervisedProcess(check.command, folder=folder, environment=visible)
+            return process.watch(capture.add, check.timeout_seconds)
+
         try:
-            process = SupervisedProcess(
-                check.command,
-                folder=_folder(root, check),
-                environment={k: v for k, v in inherited.items() if k not in OWN_SECRETS},
-            )
-            ending = process.watch(capture.add, check.timeout_seconds)
+            ending = retrying(once, "start_check", may_start_later)
         except NotStartedError as error:
             raise _cannot_run(check, error_words(error)) from error
         evidence = Evidence(

@@ -11,12 +11,16 @@ import structlog
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.correlation import child_environment
+from cde_orchestrator.infrastructure.retry import is_transient_on_starting, retrying
 from cde_orchestrator.infrastructure.spans import GIT, span
 
 log = structlog.get_logger(__name__)
 
 BREAKER = "git"
 TIMEOUT_SECONDS = 60.0
+
+_BUSY = ".lock': File exists"
+"""What git says when another git is at work in the repository; it has changed nothing then."""
 
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 # A repository may be a stranger's: none of its own programs is run.
@@ -63,7 +67,7 @@ class Git:
         """
         watch = Stopwatch()
         with span(GIT):
-            done = self._breaker.call(self._run, arguments, timeout_seconds)
+            done = self._breaker.call(self._patiently, arguments, timeout_seconds)
         log.info(
             "git_ran",
             command=arguments[0],
@@ -72,26 +76,47 @@ class Git:
         )
         return done
 
+    def _patiently(
+        self, arguments: tuple[str, ...], timeout_seconds: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Try again what was surely not done: git did not start, or another one was at work."""
+        try:
+            return retrying(lambda: self._run(arguments, timeout_seconds), "git", _is_transient)
+        except _GitBusyError as busy:
+            return busy.done
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise GitBrokenError(str(error)) from error
+
     def _run(
         self, arguments: tuple[str, ...], timeout_seconds: float
     ) -> subprocess.CompletedProcess[str]:
         # Variables of git would lead it to another repository.
         inherited = child_environment()
         kept = {key: value for key, value in inherited.items() if not key.startswith("GIT_")}
-        try:
-            return subprocess.run(
-                ["git", *_SAFE, "-C", str(self._folder), *arguments],
-                env={**kept, **_QUIET},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout_seconds,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise GitBrokenError(str(error)) from error
+        done = subprocess.run(
+            ["git", *_SAFE, "-C", str(self._folder), *arguments],
+            env={**kept, **_QUIET},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_seconds,
+            check=False,
+        )
+        if done.returncode and _BUSY in done.stderr:
+            raise _GitBusyError(done)
+        return done
 
 
 class GitBrokenError(GitError):
     """git is missing or took too long."""
+
+
+class _GitBusyError(Exception):
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        super().__init__(done.stderr.strip())
+        self.done = done
+
+
+def _is_transient(error: BaseException) -> bool:
+    return isinstance(error, _GitBusyError) or is_transient_on_starting(error)

@@ -32,6 +32,8 @@ _TRANSIENT = frozenset({errno.EINTR, errno.EAGAIN, errno.EWOULDBLOCK, errno.ESTA
 # A disk or a network file system may refuse once what it gives the next moment. A write
 # that met EIO may be lost for ever although the next fsync succeeds: never retried.
 _TRANSIENT_ON_READING = _TRANSIENT | {errno.EIO, errno.ETIMEDOUT}
+# No process or memory to be had just now; a program that is being replaced by its update.
+_TRANSIENT_ON_STARTING = frozenset({errno.EINTR, errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY})
 # PostgreSQL rolled the transaction back: serialization failure, deadlock.
 _ROLLED_BACK = frozenset({"40001", "40P01"})
 # PostgreSQL: connection exceptions, and a server that is shutting down or starting.
@@ -51,6 +53,11 @@ def is_transient_on_reading(error: BaseException) -> bool:
         return error.errno in _TRANSIENT_ON_READING or isinstance(error, ConnectionError)
     state = getattr(error, "sqlstate", None)
     return is_transient(error) or (isinstance(state, str) and state.startswith(_DISCONNECTED))
+
+
+def is_transient_on_starting(error: BaseException) -> bool:
+    """Whether a program that was not started may be in a moment."""
+    return isinstance(error, OSError) and error.errno in _TRANSIENT_ON_STARTING
 
 
 def retrying(

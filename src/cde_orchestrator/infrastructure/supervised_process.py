@@ -22,6 +22,7 @@ from typing import IO, Literal
 
 from cde_orchestrator.infrastructure import process_guard
 from cde_orchestrator.infrastructure.process_guard import GRACE_SECONDS, MARK, kill_marked
+from cde_orchestrator.infrastructure.retry import is_transient_on_starting
 
 _CHUNK_BYTES = 65_536
 _CHUNKS_WAITING = 64
@@ -191,3 +192,8 @@ class SupervisedProcess:
                 self._room.acquire()
                 self._events.put(("output", data))
         self._events.put(("end_of_output", b""))
+
+
+def may_start_later(error: BaseException) -> bool:
+    """Whether the command never began, for a reason that may be gone in a moment."""
+    return isinstance(error, NotStartedError) and is_transient_on_starting(error)

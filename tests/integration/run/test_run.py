@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import sys
 from pathlib import Path
 
 import psutil
@@ -38,6 +40,20 @@ workflows:
         prompt: standard/define.md
         outputs:
           - {id: spec, path: "specs/{feature}/spec.md", min_bytes: 300}
+"""
+
+
+WITH_A_CHECK = """\
+version: 1
+default: checked
+workflows:
+  checked:
+    phases:
+      - id: write
+        prompt: standard/define.md
+        outputs:
+          - {{id: spec, path: "specs/{{feature}}/spec.md", min_bytes: 300}}
+        check: {check}
 """
 
 
@@ -94,6 +110,23 @@ def test_an_agent_that_does_not_get_it_done_leaves_the_phase_to_a_person(
     assert "specs/column/spec.md" in told.out
     stage.define(agent="succeed")
     assert stage.run("column").reply["outcome"] == "completed"
+
+
+def test_a_check_that_fails_is_handed_back(stage: Stage) -> None:
+    code = (
+        "import pathlib, sys; mark = pathlib.Path('mark')\n"
+        "if not mark.exists(): mark.touch(); print('two tests are red'); sys.exit(3)"
+    )
+    check = json.dumps([sys.executable, "-c", code])
+    stage.build(WITH_A_CHECK.format(check=check), agent="succeed")
+    stage.start("column")
+    assert stage.run("column").error == "E120"
+    assert stage.cde("trust", "--yes").code == 0
+    done = stage.run("column")
+    assert done.reply["phases"] == [{"id": "write", "attempts": 2, "agent": "agent"}]
+    _, _, handed_back = stage.prompts()
+    assert "E118" in handed_back["prompt"]
+    assert "two tests are red" in handed_back["prompt"]
 
 
 def test_an_agent_that_hangs_is_ended_with_its_processes(stage: Stage) -> None:

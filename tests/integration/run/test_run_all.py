@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,21 @@ def test_a_feature_with_a_worktree_goes_on_there_with_what_was_accepted_before(
     assert stage.cde("health", "reset-breaker", "agent-agent").code == 0
     assert stage.run("north").reply["outcome"] == "completed"
     assert stage.prompts()[-1]["folder"] == str(worktree)
+
+
+def test_checks_run_where_the_work_was_done(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    check = [sys.executable, "-c", "import os; print(os.getcwd(), *os.listdir('specs/north'))"]
+    stage.build(TWO_PHASES + f"        check: {json.dumps(check)}\n", agent="succeed")
+    stage.start("north")
+    make_repository(stage)
+    assert stage.cde("trust", "--yes").code == 0
+    done = stage.cde("run", "--all", "--agent", "agent", "--json")
+    assert done.code == 0, done.out
+    full = stage.cde("status", "north", "--full", "--json").reply
+    folder = stage.project / ".cde" / "worktrees" / "north"
+    assert full["work"]["build"]["evidence"]["tail"].split()[0] == str(folder)
+    assert "report.md" in full["work"]["build"]["evidence"]["tail"]
 
 
 def test_without_a_repository_they_share_the_folder(stage: Stage) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import stamina
 from structlog.testing import capture_logs
 
 from cde_orchestrator.adapters.agent_cli import CommandLineAgents
 from cde_orchestrator.application.agents import Assignment
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, CircuitBreakerOpenError
+from cde_orchestrator.infrastructure import supervised_process
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.retry import ATTEMPTS
+from cde_orchestrator.infrastructure.supervised_process import NotStartedError, SupervisedProcess
 
 ECHO = "import sys; print(sys.stdin.read())"
 READ = "import sys; print(open(sys.argv[1]).read()); print(sys.argv[1])"
@@ -95,6 +101,23 @@ def test_a_folder_that_is_gone_is_a_failure_to_start(
 ) -> None:
     error = refusal(lambda: ran(agents, python(ECHO), tmp_path / "gone"))
     assert error.code == "E905"
+
+
+def test_an_agent_that_cannot_be_started_this_moment_is_started_in_the_next(
+    agents: CommandLineAgents, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def busy(*arguments: Any, **keywords: Any) -> SupervisedProcess:
+        tried.append(1)
+        if len(tried) < 3:
+            raise NotStartedError(errno.ETXTBSY, "Text file busy")
+        return SupervisedProcess(*arguments, **keywords)
+
+    monkeypatch.setattr(supervised_process, "SupervisedProcess", busy)
+    with stamina.set_testing(True, attempts=ATTEMPTS, cap=True):
+        assert ran(agents, python(ECHO), root) == ["Grüße"]
+    assert len(tried) == 3
 
 
 def test_an_agent_is_left_alone_after_five_failures(agents: CommandLineAgents, root: Path) -> None:

@@ -20,6 +20,7 @@ from cde_orchestrator.infrastructure.supervised_process import (
     Ending,
     NotStartedError,
     SupervisedProcess,
+    may_start_later,
 )
 
 STAY = "import signal, sys; print('here', flush=True); signal.pause()"
@@ -158,3 +159,9 @@ def test_bytes_that_are_no_text_do_no_harm() -> None:
     ending, lines = watched(started(code))
     assert ending.exit_code == 0
     assert "�" in "".join(lines)
+
+
+def test_only_a_start_that_failed_for_a_moment_is_worth_another() -> None:
+    assert may_start_later(NotStartedError(errno.EAGAIN, "no"))
+    assert not may_start_later(NotStartedError(errno.ENOENT, "no"))
+    assert not may_start_later(OSError(errno.EAGAIN, "no"))
