@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +20,7 @@ from cde_orchestrator.application.phase_ports import (
     TrustStore,
     VersionControl,
 )
+from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
@@ -342,6 +343,7 @@ class Ports:
 
     Attributes:
         root: the project's folder, absolute.
+        alert_command: gives the command that alerts are handed to, if there is one.
     """
 
     root: Path
@@ -365,3 +367,4 @@ class Ports:
     agents: Agents = field(default_factory=NoAgents)
     breakers: Breakers = field(default_factory=NoBreakers)
     health: Health = field(default_factory=NoHealth)
+    alert_command: Callable[[], Check | None] = lambda: None

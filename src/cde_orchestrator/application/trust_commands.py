@@ -48,13 +48,13 @@ class TrustReply(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowChecks(UseCase[TrustReply]):
-    """The commands of the project's workflows, and of those that open features keep."""
+    """The commands of the project's workflows, of those that open features keep, and of alerts."""
 
     def __call__(self, ports: Ports) -> TrustReply:
         """Look them up.
 
         Raises:
-            CDEError: E004, E310, E311 and the repository's own.
+            CDEError: E004, E310, E311, E314 and the repository's own.
         """
         return _reply(ports.repository.get(ports.root), ports)
 
@@ -75,7 +75,7 @@ class TrustChecks(UseCase[TrustReply]):
         """Write it down, outside of the project.
 
         Raises:
-            CDEError: E004, E128, E203 to E205, E310, E311 and the repository's own.
+            CDEError: E004, E128, E203 to E205, E310, E311, E314 and the repository's own.
         """
         project = ports.repository.get(ports.root)
         checks = _checks(project, ports)
@@ -103,7 +103,7 @@ class RevokeTrust(UseCase[TrustReply]):
         """Write it down; what was not trusted stays so.
 
         Raises:
-            CDEError: E004, E203 to E205, E310, E311 and the repository's own.
+            CDEError: E004, E203 to E205, E310, E311, E314 and the repository's own.
         """
         digests = {
             grant.digest
@@ -144,8 +144,12 @@ def _reply(project: Project, ports: Ports) -> TrustReply:
 
 
 def _checks(project: Project, ports: Ports) -> dict[str, tuple[Check, list[str]]]:
-    """Each command once, by digest, with the phases that run it."""
+    """Each command once, by digest, with what runs it: phases, and alerts."""
     found: dict[str, tuple[Check, list[str]]] = {}
+    alert_command = ports.alert_command()
+    if alert_command is not None:
+        digest = ports.trust.digest(ports.root, alert_command.command_line)
+        found[digest] = (alert_command, ["alerts"])
     for workflow in _workflows(project, ports):
         for phase in workflow.phases:
             check = phase.gate_check

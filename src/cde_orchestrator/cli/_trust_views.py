@@ -17,7 +17,7 @@ from cde_orchestrator.cli._wording import clean, command
 def checks(reply: TrustReply, look: Look) -> RenderableType:
     """The commands, which are trusted, and what else is."""
     if not reply["checks"]:
-        said: RenderableType = Text("The workflows of this project run no commands.")
+        said: RenderableType = Text("This project runs no commands.")
         return spaced(said, _others(reply["others"]))
     pending = not all(row["trusted"] for row in reply["checks"])
     step = (command(look, "trust"), "read and trust them")
@@ -28,7 +28,7 @@ def checks(reply: TrustReply, look: Look) -> RenderableType:
 
 def checks_to_read(reply: TrustReply) -> RenderableType:
     """The commands, before a person decides."""
-    intro = Text("Submitting work runs these commands of the project, as you:")
+    intro = Text("Submitting work, or an alert, runs these commands of the project, as you:")
     return spaced(intro, _rows(reply["checks"]))
 
 

@@ -14,7 +14,10 @@ import structlog
 
 from cde_orchestrator import __version__
 from cde_orchestrator.application.health import AlertEvent, Notice
+from cde_orchestrator.application.phase_ports import TrustStore
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +72,11 @@ class Notifiers:
             self._changed.notify_all()
 
     def tell_now(self, events: Sequence[AlertEvent]) -> list[Notice]:
-        """Tell everybody at once, and say what became of it; the log is told in any case."""
+        """Tell everybody at once, and say what became of it; the log is told in any case.
+
+        Raises:
+            CDEError: as the notifiers' settings are not valid.
+        """
         payloads = [self._payload(event, None) for event in events]
         return [
             {"notifier": "log", "told": True, "message": "It stands in the log."},
@@ -95,7 +102,12 @@ class Notifiers:
                     self._changed.wait()
                 payload = self._waiting.popleft()
                 self._telling = True
-            for notifier in self._notifiers():
+            try:
+                notifiers = self._notifiers()
+            except CDEError as error:
+                log.warning("alert_not_told", notifier="all", error_code=error.code)
+                continue
+            for notifier in notifiers:
                 _told(notifier, [payload])
 
     def _payload(self, event: AlertEvent, error_code: str | None) -> bytes:
@@ -107,6 +119,27 @@ class Notifiers:
             "source": {"product": "cde-orchestrator", "version": __version__},
         }
         return orjson.dumps(content)
+
+
+def configured_notifiers(
+    root: Path, settings: Settings, breakers: BreakerRegistry, trust: TrustStore
+) -> list[Notifier]:
+    """Those that the project's settings name.
+
+    Raises:
+        ValidationError: E314, the command is not valid.
+    """
+    notifiers: list[Notifier] = []
+    if settings.alert_webhook_url:
+        from cde_orchestrator.infrastructure.alert_webhook import WebhookNotifier
+
+        notifiers.append(WebhookNotifier(settings.alert_webhook_url, breakers))
+    from cde_orchestrator.infrastructure.alert_command import CommandNotifier, load_alert_command
+
+    command = load_alert_command(root)
+    if command is not None:
+        notifiers.append(CommandNotifier(root, command, trust, breakers))
+    return notifiers
 
 
 def _told(notifier: Notifier, payloads: Sequence[bytes]) -> Notice:
