@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,7 +29,9 @@ from cde_orchestrator.infrastructure.state_files import FOLDER
 
 if TYPE_CHECKING:
     from cde_orchestrator.adapters.git_worktrees import GitWorktrees
+    from cde_orchestrator.domain.check import Check
     from cde_orchestrator.infrastructure.health_checks import ProjectChecks
+    from cde_orchestrator.infrastructure.notifiers import Notifier
 
 Reply = TypeVar("Reply")
 
@@ -212,12 +214,17 @@ def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> 
     workflows = YamlWorkflowRepository()
     prompts = JinjaPromptRenderer()
     files = FilesystemProjectFiles()
-    breakers = BreakerRegistry(root)
+    breakers, trust = BreakerRegistry(root), UserTrustStore()
 
     def look() -> ProjectChecks:
         from cde_orchestrator.infrastructure.health_checks import ProjectChecks
 
         return ProjectChecks(root, repository, workflows, breakers, settings, utc_now)
+
+    def told() -> Sequence[Notifier]:
+        from cde_orchestrator.infrastructure.notifiers import configured_notifiers
+
+        return configured_notifiers(root, settings, breakers, trust)
 
     return Ports(
         root=root,
@@ -232,15 +239,22 @@ def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> 
         reports=_reports(settings),
         content=ParsingContentJudge(),
         checks=SubprocessCheckRunner(),
-        trust=UserTrustStore(),
+        trust=trust,
         objects=FilesystemObjectStore(),
         git=GitVersionControl(breakers),
         callers=ProcessCallers(),
         logs=JsonLogReader(),
         agents=CommandLineAgents(root, breakers),
         breakers=breakers,
-        health=Monitoring(root, meter, settings, look),
+        health=Monitoring(root, meter, settings, look, notifiers=told),
+        alert_command=partial(_alert_command, root),
     )
+
+
+def _alert_command(root: Path) -> Check | None:
+    from cde_orchestrator.infrastructure.alert_command import load_alert_command
+
+    return load_alert_command(root)
 
 
 _at_work: list[weakref.ref[Application]] = []

@@ -28,6 +28,6 @@ class TestAlert(UseCase[AlertTestReply]):
             raise CDESystemError.of(
                 "E929",
                 notifier=", ".join(notice["notifier"] for notice in untold),
-                reason=" ".join(notice["message"] for notice in untold).removesuffix("."),
+                reason="; ".join(notice["message"].removesuffix(".") for notice in untold),
             )
         return reply

@@ -126,11 +126,16 @@ class AlertEngine:
                 self._notifiers.tell(event, rule.error_code)
         return events
 
-    def views(self) -> list[AlertView]:
-        """Every alert as it stands, with its newest figure."""
+    def views(self, measures: Mapping[str, float | None] | None = None) -> list[AlertView]:
+        """Every alert as it stands.
+
+        Args:
+            measures: the figures to show with it; None for those that were judged last.
+        """
         standings = self._store.alert_states()
-        with self._mutex:
-            measures = self._measures
+        if measures is None:
+            with self._mutex:
+                measures = self._measures
         return [
             _view(rule, standings.get(rule.name, Standing()), measures.get(rule.measure))
             for rule in self._rules

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -63,8 +64,8 @@ class History(Protocol):
 class Alerts(Protocol):
     """Knows the alerts of the project."""
 
-    def views(self) -> list[AlertView]:
-        """All of them, as they stand."""
+    def views(self, measures: Mapping[str, float | None] | None = None) -> list[AlertView]:
+        """All of them, as they stand, with these figures or those that were judged last."""
         ...
 
     def history(self, limit: int) -> list[AlertEvent]:
@@ -145,7 +146,10 @@ class HealthMonitor:
         """The alerts, and the newest events of their past."""
         if self._alerts is None:
             return NoHealth().alerts(limit)
-        return {"alerts": self._alerts.views(), "history": self._alerts.history(limit)}
+        return {
+            "alerts": self._alerts.views(self.measures()),
+            "history": self._alerts.history(limit),
+        }
 
     def test_alert(self) -> AlertTestReply:
         """Fire an alert for real, resolve it, and tell everybody who is to be told."""

@@ -151,7 +151,8 @@ def _told(notifier: Notifier, payloads: Sequence[bytes]) -> Notice:
         log.warning(
             "alert_not_told", notifier=notifier.name, error_code=error.code, reason=error.message
         )
-        return {"notifier": notifier.name, "told": False, "message": error.message}
+        message = str(error.context["reason"]) if error.code == "E929" else error.message
+        return {"notifier": notifier.name, "told": False, "message": message}
     except Exception as error:
         log.exception("alert_not_told", notifier=notifier.name, reason=type(error).__name__)
         return {"notifier": notifier.name, "told": False, "message": type(error).__name__}
