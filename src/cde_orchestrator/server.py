@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
-from threading import Lock, Timer
+from threading import Lock, Thread, Timer
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -37,6 +38,7 @@ from cde_orchestrator.mcp_tools import errors, features, health, project, recove
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
 
 if TYPE_CHECKING:
+    from cde_orchestrator.web.ending_server import EndingServer
     from cde_orchestrator.web.live import LiveChanges
 
 INSTRUCTIONS = """\
@@ -55,6 +57,27 @@ WATCH_AFTER_SECONDS = 2.0
 log = structlog.get_logger(__name__)
 
 Reply = TypeVar("Reply")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSide:
+    """Where and to whom something is served over HTTP.
+
+    Attributes:
+        host: the name that the listener was bound by: where only this machine reaches it, it
+            is guarded against pages of other hosts.
+        listener: a socket that listens already.
+        token: what every request must bear; None for no token.
+    """
+
+    host: str
+    listener: socket
+    token: str | None = None
+
+    @property
+    def address(self) -> str:
+        """The numeric address that it is bound to."""
+        return str(self.listener.getsockname()[0])
 
 
 class ServedProject:
@@ -240,39 +263,60 @@ def build_app(
     return routes.guarded(app, names, token)
 
 
-def run_stdio(root: Path, *, pinned: bool) -> None:
-    """Serve the project over standard input and output until the input ends."""
-    with _serving(root, pinned=pinned) as served:
-        build_server(served).run("stdio")
+def run_stdio(root: Path, *, pinned: bool, beside: HttpSide | None = None) -> None:
+    """Serve the project over standard input and output until the input ends.
 
-
-def run_http(
-    root: Path, *, pinned: bool, host: str, listener: socket, token: str | None = None
-) -> None:
-    """Serve the project over streamable HTTP at ``/mcp`` until the process is told to end.
-
-    ``listener`` is a socket that listens already, and ``host`` the name that it was bound by:
-    where only this machine reaches it, it is guarded against pages of other hosts. With a
-    ``token``, every request must bear it.
+    With ``beside``, everything that is served over HTTP but MCP is served there meanwhile.
     """
-    import uvicorn
+    with _serving(root, pinned=pinned) as served:
+        server = build_server(served)
+        with nullcontext() if beside is None else _served_beside(served, beside):
+            server.run("stdio")
 
-    from cde_orchestrator.web.ending_server import EndingServer
+
+def run_http(root: Path, *, pinned: bool, at: HttpSide) -> None:
+    """Serve the project over streamable HTTP at ``/mcp`` until the process is told to end."""
     from cde_orchestrator.web.live import LiveChanges
 
     with _serving(root, pinned=pinned) as served:
-        live, address = LiveChanges(), listener.getsockname()[0]
-        app = build_app(served, host=host, address=address, token=token, live=live)
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-        server = EndingServer(config, live.close)
-        # A connection that is cut because the server was told to end is no error.
-        logging.getLogger("uvicorn.error").addFilter(lambda _: not server.should_exit)
-        server.run(sockets=[listener])
+        live = LiveChanges()
+        app = build_app(served, host=at.host, address=at.address, token=at.token, live=live)
+        _http_server(app, live).run(sockets=[at.listener])
+
+
+@contextmanager
+def _served_beside(served: ServedProject, at: HttpSide) -> Iterator[None]:
+    """Serve pages and probes from a thread of their own."""
+    from starlette.applications import Starlette
+
+    from cde_orchestrator.web import hosts, routes
+    from cde_orchestrator.web.live import LiveChanges
+
+    live = LiveChanges()
+    pages = Starlette(routes=routes.all_routes(served, live))
+    names = hosts.host_guard(at.host, at.address)
+    server = _http_server(routes.guarded(pages, names, at.token), live)
+    thread = Thread(target=server.run, args=([at.listener],), name="cde-http", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(GRACE_SECONDS)
+
+
+def _http_server(app: ASGIApp, live: LiveChanges) -> EndingServer:
+    import uvicorn
+
+    from cde_orchestrator.web.ending_server import EndingServer
+
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+    )
+    server = EndingServer(config, live.close)
+    # A connection that is cut because the server was told to end is no error.
+    logging.getLogger("uvicorn.error").addFilter(lambda _: not server.should_exit)
+    return server
 
 
 @contextmanager

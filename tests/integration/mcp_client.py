@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,17 @@ def text_of(result: CallToolResult) -> str:
 
 @asynccontextmanager
 async def stdio_agent(
-    project: Path | None, *, cwd: Path | None = None, mode: str = "auto", **env: str
+    project: Path | None,
+    *,
+    cwd: Path | None = None,
+    mode: str = "auto",
+    options: Sequence[str] = (),
+    **env: str,
 ) -> AsyncIterator[Agent]:
     """An agent on a server process of its own, over stdio."""
     pinned = ["--project", str(project)] if project else []
     server = StdioServerParameters(
-        command=sys.executable, args=[*SERVE, *pinned], cwd=cwd, env=dict(env)
+        command=sys.executable, args=[*SERVE, *pinned, *options], cwd=cwd, env=dict(env)
     )
     async with Client(server, mode=mode) as client:
         yield Agent(client)

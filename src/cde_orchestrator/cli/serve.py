@@ -62,6 +62,16 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="The port, for http; 0 takes a free one.")
     ] = DEFAULT_PORT,
+    health_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Beside stdio, open /health, /metrics and /dashboard on this port; 0 takes a "
+            "free one. With http they are on its own port.",
+            show_default=False,
+        ),
+    ] = None,
     token_file: Annotated[
         Path | None,
         typer.Option(
@@ -85,13 +95,19 @@ def serve(
         configure_logging()
         root = project_root(project)
         configure_logging(root)
+        pinned = project is not None
         if transport is Transport.HTTP:
             token = bearer_token(token_file)
-            _serve_http(
-                root, token, pinned=project is not None, host=host, port=port, as_json=as_json
-            )
+            _serve_http(root, token, pinned=pinned, host=host, port=port, as_json=as_json)
+        elif health_port is None:
+            _serve_stdio(root, pinned=pinned)
         else:
-            _serve_stdio(root, pinned=project is not None)
+            token = bearer_token(token_file)
+            with listening(host, health_port) as listener:
+                url = _address(host, listener)
+                _tell(f"The health of {root} is at {url}/health, its pages at {url}/dashboard")
+                _warn_of_network(listener, token, "see what goes on in the project")
+                _serve_stdio(root, pinned=pinned, beside=(host, listener, token))
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -147,25 +163,35 @@ def _serve_http(
     root: Path, token: str | None, *, pinned: bool, host: str, port: int, as_json: bool
 ) -> None:
     with listening(host, port) as listener:
-        bound = listener.getsockname()
-        shown = f"[{host}]" if ":" in host else host
-        url = f"http://{shown}:{bound[1]}/mcp"
+        url = f"{_address(host, listener)}/mcp"
         if as_json:
             from cde_orchestrator.cli._output import say_json
 
-            say_json({"url": url, "host": host, "port": bound[1], "project": str(root)})
+            port = listener.getsockname()[1]
+            say_json({"url": url, "host": host, "port": port, "project": str(root)})
         _tell(f"CDE Orchestrator serves {root} at {url} (Ctrl-C ends)")
-        if token is None and not bound[0].startswith(_LOOPBACK):
-            _tell(
-                "Whoever reaches this address can change the project: it asks for no token. "
-                "--token-file makes it ask."
-            )
-        from cde_orchestrator.server import run_http
+        _warn_of_network(listener, token, "change the project")
+        from cde_orchestrator.server import HttpSide, run_http
 
-        run_http(root, pinned=pinned, host=host, listener=listener, token=token)
+        run_http(root, pinned=pinned, at=HttpSide(host, listener, token))
 
 
-def _serve_stdio(root: Path, *, pinned: bool) -> None:
+def _address(host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def _warn_of_network(listener: socket.socket, token: str | None, can: str) -> None:
+    if token is None and not listener.getsockname()[0].startswith(_LOOPBACK):
+        _tell(
+            f"Whoever reaches this address can {can}: it asks for no token. "
+            "--token-file makes it ask."
+        )
+
+
+def _serve_stdio(
+    root: Path, *, pinned: bool, beside: tuple[str, socket.socket, str | None] | None = None
+) -> None:
     if sys.stdin is None:
         return
     if sys.stdin.isatty():
@@ -173,10 +199,11 @@ def _serve_stdio(root: Path, *, pinned: bool) -> None:
             ["claude", "mcp", "add", "cde", "--", "cde", "serve", "--project", str(root)]
         )
         _tell(f"Waiting for an MCP client on standard input. To connect one: {command}")
-    from cde_orchestrator.server import run_stdio
+    from cde_orchestrator.server import HttpSide, run_stdio
 
+    side = None if beside is None else HttpSide(*beside)
     if sys.platform == "win32":
-        run_stdio(root, pinned=pinned)
+        run_stdio(root, pinned=pinned, beside=side)
         return
     from cde_orchestrator.cli._endable_input import EndableInput
 
@@ -192,7 +219,7 @@ def _serve_stdio(root: Path, *, pinned: bool) -> None:
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
         try:
-            run_stdio(root, pinned=pinned)
+            run_stdio(root, pinned=pinned, beside=side)
         finally:  # what ``end`` writes to is about to be closed
             signal.signal(signal.SIGTERM, _end)
             signal.signal(signal.SIGINT, signal.default_int_handler)

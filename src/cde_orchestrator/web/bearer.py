@@ -10,13 +10,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.web.health_routes import LIVENESS
 from cde_orchestrator.web.sign_in import SignIn, is_public
 
 
 class BearerToken:
     """Lets requests with the token through; all others are answered with E902.
 
-    A browser is shown a form for the token instead, and let in with a cookie from then on,
+    Whether the process lives is told to anybody: ``/health`` says nothing else. A browser is
+    shown a form for the token instead, and let in with a cookie from then on,
     to look at pages alone.
 
     Args:
@@ -37,7 +39,7 @@ class BearerToken:
             return
         if scope["type"] == "http":
             request = Request(scope, receive)
-            if is_public(request) or self._sign_in.knows(request):
+            if _asks_for_life(request) or is_public(request) or self._sign_in.knows(request):
                 await self._app(scope, receive, send)
                 return
             if self._sign_in.is_wanted(request):
@@ -64,3 +66,7 @@ class BearerToken:
             return "its Authorization header is no bearer token"
         # As long as the comparison takes, it tells nothing about the token.
         return None if hmac.compare_digest(token.strip(), self._token) else "it is another one"
+
+
+def _asks_for_life(request: Request) -> bool:
+    return request.method in {"GET", "HEAD"} and request.url.path == LIVENESS

@@ -14,6 +14,7 @@ from cde_orchestrator.web import errors_page
 from cde_orchestrator.web.bearer import BearerToken
 from cde_orchestrator.web.body_limit import BodyLimit
 from cde_orchestrator.web.dashboard import Dashboard
+from cde_orchestrator.web.health_routes import HealthRoutes
 from cde_orchestrator.web.hosts import HostGuard
 from cde_orchestrator.web.live import LiveChanges
 
@@ -36,7 +37,8 @@ def all_routes(service: Service, live: LiveChanges | None = None) -> Sequence[Ba
         live: tells the dashboard's pages what changed; to be closed when the server ends.
     """
     dashboard = Dashboard(service.handle, live or LiveChanges())
-    return [*errors_page.routes(), *dashboard.routes()]
+    health = HealthRoutes(service.handle)
+    return [*errors_page.routes(), *health.routes(), *dashboard.routes()]
 
 
 def guarded(app: ASGIApp, names: TransportSecuritySettings | None, token: str | None) -> ASGIApp:

@@ -57,11 +57,9 @@ def test_http_is_announced_and_a_network_warned_of(
 ) -> None:
     served: list[tuple[object, ...]] = []
 
-    def run(
-        root: Path, *, pinned: bool, host: str, listener: socket.socket, token: str | None
-    ) -> None:
-        assert token is None
-        served.append((root, pinned, host, listener.getsockname()[1]))
+    def run(root: Path, *, pinned: bool, at: server.HttpSide) -> None:
+        assert at.token is None
+        served.append((root, pinned, at.host, at.listener.getsockname()[1]))
 
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(server, "run_http", run)

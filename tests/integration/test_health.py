@@ -1,0 +1,199 @@
+"""Probes and metrics of the real server, over HTTP and beside stdio."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import parser
+
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.bootstrap import build_application
+from tests.disks import remount, small_disk
+from tests.integration.mcp_client import SERVE, stdio_agent
+
+OVER_HTTP = ("--transport", "http", "--port", "0", "--json")
+TOKEN = "0123456789abcdef"
+ENDPOINTS = ("/health", "/health/ready", "/health/metrics", "/metrics")
+CALM: dict[str, Any] = {"CDE_ALERT_MEMORY_PERCENT": "100", "CDE_ALERT_DISK_FREE_MB": "0"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def json(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.body)
+        return content
+
+
+Ask = Callable[..., Answer]
+
+
+def asking(address: str) -> Ask:
+    """A function that asks the server at an address."""
+
+    def ask(path: str, method: str = "GET", **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(address + path, headers=named, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.headers, error.read())
+
+    return ask
+
+
+@contextmanager
+def served(project: Path, *words: str, **environment: str) -> Iterator[Ask]:
+    """A server over HTTP in a process of its own."""
+    server = subprocess.Popen(
+        [sys.executable, *SERVE, *OVER_HTTP, "--project", str(project), *words],
+        stdout=subprocess.PIPE,
+        env={**os.environ, **CALM, **environment},
+        text=True,
+    )
+    assert server.stdout is not None
+    told = ""
+    while not told.endswith("}\n"):
+        told += server.stdout.readline()
+    try:
+        yield asking(json.loads(told)["url"].removesuffix("/mcp"))
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=30)
+
+
+def until(ask: Callable[[], Answer], status: int) -> Answer:
+    """The first answer with this status; at the latest after twenty seconds."""
+    deadline = time.monotonic() + 20
+    while (answer := ask()).status != status:
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.1)
+    return answer
+
+
+def test_every_endpoint_answers_and_is_not_stored(project: Path) -> None:
+    application = build_application(project)
+    application.handle(StartFeature(prompt="Add a login page", name="login"))
+    application.close()
+    with served(project) as ask:
+        answers = {path: ask(path) for path in ENDPOINTS}
+        heads = {path: ask(path, "HEAD") for path in ENDPOINTS}
+        posted = ask("/health", "POST")
+        foreign = [ask(path, Host="evil.example") for path in ENDPOINTS]
+        text = ask("/health/metrics?format=prometheus")
+        by_accept = ask("/health/metrics", Accept="text/plain;version=0.0.4")
+        opened = ask("/metrics", Accept="application/openmetrics-text;version=1.0.0")
+        wrong = ask("/health/metrics?format=xml")
+
+    assert {answer.status for answer in (*answers.values(), *heads.values())} == {200}
+    assert [answer.status for answer in (posted, wrong)] == [405, 400]
+    assert [answer.status for answer in foreign] == [421] * 4
+    for path in ENDPOINTS:
+        assert answers[path].headers["Cache-Control"] == "no-store"
+        assert heads[path].body == b""
+        assert heads[path].headers["Content-Type"] == answers[path].headers["Content-Type"]
+    assert answers["/health"].json == {"status": "alive"}
+    assert answers["/health/ready"].json["ready"] is True
+    health = answers["/health/metrics"].json
+    assert health["status"] == "healthy"
+    assert health["metrics"]["active_features"] == 1
+    assert wrong.json["error"]["code"] == "E305"
+    for answer in (answers["/metrics"], text, by_accept):
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        read: Any = parser
+        families = {each.name for each in read.text_string_to_metric_families(answer.body.decode())}
+        assert {"cde_operations", "cde_operation_duration_seconds", "cde_build_info"} <= families
+    assert opened.headers["Content-Type"].startswith("application/openmetrics-text")
+    assert opened.body.endswith(b"# EOF\n")
+
+
+def test_only_life_is_told_to_those_without_the_token(project: Path) -> None:
+    with served(project, CDE_HTTP_TOKEN=TOKEN) as ask:
+        without = {path: ask(path).status for path in ENDPOINTS}
+        known = {path: ask(path, Authorization=f"Bearer {TOKEN}").status for path in ENDPOINTS}
+        assert ask("/health", "HEAD").status == 200
+        assert ask("/health", "POST").status == 401
+
+    assert without == {path: 200 if path == "/health" else 401 for path in ENDPOINTS}
+    assert set(known.values()) == {200}
+
+
+def test_a_disk_that_takes_no_writes_makes_it_unready_until_it_does_again(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "disk", "8m") as project:
+        application = build_application(project)
+        application.handle(OnboardProject())
+        application.close()
+        logs = project / ".cde" / "logs"
+        if logs.exists():
+            shutil.rmtree(logs)
+        (tmp_path / "logs").mkdir()
+        logs.symlink_to(tmp_path / "logs")  # a disk with an open file cannot be made read-only
+        with served(project) as ask:
+            until(lambda: ask("/health/ready"), 200)
+            remount(project, "ro")
+            unready = until(lambda: ask("/health/ready"), 503)
+            assert ask("/health").status == 200
+            assert ask("/health/metrics").json["status"] == "unhealthy"
+            remount(project, "rw")
+            until(lambda: ask("/health/ready"), 200)
+
+    assert unready.json["ready"] is False
+    reasons = {each["check"]: each["error_code"] for each in unready.json["reasons"]}
+    assert reasons["state_file_writable"] == "E203"
+    assert all(each["message"] for each in unready.json["reasons"])
+    assert int(unready.headers["Retry-After"]) > 0
+
+
+@pytest.mark.anyio
+async def test_a_stdio_server_opens_the_same_on_a_port(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ask = asking(f"http://127.0.0.1:{port}")
+    async with stdio_agent(project, options=["--health-port", str(port)], **CALM) as agent:
+        await agent.call("cde_startFeature", prompt="Add a login page")
+        answers = {path: ask(path) for path in ENDPOINTS}
+        assert ask("/mcp").status == 404
+        assert ask("/health", Host="evil.example").status == 421
+        health = await agent.call("cde_getHealth")
+
+    assert {answer.status for answer in answers.values()} == {200}
+    assert b'operation="start_feature",outcome="ok"' in answers["/metrics"].body
+    assert health["metrics"]["active_features"] == 1
+    with pytest.raises(OSError, match="refused"):
+        ask("/health")
+
+
+def test_a_port_that_is_taken_is_refused_with_a_code(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        words = [sys.executable, *SERVE, "--health-port", port, "--project", str(project)]
+        refused = subprocess.run([*words, "--json"], capture_output=True, check=False, timeout=60)
+
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["error"]["code"] == "E901"
