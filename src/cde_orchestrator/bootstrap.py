@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cde_orchestrator.application.agents import Agents
 from cde_orchestrator.application.get_health import GetHealth
 from cde_orchestrator.application.health import HealthReply
-from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.ports import Doctor, Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.clock import utc_now
@@ -28,7 +28,10 @@ from cde_orchestrator.infrastructure.settings import Settings, load_settings
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 if TYPE_CHECKING:
+    from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
     from cde_orchestrator.adapters.git_worktrees import GitWorktrees
+    from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
+    from cde_orchestrator.adapters.project_doctor import ExaminedRepository
     from cde_orchestrator.domain.check import Check
     from cde_orchestrator.infrastructure.health_checks import ProjectChecks
     from cde_orchestrator.infrastructure.notifiers import Notifier
@@ -188,15 +191,14 @@ class Application:
 
 
 def build_application(root: Path) -> Application:
-    """The product for the project at ``root``, on the file system."""
-    return Application(root, _filesystem_ports)
+    """The product for the project at ``root``, with its state where the settings say."""
+    return Application(root, _ports)
 
 
-def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
+def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
     # Only now: a server answers what its tools are before it works on any project.
     from cde_orchestrator.adapters.agent_cli import CommandLineAgents
     from cde_orchestrator.adapters.filesystem_object_store import FilesystemObjectStore
-    from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
     from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
     from cde_orchestrator.adapters.git_version_control import GitVersionControl
     from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
@@ -210,11 +212,13 @@ def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> 
     from cde_orchestrator.adapters.user_trust_store import UserTrustStore
     from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
 
-    repository = FilesystemProjectRepository(lock_timeout_seconds=settings.lock_timeout_seconds)
     workflows = YamlWorkflowRepository()
     prompts = JinjaPromptRenderer()
     files = FilesystemProjectFiles()
     breakers, trust = BreakerRegistry(root), UserTrustStore()
+    repository, doctor = _state(
+        settings, breakers, lambda examined: ProjectDoctor(examined, workflows, prompts, files)
+    )
 
     def look() -> ProjectChecks:
         from cde_orchestrator.infrastructure.health_checks import ProjectChecks
@@ -230,7 +234,7 @@ def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> 
         root=root,
         repository=repository,
         recovery=repository,
-        doctor=ProjectDoctor(repository, workflows, prompts, files),
+        doctor=doctor,
         merge_driver=GitMergeDriver(),
         workflows=workflows,
         prompts=prompts,
@@ -242,7 +246,7 @@ def _filesystem_ports(root: Path, settings: Settings, meter: OperationMeter) -> 
         trust=trust,
         objects=FilesystemObjectStore(),
         git=GitVersionControl(breakers),
-        callers=ProcessCallers(),
+        callers=ProcessCallers(shared=bool(settings.state_url)),
         logs=JsonLogReader(),
         agents=CommandLineAgents(root, breakers),
         breakers=breakers,
@@ -275,6 +279,40 @@ def health_of(root: Path | None) -> HealthReply:
         return application.handle(GetHealth())
     finally:
         application.close()
+
+
+def _state(
+    settings: Settings,
+    breakers: BreakerRegistry,
+    folder_doctor: Callable[[ExaminedRepository], Doctor],
+) -> tuple[FilesystemProjectRepository | PostgresProjectRepository, Doctor]:
+    """Where the state is kept, and who examines it.
+
+    Raises:
+        ValidationError: E314, the database that the settings name cannot be used.
+    """
+    seconds = settings.lock_timeout_seconds
+    if not settings.state_url:
+        from cde_orchestrator.adapters.filesystem_project_repository import (
+            FilesystemProjectRepository,
+        )
+
+        repository = FilesystemProjectRepository(lock_timeout_seconds=seconds)
+        return repository, folder_doctor(repository)
+    try:
+        from cde_orchestrator.adapters.postgres_doctor import PostgresDoctor
+        from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
+    except ImportError as error:
+        raise ValidationError.of(
+            "E314",
+            setting="state_url",
+            source="the settings",
+            reason=f"it needs pip install 'cde-orchestrator[postgres]' ({error})",
+        ) from error
+    database = PostgresProjectRepository(settings.state_url, breakers, lock_timeout_seconds=seconds)
+    # What the doctor finds out is no failure of the work: its circuit breakers are its own.
+    examined = PostgresProjectRepository(settings.state_url, lock_timeout_seconds=seconds)
+    return database, PostgresDoctor(examined, folder_doctor(examined))
 
 
 def _reports(settings: Settings) -> FileErrorReports:

@@ -6,12 +6,13 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
 from cde_orchestrator.application.ports import ProjectRepository
 from cde_orchestrator.domain.exceptions import (
     ConcurrentChangeError,
@@ -22,14 +23,26 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.project import ProjectStatus
 from cde_orchestrator.domain.workflow import Workflow
+from tests.postgres_server import postgres_server
 
 Open = Callable[[], ProjectRepository]
 
 
-@pytest.fixture(params=["filesystem"])
-def open_repository(request: pytest.FixtureRequest) -> Open:
+@pytest.fixture(params=["filesystem", pytest.param("postgres", marks=pytest.mark.postgres)])
+def open_repository(request: pytest.FixtureRequest) -> Iterator[Open]:
     """Opens the same storage anew, as another process would."""
-    return {"filesystem": FilesystemProjectRepository}[request.param]
+    if request.param == "filesystem":
+        yield FilesystemProjectRepository
+        return
+    url = postgres_server().schema_url()
+    with ExitStack() as opened:
+
+        def open_database() -> PostgresProjectRepository:
+            repository = PostgresProjectRepository(url)
+            opened.callback(repository.close)
+            return repository
+
+        yield open_database
 
 
 @pytest.fixture

@@ -22,7 +22,13 @@ class ProcessCallers:
 
     A server on standard input and output ends with its client, so its process stands for the
     client's. A command ends at once: it claims only for an agent that is named, by time.
+
+    Args:
+        shared: whether the state is kept elsewhere, so that every checkout is one project.
     """
+
+    def __init__(self, *, shared: bool = False) -> None:
+        self._shared = shared
 
     def caller(self, root: Path, agent: str | None) -> Caller:
         """Who calls now, with the name that the call gives the agent."""
@@ -31,7 +37,7 @@ class ProcessCallers:
             client=client.removeprefix("mcp:"),
             agent=agent,
             process=None if client == COMMAND_LINE else current_process(),
-            place=_place(root),
+            place="" if self._shared else _place(root),
             anonymous=client in UNNAMED and agent is None,
         )
 
@@ -81,7 +87,7 @@ def _started_elsewhere(pid: int) -> str | None:  # pragma: no cover - machines w
 
 
 def _place(root: Path) -> str:
-    """Tells the project from a copy of it; nothing where the state is kept elsewhere."""
+    """Tells the project from a copy of it."""
     try:
         return str((root / FOLDER).stat().st_ino)
     except OSError:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.application.ports import ProjectFiles, PromptRenderer, WorkflowRepository
 from cde_orchestrator.application.show_workflows import prompt_problems
 from cde_orchestrator.domain.exceptions import (
@@ -26,6 +26,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.feature import Artifact, artifacts_from
 from cde_orchestrator.domain.history import Damage
+from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.refusals import write_failure
@@ -47,12 +48,24 @@ LOCK_SECONDS = 1.0
 _QUARANTINE = f"{FOLDER}/quarantine"
 
 
+class ExaminedRepository(Protocol):
+    """What the doctor needs of a repository, wherever that keeps the state."""
+
+    def peek(self, path: Path) -> Project:
+        """The project; nothing is mended."""
+        ...
+
+    def mend(self, path: Path) -> list[str]:
+        """Mend what is damaged; what was done, in words."""
+        ...
+
+
 class ProjectDoctor:
     """Finds what is wrong with a project, and mends what is safe to mend."""
 
     def __init__(
         self,
-        repository: FilesystemProjectRepository,
+        repository: ExaminedRepository,
         workflows: WorkflowRepository,
         prompts: PromptRenderer,
         files: ProjectFiles,

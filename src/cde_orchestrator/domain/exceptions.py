@@ -138,6 +138,10 @@ class ConcurrentChangeError(StateError):
     """Somebody else changed the same thing since it was loaded (E207)."""
 
 
+class BackendUnreachableError(StateError):
+    """The database with the state does not answer (E217)."""
+
+
 class OutputError(FeatureError):
     """A phase's outputs do not pass its gate (E110-E117)."""
 

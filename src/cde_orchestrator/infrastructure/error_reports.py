@@ -20,7 +20,11 @@ import structlog
 
 from cde_orchestrator.application.ports import ErrorReportSummary, Ports
 from cde_orchestrator.domain.clock import Clock, utc_now
-from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.exceptions import (
+    BackendUnreachableError,
+    CDEError,
+    CircuitBreakerOpenError,
+)
 from cde_orchestrator.infrastructure import error_snapshot as snapshot
 from cde_orchestrator.infrastructure.correlation import call_context
 from cde_orchestrator.infrastructure.redaction import redacted_text
@@ -116,7 +120,7 @@ class FileErrorReports:
             },
             "context": snapshot.bounded(error.context),
             "exceptions": snapshot.stack_of(raised),
-            **snapshot.what_led_here(root, ports),
+            **snapshot.what_led_here(root, None if _is_out_of_reach(error) else ports),
             **snapshot.how_things_stand(root, ports, error, arguments),
             **snapshot.surroundings(),
         }
@@ -160,6 +164,11 @@ def _cause(report: Mapping[str, Any]) -> str:
         first = chain[-1]
         return f"{first.get('type')}: {first.get('message')}" if isinstance(first, dict) else "?"
     return str(report.get("message", "the report cannot be read"))
+
+
+def _is_out_of_reach(error: CDEError) -> bool:
+    """Whether asking for the history again would only take time."""
+    return isinstance(error, BackendUnreachableError | CircuitBreakerOpenError)
 
 
 def _encoded(report: dict[str, Any]) -> bytes:

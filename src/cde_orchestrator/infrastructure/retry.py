@@ -64,6 +64,9 @@ def retrying(
     work: Callable[[], Result],
     operation: str,
     when: Callable[[BaseException], bool] = is_transient,
+    *,
+    attempts: int = ATTEMPTS,
+    timeout_seconds: float = TIMEOUT_SECONDS,
 ) -> Result:
     """The result of ``work``, tried again while ``when`` says so and the bounds allow it.
 
@@ -71,6 +74,8 @@ def retrying(
         work: what is tried.
         operation: what it is called in the log.
         when: whether to try again after this error.
+        attempts: how often at the most, the first try included.
+        timeout_seconds: no new try is begun after this, counted from the first failure.
 
     Raises:
         Exception: as ``work`` raised it at last.
@@ -78,7 +83,7 @@ def retrying(
     try:
         return work()
     except Exception as error:
-        if not when(error):
+        if attempts < 2 or not when(error):
             raise
         first: Exception | None = error
         reason = str(error)
@@ -87,8 +92,8 @@ def retrying(
     stamina.instrumentation.set_on_retry_hooks(())  # each try is logged below, in our words
     for attempt in stamina.retry_context(
         on=when,
-        attempts=ATTEMPTS,
-        timeout=TIMEOUT_SECONDS,
+        attempts=attempts,
+        timeout=timeout_seconds,
         wait_initial=_FIRST_WAIT_SECONDS,
         wait_max=_LONGEST_WAIT_SECONDS,
         wait_jitter=_JITTER_SECONDS,
@@ -102,7 +107,7 @@ def retrying(
                 "retrying",
                 operation=operation,
                 attempt=attempt.num,
-                attempts=ATTEMPTS,
+                attempts=attempts,
                 reason=reason,
             )
             try:

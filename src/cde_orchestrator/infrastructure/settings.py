@@ -18,6 +18,7 @@ from typing import Any
 
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.secrets import REDACTED
+from cde_orchestrator.infrastructure.redaction import redacted_text
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 _EFFECTIVE = os.access in os.supports_effective_ids
@@ -31,6 +32,8 @@ TABLES = frozenset({"agents", "alerts"})
 SIZE_LIMIT = 1024 * 1024
 _ADDRESS = re.compile(r"(https?://)([^\s/?#@]*@)?([^\s/?#@]+)([/?#][!-~]*)?")
 
+DATABASES = ("postgresql", "postgres")
+URL_PASSWORD = re.compile(r"[a-z]+://[^/@?:]*:[^@/?][^/?]*@", re.IGNORECASE)
 LOG_FORMATS = ("auto", "json", "text")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -53,6 +56,11 @@ def text(default: str, about: str) -> Any:
 def web_address(about: str) -> Any:
     """A setting that is an ``http`` or ``https`` URL, or empty; it is shown without its path."""
     return field(default="", metadata={"about": about, "address": True})
+
+
+def database_url(about: str) -> Any:
+    """A setting that is the URL of a database; a password in it is not for the file."""
+    return field(default="", repr=False, metadata={"url": True, "about": about})
 
 
 def flag(default: bool, about: str) -> Any:
@@ -122,6 +130,10 @@ class Settings:
         60.0, 0.0, 86_400.0, "How long all must be well again before an alert is resolved"
     )
     alert_webhook_url: str = web_address("Where alerts are sent to, by HTTP POST, as JSON")
+    state_url: str = database_url(
+        "Database that keeps the state, as postgresql://user@host/name; empty keeps it in .cde"
+    )
+    state_project: str = text("", "What names the project there; cde init writes it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +159,7 @@ class SettingState:
         """What is in force, without what may be a secret in it."""
         address = _ADDRESS.fullmatch(self.value) if isinstance(self.value, str) else None
         if address is None:
-            return self.value
+            return redacted_text(self.value) if isinstance(self.value, str) else self.value
         scheme, credentials, host, rest = address.groups()
         return f"{scheme}{host}" + (f"/{REDACTED}" if credentials or rest else "")
 
@@ -251,7 +263,7 @@ def _unknown(
 
 
 def _judged(setting: Field[Any], given: Any, source: str) -> SettingState:
-    value, problem = _accept(setting, given)
+    value, problem = _accept(setting, given, source)
     return SettingState(
         setting.name,
         variable_of(setting.name),
@@ -277,7 +289,7 @@ def _worded(setting: Field[Any], word: str) -> Any:
     return word
 
 
-def _accept(setting: Field[Any], given: Any) -> tuple[Any, str | None]:
+def _accept(setting: Field[Any], given: Any, source: str) -> tuple[Any, str | None]:
     """The value in force, or None and why ``given`` is not accepted."""
     default, bounds = setting.default, setting.metadata
     if isinstance(default, bool):
@@ -296,6 +308,8 @@ def _accept(setting: Field[Any], given: Any) -> tuple[Any, str | None]:
         if not isinstance(given, str) or not _ADDRESS.fullmatch(given):
             return None, "it is no http:// or https:// address"
         return given, None
+    if bounds.get("url"):
+        return _accept_url(given, source)
     if not isinstance(given, str) or not given.isprintable():
         return None, f"{given!r} is no line of text"
     choices = bounds.get("choices")
@@ -305,3 +319,20 @@ def _accept(setting: Field[Any], given: Any) -> tuple[Any, str | None]:
     if not matching:
         return None, f"{given!r} is none of {', '.join(choices)}"
     return matching[0], None
+
+
+def _accept_url(given: Any, source: str) -> tuple[str | None, str | None]:
+    """The same for a database; what is wrong is told without the URL, for its password."""
+    if not isinstance(given, str) or not given.isprintable():
+        return None, "it is no line of text"
+    given = given.strip()
+    if not given:
+        return given, None
+    scheme, found, rest = given.partition("://")
+    if not found or scheme.lower() not in DATABASES:
+        return None, f"it does not begin with {DATABASES[0]}://"
+    has_password = URL_PASSWORD.match(given) or "password=" in rest.lower()
+    if has_password and source not in {ENVIRONMENT, DEFAULT}:
+        where = f"give the URL as {variable_of('state_url')}, or the password in ~/.pgpass"
+        return None, f"git keeps this file, and a password must not be in it; {where}"
+    return given, None

@@ -18,6 +18,7 @@ from cde_orchestrator import __version__
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from tests.integration.drills.feature_drills import submitted
 from tests.integration.drills.stage import Outcome, Stage, drill
+from tests.postgres_server import postgres_server
 
 HOLD = """\
 import fcntl, os, sys
@@ -296,3 +297,20 @@ async def a_change_that_was_neither_made_nor_undone(stage: Stage) -> None:
 
     failing = [True]
     await stage.prove(start, names="start_feature", by_hand=failing.clear)
+
+
+@drill("E217")
+async def a_database_that_is_stopped(stage: Stage) -> None:
+    server = postgres_server()
+    (stage.root / ".cde" / "config.toml").write_text(f'state_url = "{server.schema_url()}"\n')
+    onboarded = await stage.command("init", str(stage.root))
+    assert onboarded.error is None, onboarded.text
+    server.stop()
+    try:
+        await stage.prove(
+            lambda: stage.tool("cde_startFeature", prompt="Out of reach"),
+            names="does not answer",
+            by_hand=server.start,
+        )
+    finally:
+        server.start()

@@ -13,7 +13,7 @@ from cde_orchestrator.application.onboard_project import OnboardProject
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.application.submit_work import SubmitWork
-from cde_orchestrator.bootstrap import _filesystem_ports
+from cde_orchestrator.bootstrap import _ports
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.operation_meter import OperationMeter
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
@@ -54,7 +54,7 @@ def probe(tmp_path: Path) -> LockProbe:
 
 @pytest.fixture
 def ports(tmp_path: Path, probe: LockProbe) -> Ports:
-    ports = replace(_filesystem_ports(tmp_path, Settings(), OperationMeter()), prompts=probe)
+    ports = replace(_ports(tmp_path, Settings(), OperationMeter()), prompts=probe)
     OnboardProject()(ports)
     (tmp_path / ".cde" / "workflow.yml").write_text(WORKFLOW)
     return ports

@@ -180,4 +180,17 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         fixes=(HISTORY,),
         severity=Severity.CRITICAL,
     ),
+    "E217": ErrorMessage(
+        title="State Backend Unreachable",
+        description=(
+            "The database with the project's state, {where}, does not answer: {reason}. "
+            "Nothing was changed."
+        ),
+        suggestions=(
+            "Start the database, or mend the way to it, then try again",
+            "See which one is asked for: state_url in cde project settings",
+        ),
+        fixes=(DOCTOR,),
+        severity=Severity.CRITICAL,
+    ),
 }

@@ -1,0 +1,77 @@
+"""Examines a project whose state is in PostgreSQL: the database, then everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
+from cde_orchestrator.adapters.project_doctor import SKEW
+from cde_orchestrator.application.ports import Doctor
+from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateError
+
+log = structlog.get_logger(__name__)
+
+
+class PostgresDoctor:
+    """Finds what is wrong with the database, and mends what is safe to mend.
+
+    Connecting says whether it answers and is of a version that will do; looking at the
+    project, whether its tables are known and may be written.
+
+    Args:
+        repository: the state; one of the doctor's own, for what it finds out is no failure of
+            anybody's work.
+        rest: examines the project's folder.
+        clock: this machine's.
+    """
+
+    def __init__(
+        self,
+        repository: PostgresProjectRepository,
+        rest: Doctor,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._repository = repository
+        self._rest = rest
+        self._clock = clock
+
+    def examine(self, root: Path) -> list[CDEError]:
+        """What is wrong, as the errors that it would lead to; nothing is changed."""
+        found: list[CDEError] = []
+        try:
+            found.extend(self._database(root))
+        except CDEError as error:
+            error.context.setdefault("project_path", str(root))
+            found.append(error)
+        found += self._rest.examine(root)
+        return list({(each.code, each.message): each for each in found}.values())
+
+    def plan(self, root: Path) -> list[str]:
+        """What ``mend`` would do, in words; nothing is changed."""
+        try:
+            damaged = self._repository.verify(root)
+        except CDEError:
+            damaged = []
+        planned = [f"write {damage.file} anew from its history" for damage in damaged]
+        return planned + self._rest.plan(root)
+
+    def mend(self, root: Path) -> list[str]:
+        """Mend what is safe to mend; what was done, in words."""
+        done: list[str] = []
+        try:
+            done += self._repository.mend(root)
+        except CDEError as error:
+            log.warning("not_mended", error_code=error.code, reason=error.message)
+        return done + self._rest.mend(root)
+
+    def _database(self, root: Path) -> Iterator[CDEError]:
+        newest = self._repository.history(root, 1)
+        if newest and datetime.fromisoformat(newest[0].at) > self._clock() + SKEW:
+            yield CDESystemError.of("E920", newest=newest[0].at)
+        for damage in self._repository.verify(root):
+            yield StateError.of("E212", file=damage.file, reason=damage.reason)

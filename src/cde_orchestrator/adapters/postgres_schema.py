@@ -1,0 +1,82 @@
+"""The tables of the state in PostgreSQL, and how they come to be.
+
+``cde_project`` has a project's own members, ``cde_feature`` a row a feature, ``cde_journal``
+a row a change, as the journal's lines are, and ``cde_checkpoint`` whole older states. Documents
+are of the type ``json``, which keeps order and numbers as they were written.
+"""
+
+from __future__ import annotations
+
+from cde_orchestrator.adapters.postgres_locks import lock
+from cde_orchestrator.adapters.postgres_session import Connection
+
+SCHEMA_VERSION = 1
+
+_STEPS = (
+    """
+    CREATE TABLE cde_schema (
+        only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+        version integer NOT NULL,
+        probed_at timestamptz
+    );
+    INSERT INTO cde_schema (version) VALUES (1);
+    CREATE TABLE cde_project (
+        key text PRIMARY KEY,
+        sequence bigint NOT NULL,
+        checksum text NOT NULL,
+        document json NOT NULL,
+        pending_bytes bigint NOT NULL,
+        checkpoint_bytes bigint NOT NULL
+    );
+    CREATE TABLE cde_feature (
+        project text NOT NULL REFERENCES cde_project (key) ON DELETE CASCADE,
+        id text NOT NULL,
+        position bigint GENERATED ALWAYS AS IDENTITY,
+        document json NOT NULL,
+        PRIMARY KEY (project, id)
+    );
+    CREATE TABLE cde_journal (
+        project text NOT NULL REFERENCES cde_project (key) ON DELETE CASCADE,
+        sequence bigint NOT NULL,
+        at text NOT NULL,
+        operation text NOT NULL,
+        actor text NOT NULL,
+        correlation_id text NOT NULL,
+        features text[],
+        changes json NOT NULL,
+        previous text NOT NULL,
+        checksum text NOT NULL,
+        bytes integer NOT NULL,
+        PRIMARY KEY (project, sequence)
+    );
+    CREATE TABLE cde_checkpoint (
+        project text NOT NULL REFERENCES cde_project (key) ON DELETE CASCADE,
+        sequence bigint NOT NULL,
+        made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        content bytea NOT NULL,
+        PRIMARY KEY (project, sequence)
+    );
+    """,
+)
+"""What brings a database from the version before to each version, 1 first."""
+
+
+def has_tables(connection: Connection) -> bool:
+    """Whether the tables were ever made."""
+    row = connection.execute("SELECT to_regclass('cde_schema') IS NOT NULL").fetchone()
+    return bool(row and row[0])
+
+
+def version_of(connection: Connection) -> int:
+    """The version of the tables."""
+    row = connection.execute("SELECT version FROM cde_schema").fetchone()
+    return int(row[0]) if row else 0
+
+
+def make_tables(connection: Connection, timeout_seconds: float) -> None:
+    """Make what is missing of the tables; many may try at once."""
+    with connection.transaction():
+        lock(connection, "", timeout_seconds)
+        version = version_of(connection) if has_tables(connection) else 0
+        for step in _STEPS[version:]:
+            connection.execute(step)

@@ -1,0 +1,99 @@
+"""The server and the command line on a project whose state is in PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.integration.mcp_client import deliverable, stdio_agent
+from tests.postgres_server import PostgresServer
+
+pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
+
+
+def cde(root: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cde_orchestrator", *words],
+        cwd=root,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def test_a_feature_is_worked_on_over_stdio(tmp_path: Path, url: str) -> None:
+    async with stdio_agent(tmp_path, CDE_STATE_URL=url) as agent:
+        onboarded = await agent.call("cde_onboardProject", path=".")
+        assert onboarded["project"]["backend"] == "postgresql"
+        begun = await agent.call("cde_startFeature", prompt="Add a login page")
+        feature, phase = begun["feature"]["id"], begun["phase"]
+        results = {output["id"]: deliverable(output) for output in phase["outputs"]}
+        await agent.call(
+            "cde_submitWork", feature_id=feature, phase_id=phase["id"], results=results
+        )
+        status = await agent.call("cde_getFeatureStatus", feature_id=feature)
+    assert status["feature"]["current_phase"] == "decompose"
+    assert not (tmp_path / ".cde" / "state.json").exists()
+
+
+def test_a_project_is_moved_from_files_by_export_and_import(tmp_path: Path, url: str) -> None:
+    assert cde(tmp_path, "init").returncode == 0
+    assert cde(tmp_path, "start", "Moved").returncode == 0
+    assert cde(tmp_path, "state", "export", "--output", "state.json").returncode == 0
+    for words in (["init"], ["state", "import", "state.json"], ["state", "verify"], ["doctor"]):
+        done = cde(tmp_path, *words, CDE_STATE_URL=url)
+        assert done.returncode == 0, done.stdout + done.stderr
+    listed = json.loads(cde(tmp_path, "list", "--json", CDE_STATE_URL=url).stdout)
+    assert [feature["name"] for feature in listed["features"]] == ["moved"]
+
+
+def test_a_password_is_in_no_answer_no_log_and_no_report(
+    tmp_path: Path, url: str, server: PostgresServer
+) -> None:
+    secret = "correct-horse-1"
+    with_password = url.replace("postgres:@", f"postgres:{secret}@")
+    assert cde(tmp_path, "init", CDE_STATE_URL=with_password).returncode == 0
+    said = []
+    with server.stopped():
+        for words in (["start", "Never"], ["doctor"], ["project", "settings"]):
+            done = cde(tmp_path, *words, CDE_STATE_URL=with_password, CDE_LOG_LEVEL="DEBUG")
+            said.append(done.stdout + done.stderr)
+    assert "E217" in said[0]
+    files = [path.read_text() for path in (tmp_path / ".cde").rglob("*") if path.is_file()]
+    assert any("E217" in text for text in files)
+    for text in (*said, *files):
+        assert secret not in text
+        assert quote(secret) not in text
+
+
+def test_without_its_library_the_way_to_get_it_is_told(tmp_path: Path, url: str) -> None:
+    absent = tmp_path / "absent" / "psycopg"
+    absent.mkdir(parents=True)
+    (absent / "__init__.py").write_text("raise ModuleNotFoundError('no psycopg here')")
+    done = cde(tmp_path, "list", "--json", CDE_STATE_URL=url, PYTHONPATH=str(absent.parent))
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == "E314"
+    assert "pip install 'cde-orchestrator[postgres]'" in error["message"]
+
+
+def test_files_need_no_library_of_a_database(tmp_path: Path) -> None:
+    script = (
+        "import sys; from cde_orchestrator.__main__ import main\n"
+        "sys.argv[1:] = ['list']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if 'psycopg' in name])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("[]\n")
