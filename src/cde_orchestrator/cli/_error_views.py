@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cde_orchestrator.application.error_reports import ErrorReportReply, ErrorReportsReply
 from cde_orchestrator.application.explain_error import CatalogReply, ExplainReply
-from cde_orchestrator.cli._layout import facts, next_steps, section, spaced, unbroken
+from cde_orchestrator.cli._layout import facts, next_steps, remarked, section, spaced, unbroken
 from cde_orchestrator.cli._output import Look
 from cde_orchestrator.cli._wording import clean, command, moment
 from cde_orchestrator.infrastructure.settings import SettingState
@@ -60,16 +60,22 @@ def reports(reply: ErrorReportsReply, look: Look) -> RenderableType:
     rows = reply["reports"]
     if not rows:
         return Text("No errors have left a report.")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("REPORT", "WHEN", "CODE", "OPERATION"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("MESSAGE", overflow="fold")
+    titles = ("REPORT", "WHEN", "CODE", "OPERATION")
+    told = []
     for row in rows:
         when = moment(row["at"], look) if row["at"] else "?"
-        cells = (row["id"], when, row["code"], row["operation"], row["message"])
-        table.add_row(*(Text(clean(str(cell))) for cell in cells))
+        cells = [clean(str(cell)) for cell in (row["id"], when, row["code"], row["operation"])]
+        told.append((cells, clean(row["message"])))
     whole = command(look, "errors", "show", rows[0]["id"])
-    return Group(table, next_steps([(whole, "the newest one, whole")]))
+    steps = next_steps([(whole, "the newest one, whole")])
+    if look.terminal:
+        return spaced(remarked(titles, told), steps)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in (*titles, "MESSAGE"):
+        table.add_column(title, no_wrap=True)
+    for cells, message in told:
+        table.add_row(*map(Text, [*cells, message]))
+    return Group(table, steps)
 
 
 def report(reply: ErrorReportReply, _look: Look) -> RenderableType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.constrain import Constrain
 from rich.padding import Padding
@@ -57,6 +57,21 @@ def facts(rows: Iterable[tuple[str, RenderableType | None]]) -> Table:
         if value is not None:
             table.add_row(name, value)
     return table
+
+
+def remarked(titles: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> RenderableType:
+    """Rows in columns for a terminal, each with a remark of any length beneath it."""
+    lined = [titles, *(cells for cells, _ in rows)]
+    widths = [max(cell_len(cells[place]) for cells in lined) for place in range(len(titles))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (set_cell_size(cell, width) for cell, width in zip(cells, widths, strict=True))
+        return "  ".join(padded).rstrip()
+
+    lines: list[RenderableType] = [Text(line(titles), "dim")]
+    for cells, remark in rows:
+        lines += [Text(line(cells)), Padding(Text(remark, "dim"), (0, 0, 0, 4), expand=False)]
+    return Group(*lines)
 
 
 def section(title: Text, body: RenderableType, look: Look, style: str = "cyan") -> RenderableType:

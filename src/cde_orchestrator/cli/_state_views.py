@@ -17,9 +17,9 @@ from cde_orchestrator.application.recover_state import (
     StateReply,
     VerifyReply,
 )
-from cde_orchestrator.cli._layout import done, next_steps, note, spaced
+from cde_orchestrator.cli._layout import done, next_steps, note, remarked, spaced
 from cde_orchestrator.cli._output import Look
-from cde_orchestrator.cli._wording import clean, command
+from cde_orchestrator.cli._wording import clean, command, counted, moment
 from cde_orchestrator.cli._work_views import file_rows
 
 
@@ -38,24 +38,28 @@ def verified(reply: VerifyReply, look: Look) -> RenderableType:
     for finding in reply["findings"]:
         rows.add_row(clean(finding["file"]), Text(clean(finding["reason"]), "red"))
     steps = [(command(look, "state", "backups"), "see what can be restored")]
-    return spaced(note(f"{len(reply['findings'])} findings"), rows, next_steps(steps))
+    return spaced(note(counted(len(reply["findings"]), "finding")), rows, next_steps(steps))
 
 
 def changes(reply: HistoryReply, look: Look) -> RenderableType:
-    """Changes, one a line."""
+    """Changes, one a line, and on a terminal what each changed beneath it."""
     if not reply["changes"]:
         return note("No changes yet")
-    rows = _table("CHANGE", "WHEN", "OPERATION", "FEATURE", "BY", "WHAT")
+    titles = ("CHANGE", "WHEN", "OPERATION", "BY")
+    told = []
     for change in reply["changes"]:
-        rows.add_row(
-            str(change["sequence"]),
-            change["at"][:19].replace("T", " ") if look.terminal else change["at"],
-            clean(change["operation"]),
-            clean(change["feature"] or ""),
-            clean(change["actor"]),
-            clean(change["summary"]),
-        )
-    return rows
+        cells = [str(change["sequence"]), moment(change["at"], look)]
+        cells += [clean(change["operation"]), clean(change["actor"])]
+        told.append((cells, clean(change["feature"] or ""), clean(change["summary"])))
+    if look.terminal:
+        beneath = [
+            (cells, f"{feature}: {what}" if feature else what) for cells, feature, what in told
+        ]
+        return remarked(titles, beneath)
+    table = _table(*titles, "FEATURE", "WHAT")
+    for cells, feature, what in told:
+        table.add_row(*cells, feature or "-", what)
+    return table
 
 
 def differences(reply: DiffReply, _: Look) -> RenderableType:
@@ -70,7 +74,8 @@ def state(reply: StateReply, _: Look) -> RenderableType:
     own = reply["state"]["project"]
     head = Text.assemble(
         (clean(own["name"]), "bold"),
-        f"  {clean(own['status'])}, {len(features)} features, after change {reply['sequence']}",
+        f"  {clean(own['status'])}, {counted(len(features), 'feature')}, "
+        f"after change {reply['sequence']}",
     )
     rows = _table("FEATURE", "PHASE", "STATUS")
     for feature in features:

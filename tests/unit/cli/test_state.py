@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
+from cde_orchestrator.cli._output import Look
+from cde_orchestrator.cli._state_views import changes
 from cde_orchestrator.cli.state import export as main_export
 from tests.unit.cli.conftest import Terminal
 
@@ -132,3 +137,21 @@ def test_an_export_that_fails_writes_nothing_into_the_file_it_is_sent_to(
     with pytest.raises(SystemExit):
         main_export(at=999, as_json=False)
     assert capsys.readouterr().out == ""
+
+
+def test_on_a_terminal_a_history_fits_its_width_and_what_changed_stands_beneath() -> None:
+    at = "2025-11-10T12:00:00+00:00"
+    change = {"sequence": 12, "at": at, "operation": "submit_work", "actor": "cli"}
+    long = {**change, "feature": "a-" * 20, "summary": "status: designing, " * 9}
+    own = {**change, "feature": None, "summary": "name: shop"}
+    look = Look(terminal=True, width=80, now=datetime.fromisoformat(at))
+    shown = StringIO()
+
+    Console(file=shown, width=80).print(changes({"changes": [long, own]}, look))
+
+    lines = shown.getvalue().splitlines()
+    assert lines[0].split() == ["CHANGE", "WHEN", "OPERATION", "BY"]
+    assert lines[1].rstrip() == "12      just now  submit_work  cli"
+    assert lines[2].startswith("    a-a-a-")
+    assert lines[-1].strip() == "name: shop"
+    assert max(map(len, lines)) <= 80
