@@ -106,7 +106,7 @@ class ProjectDoctor:
         planned = []
         if self._is_certain(root):
             for damage in _verified(stored):
-                kept = f", and keep it as it is in {_QUARANTINE}" if _stands(root, damage) else ""
+                kept = f"; what stands there goes to {_QUARANTINE}" if _stands(root, damage) else ""
                 planned.append(f"write {damage.file} anew from what survives{kept}")
         return planned + [f"remove {path.relative_to(root)}" for path in _temporary(stored)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application.diagnose import DiagnoseReply
@@ -20,8 +21,10 @@ def planned(reply: DiagnoseReply, _: Look) -> RenderableType | None:
     """What is going to be mended; None when there is nothing."""
     if not reply["mendable"]:
         return None
-    steps = [Text(f"  • {clean(step)}") for step in reply["mendable"]]
-    return Group(Text("To be mended now", "bold"), *steps)
+    steps = Table.grid(padding=(0, 1))
+    for step in reply["mendable"]:
+        steps.add_row(" •", Text(clean(step)))
+    return Group(Text("To be mended now", "bold"), steps)
 
 
 def diagnosed(reply: DiagnoseReply, _: Look) -> RenderableType:

@@ -17,7 +17,7 @@ from cde_orchestrator.application.list_slow_operations import SlowReply
 from cde_orchestrator.application.ports import LogEntry
 from cde_orchestrator.application.read_logs import LogReply
 from cde_orchestrator.application.trace_call import TracedOperation, TraceEvent, TraceReply
-from cde_orchestrator.cli._layout import note, spaced
+from cde_orchestrator.cli._layout import note, remarked, spaced
 from cde_orchestrator.cli._output import Look, is_terminal, say_json_line, show
 from cde_orchestrator.cli._wording import clean
 
@@ -89,20 +89,34 @@ def slow_operations(reply: SlowReply, look: Look) -> RenderableType:
     """The slowest operations, the slowest one first."""
     if not reply["operations"]:
         return note("The log holds no operation that has ended.")
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    if look.terminal:
+        calls = f"{reply['total']} operations in all; cde logs trace CALL tells one's story"
+        return spaced(_slowest(reply, look), Text(calls, "dim"))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("TOOK", "OPERATION", "MOSTLY", "FEATURE", "WHEN", "CALL"):
         table.add_column(name, justify="right" if name == "TOOK" else "left", no_wrap=True)
     for row in reply["operations"]:
         table.add_row(
-            Text(_milliseconds(row["duration_ms"]), "bold"),
-            Text(clean(row["operation"]), _OUTCOMES.get(row["outcome"], "")),
-            Text(f"{clean(row['bottleneck'])} {_milliseconds(row['bottleneck_ms'])}"),
-            Text(clean(row["feature"] or "")),
-            Text(_time(row["at"], look, day=True), "dim"),
-            Text(clean(row["correlation_id"])[: _SHORT_ID if look.terminal else None], "dim"),
+            _milliseconds(row["duration_ms"]),
+            clean(row["operation"]),
+            f"{clean(row['bottleneck'])} {_milliseconds(row['bottleneck_ms'])}",
+            clean(row["feature"] or ""),
+            _time(row["at"], look, day=True),
+            clean(row["correlation_id"]),
         )
-    hint = Text(f"{reply['total']} operations in all; cde logs trace CALL tells one's story", "dim")
-    return spaced(table, hint) if look.terminal else table
+    return table
+
+
+def _slowest(reply: SlowReply, look: Look) -> RenderableType:
+    rows = []
+    for row in reply["operations"]:
+        call = clean(row["correlation_id"])[:_SHORT_ID]
+        cells = [_milliseconds(row["duration_ms"]), clean(row["operation"]), call]
+        mostly = f"mostly {clean(row['bottleneck'])}, {_milliseconds(row['bottleneck_ms'])}"
+        of_feature = [f"feature {clean(row['feature'])}"] if row["feature"] else []
+        remark = "; ".join([mostly, *of_feature, _time(row["at"], look, day=True)])
+        rows.append((cells, remark))
+    return remarked(("TOOK", "OPERATION", "CALL"), rows)
 
 
 def _add_operation(tree: Tree, operation: TracedOperation) -> None:

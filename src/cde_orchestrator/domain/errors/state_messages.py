@@ -159,7 +159,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E215": ErrorMessage(
         title="Damaged Files Kept",
-        description="{count} damaged files are kept in .cde/quarantine; the newest is '{newest}'.",
+        description="Damaged files kept in .cde/quarantine: {count}, the newest is '{newest}'.",
         suggestions=(
             "Their content was written anew from what survived; nothing needs to be done",
             "Remove them once nobody wants to look at them",
