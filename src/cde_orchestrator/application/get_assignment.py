@@ -15,6 +15,7 @@ class AssignmentReply(FeatureReply):
 
     number: int
     total: int
+    phases: list[str]
     max_attempts: int
 
 
@@ -45,5 +46,6 @@ class GetAssignment(UseCase[AssignmentReply]):
             "phase": current_phase_view(project, feature, workflow, ports),
             "number": ids.index(current) + 1 if current in ids else len(ids),
             "total": len(ids),
+            "phases": ids,
             "max_attempts": workflow.max_attempts,
         }

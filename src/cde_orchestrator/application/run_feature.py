@@ -101,7 +101,7 @@ class RunObserver:
         """An agent is started for the phase."""
 
     def line(self, line: str) -> None:
-        """The agent wrote a line."""
+        """The agent, or the phase's check, wrote a line."""
 
     def agent_failed(self, error: CDEError) -> None:
         """The agent could not be started, failed, or took too long."""
@@ -228,7 +228,9 @@ class FeatureRun:
 
     def _submit(self, assignment: AssignmentReply, work: _PhaseWork, agent: Agent | None) -> bool:
         """Submit the phase's outputs as they stand; False when the gate refuses them."""
-        use_case = SubmitWork(feature_id=assignment["feature"]["id"], phase_id=work.id)
+        use_case = SubmitWork(
+            feature_id=assignment["feature"]["id"], phase_id=work.id, watch=self._watch
+        )
         try:
             reply = self.handle(use_case)
         except FeatureError as error:
@@ -244,6 +246,11 @@ class FeatureRun:
         )
         self.observer.accepted(reply)
         return True
+
+    def _watch(self, text: str) -> None:
+        for line in text.splitlines():
+            if line.strip():
+                self.observer.line(line)
 
     def _nobody(self, assignment: AssignmentReply, work: _PhaseWork) -> CDEError:
         reason = work.last.message if work.last else "no agent was named"

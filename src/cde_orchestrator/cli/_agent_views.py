@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -13,7 +12,7 @@ from cde_orchestrator.application.agents import AgentTrialReply
 from cde_orchestrator.application.breakers import BreakerView
 from cde_orchestrator.application.show_agents import AgentsReply
 from cde_orchestrator.application.show_breakers import BreakersReply
-from cde_orchestrator.cli._layout import done, next_steps, note, spaced
+from cde_orchestrator.cli._layout import done, mark, next_steps, note, spaced
 from cde_orchestrator.cli._output import Look
 from cde_orchestrator.cli._wording import clean, command
 
@@ -21,20 +20,24 @@ _STYLES = {"closed": "green", "half_open": "yellow", "open": "red"}
 
 
 def agent_list(reply: AgentsReply, look: Look) -> RenderableType:
-    """Agents, one a line, and the command of each beneath."""
-    parts: list[RenderableType] = []
+    """Agents in columns; those that could be used once they are trusted, and how."""
+    table = _table("", "AGENT", "VERSION", "HERE", "COMMAND")
     for agent in reply["agents"]:
-        line = done() if agent["found"] else Text("○ ", style="dim")
-        line.append(clean(agent["name"]), "bold")
-        words = [clean(agent["version"] or "found") if agent["found"] else "not on PATH"]
-        words.append("trusted here" if agent["trusted"] else "not trusted here")
-        words.append(clean(agent["source"]))
-        line.append("  " + ", ".join(words), "dim")
-        if agent["breaker"] != "closed":
-            line.append(f"  breaker {agent['breaker']}", _STYLES[agent["breaker"]])
-        shown = Text(clean(shlex.join(agent["command"])), style="dim")
-        parts += [line, Padding(shown, (0, 0, 0, 4), expand=False)]
-    return Group(*parts)
+        found, state = agent["found"], agent["breaker"]
+        here = Text("trusted" if agent["trusted"] else "not trusted" if found else "-")
+        here.stylize("green" if agent["trusted"] else "yellow" if found else "dim")
+        if state != "closed":
+            here.append(f"  breaker {state}", _STYLES[state])
+        table.add_row(
+            mark("completed" if found else "pending"),
+            Text(clean(agent["name"]), style="bold" if found else ""),
+            Text(clean(agent["version"] or "found") if found else "not on PATH"),
+            here,
+            Text(clean(shlex.join(agent["command"])), style="dim"),
+        )
+    pending = [a["name"] for a in reply["agents"] if a["found"] and not a["trusted"]]
+    steps = [(command(look, "agents", "trust", *pending), "let cde run start them here")]
+    return spaced(table, next_steps(steps) if pending else None)
 
 
 def agent_tried(reply: AgentTrialReply, look: Look) -> RenderableType:
@@ -53,9 +56,7 @@ def breaker_list(reply: BreakersReply, look: Look) -> RenderableType:
     """Circuit breakers in columns."""
     if not reply["breakers"]:
         return Text("Nothing that is guarded has failed.")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("BREAKER", "STATE", "FAILURES", "TRIED AGAIN IN", "LAST FAILURE"):
-        table.add_column(name)
+    table = _table("BREAKER", "STATE", "FAILURES", "TRIED AGAIN IN", "LAST FAILURE")
     for each in reply["breakers"]:
         wait = f"{each['retry_after_seconds']:.0f} s" if each["state"] == "open" else "-"
         table.add_row(
@@ -75,3 +76,11 @@ def breaker_list(reply: BreakersReply, look: Look) -> RenderableType:
 def breaker_closed(reply: BreakerView, look: Look) -> RenderableType:
     """A circuit breaker that was closed by hand."""
     return done("The breaker ", (clean(reply["name"]), "bold"), " is closed")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in columns[:-1]:
+        table.add_column(name, no_wrap=True)
+    table.add_column(columns[-1])
+    return table

@@ -40,7 +40,8 @@ class PlainDisplay(RunObserver):
 
     def phase_started(self, assignment: AssignmentReply) -> None:
         """Name the feature, the phase and its place."""
-        self._say(Text(heading(assignment), style="bold"))
+        named = "" if self._prefix else clean(assignment["feature"]["name"]) + ": "
+        self._say(Text(named + place(assignment), style="bold"))
 
     def attempt_started(self, attempt: int, attempts: int, agent: Agent) -> None:
         """Name the agent and the attempt."""
@@ -52,11 +53,11 @@ class PlainDisplay(RunObserver):
 
     def agent_failed(self, error: CDEError) -> None:
         """Say why."""
-        self._say(Text(f"  ✗ {clean(error.message)} {error.code}", style="red"))
+        self._say(Text(f"  ✗ {error.code} {clean(error.message)}", style="red"))
 
     def refused(self, error: CDEError) -> None:
         """Say what the gate said."""
-        self._say(Text(f"  ✗ refused: {clean(error.message)} {error.code}", style="yellow"))
+        self._say(Text(f"  ✗ refused: {error.code} {clean(error.message)}", style="yellow"))
 
     def accepted(self, reply: SubmitReply) -> None:
         """Name the phase."""
@@ -67,38 +68,45 @@ class PlainDisplay(RunObserver):
 
 
 class LiveDisplay(PlainDisplay):
-    """The phase that is worked on, with the time and the agent's last lines, redrawn."""
+    """The phase that is worked on, the times, the last lines and what is to come, redrawn."""
 
     def __init__(self, live: Live) -> None:
         super().__init__()
         self._live = live
         self._heading = ""
         self._attempt = ""
-        self._began = time.monotonic()
+        self._later: list[str] = []
+        self._began = self._run_began = time.monotonic()
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
 
     def __rich__(self) -> RenderableType:
         """What stands at the terminal's bottom now."""
-        seconds = int(time.monotonic() - self._began)
+        now = time.monotonic()
         head = Text.assemble(
             ("● ", "yellow"),
             (self._heading, "bold"),
-            (f"  {self._attempt}  {seconds // 60}:{seconds % 60:02}", "dim"),
+            (f"  {self._attempt}{_clock(now - self._began)}", "dim"),
+            (f"  {_clock(now - self._run_began)} in all", "dim"),
         )
         lines = [
             Text(f"  {line}", style="dim", no_wrap=True, overflow="ellipsis")
             for line in self._lines
         ]
+        if self._later:
+            lines.append(Text(f"○ then {', '.join(self._later)}", style="dim"))
         return Group(head, *lines)
 
     def phase_started(self, assignment: AssignmentReply) -> None:
-        """Show the phase."""
-        self._heading = heading(assignment)
+        """Show the phase, and what follows."""
+        self._heading = f"{clean(assignment['feature']['name'])}: {place(assignment)}"
+        self._later = [clean(each) for each in assignment["phases"][assignment["number"] :]]
         self._attempt = ""
+        self._began = time.monotonic()
+        self._lines.clear()
 
     def attempt_started(self, attempt: int, attempts: int, agent: Agent) -> None:
         """Show the attempt, and begin to count the time."""
-        self._attempt = f"attempt {attempt} of {attempts}, {clean(agent.name)}"
+        self._attempt = f"attempt {attempt} of {attempts}, {clean(agent.name)}  "
         self._began = time.monotonic()
         self._lines.clear()
 
@@ -108,11 +116,11 @@ class LiveDisplay(PlainDisplay):
 
     def agent_failed(self, error: CDEError) -> None:
         """Let it stand above."""
-        self._live.console.print(Text(f"✗ {clean(error.message)} {error.code}", style="red"))
+        self._live.console.print(Text(f"✗ {error.code} {clean(error.message)}", style="red"))
 
     def refused(self, error: CDEError) -> None:
         """Let it stand above."""
-        words = f"✗ refused: {clean(error.message)} {error.code}"
+        words = f"✗ refused: {error.code} {clean(error.message)}"
         self._live.console.print(Text(words, style="yellow"))
 
     def accepted(self, reply: SubmitReply) -> None:
@@ -137,12 +145,15 @@ def display(as_json: bool) -> Iterator[RunObserver]:
             yield shown
 
 
-def heading(assignment: AssignmentReply) -> str:
-    """The feature, the phase and its place among the phases."""
+def place(assignment: AssignmentReply) -> str:
+    """The phase, and its place among the phases."""
     phase = assignment["phase"]
     name = clean(phase["id"]) if phase else "-"
-    place = f"{assignment['number']}/{assignment['total']}"
-    return f"{clean(assignment['feature']['name'])}: {name} ({place})"
+    return f"{name} ({assignment['number']}/{assignment['total']})"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def run_ended(reply: RunReply, look: Look) -> RenderableType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from io import StringIO
 from pathlib import Path
@@ -148,8 +149,11 @@ def test_an_agent_is_tried_out(at_agents: Terminal) -> None:
 
 def test_agents_are_listed(at_agents: Terminal) -> None:
     told = at_agents.run("agents", "list")
-    assert "good  found, trusted here, .cde/config.toml" in told
-    assert "claude --print" in told
+    assert re.search(r"good +found +trusted +\S+", told)
+    assert re.search(r"claude +not on PATH +- +claude --print", told)
+    assert "cde agents trust" not in told
+    at_agents.answer("trust", "--revoke")
+    assert "$ cde agents trust good" in at_agents.run("agents", "list")
 
 
 def test_breakers_are_shown_and_closed(at_agents: Terminal) -> None:
@@ -178,6 +182,7 @@ def assignment() -> AssignmentReply:
         "phase": phase(),
         "number": 2,
         "total": 6,
+        "phases": ["define", "define", "design", "implement", "test", "review"],
         "max_attempts": 3,
     }
 
@@ -198,9 +203,17 @@ def test_the_live_display_shows_phase_attempt_and_last_lines() -> None:
     assert "attempt 1 of 3, good  0:00" in shown
     assert "line 19" in shown
     assert "line 11" not in shown
+    assert "in all" in shown
+    assert "then design, implement, test, review" in shown
     assert "\x1b" not in shown
     for words in ("E907", "refused", "define accepted"):
         assert words in screen.getvalue()
+
+
+def test_features_that_run_together_are_named_once_a_line(capsys: Any) -> None:
+    _run_views.PlainDisplay("column: ").phase_started(assignment())
+
+    assert capsys.readouterr().err.strip() == "column: define (2/6)"
 
 
 def test_a_person_is_told_how_to_go_on() -> None:
