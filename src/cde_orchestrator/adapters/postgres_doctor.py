@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +23,8 @@ class PostgresDoctor:
 
     Connecting says whether it answers and is of a version that will do; looking at the
     project, whether its tables are known and may be written.
+
+    The connection is let go of after each examination.
 
     Args:
         repository: the state; one of the doctor's own, for what it finds out is no failure of
@@ -43,31 +46,33 @@ class PostgresDoctor:
     def examine(self, root: Path) -> list[CDEError]:
         """What is wrong, as the errors that it would lead to; nothing is changed."""
         found: list[CDEError] = []
-        try:
-            found.extend(self._database(root))
-        except CDEError as error:
-            error.context.setdefault("project_path", str(root))
-            found.append(error)
-        found += self._rest.examine(root)
+        with closing(self._repository):
+            try:
+                found.extend(self._database(root))
+            except CDEError as error:
+                error.context.setdefault("project_path", str(root))
+                found.append(error)
+            found += self._rest.examine(root)
         return list({(each.code, each.message): each for each in found}.values())
 
     def plan(self, root: Path) -> list[str]:
         """What ``mend`` would do, in words; nothing is changed."""
-        try:
-            damaged = self._repository.verify(root)
-        except CDEError:
-            damaged = []
-        planned = [f"write {damage.file} anew from its history" for damage in damaged]
-        return planned + self._rest.plan(root)
+        planned: list[str] = []
+        with closing(self._repository):
+            with suppress(CDEError):
+                damaged = self._repository.verify(root)
+                planned += [f"write {each.file} anew from its history" for each in damaged]
+            return planned + self._rest.plan(root)
 
     def mend(self, root: Path) -> list[str]:
         """Mend what is safe to mend; what was done, in words."""
         done: list[str] = []
-        try:
-            done += self._repository.mend(root)
-        except CDEError as error:
-            log.warning("not_mended", error_code=error.code, reason=error.message)
-        return done + self._rest.mend(root)
+        with closing(self._repository):
+            try:
+                done += self._repository.mend(root)
+            except CDEError as error:
+                log.warning("not_mended", error_code=error.code, reason=error.message)
+            return done + self._rest.mend(root)
 
     def _database(self, root: Path) -> Iterator[CDEError]:
         newest = self._repository.history(root, 1)

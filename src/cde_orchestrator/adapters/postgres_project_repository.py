@@ -129,6 +129,7 @@ class PostgresProjectRepository:
             project.require_writable()
         store = self._store(project_root(project.path))
         with store.exclusive(force=force):
+            _require_present(store, project.path)
             project.read_only_reason = project.read_only_since = None
             changes = project_changes(project)
             require_no_conflict(project, changes, store.document, store.index)
@@ -290,13 +291,11 @@ class PostgresProjectRepository:
     def _existing(self, root: Path) -> PostgresStore:
         store = self._store(root)
         store.refresh()
-        if not store.document:
-            raise ProjectError.of("E004", path=str(root))
+        _require_present(store, str(root))
         return store
 
     def _project(self, store: PostgresStore, root: Path) -> Project:
-        if not store.document:
-            raise ProjectError.of("E004", path=str(root))
+        _require_present(store, str(root))
         name_subject(project_id=store.document["id"])
         project = decode_project(store.document, store.index, str(root), self._clock)
         mode = store.read_only
@@ -307,12 +306,11 @@ class PostgresProjectRepository:
     def _commit_of(
         self, project: Project, changes: Patch, store: PostgresStore, operation: str
     ) -> None:
-        self._commit(
-            store,
-            changes,
-            operation,
-            lambda: require_no_conflict(project, changes, store.document, store.index),
-        )
+        def still_fits() -> None:
+            _require_present(store, project.path)
+            require_no_conflict(project, changes, store.document, store.index)
+
+        self._commit(store, changes, operation, still_fits)
 
     def _commit(
         self,
@@ -333,6 +331,16 @@ class PostgresProjectRepository:
             still_fits,
         )
         log.info("project_saved", sequence=record.sequence, bytes=len(record.line))
+
+
+def _require_present(store: PostgresStore, path: str) -> None:
+    """Let nothing be done to a project that is not in the database, or not any more.
+
+    Raises:
+        ProjectError: E004.
+    """
+    if not store.document:
+        raise ProjectError.of("E004", path=path)
 
 
 def _require_absent(store: PostgresStore) -> None:

@@ -13,7 +13,7 @@ from cde_orchestrator.domain.names import slug_from
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.refusals import told
-from cde_orchestrator.infrastructure.settings import load_settings, settings_file
+from cde_orchestrator.infrastructure.settings import refusal_of, settings_file, settings_states
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
 
@@ -23,7 +23,11 @@ def key_of(root: Path) -> str:
     Raises:
         ValidationError: E314 or E320, the settings are not valid.
     """
-    return load_settings(root).state_project
+    states = settings_states(root)
+    state = next(state for state in states if state.key == "state_project")
+    if state.problem is not None:
+        raise refusal_of(state)
+    return str(state.value)
 
 
 def ensure_key(root: Path, ops: FileOps | None = None) -> str:

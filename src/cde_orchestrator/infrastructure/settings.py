@@ -11,7 +11,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -203,8 +203,21 @@ def settings_states(root: Path, environment: Mapping[str, str] | None = None) ->
             states.append(_judged(setting, document[key], source))
         else:
             states.append(_judged(setting, setting.default, DEFAULT))
+    states = [_with_database(state, states) for state in states]
     states += _unknown(path, content, document, known)
     return states
+
+
+def _with_database(state: SettingState, states: list[SettingState]) -> SettingState:
+    """No machine may keep a state of its own in files where the others share one."""
+    named = next(each for each in states if each.key == "state_project")
+    if state.key != "state_url" or state.value != "" or not named.value:
+        return state
+    problem = (
+        f"it is empty, and {named.key} says that the state is in a shared database; give "
+        f"{state.variable}, or delete {named.key}"
+    )
+    return replace(state, source=named.source, problem=problem)
 
 
 def variable_of(key: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cde_orchestrator.adapters import postgres_tables
+from cde_orchestrator.adapters import postgres_session, postgres_tables
 from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
 from cde_orchestrator.adapters.postgres_session import Connection
 from cde_orchestrator.domain.exceptions import (
@@ -20,6 +20,7 @@ from cde_orchestrator.domain.exceptions import (
     CircuitBreakerOpenError,
     ConcurrentChangeError,
     LockTimeoutError,
+    ProjectError,
     ReadOnlyModeError,
     StateError,
 )
@@ -96,6 +97,30 @@ def test_a_client_that_is_killed_in_the_middle_of_a_change_blocks_nobody_and_lea
     start(repository, root, "After it")
     assert names(repository, root) == ["after-it"]
     holder.communicate()
+
+
+def test_a_change_that_stands_still_for_too_long_loses_its_turn_and_is_made_later(
+    open_repository: Open, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_session, "IDLE_SECONDS", 0.1)
+    slow, quick = open_repository(), open_repository()
+    with slow.transaction(root) as project:
+        project.start_feature("Slow")
+        start(quick, root, "Quick")
+    assert names(quick, root) == ["quick", "slow"]
+
+
+def test_a_project_that_is_removed_from_the_database_is_not_there_any_more(
+    repository: PostgresProjectRepository, root: Path, url: str
+) -> None:
+    project = repository.get(root)
+    project.start_feature("Nowhere")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DELETE FROM cde_project")
+    with pytest.raises(ProjectError) as caught:
+        repository.save(project)
+    assert caught.value.code == "E004"
+    assert repository.get_or_create(root).id != project.id
 
 
 def test_a_change_does_not_wait_for_ever_and_names_who_holds_the_project(

@@ -68,7 +68,8 @@ def test_a_password_is_in_no_answer_no_log_and_no_report(
             done = cde(tmp_path, *words, CDE_STATE_URL=with_password, CDE_LOG_LEVEL="DEBUG")
             said.append(done.stdout + done.stderr)
     assert "E217" in said[0]
-    files = [path.read_text() for path in (tmp_path / ".cde").rglob("*") if path.is_file()]
+    paths = (tmp_path / ".cde").rglob("*")
+    files = [path.read_text("latin-1") for path in paths if path.is_file()]
     assert any("E217" in text for text in files)
     for text in (*said, *files):
         assert secret not in text

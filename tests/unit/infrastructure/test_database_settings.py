@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cde_orchestrator.adapters.project_key import key_of
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.settings import load_settings, settings_states
 
@@ -65,3 +66,14 @@ def test_a_url_without_a_password_is_accepted_from_the_file(
 )
 def test_what_is_no_url_of_postgresql_is_refused(tmp_path: Path, url: str) -> None:
     assert "it " in refused(tmp_path, {"CDE_STATE_URL": url})
+
+
+def test_a_machine_that_is_not_told_the_shared_database_is_refused(
+    tmp_path: Path, file: Path
+) -> None:
+    file.write_text('state_project = "shop"\n')
+    assert "CDE_STATE_URL" in refused(tmp_path, {})
+    assert load_settings(tmp_path, {"CDE_STATE_URL": URL}).state_project == "shop"
+    file.write_text("state_project = 7\n")
+    with pytest.raises(ValidationError):
+        key_of(tmp_path)
