@@ -17,6 +17,7 @@ from cde_orchestrator.application.health import (
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.infrastructure.operation_meter import OperationMeter
 from cde_orchestrator.infrastructure.settings import Settings
+from cde_orchestrator.infrastructure.state_files import FOLDER
 
 if TYPE_CHECKING:
     from cde_orchestrator.infrastructure.alerts import AlertEngine
@@ -91,10 +92,22 @@ class Monitoring:
 
     def close(self) -> None:
         """Keep what was counted, and let alerts that are being told arrive; never fails."""
-        if self._meter.has_undrained or self._sampler is not None:
-            self._sampled().stop()
+        if self._sampler is not None:
+            self._sampler.stop()
+        elif self._meter.has_undrained:
+            self._leave()
         if self._notifiers is not None:
             self._notifiers.close(TELL_SECONDS)
+
+    def _leave(self) -> None:
+        """Leave what was counted for the history, without loading what opens it."""
+        from cde_orchestrator.infrastructure.telemetry_spool import leave
+
+        now, operations = self._clock(), self._meter.drain()
+        if not leave(self._root / FOLDER, now.timestamp(), operations):
+            from cde_orchestrator.infrastructure.telemetry_records import Sample
+
+            self._stored().add(Sample(now, operations))
 
     def _monitored(self) -> HealthMonitor:
         from cde_orchestrator.infrastructure.health import HealthMonitor

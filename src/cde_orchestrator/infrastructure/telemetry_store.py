@@ -13,12 +13,14 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import structlog
 
 from cde_orchestrator.application.health import AlertEvent, HistoryReply, Point, Span, slowest
+from cde_orchestrator.infrastructure import telemetry_spool
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class TelemetryStore:
 
         at, step = sample.at.timestamp(), Step.of(sample)
         with self._mutex:
+            self._take_spooled()
             self._write(lambda database: database.add(step, at))
             self._forget(at)
 
@@ -148,7 +151,13 @@ class TelemetryStore:
 
     def _steps(self, seconds: int, since: float) -> list[tuple[int, Step]]:
         with self._mutex:
+            self._take_spooled()
             return self._work(lambda database: database.steps(seconds, since), default=[])
+
+    def _take_spooled(self) -> None:
+        """Add what short processes left."""
+        for at, step in telemetry_spool.take(self._path.parent):
+            self._write(partial(_add, step=step, at=at))
 
     def _write(self, write: Write) -> None:
         """Write, and whatever could not be written before; what cannot be, is kept for later."""
@@ -250,6 +259,10 @@ class TelemetryStore:
         if event not in self._told:
             self._told.add(event)
             log.info(event, path=str(self._path), reason=str(error))
+
+
+def _add(database: TelemetryDatabase, step: Step, at: float) -> None:
+    database.add(step, at)
 
 
 def _newer(
