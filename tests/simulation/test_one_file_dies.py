@@ -95,7 +95,11 @@ def test_whatever_becomes_of_one_file_nothing_is_lost(
                 assert harmed is None or harmed in read_image(root / ".cde/quarantine").values()
                 store.oracle.judge(root, store.acknowledged)
             else:
-                change(FilesystemProjectRepository(UnsyncedOps()), root)
+                again = FilesystemProjectRepository(UnsyncedOps())
+                with quiet():
+                    change(again, root)
+                assert again.verify(root) == [], "the damage was not mended by the next change"
+                assert harmed is None or harmed in read_image(root / ".cde/quarantine").values()
 
 
 def harmed_stores(

@@ -21,6 +21,8 @@ FORMAT = "cde-journal"
 VERSION = 1
 GENESIS = ""
 """What the first record of a project names as its predecessor."""
+Lost = tuple[tuple[int, int], ...]
+"""Ranges of sequences, the first and the last of each."""
 
 _SEAL = b',"checksum":"'
 _SEAL_LENGTH = len(_SEAL) + 32 + len(b'"}')
@@ -57,11 +59,16 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first line of a segment: the sequence that it begins with, and what precedes it."""
+    """The first line of a segment: the sequence that it begins with, and what precedes it.
+
+    Attributes:
+        lost: sequences that were damaged beyond mending after the segment was sealed.
+    """
 
     first: int
     previous: str
     line: bytes
+    lost: Lost = ()
 
 
 @dataclass(slots=True)
@@ -97,10 +104,24 @@ def encode_record(sequence: int, previous: str, change: Change) -> Record:
     return Record(sequence, previous, checksum, change, line)
 
 
-def encode_header(first: int, previous: str) -> Header:
+def encode_header(first: int, previous: str, lost: Lost = ()) -> Header:
     """The header of a segment whose first record has the sequence ``first``."""
-    line, _ = _seal({"format": FORMAT, "version": VERSION, "first": first, "previous": previous})
-    return Header(first, previous, line)
+    body: dict[str, Any] = {"format": FORMAT, "version": VERSION}
+    body |= {"first": first, "previous": previous}
+    if lost:
+        body["lost"] = lost
+    return Header(first, previous, _seal(body)[0], lost)
+
+
+def ranges_of(numbers: set[int]) -> Lost:
+    """The numbers as ranges, in order."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return tuple(found)
 
 
 def scan(data: bytes) -> Scan:
@@ -165,7 +186,8 @@ def _decode(line: bytes) -> Record | Header | None:
     try:
         data = orjson.loads(body)
         if "format" in data:
-            return Header(data["first"], data["previous"], line)
+            lost = tuple((first, last) for first, last in data.get("lost", ()))
+            return Header(data["first"], data["previous"], line, lost)
         change = Change(
             at=data["at"],
             operation=data["operation"],
@@ -174,5 +196,5 @@ def _decode(line: bytes) -> Record | Header | None:
             changes=data["changes"],
         )
         return Record(data["sequence"], data["previous"], checksum, change, line)
-    except (orjson.JSONDecodeError, KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         return None

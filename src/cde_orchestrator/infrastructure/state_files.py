@@ -54,6 +54,11 @@ class StateFiles:
         """Damaged files, moved aside."""
         return self.folder / "quarantine"
 
+    @cached_property
+    def judged(self) -> Path:
+        """Which backups were judged as whole, to judge each once; it can be deleted."""
+        return self.folder / "judged.json"
+
     @property
     def objects(self) -> Path:
         """Recorded outputs by content hash."""

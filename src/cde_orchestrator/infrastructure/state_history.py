@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise, zip_longest
 from pathlib import Path
 
@@ -95,7 +95,11 @@ class StateHistory:
             findings += [Finding(path, reason) for reason in found.damage[:3]]
         findings += self._copies(scans)
         findings += self._chain(scans)
-        findings += self._missing_checkpoints()
+        lost = _lost(scans.values())
+        findings += [
+            Finding(self._files.backup(sequence), "it is missing")
+            for sequence in self._missing(lost)
+        ]
         if not self._files.state.exists() and (scans or findings):
             findings.append(Finding(self._files.state, "it is missing"))
         return findings
@@ -134,11 +138,14 @@ class StateHistory:
         if numbers and numbers[0] > oldest + 1:
             numbers.insert(0, oldest)
         findings: list[Finding] = []
+        lost = _lost(scans.values())
         for number, following in pairwise(numbers):
             previous = merged[following].previous
             if previous == GENESIS and following - 1 in kept:
                 continue  # a history that was begun anew, on its own checkpoint
             if following != number + 1:
+                if lost.issuperset(range(number + 1, following)):
+                    continue  # said and noted when it was found
                 reason = f"changes {number + 1} to {following - 1} are missing before it"
                 findings.append(Finding(where[following], reason))
             elif number in merged and previous != merged[number].checksum:
@@ -146,16 +153,29 @@ class StateHistory:
                 findings.append(Finding(where[following], reason))
         return findings
 
-    def _missing_checkpoints(self) -> list[Finding]:
-        """Each segment has a checkpoint to begin from, unless that is too old to be kept."""
+    def missing_checkpoints(self) -> list[int]:
+        """Sequences of the checkpoints that should stand in ``backups`` and do not.
+
+        Raises:
+            StateError: E201, a segment cannot be read.
+        """
+        return self._missing(_lost(scan(self._read(path) or b"") for path in self._journals()))
+
+    def _missing(self, lost: set[int]) -> list[int]:
+        """Each segment has a checkpoint to begin from, unless that is too old to be kept.
+
+        One that depends on lost changes cannot be written anew, and is not missed.
+        """
         kept = self._files.checkpoints()
         firsts = list(self._files.segments())
         missing: list[int] = []
         for first, following in zip_longest(firsts, firsts[1:], fillvalue=2**62):
             present = any(first - 1 <= sequence < following - 1 for sequence in kept)
-            if first - 1 > min(kept, default=0) and not present:
+            before = max((sequence for sequence in kept if sequence < first - 1), default=0)
+            depends = not lost.isdisjoint(range(before + 1, first))
+            if first - 1 > min(kept, default=0) and not present and not depends:
                 missing.append(first - 1)
-        return [Finding(self._files.backup(sequence), "it is missing") for sequence in missing]
+        return missing
 
     def _segments_newest_first(self) -> Iterator[bytes]:
         for path in reversed(self._journals()):
@@ -186,3 +206,11 @@ class StateHistory:
                 return self._ops.read(path)
             except FileNotFoundError:
                 return None
+
+
+def _lost(scans: Iterable[Scan]) -> set[int]:
+    """Sequences that are noted as lost."""
+    noted = [each.header.lost for each in scans if each.header is not None]
+    return {
+        number for ranges in noted for first, last in ranges for number in range(first, last + 1)
+    }

@@ -5,9 +5,7 @@ from __future__ import annotations
 import structlog
 
 from cde_orchestrator.domain.clock import utc_now
-from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
-from cde_orchestrator.infrastructure.checkpoint import NotACheckpoint
 from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file
 from cde_orchestrator.infrastructure.journal import (
     GENESIS,
@@ -18,7 +16,6 @@ from cde_orchestrator.infrastructure.journal import (
 from cde_orchestrator.infrastructure.patch import Document
 from cde_orchestrator.infrastructure.segment import Segment
 from cde_orchestrator.infrastructure.state_files import StateFiles
-from cde_orchestrator.infrastructure.state_history import StateHistory
 from cde_orchestrator.infrastructure.state_loader import Loaded
 
 log = structlog.get_logger(__name__)
@@ -54,32 +51,6 @@ def mend(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     if loaded.findings:
         log.warning("state_mended", sequence=loaded.sequence, files=len(loaded.findings))
     loaded.findings, loaded.leftovers, loaded.torn = [], [], False
-
-
-def mend_backups(files: StateFiles, ops: FileOps) -> list[str]:
-    """Write damaged backups anew where older ones and the journal tell them. Under the lock.
-
-    Returns:
-        What was done, in words.
-    """
-    history = StateHistory(files, ops)
-    stamp = utc_now().strftime("%Y%m%dT%H%M%S%f")
-    done: list[str] = []
-    for sequence, path in files.checkpoints().items():
-        found = checkpoints.decode(ops.read(path))
-        if not isinstance(found, NotACheckpoint) or found.schema_version is not None:
-            continue
-        ops.make_folder(files.quarantine)
-        ops.replace(path, files.quarantine / f"{stamp}-{path.name}")
-        log.warning("backup_damaged", path=str(path), reason=found.reason)
-        try:
-            document, checksum = history.checkpoint_at(sequence)
-        except StateError:
-            done.append(f"{path.name} was damaged and is in quarantine")
-            continue
-        replace_file(ops, path, checkpoints.encode(document, sequence, checksum))
-        done.append(f"{path.name} was written anew")
-    return done
 
 
 def restart(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:

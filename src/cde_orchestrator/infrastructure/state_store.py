@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import structlog
+
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
 from cde_orchestrator.infrastructure import state_loader, state_mender
@@ -27,8 +29,11 @@ from cde_orchestrator.infrastructure.state_archive import StateArchive
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_head import Head
 from cde_orchestrator.infrastructure.state_memory import Listener, Migration, StateMemory
+from cde_orchestrator.infrastructure.state_scrubber import StateScrubber
 from cde_orchestrator.infrastructure.state_upkeep import SEAL_AFTER_BYTES, StateUpkeep
 from cde_orchestrator.infrastructure.write_guard import ReadOnly, WriteGuard
+
+log = structlog.get_logger(__name__)
 
 
 class StateStore:
@@ -65,6 +70,8 @@ class StateStore:
         self._memory = StateMemory(
             self.files, self._ops, self._lock, self._guard, migrate, on_change
         )
+        self._scrubber = StateScrubber(self.files, self._ops)
+        self._looked_after: list[str] = []
         self._has_committed = False
 
     @property
@@ -126,6 +133,7 @@ class StateStore:
                 held.enter_context(self._memory.writing())
             if self._memory.uncertain is not None and not uncertain:
                 raise self._memory.uncertain.error()
+            self._look_after_backups()
             yield waited
 
     def commit(self, change: Change) -> Record:
@@ -195,8 +203,13 @@ class StateStore:
                 replace_file(self._ops, self.files.backup(head.sequence), data)
 
     def scrub(self) -> list[str]:
-        """Mend damaged backups from what survives, and tell it. Inside ``exclusive``."""
-        return state_mender.mend_backups(self.files, self._ops)
+        """Mend damaged backups from what survives, and tell it. Inside ``exclusive``.
+
+        Raises:
+            StateError: E203 or E204, not written.
+        """
+        with self._written(self.files.backups):
+            return [*self._looked_after, *self._scrubber.scrub()]
 
     def peek(self) -> Document:
         """The state as the files tell it now; nothing is mended and nothing remembered.
@@ -243,6 +256,15 @@ class StateStore:
         head = Head({}, sequence=0, checksum=GENESIS, first=1, size=len(header.line))
         self._memory.head = head
         return head
+
+    def _look_after_backups(self) -> None:
+        """Judge the backups that nobody judged yet; a failure does not fail the change."""
+        self._looked_after = []
+        if self._memory.uncertain is None and self._memory.head is not None:
+            try:
+                self._looked_after = self._scrubber.look()
+            except (OSError, StateError) as error:
+                log.warning("backups_not_judged", path=str(self.files.root), reason=str(error))
 
     @contextmanager
     def _written(self, path: Path) -> Iterator[None]:

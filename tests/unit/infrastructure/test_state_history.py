@@ -63,7 +63,7 @@ def test_a_whole_store_has_no_findings(store: StateStore) -> None:
 
 def test_every_damaged_file_is_found_by_verify(store: StateStore) -> None:
     store.close()
-    for path in sorted(store.files.folder.rglob("*.json*")):
+    for path in sorted({*store.files.folder.rglob("*.json*")} - {store.files.judged}):
         content = path.read_bytes()
         path.write_bytes(content[:-20] + b"!" + content[-19:])
         files = {damage.file for damage in store.archive().verify()}
