@@ -154,7 +154,7 @@ class FilesystemProjectRepository:
         Raises:
             FeatureError: E102 or E103, no such feature.
         """
-        shelf = self._shelf(project_root(path))
+        shelf = self._recorded(path)
         document: Document = {}
         try:
             shelf.store.refresh()
@@ -182,7 +182,7 @@ class FilesystemProjectRepository:
 
     def verify(self, path: Path | str) -> list[Damage]:
         """Judge everything that is stored; works on any state, however broken."""
-        store = self._shelf(project_root(path)).store
+        store = self._recorded(path).store
         with store.steady(wait=True):
             return store.archive().verify()
 
@@ -217,7 +217,7 @@ class FilesystemProjectRepository:
 
     def backups(self, path: Path | str) -> list[Backup]:
         """The checkpoints that were kept, oldest first."""
-        store = self._shelf(project_root(path)).store
+        store = self._recorded(path).store
         with store.steady():
             return store.archive().backups()
 
@@ -227,7 +227,7 @@ class FilesystemProjectRepository:
         Raises:
             StateError: E209, there is no such backup, or it is damaged.
         """
-        store = self._shelf(project_root(path)).store
+        store = self._recorded(path).store
         with store.steady():
             return store.archive().backup(name)
 
@@ -249,7 +249,12 @@ class FilesystemProjectRepository:
             StateError: E203, E204, E206, E210, or E211 when the state is another by now.
         """
         wanted = checked_document(document)
-        shelf = self._existing(path)
+        try:
+            shelf = self._existing(path)
+        except StateError as error:
+            if error.code == "E201" and expected_sequence is None:
+                return self._restore_anew(path, wanted)
+            raise
         store = shelf.store
         with store.exclusive(force=True, uncertain=True):
             _require_state(shelf)
@@ -262,6 +267,14 @@ class FilesystemProjectRepository:
             if changes:
                 self._commit(shelf, changes, "restore_state")
             return store.sequence
+
+    def _restore_anew(self, path: Path | str, wanted: Document) -> int:
+        """Begin a new history where the present state cannot be read."""
+        shelf = self._recorded(path)
+        whole = patch_without_secrets([{"op": "add", "path": "", "value": wanted}])
+        with shelf.store.begun_anew(whole[0]["value"]):
+            self._commit(shelf, whole, "restore_state")
+            return shelf.store.sequence
 
     def compact(self, path: Path | str) -> list[str]:
         """Seal the journal's active part and drop what retention does not keep."""
@@ -292,6 +305,17 @@ class FilesystemProjectRepository:
                 )
                 self._shelves[root] = _Shelf(store, index)
             return self._shelves[root]
+
+    def _recorded(self, path: Path | str) -> _Shelf:
+        """The project whose files are there, whatever is wrong with them.
+
+        Raises:
+            ProjectError: E001, E002, E003, or E004 when there is not one file of a state.
+        """
+        shelf = self._shelf(project_root(path))
+        if not shelf.store.files.stand():
+            raise ProjectError.of("E004", path=str(shelf.store.files.root))
+        return shelf
 
     def _existing(self, path: Path | str) -> _Shelf:
         root = project_root(path)

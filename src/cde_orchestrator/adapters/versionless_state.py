@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from cde_orchestrator.domain.exceptions import StateError, ValidationError
 from cde_orchestrator.domain.names import checked_name, free_name, slug_from
 from cde_orchestrator.domain.project import ProjectStatus
@@ -52,7 +54,16 @@ def migrate(content: dict[str, Any], path: str) -> Document:
     }
     unknown = {key: value for key, value in content.items() if key not in document}
     unknown.pop("features", None)
-    return {**document, **unknown, "features": _features(entries, project_id, now)}
+    return _storable({**document, **unknown, "features": _features(entries, project_id, now)}, path)
+
+
+def _storable(document: Document, path: str) -> Document:
+    """The document, if it can be written down: half characters and depths cannot."""
+    try:
+        orjson.dumps(document)
+    except (TypeError, RecursionError) as error:
+        raise StateError.of("E201", path=path, reason=f"state.json: {error}") from error
+    return document
 
 
 def _features(entries: Iterable[dict[str, Any]], project_id: str, now: str) -> Document:

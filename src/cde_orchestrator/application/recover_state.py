@@ -211,12 +211,12 @@ class RestoreState(UseCase[RestoreReply]):
         """
         source, document = self._source(ports)
         document = ports.recovery.checked_state(document)
-        present, before = ports.recovery.state_at(ports.root, None)
-        token = _token(present, document)
+        present, before = self._present(ports)
+        token = _token(present or 0, document)
         if self.token is not None and self.token != token:
-            raise StateError.of("E211", expected="another source or state", found=present)
+            raise StateError.of("E211", expected="another source or state", found=present or 0)
         changed = difference(before, document)
-        sequence = present
+        sequence = present or 0
         if not self.dry_run:
             sequence = ports.recovery.restore(ports.root, document, present)
         return {
@@ -229,6 +229,15 @@ class RestoreState(UseCase[RestoreReply]):
                 before, document, ports, again=self.export is None, dry_run=self.dry_run
             ),
         }
+
+    def _present(self, ports: Ports) -> tuple[int | None, Mapping[str, Any]]:
+        """The present state and its number; no number where it cannot be read at all."""
+        try:
+            return ports.recovery.state_at(ports.root, None)
+        except StateError as error:
+            if error.code != "E201":
+                raise
+            return None, {"features": {}}
 
     def _source(self, ports: Ports) -> tuple[str, dict[str, Any]]:
         named = [each for each in (self.at, self.backup, self.export) if each is not None]

@@ -110,6 +110,8 @@ def _decode_leniently(data: bytes) -> NotACheckpoint:
         content = json.loads(data)
     except ValueError as error:
         return NotACheckpoint(f"it is not JSON ({error})")
+    except RecursionError:
+        return NotACheckpoint("it is nested too deeply")
     if isinstance(content, dict) and not any(key in content for key in OWN_KEYS):
         return NotACheckpoint("it bears no schema_version", content=content)
     return NotACheckpoint("it is not JSON of this product")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -79,6 +80,12 @@ class StateFiles:
     def checkpoints(self) -> dict[int, Path]:
         """Checkpoints in ``backups``, oldest first, by sequence."""
         return self._numbered("state")
+
+    def stand(self) -> bool:
+        """Whether there is any file of a state, whole or not."""
+        if any(os.path.lexists(path) for path in (self.state, self.journal)):
+            return True
+        return bool(self._backups())
 
     def marks(self) -> Marks:
         """What tells whether any of the files was changed or exchanged meanwhile."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import structlog
 
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
+from cde_orchestrator.infrastructure.checkpoint import Checkpoint
 from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file
 from cde_orchestrator.infrastructure.journal import (
     GENESIS,
     Change,
     encode_header,
     encode_record,
+    scan,
 )
 from cde_orchestrator.infrastructure.patch import Document
 from cde_orchestrator.infrastructure.segment import Segment
@@ -80,6 +85,49 @@ def restart(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     loaded.header = encode_header(number + 1, GENESIS)
     Segment(files, ops).rewrite(loaded.active_bytes, loaded.header.first)
     log.warning("history_restarted", sequence=number)
+
+
+def begin_anew(files: StateFiles, ops: FileOps, document: Document) -> Loaded:
+    """Begin a history on ``document`` where no state can be told. Only under the lock.
+
+    What stands there goes into quarantine, but for whole checkpoints; the next change has a
+    number that was never given before, as far as anything tells.
+    """
+    segments, kept = files.segments(), files.checkpoints()
+    numbers = {0, *segments, *kept}
+    damaged = [files.state, files.journal, *segments.values()]
+    for path in (files.journal, *segments.values()):
+        numbers |= {record.sequence for record in scan(_surviving(path, ops)).records}
+    judged = {path: checkpoints.decode(_surviving(path, ops)) for path in kept.values()}
+    damaged += [path for path, found in judged.items() if not isinstance(found, Checkpoint)]
+    number = max(numbers) + 1
+    data = checkpoints.encode(document, number, GENESIS)
+    ops.make_folder(files.backups)
+    replace_file(ops, files.backup(number), data)
+    stamp = _stamp()
+    _make_quarantine(files, ops)
+    for path in damaged:
+        if os.path.lexists(path):
+            ops.replace(path, files.quarantine / f"{stamp}-{path.name}")
+    ops.sync_folder(files.quarantine)
+    replace_file(ops, files.state, data)
+    header = encode_header(number + 1, GENESIS)
+    Segment(files, ops).rewrite(header.line, header.first)
+    log.warning("history_restarted", sequence=number)
+    return Loaded(
+        document=document,
+        sequence=number,
+        checkpoint_sequence=number,
+        checkpoint_size=len(data),
+        header=header,
+    )
+
+
+def _surviving(path: Path, ops: FileOps) -> bytes:
+    try:
+        return ops.read(path)
+    except OSError:
+        return b""
 
 
 def migrate(files: StateFiles, ops: FileOps, loaded: Loaded, document: Document) -> None:

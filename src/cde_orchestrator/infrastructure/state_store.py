@@ -190,6 +190,29 @@ class StateStore:
         if self._memory.uncertain is not None:
             raise self._memory.uncertain.error()
 
+    @contextmanager
+    def begun_anew(self, document: Document) -> Iterator[None]:
+        """Hold the project alone, on ``document``, where no state can be told any more.
+
+        Raises:
+            StateError: E203, E204 or E205; E211, the state can be told after all.
+        """
+        with self._memory.in_turn(), ExitStack() as held:
+            with self._written(self.files.folder):
+                held.enter_context(self._lock.exclusive())
+                try:
+                    found = state_loader.load(self.files, self._ops)
+                    if found.legacy is not None:
+                        self._migrate(found.legacy)
+                except StateError as error:
+                    if error.code != "E201":
+                        raise
+                else:
+                    raise StateError.of("E211", expected="none", found=found.sequence)
+                self._memory.adopt(state_mender.begin_anew(self.files, self._ops, document))
+                held.enter_context(self._memory.writing())
+            yield
+
     def keep_backup(self) -> None:
         """Keep a checkpoint of the present state in ``backups``. Only inside ``exclusive``.
 

@@ -18,6 +18,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         description="The state of '{path}' cannot be read: {reason}. Nothing was changed.",
         suggestions=(
             "Keep the folder .cde as it is; nothing in it was overwritten",
+            "Restore an export or a kept backup: cde state restore --file EXPORT",
             "Put the newest good copy of .cde back from a backup of the project",
         ),
         fixes=(DOCTOR,),
