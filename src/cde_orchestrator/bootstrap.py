@@ -296,8 +296,14 @@ def _state(
         from cde_orchestrator.adapters.filesystem_project_repository import (
             FilesystemProjectRepository,
         )
+        from cde_orchestrator.infrastructure.retention import Retention
 
-        repository = FilesystemProjectRepository(lock_timeout_seconds=seconds)
+        kept = Retention(
+            count=settings.backups_kept,
+            days=settings.backup_days,
+            total_bytes=settings.backup_bytes,
+        )
+        repository = FilesystemProjectRepository(lock_timeout_seconds=seconds, retention=kept)
         return repository, folder_doctor(repository)
     try:
         from cde_orchestrator.adapters.postgres_doctor import PostgresDoctor

@@ -37,6 +37,7 @@ from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps
 from cde_orchestrator.infrastructure.journal import Change
 from cde_orchestrator.infrastructure.patch import Document, Patch, diff
 from cde_orchestrator.infrastructure.redaction import patch_without_secrets
+from cde_orchestrator.infrastructure.retention import DEFAULT_RETENTION, Retention
 from cde_orchestrator.infrastructure.retry import RetryingReads
 from cde_orchestrator.infrastructure.spans import DOMAIN, span
 from cde_orchestrator.infrastructure.state_store import StateStore
@@ -59,6 +60,7 @@ class FilesystemProjectRepository:
         ops: the file operations; the operating system's own by default.
         clock: where the time comes from.
         lock_timeout_seconds: how long a change waits for another process.
+        retention: how many backups are kept.
     """
 
     backend = "filesystem"
@@ -68,10 +70,12 @@ class FilesystemProjectRepository:
         ops: FileOps | None = None,
         clock: Clock = utc_now,
         lock_timeout_seconds: float = 5.0,
+        retention: Retention = DEFAULT_RETENTION,
     ) -> None:
         self._ops = RetryingReads(ops or OsFileOps())
         self._clock = clock
         self._lock_timeout_seconds = lock_timeout_seconds
+        self._retention = retention
         self._shelves: dict[Path, _Shelf] = {}
         self._mutex = threading.Lock()
 
@@ -301,6 +305,7 @@ class FilesystemProjectRepository:
                     migrate=_migration(root),
                     on_change=index.follow,
                     ops=self._ops,
+                    retention=self._retention,
                     lock_timeout_seconds=self._lock_timeout_seconds,
                 )
                 self._shelves[root] = _Shelf(store, index)

@@ -79,6 +79,15 @@ class Settings:
     lock_timeout_seconds: float = number(
         5.0, 0.0, 600.0, "How long a change waits for another process"
     )
+    backups_kept: int = number(
+        10, 1, 10_000, "Checkpoints that are kept in backups, with the journal since the oldest"
+    )
+    backup_days: float = number(
+        30.0, 0.01, 36_500.0, "Days for which checkpoints are kept; the newest one always is"
+    )
+    backup_bytes: int = number(
+        256 * 1024 * 1024, 1_000_000, 10**13, "Bytes that backups may take up together"
+    )
     call_timeout_seconds: float = number(
         600.0, 0.1, 86_400.0, "How long a tool's caller waits for the answer"
     )

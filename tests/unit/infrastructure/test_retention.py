@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.recover_state import CompactState
+from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.infrastructure.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.retention import Retention, prune
 from cde_orchestrator.infrastructure.state_files import StateFiles
@@ -53,3 +57,14 @@ def test_the_newest_checkpoint_and_files_of_other_names_stay(files: StateFiles) 
 
 def test_nothing_goes_that_retention_keeps(files: StateFiles) -> None:
     assert prune(files, OsFileOps(), Retention()) == []
+
+
+def test_the_settings_say_how_much_is_kept(tmp_path: Path) -> None:
+    application = build_application(tmp_path)
+    application.handle(OnboardProject())
+    (tmp_path / ".cde" / "config.toml").write_text("backups_kept = 2\n")
+    application = build_application(tmp_path)
+    for number in range(4):
+        application.handle(StartFeature(prompt=f"Do {number}"))
+        application.handle(CompactState())
+    assert len(StateFiles(tmp_path).checkpoints()) == 2
