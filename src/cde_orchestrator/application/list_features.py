@@ -6,7 +6,7 @@ import base64
 import binascii
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
@@ -87,21 +87,23 @@ class ListFeatures(UseCase[FeatureListReply]):
         return feature.status == self.status
 
 
-def _position(feature: FeatureSummary) -> tuple[str, str]:
-    return feature.created_at.astimezone(UTC).isoformat(), feature.id
+def _position(feature: FeatureSummary) -> tuple[datetime, str]:
+    return feature.created_at, feature.id
 
 
 def _encode(feature: FeatureSummary) -> str:
-    return base64.urlsafe_b64encode("|".join(_position(feature)).encode()).decode().rstrip("=")
+    position = f"{feature.created_at.astimezone(UTC).isoformat()}|{feature.id}"
+    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> tuple[str, str]:
+def _decode(cursor: str) -> tuple[datetime, str]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         decoded = base64.b64decode(padded, b"-_", validate=True).decode()
         created_at, _, feature_id = decoded.partition("|")
+        moment = datetime.fromisoformat(created_at)
     except (binascii.Error, ValueError):
-        created_at = feature_id = ""
-    if not (created_at and feature_id):
+        raise ValidationError.of("E308", cursor=cursor) from None
+    if not feature_id or moment.tzinfo is None:
         raise ValidationError.of("E308", cursor=cursor)
-    return created_at, feature_id
+    return moment, feature_id

@@ -34,6 +34,8 @@ def diff(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") ->
     for key, value in after.items():
         where = f"{path}/{_escape(key)}"
         old = before.get(key, _ABSENT)
+        if old is value:
+            continue
         if isinstance(value, dict) and isinstance(old, dict):
             operations.extend(diff(old, value, where))
         elif not _same(old, value):
@@ -65,25 +67,40 @@ def apply(
     return root
 
 
+def replay(document: Document, operations: Sequence[Mapping[str, Any]]) -> Document:
+    """``apply`` where nobody else has the document, or the operations: nothing is copied.
+
+    Raises:
+        ValueError: an operation does not fit; those before it are applied.
+    """
+    root = document
+    for operation in operations:
+        root = _apply_one(root, operation, None)
+    return root
+
+
 _ABSENT = object()
 _SORTED = orjson.OPT_SORT_KEYS
 
 
 def _apply_one(
-    root: Document, operation: Mapping[str, Any], owned: dict[int, Document]
+    root: Document, operation: Mapping[str, Any], owned: dict[int, Document] | None
 ) -> Document:
     keys = keys_of(str(operation["path"]))
     if not keys:
         if operation["op"] != "add":
             raise ValueError("the whole document cannot be removed")
         return dict(operation["value"])
-    root = _own(root, owned)
+    if owned is not None:
+        root = _own(root, owned)
     parent = root
     for key in keys[:-1]:
         child = parent.get(key)
         if not isinstance(child, dict):
             raise ValueError(f"{operation['path']} does not exist")
-        parent[key] = parent = _own(child, owned)
+        if owned is not None:
+            parent[key] = child = _own(child, owned)
+        parent = child
     if operation["op"] == "add":
         parent[keys[-1]] = operation["value"]
     elif operation["op"] == "remove" and keys[-1] in parent:

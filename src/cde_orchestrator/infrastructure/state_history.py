@@ -11,10 +11,10 @@ from cde_orchestrator.infrastructure import checkpoint as checkpoints
 from cde_orchestrator.infrastructure.checkpoint import Checkpoint, NotACheckpoint
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.journal import GENESIS, Record, Scan, scan
-from cde_orchestrator.infrastructure.patch import Document, apply
+from cde_orchestrator.infrastructure.patch import Document, replay
 from cde_orchestrator.infrastructure.refusals import told
 from cde_orchestrator.infrastructure.state_files import StateFiles
-from cde_orchestrator.infrastructure.state_loader import IN_PLACE, Finding
+from cde_orchestrator.infrastructure.state_loader import Finding
 
 
 class StateHistory:
@@ -24,12 +24,17 @@ class StateHistory:
         self._files = files
         self._ops = ops
 
-    def records(self) -> Iterator[Record]:
-        """Every change that can be read, newest first."""
+    def records(self, first: int = 1, last: int = 2**62) -> Iterator[Record]:
+        """Every change that can be read, newest first.
+
+        Args:
+            first: only those from this sequence on; segments before it are not read.
+            last: only those up to this sequence; segments after it are not read.
+        """
         seen: set[int] = set()
-        for data in self._segments_newest_first():
+        for data in self._segments_newest_first(first, last):
             for record in reversed(scan(data).records):
-                if record.sequence not in seen:
+                if record.sequence not in seen and first <= record.sequence <= last:
                     seen.add(record.sequence)
                     yield record
 
@@ -51,12 +56,13 @@ class StateHistory:
         found = base.sequence if base else 0
         document = base.document if base else {}
         checksum = base.record_checksum if base else GENESIS
-        wanted = {r.sequence: r for r in self.records() if found < r.sequence <= sequence}
+        between = self.records(found + 1, sequence)
+        wanted = {record.sequence: record for record in between}
         for number in range(found + 1, sequence + 1):
             record = wanted.get(number)
             if record is None or record.previous != checksum:
                 raise self._unreachable(sequence)
-            document, checksum = apply(document, record.change.changes, IN_PLACE), record.checksum
+            document, checksum = replay(document, record.change.changes), record.checksum
         if sequence < 1 or not document:
             raise self._unreachable(sequence)
         return document, checksum
@@ -177,9 +183,15 @@ class StateHistory:
                 missing.append(first - 1)
         return missing
 
-    def _segments_newest_first(self) -> Iterator[bytes]:
-        for path in reversed(self._journals()):
-            yield self._read(path) or b""
+    def _segments_newest_first(self, first: int, last: int) -> Iterator[bytes]:
+        segments = list(self._files.segments().items())
+        if last >= max((begin for begin, _ in segments), default=0):
+            yield self._read(self._files.journal) or b""
+        following = 2**62
+        for begin, path in reversed(segments):
+            if begin <= last and following > first:
+                yield self._read(path) or b""
+            following = begin
 
     def _checkpoint_before(self, sequence: int) -> Checkpoint | None:
         for number, path in reversed(self._files.checkpoints().items()):

@@ -20,7 +20,7 @@ from cde_orchestrator.infrastructure.active_segment import (
 from cde_orchestrator.infrastructure.checkpoint import Checkpoint, NotACheckpoint
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.journal import GENESIS, Header, Record, encode_header, scan
-from cde_orchestrator.infrastructure.patch import Document, apply
+from cde_orchestrator.infrastructure.patch import Document, replay
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
 IN_PLACE = ("features",)
@@ -221,7 +221,7 @@ def _replay(files: StateFiles, loaded: Loaded, records: dict[int, Record]) -> No
         if record.previous != loaded.checksum:
             break
         try:
-            document = apply(document, record.change.changes, IN_PLACE)
+            document = replay(document, record.change.changes)
         except ValueError as error:
             raise _unreadable(files, f"record {record.sequence} does not fit: {error}") from error
         loaded.document, loaded.sequence = document, record.sequence

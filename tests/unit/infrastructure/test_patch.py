@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cde_orchestrator.infrastructure.patch import Document, apply, diff
+from cde_orchestrator.infrastructure.patch import Document, apply, diff, replay
 
 keys = (
     st.text(max_size=4) | st.text("~/01", max_size=4) | st.sampled_from(["", "~1", "~0", "/", "a"])
@@ -199,3 +199,23 @@ def test_an_operation_that_does_not_fit_is_refused(operation: dict[str, Any], re
     with pytest.raises(ValueError, match=reason):
         apply(document, [operation])
     assert document == kept
+
+
+def test_replaying_gives_what_applying_gives_and_copies_nothing() -> None:
+    before: Document = {"a": {"b": {"c": 1}}, "d": [1]}
+    after: Document = {"a": {"b": {"c": 2, "e": {}}}, "f": None}
+    own = copy.deepcopy(before)
+    inner = own["a"]["b"]
+    assert replay(own, diff(before, after)) == after
+    assert own["a"]["b"] is inner
+    with pytest.raises(ValueError, match="does not exist"):
+        replay(own, [{"op": "add", "path": "/nowhere/x", "value": 1}])
+
+
+def test_what_is_the_same_object_is_not_looked_at() -> None:
+    class Untouchable(dict[str, int]):
+        def items(self) -> NoReturn:
+            raise AssertionError("it was walked over")
+
+    shared = Untouchable(a=1)
+    assert diff({"x": shared}, {"x": shared}) == []
