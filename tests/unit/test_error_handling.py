@@ -186,12 +186,11 @@ def test_error_context_capture() -> None:
     assert "/invalid" in error.message
 
 
-def test_a_path_that_the_system_cannot_even_look_at_is_not_found_either() -> None:
-    with pytest.raises(ProjectError) as caught:
+def test_a_path_that_no_system_can_look_at_is_refused_for_its_characters() -> None:
+    with pytest.raises(ValidationError) as caught:
         FilesystemProjectRepository().get_or_create("/in\x00valid")
 
-    assert caught.value.code == "E001"
-    assert caught.value.context["path"] == "/in\x00valid"
+    assert caught.value.code == "E303"
 
 
 def test_an_error_says_when_it_was_made() -> None:
