@@ -324,7 +324,7 @@ class PostgresProjectRepository:
             Change(
                 at=self._clock().isoformat(),
                 operation=context.operation or operation,
-                actor=without_secrets(context.actor),
+                actor=without_secrets(context.actor).replace("\0", ""),  # which no text may hold
                 correlation_id=context.correlation_id,
                 changes=patch_without_secrets(changes),
             ),

@@ -63,7 +63,11 @@ _STEPS = (
 
 def has_tables(connection: Connection) -> bool:
     """Whether the tables were ever made."""
-    row = connection.execute("SELECT to_regclass('cde_schema') IS NOT NULL").fetchone()
+    # The catalogue's own rows: to_regclass may answer from before the wait for a lock.
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relname = 'cde_schema' AND n.nspname = ANY (current_schemas(false)))"
+    ).fetchone()
     return bool(row and row[0])
 
 

@@ -194,10 +194,10 @@ class PostgresSession:
         except psycopg.Error as error:
             words = words_of(error)
             late = isinstance(error, psycopg.errors.ConnectionTimeout)
-            passing = not late and not _is_final(words)
+            passing = not late and not is_final(words)
             raise DisconnectedError(words, passing=passing) from error
         try:
-            _require_version(connection.info.server_version)
+            require_version(connection.info.server_version)
             connection.execute(
                 "SELECT set_config('statement_timeout', %s, false),"
                 " set_config('idle_in_transaction_session_timeout', %s, false),"
@@ -249,7 +249,7 @@ def _location(parameters: dict[str, Any]) -> str:
     return without_secrets(f"{host}{port}{name}")
 
 
-def _require_version(version: int) -> None:
+def require_version(version: int) -> None:
     """Refuse a server of a release that nobody maintains.
 
     Raises:
@@ -260,7 +260,7 @@ def _require_version(version: int) -> None:
         raise DisconnectedError(reason, passing=False)
 
 
-def _is_final(words: str) -> bool:
+def is_final(words: str) -> bool:
     """Whether a server said no, or there is none of that name; libpq gives no code for it."""
     if "resolve host" in words:
         return True

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -24,6 +25,7 @@ from cde_orchestrator.domain.exceptions import (
     ReadOnlyModeError,
     StateError,
 )
+from cde_orchestrator.infrastructure.correlation import calling
 from tests.integration.postgres.conftest import Open
 from tests.postgres_server import PostgresServer
 
@@ -85,6 +87,57 @@ def test_8_processes_start_25_features_each_and_none_is_refused(
     assert len({feature.name for feature in features}) == 200
     assert repository.verify(root) == []
     assert repository.state_at(root)[0] == 202
+
+
+def test_many_who_begin_at_once_make_the_tables_and_the_project_once(
+    open_repository: Open, tmp_path: Path
+) -> None:
+    repositories = [open_repository() for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda each: each.get_or_create(tmp_path).id, repositories))
+    assert len(set(made)) == 1
+    assert repositories[0].state_at(tmp_path)[0] == 1
+
+
+def test_a_change_that_the_database_rolled_back_is_made_again(
+    repository: PostgresProjectRepository, root: Path, url: str
+) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE SEQUENCE tries")
+        connection.execute(
+            "CREATE FUNCTION first_fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF nextval('tries') < 3 THEN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END IF;"
+            " RETURN NEW; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER first_fails BEFORE INSERT ON cde_journal"
+            " FOR EACH ROW EXECUTE FUNCTION first_fails()"
+        )
+    start(repository, root, "Third time")
+    assert names(repository, root) == ["third-time"]
+    assert repository.state_at(root)[0] == 3
+
+
+def test_a_client_whose_name_holds_a_nul_is_served(
+    repository: PostgresProjectRepository, root: Path
+) -> None:
+    with calling("mcp:odd\0name"):
+        start(repository, root, "Served")
+    assert repository.history(root, 1)[0].actor == "mcp:oddname"
+
+
+def test_a_whole_state_that_cannot_be_kept_costs_no_change(
+    repository: PostgresProjectRepository, root: Path, url: str
+) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER TABLE cde_checkpoint ADD CONSTRAINT never CHECK (sequence < 0)")
+    with repository.transaction(root) as project:
+        project.metadata["large"] = "x" * 1_200_000
+    start(repository, root, "Next")
+    assert names(repository, root) == ["next"]
+    with pytest.raises(StateError) as caught:
+        repository.compact(root)
+    assert caught.value.code == "E203"
 
 
 def test_a_client_that_is_killed_in_the_middle_of_a_change_blocks_nobody_and_leaves_nothing(
