@@ -34,7 +34,7 @@ from cde_orchestrator.infrastructure.logging import keep_tending, log_to_project
 from cde_orchestrator.infrastructure.operations import Operation
 from cde_orchestrator.infrastructure.state_files import FOLDER
 from cde_orchestrator.infrastructure.tracing import start_tracing
-from cde_orchestrator.mcp_tools import errors, features, health, project, recovery, work
+from cde_orchestrator.mcp_tools import alerts, errors, features, health, project, recovery, work
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
 
 if TYPE_CHECKING:
@@ -218,8 +218,10 @@ class OrchestratorServer(MCPServer[None]):
 
 def build_server(served: ServedProject) -> OrchestratorServer:
     """The server for a project, ready to run on any transport."""
+    subscriptions = alerts.AlertSubscriptions()
     server = OrchestratorServer(
         served,
+        subscriptions=subscriptions,
         title="CDE Orchestrator",
         instructions=INSTRUCTIONS,
         version=__version__,
@@ -233,6 +235,7 @@ def build_server(served: ServedProject) -> OrchestratorServer:
     )
     work.register(server, served)
     health.register(server, served)
+    alerts.register(server, served, subscriptions)
     for tool in server._tool_manager.list_tools():
         _slim(tool.parameters)
     return server
