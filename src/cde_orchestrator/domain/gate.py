@@ -26,10 +26,11 @@ EXPRESSION = "re:"
 _PARSED = frozenset({"json", "yaml", "toml"})
 _SLOT = re.compile(r"<fill\b[^>\n]*>?", re.IGNORECASE)
 _OPEN = re.compile(
-    r"\{\{[^{}\n]*\}\}|\{%[^{}\n]*%\}|\[(?:TODO|TBD|FILL|INSERT|NEEDS CLARIFICATION)\b[^\]\n]*\]"
+    r"\{\{[^{}\n]*\}\}|\{%[^{}\n]*%\}"
+    r"|\[(?:TODO|TBD|FILL|INSERT|NEEDS CLARIFICATION)\b[^\]\n]{0,200}\]"
 )
 _PUT_OFF = re.compile(r"[\s>*_\-+|.\d)(\[\]xX]*(?:(?:TODO|TBD|FIXME)\b.*|(?:\.\.\.|…)[\s|]*)")
-_PUT_OFF_VALUE = re.compile(r"(?:.*[:|]\s*)?\**(?:TODO|TBD)\**\s*(?:\|.*)?[.\s]*")
+_PUT_OFF_VALUE = re.compile(r"(?:.*[:|]\s*)?\**(?:TODO|TBD)\**(?:\s*\|.*|[.\s]*)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""Just enough of Markdown to tell headings, prose and code apart."""
+"""Just enough of Markdown to tell headings, prose and code apart.
+
+In time proportional to the text, whatever stands in it: a gate judges what strangers wrote.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*")
+_HEADING = re.compile(r" {0,3}(#{1,6})(|[ \t].*)")
 _RULE = re.compile(r"[-*_=|:\s]*")
-_INLINE_CODE = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_TICKS = re.compile(r"`+")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
@@ -63,13 +66,14 @@ def headings(lines: list[Line]) -> dict[str, list[int]]:
 def normal(heading: str) -> str:
     """A heading as ``headings`` has it: one blank after the marks, none at the end."""
     match = _HEADING.fullmatch(heading.strip())
-    return f"{match[1]} {_one_blank(match[2] or '')}" if match else heading.strip()
+    return f"{match[1]} {_words(match[2])}" if match else heading.strip()
 
 
 def section(lines: list[Line], index: int) -> list[Line]:
     """The content under the heading at ``index``, that of its subsections too."""
     level, found = lines[index].level, []
-    for line in lines[index + 1 :]:
+    for after in range(index + 1, len(lines)):  # a slice would copy all that follows
+        line = lines[after]
         if line.kind is Kind.HEADING and line.level <= level:
             break
         if line.is_content:
@@ -79,7 +83,22 @@ def section(lines: list[Line], index: int) -> list[Line]:
 
 def without_code_spans(text: str) -> str:
     """A line of prose with each span of code replaced by a word for it, without outer blanks."""
-    return _INLINE_CODE.sub("`code`", text).strip()
+    runs = [match.span() for match in _TICKS.finditer(text)]
+    later: dict[int, list[int]] = {}
+    for index, (start, end) in reversed([*enumerate(runs)]):
+        later.setdefault(end - start, []).append(index)
+    parts, taken, index = [], 0, 0
+    while index < len(runs):
+        start, end = runs[index]
+        same = later[end - start]
+        while same and same[-1] <= index:
+            same.pop()
+        if same:  # a run of the same length closes the span
+            parts += [text[taken:start], "`code`"]
+            index = same[-1]
+            taken = runs[index][1]
+        index += 1
+    return "".join([*parts, text[taken:]]).strip()
 
 
 def _lines(texts: list[str]) -> Iterator[Line]:
@@ -102,11 +121,16 @@ def _lines(texts: list[str]) -> Iterator[Line]:
 def _line(number: int, text: str) -> Line:
     heading = _HEADING.fullmatch(text)
     if heading:
-        return Line(number, Kind.HEADING, _one_blank(heading[2] or ""), len(heading[1]))
+        return Line(number, Kind.HEADING, _words(heading[2]), len(heading[1]))
     if _RULE.fullmatch(text):
         return Line(number, Kind.NOTHING, text)
     return Line(number, Kind.PROSE, without_code_spans(text))
 
 
-def _one_blank(text: str) -> str:
-    return " ".join(text.split())
+def _words(rest: str) -> str:
+    """A heading's words, without closing marks, with one blank between them."""
+    words = rest.rstrip(" \t")
+    without_marks = words.rstrip("#")
+    if without_marks.endswith((" ", "\t")):
+        words = without_marks
+    return " ".join(words.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import cde_orchestrator
 from cde_orchestrator.adapters.output_content import ParsingContentJudge
 from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
+from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.exceptions import OutputError
 from cde_orchestrator.domain.gate import Gate, Problem
 from cde_orchestrator.domain.workflow import Output, OutputType, Phase
@@ -175,6 +177,39 @@ def test_a_search_that_takes_too_long_is_a_problem() -> None:
 
     assert (problem.code, problem.line) == ("E115", None)
     assert "too long" in problem.problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# a" + " " * 30_000 + "b",
+        "[TODO" * 60_000,
+        "TODO" + " " * 60_000 + "x",
+        "".join("`" * length + "a" for length in range(1, 300)),
+        "# a\n" * 30_000,
+        "## a\n### b\n" * 15_000,
+    ],
+    ids=["heading", "slots", "put off", "code spans", "headings", "nested"],
+)
+def test_no_text_takes_longer_than_in_proportion_to_its_length(text: str) -> None:
+    began = time.perf_counter()
+    problems(text, spec("## Goal"), skeleton="A line.\n")
+
+    assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a `b` c", "a `code` c"),
+        ("``a`b`` c`", "`code` c`"),
+        ("` a `` b ` c", "`code` c"),
+        ("``` a", "``` a"),
+        ("`a` `b`", "`code` `code`"),
+    ],
+)
+def test_spans_of_code_are_told_apart_from_prose(text: str, told: str) -> None:
+    assert markdown.without_code_spans(text) == told
 
 
 def test_other_types_than_markdown_are_searched_as_they_are() -> None:
