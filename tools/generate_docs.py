@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cde_orchestrator.domain.errors.explanation import CATALOG_PAGE, catalog_markdown
 from cde_orchestrator.infrastructure.settings import Settings, variable_of
+from tools.generate_ops import DASHBOARD_FILE, RULES_FILE, grafana_dashboard, prometheus_rules
 
 ROOT = Path(__file__).parents[1]
 ABOUT_SETTINGS = (
@@ -53,6 +54,8 @@ def settings_markdown() -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     CATALOG_PAGE: catalog_markdown,
     "docs/settings.md": settings_markdown,
+    RULES_FILE: prometheus_rules,
+    DASHBOARD_FILE: grafana_dashboard,
 }
 
 

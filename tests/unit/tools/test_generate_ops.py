@@ -1,0 +1,104 @@
+"""What is given to operators is valid, and asks for nothing that is not exposed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.infrastructure import metric_names
+from cde_orchestrator.infrastructure.alert_rules import alert_rules
+from cde_orchestrator.infrastructure.settings import Settings
+from tools.generate_ops import grafana_dashboard, prometheus_rules
+
+_SUFFIXES = ("_bucket", "_sum", "_count")
+
+
+@pytest.fixture(scope="module")
+def exposed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The names of all metrics that a server exposes."""
+    application = build_application(tmp_path_factory.mktemp("project"))
+    application.handle(OnboardProject())
+    ports = application._assembled(tolerant=False)
+    text, _ = ports.health.exposition("")
+    application.close()
+    return set(re.findall(r"^# TYPE (\w+)", text.decode(), flags=re.MULTILINE))
+
+
+def rules() -> list[dict[str, Any]]:
+    (group,) = yaml.safe_load(prometheus_rules())["groups"]
+    found: list[dict[str, Any]] = group["rules"]
+    return found
+
+
+def queries() -> list[str]:
+    return [
+        target["expr"]
+        for panel in json.loads(grafana_dashboard())["panels"]
+        for target in panel["targets"]
+    ]
+
+
+def asked_for(expressions: list[str]) -> set[str]:
+    words = re.findall(r"\bcde_\w+", " ".join(expressions))
+    return {
+        next((word.removesuffix(end) for end in _SUFFIXES if word.endswith(end)), word)
+        for word in words
+    }
+
+
+def test_every_alert_is_a_rule_with_its_threshold_and_its_hold() -> None:
+    found = rules()
+
+    assert [rule["alert"] for rule in found][:2] == ["CdeHighErrorRate", "CdeSlowOperations"]
+    for rule, ours in zip(found, alert_rules(Settings()), strict=True):
+        sign = ">" if ours.breach == "above" else "<"
+        assert rule["expr"] == f"({ours.expression}) {sign} {ours.threshold:g}"
+        assert rule["for"] == f"{ours.hold_seconds:.0f}s"
+        assert rule["labels"] == {"severity": ours.severity}
+        assert "{figure}" not in rule["annotations"]["description"]
+
+
+def test_what_is_asked_for_is_exposed(exposed: set[str]) -> None:
+    asked = asked_for([*(rule["expr"] for rule in rules()), *queries()])
+
+    assert len(asked) > 10
+    assert asked - exposed == set()
+
+
+def test_every_name_of_a_metric_is_exposed(exposed: set[str]) -> None:
+    known = metric_names.COUNTERS | metric_names.HISTOGRAMS | metric_names.GAUGES
+
+    assert known - exposed == set()
+
+
+def test_the_panels_of_the_dashboard_do_not_cover_each_other() -> None:
+    places = [panel["gridPos"] for panel in json.loads(grafana_dashboard())["panels"]]
+    cells = [
+        (x, place["y"]) for place in places for x in range(place["x"], place["x"] + place["w"])
+    ]
+
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+
+
+def test_prometheus_takes_the_rules(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("there is no promtool")
+    file = tmp_path / "rules.yml"
+    file.write_text(prometheus_rules())
+
+    checked = subprocess.run(
+        [promtool, "check", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
