@@ -9,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -242,6 +243,25 @@ def test_a_change_whose_connection_broke_does_not_overwrite_what_others_did_mean
     with pytest.raises(ConcurrentChangeError):
         contend()
     assert repository.get(root).metadata == {"by": "them"}
+
+
+def test_a_connection_that_breaks_just_before_the_commit_acknowledges_nothing_that_is_lost(
+    repository: PostgresProjectRepository, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = postgres_tables.append
+    broken: list[Connection] = []
+
+    def breaking(connection: Connection, *rest: Any) -> None:
+        append(connection, *rest)
+        if not broken:
+            broken.append(connection)
+            connection.close()
+
+    monkeypatch.setattr(postgres_tables, "append", breaking)
+    start(repository, root, "Made again")
+    assert repository.verify(root) == []
+    assert names(repository, root) == ["made-again"]
+    assert repository.history(root, 1)[0].sequence == 3
 
 
 @pytest.mark.parametrize("made", [True, False])

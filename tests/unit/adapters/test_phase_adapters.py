@@ -349,6 +349,12 @@ def test_a_client_is_known_by_its_name_and_this_process(tmp_path: Path) -> None:
     assert caller.place == str((tmp_path / ".cde").stat().st_ino)
 
 
+def test_where_the_state_is_shared_every_checkout_is_the_same_place(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    with calling("mcp:claude-code"):
+        assert ProcessCallers(shared=True).caller(tmp_path, None).place == ""
+
+
 def test_a_command_claims_only_for_an_agent_that_it_names(tmp_path: Path) -> None:
     with calling("cli"):
         person = ProcessCallers().caller(tmp_path, None)
