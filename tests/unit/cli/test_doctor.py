@@ -205,6 +205,7 @@ def test_a_file_that_vanishes_meanwhile_is_no_leftover(
 @pytest.mark.parametrize(
     ("signed", "said"),
     [(str(os.getpid()), "which is running"), ("4194305", "which has ended"), ("", "not sign")],
+    ids=["running", "ended", "unsigned"],
 )
 def test_who_keeps_the_lock_is_told(
     shop: Terminal, monkeypatch: pytest.MonkeyPatch, signed: str, said: str
