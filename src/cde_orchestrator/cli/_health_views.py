@@ -15,7 +15,7 @@ from cde_orchestrator.application.health import (
 )
 from cde_orchestrator.cli._layout import facts, next_steps, spaced
 from cde_orchestrator.cli._output import Look
-from cde_orchestrator.cli._wording import clean, command
+from cde_orchestrator.cli._wording import clean, command, moment
 
 SLOWEST_SHOWN = 5
 
@@ -32,7 +32,7 @@ def health_page(reply: HealthReply, look: Look) -> RenderableType:
     head = Text.assemble(
         ("● ", _STATUSES[reply["status"]]),
         (reply["status"], _STATUSES[reply["status"]]),
-        (f"  cde {reply['version']}, {reply['checked_at']}", "dim"),
+        (f"  cde {reply['version']}, {moment(reply['checked_at'], look)}", "dim"),
     )
     return spaced(
         head, _checks(reply), _figures(reply), _operations(reply), _what_to_do(reply, look)

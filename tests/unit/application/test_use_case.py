@@ -34,7 +34,7 @@ def use_cases() -> list[type[UseCase[Any]]]:
 
 LOOKING = (
     *("get_", "list_", "show_", "validate_", "verify_", "diff_", "export_"),
-    *("read_", "follow_", "trace_"),
+    *("read_", "follow_", "trace_", "watch_", "expose_", "test_alert"),
 )
 
 
