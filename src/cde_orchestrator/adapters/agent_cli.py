@@ -264,24 +264,29 @@ class CommandLineAgents:
         return {**visible, **call_environment()}
 
     def _version(self, agent: Agent) -> str | None:
-        import subprocess
+        from cde_orchestrator.infrastructure.output_lines import OutputLines
+        from cde_orchestrator.infrastructure.supervised_process import (
+            Ending,
+            NotStartedError,
+            SupervisedProcess,
+        )
 
         if not agent.version:
             return None
+        first: list[str] = []
+        lines = OutputLines(lambda line: None if first else first.append(line.strip()))
         try:
-            done = subprocess.run(
-                list(agent.version),
-                env=self._visible(agent),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=VERSION_SECONDS,
-                check=True,
-            )
-        except (OSError, subprocess.SubprocessError) as error:
+            ending = SupervisedProcess(
+                agent.version, folder=self._root, environment=self._visible(agent)
+            ).watch(lines.add, VERSION_SECONDS)
+            lines.end()
+        except NotStartedError as error:
             log.info("agent_version_unknown", agent=agent.name, reason=str(error))
             return None
-        words = done.stdout.decode("utf-8", "replace").strip().splitlines()
-        return words[0] if words else None
+        if ending != Ending(0, "exit"):
+            log.info("agent_version_unknown", agent=agent.name, reason=str(ending))
+            return None
+        return first[0] if first else None
 
 
 def _reason(exit_code: int) -> str:

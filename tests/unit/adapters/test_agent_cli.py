@@ -10,10 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import stamina
 from structlog.testing import capture_logs
 
+from cde_orchestrator.adapters import agent_cli
 from cde_orchestrator.adapters.agent_cli import CommandLineAgents
 from cde_orchestrator.application.agents import Assignment
 from cde_orchestrator.domain.agent import Agent
@@ -157,6 +159,23 @@ def test_a_version_that_is_not_told_is_unknown(
 ) -> None:
     probe = agents.probe(python(ECHO, version=version), ask_version=True)
     assert (probe["found"], probe["version"]) == (True, None)
+
+
+def test_a_command_for_the_version_that_hangs_is_ended_with_its_children(
+    agents: CommandLineAgents, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_cli, "VERSION_SECONDS", 1.0)
+    code = (
+        "import pathlib, subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])\n"
+        "pathlib.Path('child').write_text(str(child.pid)); child.wait()"
+    )
+    hangs = python(ECHO, version=(sys.executable, "-c", code))
+
+    assert agents.probe(hangs, ask_version=True)["version"] is None
+    number = int((root / "child").read_text())
+    _, alive = psutil.wait_procs([p for p in psutil.process_iter() if p.pid == number], timeout=30)
+    assert not alive
 
 
 def test_a_small_task_shows_whether_it_may_write(agents: CommandLineAgents) -> None:
