@@ -17,7 +17,7 @@ _STEPS = (
     CREATE TABLE cde_schema (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
         version integer NOT NULL,
-        probed_at timestamptz
+        probe bytea
     );
     INSERT INTO cde_schema (version) VALUES (1);
     CREATE TABLE cde_project (

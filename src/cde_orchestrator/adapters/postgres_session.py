@@ -176,9 +176,12 @@ class PostgresSession:
             yield
         except psycopg.Error as error:
             state = error.sqlstate or ""
-            if state == DISK_FULL:
-                code = "E204"
             reason = f"{words_of(error)} ({state})" if state else words_of(error)
+            if state == DISK_FULL:
+                # How full it is, the database does not tell.
+                raise StateError.of(
+                    "E204", path=self.where, reason=reason, free="unknown", needed="more"
+                ) from error
             raise StateError.of(code, path=self.where, reason=reason) from error
 
     def close(self) -> None:

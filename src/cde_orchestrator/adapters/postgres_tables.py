@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from cde_orchestrator.adapters.postgres_session import Connection, DisconnectedE
 from cde_orchestrator.infrastructure.history_entries import touched_features
 from cde_orchestrator.infrastructure.journal import Change, Record, encode_record
 from cde_orchestrator.infrastructure.patch import Document, apply, keys_of
+from cde_orchestrator.infrastructure.write_guard import SPARE_BYTES
 
 TABLES = ("cde_schema", "cde_project", "cde_feature", "cde_journal", "cde_checkpoint")
 _WRITABLE = " AND ".join(
@@ -218,8 +220,8 @@ def is_recorded(connection: Connection, key: str, checksums: Sequence[str]) -> b
 
 
 def probe(connection: Connection) -> None:
-    """Write durably, and change nothing that matters."""
-    connection.execute("UPDATE cde_schema SET probed_at = clock_timestamp()")
+    """Write durably what takes up new space, and nothing that matters."""
+    connection.execute("UPDATE cde_schema SET probe = %s", [os.urandom(SPARE_BYTES)])
 
 
 _STANDING = (

@@ -412,6 +412,7 @@ def test_a_full_disk_refuses_changes_until_a_probe_succeeds(
     with pytest.raises(StateError) as caught:
         start(repository, root, "Too much")
     assert caught.value.code == "E204"
+    assert "?" not in caught.value.message
     assert repository.get(root).read_only
     with pytest.raises(ReadOnlyModeError):
         start(repository, root, "Still too much")
