@@ -79,7 +79,8 @@ def _is_page(path: str, pages: tuple[str, ...]) -> bool:
 def _form(problem: str) -> Response:
     found = asset("sign-in.html")
     page = found.content.decode() if found else ""
-    headers = {**HEADERS, "Cache-Control": "no-store"}
+    # Without a referrer the browser would post the form with the origin "null".
+    headers = {**HEADERS, "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
     told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
     return Response(page.replace("<!--problem-->", told), 401, headers, "text/html")
 

@@ -1,0 +1,111 @@
+"""One real browser for all these tests, in a thread of its own.
+
+Playwright's synchronous interface leaves a running event loop in its thread, in which no other
+test could run one: the tests of this folder, and their visitors, run in that thread.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.infrastructure.logging import stop_logging
+from tests.browser.stage import FLAGS, ScriptedHealth, Site, Visitor
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+_thread = ThreadPoolExecutor(1, thread_name_prefix="browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests of this folder drive a browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
+    """Run a test of this folder where the browser is."""
+    names = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in names}
+    _thread.submit(pyfuncitem.obj, **arguments).result()
+    return True
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, started once."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no Chromium here")
+        pytest.skip("there is no Chromium here")
+
+    def begin() -> tuple[Playwright, Browser]:
+        playwright = sync_playwright().start()
+        return playwright, playwright.chromium.launch(executable_path=program, args=FLAGS)
+
+    playwright, browser = _thread.submit(begin).result()
+    yield browser
+    _thread.submit(browser.close).result()
+    _thread.submit(playwright.stop).result()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Makes visitors, which go away when the test has ended."""
+    visitors: list[Visitor] = []
+
+    def make(url: str, *, width: int = 1440, dark: bool = False) -> Visitor:
+        visitors.append(Visitor(browser, url, width=width, dark=dark))
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        _thread.submit(visitor.close).result()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An onboarded project."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    application = build_application(folder)
+    application.handle(OnboardProject(name="shop"))
+    application.close()
+    return folder
+
+
+@pytest.fixture
+def health() -> ScriptedHealth:
+    """Health as the test wants it."""
+    return ScriptedHealth()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Site]]:
+    """Makes sites, which end when the test has."""
+    sites: list[Site] = []
+
+    def make(root: Path, health: ScriptedHealth | None = None, token: str | None = None) -> Site:
+        sites.append(Site(root, health, token))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()
+    stop_logging()
+
+
+@pytest.fixture
+def site(project: Path, health: ScriptedHealth, serve: Callable[..., Site]) -> Site:
+    """The project, served."""
+    return serve(project, health)

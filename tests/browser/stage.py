@@ -1,0 +1,252 @@
+"""A served project and a browser in front of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+from playwright.sync_api import Browser, Page
+
+from cde_orchestrator.application.health import (
+    AlertEvent,
+    AlertsReply,
+    AlertState,
+    AlertView,
+    Health,
+    HealthReply,
+    HistoryReply,
+    NoHealth,
+    Point,
+    Span,
+    Verdict,
+    detail,
+    overall,
+)
+from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.bootstrap import Application, build_application
+from cde_orchestrator.cli.serve import listening
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.infrastructure.operation_meter import OperationMeter
+from cde_orchestrator.infrastructure.settings import Settings
+from cde_orchestrator.server import ServedProject, build_app
+from cde_orchestrator.web.ending_server import EndingServer
+from cde_orchestrator.web.live import LiveChanges
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WATCH = """
+window.violations = [];
+addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    if (!window.counting) continue;
+    const moved = entry.sources.map((each) => [
+      each.node?.nodeName, each.node?.className ?? each.node?.parentElement?.className,
+      Math.round(each.previousRect.y), Math.round(each.currentRect.y),
+      Math.round(each.previousRect.x), Math.round(each.currentRect.x)]);
+    shifts.push([entry.value, moved]);
+  }
+}).observe({ type: "layout-shift", buffered: false });
+"""
+
+
+class ScriptedHealth(NoHealth):
+    """Health as a test wants it.
+
+    Attributes:
+        disk: what the check of the disk says.
+        alert: the state of the alert about it.
+        points: of the history, oldest first.
+    """
+
+    def __init__(self) -> None:
+        self.disk: Verdict = "ok"
+        self.alert: AlertState = "inactive"
+        self.points: list[Point] = []
+        self.events: list[AlertEvent] = []
+
+    def status(self) -> HealthReply:
+        """As the disk is."""
+        reply = super().status()
+        reply["checks"] = {"disk_space": self.disk, "memory": "ok", "state_file_writable": "ok"}
+        reply["details"] = {name: detail(f"{name} was looked at") for name in reply["checks"]}
+        if self.disk != "ok":
+            reply["details"]["disk_space"] = detail("84 MB are free", error_code="E921")
+        reply["status"] = overall(reply["checks"])
+        reply["version"], reply["checked_at"] = "1.0", utc_now().isoformat()
+        return reply
+
+    def history(self, span: Span) -> HistoryReply:
+        """The points, and one operation."""
+        reply = super().history(span)
+        reply["points"] = self.points
+        reply["operations"] = [
+            {
+                "operation": "submit_work",
+                "calls": 7,
+                "errors": 1,
+                "average_ms": 9.0,
+                "p50_ms": 8.0,
+                "p95_ms": 40.0,
+                "p99_ms": 90.0,
+                "max_ms": 99.0,
+            }
+        ]
+        return reply
+
+    def alerts(self, limit: int = 50) -> AlertsReply:
+        """The alert about the disk."""
+        view: AlertView = {
+            "name": "disk_space_low",
+            "title": "Disk space low",
+            "severity": "critical",
+            "state": self.alert,
+            "since": utc_now().isoformat(),
+            "figure": 84.0,
+            "threshold": 100.0,
+            "unit": "MB",
+            "message": "84 MB are free",
+            "error_code": "E921",
+        }
+        return {"alerts": [view], "history": list(reversed(self.events))}
+
+    def become(self, disk: Verdict, alert: AlertState) -> None:
+        """Let the disk, and the alert about it, take another state."""
+        self.disk, self.alert = disk, alert
+        self.events.append(
+            {
+                "at": utc_now().isoformat(),
+                "name": "disk_space_low",
+                "title": "Disk space low",
+                "severity": "critical",
+                "state": alert,
+                "figure": 84.0,
+                "message": "84 MB are free",
+            }
+        )
+
+
+class Site:
+    """A project that is served in this process.
+
+    Args:
+        root: the project's folder.
+        health: in place of the real one.
+        token: what browsers have to sign in with.
+    """
+
+    def __init__(self, root: Path, health: Health | None = None, token: str | None = None) -> None:
+        self.root = root
+        self.application = _application(root, health)
+        served = ServedProject(root, pinned=True)
+        served._application = self.application
+        listener = listening("127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        live = LiveChanges(look_seconds=0.3, beat_seconds=0.6)
+        app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=token, live=live)
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+        self._server = EndingServer(config, live.close)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the server."""
+        self._server.should_exit = True
+        self._thread.join(20)
+        self.application.close()
+
+
+def _application(root: Path, health: Health | None) -> Application:
+    real = build_application(root)
+    if health is None:
+        return real
+    assemble = real._assemble
+
+    def assembled(folder: Path, settings: Settings, meter: OperationMeter) -> Ports:
+        return replace(assemble(folder, settings, meter), health=health)
+
+    return Application(root, assembled)
+
+
+class Visitor:
+    """A page in a browser of its own, and everything that it did wrong.
+
+    Attributes:
+        problems: what the console and the page's policy complained of.
+        strangers: addresses of other hosts that were asked for.
+    """
+
+    def __init__(
+        self, browser: Browser, url: str, *, width: int = 1440, dark: bool = False
+    ) -> None:
+        self.url = url
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+        )
+        self.context.add_init_script(WATCH)
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(8_000)
+        self.problems: list[str] = []
+        self.strangers: list[str] = []
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", lambda message: self._note(message.type, message.text))
+        self.page.on("request", lambda request: self._meet(request.url))
+
+    def open(self, path: str = "/dashboard") -> Page:
+        """Go there, and wait until it shows something."""
+        self.page.goto(self.url + path)
+        self.page.wait_for_selector("body.ready")
+        return self.page
+
+    def close(self) -> None:
+        """Go away."""
+        self.context.close()
+
+    def violations(self) -> list[str]:
+        """What the page's policy forbade."""
+        found: list[str] = self.page.evaluate("violations")
+        return found
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.problems.append(text)
+
+    def _meet(self, url: str) -> None:
+        if not url.startswith((self.url, "data:")):
+            self.strangers.append(url)
+
+
+def cde(root: Path, *words: str) -> None:
+    """Run a command in a process of its own; it must succeed."""
+    subprocess.run(
+        [sys.executable, "-m", "cde_orchestrator", *words],
+        cwd=root,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+
+
+def until(what: Callable[[], bool], seconds: float = 8.0) -> float:
+    """Wait for something; how many seconds it took."""
+    began = time.monotonic()
+    while not what():
+        assert time.monotonic() - began < seconds, "it did not come"
+        time.sleep(0.02)
+    return time.monotonic() - began

@@ -1,0 +1,239 @@
+"""The dashboard as people see it, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cde_orchestrator.application.close_feature import CloseFeature
+from cde_orchestrator.application.save_progress import SaveProgress
+from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.domain.exceptions import CDEError
+from tests.browser.stage import ScriptedHealth, Site, Visitor, cde, until
+
+Visit = Callable[..., Visitor]
+
+HOSTILE = "<img src=x onerror=window.hurt=1>\u202egnp\u2066"
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
+RULES = "axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations)"
+
+
+def start(site: Site, name: str, prompt: str = "Add something") -> None:
+    """Start a feature in this process."""
+    site.application.handle(StartFeature(prompt=prompt, name=name))
+
+
+def refuse(site: Site, name: str) -> None:
+    """Let a call be refused."""
+    with pytest.raises(CDEError):
+        start(site, name)
+
+
+def card(page: Page, name: str) -> str:
+    """The selector of a feature's card."""
+    return f".feature-card:has(.feature-name:text-is({name!r}))"
+
+
+def serious(page: Page) -> list[str]:
+    """What axe finds serious or critical."""
+    page.evaluate(AXE)
+    return [
+        f"{each['id']}: {node['html'][:120]} {node['any'][:1]}"
+        for each in page.evaluate(RULES)
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+def test_a_feature_that_another_process_starts_is_shown_within_2_seconds(
+    site: Site, visit: Visit
+) -> None:
+    page = visit(site.url).open()
+    expect(page.get_by_text("No feature yet")).to_be_visible()
+
+    cde(site.root, "start", "Add login", "--name", "login")
+    took = until(lambda: page.locator(card(page, "login")).is_visible())
+
+    assert took < 2.0
+    assert page.get_by_text("No feature yet").count() == 0
+    expect(page.locator("#board-line")).to_have_text("1 open")
+    expect(page.get_by_role("region", name="define").locator(".count")).to_have_text("1")
+
+
+def test_an_alert_appears_with_what_to_do_and_resolves(
+    site: Site, visit: Visit, health: ScriptedHealth
+) -> None:
+    page = visit(site.url).open()
+    expect(page.locator("#health-title")).to_have_text("Healthy")
+
+    health.become("critical", "firing")
+
+    expect(page.locator("#health-title")).to_have_text("Unhealthy")
+    expect(page.locator("#alerts [data-present=firing]")).to_contain_text("Disk space low")
+    expect(page.locator("#findings")).to_contain_text("84 MB are free")
+    expect(page.locator("#findings")).to_contain_text("cde state compact")
+    expect(page.locator("#findings .code")).to_have_attribute("href", "/errors/E921")
+    expect(page.locator("#announcer")).to_contain_text("The project is unhealthy")
+
+    health.become("ok", "resolved")
+
+    expect(page.locator("#health-title")).to_have_text("Healthy")
+    expect(page.locator("#alerts [data-present]")).to_have_count(0)
+    expect(page.locator("#alerts .badge").first).to_have_text("resolved")
+
+
+def test_a_hostile_name_and_prompt_are_plain_text(site: Site, visit: Visit) -> None:
+    start(site, "login", prompt=f"Do it {HOSTILE}")
+    with site.application._assembled(tolerant=False).repository.transaction(site.root) as project:
+        project.feature("login").name = HOSTILE
+    visitor = visit(site.url)
+
+    page = visitor.open()
+    shown = page.locator(".feature-name").text_content()
+    page.locator(".feature-card").click()
+    page.wait_for_selector("body.ready")
+
+    expected = HOSTILE.replace("\u202e", "\ufffd").replace("\u2066", "\ufffd")
+    assert shown == expected
+    expect(page.locator("#name")).to_have_text(expected)
+    expect(page.locator(".goal")).to_have_text(f"Do it {expected}")
+    assert page.locator("img[src=x]").count() == 0
+    assert page.evaluate("window.hurt") is None
+    assert (visitor.problems, visitor.violations()) == ([], [])
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_everybody_can_use_both_pages_in_both_themes(
+    site: Site, visit: Visit, health: ScriptedHealth, dark: bool
+) -> None:
+    start(site, "login")
+    site.application.handle(SaveProgress(feature_id="login", note="half", data={"a": 1}))
+    refuse(site, "login")
+    health.become("warning", "firing")
+    visitor = visit(site.url, dark=dark)
+
+    page = visitor.open()
+    assert serious(page) == []
+    page.locator("#errors button").first.click()
+    page.wait_for_selector("dialog .report-body details")
+    assert serious(page) == []
+    page = visitor.open("/dashboard/features/login")
+    assert serious(page) == []
+
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(245, 246, 248)") is not dark
+    assert (visitor.problems, visitor.violations(), visitor.strangers) == ([], [], [])
+
+
+def test_the_theme_can_be_switched_and_stays(site: Site, visit: Visit) -> None:
+    page = visit(site.url).open()
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(ground)
+
+    page.get_by_role("button", name="Switch to the dark theme").click()
+    dark = page.evaluate(ground)
+    page.reload()
+
+    assert before != dark == page.evaluate(ground)
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_no_page_is_wider_than_the_window(
+    site: Site, visit: Visit, health: ScriptedHealth, width: int
+) -> None:
+    name = "a-feature-with-a-name-" + "that-is-long-" * 3
+    start(site, name.rstrip("-"))
+    refuse(site, name.rstrip("-"))
+    health.become("critical", "firing")
+    visitor = visit(site.url, width=width)
+
+    for path in ("/dashboard", f"/dashboard/features/{name.rstrip('-')}"):
+        page = visitor.open(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_everything_can_be_reached_by_keyboard(site: Site, visit: Visit) -> None:
+    start(site, "login")
+    refuse(site, "login")
+    page = visit(site.url).open()
+    focus = "document.activeElement.closest('[id]').id"
+
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(focus))
+        assert page.evaluate("document.activeElement.matches(':focus-visible')")
+        if reached[-1] == "spans":
+            page.keyboard.press("ArrowRight")
+            page.wait_for_url("**/dashboard?span=day")
+        if page.evaluate("document.activeElement.getAttribute('role')") == "slider":
+            page.keyboard.press("ArrowLeft")
+        if page.evaluate("document.activeElement.matches('#errors button')"):
+            break
+    places = ["findings", "board", "spans", "charts", "alerts", "errors"]
+    assert [each for each in dict.fromkeys(reached) if each in places] == places
+
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.matches('#errors button')")
+
+
+def test_a_card_opens_the_page_of_its_feature_by_keyboard(site: Site, visit: Visit) -> None:
+    start(site, "login")
+    page = visit(site.url).open()
+
+    page.locator(card(page, "login")).focus()
+    page.keyboard.press("Enter")
+
+    page.wait_for_url("**/dashboard/features/*")
+    expect(page.locator("#name")).to_have_text("login")
+
+
+def test_nothing_moves_while_the_page_is_brought_up_to_date(
+    site: Site, visit: Visit, health: ScriptedHealth
+) -> None:
+    start(site, "first")
+    refuse(site, "first")
+    page = visit(site.url).open()
+    page.wait_for_timeout(300)
+    page.evaluate("window.counting = true")
+
+    start(site, "second")
+    page.wait_for_selector(card(page, "second"))
+    site.application.handle(SaveProgress(feature_id="first", note="half of it is done"))
+    refuse(site, "first")
+    health.become("critical", "firing")
+    expect(page.locator("#errors li")).to_have_count(2)
+    page.wait_for_selector("#alerts [data-present=firing]")
+    gone = CloseFeature(feature_id="second", outcome="cancelled", reason="not needed")
+    site.application.handle(gone)
+    expect(page.get_by_role("region", name="closed").locator("li")).to_have_count(1)
+    health.become("ok", "resolved")
+    expect(page.locator("#health-title")).to_have_text("Healthy")
+    page.wait_for_timeout(500)
+
+    assert page.evaluate("shifts") == []
+
+
+def test_an_error_opens_its_explanation_and_its_report(site: Site, visit: Visit) -> None:
+    start(site, "login")
+    refuse(site, "login")
+    page = visit(site.url).open()
+
+    page.locator("#errors button").click()
+
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Feature Name Taken")
+    expect(dialog).to_contain_text("What to do")
+    expect(dialog).to_contain_text("start feature")
+    dialog.locator("summary").click()
+    expect(dialog.locator("pre")).to_contain_text('"code": "E104"')
