@@ -12,6 +12,8 @@ from cde_orchestrator.infrastructure.patch import Document
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_loader import Loaded
 
+_BEHIND_A_WRITER = -2
+
 
 @dataclass(slots=True)
 class Head:
@@ -68,7 +70,9 @@ class Head:
             inode, size, modified_ns = _marks(journal.lstat())
         except FileNotFoundError:
             return None
-        if (inode, size, modified_ns) == (self.inode, self.size, self.modified_ns):
+        seen = self.modified_ns if self.modified_ns != _BEHIND_A_WRITER else modified_ns
+        if (inode, size, modified_ns) == (self.inode, self.size, seen):
+            self.modified_ns = modified_ns
             return []
         if inode != self.inode or size < self.size:
             return None
@@ -94,7 +98,8 @@ class Head:
         records = decode_records(data)
         if records is None or not self._continued_by(records):
             return None
-        self.forget_file()
+        # The journal has grown by these as well; its time is taken at the next look at it.
+        self.modified_ns = _BEHIND_A_WRITER
         return records
 
     def is_sealed(self, files: StateFiles) -> bool:

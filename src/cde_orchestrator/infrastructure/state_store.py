@@ -72,6 +72,7 @@ class StateStore:
         )
         self._scrubber = StateScrubber(self.files, self._ops)
         self._looked_after: list[str] = []
+        self._judged_to = 0
         self._has_committed = False
 
     @property
@@ -283,7 +284,10 @@ class StateStore:
     def _look_after_backups(self) -> None:
         """Judge the backups that nobody judged yet; a failure does not fail the change."""
         self._looked_after = []
-        if self._memory.uncertain is None and self._memory.head is not None:
+        head = self._memory.head
+        # What came or went since is of a segment that was sealed since.
+        if self._memory.uncertain is None and head is not None and head.first != self._judged_to:
+            self._judged_to = head.first
             try:
                 self._looked_after = self._scrubber.look()
             except (OSError, StateError) as error:

@@ -84,6 +84,26 @@ def test_a_reader_behind_a_writer_sees_what_was_committed_and_nothing_else(root:
         assert [feature.name for feature in reader.get(root).features] == ["first", "second"]
 
 
+def test_what_was_read_behind_a_writer_is_not_loaded_again_for_a_change(root: Path) -> None:
+    class CountingOps(OsFileOps):
+        whole = 0
+
+        def read(self, path: Path, offset: int = 0) -> bytes:
+            self.whole += not offset
+            return super().read(path, offset)
+
+    ops = CountingOps()
+    reader, writer = FilesystemProjectRepository(ops), FilesystemProjectRepository()
+    start(reader, root, "second")
+    start(writer, root, "third")
+    with writer.transaction(root):
+        assert len(reader.get(root).features) == 3
+    before = ops.whole
+    start(reader, root, "fourth")
+    assert ops.whole == before
+    assert [each.name for each in writer.get(root).features][-1] == "fourth"
+
+
 def test_a_reader_follows_behind_a_writer_into_a_new_segment(root: Path) -> None:
     reader, writer = FilesystemProjectRepository(), FilesystemProjectRepository()
     reader.get(root)
