@@ -1,0 +1,286 @@
+"""Each alert, driven for real: something goes wrong, lasts, is told, and is mended.
+
+Time is the test's own; everything else is as in a server, which takes a sample at each look.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
+from cde_orchestrator.application.close_feature import CloseFeature
+from cde_orchestrator.application.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.list_features import ListFeatures
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.recover_state import CompactState
+from cde_orchestrator.application.resume_feature import ResumeFeature
+from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure import health, write_guard
+from cde_orchestrator.infrastructure.alert_webhook import WebhookNotifier
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.health_checks import ProjectChecks
+from cde_orchestrator.infrastructure.monitoring import Monitoring
+from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.settings import load_settings
+from cde_orchestrator.infrastructure.state_files import StateFiles
+from tests.disks import remount, small_disk
+from tests.fakes import FakeClock
+from tests.receiver import Receiver, receiving
+
+WHOLE = ["pending", "firing", "resolved"]
+CALM = "alert_memory_percent = 100\nalert_disk_free_mb = 0\n"
+SHORT = "\n".join(
+    f"{name}_seconds = 5"
+    for name in (
+        "alert_error_hold",
+        "alert_slow_hold",
+        "alert_disk_hold",
+        "alert_memory_hold",
+        "alert_event_hold",
+        "alert_clear",
+    )
+)
+
+
+class Served:
+    """A project as a server watches it, looked at when the test wants."""
+
+    def __init__(self, root: Path, config: str, receiver: Receiver) -> None:
+        (root / ".cde").mkdir(parents=True, exist_ok=True)
+        self.root, self.receiver, self.clock = root, receiver, FakeClock(utc_now())
+        self.breakers = BreakerRegistry(root)
+        self.configure(config)
+        self.application = build_application(root)
+        self.application.handle(OnboardProject())
+        self.monitoring = self.watched()
+
+    def configure(self, config: str) -> None:
+        (self.root / ".cde" / "config.toml").write_text(f"{SHORT}\n{config}")
+
+    def watched(self) -> Monitoring:
+        """What a server makes of the settings when it starts."""
+        settings, breakers = load_settings(self.root), BreakerRegistry()
+        checks = ProjectChecks(
+            self.root,
+            self.application._assembled(tolerant=False).repository,
+            YamlWorkflowRepository(),
+            self.breakers,
+            settings,
+            self.clock,
+        )
+        return Monitoring(
+            self.root,
+            self.application._meter,
+            settings,
+            lambda: checks,
+            notifiers=lambda: [WebhookNotifier(self.receiver.address, breakers)],
+            clock=self.clock,
+        )
+
+    def look(self, seconds: float = 0) -> None:
+        self.clock.advance(seconds)
+        self.monitoring._sampled().sample()
+
+    def past(self, alert: str) -> list[str]:
+        """The states that an alert took, in order."""
+        history = self.monitoring.alerts(1_000)["history"]
+        return [event["state"] for event in reversed(history) if event["name"] == alert]
+
+    def told(self, alert: str) -> list[str]:
+        """The states of an alert that the receiver was told."""
+        assert self.monitoring._notifiers is not None
+        self.monitoring._notifiers.close(10)
+        events = [each["alert"] for each in self.receiver.received]
+        return [event["state"] for event in events if event["name"] == alert]
+
+    def goes_wrong(self, alert: str) -> None:
+        """It is pending, and fires when it lasts."""
+        self.look()
+        assert self.past(alert) == WHOLE[:1]
+        self.look(5)
+        assert self.past(alert) == WHOLE[:2]
+        status = self.monitoring.status()
+        assert [each["name"] for each in status["alerts"]] == [alert]
+        assert status["checks"]["alerts"] != "ok"
+
+    def is_mended(self, alert: str, after: float = 1) -> None:
+        """It is resolved, and everybody was told."""
+        self.look(after)
+        self.look(5)
+        assert self.past(alert) == WHOLE
+        assert self.told(alert) == WHOLE[1:]
+        assert self.monitoring.status()["alerts"] == []
+
+    def close(self) -> None:
+        self.monitoring.close()
+        self.application.close()
+
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Starts to watch a project."""
+    monkeypatch.setattr(health, "SHARED_SECONDS", -1.0)
+    monkeypatch.setattr(write_guard, "PROBE_EVERY_SECONDS", 0.0)
+    monkeypatch.setenv("NO_PROXY", "*")
+    opened: list[Served] = []
+    with receiving() as receiver:
+
+        def start(config: str = CALM, root: Path = tmp_path / "project") -> Served:
+            opened.append(Served(root, config, receiver))
+            return opened[-1]
+
+        yield start
+        for served in opened:
+            served.close()
+
+
+def test_refused_calls_fire_the_alert_of_the_error_rate(serve: Serve) -> None:
+    served = serve()
+    for _ in range(20):
+        with suppress(CDEError):
+            served.application.handle(GetFeatureStatus(feature_id="nobody"))
+
+    served.goes_wrong("high_error_rate")
+    served.is_mended("high_error_rate", after=400)
+
+
+def test_a_call_that_waits_for_the_lock_fires_the_alert_of_slow_operations(serve: Serve) -> None:
+    served = serve(CALM + "alert_slow_operation_ms = 150\n")
+    served.look()
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ProcessLock(served.root / ".cde" / "lock").exclusive():
+            held.set()
+            time.sleep(0.2)
+        done.set()
+
+    threading.Thread(target=hold).start()
+    assert held.wait(10)
+    served.application.handle(StartFeature(prompt="Patience"))
+    assert done.wait(10)
+
+    served.goes_wrong("slow_operations")
+    served.is_mended("slow_operations", after=100)
+
+
+def test_a_disk_that_fills_fires_the_alert_of_disk_space(serve: Serve, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "24m") as disk:
+        served = serve("alert_memory_percent = 100\nalert_disk_free_mb = 10\n", disk / "project")
+        filler = disk / "filler"
+        filler.write_bytes(b"\0" * 16 * 2**20)
+
+        served.goes_wrong("disk_space_low")
+        filler.unlink()
+        served.is_mended("disk_space_low")
+        served.close()
+
+
+def test_memory_in_use_fires_the_alert_of_memory(serve: Serve) -> None:
+    served = serve("alert_disk_free_mb = 0\nalert_memory_percent = 1\n")
+
+    served.goes_wrong("memory_high")
+    served.configure(CALM)
+    served.monitoring.close()
+    served.monitoring = served.watched()
+    served.is_mended("memory_high")
+
+
+def test_a_disk_that_refuses_fires_the_alert_of_read_only(serve: Serve, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "24m") as disk:
+        served = serve(CALM, disk / "project")
+        remount(disk, "ro")
+        with pytest.raises(CDEError):
+            served.application.handle(StartFeature(prompt="Refused"))
+
+        served.goes_wrong("read_only")
+        remount(disk, "rw")
+        served.application.handle(StartFeature(prompt="Accepted"))
+        served.is_mended("read_only")
+        served.close()
+
+
+def test_a_part_that_fails_fires_the_alert_of_breakers(serve: Serve) -> None:
+    served = serve()
+
+    def fail() -> None:
+        raise OSError
+
+    with suppress(OSError):
+        served.breakers.get("agent-claude", failure_threshold=1).call(fail)
+
+    served.goes_wrong("breaker_open")
+    served.breakers.reset("agent-claude")
+    served.is_mended("breaker_open")
+
+
+def test_damage_that_mends_itself_fires_the_alert_of_recoveries(serve: Serve) -> None:
+    served = serve()
+    state = served.root / ".cde" / "state.json"
+    state.write_bytes(state.read_bytes()[:100])
+    again = build_application(served.root)
+    again.handle(ListFeatures())
+    again.close()
+
+    served.goes_wrong("state_recovered")
+    served.is_mended("state_recovered", after=700)
+
+
+def test_changes_in_no_backup_fire_the_alert_of_backups(serve: Serve) -> None:
+    served = serve()
+    served.application.handle(CompactState())
+    served.application.handle(StartFeature(prompt="Not in the backup"))
+    long_ago = time.time() - 49 * 3_600
+    for path in (served.root / ".cde" / "backups").iterdir():
+        os.utime(path, (long_ago, long_ago))
+    files = StateFiles(served.root)
+    files.segments()[max(files.segments())].unlink()
+
+    served.goes_wrong("backups_stale")
+    served.application.handle(CompactState())
+    served.is_mended("backups_stale")
+
+
+def test_an_agent_that_goes_away_fires_the_alert_of_claims(serve: Serve) -> None:
+    served = serve()
+    served.application.handle(StartFeature(prompt="Left lying", name="left"))
+    served.application.handle(ResumeFeature(feature_id="left", agent="robot"))
+    served.look()
+    assert served.past("claims_expired") == []
+    served.clock.advance(3_600)
+
+    served.goes_wrong("claims_expired")
+    served.application.handle(
+        CloseFeature(feature_id="left", outcome="cancelled", reason="Nobody came back.")
+    )
+    served.is_mended("claims_expired")
+
+
+def test_a_receiver_that_is_dead_costs_no_alert_its_way(serve: Serve) -> None:
+    served = serve()
+    served.receiver.close()
+    shutil.rmtree(served.root / ".cde" / "breakers", ignore_errors=True)
+    state = served.root / ".cde" / "state.json"
+    state.write_bytes(b"")
+    again = build_application(served.root)
+    again.handle(ListFeatures())
+    again.close()
+
+    served.goes_wrong("state_recovered")
+
+    assert served.told("state_recovered") == []
+    assert served.past("state_recovered") == WHOLE[:2]
