@@ -9,6 +9,7 @@ import statistics
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -24,12 +25,16 @@ from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure import alert_rules
+from cde_orchestrator.infrastructure.alerts import AlertEngine
 from cde_orchestrator.infrastructure.health import HealthMonitor, get_health_status
 from cde_orchestrator.infrastructure.health_checks import ProjectChecks
+from cde_orchestrator.infrastructure.notifiers import Notifiers
 from cde_orchestrator.infrastructure.operation_meter import OperationMeter
 from cde_orchestrator.infrastructure.resource_usage import FolderSize
 from cde_orchestrator.infrastructure.settings import Settings
 from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.telemetry_store import TelemetryStore
 from cde_orchestrator.server import ServedProject, build_server
 from tests.disks import remount, small_disk
 
@@ -288,3 +293,29 @@ def _monitor(application: Application, meter: OperationMeter) -> HealthMonitor:
         utc_now,
     )
     return HealthMonitor(application.root, meter, checks)
+
+
+def test_alert_thresholds_work(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    holds = ("error", "slow", "disk", "memory")
+    at_once: dict[str, Any] = {f"alert_{name}_hold_seconds": 0.0 for name in holds}
+    rules = alert_rules.alert_rules(Settings(**at_once, alert_clear_seconds=0.0))
+    engine = AlertEngine(rules, TelemetryStore(tmp_path), Notifiers(tmp_path, list))
+
+    def changed(errors: float, slowest_ms: float, free_mb: float, memory: float) -> set[str]:
+        events = engine.evaluate(
+            {
+                alert_rules.ERROR_PERCENT: errors,
+                alert_rules.SLOWEST_MS: slowest_ms,
+                alert_rules.DISK_FREE_MB: free_mb,
+                alert_rules.MEMORY_PERCENT: memory,
+            }
+        )
+        return {f"{event['name']} {event['state']}" for event in events}
+
+    names = {"high_error_rate", "slow_operations", "disk_space_low", "memory_high"}
+    assert changed(5.0, 1_000.0, 100.0, 80.0) == set()
+    fired = changed(5.1, 1_001.0, 99.9, 80.1)
+    assert fired == {f"{name} {state}" for name in names for state in ("pending", "firing")}
+    assert changed(4.9, 1_001.0, 101.0, 79.9) == set(), "too near to the threshold to be over"
+    assert changed(1.0, 10.0, 200.0, 50.0) == {f"{name} resolved" for name in names}

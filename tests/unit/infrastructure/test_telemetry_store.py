@@ -232,6 +232,24 @@ def test_processes_that_add_at_once_lose_nothing(root: Path) -> None:
     assert calls_of(TelemetryStore(root)) == 201
 
 
+def test_a_process_that_is_killed_while_it_adds_costs_nothing_that_was_added(root: Path) -> None:
+    TelemetryStore(root).add(sample(NOON - timedelta(days=1), 5.0))
+    context = multiprocessing.get_context("fork")
+    for _ in range(5):
+        process = context.Process(target=add_many, args=(root, 100_000))
+        process.start()
+        calls = calls_of(TelemetryStore(root))
+        while calls_of(TelemetryStore(root)) < calls + 3:
+            pass
+        calls = calls_of(TelemetryStore(root))
+        process.kill()
+        process.join()
+
+        after = TelemetryStore(root)
+        assert calls_of(after) >= calls
+        assert calls_of(after, "week") == calls_of(after) + 1, "yesterday is forgotten"
+
+
 def test_a_sample_waits_while_another_process_writes(root: Path, store: TelemetryStore) -> None:
     store.add(sample(NOON, 1.0))
     other = sqlite3.connect(file_of(root), isolation_level=None)
