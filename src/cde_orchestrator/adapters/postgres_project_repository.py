@@ -264,8 +264,15 @@ class PostgresProjectRepository:
             return store.sequence
 
     def compact(self, path: Path | str) -> list[str]:
-        """Keep the present state whole and drop what retention does not keep."""
+        """Keep the present state whole and drop what retention does not keep.
+
+        Raises:
+            ProjectError: E004, there is no project.
+            StateError: E203, E204, E206 or E217.
+        """
         store = self._existing(project_root(path))
+        if store.read_only is not None:
+            raise store.read_only.error()
         store.keep_backup()
         return [backup.file for backup in self.backups(path)]
 

@@ -176,8 +176,8 @@ class PostgresStore:
         def repeated() -> Record:
             try:
                 return self._session.retried(attempt, "commit_change")
-            except DisconnectedError as error:
-                if sent:
+            except (DisconnectedError, LockTimeoutError) as error:
+                if sent:  # nor is it known while the broken connection still holds the lock
                     raise StateError.of("E216", path=self._session.where) from error
                 raise
 
@@ -232,6 +232,8 @@ class PostgresStore:
 
         def mended(connection: Connection) -> list[str]:
             archive = PostgresArchive(connection, self.key)
+            if tables.standing(connection, self.key).obstacle is not None:
+                return []
             damaged = archive.present_damage()
             with connection.transaction():
                 locks.lock(connection, self.key, self._session.lock_timeout_seconds)

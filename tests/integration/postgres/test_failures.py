@@ -311,6 +311,26 @@ def test_a_commit_whose_answer_is_lost_with_the_server_is_not_confirmed(
     assert caught.value.code == "E216"
 
 
+def test_a_commit_whose_connection_still_holds_the_lock_is_not_confirmed(
+    repository: PostgresProjectRepository,
+    root: Path,
+    server: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lose(connection: Connection) -> None:
+        monkeypatch.setattr(postgres_tables, "begin", refuse)
+        server.terminate_clients()
+        connection.execute("SELECT 1")
+
+    def refuse(*_: object) -> None:
+        raise psycopg.errors.LockNotAvailable
+
+    monkeypatch.setattr(postgres_tables, "commit", lose)
+    with pytest.raises(StateError) as caught:
+        start(repository, root, "Perhaps")
+    assert caught.value.code == "E216"
+
+
 def test_terminated_again_and_again_every_change_is_made_once(
     repository: PostgresProjectRepository, root: Path, server: PostgresServer
 ) -> None:
@@ -436,6 +456,9 @@ def test_tables_of_a_newer_release_are_read_and_not_changed(
     assert names(repository, root) == ["readable"]
     with pytest.raises(ReadOnlyModeError):
         start(repository, root, "Refused")
+    with pytest.raises(ReadOnlyModeError):
+        repository.compact(root)
+    assert repository.mend(root) == []
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ALTER TABLE cde_project RENAME COLUMN sequence TO number")
     with pytest.raises(StateError) as caught:
