@@ -294,6 +294,7 @@ class PostgresStore:
             try:
                 self._advance(record)
             except ValueError:
+                self._forget()  # it may be half applied
                 return False
         return self.sequence >= found.sequence
 

@@ -114,11 +114,11 @@ def load(connection: Connection, key: str) -> tuple[Standing, Document]:
     own_moment = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
     if own_moment:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    found = standing(connection, key)
-    document = stored_document(connection, key)
-    if own_moment:
-        connection.execute("COMMIT")
-    return found, document
+    try:
+        return standing(connection, key), stored_document(connection, key)
+    finally:
+        if own_moment and not connection.closed:
+            connection.execute("ROLLBACK")
 
 
 def stored_document(connection: Connection, key: str) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
 from cde_orchestrator.domain.exceptions import ProjectError, StateError, ValidationError
+from cde_orchestrator.infrastructure.journal import Change, encode_record
 from cde_orchestrator.infrastructure.retention import Retention
 from tests.integration.postgres.conftest import Open
 
@@ -174,6 +176,38 @@ def test_what_was_altered_by_hand_is_found_and_mended_from_the_history(
     assert len(repository.mend(root)) == 2
     assert repository.verify(root) == []
     assert names(open_repository(), root) == ["kept", "altered"]
+
+
+def test_a_change_that_was_altered_by_hand_is_not_followed(
+    repository: PostgresProjectRepository, open_repository: Open, root: Path, url: str
+) -> None:
+    follower = open_repository()
+    assert names(follower, root) == []
+    start(repository, root, "Stands")
+    execute(url, "UPDATE cde_journal SET changes = '[]' WHERE sequence = 3")
+    assert names(follower, root) == ["stands"]
+    impossible = '[{"op": "remove", "path": "/nothing/there"}]'
+    start(repository, root, "Stands too")
+    with psycopg.connect(url, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT at, operation, actor, correlation_id, previous FROM cde_journal"
+            " WHERE sequence = 4"
+        ).fetchone()
+        assert row is not None
+        at, operation, actor, correlation_id, previous = row
+        change = Change(
+            at=at,
+            operation=operation,
+            actor=actor,
+            correlation_id=correlation_id,
+            changes=json.loads(impossible),
+        )
+        checksum = encode_record(4, previous, change).checksum
+        connection.execute(
+            "UPDATE cde_journal SET changes = %s, checksum = %s WHERE sequence = 4",
+            [impossible, checksum],
+        )
+    assert names(follower, root) == ["stands", "stands-too"]
 
 
 def test_an_altered_or_missing_change_is_found(
