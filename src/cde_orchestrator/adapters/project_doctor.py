@@ -27,10 +27,11 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.feature import Artifact, artifacts_from
 from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.infrastructure import telemetry_store
 from cde_orchestrator.infrastructure.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.refusals import write_failure
-from cde_orchestrator.infrastructure.settings import refusal_of, settings_states
+from cde_orchestrator.infrastructure.settings import load_settings, refusal_of, settings_states
 from cde_orchestrator.infrastructure.state_archive import StateArchive
 from cde_orchestrator.infrastructure.state_files import FOLDER, StateFiles
 
@@ -96,6 +97,7 @@ class ProjectDoctor:
             lambda: self._outputs(root),
             lambda: self._places(root),
             lambda: _git(root),
+            lambda: _alerts(stored),
         ]
         findings = [found for check in checks for found in _run(check, root)]
         return list({(found.code, found.message): found for found in findings}.values())
@@ -252,6 +254,24 @@ def _life_of(holder: str) -> str:
     except (OSError, OverflowError):
         return "which is another user's"
     return "which is running"
+
+
+def _alerts(stored: StateFiles) -> Iterator[CDEError]:
+    """What fires and no other check finds; what fired when the last server ended is no news."""
+    if not (stored.folder / telemetry_store.FILE).is_file():
+        return
+    from cde_orchestrator.infrastructure.alert_rules import alert_rules, error_of
+
+    history = telemetry_store.TelemetryStore(stored.root)
+    if not history.is_watched(datetime.now(UTC)):
+        return
+    standings = history.alert_states()
+    for rule in alert_rules(load_settings(stored.root)):
+        standing = standings.get(rule.name)
+        if standing is not None and standing.state == "firing":
+            error = error_of(rule, standing.figure)
+            if error is not None:
+                yield error
 
 
 def _permissions(stored: StateFiles) -> Iterator[CDEError]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
 from cde_orchestrator.infrastructure import metric_names as names
 from cde_orchestrator.infrastructure.settings import Settings
 
@@ -104,6 +105,7 @@ _RULES = (
         title="Many operations fail",
         severity="critical",
         measure=ERROR_PERCENT,
+        error_code="E925",
         threshold_setting="alert_error_percent",
         clear_factor=0.8,
         unit="%",
@@ -120,6 +122,7 @@ _RULES = (
         title="An operation is slow",
         severity="warning",
         measure=SLOWEST_MS,
+        error_code="E926",
         threshold_setting="alert_slow_operation_ms",
         unit="ms",
         hold_setting="alert_slow_hold_seconds",
@@ -194,6 +197,7 @@ _RULES = (
         title="Backups are old",
         severity="warning",
         measure=BACKUP_AGE_HOURS,
+        error_code="E927",
         threshold_setting="alert_backup_age_hours",
         unit="h",
         message="The newest backup is {figure} hours old, and there were changes since; "
@@ -205,6 +209,7 @@ _RULES = (
         title="Work was left lying",
         severity="warning",
         measure=CLAIMS_EXPIRED,
+        error_code="E928",
         unit="claims",
         message="Phases whose agent let its claim expire: {figure}. Others may take them over.",
         expression=names.CLAIMS_EXPIRED,
@@ -225,6 +230,26 @@ def alert_rules(settings: Settings) -> tuple[AlertRule, ...]:
         )
         for rule in _RULES
     )
+
+
+def error_of(rule: AlertRule, figure: float | None) -> CDEError | None:
+    """What an alert that fires means; None where other checks find it themselves.
+
+    Args:
+        rule: the alert's.
+        figure: when it fired.
+    """
+    shown = "?" if figure is None else _shown(figure)
+    most = _shown(rule.threshold)
+    if rule.measure == ERROR_PERCENT:
+        return CDESystemError.of("E925", percent=shown, most=most)
+    if rule.measure == SLOWEST_MS:
+        return CDESystemError.of("E926", milliseconds=shown, most=most)
+    if rule.measure == BACKUP_AGE_HOURS:
+        return CDESystemError.of("E927", hours=shown, most=most)
+    if rule.measure == CLAIMS_EXPIRED:
+        return CDESystemError.of("E928", count=shown)
+    return None
 
 
 def _shown(figure: float) -> str:

@@ -46,6 +46,7 @@ SPANS: Mapping[Span, tuple[int, int]] = {
 }
 """Seconds of a step, and steps, of each span of time."""
 _FINEST = 10
+_WATCHED_SECONDS = 60.0
 
 Result = TypeVar("Result")
 Write: TypeAlias = "Callable[[TelemetryDatabase], None]"
@@ -119,6 +120,14 @@ class TelemetryStore:
             if begin <= now.timestamp():
                 together.merge(step)
         return Recent.of(together)
+
+    def is_watched(self, now: datetime) -> bool:
+        """Whether a server has measured lately, and judged the alerts by it."""
+        since = now.timestamp() - _WATCHED_SECONDS
+        nothing: list[tuple[int, Step]] = []
+        with self._mutex:
+            steps = self._work(lambda database: database.steps(_FINEST, since), default=nothing)
+        return any(step.gauged_at for _, step in steps)
 
     def alert_states(self) -> dict[str, Standing]:
         """The alerts by name, as all processes have them; those that never stirred are left out."""

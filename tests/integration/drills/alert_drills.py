@@ -2,8 +2,58 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.infrastructure import alert_rules
+from cde_orchestrator.infrastructure.alerts import AlertEngine
+from cde_orchestrator.infrastructure.notifiers import Notifiers
+from cde_orchestrator.infrastructure.settings import Settings
+from cde_orchestrator.infrastructure.telemetry_records import Sample
+from cde_orchestrator.infrastructure.telemetry_store import TelemetryStore
 from tests.integration.drills.stage import Stage, drill
 from tests.receiver import receiving
+
+AT_ONCE = Settings(
+    alert_error_hold_seconds=0.0,
+    alert_slow_hold_seconds=0.0,
+    alert_event_hold_seconds=0.0,
+    alert_clear_seconds=0.0,
+)
+
+
+async def proved(stage: Stage, measure: str, figure: float, *, names: str | None = None) -> None:
+    """A server finds a figure that is too bad; the doctor tells of it until it is fine again."""
+    store = TelemetryStore(stage.root)
+    rules = alert_rules.alert_rules(AT_ONCE)
+    engine = AlertEngine(rules, store, Notifiers(stage.root, list))
+
+    def measured(found: float) -> None:
+        store.add(Sample(utc_now(), {}, memory_mb=70.0, active_features=1, disk_mb=0.1))
+        engine.evaluate({measure: found})
+
+    measured(figure)
+    await stage.prove(stage.finding, names=names, by_hand=partial(measured, 0.0))
+
+
+@drill("E925")
+async def operations_that_fail(stage: Stage) -> None:
+    await proved(stage, alert_rules.ERROR_PERCENT, 40.0)
+
+
+@drill("E926")
+async def operations_that_are_slow(stage: Stage) -> None:
+    await proved(stage, alert_rules.SLOWEST_MS, 3_000.0)
+
+
+@drill("E927")
+async def changes_in_no_backup(stage: Stage) -> None:
+    await proved(stage, alert_rules.BACKUP_AGE_HOURS, 50.0)
+
+
+@drill("E928")
+async def an_agent_that_went_away(stage: Stage) -> None:
+    await proved(stage, alert_rules.CLAIMS_EXPIRED, 1.0, names="login")
 
 
 @drill("E929")

@@ -2,10 +2,55 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Severity
-from cde_orchestrator.domain.errors.fixes import SHOW_SETTINGS
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.fixes import COMPACT, LIST_FEATURES, LIST_REPORTS, SHOW_SETTINGS
 
 ALERT_MESSAGES: dict[str, ErrorMessage] = {
+    "E925": ErrorMessage(
+        title="Many Operations Fail",
+        description=(
+            "{percent} % of the operations of five minutes did not succeed; "
+            "at most {most} % should."
+        ),
+        suggestions=(
+            "See which failed and why: cde errors list, then cde explain with their code",
+            "Where that many refusals are meant, raise alert_error_percent in .cde/config.toml",
+        ),
+        fixes=(LIST_REPORTS,),
+    ),
+    "E926": ErrorMessage(
+        title="Operations Are Slow",
+        description="An operation took {milliseconds} ms; none should take more than {most} ms.",
+        suggestions=(
+            "See which were slow, and what took their time: cde logs slow",
+            "Where checks take that long, raise alert_slow_operation_ms in .cde/config.toml",
+        ),
+        fixes=(Fix(("cde", "logs", "slow", "--project", "{project_path}")),),
+        severity=Severity.WARNING,
+    ),
+    "E927": ErrorMessage(
+        title="Backups Are Old",
+        description=(
+            "There were changes since the newest backup, which is {hours} hours old; "
+            "it should be at most {most} hours old."
+        ),
+        suggestions=(
+            "Make one: cde state compact",
+            "Look at whether the folder .cde/backups can be written: cde doctor",
+        ),
+        fixes=(COMPACT,),
+        severity=Severity.WARNING,
+    ),
+    "E928": ErrorMessage(
+        title="Work Was Left Lying",
+        description="Agents let their claims expire: {count}. Others may take the phases over.",
+        suggestions=(
+            "See which features wait, and hand one to an agent: cde list, then cde resume",
+            "Close what nobody works on any more: cde close",
+        ),
+        fixes=(LIST_FEATURES,),
+        severity=Severity.WARNING,
+    ),
     "E929": ErrorMessage(
         title="Alert Not Told",
         description="The alert did not reach the {notifier}: {reason}.",

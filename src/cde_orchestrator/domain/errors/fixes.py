@@ -14,6 +14,7 @@ ACTIVATE = Fix(
 BACKUPS = Fix(
     ("cde", "state", "backups", *_HERE), tool="cde_recoverState", arguments={"action": "backups"}
 )
+COMPACT = Fix(("cde", "state", "compact", *_HERE))
 DOCTOR = Fix(("cde", "doctor", *_HERE))
 DOCTOR_FIX = Fix(("cde", "doctor", "--fix", *_HERE))
 HISTORY = Fix(

@@ -6,6 +6,7 @@ from cde_orchestrator.domain.errors.agent_messages import AGENT_MESSAGES
 from cde_orchestrator.domain.errors.alert_messages import ALERT_MESSAGES
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, explaining
 from cde_orchestrator.domain.errors.fixes import (
+    COMPACT,
     DOCTOR,
     LIST_FEATURES,
     LIST_REPORTS,
@@ -49,7 +50,7 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
             "Free space on that disk before the project turns read-only",
             "Drop what is not needed of its history: cde state compact",
         ),
-        fixes=(Fix(("cde", "state", "compact", "--project", "{project_path}")),),
+        fixes=(COMPACT,),
         severity=Severity.WARNING,
     ),
     "E922": ErrorMessage(
