@@ -30,7 +30,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.infrastructure.correlation import calling
 from cde_orchestrator.infrastructure.folders import folder_at
-from cde_orchestrator.infrastructure.logging import keep_tending, log_to_project
+from cde_orchestrator.infrastructure.logging import keep_lost_lines, keep_tending, log_to_project
 from cde_orchestrator.infrastructure.operations import Operation
 from cde_orchestrator.infrastructure.state_files import FOLDER
 from cde_orchestrator.infrastructure.tracing import start_tracing
@@ -326,6 +326,7 @@ def _http_server(app: ASGIApp, live: LiveChanges) -> EndingServer:
 def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
     start_tracing(str(root))
     served = ServedProject(root, pinned=pinned)
+    keep_lost_lines()
     tending = keep_tending()
     watching = Timer(WATCH_AFTER_SECONDS, served.watch)
     watching.daemon = True

@@ -24,6 +24,7 @@ from cde_orchestrator.infrastructure.log_retention import rotated_files
 from cde_orchestrator.infrastructure.logging import (
     LEVELS,
     LOG_FILE,
+    keep_lost_lines,
     keep_tending,
     levels_by_logger,
     log_to_project,
@@ -313,6 +314,24 @@ def test_a_file_that_cannot_be_written_is_told_once(
     (told,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert told["event"] == "log_not_written"
     assert told["path"] == str(path)
+
+
+def test_a_server_says_on_standard_error_what_the_file_does_not_take(
+    root: Path, path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / ".cde" / "logs").write_text("in the way")
+    setup_logging("INFO", str(path))
+    keep_lost_lines()
+    for event in ("first", "second"):
+        log.info(event)
+    log.warning("third")
+    told = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert sorted(told) == ["first", "log_not_written", "second", "third"]
+
+    (root / ".cde" / "logs").unlink()
+    log.info("fourth")
+    assert [line["event"] for line in lines_of(path)] == ["fourth"]
+    assert capsys.readouterr().err == ""
 
 
 def test_a_folder_that_was_removed_is_made_again(path: Path) -> None:

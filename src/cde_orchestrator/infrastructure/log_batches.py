@@ -37,6 +37,9 @@ class ProjectLogHandler(logging.Handler):
         max_bytes: length at which the file is rotated.
         retention_days: for how long rotated files are kept.
         on_failure: told once that the file cannot be written.
+
+    Attributes:
+        on_lost: given each line that the file did not take.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class ProjectLogHandler(logging.Handler):
         self._max_bytes = max_bytes
         self._retention_days = retention_days
         self._on_failure = on_failure
+        self.on_lost: Callable[[logging.LogRecord], None] = lambda record: None
         self._file: RotatingLogFile | None = None
         # Without a project there is no end of it: the newest lines are kept.
         self._gathered: deque[logging.LogRecord] = deque(maxlen=_GATHERED)
@@ -115,9 +119,11 @@ class ProjectLogHandler(logging.Handler):
             self._file = self._open()
         if self._file is None or not self._gathered:
             return
-        lines = [json_line(record) for record in self._gathered]
+        records = list(self._gathered)
         self._gathered.clear()
-        self._file.append("\n".join(lines))
+        if not self._file.append("\n".join(json_line(record) for record in records)):
+            for record in records:
+                self.on_lost(record)
 
     def _has_place(self) -> bool:
         try:

@@ -48,12 +48,15 @@ class RotatingLogFile(ConcurrentRotatingFileHandler):
         self._on_failure = on_failure
         self._clock = clock
         self._has_failed = False
+        self._is_taken = True
         self._has_rotated = True  # what an earlier process left is looked at, too
 
-    def append(self, lines: str) -> None:
-        """Append lines, in one piece and without a rotation between them."""
+    def append(self, lines: str) -> bool:
+        """Append lines, in one piece and without a rotation between them; whether it could."""
         record = logging.LogRecord("", logging.INFO, "", 0, lines, None, None)
+        self._is_taken = True
         self.emit(record)
+        return self._is_taken
 
     def format(self, record: logging.LogRecord) -> str:
         """The lines as they are."""
@@ -89,6 +92,7 @@ class RotatingLogFile(ConcurrentRotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Tell the first failure; a log that cannot be written never fails a call."""
         error = sys.exc_info()[1]
+        self._is_taken = False
         if not self._has_failed and error is not None:
             self._has_failed = True
             self._on_failure(error)

@@ -174,6 +174,18 @@ def keep_tending(
     return stop
 
 
+def keep_lost_lines() -> None:
+    """Write on standard error what the log file does not take.
+
+    For servers, whose standard error somebody keeps; a person at a terminal is told once.
+    """
+    handlers = _installed()
+    for console in handlers:
+        for file in handlers:
+            if isinstance(console, StderrHandler) and isinstance(file, ProjectLogHandler):
+                file.on_lost = console.stand_in
+
+
 class StderrHandler(logging.Handler):
     """Tells people, or whoever reads standard error; a stream that takes nothing is left alone."""
 
@@ -197,6 +209,11 @@ class StderrHandler(logging.Handler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Do without the line."""
+
+    def stand_in(self, record: logging.LogRecord) -> None:
+        """Write a line that the log file did not take, unless it was written here already."""
+        if record.levelno < self.level:
+            self.emit(record)
 
     def tell_failure(self, path: Path, error: BaseException) -> None:
         """Say that the log file cannot be written."""
