@@ -27,7 +27,6 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.feature import Artifact, artifacts_from
 from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.infrastructure import telemetry_store
 from cde_orchestrator.infrastructure.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.refusals import write_failure
@@ -258,11 +257,12 @@ def _life_of(holder: str) -> str:
 
 def _alerts(stored: StateFiles) -> Iterator[CDEError]:
     """What fires and no other check finds; what fired when the last server ended is no news."""
-    if not (stored.folder / telemetry_store.FILE).is_file():
-        return
     from cde_orchestrator.infrastructure.alert_rules import alert_rules, error_of
+    from cde_orchestrator.infrastructure.telemetry_store import FILE, TelemetryStore
 
-    history = telemetry_store.TelemetryStore(stored.root)
+    if not (stored.folder / FILE).is_file():
+        return
+    history = TelemetryStore(stored.root)
     if not history.is_watched(datetime.now(UTC)):
         return
     standings = history.alert_states()
