@@ -107,7 +107,9 @@ class Stage:
     async def call(self, name: str, arguments: Mapping[str, Any]) -> Outcome:
         """The same with the arguments as a mapping."""
         if self._agent is None:
-            server = build_server(ServedProject(self.root, pinned=True))
+            served = ServedProject(self.root, pinned=True)
+            self._closing.callback(served.close)
+            server = build_server(served)
             self._agent = Agent(await self._closing.enter_async_context(Client(server)))
         result = await self._agent.raw(name, arguments)
         content = result.structured_content or {}
