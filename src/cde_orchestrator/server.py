@@ -79,6 +79,11 @@ class HttpSide:
         """The numeric address that it is bound to."""
         return str(self.listener.getsockname()[0])
 
+    @property
+    def port(self) -> int:
+        """The port that it is bound to."""
+        return int(self.listener.getsockname()[1])
+
 
 class ServedProject:
     """The project that a server serves.
@@ -279,12 +284,14 @@ def run_stdio(root: Path, *, pinned: bool, beside: HttpSide | None = None) -> No
 
 def run_http(root: Path, *, pinned: bool, at: HttpSide) -> None:
     """Serve the project over streamable HTTP at ``/mcp`` until the process is told to end."""
+    from cde_orchestrator.adapters.http_server_file import announced
     from cde_orchestrator.web.live import LiveChanges
 
     with _serving(root, pinned=pinned) as served:
         live = LiveChanges()
         app = build_app(served, host=at.host, address=at.address, token=at.token, live=live)
-        _http_server(app, live).run(sockets=[at.listener])
+        with announced(root, at.host, at.port):
+            _http_server(app, live).run(sockets=[at.listener])
 
 
 @contextmanager
@@ -292,6 +299,7 @@ def _served_beside(served: ServedProject, at: HttpSide) -> Iterator[None]:
     """Serve pages and probes from a thread of their own."""
     from starlette.applications import Starlette
 
+    from cde_orchestrator.adapters.http_server_file import announced
     from cde_orchestrator.web import hosts, routes
     from cde_orchestrator.web.live import LiveChanges
 
@@ -302,7 +310,8 @@ def _served_beside(served: ServedProject, at: HttpSide) -> Iterator[None]:
     thread = Thread(target=server.run, args=([at.listener],), name="cde-http", daemon=True)
     thread.start()
     try:
-        yield
+        with announced(served.application.root, at.host, at.port):
+            yield
     finally:
         server.should_exit = True
         thread.join(GRACE_SECONDS)

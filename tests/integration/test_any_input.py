@@ -33,7 +33,7 @@ from tests.integration.mcp_client import Agent, text_of
 SECONDS = 30
 EXAMPLES = int(os.environ.get("CDE_EXAMPLES", "10"))
 """How many; more, for a long night."""
-ENDLESS = {"serve", "run", "test"}
+ENDLESS = {"serve", "run", "test", "dashboard"}
 """Commands that run until they are told to end, or that start another program."""
 NEVER_GIVEN = {"--create", "--help", "-h", "--yes", "-y"}
 """Options that reach beyond the test's own folder, or end everything else."""

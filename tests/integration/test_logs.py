@@ -58,6 +58,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "cde_closeFeature": {"feature_id": "login", "outcome": "cancelled", "reason": "Enough"},
 }
 COMMANDS: dict[str, list[str]] = {
+    "dashboard": ["--stop"],
     "init": [],
     "project info": [],
     "project settings": [],

@@ -48,7 +48,8 @@ class DashboardReply(TypedDict):
     """The project at a glance.
 
     ``board`` is None where the project cannot be read, and ``problem`` tells why; ``advice``
-    is by code, for every code that a check or an alert names; ``slowest`` are the span's.
+    is by code, for every code that a check, or an alert that stirred, names; ``slowest``
+    are the span's.
     """
 
     at: str
@@ -208,7 +209,8 @@ def _errors(ports: Ports) -> list[dict[str, Any]]:
 
 def _advice(health: HealthReply, alerts: AlertsReply, ports: Ports) -> dict[str, Advice]:
     codes = {each["error_code"] for each in health["details"].values()}
-    codes |= {each["error_code"] for each in (*health["alerts"], *alerts["alerts"])}
+    stirred = (each for each in alerts["alerts"] if each["state"] in {"pending", "firing"})
+    codes |= {each["error_code"] for each in (*health["alerts"], *stirred)}
     known = sorted(code for code in codes if code is not None and code in ERROR_MESSAGES)
     return {code: _told(code, {"project_path": str(ports.root)}) for code in known}
 

@@ -10,6 +10,7 @@ from cde_orchestrator import __version__
 from cde_orchestrator.cli import (
     agents,
     alerts,
+    dashboard,
     doctor,
     errors,
     features,
@@ -80,6 +81,7 @@ app.add_typer(
     rich_help_panel=PROJECT_PANEL,
 )
 app.add_typer(doctor.top_level)
+app.add_typer(dashboard.top_level)
 app.add_typer(
     errors.group,
     name="errors",

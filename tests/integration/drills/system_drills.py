@@ -189,6 +189,19 @@ async def a_machine_with_little_memory(stage: Stage) -> None:
     )
 
 
+@drill("E935")
+async def a_dashboard_whose_server_does_not_start(stage: Stage) -> None:
+    stage.environment["CDE_HTTP_TOKEN"] = "short"
+    words = ["dashboard", "--no-open", "--project", str(stage.root)]
+    try:
+        await stage.prove(
+            lambda: stage.json_command(*words),
+            by_hand=lambda: stage.environment.update(CDE_HTTP_TOKEN=TOKEN),
+        )
+    finally:
+        stage.run("dashboard", "--stop", "--project", str(stage.root))
+
+
 @drill("E999")
 async def a_damaged_installation(stage: Stage) -> None:
     broken = stage.folder / "site" / "jinja2"

@@ -310,6 +310,7 @@ def test_every_command_has_a_help_text_with_an_example(at_project: Terminal) -> 
         ["status"],
         ["list"],
         ["serve"],
+        ["dashboard"],
         ["project", "info"],
         ["project", "activate"],
         ["project", "archive"],

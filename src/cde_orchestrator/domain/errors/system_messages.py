@@ -96,6 +96,15 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
         fixes=(Fix(("cde", "health", "--project", "{project_path}"), tool="cde_getHealth"),),
         severity=Severity.WARNING,
     ),
+    "E935": ErrorMessage(
+        title="Dashboard Not Started",
+        description="The server of the dashboard does not start. It says: {reason}.",
+        suggestions=(
+            "Start a server in front of you and see: cde serve --transport http --port 0",
+            "Find out what is wrong with the project: cde doctor",
+        ),
+        fixes=(DOCTOR,),
+    ),
     "E999": ErrorMessage(
         title="Unexpected Failure",
         description=(

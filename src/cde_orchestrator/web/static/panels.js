@@ -30,7 +30,7 @@ function findingsOf({ health, problem, advice, alerts }) {
   const found = [];
   if (problem) found.push({ verdict: "critical", ...problem, commands: problem.fixes.map((each) => each.command) });
   for (const [name, verdict] of Object.entries(health.checks)) {
-    if (verdict === "ok") continue;
+    if (verdict === "ok" || name === "alerts") continue; // the alerts tell for themselves
     const detail = health.details[name] ?? { message: words(name) };
     if (problem && detail.error_code === problem.code) continue;
     found.push({ verdict, message: detail.message, code: detail.error_code, ...pick(advice[detail.error_code]) });

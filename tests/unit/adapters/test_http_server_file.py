@@ -1,0 +1,115 @@
+"""A server is found as long as it runs and answers, and never taken for another one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cde_orchestrator.adapters import http_server_file
+from cde_orchestrator.adapters.http_server_file import FILE, announced, running
+from cde_orchestrator.adapters.process_callers import current_process
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """Wants a token for everything."""
+
+    def do_GET(self) -> None:
+        """Refuse."""
+        self.send_error(401)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Where something answers."""
+    server = HTTPServer(("127.0.0.1", 0), Guarded)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project's folder."""
+    (tmp_path / ".cde").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
+def test_a_server_is_found_while_it_runs(root: Path, port: int, host: str) -> None:
+    assert running(root) is None
+    with announced(root, host, port):
+        found = running(root)
+        assert found is not None
+        name = "localhost" if host == "localhost" else "127.0.0.1"
+        assert (found.url, found.background) == (f"http://{name}:{port}", False)
+        assert found.process == current_process()
+    assert running(root) is None
+    assert list((root / ".cde").iterdir()) == []
+
+
+def test_one_that_does_not_answer_is_not_found(root: Path, port: int) -> None:
+    with announced(root, "::1", 9):
+        assert running(root) is None
+
+
+@pytest.mark.parametrize("gone", ["", "another start"])
+def test_a_process_of_the_same_number_is_another_one(root: Path, port: int, gone: str) -> None:
+    with announced(root, "127.0.0.1", port):
+        path = root / ".cde" / FILE
+        told = json.loads(path.read_text())
+        told["process"]["started"] = gone
+        path.write_text(json.dumps(told))
+        assert running(root) is None
+    assert path.exists(), "what another one wrote stays"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"url": "file:///etc/passwd"}', "\xff", "[" * 100_000]
+)
+def test_a_file_that_says_nothing_is_no_server(root: Path, content: str) -> None:
+    (root / ".cde" / FILE).write_text(content, encoding="latin-1")
+
+    assert running(root) is None
+
+
+def test_an_address_that_is_none_is_no_server(root: Path, port: int) -> None:
+    with announced(root, "127.0.0.1", port):
+        path = root / ".cde" / FILE
+        told = json.loads(path.read_text())
+        path.write_text(json.dumps({**told, "url": "file:///etc"}))
+        assert running(root) is None
+
+
+def test_where_nothing_can_be_written_the_server_serves_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with announced(tmp_path, "127.0.0.1", 1):  # there is no project
+        assert running(tmp_path) is None
+    (tmp_path / ".cde").mkdir()
+    (tmp_path / ".cde" / FILE).mkdir()
+    with announced(tmp_path, "127.0.0.1", 1):
+        assert running(tmp_path) is None
+    assert [path.name for path in (tmp_path / ".cde").iterdir()] == [FILE]
+
+
+def test_a_server_in_the_background_says_so(
+    root: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(http_server_file.BACKGROUND_VARIABLE, "1")
+    with announced(root, "127.0.0.1", port):
+        found = running(root)
+        assert found is not None
+        assert found == replace(found, background=True)

@@ -1,0 +1,56 @@
+"""``cde dashboard``: one server in the background, found again, and ended."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+import webbrowser
+from collections.abc import Iterator
+
+import pytest
+
+from tests.unit.cli.conftest import Terminal
+
+
+@pytest.fixture
+def ending(at_project: Terminal) -> Iterator[Terminal]:
+    """A terminal whose server in the background is ended."""
+    yield at_project
+    at_project.run("dashboard", "--stop")
+
+
+def test_the_dashboard_is_served_opened_found_again_and_ended(
+    ending: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def browse(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", browse)
+
+    first = ending.answer("dashboard")
+    again = ending.answer("dashboard", "--no-open")
+    told = ending.run("dashboard", "--no-open")
+
+    assert (first["started"], first["opened"]) == (True, True)
+    assert (again["started"], again["opened"]) == (False, False)
+    assert (first["url"], first["pid"]) == (again["url"], again["pid"])
+    assert opened == [first["url"]]
+    assert told == f"The dashboard is at {first['url']}\n"
+    data = first["url"] + "/data"
+    with urllib.request.urlopen(data) as answer:
+        assert json.load(answer)["project"]["name"] == "shop"
+
+    stopped = ending.answer("dashboard", "--stop")
+    assert stopped == {"url": first["url"], "pid": first["pid"], "stopped": True}
+    assert ending.answer("dashboard", "--stop")["stopped"] is False
+
+
+def test_a_server_that_does_not_start_is_e935(
+    at_project: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CDE_HTTP_TOKEN", "short")
+
+    assert at_project.refused("dashboard", "--no-open") == "E935"
