@@ -251,14 +251,14 @@ def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
         agents=CommandLineAgents(root, breakers),
         breakers=breakers,
         health=Monitoring(root, meter, settings, look, notifiers=told),
-        alert_command=partial(_alert_command, root),
+        alert_commands=partial(_alert_commands, root, settings),
     )
 
 
-def _alert_command(root: Path) -> Check | None:
-    from cde_orchestrator.infrastructure.alert_command import load_alert_command
+def _alert_commands(root: Path, settings: Settings) -> Sequence[Check]:
+    from cde_orchestrator.infrastructure.notifiers import alert_commands
 
-    return load_alert_command(root)
+    return alert_commands(root, settings)
 
 
 _at_work: list[weakref.ref[Application]] = []

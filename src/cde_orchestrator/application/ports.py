@@ -343,7 +343,7 @@ class Ports:
 
     Attributes:
         root: the project's folder, absolute.
-        alert_command: gives the command that alerts are handed to, if there is one.
+        alert_commands: gives what an alert sets off that has to be trusted first.
     """
 
     root: Path
@@ -367,4 +367,4 @@ class Ports:
     agents: Agents = field(default_factory=NoAgents)
     breakers: Breakers = field(default_factory=NoBreakers)
     health: Health = field(default_factory=NoHealth)
-    alert_command: Callable[[], Check | None] = lambda: None
+    alert_commands: Callable[[], Sequence[Check]] = tuple

@@ -146,10 +146,9 @@ def _reply(project: Project, ports: Ports) -> TrustReply:
 def _checks(project: Project, ports: Ports) -> dict[str, tuple[Check, list[str]]]:
     """Each command once, by digest, with what runs it: phases, and alerts."""
     found: dict[str, tuple[Check, list[str]]] = {}
-    alert_command = ports.alert_command()
-    if alert_command is not None:
-        digest = ports.trust.digest(ports.root, alert_command.command_line)
-        found[digest] = (alert_command, ["alerts"])
+    for command in ports.alert_commands():
+        digest = ports.trust.digest(ports.root, command.command_line)
+        found[digest] = (command, ["alerts"])
     for workflow in _workflows(project, ports):
         for phase in workflow.phases:
             check = phase.gate_check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from functools import cache
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
@@ -34,15 +35,22 @@ class WebhookNotifier:
         address: an ``http`` or ``https`` URL.
         breakers: the project's; a receiver that keeps failing is left alone for a while.
         timeout_seconds: how long to wait for an answer.
+        trusted: whether alerts may be sent there.
     """
 
     name = "webhook"
 
     def __init__(
-        self, address: str, breakers: BreakerRegistry, timeout_seconds: float = TIMEOUT_SECONDS
+        self,
+        address: str,
+        breakers: BreakerRegistry,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        *,
+        trusted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._address = address
         self._timeout_seconds = timeout_seconds
+        self._trusted = trusted
         self._breaker = breakers.get(
             BREAKER,
             failure_threshold=_FAILURES_ALLOWED,
@@ -55,9 +63,12 @@ class WebhookNotifier:
         """Send it; where that fails in a way that may pass, several times.
 
         Raises:
-            CDESystemError: E929, it was not taken.
+            CDESystemError: E929, nobody trusts the address, or it was not taken.
             CircuitBreakerOpenError: E903, the receiver failed so often that it is left alone.
         """
+        if not self._trusted():
+            reason = "nobody trusts its address in this project, which takes cde trust"
+            raise CDESystemError.of("E929", notifier=self.name, reason=reason)
         try:
             self._breaker.call(retrying, lambda: self._post(payload), "alert_webhook", _may_pass)
         except OSError as error:

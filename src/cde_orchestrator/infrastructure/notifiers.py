@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -15,9 +16,10 @@ import structlog
 from cde_orchestrator import __version__
 from cde_orchestrator.application.health import AlertEvent, Notice
 from cde_orchestrator.application.phase_ports import TrustStore
+from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.settings import Settings
+from cde_orchestrator.infrastructure.settings import Settings, variable_of
 
 log = structlog.get_logger(__name__)
 
@@ -133,13 +135,40 @@ def configured_notifiers(
     if settings.alert_webhook_url:
         from cde_orchestrator.infrastructure.alert_webhook import WebhookNotifier
 
-        notifiers.append(WebhookNotifier(settings.alert_webhook_url, breakers))
+        address = settings.alert_webhook_url
+        sending = _sending(address)
+
+        def trusted() -> bool:
+            return sending is None or trust.trusts(root, sending.command_line)
+
+        notifiers.append(WebhookNotifier(address, breakers, trusted=trusted))
     from cde_orchestrator.infrastructure.alert_command import CommandNotifier, load_alert_command
 
     command = load_alert_command(root)
     if command is not None:
         notifiers.append(CommandNotifier(root, command, trust, breakers))
     return notifiers
+
+
+def alert_commands(root: Path, settings: Settings) -> list[Check]:
+    """What an alert sets off by the project's own settings, so that a person has to trust it.
+
+    Raises:
+        ValidationError: E314, the command is not valid.
+    """
+    from cde_orchestrator.infrastructure.alert_command import load_alert_command
+
+    found = (_sending(settings.alert_webhook_url), load_alert_command(root))
+    return [each for each in found if each is not None]
+
+
+def _sending(address: str) -> Check | None:
+    """What a person trusts to send alerts to an address, which may have come with a clone.
+
+    None where there is nothing to trust: the address stands in the person's own environment.
+    """
+    own = os.environ.get(variable_of("alert_webhook_url"), "").strip()
+    return Check(("POST", address), ".", 0.0) if address and address != own else None
 
 
 def _told(notifier: Notifier, payloads: Sequence[bytes]) -> Notice:

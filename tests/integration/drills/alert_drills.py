@@ -58,16 +58,17 @@ async def an_agent_that_went_away(stage: Stage) -> None:
 
 @drill("E929")
 async def an_alert_for_a_receiver_that_is_gone(stage: Stage) -> None:
-    settings = stage.root / ".cde" / "config.toml"
-    stage.environment |= {"NO_PROXY": "*", "no_proxy": "*"}
+    def send_to(address: str) -> None:
+        stage.environment |= {"CDE_ALERT_WEBHOOK_URL": address, "NO_PROXY": "*", "no_proxy": "*"}
+
     with receiving() as receiver:
         gone = receiver.address
-    settings.write_text(f'alert_webhook_url = "{gone}"\n')
+    send_to(gone)
     with receiving() as receiver:
         await stage.prove(
             lambda: stage.json_command("alerts", "test", "--project", str(stage.root)),
             names="alert_webhook_url",
-            by_hand=lambda: settings.write_text(f'alert_webhook_url = "{receiver.address}"\n'),
+            by_hand=lambda: send_to(receiver.address),
         )
         states = [each["alert"]["state"] for each in receiver.received]
     assert states == ["firing", "resolved"]

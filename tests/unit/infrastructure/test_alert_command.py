@@ -12,9 +12,10 @@ from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.alert_command import CommandNotifier, load_alert_command
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.notifiers import configured_notifiers
+from cde_orchestrator.infrastructure.notifiers import alert_commands, configured_notifiers
 from cde_orchestrator.infrastructure.settings import Settings
 from tests.phase_fakes import InMemoryTrust
+from tests.receiver import receiving
 
 
 def notifier(root: Path, program: str, timeout_seconds: float = 30.0) -> CommandNotifier:
@@ -117,3 +118,30 @@ def test_those_are_told_whom_the_settings_name(tmp_path: Path) -> None:
     assert names(Settings()) == []
     configured(tmp_path, "[alerts]\ncommand = ['tell']")
     assert names(Settings(alert_webhook_url="http://x/")) == ["webhook", "command"]
+
+
+def test_an_address_that_came_with_the_project_is_sent_nothing_until_a_person_trusts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    trust = InMemoryTrust()
+    trust.careful = True
+    with receiving() as receiver:
+        settings = Settings(alert_webhook_url=receiver.address)
+
+        def tell() -> None:
+            (webhook,) = configured_notifiers(tmp_path, settings, BreakerRegistry(), trust)
+            webhook.tell(b"{}")
+
+        with pytest.raises(CDEError) as caught:
+            tell()
+        assert (caught.value.code, receiver.received) == ("E929", [])
+
+        (sending,) = alert_commands(tmp_path, settings)
+        trust.grants.append(sending.command_line)
+        tell()
+        trust.grants.clear()
+        monkeypatch.setenv("CDE_ALERT_WEBHOOK_URL", receiver.address)
+        tell()
+        assert alert_commands(tmp_path, settings) == []
+        assert len(receiver.received) == 2
