@@ -125,6 +125,16 @@ class TelemetryDatabase:
         ).fetchall()
         return [(int(at), _step(content)) for at, content in rows]
 
+    def require_whole(self) -> None:
+        """Look through all of it.
+
+        Raises:
+            ValueError: it is damaged in a way that reading and writing may not notice.
+        """
+        (found,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if found != "ok":
+            raise ValueError(str(found))
+
     def forget(self, now: float, most_bytes: int) -> None:
         """Drop what is too old, and the oldest of what is too much."""
         with self._changing():

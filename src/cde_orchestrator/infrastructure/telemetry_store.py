@@ -34,8 +34,8 @@ FILE = "telemetry.db"
 MOST_BYTES = 32_000_000
 RETRY_SECONDS = 30.0
 """How long the history stays in memory before a file is tried again."""
-FORGET_SECONDS = 600.0
-"""How often what is too old, or too much, is dropped."""
+TEND_SECONDS = 600.0
+"""How often the file is looked through for damage, and what is too old, or too much, dropped."""
 _UNSAVED_MOST = 1_000
 
 SPANS: Mapping[Span, tuple[int, int]] = {
@@ -73,7 +73,7 @@ class TelemetryStore:
         self._mutex = threading.Lock()
         self._memory: TelemetryDatabase | None = None
         self._retry_at = 0.0
-        self._forget_at = 0.0
+        self._tend_at = 0.0
         self._unsaved: deque[Write] = deque(maxlen=_UNSAVED_MOST)
         self._told: set[str] = set()
 
@@ -83,9 +83,9 @@ class TelemetryStore:
 
         at, step = sample.at.timestamp(), Step.of(sample)
         with self._mutex:
+            self._tend(at)
             self._take_spooled()
             self._write(lambda database: database.add(step, at))
-            self._forget(at)
 
     def history(self, span: Span, now: datetime) -> HistoryReply:
         """What all processes measured in the span of time that ends now."""
@@ -257,11 +257,16 @@ class TelemetryStore:
         self._memory, self._retry_at = memory, self._monotonic() + RETRY_SECONDS
         self._tell("telemetry_in_memory", error)
 
-    def _forget(self, now: float) -> None:
-        if self._monotonic() < self._forget_at:
+    def _tend(self, now: float) -> None:
+        if self._monotonic() < self._tend_at:
             return
-        self._forget_at = self._monotonic() + FORGET_SECONDS
-        self._work(lambda database: database.forget(now, self._most_bytes), default=None)
+        self._tend_at = self._monotonic() + TEND_SECONDS
+
+        def work(database: TelemetryDatabase) -> None:
+            database.require_whole()
+            database.forget(now, self._most_bytes)
+
+        self._work(work, default=None)
 
     def _tell(self, event: str, error: Exception) -> None:
         """Log it once; the figures are worth no more."""

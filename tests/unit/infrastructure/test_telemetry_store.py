@@ -307,6 +307,29 @@ def test_a_damaged_file_is_made_anew(root: Path, damage: Callable[[Path], None])
     assert calls_of(TelemetryStore(root)) == 1
 
 
+def test_whatever_byte_is_damaged_a_new_server_can_add_and_judge(root: Path) -> None:
+    store, chance = TelemetryStore(root), random.Random(7)
+    store.add(sample(NOON, 1.0, memory_mb=1))
+    store.transition(lambda _: ({"read_only": Standing("firing", 5.0)}, [event()]))
+    whole = file_of(root).read_bytes()
+    for number in range(150):
+        damaged = bytearray(whole)
+        if number % 3 == 0:
+            del damaged[chance.randrange(len(damaged)) :]
+        else:
+            for _ in range(chance.choice([1, 1, 50])):
+                damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        file_of(root).write_bytes(damaged)
+
+        store = TelemetryStore(root)
+        store.transition(lambda _: ({"read_only": Standing("resolved", 6.0)}, [event("resolved")]))
+        store.add(sample(NOON, 2.0))
+
+        assert calls_of(store) >= 1, number
+        store.alert_states()
+        store.alert_events()
+
+
 def test_a_file_that_is_removed_under_a_server_is_made_anew(
     root: Path, store: TelemetryStore
 ) -> None:
