@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import breaker, cold_start, commit, logging, recovery
+from benchmarks import breaker, cold_start, commit, health_latency, logging, recovery
 from benchmarks.measure import Figure, show, verdict
 
 
@@ -15,7 +15,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit 1 above an allowed ratio")
     arguments = parser.parse_args()
     figures: list[Figure] = []
-    for benchmark in (cold_start, commit, logging, breaker, recovery):
+    for benchmark in (cold_start, commit, logging, breaker, recovery, health_latency):
         print(f"Measuring: {(benchmark.__doc__ or '').splitlines()[0]}", flush=True)
         figures += benchmark.measure()
     show(figures)

@@ -32,8 +32,10 @@ from cde_orchestrator.infrastructure.correlation import calling
 from cde_orchestrator.infrastructure.folders import folder_at
 from cde_orchestrator.infrastructure.logging import keep_lost_lines, keep_tending, log_to_project
 from cde_orchestrator.infrastructure.operations import Operation
+from cde_orchestrator.infrastructure.pauses import keep_pauses_short
 from cde_orchestrator.infrastructure.state_files import FOLDER
 from cde_orchestrator.infrastructure.tracing import start_tracing
+from cde_orchestrator.infrastructure.turns import TURNS
 from cde_orchestrator.mcp_tools import alerts, errors, features, health, project, recovery, work
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
 
@@ -111,7 +113,10 @@ class ServedProject:
         Raises:
             CDEError: it was refused or failed.
         """
-        return self._application.handle(use_case)
+        if use_case.routine:  # who watches a busy server must not wait for it
+            return self._application.handle(use_case)
+        with TURNS.taken():
+            return self._application.handle(use_case)
 
     def report(
         self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
@@ -136,7 +141,8 @@ class ServedProject:
                 raise ProjectError.of("E006", served=str(served.root), path=str(wanted))
             candidate = build_application(wanted)
             try:
-                reply = candidate.handle(use_case)
+                with TURNS.taken():
+                    reply = candidate.handle(use_case)
             except BaseException:
                 candidate.close()
                 raise
@@ -334,6 +340,7 @@ def _http_server(app: ASGIApp, live: LiveChanges) -> EndingServer:
 @contextmanager
 def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
     start_tracing(str(root))
+    keep_pauses_short()
     served = ServedProject(root, pinned=pinned)
     keep_lost_lines()
     tending = keep_tending()

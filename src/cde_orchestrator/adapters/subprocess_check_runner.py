@@ -23,6 +23,7 @@ from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.refusals import error_words, write_failure
 from cde_orchestrator.infrastructure.spans import CHECK, span
 from cde_orchestrator.infrastructure.state_files import FOLDER, RUNS
+from cde_orchestrator.infrastructure.turns import TURNS
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +75,7 @@ class SubprocessCheckRunner:
 
         def once() -> Ending:
             process = SupervisedProcess(check.command, folder=folder, environment=visible)
+            TURNS.leave()
             return process.watch(capture.add, check.timeout_seconds)
 
         try:

@@ -13,6 +13,7 @@ from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.correlation import child_environment
 from cde_orchestrator.infrastructure.retry import is_transient_on_starting, retrying
 from cde_orchestrator.infrastructure.spans import GIT, span
+from cde_orchestrator.infrastructure.turns import TURNS
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +67,7 @@ class Git:
             CircuitBreakerOpenError: E903, git is given time to recover.
         """
         watch = Stopwatch()
+        TURNS.leave()
         with span(GIT):
             done = self._breaker.call(self._patiently, arguments, timeout_seconds)
         log.info(

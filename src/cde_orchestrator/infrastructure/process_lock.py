@@ -18,6 +18,7 @@ from pathlib import Path
 from cde_orchestrator.domain.exceptions import LockTimeoutError
 from cde_orchestrator.infrastructure.file_ops import open_regular
 from cde_orchestrator.infrastructure.spans import LOCK_WAIT, span
+from cde_orchestrator.infrastructure.turns import TURNS
 
 if os.name == "posix":
     import fcntl
@@ -180,6 +181,7 @@ class ProcessLock:
             os.close(descriptor)
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(self.path)) from error
         try:
+            TURNS.leave()
             decided = waiter.decided.wait(seconds)
         except BaseException:  # the caller was interrupted; the lock must not stay with nobody
             if not waiter.abandon():

@@ -1,0 +1,261 @@
+"""How long probes wait while 16 clients call tools as fast as they can, with 10,000 features.
+
+The server and the clients are processes of their own; each probe is a connection of its own, as
+those of Kubernetes are. What is told is the 99th of 100 probes, beside the 50 ms promised. A
+server that does nothing is probed in turns with it: what it takes is the machine's own delay.
+
+    python -m benchmarks.health_latency [--seconds N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import itertools
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from benchmarks.measure import Figure, show, verdict
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+
+FEATURES = 10_000
+CLIENTS = 16
+SECONDS = 30.0
+ENDPOINTS = ("/health", "/health/ready", "/health/metrics", "/metrics")
+_BATCH = 500
+_SERVE = ("serve", "--transport", "http", "--port", "0", "--json")
+_PROMISED_MS = 50.0
+_BARE = "a server that does nothing"
+_BARE_SERVER = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{}')
+    def log_message(self, *words):
+        pass
+server = HTTPServer(('127.0.0.1', 0), Handler)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"""
+_SHARE = 0.99
+_GAP_SECONDS = 0.005
+_WARM_SECONDS = 3.0
+
+
+class ToolCaller:
+    """A client of MCP over HTTP that does as little as it can itself."""
+
+    def __init__(self, address: str) -> None:
+        parts = urlsplit(address)
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
+        self._session = ""
+        self._numbers = itertools.count(1)
+        hello = {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "benchmark", "version": "1"},
+        }
+        self._post("initialize", hello)
+        self._post("notifications/initialized", {}, expects_answer=False)
+
+    def call(self, tool: str, **arguments: Any) -> None:
+        """Call a tool.
+
+        Raises:
+            RuntimeError: it was refused.
+        """
+        answer = self._post("tools/call", {"name": tool, "arguments": arguments})
+        if b'"isError":true' in answer:
+            raise RuntimeError(answer.decode())
+
+    def _post(self, method: str, params: Any, *, expects_answer: bool = True) -> bytes:
+        message = {"jsonrpc": "2.0", "method": method, "params": params}
+        if expects_answer:
+            message["id"] = next(self._numbers)
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+        }
+        if self._session:
+            headers["Mcp-Session-Id"] = self._session
+        self._connection.request("POST", "/mcp", json.dumps(message), headers)
+        response = self._connection.getresponse()
+        self._session = self._session or response.getheader("Mcp-Session-Id", "")
+        return response.read()
+
+
+def _build(root: Path) -> None:
+    repository = FilesystemProjectRepository()
+    repository.get_or_create(root, "benchmark")
+    with repository.transaction(root) as project:
+        project.activate()
+    for first in range(0, FEATURES, _BATCH):
+        with repository.transaction(root) as project:
+            for number in range(first, first + _BATCH):
+                project.start_feature(f"Change number {number}", name=f"change-{number}")
+    repository.compact(root)
+
+
+@contextmanager
+def _served(root: Path) -> Iterator[str]:
+    """The address of a server for the project."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "cde_orchestrator", *_SERVE, "--project", str(root)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "CDE_ALERTS_OFF": "memory_high"},
+        text=True,
+    )
+    assert server.stdout is not None
+    try:
+        told = ""
+        while not told.endswith("}\n"):
+            told += server.stdout.readline()
+        yield json.loads(told)["url"].removesuffix("/mcp")
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+def _call_tools(address: str, calls: list[int]) -> None:
+    """Call tools until the process is ended: three questions for each change."""
+    client = ToolCaller(address)
+    for number in itertools.count():
+        name = f"change-{(threading.get_ident() + 37 * number) % FEATURES}"
+        if number % 4 == 0:
+            client.call("cde_startFeature", prompt="One more")
+        elif number % 4 == 1:
+            client.call("cde_getFeatureStatus", feature_id=name)
+        elif number % 4 == 2:
+            client.call("cde_listFeatures", limit=20)
+        else:
+            client.call("cde_getProjectInfo")
+        calls.append(1)
+
+
+@contextmanager
+def _called(address: str) -> Iterator[None]:
+    """Clients that call tools meanwhile."""
+    clients = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.health_latency", "--call", address],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield
+    finally:
+        ended = clients.poll()
+        clients.terminate()
+        told, _ = clients.communicate(timeout=30)
+        if ended is not None:
+            raise RuntimeError("the clients ended by themselves")
+        print(f"{CLIENTS} clients: {told.splitlines()[-1]} calls a second")
+
+
+def _probe(address: str, path: str) -> float:
+    """Milliseconds from the connection to the last byte of the answer."""
+    parts = urlsplit(address)
+    began = time.perf_counter()
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        response.read()
+    finally:
+        connection.close()
+    if response.status != http.HTTPStatus.OK:
+        raise RuntimeError(f"{path} answered {response.status}")
+    return (time.perf_counter() - began) * 1000
+
+
+def _probed(address: str, bare: str, seconds: float) -> dict[str, list[float]]:
+    taken: dict[str, list[float]] = {path: [] for path in (*ENDPOINTS, _BARE)}
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for path, samples in taken.items():
+            samples.append(_probe(bare, "/") if path == _BARE else _probe(address, path))
+            time.sleep(_GAP_SECONDS)
+    return taken
+
+
+@contextmanager
+def _bare_server() -> Iterator[str]:
+    words = [sys.executable, "-c", _BARE_SERVER]
+    server = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+    finally:
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+def measure(seconds: float = SECONDS) -> list[Figure]:
+    """Probe an idle server, then one that has its hands full."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="cde-benchmark-") as name:
+        root = Path(name).resolve()
+        _build(root)
+        with _served(root) as address, _bare_server() as bare:
+            _probed(address, bare, _WARM_SECONDS)
+            idle = _probed(address, bare, seconds / 6)
+            with _called(address):
+                time.sleep(_WARM_SECONDS)
+                busy = _probed(address, bare, seconds)
+    for state, taken, allowed in (("idle", idle, None), (f"{CLIENTS} clients", busy, 1.0)):
+        for path, samples in taken.items():
+            worst = sorted(samples)[int(_SHARE * len(samples))]
+            figures.append(
+                Figure(
+                    name=f"{path}, p99 of {len(samples)}, {state}",
+                    samples_ms=[worst],
+                    yardstick="50 ms",
+                    yardstick_ms=[_PROMISED_MS],
+                    allowed=None if path == _BARE else allowed,
+                )
+            )
+    return figures
+
+
+def _call_until_told(address: str) -> None:
+    calls: list[int] = []
+    for _ in range(CLIENTS):
+        threading.Thread(target=_call_tools, args=(address, calls), daemon=True).start()
+    began = time.monotonic()
+    while True:
+        time.sleep(1)
+        print(f"{len(calls) / (time.monotonic() - began):.0f}", flush=True)
+
+
+def main() -> int:
+    """Measure and tell."""
+    parser = argparse.ArgumentParser(description="Measure how long probes wait.")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long to probe")
+    parser.add_argument("--check", action="store_true", help="exit 1 above what is promised")
+    parser.add_argument("--call", metavar="URL", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.call:
+        _call_until_told(arguments.call)
+    figures = measure(arguments.seconds)
+    show(figures)
+    return verdict(figures) if arguments.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
