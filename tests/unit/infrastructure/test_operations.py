@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from threading import Event
 from typing import Any
 
 import pytest
@@ -99,3 +100,14 @@ def test_every_end_is_told_to_the_meter() -> None:
         Operation("submit_work", "/home/shop", telemetry=meter).run(refuse)
     outcomes = meter.totals()[0]["submit_work"].outcomes
     assert outcomes == {("ok", None): 1, ("refused", "E101"): 1}
+
+
+def test_health_is_told_how_long_it_took_without_the_agent() -> None:
+    meter = OperationMeter()
+
+    def wait_for_an_agent() -> None:
+        with span(spans.AGENT):
+            Event().wait(0.2)
+
+    Operation("run_agent", "/home/shop", telemetry=meter).run(wait_for_an_agent)
+    assert meter.lately().longest_ms < 200
