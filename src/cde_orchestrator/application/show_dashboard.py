@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict, cast
 
@@ -13,6 +14,7 @@ from cde_orchestrator.application.health import (
     HealthReply,
     HistoryReply,
     OperationFigures,
+    Point,
     Span,
     slowest,
 )
@@ -31,6 +33,8 @@ SPANS: tuple[Span, ...] = ("hour", "day", "week")
 SLOWEST = 8
 ERRORS = 12
 ALERT_EVENTS = 20
+LATELY_STEPS = 5
+"""Steps of the last hour that count as now; each is a minute."""
 CHANGES = 100
 """How many changes a feature's timeline tells."""
 
@@ -42,6 +46,16 @@ class Advice(TypedDict):
     title: str
     suggestions: list[str]
     commands: list[str]
+
+
+class Lately(TypedDict):
+    """The last minutes of all processes of the project; None where nothing ran."""
+
+    operations_per_second: float
+    error_rate: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
 
 
 class DashboardReply(TypedDict):
@@ -60,6 +74,7 @@ class DashboardReply(TypedDict):
     health: HealthReply
     advice: dict[str, Advice]
     board: Board | None
+    lately: Lately
     history: HistoryReply
     slowest: list[OperationFigures]
     breakers: list[BreakerView]
@@ -113,6 +128,7 @@ class ShowDashboard(UseCase[DashboardReply]):
             problem = ErrorFormatter.payload(error)
         health = ports.health.status()
         history = ports.health.history(span)
+        recent = history if span == "hour" else ports.health.history("hour")
         alerts = ports.health.alerts(ALERT_EVENTS)
         return {
             "at": ports.clock().isoformat(),
@@ -123,6 +139,7 @@ class ShowDashboard(UseCase[DashboardReply]):
             "health": health,
             "advice": _advice(health, alerts, ports),
             "board": board,
+            "lately": _lately(recent["points"], recent["step_seconds"]),
             "history": {**history, "operations": []},
             "slowest": slowest(history["operations"], SLOWEST),
             "breakers": ListBreakers()(ports)["breakers"],
@@ -158,7 +175,7 @@ class ShowFeature(UseCase[FeaturePageReply]):
         changes = None
         if full["updated_at"] != self.known:
             found = ListChanges(limit=CHANGES, feature=full["feature"]["id"])(ports)
-            changes = found["changes"]
+            changes = [each for each in found["changes"] if not _is_renewal(each)]
         return {"at": ports.clock().isoformat(), "status": full, "changes": changes}
 
 
@@ -216,14 +233,38 @@ def _advice(health: HealthReply, alerts: AlertsReply, ports: Ports) -> dict[str,
 
 
 def _told(code: str, facts: dict[str, str]) -> Advice:
-    """What the catalogue says; what the facts do not tell stands in angle brackets."""
+    """What the catalogue says and these facts fill in; the rest differs from case to case."""
     entry = ERROR_MESSAGES[code]
-    words = [*entry.suggestions, *(word for fix in entry.fixes for word in fix.command)]
-    names = {name for text in words for name in placeholders(text)}
-    facts = {name: f"<{name}>" for name in names} | facts
+    known = facts.keys()
     return {
         "code": code,
         "title": entry.title,
-        "suggestions": [fill(text, facts) for text in entry.suggestions],
-        "commands": [fill_fix(fix, facts)["command"] for fix in entry.fixes],
+        "suggestions": [
+            fill(text, facts) for text in entry.suggestions if placeholders(text) <= known
+        ],
+        "commands": [
+            fill_fix(fix, facts)["command"]
+            for fix in entry.fixes
+            if placeholders(" ".join(fix.command)) <= known
+        ],
     }
+
+
+def _lately(points: Sequence[Point], step_seconds: int) -> Lately:
+    """The newest steps together; latencies are those of the newest one in which anything ran."""
+    newest = points[-LATELY_STEPS:]
+    calls = sum(each["operations"] for each in newest)
+    last = next((each for each in reversed(newest) if each["operations"]), None)
+    return {
+        "operations_per_second": calls / (LATELY_STEPS * step_seconds),
+        "error_rate": sum(each["errors"] for each in newest) / calls if calls else None,
+        "p50_ms": last["p50_ms"] if last else None,
+        "p95_ms": last["p95_ms"] if last else None,
+        "p99_ms": last["p99_ms"] if last else None,
+    }
+
+
+def _is_renewal(change: Mapping[str, Any]) -> bool:
+    """Whether a change is no news: an agent that looked kept its claim."""
+    summary = str(change["summary"])
+    return summary.startswith("work.claim.until:") and ", " not in summary

@@ -39,6 +39,7 @@ class ScriptedHealth(NoHealth):
 
     code: str | None = None
     present: list[AlertView] = field(default_factory=list)
+    points: list[Any] = field(default_factory=list)
 
     def status(self) -> HealthReply:
         """Degraded, when there is a code."""
@@ -50,13 +51,13 @@ class ScriptedHealth(NoHealth):
         return reply
 
     def history(self, span: Span) -> HistoryReply:
-        """No points, and twenty operations."""
+        """The points, and twenty operations."""
         figures: Any = {"calls": 1, "errors": 0, "average_ms": 1, "p50_ms": 1, "p99_ms": 1}
         operations: Any = [
             {"operation": f"operation_{number}", "p95_ms": number, "max_ms": 1, **figures}
             for number in range(20)
         ]
-        return {"span": span, "step_seconds": 60, "points": [], "operations": operations}
+        return {"span": span, "step_seconds": 60, "points": self.points, "operations": operations}
 
     def alerts(self, limit: int = 50) -> AlertsReply:
         """What a test gave."""
@@ -185,6 +186,32 @@ def test_what_to_do_is_told_for_each_code_that_a_check_or_an_alert_names(world: 
     assert all("?" not in each for each in reply["advice"]["E206"]["suggestions"])
 
 
+def test_advice_that_differs_from_case_to_case_is_left_to_the_explanation(world: World) -> None:
+    told = show(world, ShowDashboard(), health=ScriptedHealth("E903"))["advice"]["E903"]
+
+    assert told["suggestions"] == []
+    assert told["commands"] == []
+
+
+def test_what_happened_lately_is_of_all_processes_and_of_minutes_that_had_calls(
+    world: World,
+) -> None:
+    health = ScriptedHealth()
+    assert show(world, ShowDashboard(), health=health)["lately"]["error_rate"] is None
+    quiet = {"operations": 0, "errors": 0, "p50_ms": None, "p95_ms": None, "p99_ms": None}
+    busy = {"operations": 60, "errors": 6, "p50_ms": 1.0, "p95_ms": 2.0, "p99_ms": 3.0}
+    health.points = [busy, quiet, quiet, busy, quiet, quiet]
+
+    for span in ("hour", "week"):
+        assert show(world, ShowDashboard(span=span), health=health)["lately"] == {
+            "operations_per_second": 0.2,
+            "error_rate": 0.1,
+            "p50_ms": 1.0,
+            "p95_ms": 2.0,
+            "p99_ms": 3.0,
+        }
+
+
 def test_the_slowest_operations_are_the_worst_few_and_told_once(world: World) -> None:
     reply = show(world, ShowDashboard(span="week"), health=ScriptedHealth())
 
@@ -236,9 +263,13 @@ class NoHistory:
         self.read = 0
 
     def history(self, *_: Any) -> list[HistoryEntry]:
-        """One change."""
+        """One change, and the renewal of a claim, which is no news."""
         self.read += 1
-        return [HistoryEntry(1, NOON.isoformat(), "start_feature", "ada", "c", "login", "added")]
+        at, told = NOON.isoformat(), ("ada", "c", "login")
+        return [
+            HistoryEntry(2, at, "get_feature_status", *told, f"work.claim.until: {at}"),
+            HistoryEntry(1, at, "start_feature", *told, "added"),
+        ]
 
 
 def test_a_features_page_reads_the_past_again_only_when_there_is_more_of_it(world: World) -> None:
@@ -254,6 +285,8 @@ def test_a_features_page_reads_the_past_again_only_when_there_is_more_of_it(worl
 
     assert past.read == 2
     assert first["changes"] == later["changes"] != same["changes"] is None
+    assert first["changes"] is not None
+    assert [each["operation"] for each in first["changes"]] == ["start_feature"]
     assert later["status"]["work"]["define"]["progress"][0]["note"] == "half"
     assert first["status"]["goal"] == "Add login"
 

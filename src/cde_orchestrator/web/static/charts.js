@@ -82,7 +82,7 @@ class Chart {
     this.history = history;
     this.end = Math.max(now(), ...history.points.slice(-1).map((each) => Date.parse(each.at)));
     if (this.chosen !== null && this.chosen > this.last) this.chosen = null;
-    const newest = history.points.at(-1);
+    const newest = history.points.findLast((each) => each.operations > 0);
     this.about.series.forEach((each, index) => write(this.values[index], newest ? this.about.show(each.of(newest)) : "–"));
     this.draw();
     if (!this.table.hidden) this.list();

@@ -63,9 +63,9 @@ function passed(health) {
 }
 
 const FIGURES = [
-  ["Operations", (m) => `${figure(m.operations_per_second)}/s`, () => "last 5 minutes"],
-  ["Error rate", (m) => percent(m.error_rate), (m, c) => limit(c.high_error_rate) || "refused or failed"],
-  ["Latency p95", (m) => milliseconds(m.p95_ms), (m) => `p50 ${milliseconds(m.p50_ms)} · p99 ${milliseconds(m.p99_ms)}`],
+  ["Operations", (m, c, { lately }) => `${figure(lately.operations_per_second)}/s`, () => "last 5 minutes"],
+  ["Error rate", (m, c, { lately }) => percent(lately.error_rate), (m, c) => limit(c.high_error_rate) || "refused or failed"],
+  ["Latency p95", (m, c, { lately }) => milliseconds(lately.p95_ms), (m, c, { lately }) => `p50 ${milliseconds(lately.p50_ms)} · p99 ${milliseconds(lately.p99_ms)}`],
   ["Open features", (m, c, r) => figure(r.board?.open ?? m.active_features), (m, c, r) => `${figure(r.board?.total ?? 0)} in all`],
   ["Memory in use", (m) => `${figure(m.memory_percent)} %`, (m) => `server ${megabytes(m.memory_mb)}`],
   ["Disk free", (m) => megabytes(m.disk_free_mb), (m) => `.cde takes ${megabytes(m.disk_mb)}`],
@@ -128,7 +128,9 @@ export function showAlerts({ alerts }) {
   show("alerts", items, (each) => each.key, 52, () => row("div", "badge", "main", "sub", "when"), (member, each) => {
     const { parts } = member;
     write(parts.badge, each.state);
-    attribute(parts.badge, "data-tone", each.state === "firing" && each.severity === "warning" ? "warning" : TONES[each.state]);
+    const tone = each.state === "firing" && each.severity === "warning" ? "warning" : TONES[each.state];
+    attribute(parts.badge, "data-tone", tone);
+    attribute(member.inner, "data-tone", tone);
     write(parts.main, each.title);
     write(parts.sub, each.message);
     attribute(parts.sub, "title", each.message);

@@ -1,0 +1,259 @@
+"""Makes the pictures of the dashboard in docs/images: ``python -m tools.dashboard_pictures``.
+
+A project with a past is made, served by a real server and looked at with a real Chromium.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from math import pi, sin
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.application.close_feature import CloseFeature
+from cde_orchestrator.application.fail_phase import FailPhase
+from cde_orchestrator.application.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.resume_feature import ResumeFeature
+from cde_orchestrator.application.save_progress import SaveProgress
+from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.bootstrap import Application, build_application
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.operation_meter import Counts, OperationMeter
+from cde_orchestrator.infrastructure.settings import Settings
+from cde_orchestrator.infrastructure.telemetry_records import Sample
+from cde_orchestrator.infrastructure.telemetry_store import TelemetryStore
+from tests.browser.stage import FLAGS
+from tests.integration.mcp_client import deliverable
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+SHOWN_PATH = "/home/me/webshop"
+PICTURES = (
+    ("dashboard-light", 1440, 900, "light", "/dashboard?span=day"),
+    ("dashboard-dark", 1440, 900, "dark", "/dashboard?span=day"),
+    ("dashboard-narrow", 360, 780, "light", "/dashboard?span=day"),
+    ("dashboard-feature", 1440, 900, "light", "/dashboard/features/search-filters"),
+)
+FILTERS = """Filter search results by size, colour and price.
+
+Filters stay in the address, so that a result can be shared, and the number of hits is shown \
+beside each of them."""
+FEATURES = (
+    ("login-page", "Add a login page with password reset by e-mail", 6, "claude"),
+    ("checkout-totals", "Show taxes and shipping before the order is placed", 6, "codex"),
+    ("invoice-pdf", "Invoices as PDF, with the company's letterhead", 3, "codex"),
+    ("stock-alerts", "Tell customers when something is in stock again", 2, "gemini"),
+    ("rate-limits", "Limit how often the API may be called", 5, "codex"),
+    ("gift-cards", "Gift cards that can be bought and redeemed", 0, "gemini"),
+    ("export-orders", "Export orders as CSV for the accountants", 1, "claude"),
+    ("dark-mode", "A dark theme for the whole shop", 3, "claude"),
+    ("wish-list", "A wish list that can be shared", 0, "gemini"),
+    ("search-filters", FILTERS, 4, "claude"),
+)
+# Calls a day, and milliseconds that most of them take.
+OPERATIONS = {
+    "get_feature_status": (9_000, 3),
+    "submit_work": (1_500, 60),
+    "save_progress": (2_500, 9),
+    "list_features": (4_000, 4),
+    "resume_feature": (700, 14),
+    "start_feature": (300, 18),
+    "rollback_feature": (60, 45),
+}
+
+
+class Past:
+    """A project's past, told by a clock that is moved by hand."""
+
+    def __init__(self, root: Path) -> None:
+        self.now = utc_now() - timedelta(hours=31)
+        assemble = build_application(root)._assemble
+
+        def assembled(folder: Path, settings: Settings, meter: OperationMeter) -> Ports:
+            state = FilesystemProjectRepository(clock=self.clock)
+            ports = assemble(folder, settings, meter)
+            return replace(ports, repository=state, recovery=state, clock=self.clock)
+
+        self.application = Application(root, assembled)
+
+    def clock(self) -> datetime:
+        """What time it is then."""
+        return self.now
+
+    def features(self) -> None:
+        """Features on their way."""
+        for name, prompt, phases, agent in FEATURES:
+            with calling(f"mcp:{agent}"):
+                self.application.handle(StartFeature(prompt=prompt, name=name))
+                for _ in range(phases):
+                    self._submit(name, agent)
+            self.now += timedelta(minutes=17)
+
+    def _submit(self, name: str, agent: str) -> None:
+        self.now += timedelta(minutes=random.randint(12, 55))
+        phase = self.application.handle(GetFeatureStatus(feature_id=name))["phase"]
+        assert phase is not None
+        results = {each["id"]: deliverable(each) for each in phase["outputs"]}
+        self.application.handle(
+            SubmitWork(feature_id=name, phase_id=phase["id"], results=results, agent=agent)
+        )
+
+    def today(self) -> None:
+        """What happened in the last hour; the agents that work now are this process."""
+        handle = self.application.handle
+        self.now = utc_now() - timedelta(minutes=47)
+        reason = "The PDF library has no fonts for Cyrillic; another one is needed."
+        with calling("mcp:codex"):
+            handle(FailPhase(feature_id="invoice-pdf", phase_id="implement", reason=reason))
+        self.now = utc_now() - timedelta(minutes=12)
+        note = "Filters by colour and size work; price is next."
+        data = {"done": ["colour", "size"], "next": "price"}
+        with calling("mcp:claude"):
+            handle(ResumeFeature(feature_id="search-filters", agent="claude"))
+            handle(SaveProgress(feature_id="search-filters", note=note, data=data, agent="claude"))
+        self.now = utc_now() - timedelta(minutes=3)
+        with calling("mcp:gemini"):
+            handle(ResumeFeature(feature_id="gift-cards", agent="gemini"))
+            note = "The balance of a card is kept in cents."
+            handle(SaveProgress(feature_id="gift-cards", note=note, agent="gemini"))
+            handle(StartFeature(prompt="Recommend what others bought", name="recommendations"))
+            gone = CloseFeature(
+                feature_id="recommendations", outcome="cancelled", reason="Not before the summer"
+            )
+            handle(gone)
+        self.now = utc_now() - timedelta(minutes=1)
+        refusals: tuple[UseCase[Any], ...] = (
+            SubmitWork(feature_id="stock-alerts", phase_id="test", results={}),
+            StartFeature(prompt="Log in", name="login-page"),
+            SubmitWork(feature_id="dark-mode", phase_id="implement", results={}),
+        )
+        for refused in refusals:
+            with calling("mcp:codex"), suppress(CDEError):
+                handle(refused)
+
+
+def history(root: Path) -> None:
+    """Two days of figures, with a quiet night and an afternoon that went wrong."""
+    store, now = TelemetryStore(root), utc_now()
+    minutes = [*range(2 * 24 * 60, 60, -5), *range(60, -1, -1)]
+    for ago in minutes:
+        at = now - timedelta(minutes=ago)
+        hour = (15.5 - ago / 60) % 24  # as if it were the middle of an afternoon
+        if 1 <= hour < 4:
+            continue  # nothing ran
+        length = 5 if ago > 60 else 1
+        busy = max(0.08, sin((hour - 6) / 24 * 2 * pi))
+        wrong = 11 <= hour < 12
+        operations = {}
+        for name, (calls, typical) in OPERATIONS.items():
+            counts = Counts()
+            for _ in range(
+                int(calls * length / 1440 * busy * random.uniform(0.5, 2) + random.random())
+            ):
+                share = 0.14 if wrong else 0.012
+                outcome = ("refused", "E114") if random.random() < share else ("ok", None)
+                counts.outcomes[outcome] += 1
+                counts.latencies.add(typical * random.lognormvariate(0, 0.7) * (1 + wrong))
+            operations[name] = counts
+        store.add(Sample(at, operations, 80 + random.random() * 9, 8, 1.4))
+
+
+def broken_agent(root: Path) -> None:
+    """An agent that kept failing, so that it is left alone for a while."""
+    breaker = BreakerRegistry(root).get("agent-codex", timeout=900)
+    for _ in range(6):
+        with suppress(CDEError, OSError):
+            breaker.call(_unavailable)
+
+
+def _unavailable() -> None:
+    raise OSError("codex: 503 Service Unavailable")
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    """A real server; its address."""
+    environment = {**os.environ, "CDE_ALERT_EVENT_HOLD_SECONDS": "0", "COLUMNS": "300"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cde_orchestrator", "serve", "--transport", "http", "--port", "0"],
+        cwd=root,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        yield next(filter(None, (re.search(r"http://[\d.:]+", each) for each in process.stderr)))[0]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def pretend(page: Page, root: Path) -> None:
+    """Show a path that says something to a reader in place of the temporary one."""
+    page.evaluate(
+        """([from, to]) => {
+          const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          while (walker.nextNode()) {
+            const node = walker.currentNode;
+            if (node.data.includes(from)) node.data = node.data.replaceAll(from, to);
+          }
+        }""",
+        [str(root), SHOWN_PATH],
+    )
+
+
+def main() -> None:
+    """Make the pictures."""
+    random.seed(11)
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        root = Path(folder).resolve() / "webshop"
+        root.mkdir()
+        past = Past(root)
+        past.application.handle(OnboardProject(name="webshop"))
+        past.features()
+        past.today()
+        history(root)
+        broken_agent(root)
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        with served(root) as url:
+            for name, width, height, scheme, path in PICTURES:
+                page = browser.new_page(
+                    viewport={"width": width, "height": height},
+                    color_scheme="dark" if scheme == "dark" else "light",
+                )
+                page.goto(url + path)
+                page.wait_for_selector("body.ready")
+                if path.startswith("/dashboard?"):
+                    page.wait_for_selector("#alerts [data-present=firing]", timeout=40_000)
+                page.wait_for_timeout(1_000)
+                pretend(page, root)
+                page.screenshot(path=IMAGES / f"{name}.png", full_page=True)
+                print(f"{name}.png")
+                page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
