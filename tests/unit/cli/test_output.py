@@ -16,6 +16,7 @@ from cde_orchestrator.cli._output import (
     Look,
     rendered,
     say,
+    say_anew,
     say_json,
     say_json_text,
     say_raw,
@@ -213,3 +214,25 @@ def test_a_text_of_json_means_the_same_in_any_encoding(
     text = '{"goal": "日本 \u202e 😀 é"}\n'
     say_json_text(text)
     assert json.loads(stdout.text) == json.loads(text)
+
+
+@pytest.mark.parametrize("person", [True, False])
+def test_what_is_looked_at_again_stays_in_its_place_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, person: bool
+) -> None:
+    stream = Stream(person=person)
+    monkeypatch.setattr(sys, "stdout", stream)
+
+    for reply in ("first", "then"):
+        say_anew(
+            reply,
+            lambda said, _: Text(f"{said}\nin full"),
+            lambda said, _: Text(f"{said} in short"),
+            project=None,
+        )
+
+    if person:
+        assert stream.text.count("\x1b[H") == stream.text.count("\x1b[J") == 2
+        assert "then\x1b[K\nin full\x1b[K\n" in stream.text
+    else:
+        assert stream.text == "first in short\nthen in short\n"
