@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cde_orchestrator.application.leases import Desk
 from cde_orchestrator.application.phase_entry import enter_phase
-from cde_orchestrator.application.phase_prompt import adopt_workflow, current_phase_view
+from cde_orchestrator.application.phase_prompt import adopt_workflow, committed_phase_view
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
@@ -61,11 +61,11 @@ class FailPhase(UseCase[FailedReply]):
                 by = desk.caller.name
                 if feature.fail_phase(self.phase_id, reason, by, workflow, desk.now, key):
                     enter_phase(feature, workflow, ports, commit)
-            record = feature.phases[self.phase_id]
-            return {
-                "project": project_view(project, ports),
-                "feature": feature_view(feature),
-                "phase": current_phase_view(project, feature, workflow, ports),
-                "failed": phase_record_view(record),
-                "attempts_left": record.attempts_left(workflow.max_attempts),
-            }
+        record = feature.phases[self.phase_id]
+        return {
+            "project": project_view(project, ports),
+            "feature": feature_view(feature),
+            "phase": committed_phase_view(project, feature, workflow, ports),
+            "failed": phase_record_view(record),
+            "attempts_left": record.attempts_left(workflow.max_attempts),
+        }

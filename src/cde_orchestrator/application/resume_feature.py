@@ -7,7 +7,11 @@ from typing import TypedDict
 
 from cde_orchestrator.application.leases import Desk
 from cde_orchestrator.application.phase_entry import enter_phase
-from cde_orchestrator.application.phase_prompt import adopt_workflow, current_phase_view, shortened
+from cde_orchestrator.application.phase_prompt import (
+    adopt_workflow,
+    committed_phase_view,
+    shortened,
+)
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
@@ -94,8 +98,8 @@ class ResumeFeature(UseCase[ResumeReply]):
         """Take the lease and tell everything; a completed feature is only told.
 
         Raises:
-            CDEError: E004, E102, E103, E105, E122, E206, E302, E303, E305, E310 to E313 and
-                the repository's own.
+            CDEError: E004, E102, E103, E105, E122, E206, E302, E303, E305, E310, E311
+                and the repository's own.
         """
         desk = Desk.of(ports, self.agent)
         with ports.repository.transaction(ports.root) as project:
@@ -107,20 +111,20 @@ class ResumeFeature(UseCase[ResumeReply]):
                 enter_phase(feature, workflow, ports, ports.git.head(ports.root))
             if feature.is_open:
                 desk.take(feature, deliberate=True)
-            phase = workflow.find(feature.current_phase or "") if feature.is_open else None
-            return {
-                "project": project_view(project, ports),
-                "feature": feature_view(feature),
-                "phase": current_phase_view(project, feature, workflow, ports),
-                "goal": feature.prompt,
-                "finished": _finished(feature, workflow, ports),
-                "progress": _progress(feature, phase),
-                "last_failure": feature.phases[phase.id].last_failure() if phase else None,
-                "attempts_left": _attempts_left(feature, phase, workflow),
-                "gate": _gate(phase, ports) if phase else None,
-                "claim": desk.view(feature),
-                "branch": feature.branch,
-            }
+        phase = workflow.find(feature.current_phase or "") if feature.is_open else None
+        return {
+            "project": project_view(project, ports),
+            "feature": feature_view(feature),
+            "phase": committed_phase_view(project, feature, workflow, ports),
+            "goal": feature.prompt,
+            "finished": _finished(feature, workflow, ports),
+            "progress": _progress(feature, phase),
+            "last_failure": feature.phases[phase.id].last_failure() if phase else None,
+            "attempts_left": _attempts_left(feature, phase, workflow),
+            "gate": _gate(phase, ports) if phase else None,
+            "claim": desk.view(feature),
+            "branch": feature.branch,
+        }
 
 
 def _finished(feature: Feature, workflow: Workflow, ports: Ports) -> list[FinishedPhase]:

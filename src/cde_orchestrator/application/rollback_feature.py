@@ -10,7 +10,7 @@ from typing import Literal, TypedDict
 
 from cde_orchestrator.application.leases import Desk
 from cde_orchestrator.application.phase_entry import enter_phase
-from cde_orchestrator.application.phase_prompt import adopt_workflow, current_phase_view
+from cde_orchestrator.application.phase_prompt import adopt_workflow, committed_phase_view
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
@@ -66,6 +66,17 @@ class _Step:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a rollback took back, for the answer."""
+
+    feature: Feature
+    workflow: Workflow
+    undone: list[str]
+    rows: list[FileRow]
+    commands: list[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackFeature(UseCase[RollbackReply]):
     """Begin a phase again; the phases after it no longer count.
@@ -94,12 +105,13 @@ class RollbackFeature(UseCase[RollbackReply]):
         reason, desk = checked_reason(self.reason), Desk.of(ports, None)
         if self.dry_run:
             project = ports.repository.get(ports.root)
-            return self._take_back(project, reason, desk)
+            return self._reply(project, self._take_back(project, reason, desk), ports)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
-            return self._take_back(project, reason, desk)
+            taken = self._take_back(project, reason, desk)
+        return self._reply(project, taken, ports)
 
-    def _take_back(self, project: Project, reason: str, desk: Desk) -> RollbackReply:
+    def _take_back(self, project: Project, reason: str, desk: Desk) -> _Taken:
         ports = desk.ports
         feature = project.feature(self.feature_id)
         workflow = adopt_workflow(project, feature, ports)
@@ -122,14 +134,17 @@ class RollbackFeature(UseCase[RollbackReply]):
         if not self.dry_run:
             desk.take(feature, deliberate=False)
             enter_phase(feature, workflow, ports, ports.git.head(ports.root))
+        return _Taken(feature, workflow, undone, rows, commands)
+
+    def _reply(self, project: Project, taken: _Taken, ports: Ports) -> RollbackReply:
         return {
             "project": project_view(project, ports),
-            "feature": feature_view(feature),
-            "phase": current_phase_view(project, feature, workflow, ports),
+            "feature": feature_view(taken.feature),
+            "phase": committed_phase_view(project, taken.feature, taken.workflow, ports),
             "dry_run": self.dry_run,
-            "rolled_back": undone,
-            "files": rows,
-            "git": commands,
+            "rolled_back": taken.undone,
+            "files": taken.rows,
+            "git": taken.commands,
         }
 
     def _apply(self, step: _Step, ports: Ports) -> FileRow:

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
+from cde_orchestrator.application.fail_phase import FailPhase
 from cde_orchestrator.application.onboard_project import OnboardProject
 from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.resume_feature import ResumeFeature
+from cde_orchestrator.application.rollback_feature import RollbackFeature
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import _ports
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.operation_meter import OperationMeter
@@ -78,3 +82,33 @@ def test_a_template_that_breaks_after_the_change_is_told_in_the_answer(
     assert started["phase"] is not None
     assert "it broke just now" in started["phase"]["problem"]
     assert ports.repository.get(ports.root).feature("login").current_phase == "first"
+
+
+GOING_ON: list[UseCase[Any]] = [
+    ResumeFeature(feature_id="login"),
+    FailPhase(feature_id="login", phase_id="second", reason="it did not work"),
+    RollbackFeature(feature_id="login", to_phase="first", reason="begin again"),
+]
+
+
+@pytest.mark.parametrize("use_case", GOING_ON, ids=lambda each: type(each).__name__)
+def test_whoever_goes_on_gets_the_prompt_once_others_may_work(
+    ports: Ports, use_case: UseCase[Any]
+) -> None:
+    StartFeature(prompt="Add login", name="login")(ports)
+    SubmitWork(feature_id="login", phase_id="first")(ports)
+    phase = use_case(ports)["phase"]
+    assert phase["prompt"] == f"{phase['id']}.md for login"
+
+
+@pytest.mark.parametrize("use_case", GOING_ON, ids=lambda each: type(each).__name__)
+def test_a_broken_template_keeps_nobody_from_going_on(
+    ports: Ports, probe: LockProbe, use_case: UseCase[Any]
+) -> None:
+    StartFeature(prompt="Add login", name="login")(ports)
+    SubmitWork(feature_id="login", phase_id="first")(ports)
+    probe.breaks_at = len(probe.rendered) + 1
+    reply = use_case(ports)
+    assert "it broke just now" in reply["phase"]["problem"]
+    kept = ports.repository.get(ports.root).feature("login")
+    assert kept.current_phase == reply["phase"]["id"]
