@@ -84,10 +84,10 @@ class TraceCall(UseCase[TraceReply]):
             calls = {wanted: calls[wanted]}
         if len(calls) > 1:
             shown = ", ".join(sorted(calls)[:_CANDIDATES_SHOWN])
-            raise ValidationError.of("E318", correlation_id=wanted, candidates=shown)
+            raise ValidationError.of("E318", wanted_id=wanted, candidates=shown)
         for correlation_id, entries in calls.items():
             return _story(correlation_id, sorted(entries, key=_moment))
-        raise ValidationError.of("E316", correlation_id=wanted)
+        raise ValidationError.of("E316", wanted_id=wanted)
 
 
 def _story(correlation_id: str, entries: list[LogEntry]) -> TraceReply:

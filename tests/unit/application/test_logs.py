@@ -11,6 +11,7 @@ from cde_orchestrator.application.list_slow_operations import ListSlowOperations
 from cde_orchestrator.application.log_query import LogQuery, moment_from
 from cde_orchestrator.application.read_logs import FollowLogs, ReadLogs
 from cde_orchestrator.application.trace_call import TraceCall
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError
 from tests.fakes import NOON, World
 
@@ -106,6 +107,15 @@ def test_the_newest_lines_are_shown_and_all_are_counted(world: World) -> None:
 def test_what_cannot_be_answered_gets_a_code(world: World, use_case: Any, code: str) -> None:
     one_call(world)
     assert refusal(world, use_case) == code
+
+
+@pytest.mark.parametrize("wanted", ["nothing", "call-"])
+def test_what_is_not_found_is_named_as_it_was_asked_for(world: World, wanted: str) -> None:
+    one_call(world)
+    with pytest.raises(CDEError) as refused:
+        world.run(TraceCall(correlation_id=wanted))
+    refused.value.correlation_id = "call-of-the-question"
+    assert f"'{wanted}'" in ErrorFormatter.payload(refused.value)["message"]
 
 
 @pytest.mark.parametrize(

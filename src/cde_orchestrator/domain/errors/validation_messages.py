@@ -150,7 +150,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E316": ErrorMessage(
         title="Unknown Call",
-        description="The log knows no call with the correlation id '{correlation_id}'.",
+        description="The log knows no call with the correlation id '{wanted_id}'.",
         suggestions=(
             "Take the id from a reply, an error or a line of the log",
             "Lines are kept for the days that the setting log_retention_days says",
@@ -168,7 +168,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E318": ErrorMessage(
         title="Ambiguous Call",
-        description="Several correlation ids begin with '{correlation_id}': {candidates}.",
+        description="Several correlation ids begin with '{wanted_id}': {candidates}.",
         suggestions=(
             "Give more of the id",
             "Take the whole id from a reply, an error or a line of the log",
