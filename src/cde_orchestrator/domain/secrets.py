@@ -23,9 +23,11 @@ SECRET_TEXT = re.compile(
     r"|\beyJ[\w-]{8,1024}+\.eyJ[\w-]{8,}+\.[\w-]*",
     re.DOTALL,
 )
+# A password may hold an @ that nobody escaped.
 # Bounded and possessive: hostile text must not cost time quadratic in its length.
 URL_CREDENTIALS = re.compile(
-    r"\b([a-z][a-z0-9+.-]{0,30}+://)[^\s/@:]*+(?::[^\s/@]*+)?@", re.IGNORECASE
+    r"\b([a-z][a-z0-9+.-]{0,30}+://)[^\s/@:]*+(?::[^\s/@]*+(?:@[^\s/@\"'<>,;]*+(?=@))*+)?@",
+    re.IGNORECASE,
 )
 # With a digit in it: "bearer authentication" is no secret.
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)(?=[^\s\d]*\d)[A-Za-z0-9+/=._~-]{12,}", re.IGNORECASE)

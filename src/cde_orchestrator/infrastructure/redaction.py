@@ -28,8 +28,9 @@ __all__ = ["REDACTED", "is_suspicious", "patch_without_secrets", "redacted", "re
 _DEPTH = 8
 
 _SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase)?$|secret|token$|api[-_]?key|access[-_]?key|private[-_]?key|"
-    r"authorization|credential|cookie|session[-_]?id$|^auth$|^pwd$",
+    r"pass(word|wd|phrase)?$|secret|token$|api[-_]?key|"
+    r"(access|account|private|ssh|encryption|signing)[-_]?key|"
+    r"authorization|credential|cookie|session[-_]?id$|^auth$|(^|[-_])pwd$",
     re.IGNORECASE,
 )
 
@@ -39,9 +40,24 @@ _NAME_HINTS = Hints(
     *("pass", "secret", "token", "key", "auth", "credential", "cookie", "session", "pwd")
 )
 _ALL_HINTS = Hints(*HINTS.words, *_NAME_HINTS.words)
+# The name as code, JSON, a header or an option spells it: {"api_key": "..."}, --password ... .
+_ASSIGNED_NAMES = (
+    r"password|passwd|passphrase|pwd|secret|token|"
+    r"(?:api|access|account|private|ssh|encryption|signing)[-_]?key"
+)
 _ASSIGNMENT = re.compile(
-    r"\b(\w*(?:password|passwd|secret|token|api[-_]?key|access[-_]?key))(\s*[=:]\s*)"
-    r"(\"[^\"]+(?:\"|\Z)|'[^']+(?:'|\Z)|[^\s,;&\"']+)",
+    rf"\b(\w*(?:{_ASSIGNED_NAMES})\\*[\"']?)(\s*[=:]\s*)"
+    r"(\\+\"[^\"\\]+(?:\\+\"|\Z)|\"(?:[^\"\\]|\\.)+(?:\"|\Z)|'(?:[^'\\]|\\.)+(?:'|\Z)|"
+    r"[^\s,;&\"']+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_OPTION = re.compile(
+    rf"(--[\w-]{{0,40}}(?:{_ASSIGNED_NAMES})\s+)(\"[^\"]+\"|'[^']+'|[^\s\"'-][^\s\"']*)",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    r"\b((?:proxy-)?authorization|(?:set-)?cookie)(\\*[\"']?\s*:\s*\\*[\"']?)"
+    r"(?!(?:bearer|basic)\s)[^\s\r\n\"'\\][^\r\n\"'\\]*",
     re.IGNORECASE,
 )
 
@@ -61,6 +77,8 @@ def redacted_text(text: str) -> str:
     text = SECRET_TEXT.sub(REDACTED, text)
     text = _BEARER.sub(rf"\1\2{REDACTED}", text)
     text = URL_CREDENTIALS.sub(rf"\1{REDACTED}@", text)
+    text = _HEADER.sub(rf"\1\2{REDACTED}", text)
+    text = _OPTION.sub(rf"\1{REDACTED}", text)
     return _ASSIGNMENT.sub(rf"\1\2{REDACTED}", text)
 
 
@@ -112,4 +130,4 @@ def is_suspicious(line: str) -> bool:
 
 
 def _may_assign_secret(text: str) -> bool:
-    return ("=" in text or ":" in text) and _NAME_HINTS.stand_in(text)
+    return ("=" in text or ":" in text or "--" in text) and _NAME_HINTS.stand_in(text)

@@ -45,6 +45,8 @@ NAMES = [
     "cookie",
     "Set-Cookie",
     "session_id",
+    "db_pwd",
+    "ssh_key",
 ]
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -84,6 +86,18 @@ def test_whatever_stands_under_a_secret_name_is_taken_out(name: str, value: Any)
         ("DB_PASSWORD: 'hunter2 hunter3'", "hunter2"),
         ('api_key = "hunter2"', "hunter2"),
         ("https://x/?token=hunter2&page=1", "hunter2"),
+        ('{"password": "hunter2"}', "hunter2"),
+        ("{'api_key': 'hunter2'}", "hunter2"),
+        ('{\\"client_secret\\": \\"hunter2\\"}', "hunter2"),
+        ('password="one\\"hunter2"', "hunter2"),
+        ("login --db-password hunter2 --yes", "hunter2"),
+        ("Authorization: token hunter2", "hunter2"),
+        ("Cookie: theme=dark; sid=hunter2", "hunter2"),
+        ("passphrase: hunter2", "hunter2"),
+        ("db_pwd=hunter2", "hunter2"),
+        ("private_key=hunter2", "hunter2"),
+        ("AccountKey=hunter2;Endpoint=x", "hunter2"),
+        ("https://me:p@hunter2@host/x", "hunter2"),
     ],
 )
 def test_a_secret_in_the_middle_of_words_is_taken_out(text: str, secret: str) -> None:
@@ -100,6 +114,7 @@ def test_a_secret_in_the_middle_of_words_is_taken_out(text: str, secret: str) ->
         "https://example.org/path?page=1",
         "sk-short",
         "AKIA is a prefix",
+        "serve --token-file keys.txt --port 8787",
     ],
 )
 def test_plain_words_stay_as_they_are(text: str) -> None:
@@ -146,7 +161,7 @@ def test_what_is_no_json_becomes_text_without_secrets() -> None:
 
 
 def test_what_is_nested_too_deep_becomes_text_without_secrets() -> None:
-    value: Any = "password=hunter2"
+    value: Any = {"password": "hunter2"}
     for _ in range(30):
         value = {"inner": value}
     assert "hunter2" not in json.dumps(redacted(value))
@@ -164,6 +179,12 @@ def test_what_is_nested_too_deep_becomes_text_without_secrets() -> None:
         "eyJaaaaaaaa-",
         "-----BEGIN ",
         "token ",
+        "token=",
+        'token="',
+        "token=\\",
+        "--token",
+        "a:b@",
+        "cookie:",
         "sk-",
         "@",
         "\n",
