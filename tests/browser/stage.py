@@ -148,6 +148,9 @@ class Site:
         root: the project's folder.
         health: in place of the real one.
         token: what browsers have to sign in with.
+
+    Attributes:
+        live: knows how many pages listen.
     """
 
     def __init__(self, root: Path, health: Health | None = None, token: str | None = None) -> None:
@@ -157,10 +160,10 @@ class Site:
         served._application = self.application
         listener = listening("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        live = LiveChanges(look_seconds=0.3, beat_seconds=0.6)
-        app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=token, live=live)
+        self.live = LiveChanges(look_seconds=0.3, beat_seconds=0.6)
+        app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=token, live=self.live)
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
-        self._server = EndingServer(config, live.close)
+        self._server = EndingServer(config, self.live.close)
         self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
         self._thread.start()
 

@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.domain.clock import utc_now
-from tests.browser.stage import ScriptedHealth, Site, Visitor
+from tests.browser.stage import ScriptedHealth, Site, Visitor, until
 
 Visit = Callable[..., Visitor]
 Serve = Callable[..., Site]
@@ -79,6 +79,15 @@ def test_an_open_page_does_not_delay_the_end_of_the_server(project: Path, visit:
 
     # Connections have three seconds to finish; nothing here should make use of them.
     assert time.monotonic() - began < 2.9
+
+
+def test_nothing_is_looked_for_once_the_page_is_closed(site: Site, visit: Visit) -> None:
+    page = visit(site.url).open()
+    until(lambda: site.live.clients == 1)
+
+    page.close()
+
+    until(lambda: site.live.clients == 0)
 
 
 def test_a_browser_signs_in_once(project: Path, serve: Serve, visit: Visit) -> None:
@@ -166,6 +175,7 @@ def test_a_features_page_shows_what_happened(site: Site, visit: Visit) -> None:
     )
 
     expect(page.locator("#changes li").first).to_contain_text("save progress")
+    expect(page.locator("#changes li").first).to_contain_text("kept partial work on define")
     expect(page.locator("#parts")).to_contain_text("half of it")
     page.get_by_text("The prompt").click()
     expect(page.locator("details[data-name=prompt] pre")).to_contain_text("Add login")
