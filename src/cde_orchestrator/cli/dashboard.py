@@ -140,7 +140,11 @@ def _shown(reply: dict[str, Any], _look: Look) -> RenderableType:
     from rich.text import Text
 
     if "stopped" in reply:
-        ended = "The dashboard's server was ended" if reply["stopped"] else "None runs"
+        ended = (
+            "The dashboard's server was ended"
+            if reply["stopped"]
+            else "No server of it runs in the background"
+        )
         return Text(ended)
     lines = [f"The dashboard is at {reply['url']}"]
     if reply["started"]:

@@ -132,7 +132,7 @@ function gist(summary) {
   const value = (name) => parts.find((each) => each.startsWith(`${name}: `))?.slice(name.length + 2);
   if (value("current_phase") && value("current_phase") !== "None") return `now in ${words(value("current_phase"))}`;
   if (value("status")) return words(value("status"));
-  if (parts.every((each) => each.startsWith("work.claim"))) return "took the work over";
+  if (parts.every((each) => each.startsWith("work.claim"))) return "took up the work";
   const saved = parts.map((each) => /^phases\.([^.]+)\.work\.progress/.exec(each)).find(Boolean);
   return saved ? `kept partial work on ${words(saved[1])}` : summary;
 }
