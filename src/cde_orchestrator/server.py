@@ -16,6 +16,7 @@ import structlog
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, InputRequiredResult
 from starlette.types import ASGIApp  # which the SDK imports anyway
 
@@ -37,6 +38,7 @@ from cde_orchestrator.infrastructure.state_files import FOLDER
 from cde_orchestrator.infrastructure.tracing import start_tracing
 from cde_orchestrator.infrastructure.turns import TURNS
 from cde_orchestrator.mcp_tools import alerts, errors, features, health, project, recovery, work
+from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
 
 if TYPE_CHECKING:
@@ -188,15 +190,32 @@ class OrchestratorServer(MCPServer[None]):
                 self._require_known(name, arguments)
                 result = await self._in_time(name, arguments, context)
             except (ToolError, CDEError) as raised:
-                error = as_cde_error(raised, name)
-                if error.correlation_id is None:  # else its operation logged it
-                    log.warning("call_refused", tool=name, error_code=error.code)
-                    error.correlation_id = call.correlation_id
-                self._served.report(error, cause_of(raised), name, arguments)
-                result = error_result(error)
+                result = self._refusal(raised, name, arguments, call.correlation_id)
             if isinstance(result, CallToolResult) and isinstance(result.structured_content, dict):
                 result.structured_content.setdefault("correlation_id", call.correlation_id)
             return result
+
+    async def run_stdio_async(self) -> None:
+        """Serve over standard input and output; a call that is no JSON is answered, too."""
+        async with stdio_server() as (incoming, outgoing):
+            server = self._lowlevel_server
+            answered = AnsweredInput(incoming, outgoing, self._refuse_unreadable)
+            await server.run(answered, outgoing, server.create_initialization_options())
+
+    def _refuse_unreadable(self, name: str, reason: str) -> CallToolResult:
+        with calling("mcp") as call:
+            error = ValidationError.of("E305", argument="arguments", reason=reason)
+            return self._refusal(error, name, {}, call.correlation_id)
+
+    def _refusal(
+        self, raised: Exception, name: str, arguments: Mapping[str, Any], correlation_id: str
+    ) -> CallToolResult:
+        error = as_cde_error(raised, name)
+        if error.correlation_id is None:  # else its operation logged it
+            log.warning("call_refused", tool=name, error_code=error.code)
+            error.correlation_id = correlation_id
+        self._served.report(error, cause_of(raised), name, arguments)
+        return error_result(error)
 
     async def _in_time(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import psutil
 import pytest
 from mcp.client.client import Client
@@ -201,6 +202,18 @@ async def test_what_cannot_be_accepted_gets_a_code_and_changes_nothing(project: 
             assert error["suggestions"]
             assert error["fixes"]
             assert snapshot(project) == before, (tool, arguments)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_a_call_that_is_no_json_to_the_server_is_answered_with_a_code(
+    project: Path, mode: str
+) -> None:
+    async with stdio_agent(project, mode=mode) as agent:
+        with anyio.fail_after(10):
+            error = await agent.refused("cde_listFeatures", limit=10**4_299 * 10)
+        assert error["code"] == "E305"
+        assert error["report_id"]
+        await agent.call("cde_getProjectInfo")
 
 
 async def test_two_features_with_the_same_prompt_get_different_names(project: Path) -> None:
