@@ -40,6 +40,7 @@ from cde_orchestrator.infrastructure.turns import TURNS
 from cde_orchestrator.mcp_tools import alerts, errors, features, health, project, recovery, work
 from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
+from cde_orchestrator.mcp_tools._caller import actor, correlation
 
 if TYPE_CHECKING:
     from cde_orchestrator.web.ending_server import EndingServer
@@ -185,7 +186,7 @@ class OrchestratorServer(MCPServer[None]):
         context: Context[None, Any] | None = None,
     ) -> CallToolResult | InputRequiredResult:
         """Run a tool as one call from outside; errors of the product are results."""
-        with calling(_actor(context), *_correlation(context)) as call:
+        with calling(actor(context), *correlation(context)) as call:
             try:
                 self._require_known(name, arguments)
                 result = await self._in_time(name, arguments, context)
@@ -391,27 +392,3 @@ def _slim(schema: dict[str, Any]) -> None:
 def _log_late_answer(work: asyncio.Task[Any]) -> None:
     failed = not work.cancelled() and work.exception() is not None
     log.warning("answer_came_late", cancelled=work.cancelled(), failed=failed)
-
-
-def _actor(context: Context[None, Any] | None) -> str:
-    """Who calls: the client's name, as it gave it."""
-    params = context.request_context.session.client_params if context else None
-    return f"mcp:{params.client_info.name[:60]}" if params else "mcp"
-
-
-def _correlation(context: Context[None, Any] | None) -> tuple[str | None, str | None]:
-    """The correlation id and the W3C trace context that the client sent.
-
-    What stands in the request's ``_meta`` goes before the headers of an HTTP request.
-    """
-    if context is None:
-        return None, None
-    request = context.request_context
-    headers = getattr(request.request, "headers", {})
-    carriers: tuple[Mapping[str, Any], ...] = (request.meta or {}, headers)
-
-    def sent(*names: str) -> str | None:
-        found = [carrier.get(name) for name, carrier in zip(names, carriers, strict=True)]
-        return next((value for value in found if isinstance(value, str)), None)
-
-    return sent("correlation_id", "x-correlation-id"), sent("traceparent", "traceparent")
