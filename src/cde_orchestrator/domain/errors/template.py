@@ -19,6 +19,10 @@ PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(\|shell)?\}")
 """``{name}``; ``{name|shell}`` where a path is a word of a command that a text shows."""
 
 
+_JOINERS = "\u200c\u200d"
+"""Format characters that emoji and several scripts need; paths have them, and fixes must."""
+
+
 def placeholders(template: str) -> frozenset[str]:
     """The names that a template wants from the context."""
     return frozenset(match[1] for match in PLACEHOLDER.finditer(template))
@@ -27,8 +31,8 @@ def placeholders(template: str) -> frozenset[str]:
 def plain(value: object, limit: int = VALUE_LIMIT) -> str:
     """A value as one line of printable text, cut to ``limit`` characters.
 
-    Control, format, surrogate and line-separator characters become spaces, so that a
-    hostile path or prompt can neither forge lines nor move a terminal's cursor.
+    Control, format, surrogate and line-separator characters become spaces, joiners excepted,
+    so that a hostile path or prompt can neither forge lines nor move a terminal's cursor.
     """
     text = str(value)[: limit * 4]
     clean = "".join(" " if _is_unsafe(character) else character for character in text)
@@ -84,4 +88,6 @@ def jsonable(
 
 
 def _is_unsafe(character: str) -> bool:
-    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return character not in _JOINERS and (
+        unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    )
