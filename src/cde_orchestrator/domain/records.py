@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.secrets import data_without_secrets, without_secrets
 from cde_orchestrator.domain.text import checked_text
 
 PROGRESS_LIMIT_BYTES = 64 * 1024
@@ -79,7 +80,7 @@ class Progress:
 
     @classmethod
     def checked(cls, at: datetime, by: str, note: str, data: Any) -> Progress:
-        """The progress, if it can be kept.
+        """The progress, if it can be kept; secrets are not.
 
         Raises:
             ValidationError: E303 unusable characters, E305 nothing is said, E315 too large.
@@ -89,6 +90,7 @@ class Progress:
             raise ValidationError.of("E305", argument="note", reason="it says nothing")
         try:
             encoded = "" if data is None else json.dumps(data, ensure_ascii=False, allow_nan=False)
+            kept = data_without_secrets(data, by_name=True)
         except (TypeError, ValueError, RecursionError) as error:
             reason = f"it is no JSON value: {error}"
             raise ValidationError.of("E305", argument="data", reason=reason) from error
@@ -98,7 +100,7 @@ class Progress:
             raise ValidationError.of(
                 "E315", field="progress", size_bytes=size, limit_bytes=PROGRESS_LIMIT_BYTES
             )
-        return cls(at, by, text, data)
+        return cls(at, by, without_secrets(text), kept)
 
 
 def checked_key(key: str | None) -> str | None:

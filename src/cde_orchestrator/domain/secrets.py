@@ -8,6 +8,7 @@ PyPI ``pypi-``, JSON Web Tokens, PEM private keys; bearer tokens, and credential
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 REDACTED = "[redacted]"
@@ -31,6 +32,12 @@ URL_CREDENTIALS = re.compile(
 )
 # With a digit in it: "bearer authentication" is no secret.
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)(?=[^\s\d]*\d)[A-Za-z0-9+/=._~-]{12,}", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"pass(word|wd|phrase)?$|secret|token$|api[-_]?key|"
+    r"(access|account|private|ssh|encryption|signing)[-_]?key|"
+    r"authorization|credential|cookie|session[-_]?id$|^auth$|(^|[-_])pwd$",
+    re.IGNORECASE,
+)
 _RARE = "zjxqkybwvgh"
 """Letters that most lines of a log do not hold at all, the rarest first."""
 
@@ -79,12 +86,29 @@ def without_secrets(text: str) -> str:
     return _BEARER.sub(rf"\1\2{REDACTED}", text)
 
 
-def data_without_secrets(value: Any) -> Any:
-    """Nested data with each secret in its texts replaced; names of members stay as they are."""
+@lru_cache(maxsize=512)
+def is_secret_name(name: str) -> bool:
+    """Whether what stands under the name is a secret, as far as a name can tell."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def data_without_secrets(value: Any, *, by_name: bool = False) -> Any:
+    """Nested data with each secret replaced; names of members stay as they are.
+
+    Args:
+        value: any JSON value.
+        by_name: whether all that stands under a secret's name is one. For data from outside:
+            the product's own names are ids as well, and a phase may be called ``auth``.
+    """
     if isinstance(value, str):
         return without_secrets(value)
     if isinstance(value, dict):
-        return {name: data_without_secrets(item) for name, item in value.items()}
+        return {
+            name: REDACTED
+            if by_name and item is not None and is_secret_name(str(name))
+            else data_without_secrets(item, by_name=by_name)
+            for name, item in value.items()
+        }
     if isinstance(value, list):
-        return [data_without_secrets(item) for item in value]
+        return [data_without_secrets(item, by_name=by_name) for item in value]
     return value

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -20,6 +19,7 @@ from cde_orchestrator.domain.secrets import (
     URL_CREDENTIALS,
     Hints,
     data_without_secrets,
+    is_secret_name,
 )
 from cde_orchestrator.infrastructure.patch import Patch
 
@@ -27,15 +27,8 @@ __all__ = ["REDACTED", "is_suspicious", "patch_without_secrets", "redacted", "re
 
 _DEPTH = 8
 
-_SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase)?$|secret|token$|api[-_]?key|"
-    r"(access|account|private|ssh|encryption|signing)[-_]?key|"
-    r"authorization|credential|cookie|session[-_]?id$|^auth$|(^|[-_])pwd$",
-    re.IGNORECASE,
-)
-
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)[A-Za-z0-9+/=._~-]{8,}", re.IGNORECASE)
-# One of these is in every name that ``_SECRET_NAME`` finds, in lower case.
+# One of these is in every name that ``is_secret_name`` tells, in lower case.
 _NAME_HINTS = Hints(
     *("pass", "secret", "token", "key", "auth", "credential", "cookie", "session", "pwd")
 )
@@ -108,7 +101,7 @@ def _kept(operation: dict[str, Any]) -> Any:
 def _redacted(value: Any, name: str, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
-    if name and _is_secret_name(name):
+    if name and is_secret_name(name):
         return REDACTED
     if isinstance(value, int | float):
         return value
@@ -117,11 +110,6 @@ def _redacted(value: Any, name: str, depth: int) -> Any:
     if depth and isinstance(value, list | tuple | set | frozenset):
         return [_redacted(item, name, depth - 1) for item in value]
     return redacted_text(str(value))
-
-
-@lru_cache(maxsize=512)
-def _is_secret_name(name: str) -> bool:
-    return _SECRET_NAME.search(name) is not None
 
 
 def is_suspicious(line: str) -> bool:

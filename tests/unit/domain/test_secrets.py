@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.records import Progress
 from cde_orchestrator.domain.secrets import (
     HINTS,
     REDACTED,
     data_without_secrets,
     without_secrets,
 )
+from tests.fakes import NOON
 
 SECRETS = {
     "github": "ghp_" + "aB3" * 12,
@@ -59,6 +61,17 @@ def test_names_of_members_stay() -> None:
         "auth": {"token": "short"},
         "list": [REDACTED, 1, None],
         "n": 2,
+    }
+
+
+def test_progress_is_kept_without_what_stands_under_the_name_of_a_secret() -> None:
+    data = {"api_key": "short", "list": [{"password": 7, "token": None}], "auth": {"user": "me"}}
+    kept = Progress.checked(NOON, "me", f"Tried {SECRETS['github']}", data)
+    assert kept.note == f"Tried {REDACTED}"
+    assert kept.data == {
+        "api_key": REDACTED,
+        "list": [{"password": REDACTED, "token": None}],
+        "auth": REDACTED,
     }
 
 
