@@ -26,7 +26,6 @@ from cde_orchestrator.infrastructure.logging import (
     LOG_FILE,
     keep_lost_lines,
     keep_tending,
-    levels_by_logger,
     log_to_project,
     setup_logging,
     setup_project_logging,
@@ -34,7 +33,7 @@ from cde_orchestrator.infrastructure.logging import (
     tend_log,
 )
 from cde_orchestrator.infrastructure.operations import Operation
-from cde_orchestrator.infrastructure.settings import Settings
+from cde_orchestrator.infrastructure.settings import Settings, levels_by_logger, load_settings
 
 log = structlog.get_logger(__name__)
 
@@ -206,10 +205,10 @@ def test_a_single_logger_may_say_more_than_the_others(path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["mcp", "=INFO", "mcp=LOUD"])
-def test_levels_by_logger_must_be_readable(text: str) -> None:
-    with pytest.raises(ValidationError) as refused:
-        levels_by_logger(text)
-    assert refused.value.code == "E314"
+def test_levels_by_logger_must_be_readable(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        load_settings(tmp_path, {"CDE_LOG_LEVELS": text})
+    assert caught.value.code == "E314"
 
 
 def test_people_on_a_terminal_read_words(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,11 +17,10 @@ from typing import Any, NoReturn
 
 import structlog
 
-from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.correlation import call_context
 from cde_orchestrator.infrastructure.log_batches import ProjectLogHandler
 from cde_orchestrator.infrastructure.log_events import OWN, json_line, people_line
-from cde_orchestrator.infrastructure.settings import LOG_LEVELS, Settings
+from cde_orchestrator.infrastructure.settings import LOG_LEVELS, Settings, levels_by_logger
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 LEVELS: Mapping[str, int] = {name: getattr(logging, name) for name in LOG_LEVELS}
@@ -105,11 +104,7 @@ def stop_logging() -> None:
 
 
 def setup_project_logging(root: Path, settings: Settings) -> None:
-    """Log as the settings of the project at ``root`` say.
-
-    Raises:
-        ValidationError: E314, the levels by logger cannot be read.
-    """
+    """Log as the settings of the project at ``root`` say."""
     demanded = os.environ.get(LEVEL_VARIABLE, "").strip()
     louder = max(settings.log_level, "WARNING", key=lambda name: LEVELS[name])
     setup_logging(
@@ -121,24 +116,6 @@ def setup_project_logging(root: Path, settings: Settings) -> None:
         max_bytes=settings.log_file_bytes,
         retention_days=settings.log_retention_days,
     )
-
-
-def levels_by_logger(text: str) -> dict[str, str]:
-    """The levels that ``mcp=DEBUG, cde_orchestrator.adapters=INFO`` gives to loggers.
-
-    Raises:
-        ValidationError: E314, it is not of this make.
-    """
-    levels: dict[str, str] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, _, level = (word.strip() for word in part.partition("="))
-        if not name or level.upper() not in LEVELS:
-            reason = f"'{part}' is no logger=LEVEL with one of {', '.join(LEVELS)}"
-            raise ValidationError.of(
-                "E314", setting="log_levels", source="the settings", reason=reason
-            )
-        levels[name] = level.upper()
-    return levels
 
 
 def log_to_project(root: Path) -> None:

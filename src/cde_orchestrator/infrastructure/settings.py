@@ -53,6 +53,11 @@ def text(default: str, about: str) -> Any:
     return field(default=default, metadata={"about": about})
 
 
+def logger_levels(default: str, about: str) -> Any:
+    """A setting that gives loggers levels, as ``mcp=DEBUG, uvicorn=INFO``."""
+    return field(default=default, metadata={"about": about, "levels": True})
+
+
 def web_address(about: str) -> Any:
     """A setting that is an ``http`` or ``https`` URL, or empty; it is shown without its path."""
     return field(default="", metadata={"about": about, "address": True})
@@ -95,7 +100,7 @@ class Settings:
     error_reports_bytes: int = number(
         20_000_000, 100_000, 1_000_000_000, "Bytes that error reports may take up together"
     )
-    log_levels: str = text("", 'Levels of single loggers, as "mcp=DEBUG, uvicorn=INFO"')
+    log_levels: str = logger_levels("", 'Levels of single loggers, as "mcp=DEBUG, uvicorn=INFO"')
     log_format: str = choice("auto", LOG_FORMATS, "How events look on standard error")
     log_file_bytes: int = number(
         10 * 1024 * 1024, 10_000, 1_000_000_000, "Bytes at which the log file is rotated"
@@ -229,6 +234,21 @@ def _with_database(state: SettingState, states: list[SettingState]) -> SettingSt
     return replace(state, source=named.source, problem=problem)
 
 
+def levels_by_logger(text: str) -> dict[str, str]:
+    """The levels that ``mcp=DEBUG, cde_orchestrator.adapters=INFO`` gives to loggers.
+
+    Raises:
+        ValueError: it is not of this make.
+    """
+    levels: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, level = (word.strip() for word in part.partition("="))
+        if not name or level.upper() not in LOG_LEVELS:
+            raise ValueError(f"'{part}' is no logger=LEVEL with one of {', '.join(LOG_LEVELS)}")
+        levels[name] = level.upper()
+    return levels
+
+
 def variable_of(key: str) -> str:
     """The environment variable that wins over the key of the file."""
     return PREFIX + key.upper()
@@ -334,6 +354,11 @@ def _accept(setting: Field[Any], given: Any, source: str) -> tuple[Any, str | No
         return _accept_url(given, source)
     if not isinstance(given, str) or not given.isprintable():
         return None, f"{given!r} is no line of text"
+    if bounds.get("levels"):
+        try:
+            levels_by_logger(given)
+        except ValueError as error:
+            return None, str(error)
     choices = bounds.get("choices")
     if choices is None:
         return given, None
