@@ -30,6 +30,8 @@ EXCERPT_LIMIT = 400
 """Characters of an earlier output that are shown."""
 TEXT_LIMIT = 4_000
 """Characters of a note, or of its data as text, that are shown."""
+PROGRESS_LIMIT = 2 * TEXT_LIMIT
+"""Characters of all entries together: they leave room in an answer for the phase's prompt."""
 
 
 class FinishedOutput(TypedDict):
@@ -148,15 +150,21 @@ def _finished(feature: Feature, workflow: Workflow, ports: Ports) -> list[Finish
 
 
 def _progress(feature: Feature, phase: Phase | None) -> list[ProgressView]:
-    """The newest entries, oldest first; what is too long is cut, and says so."""
+    """The newest entries that fit, oldest first; what is too long is cut, and says so."""
     if phase is None:
         return []
-    views = [progress_view(each) for each in feature.phases[phase.id].saved()[-PROGRESS_SHOWN:]]
-    for view in views:
+    shown: list[ProgressView] = []
+    room = PROGRESS_LIMIT
+    for saved in reversed(feature.phases[phase.id].saved()[-PROGRESS_SHOWN:]):
+        view = progress_view(saved)
         view["note"] = shortened(view["note"], TEXT_LIMIT)
         if len(str(view["data"])) > TEXT_LIMIT:
             view["data"] = f"[too long here; the whole: cde status {feature.name} --full --json]"
-    return views
+        room -= len(view["note"]) + len(str(view["data"]))
+        if shown and room < 0:
+            break
+        shown.insert(0, view)
+    return shown
 
 
 def _attempts_left(feature: Feature, phase: Phase | None, workflow: Workflow) -> int:

@@ -326,6 +326,8 @@ class Feature:
             raise FeatureError.of("E105", feature=self.name, status=self.status)
         record = self.phases[self.current_phase or ""]
         record.status = PhaseStatus.FAILED if outcome == FAILED else PhaseStatus.PENDING
+        if outcome == FAILED:  # whoever resumes is told why
+            record.failures = [*record.failures, Failure(now, record.attempts, reason, by)]
         self._close(outcome, reason, by, now)
         log.info("feature_closed", operation="close", feature_id=self.id, outcome=outcome)
 

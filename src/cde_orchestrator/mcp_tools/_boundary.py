@@ -18,6 +18,7 @@ REPLY_LIMIT = 25_000
 
 _ENVELOPE = 300
 _SHORTEST_CUT = 200
+_CUT_LAST = "prompt"
 _RECORD = 24
 """Members of a mapping that is a record; one with more is a collection."""
 
@@ -124,17 +125,22 @@ def _argument_error(error: ArgumentsError) -> ValidationError:
 
 
 def _fitted(structured: dict[str, Any], text: str, whole: str) -> tuple[dict[str, Any], str]:
-    """Cut the longest texts, then the longest lists, until it fits; tell where the whole is."""
+    """Cut the longest texts, then the longest lists, until it fits; tell where the whole is.
+
+    A prompt is what the caller works by: it is cut once no other text could be shorter.
+    """
     marker = f"\n[cut; the whole: {whole}]"
     surplus = size(structured, text) - REPLY_LIMIT
     if surplus > 0 and len(text) > _SHORTEST_CUT:
         text = _cut(text, surplus, marker)
     while (surplus := size(structured, text) - REPLY_LIMIT) > 0:
-        nowhere: tuple[Any, Any] = ({"": ""}, "")
-        holder, key = max(_texts(structured), key=lambda at: _length(at[0][at[1]]), default=nowhere)
-        before = holder[key]
-        after = _cut(before, surplus, marker)
-        if len(after) < len(before):
+        cuts = [
+            (key != _CUT_LAST, _length(holder[key]), holder, key, after)
+            for holder, key in _texts(structured)
+            if len(after := _cut(holder[key], surplus, marker)) < len(holder[key])
+        ]
+        if cuts:
+            *_, holder, key, after = max(cuts, key=lambda cut: cut[:2])
             holder[key] = after
         elif _halve_longest(structured):
             structured["cut"] = whole

@@ -293,6 +293,12 @@ def test_a_closed_feature_takes_no_work(started: World, outcome: str) -> None:
     assert (closing["outcome"], closing["reason"]) == (outcome, "Not wanted")
 
 
+def test_why_a_feature_was_closed_as_failed_is_told_to_whoever_resumes(started: World) -> None:
+    started.run(CloseFeature(feature_id="login", outcome="failed", reason="The key is missing"))
+
+    assert resume(started)["last_failure"] == "The key is missing"
+
+
 def test_a_cancelled_feature_is_not_resumed_but_may_be_rolled_back(started: World) -> None:
     started.run(CloseFeature(feature_id="login", outcome="cancelled", reason="Not wanted"))
 
@@ -423,6 +429,14 @@ def test_the_newest_entries_are_kept_and_long_ones_are_shown_in_short(started: W
     assert "--full" in reply["progress"][0]["data"]
     save(started, "y" * 9_000)
     assert len(resume(started)["progress"][-1]["note"]) < 4_100
+
+
+def test_resuming_shows_no_more_entries_than_leave_room_for_the_prompt(started: World) -> None:
+    for number in range(6):
+        save(started, f"{number}" * 2_500, data=["x" * 1_000])
+    notes = [each["note"] for each in resume(started)["progress"]]
+
+    assert notes == ["4" * 2_500, "5" * 2_500]
 
 
 @pytest.mark.parametrize(

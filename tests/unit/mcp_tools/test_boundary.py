@@ -30,6 +30,18 @@ def test_every_answer_fits_and_tells_where_the_whole_is(answer: dict[str, Any]) 
     assert size(result.structured_content, text.text) <= REPLY_LIMIT
 
 
+def test_a_prompt_is_cut_once_no_other_text_could_be_shorter() -> None:
+    prompt = "Do this. " * 1_500
+    answer = {"phase": {"prompt": prompt}, "goal": "x" * 9_000, "notes": ["n" * 2_000] * 20}
+    fitted = reply(answer, "words", "all").structured_content
+    alone = reply({"phase": {"prompt": prompt * 9}}, "words", "all").structured_content
+
+    assert fitted is not None
+    assert fitted["phase"]["prompt"] == prompt
+    assert alone is not None
+    assert len(alone["phase"]["prompt"]) > REPLY_LIMIT - 1_000
+
+
 def test_rows_are_left_away_until_a_page_fits() -> None:
     rows = [{"summary": "x" * 60} for _ in range(1_000)]
     asked: list[int] = []

@@ -59,7 +59,8 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         description="The feature '{feature}' is {status}; it takes no more work.",
         suggestions=(
             "Look at what it delivered: cde_getFeatureStatus()",
-            "Start a new feature for further work: cde_startFeature()",
+            "Take up a failed one: cde_resumeFeature(); a cancelled one: cde_rollbackFeature()",
+            "Start a new feature for work beyond a completed one: cde_startFeature()",
         ),
         fixes=(SHOW_STATUS,),
     ),
