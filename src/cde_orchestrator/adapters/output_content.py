@@ -35,6 +35,9 @@ _COSTLY = frozenset("*+?{|(")
 # The standard library's TOML parser takes time quadratic in the parts of a dotted key.
 _TOML_COST_LIMIT = 10_000_000
 
+# libyaml goes through all open brackets at each word, and lets nothing else run meanwhile.
+_YAML_DEPTH_LIMIT = 200
+
 
 class ParsingContentJudge:
     """Asks the parser of each format."""
@@ -104,10 +107,14 @@ def _parse_toml(text: str) -> None:
 def _parse_yaml(text: str) -> None:
     import yaml
 
+    depth = 0
     try:
         # Events, not values: aliases that multiply cost nothing, and tags do nothing.
-        for _ in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-            pass
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _YAML_DEPTH_LIMIT:
+                raise ValueError("it is nested too deep")
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Searching outputs for regular expressions that a stranger may have written."""
+"""Looking into outputs that a stranger may have written."""
 
 from __future__ import annotations
 
@@ -61,3 +61,14 @@ def test_what_costs_nothing_needs_no_process(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(subprocess, "run", None)
 
     assert search(r"^## Goal\b", "## Goal") is True
+
+
+@pytest.mark.parametrize("opened", ["[", "{", "- ", "[{a: "])
+def test_yaml_that_would_take_for_ever_is_nested_too_deep(opened: str) -> None:
+    assert ParsingContentJudge().problem("yaml", opened * 300_000) == "it is nested too deep"
+
+
+def test_brackets_in_texts_and_side_by_side_are_no_depth_of_yaml() -> None:
+    text = "a: |\n  " + "[" * 5_000 + "\nb:\n" + "- [[1], {c: 2}]\n" * 500
+
+    assert ParsingContentJudge().problem("yaml", text) is None
