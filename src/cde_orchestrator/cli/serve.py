@@ -103,21 +103,22 @@ def serve(
             _serve_stdio(root, pinned=pinned)
         else:
             token = bearer_token(token_file)
-            with listening(host, health_port) as listener:
+            with listening(host, health_port, root) as listener:
                 url = _address(host, listener)
                 _tell(f"The health of {root} is at {url}/health, its pages at {url}/dashboard")
                 _warn_of_network(listener, token, "see what goes on in the project")
                 _serve_stdio(root, pinned=pinned, beside=(host, listener, token))
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that listens on the address.
+def listening(host: str, port: int, project: Path = Path()) -> socket.socket:
+    """A socket that listens on the address, for a project.
 
     Raises:
         CDESystemError: E901, the address cannot be had.
     """
+    facts = {"host": host, "port": port, "project_path": str(project)}
     if not host:  # to the system it would mean every address there is
-        raise CDESystemError.of("E901", host=host, port=port, reason="no host is named")
+        raise CDESystemError.of("E901", reason="no host is named", **facts)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -133,7 +134,7 @@ def listening(host: str, port: int) -> socket.socket:
             raise
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no host name"
-        raise CDESystemError.of("E901", host=host, port=port, reason=reason) from error
+        raise CDESystemError.of("E901", reason=reason, **facts) from error
     return listener
 
 
@@ -162,7 +163,7 @@ def bearer_token(file: Path | None) -> str | None:
 def _serve_http(
     root: Path, token: str | None, *, pinned: bool, host: str, port: int, as_json: bool
 ) -> None:
-    with listening(host, port) as listener:
+    with listening(host, port, root) as listener:
         url = f"{_address(host, listener)}/mcp"
         if as_json:
             from cde_orchestrator.cli._output import say_json

@@ -20,7 +20,14 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
             "Choose another port: cde serve --transport http --port 0 takes a free one",
             "End the program that uses the port",
         ),
-        fixes=(Fix(("cde", "serve", "--transport", "http", "--port", "0")),),
+        fixes=(
+            Fix(
+                (
+                    *("cde", "serve", "--transport", "http", "--port", "0"),
+                    *("--project", "{project_path}"),
+                )
+            ),
+        ),
     ),
     "E902": ErrorMessage(
         title="Not Authorised",
