@@ -282,6 +282,9 @@ def _permissions(stored: StateFiles) -> Iterator[CDEError]:
         wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
         if path.exists() and not os.access(path, wanted):
             yield ProjectError.of("E003", path=str(path), reason="it may not be read and written")
+    for path in folders[1:]:  # the first one may be a link, by the owner's choice
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            yield ProjectError.of("E003", path=str(path), reason="it is no folder")
 
 
 def _settings(root: Path) -> Iterator[CDEError]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,13 +19,17 @@ from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.journal import Record
 from cde_orchestrator.infrastructure.patch import Document, Patch, apply
 from cde_orchestrator.infrastructure.process_lock import ProcessLock, one_thread
-from cde_orchestrator.infrastructure.refusals import told
+from cde_orchestrator.infrastructure.refusals import error_words, told
 from cde_orchestrator.infrastructure.segment import Segment
 from cde_orchestrator.infrastructure.spans import LOAD, span
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_head import Head
 from cde_orchestrator.infrastructure.state_loader import IN_PLACE, Loaded
-from cde_orchestrator.infrastructure.write_guard import ReadOnly, WriteGuard
+from cde_orchestrator.infrastructure.write_guard import (
+    PROBE_EVERY_SECONDS,
+    ReadOnly,
+    WriteGuard,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +57,8 @@ class StateMemory:
     Attributes:
         head: where this process stands; None when there is no state.
         uncertain: why no change may be built on the state; None when one may.
+        unmended: why damaged files still stand as they were found; None when none do. Each
+            change tries to mend them first, and a reader every few seconds.
     """
 
     def __init__(
@@ -64,6 +72,8 @@ class StateMemory:
     ) -> None:
         self.head: Head | None = None
         self.uncertain: ReadOnly | None = None
+        self.unmended: ReadOnly | None = None
+        self._mend_again_at = 0.0
         self._files = files
         self._ops = ops
         self._lock = lock
@@ -188,7 +198,7 @@ class StateMemory:
             self.head = None
             return True
         try:
-            if self.head is not None and self.head.is_of(self._files.journal):
+            if not self._is_to_mend() and self.head and self.head.is_of(self._files.journal):
                 return True
             return self._load_for_reading()
         except OSError as error:
@@ -204,7 +214,7 @@ class StateMemory:
         What is to be mended is mended at once, if nobody else has the lock.
         """
         with self.beside_readers() as locked:
-            if self.head is not None and self._follow(self.head, locked=locked):
+            if not self._is_to_mend() and self.head and self._follow(self.head, locked=locked):
                 return True
             marks = self._files.marks()
             loaded = state_loader.load(self._files, self._ops) if locked else self._undisturbed()
@@ -223,9 +233,24 @@ class StateMemory:
                 os.close(descriptor)
         except OSError as error:
             self._guard.refused(error)
-            log.warning("state_not_mended", reason=str(error))
             self._adopt(loaded)
+            self._put_off_mending(error)
         return True
+
+    def _is_to_mend(self) -> bool:
+        """Whether damage that could not be mended is to be tried again by a reader."""
+        return self.unmended is not None and time.monotonic() >= self._mend_again_at
+
+    def _put_off_mending(self, error: OSError) -> None:
+        """Go on reading what was put together, but build no change on damaged files."""
+        where = Path(str(error.filename or self._files.folder))
+        if where.suffix == ".tmp":  # its name is another one each time
+            where = where.parent
+        reason = f"damaged files cannot be mended: {error_words(error)} ({where})"
+        self._mend_again_at = time.monotonic() + PROBE_EVERY_SECONDS
+        if self.unmended is None or self.unmended.reason != reason:
+            log.error("state_not_mended", path=str(self._files.root), reason=str(error))
+            self.unmended = ReadOnly(reason, utc_now())
 
     def _undisturbed(self) -> Loaded | None:
         """What whole files tell that nobody changed meanwhile, though somebody might."""
@@ -272,7 +297,7 @@ class StateMemory:
     def _load_for_writing(self, loaded: Loaded | None = None) -> None:
         """Load, unless that was just done, and mend. Only under the lock."""
         head = self.head
-        followed = head is not None and self._follow(head, locked=True)
+        followed = head is not None and self.unmended is None and self._follow(head, locked=True)
         if head is not None and followed and self._segment.agrees(head.first, head.size):
             return
         self._ops.make_folder(self._files.backups)
@@ -286,6 +311,8 @@ class StateMemory:
 
     def _adopt(self, loaded: Loaded, *, certain: bool = True) -> None:
         self.note_uncertainty(loaded.uncertainty)
+        if not loaded.needs_mending:
+            self.unmended = None
         if loaded.legacy is not None:
             loaded.document, loaded.sequence = self._migrate(loaded.legacy), 1
         if loaded.sequence == 0:

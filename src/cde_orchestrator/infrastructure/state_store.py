@@ -96,7 +96,7 @@ class StateStore:
     @property
     def read_only(self) -> ReadOnly | None:
         """Why and since when changes are refused; None while they are not."""
-        return self._memory.uncertain or self._guard.mode
+        return self._memory.uncertain or self._memory.unmended or self._guard.mode
 
     def refresh(self) -> None:
         """Bring ``document`` up to date; nothing is read when nothing changed.

@@ -246,6 +246,12 @@ def test_a_file_that_may_not_be_written_is_told(
     assert codes(shop) == ["E003"]
 
 
+def test_what_stands_in_the_place_of_a_folder_is_told(shop: Terminal) -> None:
+    (shop.folder / ".cde" / "quarantine").write_text("in the way")
+
+    assert codes(shop) == ["E003"]
+
+
 @pytest.mark.parametrize(("read_only", "reason"), [(True, "EROFS"), (False, "EACCES")])
 def test_a_place_of_the_next_outputs_that_takes_none_is_told(
     shop: Terminal, monkeypatch: pytest.MonkeyPatch, read_only: bool, reason: str

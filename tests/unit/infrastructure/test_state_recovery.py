@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.infrastructure import state_memory
 from cde_orchestrator.infrastructure.file_ops import OsFileOps, replace_file, write_all
 from cde_orchestrator.infrastructure.journal import Change, encode_header
 from cde_orchestrator.infrastructure.patch import Patch
@@ -279,3 +280,38 @@ def test_a_write_that_writes_nothing_is_a_failure(tmp_path: Path) -> None:
     write_all(OsFileOps(), descriptor, b"data")
     os.close(descriptor)
     assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_damage_that_cannot_be_mended_is_said_and_no_change_builds_on_it(store: StateStore) -> None:
+    damaged = store.files.journal.read_bytes().replace(b'"id":"a"', b'"id":"z"')
+    store.files.journal.write_bytes(damaged)
+    store.files.quarantine.write_text("in the way")
+    other = StateStore(store.files.root)
+    assert names(other) == "ab"
+    found = other.read_only
+    assert found is not None
+    assert str(store.files.quarantine) in found.reason
+    with pytest.raises(StateError) as refused:
+        put(other, "c")
+    assert refused.value.code == "E203"
+    assert store.files.journal.read_bytes() == damaged
+    store.files.quarantine.unlink()
+    put(other, "c")
+    assert other.read_only is None
+    assert store.files.journal.read_bytes() == store.files.mirror(1).read_bytes()
+
+
+def test_a_reader_mends_by_itself_once_that_is_possible(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_memory, "PROBE_EVERY_SECONDS", 0.0)
+    store.files.journal.write_bytes(store.files.journal.read_bytes().replace(b"b", b"c"))
+    store.files.quarantine.write_text("in the way")
+    other = StateStore(store.files.root)
+    assert names(other) == "ab"
+    found = other.read_only
+    assert found is not None
+    store.files.quarantine.unlink()
+    assert names(other) == "ab"
+    assert other.read_only is None
+    assert store.files.journal.read_bytes() == store.files.mirror(1).read_bytes()
