@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import socket
 import sys
@@ -12,6 +13,7 @@ import pytest
 from cde_orchestrator import server
 from cde_orchestrator.cli import serve
 from cde_orchestrator.cli.serve import bearer_token, listening
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError
 from tests.unit.cli.conftest import Terminal
 
@@ -108,3 +110,10 @@ def test_serving_over_stdio_without_a_standard_input_ends(
     monkeypatch.setattr(sys, "stdin", None)
 
     serve._serve_stdio(at_project.folder, pinned=True)
+
+
+def test_the_fix_of_a_taken_address_serves_the_project_that_was_asked_for(tmp_path: Path) -> None:
+    with listening("127.0.0.1", 0) as taken, pytest.raises(CDESystemError) as refused:
+        listening("127.0.0.1", taken.getsockname()[1], tmp_path)
+    fix = ErrorFormatter.payload(refused.value)["fixes"][0]
+    assert shlex.split(fix["command"])[-2:] == ["--project", str(tmp_path)]
