@@ -8,6 +8,7 @@ import shutil
 import statistics
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from cde_orchestrator.infrastructure.operation_meter import OperationMeter
 from cde_orchestrator.infrastructure.resource_usage import FolderSize
 from cde_orchestrator.infrastructure.settings import Settings
 from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.telemetry_records import Sample
 from cde_orchestrator.infrastructure.telemetry_store import TelemetryStore
 from cde_orchestrator.server import ServedProject, build_server
 from tests.disks import remount, small_disk
@@ -88,14 +90,15 @@ def test_metrics_calculation_accurate(tmp_path: Path, shop: Application) -> None
 
     metrics = _monitor(shop, meter).get_status()["metrics"]
 
-    # The same as numpy.percentile, whose method "linear" is this one.
+    # The same as numpy.percentile, whose method "linear" is this one; told within 2 %.
     cuts = statistics.quantiles(durations, n=100, method="inclusive")
-    assert metrics["p50_ms"] == pytest.approx(cuts[49], abs=0.001)
-    assert metrics["p95_ms"] == pytest.approx(cuts[94], abs=0.001)
-    assert metrics["p99_ms"] == pytest.approx(cuts[98], abs=0.001)
+    assert metrics["p50_ms"] == pytest.approx(cuts[49], rel=0.021)
+    assert metrics["p95_ms"] == pytest.approx(cuts[94], rel=0.021)
+    assert metrics["p99_ms"] == pytest.approx(cuts[98], rel=0.021)
     assert metrics["average_ms"] == pytest.approx(statistics.fmean(durations), abs=0.001)
     failed = sum(duration >= 900 for duration in durations)
     assert metrics["error_rate"] == pytest.approx(failed / len(durations), abs=1e-6)
+    assert metrics["operations_per_second"] == pytest.approx(len(durations) / 300, abs=0.001)
     [operation] = metrics["operations"]
     assert (operation["calls"], operation["errors"]) == (len(durations), failed)
     assert metrics["active_features"] == 3
@@ -109,9 +112,7 @@ def test_metrics_calculation_accurate(tmp_path: Path, shop: Application) -> None
     assert metrics["disk_free_mb"] == pytest.approx(free_mb, rel=0.05)
 
 
-def test_the_operations_of_a_process_are_counted_whatever_became_of_them(
-    shop: Application,
-) -> None:
+def test_operations_are_counted_whatever_became_of_them(shop: Application) -> None:
     shop.handle(StartFeature(prompt="First", name="first"))
     with pytest.raises(CDEError):
         shop.handle(StartFeature(prompt="First", name="first"))
@@ -122,7 +123,34 @@ def test_the_operations_of_a_process_are_counted_whatever_became_of_them(
     counted = {each["operation"]: (each["calls"], each["errors"]) for each in metrics["operations"]}
     assert counted["start_feature"] == (2, 1)
     assert counted["get_health"] == (1, 0)
-    assert metrics["error_rate"] == pytest.approx(1 / 3, abs=1e-6)
+    assert counted["onboard_project"] == (1, 0), "another process did it, which has ended"
+    assert metrics["error_rate"] == pytest.approx(1 / 4, abs=1e-6)
+
+
+def test_the_figures_are_those_of_all_processes_of_the_last_five_minutes(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    store, meter, now = TelemetryStore(tmp_path), OperationMeter(), utc_now()
+    other, long_ago = OperationMeter(), OperationMeter()
+    for _ in range(30):
+        other.ended("submit_work", "failed", "E999", 40.0, 0.0)
+        long_ago.ended("submit_work", "failed", "E999", 9_000.0, 0.0)
+    TelemetryStore(tmp_path).add(Sample(now - timedelta(minutes=4), other.drain()))
+    TelemetryStore(tmp_path).add(Sample(now - timedelta(minutes=10), long_ago.drain()))
+    for _ in range(60):
+        meter.ended("submit_work", "ok", None, 10.0, 0.0)
+    store.add(Sample(now, meter.drain()))
+    meter.ended("list_features", "ok", None, 20.0, 0.0)  # and has not been written yet
+    monitor = HealthMonitor(tmp_path, meter, _checks(tmp_path), store=store, clock=lambda: now)
+
+    metrics = monitor.get_status()["metrics"]
+
+    counted = {each["operation"]: (each["calls"], each["errors"]) for each in metrics["operations"]}
+    assert counted == {"submit_work": (90, 30), "list_features": (1, 0)}
+    assert metrics["error_rate"] == pytest.approx(30 / 91, abs=1e-6)
+    assert metrics["operations_per_second"] == pytest.approx(91 / 300, abs=0.001)
+    assert metrics["p50_ms"] == pytest.approx(10.0, rel=0.021)
+    assert metrics["p99_ms"] == pytest.approx(40.0, rel=0.021)
+    assert meter.has_undrained, "to look takes nothing from the history"
 
 
 def test_checks_detect_issues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,15 +312,18 @@ def _break(application: Application, name: str) -> None:
 
 
 def _monitor(application: Application, meter: OperationMeter) -> HealthMonitor:
-    checks = ProjectChecks(
-        application.root,
+    return HealthMonitor(application.root, meter, _checks(application.root))
+
+
+def _checks(root: Path) -> ProjectChecks:
+    return ProjectChecks(
+        root,
         FilesystemProjectRepository(),
         YamlWorkflowRepository(),
         NoBreakers(),
         Settings(),
         utc_now,
     )
-    return HealthMonitor(application.root, meter, checks)
 
 
 def test_alert_thresholds_work(tmp_path: Path) -> None:

@@ -31,8 +31,13 @@ class OperationFigures(TypedDict):
 class HealthMetrics(TypedDict):
     """Figures of this process and of the project that it works on.
 
-    Rates and latencies are of the operations of this process in the last five minutes;
-    ``memory_mb`` is what the process occupies, ``memory_percent`` what is in use of the
+    Rates and latencies are of the last five minutes of all processes of the project, the
+    commands and those that ended too: what the history holds, to within ten seconds, and what
+    this process has yet to add to it. What another server did in its last ten seconds comes
+    with its next sample. The percentiles are told within 2 %; ``operations_per_second`` is the
+    mean of the five minutes.
+
+    ``memory_mb`` is what this process occupies, ``memory_percent`` what is in use of the
     machine's memory, ``disk_mb`` what ``.cde/`` takes up.
     """
 

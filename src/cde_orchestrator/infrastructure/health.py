@@ -29,15 +29,23 @@ from cde_orchestrator.application.health import (
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.infrastructure import alert_rules
 from cde_orchestrator.infrastructure.health_checks import MB, Facts, ProjectChecks
-from cde_orchestrator.infrastructure.operation_meter import Lately, OperationMeter
+from cde_orchestrator.infrastructure.operation_meter import OperationMeter
 from cde_orchestrator.infrastructure.resource_usage import process_memory_bytes
+from cde_orchestrator.infrastructure.telemetry_records import OperationStep, Sample, Step
 
+LATELY_SECONDS = 300.0
+"""How far back the rates and latencies of ``metrics`` reach."""
 SHARED_SECONDS = 2.0
 """How old facts may be that the sampler's figures and measures are made of."""
 
 
 class Lastly(Protocol):
     """What all processes of the project did in the last seconds."""
+
+    @property
+    def operations(self) -> Mapping[str, OperationStep]:
+        """The operations by name."""
+        ...
 
     @property
     def slowest_ms(self) -> float:
@@ -130,7 +138,7 @@ class HealthMonitor:
             "version": __version__,
             "uptime_seconds": round(self._meter.uptime_seconds, 3),
             "checked_at": self._clock().isoformat(),
-            "metrics": _metrics(facts, self._meter.lately()),
+            "metrics": _metrics(facts, self._lately()),
             "checks": checks,
             "details": {name: told for name, (_, told) in judged.items()},
             "alerts": alerts,
@@ -213,6 +221,15 @@ class HealthMonitor:
             self._facts = (time.monotonic(), facts)
         return facts
 
+    def _lately(self) -> Step:
+        """The last five minutes of all processes, and what this one has not written yet."""
+        now = self._clock()
+        lately = Step.of(Sample(now, self._meter.undrained()))
+        if self._store is not None:
+            written = self._store.recent(LATELY_SECONDS, now)
+            lately.merge(Step(dict(written.operations)))
+        return lately
+
     def _alert_views(self) -> list[AlertView]:
         return [] if self._alerts is None else self._alerts.views()
 
@@ -244,7 +261,9 @@ def _alert_probe(alerts: list[AlertView]) -> Probe:
     return worst["severity"], told
 
 
-def _metrics(facts: Facts, lately: Lately) -> HealthMetrics:
+def _metrics(facts: Facts, lately: Step) -> HealthMetrics:
+    together = lately.whole().figures("")
+    operations = [each.figures(name) for name, each in sorted(lately.operations.items())]
     return {
         "memory_mb": _mb(process_memory_bytes()),
         "memory_percent": round(facts.memory_percent, 1),
@@ -252,13 +271,13 @@ def _metrics(facts: Facts, lately: Lately) -> HealthMetrics:
         "state_mb": _mb(facts.state_bytes),
         "disk_free_mb": _mb(facts.disk_free_bytes),
         "active_features": facts.active_features,
-        "error_rate": round(lately.error_rate, 6),
-        "operations_per_second": round(lately.per_second, 3),
-        "average_ms": round(lately.average_ms, 3),
-        "p50_ms": round(lately.p50_ms, 3),
-        "p95_ms": round(lately.p95_ms, 3),
-        "p99_ms": round(lately.p99_ms, 3),
-        "operations": lately.operations,
+        "error_rate": round(lately.errors / lately.calls, 6) if lately.calls else 0.0,
+        "operations_per_second": round(lately.calls / LATELY_SECONDS, 3),
+        "average_ms": round(together["average_ms"], 3),
+        "p50_ms": round(together["p50_ms"], 3),
+        "p95_ms": round(together["p95_ms"], 3),
+        "p99_ms": round(together["p99_ms"], 3),
+        "operations": operations,
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 ACCURACY = 0.02
@@ -83,18 +83,3 @@ class Latencies:
 
 def _bucket(duration_ms: float) -> int:
     return math.ceil(math.log(max(duration_ms, _LEAST_MS)) / _LOG_GROWTH)
-
-
-def percentile(ordered: Sequence[float], share: float) -> float:
-    """The percentile of sorted figures, linear between neighbours, as numpy's default is.
-
-    Args:
-        ordered: the figures in rising order; without any the answer is 0.
-        share: 0 to 1.
-    """
-    if not ordered:
-        return 0.0
-    position = share * (len(ordered) - 1)
-    below = math.floor(position)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)

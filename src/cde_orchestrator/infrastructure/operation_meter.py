@@ -8,30 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from cde_orchestrator.application.health import OperationFigures
-from cde_orchestrator.infrastructure.latency import Latencies, percentile
-
-WINDOW_SECONDS = 300.0
-WINDOW_CALLS = 20_000
-"""What ``lately`` remembers at most; more calls in the window make it shorter."""
+from cde_orchestrator.infrastructure.latency import Latencies
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds for the metrics: around a millisecond to above the lock's bounded wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndedOperation:
-    """One operation that ended; ``at`` by a clock that never goes back."""
-
-    at: float
-    operation: str
-    outcome: str
-    error_code: str | None
-    duration_ms: float
 
 
 @dataclass(slots=True)
@@ -70,36 +54,6 @@ class Totals:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Lately:
-    """The operations of the last five minutes.
-
-    Attributes:
-        seconds: how long the window really is: since the process began, at most 300.
-        operations: by name.
-    """
-
-    seconds: float
-    calls: int
-    errors: int
-    average_ms: float
-    p50_ms: float
-    p95_ms: float
-    p99_ms: float
-    longest_ms: float
-    operations: list[OperationFigures]
-
-    @property
-    def error_rate(self) -> float:
-        """The share, 0 to 1, of operations that did not succeed."""
-        return self.errors / self.calls if self.calls else 0.0
-
-    @property
-    def per_second(self) -> float:
-        """Operations a second."""
-        return self.calls / self.seconds if self.seconds > 0 else 0.0
-
-
 class OperationMeter:
     """Counts what it is told; safe among threads.
 
@@ -111,7 +65,6 @@ class OperationMeter:
         self._monotonic = monotonic
         self._began = monotonic()
         self._mutex = threading.Lock()
-        self._window: deque[EndedOperation] = deque(maxlen=WINDOW_CALLS)
         self._totals: dict[str, Totals] = {}
         self._lock_waits = Totals()
         self._undrained: dict[str, Counts] = {}
@@ -130,9 +83,7 @@ class OperationMeter:
         lock_wait_ms: float,
     ) -> None:
         """Count an operation that ended."""
-        one = EndedOperation(self._monotonic(), operation, outcome, error_code, duration_ms)
         with self._mutex:
-            self._window.append(one)
             totals = self._totals.setdefault(operation, Totals())
             totals.outcomes[outcome, error_code] += 1
             _observe(totals, duration_ms / 1000)
@@ -140,31 +91,6 @@ class OperationMeter:
             counts = self._undrained.setdefault(operation, Counts())
             counts.outcomes[outcome, error_code] += 1
             counts.latencies.add(duration_ms)
-
-    def lately(self) -> Lately:
-        """What happened in the last five minutes."""
-        now = self._monotonic()
-        with self._mutex:
-            while self._window and self._window[0].at < now - WINDOW_SECONDS:
-                self._window.popleft()
-            window = list(self._window)
-        full = len(window) == WINDOW_CALLS
-        seconds = now - window[0].at if full else min(now - self._began, WINDOW_SECONDS)
-        by_name: dict[str, list[EndedOperation]] = {}
-        for each in window:
-            by_name.setdefault(each.operation, []).append(each)
-        whole = _figures("", window)
-        return Lately(
-            seconds=max(seconds, 0.001),
-            calls=whole["calls"],
-            errors=whole["errors"],
-            average_ms=whole["average_ms"],
-            p50_ms=whole["p50_ms"],
-            p95_ms=whole["p95_ms"],
-            p99_ms=whole["p99_ms"],
-            longest_ms=whole["max_ms"],
-            operations=[_figures(name, calls) for name, calls in sorted(by_name.items())],
-        )
 
     def totals(self) -> tuple[dict[str, Totals], Totals]:
         """Since the process began: the operations by name, and their waits for the lock."""
@@ -177,6 +103,14 @@ class OperationMeter:
     def has_undrained(self) -> bool:
         """Whether ``drain`` would give anything."""
         return bool(self._undrained)
+
+    def undrained(self) -> dict[str, Counts]:
+        """What ``drain`` would give, as a copy."""
+        with self._mutex:
+            copies: dict[str, Counts] = {}
+            for name, counts in self._undrained.items():
+                copies.setdefault(name, Counts()).merge(counts)
+            return copies
 
     def drain(self) -> dict[str, Counts]:
         """What was counted since the last time that this was asked, by operation."""
@@ -196,17 +130,3 @@ def _observe(totals: Totals, seconds: float) -> None:
 
 def _copy(totals: Totals) -> Totals:
     return replace(totals, outcomes=Counter(totals.outcomes), buckets=list(totals.buckets))
-
-
-def _figures(operation: str, calls: list[EndedOperation]) -> OperationFigures:
-    durations = sorted(each.duration_ms for each in calls)
-    return {
-        "operation": operation,
-        "calls": len(calls),
-        "errors": sum(each.outcome != "ok" for each in calls),
-        "average_ms": sum(durations) / len(durations) if durations else 0.0,
-        "p50_ms": percentile(durations, 0.5),
-        "p95_ms": percentile(durations, 0.95),
-        "p99_ms": percentile(durations, 0.99),
-        "max_ms": durations[-1] if durations else 0.0,
-    }

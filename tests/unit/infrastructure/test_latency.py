@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cde_orchestrator.infrastructure.latency import ACCURACY, Latencies, percentile
+from cde_orchestrator.infrastructure.latency import ACCURACY, Latencies
 
 DURATIONS = st.lists(st.floats(0.01, 100_000), min_size=1, max_size=200)
 
@@ -44,15 +43,7 @@ def test_what_is_stored_comes_back(durations: list[float]) -> None:
 
 def test_without_calls_there_is_no_quantile() -> None:
     assert Latencies().quantile(0.5) is None
-    assert percentile([], 0.5) == 0.0
 
 
 def test_nothing_takes_no_time_at_all() -> None:
     assert counted([0.0]).quantile(0.5) == 0.0
-
-
-def test_percentiles_lie_between_their_neighbours() -> None:
-    numbers = sorted(random.Random(1).uniform(0, 100) for _ in range(101))
-    assert percentile(numbers, 0.5) == numbers[50]
-    assert percentile([10.0, 20.0], 0.95) == pytest.approx(19.5)
-    assert percentile([7.0], 0.99) == 7.0
