@@ -243,7 +243,9 @@ async def test_lazy_submissions_are_each_refused_with_a_code_of_their_own(
         other = {"feature_id": "lazy", "phase_id": "test"}
         assert (await agent.refused("cde_submitWork", **other))["code"] == "E106"
         (folder / "spec.md").symlink_to(tmp_path / "secret")
-        assert (await agent.refused("cde_submitWork", **where))["code"] == "E112"
+        outside = await agent.refused("cde_submitWork", **where)
+        assert outside["code"] == "E112"
+        assert all(each["fix"] for each in outside["context"]["outputs"])
         (folder / "spec.md").unlink()
         accepted = await agent.call("cde_submitWork", results={"spec": SPEC}, **where)
         assert accepted["phase"]["id"] == "test"

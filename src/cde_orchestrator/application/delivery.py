@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cde_orchestrator.application.ports import OutputText, Ports
-from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.exceptions import OutputError, ValidationError
 from cde_orchestrator.domain.feature import Artifact, PhaseRecord
+from cde_orchestrator.domain.gate import Gate, Problem, told
 from cde_orchestrator.domain.text import checked_text
 from cde_orchestrator.domain.workflow import Output, Phase
 
@@ -16,6 +17,8 @@ RESULT_LIMIT = 1_000_000
 """Characters of one output's text in ``results``."""
 RESULT_LIMIT_BYTES = 1024 * 1024
 """Bytes of it in UTF-8; all texts are measured before the first is written."""
+
+_Unreadable = OutputError | ValidationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +58,62 @@ class Delivery:
             OutputError: E112, an output's path is no place for it.
             ValidationError: E315, a file is too large.
         """
-        found = {}
+        found, unreadable = self._read()
+        for _, error in unreadable:
+            raise error
+        return found
+
+    def through(self, gate: Gate) -> dict[str, bytes]:
+        """``contents`` that the gate lets pass; a refusal names all that is wrong.
+
+        Raises:
+            OutputError: E110 to E117.
+            ValidationError: E315, a file is too large.
+        """
+        found, unreadable = self._read()
+        if not unreadable:
+            gate.require(found)
+            return found
+        problems = [self._problem(output, error) for output, error in unreadable]
+        named = {problem.output for problem in problems}
+        problems += [problem for problem in gate.problems(found) if problem.output not in named]
+        first = unreadable[0][1]
+        facts = {**first.context, "outputs": [told(problem) for problem in problems]}
+        if "reason" in facts:
+            facts["reason"] = "; ".join([facts["reason"], *map(str, problems[1:])])
+        raise type(first).of(first.code, **facts)
+
+    def _read(self) -> tuple[dict[str, bytes], list[tuple[Output, _Unreadable]]]:
+        """Bytes by output id, and the outputs that cannot be read, with the reason."""
+        found: dict[str, bytes] = {}
+        unreadable: list[tuple[Output, _Unreadable]] = []
         for output in self.phase.outputs:
             given = self.results.get(output.id)
+            content: bytes | None = None
             try:
                 content = self.ports.files.read(self.ports.root, self._path(output), output.id)
-            except ValidationError:  # too large; what is replaced may be of any size
+            except OutputError as error:
+                unreadable.append((output, error))
+                continue
+            except ValidationError as error:  # too large; what is replaced may be of any size
                 if given is None:
-                    raise
+                    unreadable.append((output, error))
             if given is not None:
                 content = _as_file(given)
             if content is not None:
                 found[output.id] = content
-        return found
+        return found, unreadable
+
+    def _problem(self, output: Output, error: _Unreadable) -> Problem:
+        if isinstance(error, OutputError):
+            words = f"cannot lie there: {error.context['reason']}"
+            fix = "Put a regular file inside the project in its place"
+        else:
+            words = "has {size_bytes} bytes; at most {limit_bytes} are accepted".format_map(
+                error.context
+            )
+            fix = "Shorten it, and leave generated data out of it"
+        return Problem(error.code, output.id, self._path(output), None, words, fix)
 
     def write(self) -> None:
         """Write the texts to the outputs' paths: all of them, or none.

@@ -132,19 +132,18 @@ class SubmitWork(UseCase[SubmitReply]):
         delivery: Delivery,
     ) -> _Contents:
         delivery.require_acceptable()
-        contents = delivery.contents()
         try:
             skeleton = render_prompt(project, feature, phase, workflow, delivery.ports)
         except ValidationError:  # a template that broke since is no fault of the work
             skeleton = ""
-        Gate(
+        gate = Gate(
             phase=phase,
             feature_name=feature.name,
             syntax=delivery.ports.content.problem,
             search=delivery.ports.content.search,
             skeleton=skeleton,
-        ).require(contents)
-        return contents
+        )
+        return delivery.through(gate)
 
     def _check(
         self, feature: Feature, phase: Phase, delivery: Delivery, ports: Ports

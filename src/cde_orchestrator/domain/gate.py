@@ -101,7 +101,7 @@ class Gate:
                 feature=self.feature_name,
                 phase=self.phase.id,
                 problems="; ".join(map(str, found)),
-                outputs=[_told(problem) for problem in found],
+                outputs=[told(problem) for problem in found],
             )
 
     def _about(self, output: Output, content: bytes | None) -> Iterable[Problem]:
@@ -141,7 +141,8 @@ class Gate:
 _Finding = tuple[str, str, int | None]
 
 
-def _told(problem: Problem) -> dict[str, Any]:
+def told(problem: Problem) -> dict[str, Any]:
+    """A problem as an error's context has it."""
     return {key: value for key, value in asdict(problem).items() if value is not None}
 
 

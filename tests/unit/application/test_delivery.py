@@ -9,8 +9,9 @@ import pytest
 from cde_orchestrator.adapters.project_files import READ_LIMIT_BYTES
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.application.submit_work import SubmitWork
-from cde_orchestrator.domain.exceptions import ValidationError
-from tests.fakes import InMemoryFiles, World
+from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.domain.workflow import Output, Phase, Workflow
+from tests.fakes import InMemoryFiles, World, catalog
 
 
 class OverlargeFiles(InMemoryFiles):
@@ -42,3 +43,26 @@ def test_a_text_that_is_too_large_is_told_before_anything_is_written(world: Worl
         )
     assert caught.value.code == "E315"
     assert world.files.contents == {}
+
+
+@pytest.mark.parametrize("order", [("spec", "plan", "log"), ("plan", "log", "spec")])
+def test_a_refusal_names_all_outputs_though_some_cannot_be_read(
+    world: World, order: tuple[str, ...]
+) -> None:
+    paths = {"spec": "spec.md", "plan": "../plan.md", "log": "log.md"}
+    codes = {"spec": "E315", "plan": "E112", "log": "E110"}
+    outputs = tuple(Output(id=each, path=paths[each]) for each in order)
+    workflow = Workflow(id="standard", phases=(Phase(id="define", outputs=outputs),))
+    world.workflows.own = catalog(workflow, packaged=False)
+    world.files = OverlargeFiles()
+    world.run(StartFeature(prompt="Add login", name="login"))
+
+    with pytest.raises(CDEError) as caught:
+        world.run(SubmitWork(feature_id="login", phase_id="define"))
+    error = caught.value
+    rows = error.context["outputs"]
+    assert error.code == codes[order[0]]
+    assert {row["output"]: row["code"] for row in rows} == codes
+    assert all(row["fix"] for row in rows)
+    if error.code == "E112":
+        assert all(path in error.message for path in paths.values())
