@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +72,9 @@ def cde(project: Path, *words: str, **environment: str) -> subprocess.CompletedP
 
 def kill_servers(project: Path) -> None:
     for child in psutil.Process().children(recursive=True):
-        if "serve" in child.cmdline() and str(project) in child.cmdline():
-            os.kill(child.pid, signal.SIGKILL)
+        with suppress(psutil.Error):  # another one may end meanwhile
+            if {"serve", str(project)} <= set(child.cmdline()):
+                os.kill(child.pid, signal.SIGKILL)
 
 
 def journal(project: Path) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import IO
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.domain.clock import utc_now
@@ -26,23 +27,30 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 
 @contextmanager
-def serving(stage: Stage, *words: str) -> Iterator[str]:
-    """A server of its own over HTTP; what it said when it was ready, or why it was not."""
+def started(stage: Stage, *words: str, stderr: int = subprocess.STDOUT) -> Iterator[IO[str]]:
+    """What a command of its own prints, until it is ended."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cde_orchestrator", *words],
         cwd=stage.root,
         env={**os.environ, **stage.environment},
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         text=True,
     )
     try:
         assert process.stdout is not None
-        said = process.stdout.readline()
-        yield said if " at http" in said else said + process.stdout.read()
+        yield process.stdout
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+@contextmanager
+def serving(stage: Stage, *words: str) -> Iterator[str]:
+    """A server of its own over HTTP; what it said when it was ready, or why it was not."""
+    with started(stage, *words) as printed:
+        said = printed.readline()
+        yield said if " at http" in said else said + printed.read()
 
 
 def address_in(said: str) -> str:
@@ -51,13 +59,22 @@ def address_in(said: str) -> str:
 
 
 async def served(stage: Stage, *words: str) -> Outcome:
-    """What starting a server comes to; with ``--json`` at the end a refusal can be read."""
-    with serving(stage, "serve", "--transport", "http", *words) as said:
-        if " at http" in said:
-            return Outcome(None, said)
-    finished = stage.run("serve", "--transport", "http", *words, "--json")
-    content = json.loads(finished.stdout)
-    return Outcome(content["error"], said, content)
+    """What starting a server comes to: what it says first, in JSON, of itself or of an error."""
+    command = ["serve", "--transport", "http", *words, "--json"]
+    with started(stage, *command, stderr=subprocess.DEVNULL) as printed:
+        said = "".join(iter(printed.readline, "}\n")) + "}"
+    content = json.loads(said)
+    return Outcome(content.get("error"), said, content)
+
+
+def rarely_taken() -> socket.socket:
+    """A listener on a port that the system gives to nobody of itself."""
+    for port in range(20_000 + os.getpid() % 5_000, 32_000):
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            continue
+    raise AssertionError("every port is taken")
 
 
 async def asked(address: str, **headers: str) -> Outcome:
@@ -81,7 +98,7 @@ def requested(address: str, headers: Mapping[str, str]) -> Outcome:
 
 @drill("E901")
 async def an_address_that_is_taken(stage: Stage) -> None:
-    taken = socket.create_server(("127.0.0.1", 0))
+    taken = rarely_taken()
     port = str(taken.getsockname()[1])
 
     async def follow(command: str) -> Outcome:
