@@ -16,7 +16,7 @@ from cde_orchestrator.application.agents import Agents, Assignment
 from cde_orchestrator.application.get_assignment import AssignmentReply, GetAssignment
 from cde_orchestrator.application.resume_feature import ResumeFeature
 from cde_orchestrator.application.run_agent import RunAgent
-from cde_orchestrator.application.show_agents import GetTrustedAgents, chosen_agents
+from cde_orchestrator.application.show_agents import GetTrustedAgents
 from cde_orchestrator.application.submit_work import SubmitWork
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
@@ -130,7 +130,7 @@ class FeatureRun:
 
     Attributes:
         handle: runs the use cases.
-        agents: the agents, and who may run them for a feature.
+        agents: says who may run agents for a feature.
         names: the agents to use, the first choice first.
         folder: where they work.
         approve: submit the phases that a person answers, when their outputs stand there.
@@ -154,8 +154,8 @@ class FeatureRun:
             CDEError: E903 to E912, and whatever the use cases raise; the feature stands where
                 it stood.
         """
-        self.handle(GetTrustedAgents(names=self.names))
-        chosen = chosen_agents(self.agents, self.names)
+        # Never read again: what is run is what was trusted, whatever the settings say by then.
+        chosen = self.handle(GetTrustedAgents(names=self.names))
         assignment = self.handle(GetAssignment(feature_id=feature_id))
         feature = assignment["feature"]
         if feature["status"] == FAILED:

@@ -102,8 +102,8 @@ class TrustAgents(UseCase[AgentsReply]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GetTrustedAgents(UseCase[AgentsReply]):
-    """The agents, if a person has trusted each of them here.
+class GetTrustedAgents(UseCase[list[Agent]]):
+    """The agents, if a person has trusted each of them here: just as they were trusted.
 
     Attributes:
         names: the agents' names.
@@ -111,7 +111,7 @@ class GetTrustedAgents(UseCase[AgentsReply]):
 
     names: Sequence[str]
 
-    def __call__(self, ports: Ports) -> AgentsReply:
+    def __call__(self, ports: Ports) -> list[Agent]:
         """Look whether each is trusted.
 
         Raises:
@@ -119,7 +119,7 @@ class GetTrustedAgents(UseCase[AgentsReply]):
         """
         agents = chosen_agents(ports.agents, self.names)
         require_trusted(ports, agents)
-        return {"agents": [_row(agent, ports, ask_version=False) for agent in agents]}
+        return agents
 
 
 def chosen_agents(agents: Agents, names: Sequence[str]) -> list[Agent]:

@@ -86,7 +86,7 @@ def trusted(names: list[str], project: Path | None, *, ask: bool) -> AgentsReply
         new = [row for row in rows if not row["trusted"]]
         for row in new:
             if not _agreed(row["name"], row["command"], application.root):
-                return application.handle(GetTrustedAgents(names=[row["name"]]))
+                application.handle(GetTrustedAgents(names=[row["name"]]))
         shown = frozenset(row["digest"] for row in rows)
         return application.handle(TrustAgents(names=names, digests=shown))
 

@@ -58,12 +58,19 @@ class ScriptedAgents:
     scripts: dict[str, list[Step]]
     asked: list[tuple[str, Assignment]] = field(default_factory=list)
     meanwhile: Callable[[], object] = lambda: None
+    commands: Iterator[tuple[str, ...]] = field(default_factory=lambda: iter(()))
+    ran: list[Agent] = field(default_factory=list)
 
     def definitions(self) -> Mapping[str, Agent]:
-        return {name: agent(name) for name in self.scripts}
+        command = next(self.commands, None)
+        known = {name: agent(name) for name in self.scripts}
+        return {
+            name: replace(each, command=command or each.command) for name, each in known.items()
+        }
 
     def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
         self.asked.append((agent.name, assignment))
+        self.ran.append(agent)
         script = self.scripts[agent.name]
         step = script.pop(0) if len(script) > 1 else script[0]
         on_line(f"{agent.name} works")
@@ -291,7 +298,14 @@ def test_agents_are_listed_tried_out_and_trusted() -> None:
         on.handle(TestAgent(name="a"))
     assert on.handle(TrustAgents(names=["a"]))["agents"][0]["trusted"]
     assert on.handle(TestAgent(name="a"))["wrote_file"]
-    assert len(on.handle(GetTrustedAgents(names=["a", "a"]))["agents"]) == 1
+    assert on.handle(GetTrustedAgents(names=["a", "a"])) == [agent("a")]
+
+
+def test_what_is_run_is_what_was_trusted_whatever_the_settings_say_by_then() -> None:
+    on = stage(a=[WRITES])
+    on.agents.commands = iter([("a", "--go"), ("evil",)])
+    on.run("a")
+    assert [each.command for each in on.agents.ran] == [("a", "--go")]
 
 
 def test_an_agent_that_is_another_than_the_person_was_shown_is_not_trusted() -> None:
