@@ -7,6 +7,7 @@ ends, so a trial that died never blocks the next one.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import orjson
 import structlog
 
 from cde_orchestrator.infrastructure.breaker_record import BreakerRecord
-from cde_orchestrator.infrastructure.file_ops import OsFileOps, replace_file
+from cde_orchestrator.infrastructure.file_ops import OsFileOps, open_regular, replace_file
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,8 @@ class BreakerFile:
         self._clock = clock
         self._wall = wall
         self._seen: Signature | None = None
+        self.longest_seconds = math.inf
+        """No record keeps the breaker open for longer, whatever it says."""
 
     def is_news(self) -> bool:
         """Whether the file is another than when it was last read or written here."""
@@ -66,12 +69,14 @@ class BreakerFile:
         """The record; a closed one when there is none, or none that can be understood."""
         self._seen = self._signature()
         try:
-            with self._path.open("rb") as file:
+            with open(open_regular(self._path, os.O_RDONLY), "rb") as file:
                 content = orjson.loads(file.read(_SIZE_LIMIT))
             record = BreakerRecord(**content["record"])
+            record.check()
             if record.until is None:
                 return record
-            left = record.until - max(self._wall() - content["written_at"], 0.0)
+            until = min(record.until, self.longest_seconds)
+            left = until - max(self._wall() - content["written_at"], 0.0)
             return replace(record, until=self._clock() + max(left, 0.0))
         except FileNotFoundError:
             return BreakerRecord()

@@ -57,6 +57,20 @@ class BreakerRecord:
     until: float | None = None
     reason: str = ""
 
+    def check(self) -> None:
+        """Make sure that it is one: what others wrote may be anything.
+
+        Raises:
+            ValueError: a value is of another kind.
+        """
+        counts = (self.failures, self.openings, self.generation)
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise ValueError("what is counted is a whole number from 0 on")
+        if type(self.reason) is not str:
+            raise ValueError("the reason is a text")
+        if not (self.until is None or type(self.until) in {int, float}):
+            raise ValueError("the time is a number")
+
     def state(self, now: float) -> BreakerState:
         """The state at a time of the breaker's own clock."""
         if self.until is None:

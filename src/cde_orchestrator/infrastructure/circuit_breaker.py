@@ -105,6 +105,8 @@ class CircuitBreaker:
         self._clock = clock
         self._listeners = [*listeners]
         self._shared = shared
+        if shared is not None:
+            shared.longest_seconds = longest
         self._record = BreakerRecord() if shared is None else shared.read()
         self._mutex = threading.Lock()
         self._trying = threading.Lock()

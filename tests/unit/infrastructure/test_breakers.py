@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -151,14 +154,55 @@ def test_what_is_left_of_the_time_out_survives_a_clock_that_is_set_back(root: Pa
         assert other.read().until == 77.0 + left
 
 
-def test_a_broken_record_counts_as_none(root: Path) -> None:
+def record_of(**values: object) -> bytes:
+    return json.dumps({"record": values, "written_at": 1_000_000.0}).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"record": {"x": 1}}',
+        b"\xff",
+        record_of(failures="many"),
+        record_of(failures=-1),
+        record_of(failures=4, openings=None),
+        record_of(failures=4, generation=0.5),
+        record_of(failures=5, reason=["broken"]),
+        record_of(failures=5, until="soon"),
+    ],
+)
+def test_a_broken_record_counts_as_none(root: Path, content: bytes) -> None:
     folder = root / ".cde" / "breakers"
     folder.mkdir()
-    for content in (b"", b"[]", b"{}", b'{"record": {"x": 1}}', b"\xff"):
-        (folder / "git.json").write_bytes(content)
-        with capture_logs() as logs:
-            assert BreakerRegistry(root).get("git").state == "closed"
-        assert [each["event"] for each in logs] == ["breaker_record_unreadable"]
+    (folder / "git.json").write_bytes(content)
+    with capture_logs() as logs:
+        breaker = BreakerRegistry(root).get("git")
+        assert breaker.state == "closed"
+    assert [each["event"] for each in logs] == ["breaker_record_unreadable"]
+    fail(breaker, 1)
+    assert breaker.failure_count == 1
+
+
+def test_a_pipe_in_the_place_of_a_record_blocks_nobody(root: Path) -> None:
+    folder = root / ".cde" / "breakers"
+    folder.mkdir()
+    os.mkfifo(folder / "git.json")
+    breaker = BreakerRegistry(root).get("git")
+    assert breaker.state == "closed"
+    fail(breaker, 1)
+    assert breaker.failure_count == 1
+
+
+def test_no_record_keeps_a_breaker_open_for_longer_than_the_longest_time_out(root: Path) -> None:
+    folder = root / ".cde" / "breakers"
+    folder.mkdir()
+    content = {"failures": 5, "openings": 1, "generation": 1, "until": 1e300, "reason": "OSError"}
+    record = {"record": content, "written_at": time.time()}
+    (folder / "git.json").write_bytes(json.dumps(record).encode())
+    assert BreakerRegistry(root).get("git").view()["retry_after_seconds"] <= 600
 
 
 def test_a_folder_that_cannot_be_written_leaves_the_breaker_to_its_process(root: Path) -> None:
