@@ -25,6 +25,7 @@ from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateEr
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.recent_operations import recent_operations
 from cde_orchestrator.infrastructure.redaction import redacted, redacted_text
+from cde_orchestrator.infrastructure.settings import settings_states
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
 JOURNAL_ENTRIES = 20
@@ -33,6 +34,9 @@ FRAME_LIMIT = 40
 TEXT_LIMIT = 4_000
 ITEM_LIMIT = 100
 CHECKPOINT_LIMIT = 4_000_000
+
+FILES = "filesystem"
+"""The repository whose state ``.cde/state.json`` pictures."""
 
 _REDACTION_WINDOW = 100_000
 _LIBRARIES = ("mcp", "orjson", "pydantic", "stamina", "structlog", "typer")
@@ -83,7 +87,9 @@ def how_things_stand(
 ) -> dict[str, Any]:
     """The project and the feature concerned."""
     if ports is None or isinstance(error, StateError | CDESystemError):
-        return {"project": _last_checkpoint(root), "feature": None}
+        elsewhere = _not_in_files(root, ports)
+        seen = {"unavailable": elsewhere} if elsewhere else _last_checkpoint(root)
+        return {"project": seen, "feature": None}
     try:
         project = ports.repository.get(root)
     except CDEError as unavailable:
@@ -149,6 +155,19 @@ def _feature(
             except CDEError:
                 continue
     return None
+
+
+def _not_in_files(root: Path, ports: Ports | None) -> str | None:
+    """Why ``.cde/state.json``, where there is one, may be of another time; None when it is not."""
+    if ports is not None:
+        backend = ports.repository.backend
+        return None if backend == FILES else f"the state is kept in {backend}"
+    try:
+        values = {each.key: each.value for each in settings_states(root)}
+    except CDEError as error:
+        return f"{error.code}: where the state is kept is not known"
+    database = values["state_url"] or values["state_project"]
+    return "the state is kept in a database" if database else None
 
 
 def _last_checkpoint(root: Path) -> dict[str, Any] | None:

@@ -256,3 +256,19 @@ def test_a_state_that_cannot_be_read_leaves_a_report_all_the_same(
     report = report_of(build_application(root), error)
     assert "unavailable" in report["project"]
     assert report["journal"] == []
+
+
+def test_the_file_of_a_state_that_was_moved_to_a_database_is_not_taken_for_the_state(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = application.root
+    application.close()
+    with settings_file(root).open("a", encoding="utf-8") as file:
+        file.write('state_project = "moved"\n')
+    unreachable = "postgresql://nobody@127.0.0.1:1/nothing"
+    for url, code in (("", "E314"), (unreachable, "E217")):
+        monkeypatch.setenv("CDE_STATE_URL", url)
+        error = refusal(build_application(root))
+        assert error.code == code
+        path = root / ".cde" / "errors" / f"{error.report_id}.json"
+        assert list(json.loads(path.read_bytes())["project"]) == ["unavailable"]

@@ -42,7 +42,7 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         title="State Not Written",
         description="The change was not made: writing '{path}' failed ({reason}).",
         suggestions=(
-            "Check the disk, and who may write there: ls -ld {path|shell}",
+            "Look at what it says is wrong there: the disk or the database, or who may write",
             "Try again; the state is as it was before",
         ),
         fixes=(DOCTOR, PROJECT_INFO),
