@@ -264,10 +264,13 @@ class FilesystemProjectRepository:
             _require_state(shelf)
             if expected_sequence not in (None, store.sequence):
                 raise StateError.of("E211", expected=expected_sequence, found=store.sequence)
-            if store.read_only is not None:
+            restarted = store.read_only is not None
+            if restarted:
                 store.restart()
             store.keep_backup()
             changes = diff(store.document, wanted)
+            if restarted and not changes:  # a history that begins tells why it does
+                changes = [{"op": "add", "path": "", "value": wanted}]
             if changes:
                 self._commit(shelf, changes, "restore_state")
             return store.sequence

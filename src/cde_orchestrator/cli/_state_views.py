@@ -111,7 +111,7 @@ def restored(reply: RestoreReply, look: Look) -> RenderableType:
         head,
         _difference(reply["difference"]),
         file_rows(reply["files"]),
-        next_steps([(undo, "undo it")]),
+        next_steps([(undo, "undo it")]) if any(reply["difference"].values()) else None,
     )
 
 

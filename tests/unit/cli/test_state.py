@@ -12,6 +12,7 @@ from rich.console import Console
 from cde_orchestrator.cli._output import Look
 from cde_orchestrator.cli._state_views import changes
 from cde_orchestrator.cli.state import export as main_export
+from cde_orchestrator.infrastructure.state_files import StateFiles
 from tests.unit.cli.conftest import Terminal
 
 CHANGE_KEYS = {"sequence", "at", "operation", "actor", "correlation_id", "feature", "summary"}
@@ -49,6 +50,24 @@ def test_a_state_is_restored_shown_compared_and_the_restore_undone(shop: Termina
     assert "+  search" in shop.run("state", "diff", "3", "4")
     shop.answer("state", "restore", "--at", "4")
     assert names(shop) == ["search", "login"]
+
+
+def test_a_restore_that_changed_nothing_offers_no_undoing(shop: Terminal) -> None:
+    assert "restore --at 4" in shop.run("state", "restore", "--at", "3")
+    assert "--at" not in shop.run("state", "restore", "--at", "5")
+
+
+def test_a_restore_after_a_gap_is_a_change_although_nothing_differs(shop: Terminal) -> None:
+    stored = StateFiles(shop.folder)
+    for path in (stored.journal, stored.mirror(1)):
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:3] + lines[4:]))
+    for path in (stored.state, *stored.checkpoints().values()):
+        path.unlink()
+    shop.run("state", "restore", "--at", "2")
+    newest = shop.answer("state", "history")["changes"][0]
+    assert (newest["sequence"], newest["operation"]) == (5, "restore_state")
+    assert shop.answer("state", "verify")["whole"] is True
 
 
 def test_backups_are_listed_and_restored_by_name(shop: Terminal) -> None:

@@ -119,8 +119,8 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
     "E211": ErrorMessage(
         title="The State Has Moved On",
         description=(
-            "This was prepared for change {expected}, and the state is at change {found} by now. "
-            "Nothing was changed."
+            "The state is at change {found} by now, and this was prepared for another one "
+            "({expected}). Nothing was changed."
         ),
         suggestions=(
             "Look again at what would change: cde state restore --dry-run",
