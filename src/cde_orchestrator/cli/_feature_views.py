@@ -68,6 +68,7 @@ def submitted(reply: SubmitReply, look: Look) -> RenderableType:
 
 def feature_status(reply: FeatureStatusReply, look: Look) -> RenderableType:
     """A feature, all its phases, and what the current one asks for."""
+    whole: Mapping[str, Any] = reply
     feature: Mapping[str, Any] = reply["feature"]
     head = Text.assemble(
         (clean(feature["name"]), "bold"),
@@ -78,7 +79,7 @@ def feature_status(reply: FeatureStatusReply, look: Look) -> RenderableType:
     return spaced(
         head,
         _details(reply, look),
-        _phases(reply["phases"], look),
+        _phases(reply["phases"], whole.get("work", {}), look),
         *assignment(reply, look),
     )
 
@@ -147,14 +148,36 @@ def _details(reply: Mapping[str, Any], look: Look) -> RenderableType | None:
     )
 
 
-def _phases(records: Sequence[PhaseRecordView], look: Look) -> RenderableType:
+def _phases(
+    records: Sequence[PhaseRecordView], work: Mapping[str, Any], look: Look
+) -> RenderableType:
     width = max(len(clean(record["id"])) for record in records)
     lines: list[RenderableType] = []
     for record in records:
         line = Text.assemble(mark(record["status"]), " ", f"{clean(record['id']):<{width}}  ")
         line.append(*_standing(record, look))
         lines += [line, *_recorded(record)]
+        if record["id"] in work:
+            lines += _kept(work[record["id"]])
     return Group(*lines)
+
+
+def _kept(work: Mapping[str, Any]) -> list[RenderableType]:
+    """Why attempts at a phase failed, and what its last check left."""
+    lines: list[RenderableType] = [
+        Text.assemble(
+            (f"    attempt {failure['attempt']} failed: ", "dim"), clean(failure["reason"])
+        )
+        for failure in work["failures"]
+    ]
+    evidence = work["evidence"]
+    if evidence is not None:
+        code = evidence["exit_code"]
+        ending = "did not end in time" if code is None else f"ended with exit code {code}"
+        words = clean(" ".join(evidence["command"]))
+        seconds = evidence["duration_ms"] / 1000
+        lines.append(Text(f"    the check {words} {ending}, {seconds:.1f} s", "dim"))
+    return lines
 
 
 def _standing(record: PhaseRecordView, look: Look) -> tuple[str, str]:

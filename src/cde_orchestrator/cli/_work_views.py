@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -10,7 +11,7 @@ from rich.text import Text
 from cde_orchestrator.application.resume_feature import ResumeReply
 from cde_orchestrator.application.rollback_feature import FileRow, RollbackReply
 from cde_orchestrator.application.save_progress import SavedReply
-from cde_orchestrator.application.views import FailedReply, FeatureReply
+from cde_orchestrator.application.views import FailedReply, FeatureReply, ProgressView
 from cde_orchestrator.cli._feature_views import assignment
 from cde_orchestrator.cli._layout import done, facts, mark, note, section, spaced, unbroken
 from cde_orchestrator.cli._output import Look
@@ -52,12 +53,7 @@ def resumed(reply: ResumeReply, look: Look) -> RenderableType:
             Text.assemble("    ", clean(each["path"]), (f"  {size(each['size'])}", "dim"))
             for each in phase["outputs"]
         ]
-    notes = [
-        Text.assemble((f"{moment(each['at'], look)}  {clean(each['by'])}\n", "dim"), "  ").append(
-            clean_lines(each["note"]).replace("\n", "\n  ")
-        )
-        for each in reply["progress"]
-    ]
+    notes = [_note(each, look) for each in reply["progress"]]
     failure = reply["last_failure"]
     check = gate["check"] if gate else None
     untrusted = check is not None and not check["trusted"]
@@ -70,6 +66,16 @@ def resumed(reply: ResumeReply, look: Look) -> RenderableType:
         note("A person has to trust the check of this phase: cde trust") if untrusted else None,
         *assignment(reply, look),
     )
+
+
+def _note(progress: ProgressView, look: Look) -> Text:
+    line = Text.assemble(
+        (f"{moment(progress['at'], look)}  {clean(progress['by'])}\n", "dim"), "  "
+    )
+    line.append(clean_lines(progress["note"]).replace("\n", "\n  "))
+    if progress["data"] is not None:
+        line.append(f"\n  {clean(json.dumps(progress['data'], ensure_ascii=False))}", "dim")
+    return line
 
 
 def closed(reply: FeatureReply, _look: Look) -> RenderableType:

@@ -216,6 +216,29 @@ def test_a_list_that_goes_on_repeats_its_options(at_project: Terminal) -> None:
     assert "--project ." in at_project.stderr
 
 
+def test_what_was_kept_of_the_work_is_told(
+    at_project: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    (tmp_path / ".cde" / "workflow.yml").write_text(
+        "version: 1\nworkflows:\n  w:\n    phases:\n"
+        "      - {id: a, prompt: standard/define.md, check: [sh, -c, exit 3]}\n"
+    )
+    at_project.run("trust", "--yes")
+    at_project.answer("start", "x", "--name", "f")
+    at_project.run("submit", "f", "a", "--failed", "--reason", "No key")
+    at_project.run("submit", "f", "a")
+    assert "E118" in at_project.stderr
+    at_project.run("save", "f", "Half way", "--data", '{"next": ["mail"]}')
+
+    status = at_project.run("status", "f", "--full")
+    resumed = at_project.run("resume", "f")
+
+    assert "attempt 1 failed: No key" in status
+    assert "the check sh -c exit 3 ended with exit code 3, " in status
+    assert 'Half way\n    {"next": ["mail"]}' in resumed
+
+
 def test_a_feature_is_told_from_start_to_end(at_project: Terminal) -> None:
     begun = at_project.run("start", "Why is it slow?", "-w", "research", "-n", "slow")
     status = at_project.run("status", "slow", "--full")
