@@ -22,7 +22,7 @@ from cde_orchestrator.domain.errors.explanation import (
 )
 from cde_orchestrator.domain.errors.formatter import ARGUMENT_LIMIT, ErrorFormatter, fill_fix
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
-from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ProjectError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ProjectError, ValidationError
 
 CODES = list(ERROR_MESSAGES)
 HOSTILE = {
@@ -253,6 +253,20 @@ def test_whatever_the_value_a_fix_is_split_back_into_its_arguments(value: str) -
     assert words[4:] == (["--", operand] if value.startswith("-") else [])
     if value.isprintable():
         assert operand == value
+
+
+@pytest.mark.parametrize(
+    ("command", "fix"),
+    [([], "cde --help"), (["state", "diff"], "cde state diff --help")],
+)
+def test_a_list_becomes_as_many_words(command: list[str], fix: str) -> None:
+    error = ValidationError.of("E323", command=command, usage="cde", reason="no such option")
+    assert ErrorFormatter.payload(error)["fixes"][0]["command"] == fix
+
+
+def test_a_number_that_python_does_not_write_costs_no_error() -> None:
+    error = ValidationError.of("E305", argument="limit", reason=10**5_000)
+    assert "E305" in ErrorFormatter.format(error)
 
 
 def test_a_path_as_long_as_paths_can_be_is_not_cut_in_a_fix() -> None:

@@ -36,6 +36,5 @@ def _refuse(error: Any, *, as_json: bool) -> NoReturn:
         error.show()
         raise SystemExit(MISUSED) from None
     words = context.command_path.split() if context is not None else []
-    usage = context.get_usage() if context is not None else "cde --help"
-    command = words[1] if words[1:] else "--help"
-    misused(command, usage, error.format_message().rstrip(".?"), as_json=as_json)
+    usage = context.get_usage().removeprefix("Usage: ") if context is not None else "cde --help"
+    misused(words[1:], usage, error.format_message().rstrip(".?"), as_json=as_json)

@@ -49,8 +49,15 @@ def boundary(*, as_json: bool = False) -> Iterator[None]:
             _refuse(unexpected, accident, as_json=as_json)
 
 
-def misused(command: str, usage: str, reason: str, *, as_json: bool) -> NoReturn:
-    """End a command that the parser did not understand, told like any other error."""
+def misused(command: list[str], usage: str, reason: str, *, as_json: bool) -> NoReturn:
+    """End a command that the parser did not understand, told like any other error.
+
+    Args:
+        command: the words that name it, without ``cde``.
+        usage: how it is used.
+        reason: what was not understood.
+        as_json: whether a program reads it.
+    """
     error = ValidationError.of("E323", command=command, usage=usage, reason=reason)
     error.correlation_id = call_context().correlation_id
     _refuse(error, error, as_json=as_json, exit_code=MISUSED)

@@ -25,7 +25,7 @@ class Fix:
 
     Attributes:
         command: the command's arguments, ``cde`` first; placeholders are filled in one by
-            one, so that no value can become a second argument.
+            one, so that no value can become a second argument; a list becomes as many words.
         tool: the MCP tool that does the same; None where only a person may.
         arguments: the tool's arguments; placeholders in text are filled in.
     """

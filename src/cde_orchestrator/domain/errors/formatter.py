@@ -90,6 +90,9 @@ def fill_fix(fix: Fix, context: Mapping[str, Any]) -> FixPayload:
     words: list[str] = []
     operands: list[str] = []
     for before, template in zip(("", *fix.command), fix.command, strict=False):
+        if isinstance(several := context.get(template[1:-1]), list):
+            words += [plain(each, ARGUMENT_LIMIT) for each in several]
+            continue
         word = fill(template, context, ARGUMENT_LIMIT)
         # A value that begins with a hyphen must not be taken for an option.
         looks_like_option = word.startswith("-") and not template.startswith("-")

@@ -34,7 +34,10 @@ def plain(value: object, limit: int = VALUE_LIMIT) -> str:
     Control, format, surrogate and line-separator characters become spaces, joiners excepted,
     so that a hostile path or prompt can neither forge lines nor move a terminal's cursor.
     """
-    text = str(value)[: limit * 4]
+    try:
+        text = str(value)[: limit * 4]
+    except ValueError:  # Python writes no integer of more than 4,300 digits in decimals
+        text = "?"
     clean = "".join(" " if _is_unsafe(character) else character for character in text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
