@@ -70,7 +70,12 @@ Approve = Annotated[
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option(metavar="SECONDS", min=0.001, help="Of one attempt. Default: the agent's own."),
+    typer.Option(
+        metavar="SECONDS",
+        min=0.001,
+        max=86_400,  # as in the definition of an agent
+        help="Of one attempt. Default: the agent's own.",
+    ),
 ]
 
 

@@ -103,6 +103,8 @@ def test_a_feature_is_started_from_a_prompt(at_agents: Terminal) -> None:
         ("column", "--prompt", "x", "--agent", "good"),
         ("--all", "--jobs", "0", "--agent", "good"),
         ("column", "--timeout", "0", "--agent", "good"),
+        ("column", "--timeout", "1e12", "--agent", "good"),
+        ("column", "--timeout", "1e400", "--agent", "good"),
     ],
 )
 def test_wrong_use_of_run_is_told(terminal: Terminal, words: tuple[str, ...]) -> None:
