@@ -26,8 +26,6 @@ class CloseFeature(UseCase[FeatureReply]):
         reason: why.
     """
 
-    changes = True
-
     feature_id: str
     outcome: str
     reason: str

@@ -35,7 +35,6 @@ class Diagnose(UseCase[DiagnoseReply]):
         fix: mend what is safe to mend, then examine again.
     """
 
-    changes = True
     tolerant = True
 
     fix: bool = False

@@ -31,8 +31,6 @@ class FailPhase(UseCase[FailedReply]):
         idempotency_key: names the call, so that a repeated one counts once.
     """
 
-    changes = True
-
     feature_id: str
     phase_id: str
     reason: str | None

@@ -9,8 +9,6 @@ from typing import TypedDict
 from cde_orchestrator.application.health import (
     CheckDetail,
     HealthReply,
-    HistoryReply,
-    Span,
     Verdict,
 )
 from cde_orchestrator.application.ports import Ports
@@ -52,24 +50,6 @@ class WatchHealth(GetHealth):
     """The same, for whoever asks again and again."""
 
     routine = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetHealthHistory(UseCase[HistoryReply]):
-    """What all processes of the project measured in a span of time.
-
-    Attributes:
-        span: back from now.
-    """
-
-    routine = True
-    tolerant = True
-
-    span: Span = "hour"
-
-    def __call__(self, ports: Ports) -> HistoryReply:
-        """Look it up."""
-        return ports.health.history(self.span)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,6 @@ class InstallMergeDriver(UseCase[MergeDriverReply]):
     Done twice, it changes nothing.
     """
 
-    changes = True
-
     def __call__(self, ports: Ports) -> MergeDriverReply:
         """Install it.
 

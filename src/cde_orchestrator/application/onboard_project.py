@@ -33,8 +33,6 @@ class OnboardProject(UseCase[OnboardReply]):
         name: the project's name; the folder's when None.
     """
 
-    changes = True
-
     name: str | None = None
 
     def __call__(self, ports: Ports) -> OnboardReply:

@@ -195,8 +195,6 @@ class RestoreState(UseCase[RestoreReply]):
             state is another by now.
     """
 
-    changes = True
-
     at: int | None = None
     backup: str | None = None
     export: str | None = None
@@ -254,8 +252,6 @@ class RestoreState(UseCase[RestoreReply]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompactState(UseCase[BackupsReply]):
     """Seal the journal's active part and drop what retention does not keep."""
-
-    changes = True
 
     def __call__(self, ports: Ports) -> BackupsReply:
         """Do it.

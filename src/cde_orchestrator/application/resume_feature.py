@@ -90,8 +90,6 @@ class ResumeFeature(UseCase[ResumeReply]):
         takeover: override another agent's lease.
     """
 
-    changes = True
-
     feature_id: str
     agent: str | None = None
     takeover: bool = False

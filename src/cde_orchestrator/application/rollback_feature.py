@@ -88,8 +88,6 @@ class RollbackFeature(UseCase[RollbackReply]):
         dry_run: only tell what would happen.
     """
 
-    changes = True
-
     feature_id: str
     to_phase: str
     reason: str

@@ -25,8 +25,6 @@ class RunAgent(UseCase[None]):
         on_line: is given each line of the agent's output.
     """
 
-    changes = True
-
     feature_id: str
     feature: str
     phase_id: str

@@ -41,8 +41,6 @@ class SaveProgress(UseCase[SavedReply]):
         agent: the agent's name, when the client has several.
     """
 
-    changes = True
-
     feature_id: str
     note: str
     phase_id: str | None = None

@@ -26,8 +26,6 @@ class SetProjectStatus(UseCase[ProjectReply]):
         status: ``active`` or ``archived``.
     """
 
-    changes = True
-
     status: str
 
     def __call__(self, ports: Ports) -> ProjectReply:

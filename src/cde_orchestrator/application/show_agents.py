@@ -56,7 +56,6 @@ class TestAgent(UseCase[AgentTrialReply]):
     """
 
     __test__ = False  # for pytest, which takes every Test... for one of its own
-    changes = True
 
     name: str
 
@@ -81,8 +80,6 @@ class TrustAgents(UseCase[AgentsReply]):
         digests: what the person was shown of those that were not trusted yet; one that is
             defined otherwise by now is not trusted. None for whoever has read the definitions.
     """
-
-    changes = True
 
     names: Sequence[str]
     digests: frozenset[str] | None = None

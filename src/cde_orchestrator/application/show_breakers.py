@@ -29,8 +29,6 @@ class ListBreakers(UseCase[BreakersReply]):
 class ResetBreaker(UseCase[BreakerView]):
     """Close a circuit breaker by hand, so that what it guards is called again at once."""
 
-    changes = True
-
     name: str
 
     def __call__(self, ports: Ports) -> BreakerView:

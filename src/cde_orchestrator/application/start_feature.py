@@ -34,8 +34,6 @@ class StartFeature(UseCase[FeatureReply]):
         idempotency_key: names the call, so that a repeated one gets the same feature.
     """
 
-    changes = True
-
     prompt: str
     workflow: str | None = None
     name: str | None = None

@@ -55,8 +55,6 @@ class SubmitWork(UseCase[SubmitReply]):
         watch: is told what the check prints.
     """
 
-    changes = True
-
     feature_id: str
     phase_id: str
     results: Mapping[str, str] = field(default_factory=dict)

@@ -67,8 +67,6 @@ class TrustChecks(UseCase[TrustReply]):
         digests: those that were shown; when the project has others by now, none is trusted.
     """
 
-    changes = True
-
     digests: frozenset[str]
 
     def __call__(self, ports: Ports) -> TrustReply:
@@ -94,8 +92,6 @@ class RevokeTrust(UseCase[TrustReply]):
     Attributes:
         agents: names of agents; None means all that is trusted here, checks too.
     """
-
-    changes = True
 
     agents: Sequence[str] | None = None
 

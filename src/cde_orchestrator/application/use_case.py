@@ -20,9 +20,6 @@ class UseCase(ABC, Generic[Reply]):
 
     __slots__ = ()
 
-    changes: ClassVar[bool] = False
-    """Whether it changes the project."""
-
     tolerant: ClassVar[bool] = False
     """Whether it works, with the defaults, where the project's settings are not valid."""
 

@@ -28,7 +28,6 @@ CLAIMS_EXPIRED = "claims_expired"
 ERROR_WINDOW_SECONDS = 300.0
 ERROR_LEAST_CALLS = 20
 SLOW_WINDOW_SECONDS = 60.0
-RECOVERY_WINDOW_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,10 @@ import os
 import re
 import secrets
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import ParamSpec, TypeVar
 
 from cde_orchestrator.infrastructure.redaction import redacted_text
 
@@ -22,9 +21,6 @@ _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
-
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +96,6 @@ def tracing_as(traceparent: str) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
-
-
-def carried(work: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """The work, to be done in another thread as part of the call that runs here."""
-    context = copy_context()
-
-    def run(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-        return context.run(work, *arguments, **keywords)
-
-    return run
 
 
 def correlation_id_from_environment() -> str | None:

@@ -59,11 +59,6 @@ class Latencies:
                 return min(middle, self.longest_ms)
         return None
 
-    def above(self, duration_ms: float) -> int:
-        """How many calls took longer; within 2 %."""
-        limit = _bucket(duration_ms)
-        return sum(count for bucket, count in self.buckets.items() if bucket > limit)
-
     def stored(self) -> dict[str, float | dict[str, int]]:
         """As plain data for JSON."""
         return {

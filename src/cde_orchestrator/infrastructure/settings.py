@@ -68,11 +68,6 @@ def database_url(about: str) -> Any:
     return field(default="", repr=False, metadata={"url": True, "about": about})
 
 
-def flag(default: bool, about: str) -> Any:
-    """A setting that is true or false; in the environment also 1, 0, yes, no, on, off."""
-    return field(default=default, metadata={"about": about})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings, each with its bounds and what it is for."""
@@ -320,9 +315,6 @@ def _judged(setting: Field[Any], given: Any, source: str) -> SettingState:
 def _worded(setting: Field[Any], word: str) -> Any:
     """What a variable says, as the file would say it; the word itself where it cannot."""
     word = word.strip()
-    if isinstance(setting.default, bool):
-        yes, no = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
-        return word.lower() in yes if word.lower() in yes | no else word
     if isinstance(setting.default, int | float):
         try:
             return int(word) if isinstance(setting.default, int) else float(word)
@@ -334,10 +326,6 @@ def _worded(setting: Field[Any], word: str) -> Any:
 def _accept(setting: Field[Any], given: Any, source: str) -> tuple[Any, str | None]:
     """The value in force, or None and why ``given`` is not accepted."""
     default, bounds = setting.default, setting.metadata
-    if isinstance(default, bool):
-        return (
-            (given, None) if isinstance(given, bool) else (None, f"{given!r} is no true or false")
-        )
     if isinstance(default, int | float):
         kinds = int if isinstance(default, int) else (int, float)
         if isinstance(given, bool) or not isinstance(given, kinds) or not math.isfinite(given):

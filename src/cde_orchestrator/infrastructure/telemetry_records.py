@@ -179,10 +179,6 @@ class Recent:
         """Of 100 operations those that did not succeed; 0 of too few to tell."""
         return 100 * self.errors / self.calls if self.calls >= max(least_calls, 1) else 0.0
 
-    def slow_calls(self, milliseconds: float) -> int:
-        """How many took longer, within the accuracy of ``Latencies``."""
-        return sum(each.latencies.above(milliseconds) for each in self.operations.values())
-
     @classmethod
     def of(cls, step: Step) -> Recent:
         """What a step says of them."""

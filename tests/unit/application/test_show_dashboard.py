@@ -322,4 +322,3 @@ def test_what_the_page_asks_for_again_and_again_is_routine(
     use_case: UseCase[Any], routine: bool
 ) -> None:
     assert use_case.routine is routine
-    assert not use_case.changes

@@ -4,13 +4,13 @@ import asyncio
 import subprocess
 import sys
 import threading
+from contextvars import copy_context
 
 import pytest
 
 from cde_orchestrator.infrastructure.correlation import (
     call_context,
     calling,
-    carried,
     child_environment,
     correlation_id_from_environment,
     traceparent_from_environment,
@@ -93,7 +93,7 @@ def test_tasks_and_threads_keep_the_call() -> None:
         seen.append(call_context().actor)
 
     with calling("cli", "call-1"):
-        thread = threading.Thread(target=carried(look))
+        thread = threading.Thread(target=copy_context().run, args=(look,))
     thread.start()
     thread.join()
     assert seen == ["cli"]

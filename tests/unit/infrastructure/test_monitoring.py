@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.application.get_health import GetHealth, GetHealthHistory
+from cde_orchestrator.application.get_health import GetHealth
 from cde_orchestrator.application.list_features import ListFeatures
 from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.show_dashboard import ShowDashboard
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import CDEError
 
@@ -20,11 +21,11 @@ def test_what_a_process_did_is_known_to_the_next_one(tmp_path: Path) -> None:
     first.handle(ListFeatures())
     first.close()
 
-    history = build_application(tmp_path).handle(GetHealthHistory())
+    page = build_application(tmp_path).handle(ShowDashboard())
 
-    counted = {each["operation"]: each["calls"] for each in history["operations"]}
+    counted = {each["operation"]: each["calls"] for each in page["slowest"]}
     assert counted == {"onboard_project": 1, "list_features": 1}
-    assert sum(point["operations"] for point in history["points"]) == 2
+    assert sum(point["operations"] for point in page["history"]["points"]) == 2
 
 
 def test_a_call_that_was_not_counted_leaves_nothing(tmp_path: Path) -> None:

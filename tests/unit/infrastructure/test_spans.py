@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import threading
+from contextvars import copy_context
 
 import pytest
 
 from cde_orchestrator.infrastructure import spans
-from cde_orchestrator.infrastructure.correlation import carried
 from cde_orchestrator.infrastructure.spans import BYTES_WRITTEN, bottleneck, count, recording, span
 
 
@@ -63,7 +63,7 @@ def test_a_thread_that_carries_the_call_is_measured(clock: list[float]) -> None:
             clock[0] += 1
 
     with recording() as recorder:
-        thread = threading.Thread(target=carried(work))
+        thread = threading.Thread(target=copy_context().run, args=(work,))
         thread.start()
         thread.join()
         count(BYTES_WRITTEN, 5)
