@@ -20,7 +20,7 @@ from cde_orchestrator.adapters.project_document import (
     project_changes,
     stored_features,
 )
-from cde_orchestrator.adapters.project_root import project_root, write_gitignore
+from cde_orchestrator.adapters.project_gitignore import write_gitignore
 from cde_orchestrator.adapters.save_conflicts import require_no_conflict
 from cde_orchestrator.adapters.versionless_state import migrate
 from cde_orchestrator.domain.clock import Clock, utc_now
@@ -34,6 +34,7 @@ from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.infrastructure.correlation import call_context
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps
+from cde_orchestrator.infrastructure.folders import folder_at
 from cde_orchestrator.infrastructure.journal import Change
 from cde_orchestrator.infrastructure.patch import Document, Patch, diff
 from cde_orchestrator.infrastructure.redaction import patch_without_secrets
@@ -86,7 +87,7 @@ class FilesystemProjectRepository:
             ProjectError: E001, E002 or E003, the path is no usable folder.
             StateError: E201 to E205.
         """
-        root = project_root(path)
+        root = folder_at(path)
         shelf = self._shelf(root)
         shelf.store.refresh()
         if not shelf.store.document:
@@ -123,7 +124,7 @@ class FilesystemProjectRepository:
         """
         if not force:
             project.require_writable()
-        shelf = self._shelf(project_root(project.path))
+        shelf = self._shelf(folder_at(project.path))
         with shelf.store.exclusive(force=force):
             project.read_only_reason = project.read_only_since = None
             _require_state(shelf)
@@ -197,7 +198,7 @@ class FilesystemProjectRepository:
             ProjectError: E001 to E004.
             StateError: E201 or E202.
         """
-        root = project_root(path)
+        root = folder_at(path)
         store, index = StateStore(root, migrate=_migration(root), ops=self._ops), FeatureIndex()
         document = store.peek()
         if not document:
@@ -320,13 +321,13 @@ class FilesystemProjectRepository:
         Raises:
             ProjectError: E001, E002, E003, or E004 when there is not one file of a state.
         """
-        shelf = self._shelf(project_root(path))
+        shelf = self._shelf(folder_at(path))
         if not shelf.store.files.stand():
             raise ProjectError.of("E004", path=str(shelf.store.files.root))
         return shelf
 
     def _existing(self, path: Path | str) -> _Shelf:
-        root = project_root(path)
+        root = folder_at(path)
         shelf = self._shelf(root)
         shelf.store.refresh()
         _require_state(shelf)

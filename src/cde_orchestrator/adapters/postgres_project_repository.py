@@ -21,8 +21,8 @@ from cde_orchestrator.adapters.project_document import (
     project_changes,
     stored_features,
 )
+from cde_orchestrator.adapters.project_gitignore import write_gitignore
 from cde_orchestrator.adapters.project_key import ensure_key, key_of
-from cde_orchestrator.adapters.project_root import project_root, write_gitignore
 from cde_orchestrator.adapters.save_conflicts import require_no_conflict
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import (
@@ -36,6 +36,7 @@ from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.correlation import call_context
+from cde_orchestrator.infrastructure.folders import folder_at
 from cde_orchestrator.infrastructure.history_entries import history_entries
 from cde_orchestrator.infrastructure.journal import Change
 from cde_orchestrator.infrastructure.patch import Patch, diff
@@ -87,7 +88,7 @@ class PostgresProjectRepository:
             ProjectError: E001, E002 or E003, the path is no usable folder.
             StateError: E201 to E206, E217.
         """
-        root = project_root(path)
+        root = folder_at(path)
         store = self._store(root)
         store.refresh()
         if not store.document:
@@ -110,7 +111,7 @@ class PostgresProjectRepository:
             ProjectError: E001, E002, E003, or E004 when there is no project.
             StateError: E201, E202, E205 or E217.
         """
-        root = project_root(path)
+        root = folder_at(path)
         return self._project(self._existing(root), root)
 
     def save(self, project: Project, force: bool = False) -> None:
@@ -127,7 +128,7 @@ class PostgresProjectRepository:
         """
         if not force:
             project.require_writable()
-        store = self._store(project_root(project.path))
+        store = self._store(folder_at(project.path))
         with store.exclusive(force=force):
             _require_present(store, project.path)
             project.read_only_reason = project.read_only_since = None
@@ -147,7 +148,7 @@ class PostgresProjectRepository:
             ProjectError: E001, E002, E003, or E004 when there is no project.
             StateError: E201 to E206, E216 or E217.
         """
-        root = project_root(path)
+        root = folder_at(path)
         store = self._existing(root)
         with store.exclusive():
             with span(DOMAIN):
@@ -166,7 +167,7 @@ class PostgresProjectRepository:
         Raises:
             FeatureError: E102 or E103, no such feature.
         """
-        root = project_root(path)
+        root = folder_at(path)
         store = self._store(root)
         document: dict[str, Any] = {}
         try:
@@ -190,14 +191,14 @@ class PostgresProjectRepository:
             ProjectError: E004, there is no project.
             StateError: E208, the history does not reach there.
         """
-        store = self._existing(project_root(path))
+        store = self._existing(folder_at(path))
         if sequence is None:
             return store.sequence, copy.deepcopy(store.document)
         return sequence, store.archive(lambda archive: archive.state_at(sequence), {})
 
     def verify(self, path: Path | str) -> list[Damage]:
         """Judge everything that is stored; works on any state, however broken."""
-        store = self._store(project_root(path))
+        store = self._store(folder_at(path))
         return store.archive(lambda archive: archive.verify(), [])
 
     def peek(self, path: Path | str) -> Project:
@@ -215,11 +216,11 @@ class PostgresProjectRepository:
         Raises:
             StateError: E203 to E206, or E217.
         """
-        return self._store(project_root(path)).mend()
+        return self._store(folder_at(path)).mend()
 
     def backups(self, path: Path | str) -> list[Backup]:
         """The states that were kept whole, oldest first."""
-        store = self._store(project_root(path))
+        store = self._store(folder_at(path))
         return store.archive(lambda archive: archive.backups(), [])
 
     def backup(self, path: Path | str, name: str) -> dict[str, Any]:
@@ -229,7 +230,7 @@ class PostgresProjectRepository:
             ProjectError: E004, there is no project.
             StateError: E209, there is no such backup, or it is damaged.
         """
-        store = self._existing(project_root(path))
+        store = self._existing(folder_at(path))
         return store.archive(lambda archive: archive.backup(name), {})
 
     def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -250,7 +251,7 @@ class PostgresProjectRepository:
             StateError: E203, E204, E206, E210, E216, E217, or E211 when the state is another
                 by now.
         """
-        root = project_root(path)
+        root = folder_at(path)
         wanted = {**checked_document(document), "path": str(root)}
         store = self._existing(root)
         with store.exclusive(force=True):
@@ -270,7 +271,7 @@ class PostgresProjectRepository:
             ProjectError: E004, there is no project.
             StateError: E203, E204, E206 or E217.
         """
-        store = self._existing(project_root(path))
+        store = self._existing(folder_at(path))
         if store.read_only is not None:
             raise store.read_only.error()
         store.keep_backup()

@@ -1,12 +1,10 @@
-"""The folder of a project, as callers name it, and what git is told of it."""
+"""What git is told of a project's state."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import structlog
-
-from cde_orchestrator.infrastructure.folders import folder_at
 
 log = structlog.get_logger(__name__)
 
@@ -19,16 +17,6 @@ _GITIGNORE = """\
 !prompts/
 !prompts/**
 """
-
-
-def project_root(path: Path | str) -> Path:
-    """The folder, absolute; the caller's own words are kept in the error.
-
-    Raises:
-        ProjectError: E001, E002 or E003, the path is no usable folder.
-        ValidationError: E302, E303 or E305, it is no path.
-    """
-    return folder_at(path)
 
 
 def write_gitignore(folder: Path) -> None:
