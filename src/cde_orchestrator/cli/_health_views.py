@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Literal
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -9,13 +12,14 @@ from rich.text import Text
 from cde_orchestrator.application.explain_error import explain
 from cde_orchestrator.application.health import (
     CheckDetail,
+    HealthMetrics,
     HealthReply,
     OperationFigures,
     slowest,
 )
 from cde_orchestrator.cli._layout import facts, next_steps, spaced
 from cde_orchestrator.cli._output import Look
-from cde_orchestrator.cli._wording import clean, command, moment
+from cde_orchestrator.cli._wording import clean, command, counted, took
 
 SLOWEST_SHOWN = 5
 
@@ -24,27 +28,32 @@ _VERDICTS = {
     "warning": ("!", "bold yellow"),
     "critical": ("✗", "bold red"),
 }
+_PERCENTILES: tuple[tuple[str, Literal["p50_ms", "p95_ms", "p99_ms"]], ...] = (
+    ("p50", "p50_ms"),
+    ("p95", "p95_ms"),
+    ("p99", "p99_ms"),
+)
 _STATUSES = {"healthy": "bold green", "degraded": "bold yellow", "unhealthy": "bold red"}
 
 
 def health_page(reply: HealthReply, look: Look) -> RenderableType:
-    """Verdicts, figures beside their thresholds, and what to do."""
+    """Verdicts, figures where they are no longer fine, and what to do."""
     head = Text.assemble(
         ("● ", _STATUSES[reply["status"]]),
         (reply["status"], _STATUSES[reply["status"]]),
-        (f"  cde {reply['version']}, {moment(reply['checked_at'], look)}", "dim"),
+        (f"  cde {reply['version']}, {_time(reply, look)}", "dim"),
     )
     return spaced(
         head, _checks(reply), _figures(reply), _operations(reply), _what_to_do(reply, look)
     )
 
 
-def health_line(reply: HealthReply, _: Look) -> RenderableType:
+def health_line(reply: HealthReply, look: Look) -> RenderableType:
     """All of it on one line: time, status, what is not well, and the figures."""
     metrics = reply["metrics"]
     wrong = [f"{name}={verdict}" for name, verdict in reply["checks"].items() if verdict != "ok"]
     words = [
-        reply["checked_at"],
+        _time(reply, look),
         reply["status"],
         *wrong,
         f"memory={metrics['memory_percent']:.0f}%",
@@ -56,6 +65,12 @@ def health_line(reply: HealthReply, _: Look) -> RenderableType:
     return Text(" ".join(words))
 
 
+def _time(reply: HealthReply, look: Look) -> str:
+    """When it was looked: by the clock on the wall for people, in UTC for programs."""
+    at = datetime.fromisoformat(reply["checked_at"])
+    return f"{at.astimezone():%H:%M:%S}" if look.terminal else f"{at.astimezone(UTC):%FT%TZ}"
+
+
 def _checks(reply: HealthReply) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -64,7 +79,11 @@ def _checks(reply: HealthReply) -> RenderableType:
         mark, style = _VERDICTS[verdict]
         told = reply["details"][name]
         title = Text.assemble((f"{mark} ", style), (name, "" if verdict == "ok" else "bold"))
-        table.add_row(title, Text(clean(told["message"]) + _beside(told), style=_dimmed(verdict)))
+        said = clean(told["message"])
+        if verdict == "ok":
+            table.add_row(title, Text(said, style="dim"))
+        else:
+            table.add_row(title, Text(said + _beside(told)))
     return table
 
 
@@ -78,32 +97,24 @@ def _beside(told: CheckDetail) -> str:
     return f"  ({', '.join(words)})" if words else ""
 
 
-def _dimmed(verdict: str) -> str:
-    return "dim" if verdict == "ok" else ""
-
-
 def _figures(reply: HealthReply) -> RenderableType:
     metrics = reply["metrics"]
-    return facts(
-        [
-            ("memory", Text(f"{metrics['memory_mb']:.1f} MB by this process")),
-            ("project", Text(f"{metrics['disk_mb']:.1f} MB in .cde")),
-            ("features", Text(f"{metrics['active_features']} open")),
-            ("operations", _throughput(reply)),
-        ]
-    )
-
-
-def _throughput(reply: HealthReply) -> RenderableType | None:
-    metrics = reply["metrics"]
     calls = sum(each["calls"] for each in metrics["operations"])
-    if not calls:
-        return None
-    return Text(
-        f"{metrics['operations_per_second']:.2f} a second, {100 * metrics['error_rate']:.1f} % "
-        f"not done; p50 {metrics['p50_ms']:.1f} ms, p95 {metrics['p95_ms']:.1f} ms, "
-        f"p99 {metrics['p99_ms']:.1f} ms"
-    )
+    rows: list[tuple[str, RenderableType | None]] = [
+        ("features", Text(f"{metrics['active_features']} open")),
+        ("folder", Text(f"{metrics['disk_mb']:.1f} MB in .cde")),
+        ("last 5 minutes", Text(_throughput(metrics, calls) if calls else "nothing ran")),
+    ]
+    if calls:
+        shares = (f"{name} {took(metrics[key])}" for name, key in _PERCENTILES)
+        rows.append(("took", Text(", ".join(shares))))
+    return facts(rows)
+
+
+def _throughput(metrics: HealthMetrics, calls: int) -> str:
+    errors = sum(each["errors"] for each in metrics["operations"])
+    refused = f"{errors} ({100 * metrics['error_rate']:.1f} %) refused or failed"
+    return f"{counted(calls, 'operation')}, {refused if errors else 'all succeeded'}"
 
 
 def _operations(reply: HealthReply) -> RenderableType | None:
@@ -112,16 +123,16 @@ def _operations(reply: HealthReply) -> RenderableType | None:
         return None
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("SLOWEST")
-    for name in ("CALLS", "ERRORS", "P50 MS", "P95 MS", "P99 MS"):
-        table.add_column(name, justify="right")
+    for name in ("CALLS", "ERRORS", *(name.upper() for name, _ in _PERCENTILES)):
+        table.add_column(name, justify="right", no_wrap=True)
     for each in shown:
         table.add_row(*_row(each))
     return table
 
 
 def _row(each: OperationFigures) -> list[str]:
-    latencies = [f"{figure:.1f}" for figure in (each["p50_ms"], each["p95_ms"], each["p99_ms"])]
-    return [each["operation"], str(each["calls"]), str(each["errors"]), *latencies]
+    latencies = [took(each[key]) for _, key in _PERCENTILES]
+    return [clean(each["operation"]), str(each["calls"]), str(each["errors"]), *latencies]
 
 
 def _what_to_do(reply: HealthReply, look: Look) -> RenderableType | None:

@@ -44,6 +44,13 @@ def lasted(start: str, end: str) -> str:
     return f"{seconds}s"
 
 
+def took(milliseconds: float) -> str:
+    """How long a call took: ``0.8 ms``, ``115 ms``, ``3.2 s``."""
+    if milliseconds < 9.95:
+        return f"{milliseconds:.1f} ms"
+    return f"{milliseconds:.0f} ms" if milliseconds < 999.5 else f"{milliseconds / 1000:.1f} s"
+
+
 def size(count: int) -> str:
     """A number of bytes: ``312 bytes``, ``1.2 kB``, ``3.4 MB``."""
     if count < 1_000:

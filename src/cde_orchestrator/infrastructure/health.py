@@ -249,7 +249,9 @@ def get_health_status(root: Path | None = None) -> HealthReply:
 def _alert_probe(alerts: list[AlertView]) -> Probe:
     firing = [alert for alert in alerts if alert["state"] == "firing"]
     if not firing:
-        return "ok", detail("No alert is firing.", figure=0.0, unit="firing", threshold=0.0)
+        pending = ", ".join(alert["name"] for alert in alerts)
+        message = f"None is firing; pending: {pending}." if pending else "No alert is firing."
+        return "ok", detail(message, figure=0.0, unit="firing", threshold=0.0)
     worst = min(firing, key=lambda alert: alert["severity"])  # critical comes before warning
     told = detail(
         " ".join(alert["message"] for alert in firing),

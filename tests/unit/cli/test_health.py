@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 
+from cde_orchestrator.cli._wording import took
 from tests.unit.cli.conftest import Terminal
 
 
@@ -23,6 +25,27 @@ def test_people_are_told_every_verdict_and_programs_the_whole(at_project: Termin
     assert told.startswith("● healthy")
     assert all(f"✓ {name}" in told for name in reply["checks"])
     assert reply["status"] == "healthy"
+    assert "threshold" not in told, "nobody needs one that is far away"
+    assert re.match(r"● healthy  cde [^ ]+, \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n", told)
+
+
+def test_people_are_told_what_other_processes_did_lately(at_project: Terminal) -> None:
+    at_project.run("start", "Say hello", "--name", "hello")
+    at_project.refused("start", "Say hello", "--name", "hello")
+    told = at_project.run("health")
+    assert re.search(r"last 5 minutes +\d+ operations, \d+ \(\d+\.\d %\) refused or failed\n", told)
+    assert re.search(r"took +p50 [\d.]+ m?s, p95 [\d.]+ m?s, p99 [\d.]+ m?s\n", told)
+    assert re.search(r"^start_feature +2 +1 +[\d.]+ m?s", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "told"),
+    [(0.04, "0.0 ms"), (9.94, "9.9 ms"), (9.96, "10 ms"), (999.4, "999 ms"), (999.6, "1.0 s")],
+)
+def test_how_long_a_call_took_is_told_in_three_figures_at_most(
+    milliseconds: float, told: str
+) -> None:
+    assert took(milliseconds) == told
 
 
 def test_what_is_wrong_is_told_with_what_to_do_and_an_exit_code(
@@ -60,4 +83,4 @@ def test_watching_goes_on_a_line_a_look_until_it_is_interrupted(
     assert looks == [0.5, 0.5, 0.5]
     assert at_project.exit_code == 130
     assert len(lines) == 3
-    assert all(" healthy memory=" in line for line in lines)
+    assert all(re.match(r"\S+T\d\d:\d\d:\d\dZ healthy memory=", line) for line in lines)
