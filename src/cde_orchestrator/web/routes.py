@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.web import errors_page
+from cde_orchestrator.web._responses import failure
 from cde_orchestrator.web.bearer import BearerToken
 from cde_orchestrator.web.body_limit import BodyLimit
 from cde_orchestrator.web.dashboard import Dashboard
@@ -38,7 +42,16 @@ def all_routes(service: Service, live: LiveChanges | None = None) -> Sequence[Ba
     """
     dashboard = Dashboard(service.handle, live or LiveChanges())
     health = HealthRoutes(service.handle)
-    return [*errors_page.routes(), *health.routes(), *dashboard.routes()]
+    return [
+        *errors_page.routes(),
+        *health.routes(),
+        *dashboard.routes(),
+        Route("/{path:path}", _nothing),
+    ]
+
+
+async def _nothing(request: Request) -> Response:
+    return failure(request, ValidationError.of("E324", path=request.url.path), 404)
 
 
 def guarded(app: ASGIApp, names: TransportSecuritySettings | None, token: str | None) -> ASGIApp:

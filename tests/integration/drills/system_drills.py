@@ -77,22 +77,22 @@ def rarely_taken() -> socket.socket:
     raise AssertionError("every port is taken")
 
 
-async def asked(address: str, **headers: str) -> Outcome:
-    """What a request for the page of an error code comes to."""
-    return requested(address, headers)
+async def asked(address: str, path: str = "/errors/E101", **headers: str) -> Outcome:
+    """What a request for a page comes to; that of an error code, unless another is named."""
+    return requested(address + path, headers)
 
 
-def requested(address: str, headers: Mapping[str, str]) -> Outcome:
+def requested(url: str, headers: Mapping[str, str]) -> Outcome:
     """The same, waited for."""
-    request = urllib.request.Request(f"{address}/errors/E101", headers=dict(headers))
+    request = urllib.request.Request(url, headers=dict(headers))
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return Outcome(None, answer.read().decode())
     except urllib.error.HTTPError as error:
         refusal = error
     content = json.loads(refusal.read())
-    assert refusal.code == 401
-    assert refusal.headers["WWW-Authenticate"].startswith("Bearer")
+    assert refusal.code in {401, 404}
+    assert refusal.headers.get("WWW-Authenticate", "").startswith("Bearer") == (refusal.code == 401)
     return Outcome(content["error"], str(content))
 
 
@@ -114,6 +114,17 @@ async def an_address_that_is_taken(stage: Stage) -> None:
         )
     finally:
         taken.close()
+
+
+@drill("E324")
+async def a_page_that_does_not_exist(stage: Stage) -> None:
+    with serving(stage, "serve", "--transport", "http", "--port", "0") as said:
+        address = address_in(said)
+        await stage.prove(
+            lambda: asked(address, "/dashbord"),
+            names="No Such Page",
+            corrected=lambda: asked(address, "/dashboard"),
+        )
 
 
 @drill("E902")

@@ -211,4 +211,13 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         ),
         fixes=(Fix(("cde", "{command}", "--help")),),
     ),
+    "E324": ErrorMessage(
+        title="No Such Page",
+        description="Nothing is served at '{path}'.",
+        suggestions=(
+            "For people there are /dashboard and /errors, for machines /health and /metrics",
+            "MCP is at /mcp, for clients that speak it",
+        ),
+        fixes=(explaining("E324"),),
+    ),
 }
