@@ -9,7 +9,7 @@ each told apart from an untouched file, and any line can be judged by itself.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,6 +146,22 @@ def scan(data: bytes) -> Scan:
         found.torn = False
         found.damage.insert(0, "the header is missing or damaged")
     return found
+
+
+def newest_records(data: bytes, mentioning: Sequence[bytes] = ()) -> Iterator[Record]:
+    """The valid records of one copy of a segment, the last line first, each when asked for.
+
+    Args:
+        data: the copy.
+        mentioning: only those whose line has one of these; the others are not decoded.
+    """
+    if mentioning and not any(word in data for word in mentioning):
+        return
+    for _, line, complete in reversed(list(_lines(data))):
+        if complete and (not mentioning or any(word in line for word in mentioning)):
+            item = _decode(line)
+            if isinstance(item, Record):
+                yield item
 
 
 def decode_records(data: bytes) -> list[Record] | None:

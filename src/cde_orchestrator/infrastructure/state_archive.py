@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
+
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
 from cde_orchestrator.infrastructure.checkpoint import Checkpoint
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.history_entries import history_entries
-from cde_orchestrator.infrastructure.patch import Document
+from cde_orchestrator.infrastructure.patch import Document, pointer
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_history import StateHistory
 
@@ -33,7 +35,8 @@ class StateArchive:
             limit: how many at the most.
             feature_id: a feature's id.
         """
-        return history_entries(self._history.records(), document, limit, feature_id)
+        records = self._history.records(mentioning=_mentions(feature_id))
+        return history_entries(records, document, limit, feature_id)
 
     def state_at(self, sequence: int) -> Document:
         """The state right after a change.
@@ -65,6 +68,17 @@ class StateArchive:
                 return found.document
         kept = ", ".join(backup.file for backup in self.backups() if not backup.problem)
         raise StateError.of("E209", backup=name, backups=kept or "none")
+
+
+def _mentions(feature_id: str | None) -> list[bytes]:
+    """What a change's line may have for ``history_entries`` to tell it; nothing for any line.
+
+    The journal's JSON has no spaces, and a quote within a text is escaped.
+    """
+    if feature_id is None:
+        return []
+    own = orjson.dumps(pointer("features", feature_id))
+    return [b'"path":' + own[:-1], b'"path":"/features"', b'"path":""']
 
 
 def _backup(path: Path, found: Checkpoint | checkpoints.NotACheckpoint) -> Backup:

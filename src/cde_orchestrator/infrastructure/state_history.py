@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, zip_longest
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
 from cde_orchestrator.infrastructure.checkpoint import Checkpoint, NotACheckpoint
 from cde_orchestrator.infrastructure.file_ops import FileOps
-from cde_orchestrator.infrastructure.journal import GENESIS, Record, Scan, scan
+from cde_orchestrator.infrastructure.journal import GENESIS, Record, Scan, newest_records, scan
 from cde_orchestrator.infrastructure.patch import Document, replay
 from cde_orchestrator.infrastructure.refusals import told
 from cde_orchestrator.infrastructure.state_files import StateFiles
@@ -24,16 +24,19 @@ class StateHistory:
         self._files = files
         self._ops = ops
 
-    def records(self, first: int = 1, last: int = 2**62) -> Iterator[Record]:
+    def records(
+        self, first: int = 1, last: int = 2**62, mentioning: Sequence[bytes] = ()
+    ) -> Iterator[Record]:
         """Every change that can be read, newest first.
 
         Args:
             first: only those from this sequence on; segments before it are not read.
             last: only those up to this sequence; segments after it are not read.
+            mentioning: only those whose line has one of these.
         """
         seen: set[int] = set()
         for data in self._segments_newest_first(first, last):
-            for record in reversed(scan(data).records):
+            for record in newest_records(data, mentioning):
                 if record.sequence not in seen and first <= record.sequence <= last:
                     seen.add(record.sequence)
                     yield record

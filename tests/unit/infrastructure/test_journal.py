@@ -9,6 +9,7 @@ from cde_orchestrator.infrastructure.journal import (
     decode_records,
     encode_header,
     encode_record,
+    newest_records,
     scan,
 )
 
@@ -85,6 +86,14 @@ def test_lines_after_a_damaged_one_are_still_read() -> None:
     found = scan(bytes(data))
     assert [record.sequence for record in found.records] == [2, 3]
     assert not found.torn
+
+
+def test_records_are_read_from_the_newest_on_and_only_those_that_mention_a_word() -> None:
+    first, second, third = records(3)
+    assert list(newest_records(segment(3))) == [third, second, first]
+    assert list(newest_records(segment(3)[:-5])) == [second, first]
+    assert list(newest_records(segment(3), [b'"call-2"'])) == [second]
+    assert list(newest_records(segment(3), [b"nowhere"])) == []
 
 
 def test_appended_lines_are_decoded_up_to_an_unfinished_one() -> None:

@@ -7,7 +7,7 @@ import pytest
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
 from cde_orchestrator.infrastructure import state_upkeep
 from cde_orchestrator.infrastructure.journal import Change
-from cde_orchestrator.infrastructure.patch import Patch
+from cde_orchestrator.infrastructure.patch import Patch, pointer
 from cde_orchestrator.infrastructure.state_store import StateStore
 
 COUNT = 60
@@ -54,6 +54,20 @@ def test_history_is_told_newest_first_and_for_one_feature(store: StateStore) -> 
     assert entries[0].feature == "name-60"
     only = store.archive().history(store.document, 50, "f7")
     assert [entry.sequence for entry in only] == [7, 1]
+
+
+def test_a_feature_whose_id_json_and_paths_escape_has_its_history(tmp_path: Path) -> None:
+    store = StateStore(tmp_path)
+    key = 'a/b~c"d\\é'
+    put(store, 1)
+    changes: Patch = [{"op": "add", "path": pointer("features", key), "value": {"name": "odd"}}]
+    with store.exclusive():
+        store.commit(
+            Change(at="2026", operation="put", actor="t", correlation_id="", changes=changes)
+        )
+    put(store, 3)
+    told = store.archive().history(store.document, 50, key)
+    assert [entry.sequence for entry in told] == [2, 1]
 
 
 def test_a_whole_store_has_no_findings(store: StateStore) -> None:
