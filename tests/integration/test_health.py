@@ -189,11 +189,14 @@ async def test_a_stdio_server_opens_the_same_on_a_port(project: Path) -> None:
         ask("/health")
 
 
-def test_a_port_that_is_taken_is_refused_with_a_code(project: Path) -> None:
+@pytest.mark.anyio
+async def test_tools_are_served_though_the_port_for_pages_is_taken(project: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        words = [sys.executable, *SERVE, "--health-port", port, "--project", str(project)]
-        refused = subprocess.run([*words, "--json"], capture_output=True, check=False, timeout=60)
+        async with stdio_agent(project, options=["--health-port", port], **CALM) as agent:
+            started = await agent.call("cde_startFeature", prompt="Add a login page")
 
-    assert refused.returncode == 1
-    assert json.loads(refused.stdout)["error"]["code"] == "E901"
+    assert started["feature"]["status"] == "defining"
+    lines = (project / ".cde" / "logs" / "cde.log").read_text().splitlines()
+    (told,) = [line for line in map(json.loads, lines) if line["event"] == "pages_not_served"]
+    assert (told["error_code"], told["port"]) == ("E901", int(port))

@@ -102,12 +102,7 @@ def serve(
         elif health_port is None:
             _serve_stdio(root, pinned=pinned)
         else:
-            token = bearer_token(token_file)
-            with listening(host, health_port, root) as listener:
-                url = _address(host, listener)
-                _tell(f"The health of {root} is at {url}/health, its pages at {url}/dashboard")
-                _warn_of_network(listener, token, "see what goes on in the project")
-                _serve_stdio(root, pinned=pinned, beside=(host, listener, token))
+            _serve_with_pages(root, token_file, pinned=pinned, host=host, port=health_port)
 
 
 def listening(host: str, port: int, project: Path = Path()) -> socket.socket:
@@ -175,6 +170,35 @@ def _serve_http(
         from cde_orchestrator.server import HttpSide, run_http
 
         run_http(root, pinned=pinned, at=HttpSide(host, listener, token))
+
+
+def _serve_with_pages(
+    root: Path, token_file: Path | None, *, pinned: bool, host: str, port: int
+) -> None:
+    """Serve over stdio, with pages beside; where they cannot be had, the tools go on without."""
+    token = bearer_token(token_file)
+    try:
+        listener = listening(host, port, root)
+    except CDESystemError as error:
+        # A client starts one server for each session, and only the first one gets the port.
+        _log_taken(host, port, error)
+        _serve_stdio(root, pinned=pinned)
+        return
+    with listener:
+        url = _address(host, listener)
+        _tell(f"The health of {root} is at {url}/health, its pages at {url}/dashboard")
+        _warn_of_network(listener, token, "see what goes on in the project")
+        _serve_stdio(root, pinned=pinned, beside=(host, listener, token))
+
+
+def _log_taken(host: str, port: int, error: CDESystemError) -> None:
+    import structlog
+
+    log = structlog.get_logger(__name__)
+    log.warning(
+        "pages_not_served", host=host, port=port, error_code=error.code, reason=error.message
+    )
+    _tell(f"{error.message} The tools are served without pages beside them.")
 
 
 def _address(host: str, listener: socket.socket) -> str:
