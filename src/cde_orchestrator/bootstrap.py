@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cde_orchestrator.application.agents import Agents
-from cde_orchestrator.application.get_health import GetHealth
-from cde_orchestrator.application.health import HealthReply
 from cde_orchestrator.application.ports import Doctor, Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.adapters.git_worktrees import GitWorktrees
     from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
     from cde_orchestrator.adapters.project_doctor import ExaminedRepository
+    from cde_orchestrator.application.health import HealthReply
     from cde_orchestrator.domain.check import Check
     from cde_orchestrator.infrastructure.health_checks import ProjectChecks
     from cde_orchestrator.infrastructure.notifiers import Notifier
@@ -271,6 +270,8 @@ def health_of(root: Path | None) -> HealthReply:
     Args:
         root: None is the current folder.
     """
+    from cde_orchestrator.application.get_health import GetHealth
+
     working = _at_work[0]() if _at_work else None
     if working is not None and root in {None, working.root}:
         return working.handle(GetHealth())

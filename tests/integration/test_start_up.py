@@ -47,4 +47,7 @@ def test_a_server_imports_what_its_tools_need_and_nothing_for_people(project: Pa
 
     assert "cde_orchestrator.server" in own
     assert packages(own) - packages(bare) - NEEDED == set()
+    assert "sqlite3" not in own
     assert not [module for module in own if module.startswith("cde_orchestrator.adapters.")]
+    later = ("submit_work", "resume_feature", "rollback_feature", "recover_state", "get_health")
+    assert not {f"cde_orchestrator.application.{name}" for name in later} & own

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cde_orchestrator.application.rollback_feature import RollbackReply
-from cde_orchestrator.application.views import (
-    FeatureListReply,
-    FeatureReply,
-    FeatureStatusReply,
-    PhaseView,
-    ProjectView,
-)
 from cde_orchestrator.domain.errors.template import plain
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.rollback_feature import RollbackReply
+    from cde_orchestrator.application.views import (
+        FeatureListReply,
+        FeatureReply,
+        FeatureStatusReply,
+        PhaseView,
+        ProjectView,
+    )
 
 
 def project_line(project: ProjectView) -> str:

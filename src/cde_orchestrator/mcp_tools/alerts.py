@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import structlog
@@ -15,11 +15,12 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated, ServerEvent
 from mcp.types import EmptyResult, SubscribeRequestParams, UnsubscribeRequestParams
 
-from cde_orchestrator.application.health import AlertEvent
-from cde_orchestrator.application.list_alerts import ListAlerts
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.mcp_tools._boundary import Service
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.health import AlertEvent
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +96,8 @@ class AlertSubscriptions(InMemorySubscriptionBus):
     async def _newest(self) -> list[AlertEvent]:
         if self._service is None:
             return []
+        from cde_orchestrator.application.list_alerts import ListAlerts
+
         try:
             reply = await asyncio.to_thread(self._service.handle, ListAlerts(limit=1))
         except CDEError:  # it was logged where it arose
@@ -122,6 +125,8 @@ def register(server: MCPServer, service: Service, subscriptions: AlertSubscripti
         mime_type="application/json",
     )
     def alerts() -> str:
+        from cde_orchestrator.application.list_alerts import ListAlerts
+
         return json.dumps(service.handle(ListAlerts()), indent=2)
 
     subscriptions.serve(server, service)

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
-from cde_orchestrator.application.fail_phase import FailPhase
 from cde_orchestrator.application.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.list_features import (
     DEFAULT_LIMIT,
     LARGEST_LIMIT,
     ListFeatures,
 )
-from cde_orchestrator.application.start_feature import StartFeature
-from cde_orchestrator.application.submit_work import SubmitWork
 from cde_orchestrator.application.views import FeatureListReply
 from cde_orchestrator.mcp_tools import _texts
 from cde_orchestrator.mcp_tools._boundary import REPLY_LIMIT, Service, reply, reply_page, size
 from cde_orchestrator.mcp_tools._progress import progress_watch
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.fail_phase import FailPhase
 
 NOTES_SHOWN = 10
 """Saved notes of a phase that stay in an answer that was too long."""
@@ -56,6 +56,8 @@ def _register_start(server: MCPServer, service: Service) -> None:
             str | None, Field(description="Repeated with the same key, starts nothing new")
         ] = None,
     ) -> CallToolResult:
+        from cde_orchestrator.application.start_feature import StartFeature
+
         use_case = StartFeature(
             prompt=prompt, workflow=workflow, name=name, idempotency_key=idempotency_key
         )
@@ -89,6 +91,8 @@ def _register_submit(server: MCPServer, service: Service) -> None:
         takeover: Takeover = False,
     ) -> CallToolResult:
         if failed:
+            from cde_orchestrator.application.fail_phase import FailPhase
+
             return _give_up(
                 service,
                 FailPhase(
@@ -100,6 +104,8 @@ def _register_submit(server: MCPServer, service: Service) -> None:
                     idempotency_key=idempotency_key,
                 ),
             )
+        from cde_orchestrator.application.submit_work import SubmitWork
+
         use_case = SubmitWork(
             feature_id=feature_id,
             phase_id=phase_id,

@@ -7,8 +7,6 @@ import json
 from mcp.server import MCPServer
 from mcp.types import CallToolResult, ToolAnnotations
 
-from cde_orchestrator.application.get_health import GetHealth
-from cde_orchestrator.application.health import slowest
 from cde_orchestrator.mcp_tools._boundary import Service, reply
 
 OPERATIONS_SHOWN = 10
@@ -24,6 +22,9 @@ def register(server: MCPServer, service: Service) -> None:
         structured_output=False,
     )
     def cde_getHealth() -> CallToolResult:  # noqa: N802 - the tools' names are the plan's
+        from cde_orchestrator.application.get_health import GetHealth
+        from cde_orchestrator.application.health import slowest
+
         health = service.handle(GetHealth())
         figures = health["metrics"]
         figures["operations"] = slowest(figures["operations"], OPERATIONS_SHOWN)

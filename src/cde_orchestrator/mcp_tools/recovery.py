@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server import MCPServer
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
-from cde_orchestrator.application.recover_state import (
-    Difference,
-    HistoryReply,
-    ListBackups,
-    ListChanges,
-    RestoreReply,
-    RestoreState,
-    VerifyState,
-)
 from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.recover_state import Difference, HistoryReply, RestoreReply
 
 NAMES_SHOWN = 50
 """Features of each kind that a restore names."""
@@ -44,6 +38,12 @@ def register(server: MCPServer, service: Service) -> None:
         backup: Annotated[str | None, Field(description="restore: a backup's file")] = None,
         token: Annotated[str | None, Field(description="restore: confirms")] = None,
     ) -> CallToolResult:
+        from cde_orchestrator.application.recover_state import (
+            ListBackups,
+            RestoreState,
+            VerifyState,
+        )
+
         if action == "verify":
             found = service.handle(VerifyState())
             words = [f"- {each['file']}: {each['reason']}" for each in found["findings"]]
@@ -59,6 +59,8 @@ def register(server: MCPServer, service: Service) -> None:
 
 
 def _history(service: Service, limit: int, feature: str | None) -> CallToolResult:
+    from cde_orchestrator.application.recover_state import ListChanges
+
     def ask(rows: int) -> HistoryReply:
         return service.handle(ListChanges(limit=rows, feature=feature))
 
