@@ -29,7 +29,10 @@ class Turns:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Compute, when it is this thread's turn."""
+        """Compute, when it is this thread's turn; who has it already, goes on with it."""
+        if getattr(self._own, "turn", False):
+            yield
+            return
         self._own.turn = self._turn.acquire(timeout=self._patience_seconds)
         try:
             yield

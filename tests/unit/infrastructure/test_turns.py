@@ -74,6 +74,34 @@ def test_to_leave_without_a_turn_is_nothing() -> None:
         turns.leave()
 
 
+def test_who_has_the_turn_goes_on_with_it_and_keeps_it_to_the_end() -> None:
+    turns, tried = Turns(patience_seconds=0), []
+
+    def somebody_else() -> bool:
+        def try_it() -> None:
+            with turns.taken():
+                tried.append(turns._own.turn)
+
+        thread = Thread(target=try_it)
+        thread.start()
+        thread.join(30)
+        return bool(tried.pop())
+
+    with turns.taken():
+        with turns.taken():
+            pass
+        assert not somebody_else()
+    assert somebody_else()
+
+
+def test_whatever_is_raised_the_turn_is_given_back() -> None:
+    turns = Turns(patience_seconds=0)
+    with pytest.raises(KeyboardInterrupt), turns.taken():
+        raise KeyboardInterrupt
+    with turns.taken():
+        assert turns._own.turn
+
+
 @pytest.fixture
 def _as_it_was() -> Iterator[None]:
     interval, threshold, callbacks = sys.getswitchinterval(), gc.get_threshold(), [*gc.callbacks]
