@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol, TypedDict
 
@@ -45,3 +46,8 @@ class NoBreakers:
     def reset(self, name: str) -> BreakerView:
         """Always E904."""
         raise CDESystemError.of("E904", breaker=name, breakers="none so far")
+
+
+def wait_told(seconds: float) -> float:
+    """Seconds to wait, as they are told: rounded up, whole ones from ten on."""
+    return math.ceil(seconds) if seconds >= 10 else math.ceil(seconds * 10) / 10

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import structlog
 
-from cde_orchestrator.application.breakers import BreakerView
+from cde_orchestrator.application.breakers import BreakerView, wait_told
 from cde_orchestrator.domain.exceptions import (
     CDEError,
     CircuitBreakerOpenError,
@@ -267,7 +267,7 @@ class CircuitBreaker:
         return CircuitBreakerOpenError.of(
             "E903",
             breaker=self.name,
-            retry_after_seconds=round(left if left > 0 else TRIAL_WAIT_SECONDS, 3),
+            retry_after_seconds=wait_told(left if left > 0 else TRIAL_WAIT_SECONDS),
             last_failure=record.reason or "unknown",
         )
 

@@ -18,7 +18,7 @@ from typing import TypedDict, Unpack
 
 import structlog
 
-from cde_orchestrator.application.breakers import Breakers, BreakerView
+from cde_orchestrator.application.breakers import Breakers, BreakerView, wait_told
 from cde_orchestrator.application.health import Probe, Verdict, detail
 from cde_orchestrator.application.ports import ProjectRepository, WorkflowRepository
 from cde_orchestrator.domain.clock import Clock
@@ -274,7 +274,7 @@ class ProjectChecks:
         error = CircuitBreakerOpenError.of(
             "E903",
             breaker=", ".join(each["name"] for each in opened),
-            retry_after_seconds=worst["retry_after_seconds"],
+            retry_after_seconds=wait_told(worst["retry_after_seconds"]),
             last_failure=worst["last_failure"] or "unknown",
         )
         return _found("warning", error, **figure)

@@ -84,6 +84,19 @@ def test_it_opens_at_the_threshold_and_calls_no_more(seconds: Seconds) -> None:
     assert refusal.value.retry_after_seconds == 10.0
 
 
+@pytest.mark.parametrize(
+    ("passed", "told"), [(-20.0, 30), (-870.369, 881), (0.369, 9.7), (9.999, 0.1)]
+)
+def test_a_wait_is_told_in_round_figures_and_never_too_short(
+    seconds: Seconds, passed: float, told: float
+) -> None:
+    breaker = opened(seconds)
+    seconds.now += passed
+    with pytest.raises(CircuitBreakerOpenError) as refusal:
+        breaker.call(working)
+    assert refusal.value.retry_after_seconds == told
+
+
 def test_the_refusal_says_how_long_to_wait_and_pickles(seconds: Seconds) -> None:
     breaker = opened(seconds)
     seconds.now += 4
