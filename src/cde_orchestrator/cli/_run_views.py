@@ -183,6 +183,12 @@ def run_ended(reply: RunReply, look: Look) -> RenderableType:
     return spaced(done_so_far, waits, next_steps(steps))
 
 
+def run_cut_short(feature: str, agents: str, look: Look) -> RenderableType:
+    """How to go on after Ctrl-C."""
+    step = command(look, "run", feature, "--agent", agents)
+    return spaced(note("Ended; nothing is lost."), next_steps([(step, "go on from here")]))
+
+
 def runs_ended(reply: RunsReply, look: Look) -> RenderableType:
     """What became of each feature."""
     lines: list[RenderableType] = []

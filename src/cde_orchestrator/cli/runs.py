@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -111,9 +112,9 @@ def run(
         raise typer.BadParameter("name at least one", param_hint="'--agent'")
     with boundary(as_json=as_json):
         from cde_orchestrator.cli._application import application_at, project_root
-        from cde_orchestrator.cli._output import say
+        from cde_orchestrator.cli._output import say, show_beside
         from cde_orchestrator.cli._run_steps import RunWish, run_all, run_one
-        from cde_orchestrator.cli._run_views import display, run_ended, runs_ended
+        from cde_orchestrator.cli._run_views import display, run_cut_short, run_ended, runs_ended
         from cde_orchestrator.cli.agents import trusted
 
         wish = RunWish(names=names, approve=approve, timeout_seconds=timeout)
@@ -124,9 +125,15 @@ def run(
                 runs = run_all(application, wish, jobs=jobs, quiet=as_json)
                 say(runs, runs_ended, project=project, as_json=as_json)
                 raise typer.Exit(int(any(run["error"] for run in runs["runs"])))
-            with display(as_json) as observer:
-                reference = feature or _started(application, prompt or "", workflow, names)
-                reply, _ = run_one(application, reference, wish, observer, apart=False)
+            reference = feature
+            try:
+                with display(as_json) as observer:
+                    reference = feature or _started(application, prompt or "", workflow, names)
+                    reply, _ = run_one(application, reference, wish, observer, apart=False)
+            except KeyboardInterrupt:
+                if reference is not None:
+                    show_beside(partial(run_cut_short, reference, agent), project=project)
+                raise
         say(reply, run_ended, project=project, as_json=as_json)
 
 

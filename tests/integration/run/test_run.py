@@ -256,8 +256,9 @@ def test_a_run_that_is_ended_leaves_no_process_and_is_gone_on_with(
     hanging = psutil.Process(agent)
     assert stage.run("column").error == "E909"
     process.send_signal(number)
-    process.communicate(timeout=60)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == code
+    assert ("cde run column --agent agent" in said) == (number == signal.SIGINT)
     hanging.wait(60)
     assert stage.phase_of("column") == "write"
     assert stage.run("column").reply["outcome"] == "completed"
