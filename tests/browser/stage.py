@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -38,6 +36,7 @@ from cde_orchestrator.infrastructure.settings import Settings
 from cde_orchestrator.server import ServedProject, build_app
 from cde_orchestrator.web.ending_server import EndingServer
 from cde_orchestrator.web.live import LiveChanges
+from tests import command_line
 
 FLAGS = [
     "--no-sandbox",
@@ -237,13 +236,8 @@ class Visitor:
 
 def cde(root: Path, *words: str) -> None:
     """Run a command in a process of its own; it must succeed."""
-    subprocess.run(
-        [sys.executable, "-m", "cde_orchestrator", *words],
-        cwd=root,
-        check=True,
-        capture_output=True,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
+    done = command_line.cde(*words, cwd=root, environment={**os.environ, "NO_COLOR": "1"})
+    assert done.returncode == 0, done.stderr
 
 
 def until(what: Callable[[], bool], seconds: float = 8.0) -> float:

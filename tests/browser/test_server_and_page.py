@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.domain.clock import utc_now
-from tests.browser.stage import ScriptedHealth, Site, Visitor, until
+from tests.browser.stage import ScriptedHealth, Site, Visitor, cde, until
 
 Visit = Callable[..., Visitor]
 Serve = Callable[..., Site]
@@ -167,12 +167,7 @@ def test_a_features_page_shows_what_happened(site: Site, visit: Visit) -> None:
     expect(page.locator("#changes li").first).to_contain_text("start feature")
     expect(page.locator("#steps li").first).to_have_attribute("data-state", "in_progress")
 
-    subprocess.run(
-        [sys.executable, "-m", "cde_orchestrator", "save", "login", "half of it"],
-        cwd=site.root,
-        check=True,
-        capture_output=True,
-    )
+    cde(site.root, "save", "login", "half of it")
 
     expect(page.locator("#changes li").first).to_contain_text("save progress")
     expect(page.locator("#changes li").first).to_contain_text("kept partial work on define")

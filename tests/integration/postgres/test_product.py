@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
+from tests import command_line
+from tests.command_line import in_words
 from tests.integration.mcp_client import deliverable, stdio_agent
 from tests.postgres_server import PostgresServer
 
@@ -18,16 +20,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
 
 
 def cde(root: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cde_orchestrator", *words],
-        cwd=root,
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return in_words(command_line.cde(*words, cwd=root, environment={**os.environ, **environment}))
 
 
 async def test_a_feature_is_worked_on_over_stdio(tmp_path: Path, url: str) -> None:
