@@ -153,6 +153,28 @@ def test_the_figures_are_those_of_all_processes_of_the_last_five_minutes(tmp_pat
     assert meter.has_undrained, "to look takes nothing from the history"
 
 
+@pytest.mark.parametrize(("age_seconds", "verdict"), [(5, "critical"), (3_600, "ok")])
+def test_what_fired_when_the_last_server_ended_makes_nothing_unhealthy(
+    tmp_path: Path, age_seconds: int, verdict: Verdict
+) -> None:
+    (tmp_path / ".cde").mkdir()
+    now, store = utc_now(), TelemetryStore(tmp_path)
+    then = now - timedelta(seconds=age_seconds)
+    rules = alert_rules.alert_rules(Settings(alert_error_hold_seconds=0.0))
+    engine = AlertEngine(rules, store, Notifiers(tmp_path, list), lambda: then)
+    store.add(Sample(then, {}, memory_mb=1.0, active_features=1, disk_mb=1.0))
+    engine.evaluate({alert_rules.ERROR_PERCENT: 90.0})
+    monitor = HealthMonitor(
+        tmp_path, OperationMeter(), _checks(tmp_path), store=store, alerts=engine, clock=lambda: now
+    )
+
+    health = monitor.get_status()
+
+    assert [each["state"] for each in health["alerts"]] == ["firing"]
+    assert health["checks"]["alerts"] == verdict
+    assert (health["details"]["alerts"]["error_code"] == "E925") == (verdict == "critical")
+
+
 def test_checks_detect_issues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with small_disk(tmp_path / "disk", "8m") as folder:
         monkeypatch.setenv("CDE_ALERT_DISK_FREE_MB", "1")

@@ -64,6 +64,10 @@ class History(Protocol):
         """The figures of a span of time."""
         ...
 
+    def is_watched(self, now: datetime) -> bool:
+        """Whether a server has measured lately, and judged the alerts by it."""
+        ...
+
     def recent(self, seconds: float, now: datetime) -> Lastly:
         """The operations of the last seconds."""
         ...
@@ -131,7 +135,7 @@ class HealthMonitor:
         """Everything checked now."""
         facts = self._look()
         alerts = [a for a in self._alert_views() if a["state"] in {"pending", "firing"}]
-        judged = {**facts.checks, "alerts": _alert_probe(alerts)}
+        judged = {**facts.checks, "alerts": self._alert_probe(alerts)}
         checks = {name: verdict for name, (verdict, _) in judged.items()}
         return {
             "status": overall(checks),
@@ -229,6 +233,14 @@ class HealthMonitor:
             written = self._store.recent(LATELY_SECONDS, now)
             lately.merge(Step(dict(written.operations)))
         return lately
+
+    def _alert_probe(self, alerts: list[AlertView]) -> Probe:
+        """What fires; what fired when the last server ended is not known to do so any longer."""
+        firing = [alert for alert in alerts if alert["state"] == "firing"]
+        if not firing or self._store is None or self._store.is_watched(self._clock()):
+            return _alert_probe(alerts)
+        names = ", ".join(alert["name"] for alert in firing)
+        return "ok", detail(f"No server judges them now; when one last did, {names} fired.")
 
     def _alert_views(self) -> list[AlertView]:
         return [] if self._alerts is None else self._alerts.views()
