@@ -277,11 +277,11 @@ def test_wrong_usage_is_told_with_the_usage_to_people_and_to_programs(project: P
     refused = cde("list", "--limit", "many", "--json", cwd=project)
 
     assert (told.returncode, told.stdout) == (2, "")
-    assert "Usage: cde list" in told.stderr
+    assert "See how the command is used: cde list" in told.stderr
     assert (refused.returncode, refused.stderr) == (2, "")
     error = json.loads(refused.stdout)["error"]
     assert error["code"] == "E323"
-    assert error["context"]["usage"].startswith("Usage: cde list")
+    assert error["context"]["usage"].startswith("cde list")
 
 
 def test_the_callers_correlation_id_is_kept(project: Path) -> None:
