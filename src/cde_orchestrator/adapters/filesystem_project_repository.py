@@ -15,12 +15,15 @@ import structlog
 from cde_orchestrator.adapters.checked_state import checked_document
 from cde_orchestrator.adapters.project_document import (
     FeatureIndex,
-    decode_project,
-    encode_project,
     project_changes,
     stored_features,
 )
 from cde_orchestrator.adapters.project_gitignore import write_gitignore
+from cde_orchestrator.adapters.project_storage import (
+    change_made,
+    loaded_project,
+    new_project,
+)
 from cde_orchestrator.adapters.save_conflicts import require_no_conflict
 from cde_orchestrator.adapters.versionless_state import migrate
 from cde_orchestrator.domain.clock import Clock, utc_now
@@ -30,12 +33,9 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.secrets import without_secrets
-from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.infrastructure.correlation import call_context
 from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps
 from cde_orchestrator.infrastructure.folders import folder_at
-from cde_orchestrator.infrastructure.journal import Change
 from cde_orchestrator.infrastructure.patch import Document, Patch, diff
 from cde_orchestrator.infrastructure.redaction import patch_without_secrets
 from cde_orchestrator.infrastructure.retention import DEFAULT_RETENTION, Retention
@@ -93,9 +93,7 @@ class FilesystemProjectRepository:
         if not shelf.store.document:
             with shelf.store.exclusive():
                 if not shelf.store.document:
-                    project = Project.create(str(root), name or root.name or "project", self._clock)
-                    document = {**encode_project(project), "features": {}}
-                    whole: Patch = [{"op": "add", "path": "", "value": document}]
+                    project, whole = new_project(root, name, self._clock)
                     self._commit(shelf, whole, "create_project")
                     write_gitignore(shelf.store.files.folder)
                     log.info("project_created", project_id=project.id, path=str(root))
@@ -204,11 +202,7 @@ class FilesystemProjectRepository:
         if not document:
             raise ProjectError.of("E004", path=str(root))
         index.follow(document, None)
-        project = decode_project(document, index, str(root), self._clock)
-        if store.read_only is not None:
-            mode = store.read_only
-            project.read_only_reason, project.read_only_since = mode.reason, mode.since
-        return project
+        return loaded_project(document, index, root, self._clock, store.read_only)
 
     def mend(self, path: Path | str) -> list[str]:
         """Write damaged copies and backups anew from what survives; what was done, in words.
@@ -334,25 +328,11 @@ class FilesystemProjectRepository:
         return shelf
 
     def _project(self, shelf: _Shelf) -> Project:
-        root, document = str(shelf.store.files.root), _require_state(shelf)
-        name_subject(project_id=document["id"])
-        project = decode_project(document, shelf.index, root, self._clock)
-        mode = shelf.store.read_only
-        if mode is not None:
-            project.read_only_reason, project.read_only_since = mode.reason, mode.since
-        return project
+        document, store = _require_state(shelf), shelf.store
+        return loaded_project(document, shelf.index, store.files.root, self._clock, store.read_only)
 
     def _commit(self, shelf: _Shelf, changes: Patch, operation: str) -> None:
-        context = call_context()
-        record = shelf.store.commit(
-            Change(
-                at=self._clock().isoformat(),
-                operation=context.operation or operation,
-                actor=without_secrets(context.actor),
-                correlation_id=context.correlation_id,
-                changes=patch_without_secrets(changes),
-            )
-        )
+        record = shelf.store.commit(change_made(changes, operation, self._clock))
         log.info("project_saved", sequence=record.sequence, bytes=len(record.line))
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ from cde_orchestrator.adapters.checked_state import checked_document
 from cde_orchestrator.adapters.postgres_session import PostgresSession
 from cde_orchestrator.adapters.postgres_store import PostgresStore
 from cde_orchestrator.adapters.project_document import (
-    decode_project,
-    encode_project,
     project_changes,
     stored_features,
 )
 from cde_orchestrator.adapters.project_gitignore import write_gitignore
 from cde_orchestrator.adapters.project_key import ensure_key, key_of
+from cde_orchestrator.adapters.project_storage import (
+    change_made,
+    loaded_project,
+    new_project,
+)
 from cde_orchestrator.adapters.save_conflicts import require_no_conflict
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import (
@@ -32,15 +36,11 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.secrets import without_secrets
-from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.correlation import call_context
 from cde_orchestrator.infrastructure.folders import folder_at
 from cde_orchestrator.infrastructure.history_entries import history_entries
-from cde_orchestrator.infrastructure.journal import Change
 from cde_orchestrator.infrastructure.patch import Patch, diff
-from cde_orchestrator.infrastructure.redaction import patch_without_secrets
 from cde_orchestrator.infrastructure.retention import DEFAULT_RETENTION, Retention
 from cde_orchestrator.infrastructure.spans import DOMAIN, span
 from cde_orchestrator.infrastructure.state_files import StateFiles
@@ -96,9 +96,7 @@ class PostgresProjectRepository:
             store = self._store(root)
             with store.exclusive():
                 if not store.document:
-                    project = Project.create(str(root), name or root.name or "project", self._clock)
-                    document = {**encode_project(project), "features": {}}
-                    whole: Patch = [{"op": "add", "path": "", "value": document}]
+                    project, whole = new_project(root, name, self._clock)
                     self._commit(store, whole, "create_project", lambda: _require_absent(store))
                     log.info("project_created", project_id=project.id, path=str(root))
         write_gitignore(StateFiles(root).folder)
@@ -304,12 +302,7 @@ class PostgresProjectRepository:
 
     def _project(self, store: PostgresStore, root: Path) -> Project:
         _require_present(store, str(root))
-        name_subject(project_id=store.document["id"])
-        project = decode_project(store.document, store.index, str(root), self._clock)
-        mode = store.read_only
-        if mode is not None:
-            project.read_only_reason, project.read_only_since = mode.reason, mode.since
-        return project
+        return loaded_project(store.document, store.index, root, self._clock, store.read_only)
 
     def _commit_of(
         self, project: Project, changes: Patch, store: PostgresStore, operation: str
@@ -327,17 +320,9 @@ class PostgresProjectRepository:
         operation: str,
         still_fits: Callable[[], None],
     ) -> None:
-        context = call_context()
-        record = store.commit(
-            Change(
-                at=self._clock().isoformat(),
-                operation=context.operation or operation,
-                actor=without_secrets(context.actor).replace("\0", ""),  # which no text may hold
-                correlation_id=context.correlation_id,
-                changes=patch_without_secrets(changes),
-            ),
-            still_fits,
-        )
+        change = change_made(changes, operation, self._clock)
+        storable = replace(change, actor=change.actor.replace("\0", ""))  # which no text may hold
+        record = store.commit(storable, still_fits)
         log.info("project_saved", sequence=record.sequence, bytes=len(record.line))
 
 
