@@ -135,7 +135,8 @@ class StateHistory:
             findings.append(Finding(mirror, "it differs from the journal"))
         short = mirror if len(other) < len(own) else self._files.journal
         missing = abs(len(own) - len(other))
-        return [*findings, Finding(short, f"it lacks {missing} records")] if missing else findings
+        reason = f"it lacks {missing} record{'' if missing == 1 else 's'}"
+        return [*findings, Finding(short, reason)] if missing else findings
 
     def _chain(self, scans: dict[Path, Scan]) -> list[Finding]:
         """Whether each record names the one before it, from the oldest checkpoint on."""

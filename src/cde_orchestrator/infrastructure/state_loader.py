@@ -212,7 +212,9 @@ def _difference(data: bytes, loaded: Loaded) -> str:
         return "; ".join(copy.damage[:3])
     present = {record.sequence for record in copy.records}
     missing = [record.sequence for record in loaded.active if record.sequence not in present]
-    return f"it lacks {len(missing)} records" if missing else "it holds another history"
+    if not missing:
+        return "it holds another history"
+    return f"it lacks {len(missing)} record{'' if len(missing) == 1 else 's'}"
 
 
 def _replay(files: StateFiles, loaded: Loaded, records: dict[int, Record]) -> None:
