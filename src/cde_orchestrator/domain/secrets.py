@@ -1,4 +1,4 @@
-"""Secrets that can be told by their make alone, wherever in a text they stand.
+"""Secrets that can be told by their make, or by their name, wherever in a text they stand.
 
 Formats are those that the issuers document: GitHub ``ghp_``, GitLab ``glpat-``, Slack ``xox?-``,
 Stripe ``sk_live_``, OpenAI and Anthropic ``sk-``, AWS ``AKIA``, Google ``AIza``, npm ``npm_``,
@@ -32,6 +32,13 @@ URL_CREDENTIALS = re.compile(
 )
 # With a digit in it: "bearer authentication" is no secret.
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)(?=[^\s\d]*\d)[A-Za-z0-9+/=._~-]{12,}", re.IGNORECASE)
+# Six characters or more with a digit in them: "password: at least 8 characters" is a
+# requirement, password=hunter2 is none.
+_ASSIGNED = re.compile(
+    r"(?<!\w)(\w{0,40}(?:passwd|password|passphrase|secret|token|(?:api|access|account|private)"
+    r"[-_]?key)[\"']?(?:\s?=\s?[\"']?|:\s?[\"']|:))(?=[^\s\"',;&]{0,80}\d)[^\s\"',;&]{6,}",
+    re.IGNORECASE,
+)
 _SECRET_NAME = re.compile(
     r"pass(word|wd|phrase)?$|secret|token$|api[-_]?key|"
     r"(access|account|private|ssh|encryption|signing)[-_]?key|"
@@ -73,6 +80,7 @@ HINTS = Hints(
     *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox"),
     *("sk_", "rk_", "pk_", "sk-", "akia", "asia", "aiza", "npm_", "pypi-", "eyj"),
     *("://", "bearer", "basic"),
+    *("passw", "passphrase", "secret", "token", "_key", "-key", "apikey", "tkey", "sskey", "ekey"),
 )
 """What every text with a secret in it holds; most texts are done with after this."""
 
@@ -83,7 +91,8 @@ def without_secrets(text: str) -> str:
         return text
     text = SECRET_TEXT.sub(REDACTED, text)
     text = URL_CREDENTIALS.sub(rf"\1{REDACTED}@", text)
-    return _BEARER.sub(rf"\1\2{REDACTED}", text)
+    text = _BEARER.sub(rf"\1\2{REDACTED}", text)
+    return _ASSIGNED.sub(rf"\1{REDACTED}", text)
 
 
 @lru_cache(maxsize=512)

@@ -42,8 +42,23 @@ def test_credentials_and_bearer_tokens_are_taken_out() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("password=hunter2 works", f"password={REDACTED} works"),
+        ('{"api_key": "short1", "n": 1}', f'{{"api_key": "{REDACTED}", "n": 1}}'),
+        ("DB_PASSWORD = 's3cret!' and more", f"DB_PASSWORD = '{REDACTED}' and more"),
+        ("access-token:abc123", f"access-token:{REDACTED}"),
+    ],
+)
+def test_what_a_text_assigns_to_the_name_of_a_secret_is_taken_out(text: str, kept: str) -> None:
+    assert without_secrets(text) == kept
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "max_tokens=128000, token_count: 123456, password_length=1000000",
+        "password: 8 characters or more, token: opaque",
         "Add basic authentication and a bearer token",
         "Set password: at least 8 characters; token=JWT",
         "See https://example.org/a@b and task_list",
