@@ -31,7 +31,9 @@ def test_the_table_has_rows() -> None:
 @pytest.mark.parametrize(("file", "name"), ROWS)
 def test_every_row_names_a_test_that_exists(file: str, name: str) -> None:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    assert name in {
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
 
 
 def test_missing_prompts_are_replaced_by_the_packaged_ones(project: Path) -> None:

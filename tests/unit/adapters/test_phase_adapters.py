@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Event, Thread
 
 import psutil
 import pytest
 
+from cde_orchestrator.adapters import subprocess_check_runner
 from cde_orchestrator.adapters.filesystem_object_store import (
     OBJECT_LIMIT_BYTES,
     FilesystemObjectStore,
@@ -28,6 +30,7 @@ from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.records import Evidence, Progress
 from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.turns import Turns
 from tests.fakes import NOON, writing_workflow
 from tests.phase_fakes import evidence_of
 
@@ -70,6 +73,30 @@ def test_a_check_has_no_input_and_runs_in_its_folder(tmp_path: Path) -> None:
     code = "import os, sys; print(sys.stdin.read() + os.getcwd())"
 
     assert run(tmp_path, python(code, directory="inner")).tail == f"{tmp_path}/inner\n"
+
+
+def test_while_a_check_runs_another_call_has_its_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, go = Turns(patience_seconds=60), tmp_path / "go"
+    monkeypatch.setattr(subprocess_check_runner, "TURNS", turns)
+    begun = Event()
+
+    def call() -> None:
+        assert begun.wait(30)
+        with turns.taken():
+            go.touch()
+
+    other = Thread(target=call)
+    other.start()
+    begin = "import os, time\nprint('begun', flush=True)\n"
+    wait = begin + "while not os.path.exists('go'): time.sleep(0.01)"
+    with turns.taken():
+        runner = SubprocessCheckRunner()
+        evidence = runner.run(tmp_path, python(wait, 10.0), NOON, lambda _: begun.set())
+    other.join(30)
+
+    assert evidence.passed
 
 
 def test_a_check_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
