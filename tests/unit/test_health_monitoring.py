@@ -153,7 +153,7 @@ def test_the_figures_are_those_of_all_processes_of_the_last_five_minutes(tmp_pat
     assert meter.has_undrained, "to look takes nothing from the history"
 
 
-@pytest.mark.parametrize(("age_seconds", "verdict"), [(5, "critical"), (3_600, "ok")])
+@pytest.mark.parametrize(("age_seconds", "verdict"), [(5, "warning"), (3_600, "ok")])
 def test_what_fired_when_the_last_server_ended_makes_nothing_unhealthy(
     tmp_path: Path, age_seconds: int, verdict: Verdict
 ) -> None:
@@ -172,7 +172,7 @@ def test_what_fired_when_the_last_server_ended_makes_nothing_unhealthy(
 
     assert [each["state"] for each in health["alerts"]] == ["firing"]
     assert health["checks"]["alerts"] == verdict
-    assert (health["details"]["alerts"]["error_code"] == "E925") == (verdict == "critical")
+    assert (health["details"]["alerts"]["error_code"] == "E925") == (verdict == "warning")
 
 
 def test_checks_detect_issues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.retry import is_transient, retrying
+from cde_orchestrator.infrastructure.turns import TURNS
 
 log = structlog.get_logger(__name__)
 
@@ -137,6 +138,7 @@ class PostgresSession:
             DisconnectedError: there is no connection, or it broke.
             psycopg.Error: the database refused.
         """
+        TURNS.leave()  # the network and the database may take long
         connection = self._connected()
         try:
             return work(connection)

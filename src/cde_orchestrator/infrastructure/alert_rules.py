@@ -102,7 +102,7 @@ _RULES = (
     AlertRule(
         name="high_error_rate",
         title="Many operations fail",
-        severity="critical",
+        severity="warning",
         measure=ERROR_PERCENT,
         error_code="E925",
         threshold_setting="alert_error_percent",
