@@ -172,6 +172,17 @@ REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "cde_submitWork",
+        {
+            "feature_id": "present",
+            "phase_id": "define",
+            "failed": True,
+            "reason": "No",
+            "results": {"spec": "text"},
+        },
+        "E305",
+    ),
+    (
+        "cde_submitWork",
         {"feature_id": "present", "phase_id": "define", "results": {"spec": "a\0b"}},
         "E303",
     ),

@@ -37,6 +37,14 @@ _TOML_COST_LIMIT = 10_000_000
 
 # libyaml goes through all open brackets at each word, and lets nothing else run meanwhile.
 _YAML_DEPTH_LIMIT = 200
+_YAML_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in (
+        *("binary", "bool", "float", "int", "map", "null", "omap"),
+        *("pairs", "seq", "set", "str", "timestamp"),
+    )
+)
+"""What every safe parser knows; any other tag asks one program to build an object."""
 
 
 class ParsingContentJudge:
@@ -107,7 +115,7 @@ def _parse_toml(text: str) -> None:
 def _parse_yaml(text: str) -> None:
     import yaml
 
-    depth = 0
+    depth, anchors = 0, set[str]()
     try:
         # Events, not values: aliases that multiply cost nothing, and tags do nothing.
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -115,6 +123,15 @@ def _parse_yaml(text: str) -> None:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > _YAML_DEPTH_LIMIT:
                 raise ValueError("it is nested too deep")
+            if isinstance(event, yaml.DocumentStartEvent):
+                anchors.clear()
+            elif isinstance(event, yaml.AliasEvent) and event.anchor not in anchors:
+                raise ValueError(f"the alias *{event.anchor} stands for nothing before it")
+            elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
+                if event.tag not in _YAML_TAGS and event.tag not in {None, "!"}:
+                    raise ValueError(f"the tag {event.tag} is not one of YAML's own")
+                if event.anchor is not None:
+                    anchors.add(event.anchor)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
 

@@ -42,7 +42,7 @@ class Delivery:
             ValidationError: E302, E303 or E315.
         """
         for output_id, text in self.results.items():
-            self.phase.output(output_id)
+            self.phase.output(output_id, self.feature_name)
             checked_text(f"results.{output_id}", text, RESULT_LIMIT)
             size = len(text.encode())
             if size > RESULT_LIMIT_BYTES:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cde_orchestrator.application.leases import Desk
 from cde_orchestrator.application.phase_entry import enter_phase
@@ -15,6 +16,7 @@ from cde_orchestrator.application.views import (
     phase_record_view,
     project_view,
 )
+from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.records import checked_key, checked_reason
 
 
@@ -29,6 +31,7 @@ class FailPhase(UseCase[FailedReply]):
         agent: the agent's name, when the client has several.
         takeover: override another agent's lease.
         idempotency_key: names the call, so that a repeated one counts once.
+        results: must be empty; texts that came with it would be lost silently.
     """
 
     feature_id: str
@@ -37,6 +40,7 @@ class FailPhase(UseCase[FailedReply]):
     agent: str | None = None
     takeover: bool = False
     idempotency_key: str | None = None
+    results: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, ports: Ports) -> FailedReply:
         """Record it.
@@ -45,6 +49,9 @@ class FailPhase(UseCase[FailedReply]):
             CDEError: E004, E102, E103, E105 to E107, E122, E206, E302, E303, E305 and the
                 repository's own.
         """
+        if self.results:
+            words = "an attempt that is given up delivers nothing; leave results or failed away"
+            raise ValidationError.of("E305", argument="results", reason=words)
         reason, desk = checked_reason(self.reason), Desk.of(ports, self.agent)
         key, commit = checked_key(self.idempotency_key), ports.git.head(ports.root)
         with ports.repository.transaction(ports.root) as project:

@@ -155,6 +155,7 @@ def submit(
                 agent=agent,
                 takeover=takeover,
                 idempotency_key=idempotency_key,
+                results=_results(results, results_file, output),
             )
             answer(given_up, gave_up, project=project, as_json=as_json)
             return

@@ -29,6 +29,16 @@ _OPEN = re.compile(
     r"\{\{[^{}\n]*\}\}|\{%[^{}\n]*%\}"
     r"|\[(?:TODO|TBD|FILL|INSERT|NEEDS CLARIFICATION)\b[^\]\n]{0,200}\]"
 )
+_LEFT_OVER = re.compile(
+    r"\[ {0,3}(?:insert|your|fill|add|enter|describe|put|write)\b[^\[\]\n]{0,200}"
+    r"\bhere[ .]{0,3}\](?![(\[:])"
+    r"|\[ {0,3}insert (?:an?|the|your|some)\b[^\[\]\n]{0,200}\](?![(\[:])"
+    r"|(?<!\w)<(?:insert|your|fill|add|enter|describe|put|write)[ _-][^<>\n]{0,200}[ _-]here>",
+    re.IGNORECASE,
+)
+_FILLER = re.compile(
+    r"[\s>*_\-+|.\d)]{0,20}lorem ipsum(?:[ ,]+dolor\b.*|[\s.,…*_]*)", re.IGNORECASE | re.DOTALL
+)
 _PUT_OFF = re.compile(r"[\s>*_\-+|.\d)(\[\]xX]*(?:(?:TODO|TBD|FIXME)\b.*|(?:\.\.\.|…)[\s|]*)")
 _PUT_OFF_VALUE = re.compile(r"(?:.*[:|]\s*)?\**(?:TODO|TBD)\**(?:\s*\|.*|[.\s]*)")
 
@@ -150,14 +160,14 @@ def _unfilled(text: str, document: list[markdown.Line] | None, skeleton: str) ->
     """Slots and words that stand where content should; the first of each kind."""
     fill = "Put the real content in its place; write None and why if there is none"
     if document is None:
-        slot = _SLOT.search(text)
-        if slot or _PUT_OFF.fullmatch(text.strip()):
+        slot, whole = _SLOT.search(text), text.strip()
+        if slot or any(each.fullmatch(whole) for each in (_PUT_OFF, _LEFT_OVER, _FILLER)):
             at = text.count("\n", 0, slot.start()) + 1 if slot else 1
             yield f"still has the placeholder {_shown(slot[0] if slot else text)}", fill, at
         return
     prose = [line for line in document if line.kind is not markdown.Kind.CODE]
     for line in prose:
-        if found := _SLOT.search(line.text) or _OPEN.search(line.text):
+        if found := _first_slot(line.text):
             yield f"still has the placeholder {_shown(found[0])}", fill, line.number
             return
     put_off = _put_off(document)
@@ -167,10 +177,19 @@ def _unfilled(text: str, document: list[markdown.Line] | None, skeleton: str) ->
         yield "only repeats the phase's prompt", "Write the answer to the prompt instead", None
 
 
+def _first_slot(text: str) -> re.Match[str] | None:
+    """The first thing in a line that a template left to be written."""
+    if "<" not in text and "[" not in text and "{" not in text:
+        return None
+    return _SLOT.search(text) or _OPEN.search(text) or _LEFT_OVER.search(text)
+
+
 def _put_off(document: list[markdown.Line]) -> markdown.Line | None:
-    """The first TODO or TBD that stands alone: for a section, a value or a cell."""
+    """The first TODO, TBD or filler that stands alone: for a section, a value or a cell."""
     for index, line in enumerate(document):
-        if line.kind is markdown.Kind.PROSE and _PUT_OFF_VALUE.fullmatch(line.text):
+        if line.kind is markdown.Kind.PROSE and (
+            _PUT_OFF_VALUE.fullmatch(line.text) or _FILLER.fullmatch(line.text)
+        ):
             return line
         if line.kind is markdown.Kind.HEADING:
             content = markdown.section(document, index)

@@ -84,8 +84,8 @@ class Phase:
         """The feature's status while it is in this phase."""
         return self.status or CANONICAL_STATUS.get(self.id, IN_PROGRESS)
 
-    def output(self, output_id: str) -> Output:
-        """The declared output with this id.
+    def output(self, output_id: str, feature_name: str) -> Output:
+        """The declared output with this id, asked for on behalf of a feature.
 
         Raises:
             FeatureError: E113, the phase declares no such output.
@@ -94,7 +94,9 @@ class Phase:
             if output.id == output_id:
                 return output
         declared = ", ".join(output.id for output in self.outputs) or "none"
-        raise FeatureError.of("E113", phase=self.id, output=output_id, outputs=declared)
+        raise FeatureError.of(
+            "E113", feature=feature_name, phase=self.id, output=output_id, outputs=declared
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

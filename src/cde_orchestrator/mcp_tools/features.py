@@ -102,6 +102,7 @@ def _register_submit(server: MCPServer, service: Service) -> None:
                     agent=agent,
                     takeover=takeover,
                     idempotency_key=idempotency_key,
+                    results=results or {},
                 ),
             )
         from cde_orchestrator.application.submit_work import SubmitWork

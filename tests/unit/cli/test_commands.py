@@ -43,6 +43,7 @@ def with_feature(at_project: Terminal) -> Terminal:
         ([*SUBMIT, "--results", '{"spec": 1}'], "E305"),
         ([*SUBMIT, "--results", "[1]"], "E305"),
         ([*SUBMIT, "--results", "null"], "E305"),
+        ([*SUBMIT, "--failed", "--reason", "x", "--results", '{"spec": "x"}'], "E305"),
         ([*SUBMIT, "--results", "[" * 100_000], "E307"),
         ([*SUBMIT, "--results", "9" * 5_000], "E307"),
         ([*SUBMIT, "--results-file", "missing.json"], "E305"),

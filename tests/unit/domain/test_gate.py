@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import cde_orchestrator
 from cde_orchestrator.adapters.output_content import ParsingContentJudge
@@ -90,6 +92,17 @@ def test_an_optional_output_may_be_missing_but_is_checked_if_it_is_there() -> No
         ("## Goal\n\nStatus: TBD\n", "markdown", "E117"),
         ("| AC1 | TBD |\n", "markdown", "E117"),
         ("TODO\n", "text", "E117"),
+        ("## Goal\n\n[Insert goal here]\n", "markdown", "E117"),
+        ("Goal: [INSERT THE GOAL]\n", "markdown", "E117"),
+        ("# [your title here]\n\nText.\n", "markdown", "E117"),
+        ("- <Your text here>\n", "markdown", "E117"),
+        ("<your_text_here>\n", "text", "E117"),
+        ("## Goal\n\nLorem ipsum dolor sit amet, consectetur.\n", "markdown", "E117"),
+        ("## Goal\n\n*lorem ipsum*\n", "markdown", "E117"),
+        ("Lorem ipsum dolor sit\namet.\n", "text", "E117"),
+        ("a: !!python/object/apply:os.system [ls]\n", "yaml", "E116"),
+        ("a: !Mine {b: 1}\n", "yaml", "E116"),
+        ("a: &x 1\n---\nb: *x\n", "yaml", "E116"),
         ('now: "<fill: this>"\n', "yaml", "E117"),
     ],
 )
@@ -112,7 +125,13 @@ def test_each_kind_of_lazy_work_has_its_code(
     [
         ('{"a": 1}', "json"),
         ("a: &x [1]\nb: *x\n---\nc: 1\n", "yaml"),
+        ("a: !!str 1\nb: ! x\nc: 2026-01-01\n--- [1]\n...\n---\n", "yaml"),
         ("a.b = 1\n", "toml"),
+        ("See [insert a row here](#rows), [your page here][1], [x] and [ ].\n", "markdown"),
+        ("A <b>word</b>, <input name=x>, List<str>, [1], `<your text here>`.\n", "markdown"),
+        ("Press [Insert]; we add [your] text there.\n", "markdown"),
+        ("No lorem ipsum is left. Lorem ipsum was there.\n", "markdown"),
+        ("<button>Your name, here</button>\n", "text"),
         ("anything\n", "text"),
         ("The slot is written `<fill: what>`, the variable `{{ name }}`.\n", "markdown"),
         ("See:\n\n```yaml\nkey: {{ value }} # TODO\n```\n", "markdown"),
@@ -184,18 +203,41 @@ def test_a_search_that_takes_too_long_is_a_problem() -> None:
     [
         "# a" + " " * 30_000 + "b",
         "[TODO" * 60_000,
+        "[insert the " * 30_000,
+        "lorem ipsum dolor " * 20_000,
         "TODO" + " " * 60_000 + "x",
         "".join("`" * length + "a" for length in range(1, 300)),
         "# a\n" * 30_000,
         "## a\n### b\n" * 15_000,
     ],
-    ids=["heading", "slots", "put off", "code spans", "headings", "nested"],
+    ids=["heading", "slots", "left over", "filler", "put off", "code spans", "headings", "nested"],
 )
 def test_no_text_takes_longer_than_in_proportion_to_its_length(text: str) -> None:
     began = time.perf_counter()
     problems(text, spec("## Goal"), skeleton="A line.\n")
 
     assert time.perf_counter() - began < 2
+
+
+WORDS = st.lists(st.sampled_from(["insert", "Your", "goal", "here", "lorem", "1"]), min_size=1)
+
+
+@given(WORDS, st.sampled_from(["[{}](url)", "[{}][1]", "List<{}>", "`[{}]`", "[ ] {}"]))
+def test_links_boxes_generics_and_code_are_no_left_over_template(
+    words: list[str], shape: str
+) -> None:
+    text = "We chose " + shape.format(("_" if "<" in shape else " ").join(words)) + " for it.\n"
+
+    assert codes(text, spec()) == []
+
+
+@given(
+    st.sampled_from(["[{}]", "<{}>"]),
+    st.sampled_from(["insert", "YOUR", "Describe"]),
+    st.text("abc XYZ", max_size=40),
+)
+def test_a_slot_of_a_template_is_refused_in_any_words(shape: str, verb: str, words: str) -> None:
+    assert codes(f"Goal: {shape.format(f'{verb} {words} here')}\n", spec()) == ["E117"]
 
 
 @pytest.mark.parametrize(

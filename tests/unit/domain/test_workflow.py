@@ -174,7 +174,7 @@ def test_the_path_of_an_output_bears_the_features_name_wherever_it_is_wanted() -
 def test_a_phase_gives_its_declared_output() -> None:
     phase = writing_workflow().first
 
-    assert phase.output("notes") is phase.outputs[1]
+    assert phase.output("notes", "login") is phase.outputs[1]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_an_output_that_a_phase_does_not_declare_is_refused_with_those_it_does(
     phase: Phase, declared: str
 ) -> None:
     with pytest.raises(FeatureError) as refused:
-        phase.output("report")
+        phase.output("report", "login")
 
     assert refused.value.code == "E113"
     assert refused.value.context["phase"] == phase.id

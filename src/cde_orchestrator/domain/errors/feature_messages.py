@@ -116,7 +116,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "Use the ids that the phase lists under outputs",
             "Write other files into the project yourself; they need no submission",
         ),
-        fixes=(LIST_FEATURES,),
+        fixes=(SHOW_STATUS,),
     ),
     "E114": ErrorMessage(
         title="Output Has Too Little Content",

@@ -143,8 +143,8 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         title="Payload Too Large",
         description="{field} has {size_bytes} bytes; at most {limit_bytes} are accepted.",
         suggestions=(
-            "Write the file into the project yourself and submit without results",
-            "Keep generated data out of the phase's documents",
+            "Keep generated data out of it, and say in a sentence where that data lies",
+            "Shorten what was sent, or the file that is named, to the limit",
         ),
         fixes=(explaining("E315"),),
     ),
