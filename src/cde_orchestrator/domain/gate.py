@@ -136,6 +136,10 @@ class Gate:
         if output.type in _PARSED and (reason := self.syntax(output.type, text)):
             fix = f"Correct it until a parser of {output.type} accepts it"
             yield problem("E116", f"is not valid {output.type}: {reason}", fix)
+        if output.type == "markdown" and (lines := len(text.splitlines())) > markdown.LINES_LIMIT:
+            words = f"has {lines} lines; at most {markdown.LINES_LIMIT} are accepted"
+            yield problem("E116", words, "Shorten it, and leave generated data out of it")
+            return
         document = markdown.read(text) if output.type == "markdown" else None
         for words, fix, place in _unfilled(text, document, self.skeleton):
             yield problem("E117", words, fix, place)

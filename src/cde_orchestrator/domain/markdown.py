@@ -14,6 +14,8 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _HEADING = re.compile(r" {0,3}(#{1,6})(|[ \t].*)")
 _RULE = re.compile(r"[-*_=|:\s]*")
 _TICKS = re.compile(r"`+")
+LINES_LIMIT = 200_000
+"""Lines of a document that are judged: each costs time during which nothing else runs."""
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
@@ -45,7 +47,7 @@ class Line:
     @property
     def is_content(self) -> bool:
         """Whether it says something: prose or code."""
-        return self.kind in {Kind.PROSE, Kind.CODE}
+        return self.kind is Kind.PROSE or self.kind is Kind.CODE
 
 
 def read(text: str) -> list[Line]:
@@ -83,6 +85,8 @@ def section(lines: list[Line], index: int) -> list[Line]:
 
 def without_code_spans(text: str) -> str:
     """A line of prose with each span of code replaced by a word for it, without outer blanks."""
+    if "`" not in text:
+        return text.strip()
     runs = [match.span() for match in _TICKS.finditer(text)]
     later: dict[int, list[int]] = {}
     for index, (start, end) in reversed([*enumerate(runs)]):

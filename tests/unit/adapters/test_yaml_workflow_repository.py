@@ -158,7 +158,7 @@ def test_what_is_allowed_but_unusual_is_read(tmp_path: Path) -> None:
     assert load(tmp_path, changed("./sub/", ".")).get().phases[1].check_directory == "."
     assert load(tmp_path, changed('["make", "test"]', "[]")).get().phases[1].check == ()
     hexadecimal = load(tmp_path, changed("min_bytes: 10", "min_bytes: 0x10")).get()
-    assert hexadecimal.first.output("plan").min_bytes == 16
+    assert hexadecimal.first.output("plan", "login").min_bytes == 16
     fraction = load(tmp_path, changed("seconds: 30", "seconds: 1.5")).get()
     assert fraction.phases[1].check_timeout_seconds == 1.5
 

@@ -240,6 +240,15 @@ def test_a_slot_of_a_template_is_refused_in_any_words(shape: str, verb: str, wor
     assert codes(f"Goal: {shape.format(f'{verb} {words} here')}\n", spec()) == ["E117"]
 
 
+def test_a_document_of_endless_lines_is_refused_without_being_read() -> None:
+    began = time.perf_counter()
+    (problem,) = problems("a\n" * 3_000_000, spec("## Goal"))
+
+    assert (problem.code, problem.line) == ("E116", None)
+    assert time.perf_counter() - began < 2
+    assert codes("a\n" * 20_000, spec()) == []
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
