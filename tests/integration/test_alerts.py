@@ -252,7 +252,7 @@ def test_changes_in_no_backup_fire_the_alert_of_backups(serve: Serve) -> None:
 
     served.goes_wrong("backups_stale")
     served.application.handle(CompactState())
-    served.is_mended("backups_stale")
+    served.is_mended("backups_stale", after=700)  # that it was missing is an alert of its own
 
 
 def test_an_agent_that_goes_away_fires_the_alert_of_claims(serve: Serve) -> None:

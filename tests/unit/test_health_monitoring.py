@@ -281,6 +281,54 @@ def test_damage_that_was_mended_is_said_for_a_day(shop: Application) -> None:
     assert build_application(shop.root).handle(GetHealth())["status"] == "healthy"
 
 
+@pytest.mark.parametrize("check", ["journal", "backups"])
+def test_a_file_that_was_deleted_and_written_anew_is_said_for_a_day(
+    shop: Application, check: str
+) -> None:
+    files = StateFiles(shop.root)
+    (files.state if check == "journal" else files.mirror(1)).unlink()
+
+    health = build_application(shop.root).handle(GetHealth())
+
+    assert health["checks"]["state_file_writable"] == "ok"
+    assert health["details"][check]["error_code"] == "E215"
+    [note] = files.quarantine.iterdir()
+    note.rename(note.with_name(f"20010101T120000000000{note.name[21:]}"))
+    assert build_application(shop.root).handle(GetHealth())["status"] == "healthy"
+
+
+def test_changes_that_are_lost_are_said_of_the_files_that_should_tell_them(
+    shop: Application,
+) -> None:
+    files = StateFiles(shop.root)
+    shop.handle(StartFeature(prompt="Search", name="search"))
+    shop.handle(StartFeature(prompt="Pay", name="pay"))
+    lines = files.journal.read_bytes().splitlines(keepends=True)
+    for copy in (files.journal, files.mirror(1)):
+        copy.write_bytes(b"".join(lines[:-2] + lines[-1:]))
+
+    health = build_application(shop.root).handle(GetHealth())
+
+    lost = f"changes {len(lines) - 2} to {len(lines) - 2} are lost"
+    for check in ("journal", "backups"):
+        assert health["checks"][check] == "critical"
+        assert health["details"][check]["error_code"] == "E212"
+        assert lost in health["details"][check]["message"]
+    assert health["details"]["read_only"]["error_code"] == "E206"
+
+
+def test_damage_that_cannot_be_mended_is_said_of_the_file(shop: Application) -> None:
+    files = StateFiles(shop.root)
+    files.quarantine.write_text("in the way")
+    files.journal.write_bytes(files.journal.read_bytes()[:-40])
+
+    health = build_application(shop.root).handle(GetHealth())
+
+    assert health["details"]["journal"]["error_code"] == "E212"
+    assert health["checks"]["journal"] == "warning"
+    assert health["checks"]["backups"] == "ok"
+
+
 def test_a_folder_without_a_project_is_not_ready_and_says_why(tmp_path: Path) -> None:
     health = get_health_status(tmp_path)
 

@@ -13,7 +13,7 @@ from cde_orchestrator.adapters.project_document import (
     decode_project,
 )
 from cde_orchestrator.domain.exceptions import StateError
-from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.feature import CLOSED_STATUSES, KNOWN_STATUSES, Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.checkpoint import OWN_KEYS
 from cde_orchestrator.infrastructure.patch import Document
@@ -72,12 +72,19 @@ def _require_types(value: Any, types: Mapping[str, type]) -> None:
 
 
 def _require_known_workflow(project: Project, feature: Feature) -> None:
-    """A feature that keeps a workflow has a record of each of its phases, and of no other."""
+    """A feature that keeps a workflow has a record of each of its phases, and of no other.
+
+    Its status is that of one of them, or of a feature that is closed.
+    """
     workflow = project.workflow_of(feature)
     known: set[str | None] = {*feature.phases} or {feature.current_phase}
+    statuses = KNOWN_STATUSES
     if workflow is not None:
+        statuses = CLOSED_STATUSES | {phase.feature_status for phase in workflow.phases}
         known = {phase.id for phase in workflow.phases}
         if set(feature.phases) != known:
             raise ValueError("its phases are not those of its workflow")
     if feature.current_phase not in {None, *known}:
         raise ValueError("its current phase is not one of its phases")
+    if feature.status not in statuses:
+        raise ValueError(f"its status is not one of {', '.join(sorted(statuses))}")

@@ -16,7 +16,7 @@ from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.records import PROGRESS_KEPT, Evidence, Failure, Progress
 from cde_orchestrator.domain.subject import name_subject
-from cde_orchestrator.domain.workflow import Phase, Workflow
+from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS, Phase, Workflow
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,8 @@ FAILED = "failed"
 CANCELLED = "cancelled"
 EVENTS_KEPT = 20
 CLOSED_STATUSES = frozenset({COMPLETED, FAILED, CANCELLED})
+KNOWN_STATUSES = CLOSED_STATUSES | {*CANONICAL_STATUS.values(), IN_PROGRESS}
+"""All that a feature may have, but for those that its workflow names."""
 
 
 @dataclass(frozen=True, slots=True)

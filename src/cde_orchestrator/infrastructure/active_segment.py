@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cde_orchestrator.infrastructure.file_ops import FileOps
+from cde_orchestrator.infrastructure.file_ops import FileOps, read_file
 from cde_orchestrator.infrastructure.journal import Header, Record, Scan, scan
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
@@ -81,10 +81,7 @@ def _scan(
     path: Path, ops: FileOps, found: ActiveSegment, like: tuple[Path, Scan] | None = None
 ) -> Scan:
     """Judge a copy; one that is like another, as copies are, is not judged twice."""
-    try:
-        data: bytes | None = ops.read(path)
-    except FileNotFoundError:
-        data = None
+    data = read_file(ops, path)
     found.data[path] = data
     if like is not None and data == found.data[like[0]]:
         return like[1]

@@ -185,6 +185,32 @@ def _sync(descriptor: int) -> None:
         getattr(os, "fdatasync", os.fsync)(descriptor)
 
 
+def in_the_way(path: Path) -> str | None:
+    """What stands where a file belongs, in words; None for an ordinary file or nothing."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return None
+    kinds = {stat.S_IFREG: None, stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link"}
+    return kinds.get(stat.S_IFMT(mode), "a pipe, a device or a socket")
+
+
+def read_file(ops: FileOps, path: Path) -> bytes | None:
+    """The file's bytes; None where there is none, and nothing of what stands in its place.
+
+    Raises:
+        OSError: there is a file, and it cannot be read.
+    """
+    try:
+        return ops.read(path)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        if in_the_way(path) is None:
+            raise
+        return b""
+
+
 def write_all(ops: FileOps, descriptor: int, data: bytes) -> None:
     """Write every byte, going on after short writes."""
     view = memoryview(data)

@@ -31,6 +31,8 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.infrastructure import state_loader
+from cde_orchestrator.infrastructure.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.refusals import write_failure
 from cde_orchestrator.infrastructure.resource_usage import (
     FolderSize,
@@ -38,7 +40,8 @@ from cde_orchestrator.infrastructure.resource_usage import (
     memory_percent,
 )
 from cde_orchestrator.infrastructure.settings import Settings, load_settings
-from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.state_files import MISSING, StateFiles
+from cde_orchestrator.infrastructure.state_loader import Finding
 from cde_orchestrator.infrastructure.write_guard import SPARE_BYTES
 
 log = structlog.get_logger(__name__)
@@ -66,6 +69,8 @@ class Facts:
         claims_expired: leases on those that ended without being given back.
         recoveries: files that were damaged and mended in the last minutes.
         backup_age_seconds: age of the newest backup where changes are in none; else 0.
+        harm: state files that are not whole, and cannot be mended at the moment.
+        changes_lost: whether no file tells some of the changes any more.
     """
 
     checks: dict[str, Probe] = field(default_factory=dict)
@@ -80,6 +85,8 @@ class Facts:
     state_bytes: int = 0
     journal_bytes: int = 0
     breakers: Sequence[BreakerView] = ()
+    harm: Sequence[Finding] = ()
+    changes_lost: bool = False
 
 
 class _Figure(TypedDict, total=False):
@@ -165,6 +172,8 @@ class ProjectChecks:
                 facts.claims_expired += each.claimed_until is not None and each.claimed_until < now
         if not self._in_files:
             return _ok(f"The state is kept in {self._repository.backend}.")
+        if project.read_only_reason is not None:
+            self._look_for_harm(facts)
         facts.state_bytes = _size(self._files.state)
         for path in (self._files.folder, self._files.backups, self._files.journal):
             if path.exists() and not os.access(path, os.W_OK, effective_ids=_EFFECTIVE):
@@ -174,6 +183,17 @@ class ProjectChecks:
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             raise write_failure(self._files.journal, full, SPARE_BYTES)
         return _ok("The state loads and can be written.")
+
+    def _look_for_harm(self, facts: Facts) -> None:
+        """What cannot be mended; else loading would have mended it."""
+        loaded = state_loader.load(self._files, OsFileOps())
+        facts.harm = loaded.findings
+        if loaded.gap is not None:
+            lost = loaded.uncertainty or ""
+            facts.changes_lost = True
+            facts.harm = [
+                Finding(path, lost) for path in (self._files.journal, self._files.backups)
+            ]
 
     def _disk_space(self, facts: Facts) -> Probe:
         facts.disk_free_bytes = free_bytes(self._root)
@@ -202,10 +222,13 @@ class ProjectChecks:
             return _ok(f"Changes are kept in {self._repository.backend}.")
         if self._files.state.exists() and not self._files.journal.exists():
             raise StateError.of("E212", file="journal.jsonl", reason="it is missing")
-        names = {self._files.journal.name, self._files.state.name}
         figure = _Figure(figure=round(facts.journal_bytes / MB, 3), unit="MB")
-        mended = self._mended([each for each in damages if each.name in names], figure)
-        return mended or _ok("Every change is in the journal.", **figure)
+        mended = self._mended([each for each in damages if self._is_live(each.name)], figure)
+        return (
+            self._harmed(facts, figure, live=True)
+            or mended
+            or _ok("Every change is in the journal.", **figure)
+        )
 
     def _backups(self, facts: Facts, damages: Sequence[_Damage]) -> Probe:
         if not self._in_files:
@@ -213,11 +236,13 @@ class ProjectChecks:
         facts.backup_age_seconds = self._backup_age()
         hours = facts.backup_age_seconds / 3600
         figure = _Figure(figure=round(hours, 2), unit="h", threshold=0.0)
+        harmed = self._harmed(facts, figure, live=False)
+        if harmed is not None:
+            return harmed
         if hours > 0:
             reason = "the newest changes are in no backup"
             return _found("warning", StateError.of("E212", file="backups", reason=reason), **figure)
-        names = {self._files.journal.name, self._files.state.name}
-        mended = self._mended([each for each in damages if each.name not in names], figure)
+        mended = self._mended([each for each in damages if not self._is_live(each.name)], figure)
         return mended or _ok("Every change stands twice.", **figure)
 
     def _backup_age(self) -> float:
@@ -234,6 +259,18 @@ class ProjectChecks:
         if changed.st_mtime - newest < _LAG_SECONDS:
             return 0.0
         return max(time.time() - (newest or changed.st_mtime), 0.0)
+
+    def _is_live(self, name: str) -> bool:
+        """Whether the file is one of the present state, and none of its backups."""
+        return name.removesuffix(MISSING) in {self._files.state.name, self._files.journal.name}
+
+    def _harmed(self, facts: Facts, figure: _Figure, *, live: bool) -> Probe | None:
+        """What is wrong with the files of the present state, or with its backups."""
+        for harm in facts.harm:
+            if self._is_live(harm.path.name) is live:
+                error = StateError.of("E212", file=harm.path.name, reason=harm.reason)
+                return _found("critical" if facts.changes_lost else "warning", error, **figure)
+        return None
 
     def _mended(self, damages: Sequence[_Damage], figure: _Figure) -> Probe | None:
         """A warning where damage was found and mended lately."""

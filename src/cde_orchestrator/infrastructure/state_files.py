@@ -15,6 +15,9 @@ FOLDER = ".cde"
 RUNS = "runs"
 """In it, what runs of agents and checks need: locks, prompts in files."""
 
+MISSING = ".missing"
+"""Ends the name of a note in quarantine that a file was gone and was written anew."""
+
 Marks = list[tuple[str, int, int, int]]
 _NUMBERED = re.compile(r"(state|journal)-(\d{12})\.jsonl?")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise, zip_longest
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
 from cde_orchestrator.infrastructure.checkpoint import Checkpoint, NotACheckpoint
-from cde_orchestrator.infrastructure.file_ops import FileOps
+from cde_orchestrator.infrastructure.file_ops import FileOps, in_the_way, read_file
 from cde_orchestrator.infrastructure.journal import GENESIS, Record, Scan, newest_records, scan
 from cde_orchestrator.infrastructure.patch import Document, replay
 from cde_orchestrator.infrastructure.refusals import told
@@ -79,7 +80,7 @@ class StateHistory:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                judged[path] = NotACheckpoint(f"it cannot be read: {error.strerror}")
+                judged[path] = NotACheckpoint(_unread(path, error))
         return judged
 
     def verify(self) -> list[Finding]:
@@ -99,7 +100,7 @@ class StateHistory:
             try:
                 scans[path] = scan(self._ops.read(path))
             except OSError as error:
-                scans[path] = Scan(damage=[f"it cannot be read: {error.strerror}"])
+                scans[path] = Scan(damage=[_unread(path, error)])
         for path, found in scans.items():
             findings += [Finding(path, reason) for reason in found.damage[:3]]
         findings += self._copies(scans)
@@ -109,13 +110,14 @@ class StateHistory:
             Finding(self._files.backup(sequence), "it is missing")
             for sequence in self._missing(lost)
         ]
-        if not self._files.state.exists() and (scans or findings):
+        if not os.path.lexists(self._files.state) and (scans or findings):
             findings.append(Finding(self._files.state, "it is missing"))
         return findings
 
     def _journals(self) -> list[Path]:
         segments = list(self._files.segments().values())
-        return [*segments, self._files.journal] if self._files.journal.exists() else segments
+        stands = os.path.lexists(self._files.journal)
+        return [*segments, self._files.journal] if stands else segments
 
     def _copies(self, scans: dict[Path, Scan]) -> list[Finding]:
         """Whether the active segment stands twice, and every later one is in use."""
@@ -218,10 +220,12 @@ class StateHistory:
 
     def _read(self, path: Path) -> bytes | None:
         with told(path, "E201"):
-            try:
-                return self._ops.read(path)
-            except FileNotFoundError:
-                return None
+            return read_file(self._ops, path)
+
+
+def _unread(path: Path, error: OSError) -> str:
+    thing = in_the_way(path)
+    return f"{thing} stands in its place" if thing else f"it cannot be read: {error.strerror}"
 
 
 def _lost(scans: Iterable[Scan]) -> set[int]:

@@ -18,7 +18,7 @@ from cde_orchestrator.infrastructure.active_segment import (
     sealed_records,
 )
 from cde_orchestrator.infrastructure.checkpoint import Checkpoint, NotACheckpoint
-from cde_orchestrator.infrastructure.file_ops import FileOps
+from cde_orchestrator.infrastructure.file_ops import FileOps, in_the_way, read_file
 from cde_orchestrator.infrastructure.journal import GENESIS, Header, Record, encode_header, scan
 from cde_orchestrator.infrastructure.patch import Document, replay
 from cde_orchestrator.infrastructure.state_files import StateFiles
@@ -150,7 +150,7 @@ def load(files: StateFiles, ops: FileOps) -> Loaded:
 def _newest_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> Checkpoint | None:
     backups = files.checkpoints()
     newest: Checkpoint | None = None
-    data = _read(files.state, ops)
+    data = read_file(ops, files.state)
     if data is not None:
         found = checkpoints.decode(data)
         if isinstance(found, Checkpoint):
@@ -162,16 +162,16 @@ def _newest_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> Check
             loaded.legacy = found.content
             return None
         else:
-            loaded.findings.append(Finding(files.state, found.reason))
+            loaded.findings.append(_damage(files.state, found.reason))
     elif backups or files.segments() or files.journal.exists():
         loaded.findings.append(Finding(files.state, "it is missing"))
     for sequence, path in reversed(backups.items()):
         if newest is not None and newest.sequence >= sequence:
             break
-        found = checkpoints.decode(_read(path, ops) or b"")
+        found = checkpoints.decode(read_file(ops, path) or b"")
         if isinstance(found, Checkpoint):
             return found
-        loaded.findings.append(Finding(path, found.reason))
+        loaded.findings.append(_damage(path, found.reason))
     return newest
 
 
@@ -194,13 +194,13 @@ def _compare_copies(files: StateFiles, ops: FileOps, loaded: Loaded, active: Act
     first = loaded.header.first if loaded.header else loaded.sequence + 1
     mirror = files.mirror(first)
     for path in (files.journal, mirror):
-        data = active.data[path] if path in active.data else _read(path, ops)
+        data = active.data[path] if path in active.data else read_file(ops, path)
         if data is None:
             loaded.findings.append(Finding(path, "it is missing"))
         elif data.startswith(whole) and b"\n" not in data[len(whole) :]:
             loaded.torn = loaded.torn or len(data) > len(whole)
         else:
-            loaded.findings.append(Finding(path, _difference(data, loaded)))
+            loaded.findings.append(_damage(path, _difference(data, loaded)))
     if first > 1 and max(files.checkpoints(), default=0) < first - 1:
         # Without it the state before the segment stands in state.json alone.
         loaded.findings.append(Finding(files.backup(first - 1), "it is missing"))
@@ -276,8 +276,7 @@ def _unreadable(files: StateFiles, reason: str) -> StateError:
     return StateError.of("E201", path=str(files.root), reason=reason)
 
 
-def _read(path: Path, ops: FileOps) -> bytes | None:
-    try:
-        return ops.read(path)
-    except FileNotFoundError:
-        return None
+def _damage(path: Path, reason: str) -> Finding:
+    """That a file is not as it should be; what stands in its place says more than that."""
+    thing = in_the_way(path)
+    return Finding(path, f"{thing} stands in its place" if thing else reason)

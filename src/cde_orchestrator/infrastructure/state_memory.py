@@ -164,7 +164,8 @@ class StateMemory:
         if reason is None:
             self.uncertain = None
         elif self.uncertain is None or self.uncertain.reason != reason:
-            log.critical("state_uncertain", path=str(self._files.root), reason=reason)
+            path = str(self._files.root)
+            log.critical("state_uncertain", error_code="E206", path=path, reason=reason)
             self.uncertain = ReadOnly(reason, utc_now())
 
     def in_turn(self) -> AbstractContextManager[None]:

@@ -10,7 +10,7 @@ import structlog
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
 from cde_orchestrator.infrastructure.checkpoint import Checkpoint
-from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file
+from cde_orchestrator.infrastructure.file_ops import FileOps, in_the_way, replace_file
 from cde_orchestrator.infrastructure.journal import (
     GENESIS,
     Change,
@@ -20,8 +20,8 @@ from cde_orchestrator.infrastructure.journal import (
 )
 from cde_orchestrator.infrastructure.patch import Document
 from cde_orchestrator.infrastructure.segment import Segment
-from cde_orchestrator.infrastructure.state_files import StateFiles
-from cde_orchestrator.infrastructure.state_loader import Loaded
+from cde_orchestrator.infrastructure.state_files import MISSING, StateFiles
+from cde_orchestrator.infrastructure.state_loader import Finding, Loaded
 
 log = structlog.get_logger(__name__)
 
@@ -34,11 +34,10 @@ def mend(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     """
     stamp = _stamp()
     for finding in loaded.findings:
-        log.warning("state_damaged", path=str(finding.path), reason=finding.reason)
-        if finding.path.exists():
-            _make_quarantine(files, ops)
-            place = files.quarantine / f"{stamp}-{finding.path.name}"
-            replace_file(ops, place, ops.read(finding.path))
+        log.warning(
+            "state_damaged", error_code="E212", path=str(finding.path), reason=finding.reason
+        )
+        _keep(files, ops, finding, stamp)
     loaded.header = loaded.header or encode_header(loaded.sequence + 1, loaded.checksum)
     damaged = {finding.path for finding in loaded.findings}
     kept = [number for number, path in files.checkpoints().items() if path not in damaged]
@@ -56,6 +55,25 @@ def mend(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     if loaded.findings:
         log.warning("state_mended", sequence=loaded.sequence, files=len(loaded.findings))
     loaded.findings, loaded.leftovers, loaded.torn = [], [], False
+
+
+def _keep(files: StateFiles, ops: FileOps, finding: Finding, stamp: str) -> None:
+    """Keep what was found in quarantine, and of a file that is gone a note that it was."""
+    path, place = finding.path, files.quarantine / f"{stamp}-{finding.path.name}"
+    if in_the_way(path) is not None:  # it holds nothing of the state, and is never followed
+        _make_quarantine(files, ops)
+        ops.replace(path, place)
+        ops.sync_folder(files.quarantine)
+        ops.sync_folder(path.parent)
+    elif path.exists():
+        _make_quarantine(files, ops)
+        replace_file(ops, place, ops.read(path))
+    else:
+        try:
+            _make_quarantine(files, ops)
+            replace_file(ops, place.with_name(place.name + MISSING), finding.reason.encode())
+        except OSError as error:  # nothing would be lost without it, so mending goes on
+            log.warning("missing_file_not_noted", path=str(path), reason=str(error))
 
 
 def restart(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:

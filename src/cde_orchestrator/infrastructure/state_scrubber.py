@@ -164,7 +164,7 @@ class StateScrubber:
     def _rewrite(self, first: int, found: Scan, lost: Lost, noted: Lost, stamp: str) -> str:
         path = self._files.mirror(first)
         reason = "; ".join(found.damage[:3]) or "it lacks changes"
-        log.warning("backup_damaged", path=str(path), reason=reason)
+        _say_damaged(path, reason)
         self._quarantine(path, stamp)
         previous = self._previous(first, found)
         lines = b"".join(record.line for record in found.records)
@@ -181,7 +181,7 @@ class StateScrubber:
             found = self._judged(self._files.backup(oldest))
             previous = found.record_checksum if isinstance(found, Checkpoint) else GENESIS
         path = self._files.mirror(oldest + 1)
-        log.warning("backup_damaged", path=str(path), reason="it is missing")
+        _say_damaged(path, "it is missing")
         replace_file(self._ops, path, encode_header(oldest + 1, previous, lost).line)
         return f"{path.name} was missing; {self._told(lost)}"
 
@@ -207,7 +207,7 @@ class StateScrubber:
         for sequence, path in self._files.checkpoints().items():
             found = self._judged(path)
             if isinstance(found, NotACheckpoint) and found.schema_version is None:
-                log.warning("backup_damaged", path=str(path), reason=found.reason)
+                _say_damaged(path, found.reason)
                 self._quarantine(path, stamp)
                 self._ops.unlink(path)
                 if self._rebuilt(sequence):
@@ -237,3 +237,7 @@ class StateScrubber:
         replace_file(
             self._ops, self._files.quarantine / f"{stamp}-{path.name}", self._ops.read(path)
         )
+
+
+def _say_damaged(path: Path, reason: str) -> None:
+    log.warning("backup_damaged", error_code="E212", path=str(path), reason=reason)

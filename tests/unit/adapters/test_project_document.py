@@ -510,6 +510,21 @@ def test_a_feature_of_an_older_release_is_valid_before_it_has_phases(
     assert checked_document(older) is older
 
 
+def test_a_feature_of_an_older_release_is_refused_with_a_status_that_no_release_had(
+    document: Document,
+) -> None:
+    with pytest.raises(StateError) as refused:
+        checked_document(with_older(document, status="nonsense"))
+    assert refused.value.code == "E210"
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
+def test_a_feature_may_be_closed_whatever_its_workflow(document: Document, status: str) -> None:
+    login(document).update(status=status)
+
+    assert checked_document(document) is document
+
+
 def test_keys_that_are_not_known_are_no_mistake(document: Document) -> None:
     document["theme"] = "dark"
     login(document)["priority"] = 1
@@ -539,6 +554,8 @@ MISTAKES: dict[str, Change] = {
     "a feature's name that is a list": lambda d: login(d).update(name=["login"]),
     "a feature's prompt that is null": lambda d: login(d).update(prompt=None),
     "a feature's status that is a number": lambda d: login(d).update(status=7),
+    "a feature's status that is unknown": lambda d: login(d).update(status="nonsense"),
+    "a feature's status that its workflow has not": lambda d: login(d).update(status="reviewing"),
     "a feature's metadata that is a list": lambda d: login(d).update(metadata=[]),
     "a feature's workflow that is a list": lambda d: login(d).update(workflow_type=[]),
     "a current phase that is unknown": lambda d: login(d).update(current_phase="deploy"),

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.state_archive import StateArchive
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
 pytestmark = [
@@ -83,6 +86,48 @@ def test_a_special_file_is_refused_with_a_code_and_nothing_is_written_elsewhere(
         assert outcome(call) in {"done", "E201", "E203", "E206"}
     assert outside.read_bytes() == b"mine\n"
     assert sorted(path.name for path in root.parent.iterdir()) == ["outside", "project"]
+
+
+@pytest.mark.parametrize("place", ["journal", "state", "second copy"])
+@pytest.mark.parametrize("special", SPECIALS)
+def test_what_stands_in_the_way_of_a_live_file_is_moved_aside_and_nothing_is_lost(
+    root: Path, place: str, special: str
+) -> None:
+    outside = root.parent / "outside"
+    outside.write_bytes(b"mine\n")
+    files = StateFiles(root)
+    target = PLACES[place](files)
+    target.unlink()
+    SPECIALS[special](target, outside)
+    kind = os.lstat(target).st_mode
+    repository = FilesystemProjectRepository()
+    told = {each.reason for each in repository.verify(root) if each.file.endswith(target.name)}
+    assert any(reason.endswith("stands in its place") for reason in told)
+    assert len(StateArchive(files, OsFileOps()).history({}, 10)) == 4
+
+    with capture_logs() as logs:
+        assert len(repository.get(root).features) == 3
+
+    said = [entry for entry in logs if entry["event"] == "state_damaged"]
+    assert [(entry["error_code"], entry["path"]) for entry in said] == [("E212", str(target))]
+    [kept] = files.quarantine.iterdir()
+    assert kept.name.endswith(target.name)
+    assert os.lstat(kept).st_mode == kind
+    start(repository, root, "four")
+    assert repository.verify(root) == []
+    assert outside.read_bytes() == b"mine\n"
+
+
+def test_a_folder_in_place_of_the_only_file_is_named_as_the_reason(tmp_path: Path) -> None:
+    files = StateFiles(tmp_path)
+    files.state.mkdir(parents=True)
+
+    with pytest.raises(CDEError) as refused:
+        FilesystemProjectRepository().get(tmp_path)
+
+    assert refused.value.code == "E201"
+    assert "a folder stands in its place" in refused.value.context["reason"]
+    assert files.state.is_dir()
 
 
 @pytest.mark.parametrize("folder", ["backups", "quarantine"])

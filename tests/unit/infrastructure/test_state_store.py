@@ -16,6 +16,7 @@ from cde_orchestrator.infrastructure.journal import Change, encode_header
 from cde_orchestrator.infrastructure.patch import Patch
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.retention import Retention
+from cde_orchestrator.infrastructure.state_files import MISSING
 from cde_orchestrator.infrastructure.state_store import StateStore
 
 
@@ -168,8 +169,8 @@ def test_no_change_is_lost_when_one_file_dies(store: StateStore, victim: str, ha
     assert names(again) == ["a", "b"]
     put(again, "c")
     assert names(reopened(store)) == ["a", "b", "c"]
-    kept = list(store.files.quarantine.glob("*")) if store.files.quarantine.exists() else []
-    assert bool(kept) is (harm != "remove")
+    [kept] = store.files.quarantine.iterdir()
+    assert kept.name.endswith(MISSING) is (harm == "remove")
 
 
 def test_a_change_that_was_cut_off_while_it_was_written_never_happened(store: StateStore) -> None:

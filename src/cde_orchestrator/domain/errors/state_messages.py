@@ -160,7 +160,10 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E215": ErrorMessage(
         title="Damaged Files Kept",
-        description="Damaged files kept in .cde/quarantine: {count}, the newest is '{newest}'.",
+        description=(
+            "What is kept in .cde/quarantine of files that were damaged or missing: {count}, "
+            "the newest is '{newest}'."
+        ),
         suggestions=(
             "Their content was written anew from what survived; nothing needs to be done",
             "Remove them once nobody wants to look at them",
