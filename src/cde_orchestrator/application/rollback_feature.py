@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypedDict
 
 from cde_orchestrator.application.leases import Desk
@@ -22,6 +22,10 @@ from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
 ROLLED_BACK = "rolled_back"
 """The event that a rollback leaves; its ``files`` tell how the rollback can be undone."""
+
+ROLLING_BACK = "rolling_back"
+"""The event that comes before the first file is touched, with the same ``files``: whatever
+stops the rollback between two files, it can be repeated, and undone from there."""
 
 FileAction = Literal["restored", "removed", "unchanged", "left"]
 
@@ -65,6 +69,11 @@ class _Step:
     changed: bool = False
     reason: str | None = None
 
+    @property
+    def touches(self) -> bool:
+        """Whether the file is changed."""
+        return self.action in {"restored", "removed"}
+
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
@@ -75,6 +84,7 @@ class _Taken:
     undone: list[str]
     rows: list[FileRow]
     commands: list[str]
+    steps: list[_Step]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +114,34 @@ class RollbackFeature(UseCase[RollbackReply]):
         if self.dry_run:
             project = ports.repository.get(ports.root)
             return self._reply(project, self._take_back(project, reason, desk), ports)
+        self._announce(reason, desk)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
             taken = self._take_back(project, reason, desk)
         return self._reply(project, taken, ports)
+
+    def _announce(self, reason: str, desk: Desk) -> None:
+        """Make it durable what the files are before the first of them is touched."""
+        ports = desk.ports
+        present = ports.repository.get(ports.root)
+        present.require_writable()
+        taken = replace(self, dry_run=True)._take_back(present, reason, desk)
+        steps = [step for step in taken.steps if step.touches]
+        if not steps:
+            return
+        for step in steps:
+            if step.current is not None:
+                ports.objects.put(ports.root, step.current)
+        with ports.repository.transaction(ports.root) as project:
+            project.require_writable()
+            project.feature(taken.feature.id).note(
+                ROLLING_BACK,
+                at=desk.now.isoformat(),
+                by=desk.caller.name,
+                to_phase=self.to_phase,
+                reason=reason,
+                files=[_fact(step) for step in steps],
+            )
 
     def _take_back(self, project: Project, reason: str, desk: Desk) -> _Taken:
         ports = desk.ports
@@ -127,12 +161,12 @@ class RollbackFeature(UseCase[RollbackReply]):
             to_phase=phase.id,
             reason=reason,
             phases=undone,
-            files=[_fact(step) for step in steps if step.action in {"restored", "removed"}],
+            files=[_fact(step) for step in steps if step.touches],
         )
         if not self.dry_run:
             desk.take(feature, deliberate=False)
             enter_phase(feature, workflow, ports, ports.git.head(ports.root))
-        return _Taken(feature, workflow, undone, rows, commands)
+        return _Taken(feature, workflow, undone, rows, commands, steps)
 
     def _reply(self, project: Project, taken: _Taken, ports: Ports) -> RollbackReply:
         return {
@@ -147,7 +181,7 @@ class RollbackFeature(UseCase[RollbackReply]):
 
     def _apply(self, step: _Step, ports: Ports) -> FileRow:
         kept_as = f"{step.path}.before-rollback" if step.changed else None
-        if not self.dry_run and step.action in {"restored", "removed"}:
+        if not self.dry_run and step.touches:
             if step.current is not None:
                 ports.objects.put(ports.root, step.current)
             if step.changed:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cde_orchestrator.application.ports import Ports
-from cde_orchestrator.application.rollback_feature import ROLLED_BACK, FileRow
+from cde_orchestrator.application.rollback_feature import ROLLED_BACK, ROLLING_BACK, FileRow
 from cde_orchestrator.domain.exceptions import OutputError, StateError, ValidationError
 
 State = Mapping[str, Any]
@@ -60,6 +60,8 @@ def _turns(before: State, after: State, *, again: bool) -> Iterator[_Turn]:
                 _Turn(each["id"], each["path"], each["before"], each["after"])
                 for each in event["files"]
             )
+        while new and new[-1]["event"] == ROLLING_BACK:  # it was stopped: nothing to follow
+            new.pop()
         for event in [each for each in new if each not in old] if again else ():
             yield from (
                 _Turn(each["id"], each["path"], each["after"], each["before"])
@@ -69,7 +71,8 @@ def _turns(before: State, after: State, *, again: bool) -> Iterator[_Turn]:
 
 def _rollbacks(feature: State) -> list[Any]:
     events = feature.get("work", {}).get("events", [])
-    return [each for each in events if each["event"] == ROLLED_BACK and each.get("files")]
+    kinds = {ROLLED_BACK, ROLLING_BACK}
+    return [each for each in events if each["event"] in kinds and each.get("files")]
 
 
 def _turned(turn: _Turn, ports: Ports, *, dry_run: bool) -> FileRow | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
 from cde_orchestrator.application.onboard_project import OnboardProject
 from cde_orchestrator.application.recover_state import ExportState, RestoreReply, RestoreState
 from cde_orchestrator.application.rollback_feature import RollbackFeature
@@ -48,8 +49,16 @@ class Stage:
             self.application.handle(SubmitWork(feature_id="f", phase_id=phase, results=results))
         (self.folder / "spec.md").write_text("Edited by Eve.\n", encoding="utf-8")
         self.before = self.restore(at=1, dry_run=True)["sequence"]
+        self.roll_back()
+
+    def roll_back(self) -> None:
+        """Take the feature back to its first phase."""
         rollback = RollbackFeature(feature_id="f", to_phase="write", reason="Wrong")
         self.application.handle(rollback)
+
+    def outputs(self) -> dict[str, str]:
+        """The outputs, without copies beside them."""
+        return {name: text for name, text in self.files().items() if name.endswith(".md")}
 
     def restore(self, **source: Any) -> RestoreReply:
         """Restore a state."""
@@ -96,6 +105,52 @@ def test_of_two_rollbacks_the_bytes_before_the_first_come_back(stage: Stage) -> 
 
     assert {row["kept_as"] for row in reply["files"]} == {None}
     assert stage.files() == WHOLE
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.fixture
+def stopped(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The sequence before a rollback that was stopped between its first file and its second."""
+    before = stage.restore(at=stage.before)["sequence"]
+    restore, calls = FilesystemProjectFiles.restore, 0
+
+    def stop_at_the_second(self: FilesystemProjectFiles, *arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise Killed
+        restore(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FilesystemProjectFiles, "restore", stop_at_the_second)
+        with pytest.raises(Killed):
+            stage.roll_back()
+    assert stage.outputs() == {"review.md": WHOLE["review.md"]}
+    return before
+
+
+OUTPUTS = {name: WHOLE[name] for name in ("spec.md", "review.md")}
+
+
+def test_a_rollback_that_was_stopped_between_files_is_undone(stage: Stage, stopped: int) -> None:
+    stage.restore(at=stopped)
+
+    assert stage.outputs() == OUTPUTS
+
+
+def test_one_that_was_stopped_and_repeated_is_undone_and_done_again(
+    stage: Stage, stopped: int
+) -> None:
+    stage.roll_back()
+    assert stage.outputs() == {}
+    back = stage.restore(at=stopped)
+    assert stage.outputs() == OUTPUTS
+
+    stage.restore(at=back["sequence"] - 1)
+    assert stage.outputs() == {}
 
 
 def test_a_dry_run_tells_and_changes_nothing(stage: Stage) -> None:
