@@ -16,9 +16,10 @@ from typing import Any
 import orjson
 
 from cde_orchestrator.domain.exceptions import StateError, ValidationError
+from cde_orchestrator.domain.feature import KNOWN_STATUSES
 from cde_orchestrator.domain.names import checked_name, free_name, slug_from
 from cde_orchestrator.domain.project import ProjectStatus
-from cde_orchestrator.domain.workflow import CANONICAL_STATUS
+from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS
 from cde_orchestrator.infrastructure.patch import Document
 
 BEFORE = "before_migration"
@@ -77,9 +78,15 @@ def _features(entries: Iterable[dict[str, Any]], project_id: str, now: str) -> D
         own = str(entry.get("name") or "")
         name = free_name(_slug(own) or slug_from(prompt), names.__contains__)
         names.add(name)
-        status = str(entry.get("status") or "defining")
-        phase = _phase(entry.get("current_phase"), status)
-        replaced = {"name": (own, name), "current_phase": (entry.get("current_phase"), phase)}
+        told = str(entry.get("status") or "defining")
+        phase = _phase(entry.get("current_phase"), told)
+        of_phase = CANONICAL_STATUS.get(phase or "", IN_PROGRESS)
+        status = told if told in KNOWN_STATUSES else of_phase
+        replaced = {
+            "name": (own, name),
+            "status": (told, status),
+            "current_phase": (entry.get("current_phase"), phase),
+        }
         before = {key: old for key, (old, new) in replaced.items() if old and old != new}
         metadata = _mapping(entry.get("metadata"))
         known = {

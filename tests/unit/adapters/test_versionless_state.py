@@ -327,4 +327,15 @@ def test_a_phase_is_taken_over_by_the_id_that_workflows_have_for_it(
     feature = only_feature(current_phase=old, status=status)
 
     assert feature["current_phase"] == new
-    assert feature["metadata"].get(BEFORE, {}) == ({"current_phase": old} if new != old else {})
+    before = feature["metadata"].get(BEFORE, {})
+    assert before.get("current_phase") == (old if new != old else None)
+
+
+@pytest.mark.parametrize(("phase", "new"), [("design", "designing"), ("polish", "in_progress")])
+def test_a_status_that_no_feature_has_becomes_that_of_the_phase_and_is_kept_beside(
+    phase: str, new: str
+) -> None:
+    feature = only_feature(current_phase=phase, status="polishing")
+
+    assert feature["status"] == new
+    assert feature["metadata"][BEFORE] == {"status": "polishing"}
