@@ -122,6 +122,6 @@ async def an_output_that_leads_out_of_the_project(stage: Stage) -> None:
 async def an_output_that_is_not_declared(stage: Stage) -> None:
     await stage.prove(
         lambda: submitted(stage, "write", notes="Words."),
-        names="login",
+        names="notes/login.md",
         corrected=lambda: submitted(stage, "write", note="Words."),
     )

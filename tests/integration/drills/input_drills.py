@@ -160,7 +160,7 @@ async def an_output_of_many_megabytes(stage: Stage) -> None:
 
     await stage.prove(
         submitted,
-        names="Keep generated data out",
+        names="the file that is named",
         by_hand=lambda: output.write_text("Words.\n"),
     )
 
