@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import secrets
 import threading
 from collections import deque
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 
 VERSION_SECONDS = 15.0
 TRIAL_SECONDS = 180.0
+_VERSION = re.compile(r"(?<![\w./-])v?\d+\.\d+")
 _TRIAL_LINES = 20
 _TRIAL_FILE = "cde-agent-test.txt"
 _TRIAL = (
@@ -273,8 +275,8 @@ class CommandLineAgents:
 
         if not agent.version:
             return None
-        first: list[str] = []
-        lines = OutputLines(lambda line: None if first else first.append(line.strip()))
+        said: list[str] = []
+        lines = OutputLines(lambda line: said.append(line.strip()) if len(said) < 20 else None)
         try:
             ending = SupervisedProcess(
                 agent.version, folder=self._root, environment=self._visible(agent)
@@ -286,7 +288,8 @@ class CommandLineAgents:
         if ending != Ending(0, "exit"):
             log.info("agent_version_unknown", agent=agent.name, reason=str(ending))
             return None
-        return first[0] if first else None
+        # Some warn of this and that before they say it.
+        return next(filter(_VERSION.search, said), said[0])[:60] if said else None
 
 
 def _reason(exit_code: int) -> str:

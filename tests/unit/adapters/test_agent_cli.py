@@ -151,6 +151,12 @@ def test_its_version_is_asked_only_when_it_may_be(agents: CommandLineAgents) -> 
     assert agents.probe(agent, ask_version=False)["version"] is None
 
 
+def test_what_is_said_before_the_version_is_passed_over(agents: CommandLineAgents) -> None:
+    words = "print('WARNING: no alias in home2.d'); print('codex 0.9.1')"
+    agent = python(ECHO, version=(sys.executable, "-c", words))
+    assert agents.probe(agent, ask_version=True)["version"] == "codex 0.9.1"
+
+
 @pytest.mark.parametrize(
     "version", [(), ("no-such-program",), (sys.executable, "-c", "raise SystemExit(1)")]
 )
