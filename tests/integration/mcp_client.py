@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from mcp import StdioServerParameters
 from mcp.client.client import Client
 from mcp.types import CallToolResult, TextContent
@@ -74,3 +77,11 @@ def deliverable(output: Mapping[str, Any]) -> str:
     words = "AC1 and T1 and F1: what was done, by whom, and how anybody can see that it works.\n"
     body: str = "\n\n".join(f"{heading}\n\n{words}" for heading in asked or ["# Result"])
     return body + "\n" + words * (int(output["min_bytes"]) // len(words) + 1)
+
+
+def kill_servers(project: Path) -> None:
+    """Kill -9 the servers of a project that this process started."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # another one may end meanwhile
+            if {"serve", str(project)} <= set(child.cmdline()):
+                os.kill(child.pid, signal.SIGKILL)

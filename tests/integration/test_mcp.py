@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -15,11 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import psutil
 import pytest
 from mcp.client.client import Client
 
-from tests.integration.mcp_client import SERVE, Agent, deliverable, stdio_agent, text_of
+from tests.integration.mcp_client import (
+    SERVE,
+    Agent,
+    deliverable,
+    kill_servers,
+    stdio_agent,
+    text_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -103,13 +107,7 @@ async def test_a_feature_goes_on_after_its_server_was_killed(project: Path) -> N
             results=results_for(started["phase"]),
         )
         assert second["accepted"]["id"] == "define"
-        servers = [
-            child
-            for child in psutil.Process().children(recursive=True)
-            if "serve" in child.cmdline() and str(project) in child.cmdline()
-        ]
-        for server in servers:
-            os.kill(server.pid, signal.SIGKILL)
+        kill_servers(project)
     async with stdio_agent(project) as agent:
         status = await agent.call("cde_getFeatureStatus", feature_id="survive")
         assert status["feature"]["current_phase"] == "decompose"

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
@@ -22,7 +19,7 @@ from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.feature import Feature
 from tests import command_line
 from tests.command_line import in_words
-from tests.integration.mcp_client import Agent, deliverable, stdio_agent
+from tests.integration.mcp_client import Agent, deliverable, kill_servers, stdio_agent
 
 pytestmark = pytest.mark.anyio
 
@@ -68,13 +65,6 @@ def cde(project: Path, *words: str, **environment: str) -> subprocess.CompletedP
             environment={**os.environ, **environment},
         )
     )
-
-
-def kill_servers(project: Path) -> None:
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):  # another one may end meanwhile
-            if {"serve", str(project)} <= set(child.cmdline()):
-                os.kill(child.pid, signal.SIGKILL)
 
 
 def journal(project: Path) -> list[dict[str, Any]]:

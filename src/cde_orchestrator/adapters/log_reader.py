@@ -39,7 +39,7 @@ class JsonLogReader:
     ) -> Iterator[LogEntry]:
         """The entries, oldest first; files whose last line is older are not even opened."""
         path = root / LOG_FILE
-        needed = [text.encode() for text in containing]
+        needed = [text.encode("utf-8", "surrogatepass") for text in containing]
         earliest = _stamp(since) if since else ""
         for file in [*rotated_files(path), path]:
             try:

@@ -136,3 +136,10 @@ def test_a_line_that_readers_could_not_build_upon_is_passed_over(
     nameless = json.dumps({"timestamp": "2025-11-10T12:00:00.000000Z", "event": None})
     path.write_text(f"{line('edited', **details)}\n{nameless}\n{line('whole', feature=None)}\n")
     assert events(tmp_path) == ["whole"]
+
+
+def test_words_that_no_line_can_hold_find_nothing(tmp_path: Path) -> None:
+    path = tmp_path / LOG_FILE
+    path.parent.mkdir(parents=True)
+    path.write_text('{"timestamp": "2025-11-10T12:00:00Z", "event": "said"}\n')
+    assert list(JsonLogReader().entries(tmp_path, containing=["\udc80"])) == []
