@@ -19,7 +19,7 @@ from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure import checkpoint as checkpoints
 from cde_orchestrator.infrastructure.checkpoint import Checkpoint, NotACheckpoint
-from cde_orchestrator.infrastructure.file_ops import FileOps, replace_file
+from cde_orchestrator.infrastructure.file_ops import FileOps, in_the_way, replace_file
 from cde_orchestrator.infrastructure.journal import (
     GENESIS,
     Lost,
@@ -150,12 +150,8 @@ class StateScrubber:
         return done
 
     def _scanned(self, path: Path) -> Scan:
-        try:
-            return scan(self._ops.read(path))
-        except OSError as error:
-            if error.errno is not None and not path.is_file():
-                return Scan(damage=[f"it is no file: {error.strerror}"])
-            raise
+        thing = in_the_way(path)
+        return Scan(damage=[_instead(thing)]) if thing else scan(self._ops.read(path))
 
     def _begins_anew(self, first: int, found: Scan) -> bool:
         previous = found.header.previous if found.header is not None else None
@@ -208,8 +204,7 @@ class StateScrubber:
             found = self._judged(path)
             if isinstance(found, NotACheckpoint) and found.schema_version is None:
                 _say_damaged(path, found.reason)
-                self._quarantine(path, stamp)
-                self._ops.unlink(path)
+                self._put_aside(path, stamp)
                 if self._rebuilt(sequence):
                     done.append(f"{path.name} was written anew")
                 else:
@@ -228,15 +223,35 @@ class StateScrubber:
         return True
 
     def _judged(self, path: Path) -> Checkpoint | NotACheckpoint:
-        return checkpoints.decode(self._ops.read(path))
+        thing = in_the_way(path)
+        return (
+            NotACheckpoint(_instead(thing)) if thing else checkpoints.decode(self._ops.read(path))
+        )
 
     def _quarantine(self, path: Path, stamp: str) -> None:
-        """Keep a copy; the file itself stays until it is replaced."""
-        self._ops.make_folder(self._files.quarantine)
-        self._ops.sync_folder(self._files.folder)
+        """Keep a copy of a file, which itself stays until it is replaced."""
+        if in_the_way(path):  # it holds nothing of the state, and is never followed
+            self._put_aside(path, stamp)
+            return
+        self._make_quarantine()
         replace_file(
             self._ops, self._files.quarantine / f"{stamp}-{path.name}", self._ops.read(path)
         )
+
+    def _put_aside(self, path: Path, stamp: str) -> None:
+        """Move what stands there into quarantine, unopened."""
+        self._make_quarantine()
+        self._ops.replace(path, self._files.quarantine / f"{stamp}-{path.name}")
+        self._ops.sync_folder(self._files.quarantine)
+        self._ops.sync_folder(path.parent)
+
+    def _make_quarantine(self) -> None:
+        self._ops.make_folder(self._files.quarantine)
+        self._ops.sync_folder(self._files.folder)
+
+
+def _instead(thing: str) -> str:
+    return f"{thing} stands in its place"
 
 
 def _say_damaged(path: Path, reason: str) -> None:

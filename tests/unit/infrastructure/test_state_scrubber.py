@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,25 @@ def test_a_missing_checkpoint_is_written_anew(store: StateStore) -> None:
     store.files.backup(sequence).unlink()
     assert opened(store).archive().verify() == []
     assert store.files.backup(sequence).read_bytes() == content
+
+
+@pytest.mark.parametrize("stand", [Path.mkdir, lambda path: path.symlink_to("elsewhere")])
+def test_what_stands_in_the_place_of_a_backup_is_put_aside(
+    store: StateStore, stand: Callable[[Path], None]
+) -> None:
+    sequence = list(store.files.checkpoints())[2]
+    segment, checkpoint = sealed(store)[0], store.files.backup(sequence)
+    content = checkpoint.read_bytes()
+    for path in (segment, checkpoint):
+        path.unlink()
+        stand(path)
+
+    assert opened(store).archive().verify() == []
+    assert checkpoint.read_bytes() == content
+    assert {path.name.split("-", 1)[1] for path in store.files.quarantine.iterdir()} == {
+        segment.name,
+        checkpoint.name,
+    }
 
 
 class CountingOps(OsFileOps):
