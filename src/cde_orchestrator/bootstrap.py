@@ -7,7 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -58,6 +58,7 @@ class Application:
         self.root = root
         self._assemble = assemble
         self._ports: Ports | None = None
+        self._kept_worktrees: GitWorktrees | None = None
         self._makeshift: Ports | None = None
         self._assembling = threading.Lock()
         self._is_watched = False
@@ -116,7 +117,7 @@ class Application:
 
     def worktree_of(self, feature: str, *, make: bool) -> Path | None:
         """The feature's own folder beside the project's; None when it has none."""
-        worktrees = self._worktrees
+        worktrees = self._worktrees()
         return worktrees.folder_for(feature) if make or worktrees.has(feature) else None
 
     def working_in(self, folder: Path, outputs: Sequence[ArtifactView]) -> Application:
@@ -153,11 +154,13 @@ class Application:
                 ports.health.close()
                 ports.repository.close()
 
-    @cached_property
     def _worktrees(self) -> GitWorktrees:
         from cde_orchestrator.adapters.git_worktrees import GitWorktrees
 
-        return GitWorktrees(self.root, BreakerRegistry(self.root))
+        with self._assembling:
+            if self._kept_worktrees is None:
+                self._kept_worktrees = GitWorktrees(self.root, BreakerRegistry(self.root))
+            return self._kept_worktrees
 
     def _assembled(self, tolerant: bool) -> Ports:
         with self._assembling:

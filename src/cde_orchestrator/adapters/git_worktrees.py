@@ -69,8 +69,9 @@ class GitWorktrees:
 
     def _tell(self, feature: str, reason: str) -> None:
         """Say it once; that there is no repository is nothing to be told."""
-        loud = not self._told and NO_REPOSITORY not in reason
-        self._told = self._told or loud
+        with self._mutex:
+            loud = not self._told and NO_REPOSITORY not in reason
+            self._told = self._told or loud
         (log.warning if loud else log.info)("worktree_not_made", feature=feature, reason=reason)
 
     def _top(self, feature: str) -> Path:

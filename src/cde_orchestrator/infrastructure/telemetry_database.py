@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import weakref
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -84,6 +85,8 @@ class TelemetryDatabase:
             isolation_level=None,
             check_same_thread=False,
         )
+        # A history in memory goes with whoever kept it, who may never say that it is done.
+        weakref.finalize(self, self._connection.close)
         try:
             self._prepare()
             self.identity = None if path is None else _identity(path)
