@@ -31,14 +31,13 @@ _TRY = (
     "from datetime import datetime, UTC; from cde_orchestrator.domain.since import parse_since; "
     "print(parse_since('2d', datetime(2026, 11, 10, 12, tzinfo=UTC)))"
 )
-_TEST = ("-m", "pytest", "-n0", "-q", "--noconftest", "-p", "no:cacheprovider")
 _RUN_SECONDS = 30.0
 
-_CHECK = (
-    "import sys; sys.path.insert(0, 'src'); import pytest; "
-    f"sys.exit(pytest.main({[*_TEST[2:], CODE['test_since.py.txt']]}))"
+_TEST = (
+    "import sys, unittest; sys.path.insert(0, 'src'); "
+    f"unittest.main(module=None, argv=['unittest', '{CODE['test_since.py.txt']}'])"
 )
-CHECK = [sys.executable, "-B", "-c", _CHECK]
+CHECK = [sys.executable, "-B", "-c", _TEST]
 """The command that gates the test phase, as a person chose it."""
 
 
@@ -76,10 +75,10 @@ class Agent:
             self._tell(f"agent tried its code, which printed {printed}")
             return {"tried": f'python -c "{_TRY}"', "printed": printed}
         if phase_id == "test":
-            words = (*_TEST, CODE["test_since.py.txt"])
-            summary = self._run(*words).splitlines()[-1]
-            self._tell(f"agent ran pytest: {summary}")
-            return {"command": " ".join(["python", *words]), "exit_code": 0, "summary": summary}
+            ran, _, verdict = self._run("-c", _TEST).splitlines()[-3:]
+            self._tell(f"agent ran its tests: {ran}: {verdict}")
+            command = f"python -m unittest {CODE['test_since.py.txt']}"
+            return {"command": command, "exit_code": 0, "summary": f"{ran}: {verdict}"}
         return {}
 
     def _write(self, relative: str, text: str) -> None:
