@@ -1,12 +1,15 @@
-# Every target builds .venv first, out of requirements.lock; nothing needs to be activated.
+# Every target builds .venv first, out of the locks; nothing needs to be activated.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check soak bench lock format clean FORCE
+.PHONY: help demo test check installation soak bench lock format clean FORCE
 
-# Whatever environment the caller stands in has no say here.
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
+# The caller's shell decides where packages come from, not what is installed nor how it runs.
+SOURCES := INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY \
+	KEYRING_PROVIDER TIMEOUT DEFAULT_TIMEOUT RETRIES CACHE_DIR NO_CACHE_DIR CONFIG_FILE
+unexport VIRTUAL_ENV CONDA_PREFIX $(filter-out PYTHON,$(filter PYTHON%,$(.VARIABLES)))
+unexport $(filter-out $(SOURCES:%=PIP_%),$(filter PIP_%,$(.VARIABLES)))
 export PYTHONNOUSERSITE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
@@ -14,19 +17,20 @@ export PIP_USER := 0
 PYTHON_CANDIDATES := $(PYTHON) python3.11 python3 python3.12 python3.13
 VENV := .venv
 PY := $(VENV)/bin/python
-STAMP := $(VENV)/.stamp
+RUNS := $(VENV)/.runs
+STAMP := $(VENV)/.develops
 CODE := $(wildcard src tests benchmarks examples tools)
 
-# The stamp holds the folder it was made in: a copied or moved .venv is made anew.
-STAMPED_IN := $(shell cat $(STAMP) 2>/dev/null)
+# The first stamp holds the folder it was made in: a copied or moved .venv is made again.
+STAMPED_IN := $(shell cat $(RUNS) 2>/dev/null)
 ifneq ($(STAMPED_IN),$(CURDIR))
 STALE := FORCE
 endif
 
 help: ## Show this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: $(STAMP) ## Take an example feature through its phases
+demo: $(RUNS) ## Take an example feature through its phases
 	$(PY) examples/demo.py
 
 test: $(STAMP) ## Run the tests (PYTEST_ARGS='-n0 tests/unit' and the like)
@@ -43,6 +47,10 @@ check: $(STAMP) ## Run all that CI runs: format, lint, types, layers, docs, test
 	$(PY) -m coverage report --fail-under=95
 	$(PY) -m coverage report --include='src/cde_orchestrator/domain/*' --fail-under=100
 
+# Also needs Python 3.11, 3.12 and 3.13, and the index.
+installation: $(STAMP) ## Prove that it installs: clone, wheel, lowest and newest versions
+	$(PY) -m tools.installation
+
 # Each soak takes a new seed; the one that a failure names replays it.
 soak: SEED := $(or $(CDE_SIMULATION_SEED),$(shell date +%s))
 soak: $(STAMP) ## Try every fault and every crash on the stored state, which takes long
@@ -54,11 +62,16 @@ bench: $(STAMP) ## Run the benchmarks
 
 # Needs no working lock: the resolver comes by itself when .venv has none.
 # LOCK_FLAGS=--upgrade takes the newest versions; without it the pins that still fit stay.
-lock: $(PY) ## Resolve requirements.lock anew (LOCK_FLAGS=--upgrade for newer versions)
+COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --python $(PY) --python-version 3.11 --universal \
+	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate \
+	--custom-compile-command 'make lock' --quiet
+LOCKED = sed -n 's/^\([a-z0-9-][a-z0-9-]*\).*==.*/--$(1) \1/p' requirements.lock
+lock: $(PY) ## Resolve both locks again (LOCK_FLAGS=--upgrade for newer versions)
 	test -x $(VENV)/bin/uv || $(PY) -m pip install uv
-	$(VENV)/bin/uv pip compile pyproject.toml --group dev --python $(PY) --python-version 3.11 \
-		--universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
-		--custom-compile-command 'make lock' --quiet $(LOCK_FLAGS) --output-file requirements.lock
+	$(COMPILE) $(LOCK_FLAGS) --group build --output-file requirements.lock
+	$(COMPILE) $(LOCK_FLAGS) --group dev --constraint requirements.lock \
+		$$($(call LOCKED,no-emit-package)) --output-file requirements-dev.lock
+	$(MAKE) --no-print-directory test PYTEST_ARGS='-n0 tests/unit/test_locks.py'
 
 format: $(STAMP) ## Format the code and mend what ruff can mend
 	$(PY) -m ruff check --fix-only $(CODE)
@@ -83,15 +96,18 @@ $(PY):
 		'(on Debian: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3' >&2; \
 	exit 1
 
-$(STAMP): pyproject.toml requirements.lock $(STALE)
+$(RUNS): pyproject.toml requirements.lock $(STALE)
 	@if test -n '$(STAMPED_IN)' && test '$(STAMPED_IN)' != '$(CURDIR)'; then rm -rf $(VENV); fi
 	@if ! $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 		rm -rf $(VENV); \
 		$(MAKE) --no-print-directory $(PY); \
 	fi
-	@echo 'Installing requirements.lock into $(VENV)'
-	@$(PY) -m pip install --quiet --require-hashes --requirement requirements.lock
+	@$(PY) tools/install.py requirements.lock
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@printf '%s\n' '$(CURDIR)' > $@
+
+$(STAMP): requirements-dev.lock $(RUNS)
+	@$(PY) tools/install.py requirements-dev.lock
+	@touch $@
 
 FORCE:

@@ -74,12 +74,6 @@ def runtime_requirements() -> list[Requirement]:
     ]
 
 
-def locked_versions() -> dict[str, str]:
-    """Canonical name and exact version of everything in requirements.lock."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, flags=re.MULTILINE))
-
-
 def test_the_rules_have_something_to_look_at() -> None:
     assert python_files("src")
     assert python_files("tests")
@@ -199,31 +193,6 @@ def test_everything_that_the_package_imports_is_declared() -> None:
     ]
 
     assert undeclared == []
-
-
-def test_the_lock_names_no_address() -> None:
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-
-    assert "://" not in lock
-    assert not re.search(r"^\s*-(?!-hash=)", lock, flags=re.MULTILINE)
-
-
-def test_the_lock_fits_what_is_declared() -> None:
-    table = project_table()
-    groups = table["dependency-groups"].values()
-    texts = [one for group in groups for one in group if isinstance(one, str)]
-    needed = [Requirement(one) for one in [*table["project"]["dependencies"], *texts]]
-    locked = locked_versions()
-
-    unmet = [
-        str(requirement)
-        for requirement in needed
-        if not requirement.specifier.contains(
-            locked.get(canonicalize_name(requirement.name), "0"), prereleases=True
-        )
-    ]
-
-    assert unmet == []
 
 
 def test_a_decision_record_is_numbered_once_and_stays_under_a_page() -> None:
