@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from typing import Any, NoReturn
 
 _REQUEST_BYTES = 4 * 1024 * 1024
@@ -60,7 +61,8 @@ def preload() -> None:
     import cde_orchestrator
 
     for name in _PRELOADED:
-        importlib.import_module(name)
+        with suppress(ImportError):  # a part of a library that another version lacks
+            importlib.import_module(name)
     for module in pkgutil.walk_packages(cde_orchestrator.__path__, "cde_orchestrator."):
         if not module.name.startswith(_SERVERS) and not module.name.endswith("__main__"):
             try:
