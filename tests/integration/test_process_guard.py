@@ -17,6 +17,7 @@ from cde_orchestrator.infrastructure.process_guard import MARK, kill_marked, mar
 
 GUARD = [sys.executable, "-m", "cde_orchestrator.infrastructure.process_guard"]
 STAY = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
+NOTHING_IGNORED = ("sh", "-c", "grep -q '^SigIgn:[[:blank:]]*0*$' /proc/self/status")
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {STAY}"
 
 
@@ -74,6 +75,17 @@ def test_the_command_ends_when_the_parent_dies() -> None:
             lifeline.close()  # what the kernel does for a parent that died
             assert process.wait(30) == -signal.SIGKILL
             assert is_gone(command)
+
+
+def test_the_command_begins_with_no_signal_ignored_however_the_parent_began() -> None:
+    for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+        before = signal.signal(ignored, signal.SIG_IGN)
+        try:
+            with guarded(*NOTHING_IGNORED) as (process, lifeline):
+                assert process.wait(60) == 0, ignored
+                lifeline.close()
+        finally:
+            signal.signal(ignored, before)
 
 
 def test_a_request_to_end_reaches_the_command_alone() -> None:

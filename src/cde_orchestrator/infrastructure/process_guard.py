@@ -61,8 +61,19 @@ def _end_with_parent(descriptor: int, parent_died: threading.Event, ended: threa
     os.killpg(0, signal.SIGKILL)
 
 
+def catch_ignored_signals() -> None:
+    """Let what is started from now on begin with no signal ignored, however this process began.
+
+    ``nohup`` and a shell's ``&`` ignore signals, which a child inherits; a handler it does not.
+    """
+    for number in signal.valid_signals():
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
 def main() -> int:
     """Run the command; its exit code."""
+    catch_ignored_signals()
     # A handler, not SIG_IGN: the command would inherit that.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
