@@ -13,7 +13,6 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import IO
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
@@ -239,8 +238,7 @@ async def a_damaged_installation(stage: Stage) -> None:
     stage.environment["PYTHONPATH"] = str(broken.parent)
 
     def reinstall() -> None:
-        Path(broken / "__init__.py").unlink()
-        broken.rmdir()
+        broken.rename(stage.folder / "removed")  # at once, whoever is reading it
 
     words = ["start", "Something", "--project", str(stage.root)]
     await stage.prove(
