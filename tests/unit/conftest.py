@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import settings
 
 from cde_orchestrator.domain.project import Project
 from tests.fakes import FakeClock, World, active_project
-
-# A slow machine is no failure; what fails is printed as an example that replays it.
-settings.register_profile("unit", deadline=None)
-settings.load_profile("unit")
 
 
 @pytest.fixture

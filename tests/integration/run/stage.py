@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from tests.command_line import cde
+from tests.session_guard import MARK
 
 AGENT = Path(__file__).with_name("scripted_agent.py")
 PHASES = ["define", "decompose", "design", "implement", "test", "review"]
@@ -59,7 +60,8 @@ class Stage:
     @property
     def environment(self) -> dict[str, str]:
         measured = [key for key in os.environ if key.startswith("COVERAGE_")]
-        kept = {key: os.environ[key] for key in ("PATH", "LANG", *measured) if key in os.environ}
+        names = ("PATH", "LANG", MARK, *measured)
+        kept = {key: os.environ[key] for key in names if key in os.environ}
         kept |= {"PATH": self.path} if self.path else {}
         return {**kept, "HOME": str(self.folder / "home"), "SECRET_KEY": "hidden", "SCRIPT_X": "1"}
 
