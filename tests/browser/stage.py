@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from cde_orchestrator.application.health import (
     AlertEvent,
@@ -38,6 +38,8 @@ from cde_orchestrator.web.ending_server import EndingServer
 from cde_orchestrator.web.live import LiveChanges
 from tests import command_line
 
+PATIENCE_SECONDS = 60
+expect.set_options(timeout=PATIENCE_SECONDS * 1_000)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -161,7 +163,8 @@ class Site:
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.live = LiveChanges(look_seconds=0.3, beat_seconds=0.6)
         app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=token, live=self.live)
-        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
+        # It waits for whatever does not end by itself, for as long as that takes.
+        config = uvicorn.Config(app, log_config=None, access_log=False)
         self._server = EndingServer(config, self.live.close)
         self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
         self._thread.start()
@@ -169,7 +172,8 @@ class Site:
     def close(self) -> None:
         """End the server."""
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(PATIENCE_SECONDS)
+        assert not self._thread.is_alive()
         self.application.close()
 
 
@@ -203,7 +207,7 @@ class Visitor:
         )
         self.context.add_init_script(WATCH)
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(8_000)
+        self.page.set_default_timeout(PATIENCE_SECONDS * 1_000)
         self.problems: list[str] = []
         self.strangers: list[str] = []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
@@ -240,10 +244,9 @@ def cde(root: Path, *words: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def until(what: Callable[[], bool], seconds: float = 8.0) -> float:
-    """Wait for something; how many seconds it took."""
+def until(what: Callable[[], bool]) -> None:
+    """Wait for something."""
     began = time.monotonic()
     while not what():
-        assert time.monotonic() - began < seconds, "it did not come"
+        assert time.monotonic() - began < PATIENCE_SECONDS, "it did not come"
         time.sleep(0.02)
-    return time.monotonic() - began

@@ -180,7 +180,7 @@ def test_a_command_for_the_version_that_hangs_is_ended_with_its_children(
 
     assert agents.probe(hangs, ask_version=True)["version"] is None
     number = int((root / "child").read_text())
-    _, alive = psutil.wait_procs([p for p in psutil.process_iter() if p.pid == number], timeout=30)
+    _, alive = psutil.wait_procs([p for p in psutil.process_iter() if p.pid == number], timeout=60)
     assert not alive
 
 

@@ -170,9 +170,9 @@ def test_a_call_that_waits_for_the_lock_fires_the_alert_of_slow_operations(serve
         done.set()
 
     threading.Thread(target=hold).start()
-    assert held.wait(10)
+    assert held.wait(60)
     served.application.handle(StartFeature(prompt="Patience"))
-    assert done.wait(10)
+    assert done.wait(60)
 
     served.goes_wrong("slow_operations")
     served.is_mended("slow_operations", after=100)

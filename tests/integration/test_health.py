@@ -58,7 +58,7 @@ def asking(address: str) -> Ask:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(address + path, headers=named, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return Answer(answer.status, answer.headers, answer.read())
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.headers, error.read())
@@ -83,12 +83,12 @@ def served(project: Path, *words: str, **environment: str) -> Iterator[Ask]:
         yield asking(json.loads(told)["url"].removesuffix("/mcp"))
     finally:
         server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=30)
+        server.communicate(timeout=60)
 
 
 def until(ask: Callable[[], Answer], status: int) -> Answer:
-    """The first answer with this status; at the latest after twenty seconds."""
-    deadline = time.monotonic() + 20
+    """The first answer with this status."""
+    deadline = time.monotonic() + 60
     while (answer := ask()).status != status:
         assert time.monotonic() < deadline, answer
         time.sleep(0.1)

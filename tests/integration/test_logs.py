@@ -294,7 +294,7 @@ def test_the_log_is_followed(project: Path) -> None:
             if json.loads(line).get("correlation_id") == "seen-live":
                 break
         follower.send_signal(signal.SIGINT)
-        assert (follower.wait(30), follower.communicate()[1]) == (130, "")
+        assert (follower.wait(60), follower.communicate()[1]) == (130, "")
     finally:
         follower.kill()
         follower.communicate()
@@ -314,7 +314,7 @@ def test_a_reader_that_goes_away_ends_what_follows_without_a_word(project: Path)
         follower.stdout.readline()
         follower.stdout.close()
         cde(project, "list")
-        follower.wait(30)
+        follower.wait(60)
         assert follower.stderr is not None
         with follower.stderr:
             assert follower.stderr.read() == ""

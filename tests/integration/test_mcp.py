@@ -353,7 +353,7 @@ def http_server(project: Path) -> Iterator[str]:
     command = [sys.executable, *SERVE, "--project", str(project)]
     server = subprocess.Popen([*command, "--transport", "http", "--port", str(port)])
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -361,7 +361,7 @@ def http_server(project: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/mcp"
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(60)
 
 
 async def test_a_feature_is_completed_over_http(http_server: str) -> None:

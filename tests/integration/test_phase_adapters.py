@@ -83,7 +83,7 @@ def test_while_a_check_runs_another_call_has_its_turn(
     begun = Event()
 
     def call() -> None:
-        assert begun.wait(30)
+        assert begun.wait(60)
         with turns.taken():
             go.touch()
 
@@ -93,20 +93,14 @@ def test_while_a_check_runs_another_call_has_its_turn(
     wait = begin + "while not os.path.exists('go'): time.sleep(0.01)"
     with turns.taken():
         runner = SubprocessCheckRunner()
-        evidence = runner.run(tmp_path, python(wait, 10.0), NOON, lambda _: begun.set())
-    other.join(30)
+        evidence = runner.run(tmp_path, python(wait, 60.0), NOON, lambda _: begun.set())
+    other.join(60)
 
     assert evidence.passed
 
 
 def test_a_check_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
-    code = (
-        "import subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        "print(child.pid, flush=True)\n"
-        "time.sleep(60)"
-    )
-    evidence = run(tmp_path, python(code, seconds=2.0))
+    evidence = run(tmp_path, Check(("sh", "-c", "sleep 600 & echo $!; wait"), ".", 2.0))
 
     assert evidence.exit_code is None
     assert evidence.told().startswith("The check")
@@ -215,7 +209,7 @@ def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 def is_gone(pid: int) -> bool:
     """Whether a process that was killed is gone, as soon as the kernel comes to it."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     try:
         while time.monotonic() < deadline:
             if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:

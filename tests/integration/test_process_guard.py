@@ -49,7 +49,7 @@ def first_word(process: subprocess.Popen[str]) -> int:
 
 def is_gone(number: int) -> bool:
     _, alive = psutil.wait_procs(
-        [each for each in psutil.process_iter() if each.pid == number], timeout=30
+        [each for each in psutil.process_iter() if each.pid == number], timeout=60
     )
     return not alive
 
@@ -57,14 +57,14 @@ def is_gone(number: int) -> bool:
 def test_it_ends_as_the_command_ends() -> None:
     for code, expected in (("raise SystemExit(7)", 7), ("import os; os.abort()", 128 + 6)):
         with guarded(sys.executable, "-c", code) as (process, lifeline):
-            assert process.wait(30) == expected
+            assert process.wait(60) == expected
             lifeline.close()
 
 
 def test_a_command_that_cannot_be_started_is_told() -> None:
     with guarded("/no/such/program") as (process, lifeline):
         assert lifeline.recv(16) == str(errno.ENOENT).encode()
-        assert process.wait(30) == 127
+        assert process.wait(60) == 127
         lifeline.close()
 
 
@@ -73,7 +73,7 @@ def test_the_command_ends_when_the_parent_dies() -> None:
         with guarded(sys.executable, "-c", code) as (process, lifeline):
             command = first_word(process)
             lifeline.close()  # what the kernel does for a parent that died
-            assert process.wait(30) == -signal.SIGKILL
+            assert process.wait(60) == -signal.SIGKILL
             assert is_gone(command)
 
 
@@ -92,7 +92,7 @@ def test_a_request_to_end_reaches_the_command_alone() -> None:
     with guarded(sys.executable, "-c", STAY) as (process, lifeline):
         first_word(process)
         os.killpg(process.pid, signal.SIGTERM)
-        assert process.wait(30) == 128 + signal.SIGTERM
+        assert process.wait(60) == 128 + signal.SIGTERM
         lifeline.close()
 
 
@@ -105,5 +105,5 @@ def test_marked_processes_are_found_and_killed() -> None:
         assert marked_processes("a-run") == [process.pid]
         assert marked_processes("a-ru") == []
         assert kill_marked("a-run") >= 1
-        assert process.wait(30) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
     assert kill_marked("a-run") == 0

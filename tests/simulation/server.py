@@ -46,7 +46,7 @@ class Server:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.kill()
-        self._process.wait(30)
+        self._process.wait(60)
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.stdout.close()
@@ -88,7 +88,7 @@ class Server:
         self._process.send_signal(signal.SIGKILL)
         while self.receive() is not None:
             pass
-        assert self._process.wait(30) == -signal.SIGKILL
+        assert self._process.wait(60) == -signal.SIGKILL
 
     def _call(self, tool: str, arguments: dict[str, Any]) -> int:
         self._number += 1

@@ -20,7 +20,7 @@ from tests.disks import remount, small_disk
 from tests.simulation import workload
 from tests.simulation.server import Server
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture

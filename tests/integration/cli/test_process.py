@@ -177,7 +177,7 @@ def test_http_is_served_on_a_free_port_until_a_signal(
                 "Accept": "application/json, text/event-stream",
             },
         )
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             assert b"cde-orchestrator" in response.read()
         started.send_signal(number)
 

@@ -132,7 +132,7 @@ async def a_feature_that_is_being_run(stage: Stage) -> None:
 
         def end_the_other() -> None:
             other.terminate()
-            other.communicate(timeout=30)
+            other.communicate(timeout=60)
             script.become(DELIVERS)
 
         await stage.prove(lambda: ran(stage), by_hand=end_the_other)

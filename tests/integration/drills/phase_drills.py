@@ -19,7 +19,7 @@ async def follow_workflow(
     output: str = "",
     check: list[str] | None = None,
     branch: bool = False,
-    seconds: float = 2,
+    seconds: float = 60,
 ) -> None:
     """Give the project one phase with such a gate, and start a feature in it."""
     (stage.root / ".cde" / "workflow.yml").write_text(
@@ -95,8 +95,8 @@ async def a_check_that_fails(stage: Stage) -> None:
 
 @drill("E119")
 async def a_check_that_hangs(stage: Stage) -> None:
-    code = "import pathlib, time; pathlib.Path('mended').exists() or time.sleep(60)"
-    await follow_workflow(stage, "strict", check=python(code))
+    check = ["sh", "-c", "test -e mended || exec sleep 600"]
+    await follow_workflow(stage, "strict", check=check, seconds=2)
     trust(stage)
     await stage.prove(
         lambda: submitted_note(stage, "strict", "Words."),
@@ -175,7 +175,7 @@ async def a_check_that_runs_already(stage: Stage) -> None:
         "import pathlib, time; print('begun', flush=True)\n"
         "while not pathlib.Path('mended').exists(): time.sleep(0.01)"
     )
-    await follow_workflow(stage, "strict", check=python(code), seconds=60)
+    await follow_workflow(stage, "strict", check=python(code))
     trust(stage)
     with submitting(stage) as first:
         assert first.stderr is not None
@@ -183,7 +183,7 @@ async def a_check_that_runs_already(stage: Stage) -> None:
 
         def let_it_end() -> None:
             (stage.root / "mended").touch()
-            first.communicate(timeout=30)
+            first.communicate(timeout=60)
 
         await stage.prove(lambda: submitted_note(stage, "strict", "Words."), by_hand=let_it_end)
 

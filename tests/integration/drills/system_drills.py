@@ -41,7 +41,7 @@ def started(stage: Stage, *words: str, stderr: int = subprocess.STDOUT) -> Itera
         yield process.stdout
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def requested(url: str, headers: Mapping[str, str]) -> Outcome:
     """The same, waited for."""
     request = urllib.request.Request(url, headers=dict(headers))
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return Outcome(None, answer.read().decode())
     except urllib.error.HTTPError as error:
         refusal = error
@@ -170,7 +170,7 @@ async def a_repository_that_git_does_not_understand(stage: Stage) -> None:
 @drill("E923")
 async def an_answer_that_takes_too_long(stage: Stage) -> None:
     (stage.root / ".cde" / "config.toml").write_text(
-        "call_timeout_seconds = 0.5\nlock_timeout_seconds = 1.5\n"
+        "call_timeout_seconds = 3\nlock_timeout_seconds = 60\n"
     )
     assert (await stage.tool("cde_getProjectInfo")).error is None
     holder = Holder(stage.root)

@@ -294,7 +294,7 @@ def test_stored_and_new_features_are_found_alike() -> None:
     assert not features.has_name("export")
     assert features.by_name("export") is None
     assert features.ids_beginning(new.id[:8]) == [new.id]
-    assert features.ids_beginning("aa") == ["aa11"]
+    assert features.ids_beginning("aa11") == ["aa11"]
     assert project.feature(new.id[:8]) is new
 
 

@@ -285,10 +285,10 @@ def test_of_fifty_threads_exactly_one_is_on_trial(seconds: Seconds) -> None:
     def trial() -> None:
         trials.append(1)
         for _ in range(49):  # ends only when all the others have been refused
-            assert refused.acquire(timeout=30)
+            assert refused.acquire(timeout=60)
 
     def call(_: int) -> bool:
-        start.wait(30)
+        start.wait(60)
         try:
             breaker.call(trial)
         except CircuitBreakerOpenError:

@@ -118,7 +118,7 @@ def test_a_server_samples_by_itself_until_it_is_stopped(stage: Stage) -> None:
     sampler = stage.sampling(0.001)
     sampler.start()
     sampler.start()
-    assert stage.world.looked.wait(10)
+    assert stage.world.looked.wait(60)
     stage.call()
 
     sampler.stop()

@@ -47,7 +47,7 @@ def test_who_waits_for_long_gives_the_turn_away_and_who_does_not_delays_for_a_wh
             if leaves:
                 turns.leave()
             waits.set()
-            over.wait(30)
+            over.wait(60)
 
     def compute() -> None:
         with turns.taken():
@@ -55,10 +55,10 @@ def test_who_waits_for_long_gives_the_turn_away_and_who_does_not_delays_for_a_wh
 
     waiting = Thread(target=wait_for_long)
     waiting.start()
-    assert waits.wait(30)
+    assert waits.wait(60)
     computing = Thread(target=compute)
     computing.start()
-    assert ran.wait(30)
+    assert ran.wait(60)
     over.set()
     for thread in (waiting, computing):
         thread.join(30)

@@ -75,7 +75,7 @@ async def test_who_listens_is_told_of_a_change(tmp_path: Path) -> None:
         client.listen(resource_subscriptions=[URI]) as changes,
     ):
         fire_in_another_process(tmp_path)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             async for event in changes:
                 assert getattr(event, "uri", None) == URI
                 return
@@ -96,7 +96,7 @@ async def test_who_subscribed_by_an_older_protocol_is_told_until_it_unsubscribes
             await client.subscribe_resource("cde://other")
             await client.subscribe_resource(URI)
             fire_in_another_process(tmp_path)
-            with anyio.fail_after(20):
+            with anyio.fail_after(60):
                 assert str(await receive.receive()) == URI
 
             await client.unsubscribe_resource(URI)
