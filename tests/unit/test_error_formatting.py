@@ -47,7 +47,7 @@ def error_about(code: str, value: object) -> CDEError:
 
 def assert_harmless(text: str) -> None:
     """No character that moves the cursor, hides or reorders text, and no line break but \\n."""
-    for character in text.replace("\n", ""):
+    for character in set(text) - {"\n"}:
         assert unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
@@ -183,28 +183,29 @@ def test_an_error_whose_code_is_not_explained_is_told_in_its_own_words() -> None
     assert "E898" in ErrorFormatter.format(error)
 
 
-@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("code", CODES)
-def test_a_hostile_context_cannot_forge_lines(code: str, value: str) -> None:
-    text = ErrorFormatter.format(error_about(code, value))
+def test_a_hostile_context_cannot_forge_lines(code: str) -> None:
+    lines = len(ErrorFormatter.format(error_about(code, "x")).splitlines())
+    for kind, value in HOSTILE.items():
+        text = ErrorFormatter.format(error_about(code, value))
 
-    assert len(text.splitlines()) == len(ErrorFormatter.format(error_about(code, "x")).splitlines())
-    assert_harmless(text)
-    assert len(text) < 50_000
-
-
-@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("code", CODES)
-def test_a_hostile_context_leaves_the_payload_harmless(code: str, value: str) -> None:
-    error = error_about(code, value)
-    error.context["nested"] = {value: [value, {value}, (value,)]}
-    payload = ErrorFormatter.payload(error)
-
-    for text in texts_in(dict(payload)):
+        assert len(text.splitlines()) == lines, kind
         assert_harmless(text)
-        assert "\n" not in text
-        assert len(text) <= 2 * ARGUMENT_LIMIT + 100
-    assert json.loads(json.dumps(payload).encode()) == payload
+        assert len(text) < 50_000, kind
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_hostile_context_leaves_the_payload_harmless(code: str) -> None:
+    for kind, value in HOSTILE.items():
+        error = error_about(code, value)
+        error.context["nested"] = {value: [value, {value}, (value,)]}
+        payload = ErrorFormatter.payload(error)
+
+        for text in texts_in(dict(payload)):
+            assert_harmless(text)
+            assert "\n" not in text, kind
+            assert len(text) <= 2 * ARGUMENT_LIMIT + 100, kind
+        assert json.loads(json.dumps(payload).encode()) == payload
 
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
@@ -230,17 +231,17 @@ def test_the_names_of_a_context_are_made_harmless_too() -> None:
         assert "\n" not in text
 
 
-@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("code", CODES)
-def test_each_argument_of_a_fix_stays_one_word(code: str, value: str) -> None:
+def test_each_argument_of_a_fix_stays_one_word(code: str) -> None:
     fixes = ERROR_MESSAGES[code].fixes
-    payload = ErrorFormatter.payload(error_about(code, value))
+    for kind, value in HOSTILE.items():
+        payload = ErrorFormatter.payload(error_about(code, value))
 
-    for fix, told in zip(fixes, payload["fixes"], strict=True):
-        words = shlex.split(told["command"])
-        assert len(words) == len(fix.command)
-        for template, word in zip(fix.command, words, strict=True):
-            assert word == template or template.startswith("{")
+        for fix, told in zip(fixes, payload["fixes"], strict=True):
+            words = shlex.split(told["command"])
+            assert len(words) == len(fix.command), kind
+            for template, word in zip(fix.command, words, strict=True):
+                assert word == template or template.startswith("{"), kind
 
 
 @given(st.text(max_size=200))

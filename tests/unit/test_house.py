@@ -8,6 +8,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ def shown(path: Path, line: int | None = None) -> str:
     return name if line is None else f"{name}:{line}"
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     """The syntax tree of one file."""
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
