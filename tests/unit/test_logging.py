@@ -344,6 +344,32 @@ def test_a_folder_that_was_removed_is_made_again(path: Path) -> None:
     assert [line["event"] for line in lines_of(path)] == ["after"]
 
 
+@pytest.mark.parametrize("obstacle", ["link", "linked folder", "pipe"])
+def test_what_takes_the_files_place_later_is_not_written_to(
+    root: Path, path: Path, obstacle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup_logging("INFO", str(path))
+    log.info("before")
+    other = root / "other"
+    other.mkdir()
+    if obstacle == "linked folder":
+        path.parent.rename(root / "moved")
+        path.parent.symlink_to(other)
+    else:
+        path.rename(root / "moved")
+        path.symlink_to(other / "file") if obstacle == "link" else os.mkfifo(path)
+    log.info("after")
+
+    assert list(other.iterdir()) == []
+    assert events_on_stderr(capsys) == ["log_not_written"]
+
+
+def test_nobody_can_run_the_files_of_the_log(path: Path) -> None:
+    setup_logging("INFO", str(path))
+    log.info("here")
+    assert [file.stat().st_mode & 0o111 for file in path.parent.iterdir()] == [0, 0]
+
+
 def test_an_old_log_is_tended_although_nobody_writes(path: Path) -> None:
     setup_logging("INFO", str(path))
     log.info("long_ago")

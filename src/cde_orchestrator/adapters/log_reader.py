@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -13,6 +15,7 @@ from typing import IO
 import orjson
 
 from cde_orchestrator.application.ports import LogEntry
+from cde_orchestrator.infrastructure.file_ops import open_in_own_folder
 from cde_orchestrator.infrastructure.log_retention import COMPRESSED, rotated_files
 from cde_orchestrator.infrastructure.logging import LOG_FILE
 
@@ -51,7 +54,7 @@ class JsonLogReader:
                             entry = _decoded(line)
                             if entry is not None and entry["timestamp"] >= earliest:
                                 yield entry
-            except (OSError, EOFError):
+            except (OSError, EOFError, zlib.error):
                 continue  # removed or damaged meanwhile
 
     def follow(self, root: Path) -> Iterator[LogEntry]:
@@ -99,14 +102,19 @@ class JsonLogReader:
                 file.close()
 
 
-def _opened(file: Path) -> IO[bytes]:
-    packed = file.suffix == COMPRESSED
-    return gzip.open(file, "rb") if packed else file.open("rb")  # type: ignore[return-value]
+@contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    with open(file, "rb", opener=open_in_own_folder) as stored:
+        if file.suffix == COMPRESSED:
+            with gzip.open(stored) as lines:
+                yield lines  # type: ignore[misc]
+        else:
+            yield stored
 
 
 def _open_plain(path: Path) -> IO[bytes] | None:
     try:
-        return path.open("rb")
+        return open(path, "rb", opener=open_in_own_folder)
     except OSError:
         return None
 

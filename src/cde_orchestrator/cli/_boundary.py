@@ -80,7 +80,7 @@ def _report(error: CDEError, raised: Exception) -> None:
     from cde_orchestrator.infrastructure.state_files import FOLDER
 
     root = Path(str(error.context["project_path"]))
-    if error.report_id is not None:
+    if error.report_tried:
         return
     with suppress(OSError, RuntimeError, ValueError):  # a path may be anything
         root = next((each for each in _upwards(root) if (each / FOLDER).is_dir()), root)

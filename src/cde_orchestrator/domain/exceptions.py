@@ -30,6 +30,7 @@ class CDEError(Exception):
         correlation_id: names the call that failed, in log, journal and report; None outside
             of any call.
         report_id: names the report that was written about it; None when there is none.
+        report_tried: whether it was tried to write one, which is done once.
     """
 
     codes: ClassVar[range] = range(1, 1000)
@@ -57,6 +58,7 @@ class CDEError(Exception):
         self.timestamp = datetime.now(UTC)
         self.correlation_id: str | None = None
         self.report_id: str | None = None
+        self.report_tried = False
 
     @classmethod
     def of(cls, code: str, **context: Any) -> Self:

@@ -27,6 +27,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.infrastructure import error_snapshot as snapshot
 from cde_orchestrator.infrastructure.correlation import call_context
+from cde_orchestrator.infrastructure.file_ops import OsFileOps, read_bounded, refuse_link
 from cde_orchestrator.infrastructure.redaction import redacted_text
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
@@ -35,6 +36,7 @@ log = structlog.get_logger(__name__)
 REPORTS = "errors"
 REPORT_BYTES = 256 * 1024
 """Bytes of one report; the largest parts are left away where it would have more."""
+_READ_BYTES = 4 * REPORT_BYTES
 
 _ID = re.compile(r"\d{8}T\d{12}-[0-9a-f]{8}")
 _EXPENDABLE = ("project", "journal", "feature", "operation", "exceptions", "context")
@@ -73,11 +75,12 @@ class FileErrorReports:
             arguments: what it was given.
             ports: where the project's state and history come from.
         """
-        if error.report_id is not None:
+        if error.report_tried:
             return
         try:
             if not (root / FOLDER).is_dir():
                 return
+            error.report_tried = True
             report = self._report(root, error, raised, operation, arguments, ports)
             self._write(root / FOLDER / REPORTS, report)
         except Exception as trouble:  # noqa: BLE001 - evidence must never cost the answer
@@ -126,7 +129,7 @@ class FileErrorReports:
         }
 
     def _write(self, folder: Path, report: dict[str, Any]) -> None:
-        folder.mkdir(exist_ok=True)
+        OsFileOps().make_folder(folder)
         path = folder / f"{report['id']}.json"
         temporary = path.with_suffix(".tmp")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -149,12 +152,15 @@ class FileErrorReports:
                     path.unlink()
 
     def _files(self, folder: Path) -> list[Path]:
-        """The reports, oldest first: ids begin with the time."""
+        """The reports, oldest first: ids begin with the time. What is no file is none of them."""
         try:
-            names = sorted(entry.name for entry in os.scandir(folder))
+            refuse_link(folder)
+            with os.scandir(folder) as entries:
+                names = [each.name for each in entries if each.is_file(follow_symlinks=False)]
         except OSError:
             return []
-        return [folder / name for name in names if _ID.fullmatch(name.removesuffix(".json"))]
+        names = sorted(name for name in names if _ID.fullmatch(name.removesuffix(".json")))
+        return [folder / name for name in names]
 
 
 def _cause(report: Mapping[str, Any]) -> str:
@@ -187,7 +193,8 @@ def _json(report: Mapping[str, Any]) -> bytes:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_bytes())
+        refuse_link(path.parent)
+        content = json.loads(read_bounded(path, _READ_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

@@ -23,6 +23,7 @@ from cde_orchestrator import __version__
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateError
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.infrastructure.file_ops import read_bounded
 from cde_orchestrator.infrastructure.recent_operations import recent_operations
 from cde_orchestrator.infrastructure.redaction import redacted, redacted_text
 from cde_orchestrator.infrastructure.settings import settings_states
@@ -174,9 +175,7 @@ def _last_checkpoint(root: Path) -> dict[str, Any] | None:
     """The picture of the state as it lies on the disk, read without any lock."""
     path = StateFiles(root).state
     try:
-        if path.stat().st_size > CHECKPOINT_LIMIT:
-            return {"unavailable": "too large"}
-        content = orjson.loads(path.read_bytes())
+        content = orjson.loads(read_bounded(path, CHECKPOINT_LIMIT))
     except (OSError, ValueError) as error:
         return {"unavailable": str(error)}
     if not isinstance(content, dict):

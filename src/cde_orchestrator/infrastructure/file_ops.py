@@ -78,7 +78,7 @@ class FileOps(Protocol):
         ...
 
 
-def open_regular(path: Path, flags: int) -> int:
+def open_regular(path: Path | str, flags: int) -> int:
     """A descriptor of an ordinary file, and of nothing else.
 
     A checked-out ``.cde`` may hold anything. A link would lead out of the project, a pipe would
@@ -89,17 +89,53 @@ def open_regular(path: Path, flags: int) -> int:
         OSError: ELOOP for a link, EISDIR for a folder, EINVAL for a pipe, a device or a
             socket, or what the system says.
     """
+    path = Path(path)
     try:
         descriptor = os.open(path, flags | _PLAIN, 0o644)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
-            raise _not_regular(path, errno.EINVAL) from error
-        raise
+        if in_the_way(path) is None:
+            raise
+        # ENXIO: a pipe that nobody reads, or a socket
+        code = errno.EINVAL if error.errno == errno.ENXIO else error.errno or 0
+        raise _not_regular(path, code) from error
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):
         return descriptor
     os.close(descriptor)
     raise _not_regular(path, errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL)
+
+
+def open_in_own_folder(path: Path | str, flags: int) -> int:
+    """The same for a file in a folder below ``.cde``, which is no link either.
+
+    Raises:
+        OSError: as ``open_regular``; ELOOP where the folder is a link.
+    """
+    refuse_link(Path(path).parent)
+    return open_regular(path, flags)
+
+
+def refuse_link(folder: Path) -> None:
+    """What is in a linked folder lies elsewhere.
+
+    Raises:
+        OSError: ELOOP, the folder is a link.
+    """
+    if folder.is_symlink():
+        raise _not_regular(folder, errno.ELOOP)
+
+
+def read_bounded(path: Path, limit_bytes: int) -> bytes:
+    """All of an ordinary file, which may grow while it is read.
+
+    Raises:
+        OSError: as ``open_regular``; EFBIG, it has more than ``limit_bytes``.
+    """
+    with open(open_regular(path, os.O_RDONLY), "rb") as file:
+        data = file.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {limit_bytes} bytes", str(path))
+    return data
 
 
 _PLAIN = 0
@@ -108,7 +144,7 @@ for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_NOINHERIT"
 
 
 def _not_regular(path: Path, code: int) -> OSError:
-    return OSError(code, os.strerror(code), str(path))
+    return OSError(code, f"{in_the_way(path) or 'no file'} stands in its place", str(path))
 
 
 class OsFileOps:
@@ -169,13 +205,23 @@ class OsFileOps:
 
     def make_folder(self, path: Path) -> None:
         """Make the folder, unless it is there; its parent must be."""
+        refuse_link(path)
         path.mkdir(exist_ok=True)
-        if path.is_symlink():  # what is written into it would be written elsewhere
-            raise _not_regular(path, errno.ELOOP)
+        refuse_link(path)
 
     def free_bytes(self, path: Path) -> int:
         """Bytes that this user may still write to the file system of ``path``."""
         return shutil.disk_usage(path).free
+
+
+def make_own_folder(folder: Path) -> None:
+    """Make a folder of ``.cde``, and that one too where it is missing.
+
+    Raises:
+        OSError: ELOOP, a link is in its place, or what the system says.
+    """
+    folder.parent.mkdir(exist_ok=True)
+    OsFileOps().make_folder(folder)
 
 
 def _sync(descriptor: int) -> None:

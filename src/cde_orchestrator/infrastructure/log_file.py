@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
+from typing import cast
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 from cde_orchestrator.infrastructure import log_retention
+from cde_orchestrator.infrastructure.file_ops import OsFileOps, open_in_own_folder
 
 OnFailure = Callable[[BaseException], None]
 
 
 class RotatingLogFile(ConcurrentRotatingFileHandler):
-    """Appends lines under a lock between processes; a failure is told once, and raised never.
+    """Appends lines under a lock between processes; a failure is reported once, never raised.
+
+    The folder may have been checked out with the project: neither it nor the files in it are
+    opened where they are links, pipes or devices.
 
     The library locks, notices that another process rotated, and writes. When to rotate, and
     what becomes of a rotated file, is decided here: a file whose last line is of an earlier
@@ -73,8 +79,16 @@ class RotatingLogFile(ConcurrentRotatingFileHandler):
 
     def do_open(self, mode: str | None = None) -> TextIOWrapper:
         """The file, open to be appended to; its folder may have been removed meanwhile."""
-        self._path.parent.mkdir(exist_ok=True)
-        return super().do_open(mode)
+        OsFileOps().make_folder(self._path.parent)
+        return self._opened(self._path, "a", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+    def atomic_open(self, file_path: str) -> TextIOWrapper:
+        """The file of the lock."""
+        return self._opened(file_path, "r+", os.O_RDWR | os.O_CREAT)
+
+    def _opened(self, path: Path | str, mode: str, flags: int) -> TextIOWrapper:
+        descriptor = open_in_own_folder(path, flags)
+        return cast("TextIOWrapper", open(descriptor, mode, encoding="utf-8", newline=""))
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - logging's name
         """Whether the file is too long, or of an earlier day."""
@@ -85,7 +99,7 @@ class RotatingLogFile(ConcurrentRotatingFileHandler):
         if self.stream is not None:
             self.stream.close()
             self.stream = None
-        modified = datetime.fromtimestamp(self._path.stat().st_mtime, UTC)
+        modified = datetime.fromtimestamp(self._path.lstat().st_mtime, UTC)
         self._path.rename(log_retention.rotated_name(self._path, modified))
         self._has_rotated = True
 
@@ -99,7 +113,7 @@ class RotatingLogFile(ConcurrentRotatingFileHandler):
 
     def _has_folder(self, record: logging.LogRecord) -> bool:
         try:
-            self._path.parent.mkdir(exist_ok=True)
+            OsFileOps().make_folder(self._path.parent)
         except OSError:
             self.handleError(record)
             return False

@@ -1,7 +1,8 @@
 """What becomes of rotated log files: compressed, kept for some days, then removed.
 
 Any process may do any of it at any time, and be killed while it does: a compressed file appears
-whole or not at all, and the plain one is removed only after that.
+whole or not at all, and the plain one is removed only after that. Only ordinary files count, and
+none in a folder that is a link.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import sys
 import threading
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from cde_orchestrator.infrastructure.file_ops import open_in_own_folder, refuse_link
 
 COMPRESSED = ".gz"
 
@@ -30,17 +34,14 @@ def rotated_name(path: Path, modified: datetime) -> Path:
     """A free name for a file that was last written at ``modified``; names sort by time."""
     while True:
         candidate = path.with_name(f"{path.name}.{modified.strftime(_STAMP)}")
-        if not candidate.exists() and not _compressed(candidate).exists():
+        if not os.path.lexists(candidate) and not os.path.lexists(_compressed(candidate)):
             return candidate
         modified += timedelta(microseconds=1)
 
 
 def rotated_files(path: Path) -> list[Path]:
     """The rotated files of a log file, oldest first; each once, compressed or not."""
-    try:
-        names = {entry.name for entry in os.scandir(path.parent)}
-    except OSError:
-        return []
+    names = _names(path.parent)
     found = sorted(
         name
         for name in names
@@ -58,12 +59,14 @@ def is_of_earlier_day(path: Path, now: float) -> bool:
 def is_due(path: Path, max_bytes: int, now: float) -> bool:
     """Whether to put the file aside: it is too long, or its last line is of an earlier day."""
     try:
-        stat = os.stat(path)
+        status = path.lstat()
     except OSError:
         return False
-    if stat.st_size >= max_bytes:
+    if not stat.S_ISREG(status.st_mode):
+        return False
+    if status.st_size >= max_bytes:
         return True
-    return stat.st_size > 0 and stat.st_mtime // _DAY_SECONDS < now // _DAY_SECONDS
+    return status.st_size > 0 and status.st_mtime // _DAY_SECONDS < now // _DAY_SECONDS
 
 
 def tidy(path: Path, retention_days: int, now: float) -> None:
@@ -77,10 +80,12 @@ def tidy(path: Path, retention_days: int, now: float) -> None:
                 _compress(file)
             else:
                 file.with_name(file.name.removesuffix(COMPRESSED)).unlink(missing_ok=True)
-    for file in path.parent.glob(f"{path.name}.*{_UNFINISHED}"):
-        with suppress(OSError):
-            if now - file.stat().st_mtime > _UNFINISHED_SECONDS:
-                file.unlink()
+    for name in _names(path.parent):
+        if name.startswith(f"{path.name}.") and name.endswith(_UNFINISHED):
+            with suppress(OSError):
+                file = path.with_name(name)
+                if now - file.stat().st_mtime > _UNFINISHED_SECONDS:
+                    file.unlink()
 
 
 def tidy_beside(path: Path, retention_days: int, now: float) -> None:
@@ -90,6 +95,16 @@ def tidy_beside(path: Path, retention_days: int, now: float) -> None:
         threading.Thread(
             target=tidy, args=(path, retention_days, now), name="cde-log-keeper"
         ).start()
+
+
+def _names(folder: Path) -> set[str]:
+    """The names of the ordinary files in the folder; none where it is a link."""
+    try:
+        refuse_link(folder)
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
+    except OSError:
+        return set()
 
 
 def _must_go(file: Path, retention_days: int, now: float) -> bool:
@@ -107,12 +122,15 @@ def _compressed(path: Path) -> Path:
 
 
 def _compress(path: Path) -> None:
-    stat = path.stat()
+    status = path.lstat()
     unfinished = path.with_name(f"{path.name}{COMPRESSED}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
-        with path.open("rb") as plain, gzip.open(unfinished, "wb", compresslevel=6) as packed:
+        with (
+            open(path, "rb", opener=open_in_own_folder) as plain,
+            gzip.open(unfinished, "xb", compresslevel=6) as packed,
+        ):
             shutil.copyfileobj(plain, packed, 1024 * 1024)
-        os.utime(unfinished, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        os.utime(unfinished, ns=(status.st_atime_ns, status.st_mtime_ns))
         unfinished.replace(_compressed(path))
     except OSError:
         unfinished.unlink(missing_ok=True)

@@ -208,12 +208,14 @@ class StderrHandler(logging.Handler):
         if self.level <= logging.INFO or call_context().actor != "cli" or record.exc_info:
             return False
         own = getattr(record, OWN, {})
-        if own.get("event") in _DAMAGE:
+        if own.get("event") in _UNTOLD:
             return False
         return "error_code" in own or own.get("event") == "operation_slow"
 
 
-_DAMAGE = frozenset({"state_damaged", "backup_damaged", "state_uncertain"})
+_UNTOLD = frozenset(
+    {"state_damaged", "backup_damaged", "state_uncertain", "error_report_not_written"}
+)
 """Events with a code that no failed call tells: it goes on with what is whole."""
 
 

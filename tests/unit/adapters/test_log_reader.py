@@ -143,3 +143,54 @@ def test_words_that_no_line_can_hold_find_nothing(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_text('{"timestamp": "2025-11-10T12:00:00Z", "event": "said"}\n')
     assert list(JsonLogReader().entries(tmp_path, containing=["\udc80"])) == []
+
+
+@pytest.mark.parametrize("name", ["cde.log", "cde.log.20251110T100000000000.gz"])
+def test_only_ordinary_files_in_the_folder_itself_are_read(
+    tmp_path: Path, path: Path, name: str
+) -> None:
+    other = tmp_path / "other"
+    content = f"{line('theirs')}\n".encode()
+    other.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    (path.parent / name).symlink_to(other)
+    assert events(tmp_path) == []
+
+    (path.parent / name).unlink()
+    os.mkfifo(path.parent / name)
+    assert events(tmp_path) == []
+
+    (path.parent / name).unlink()
+    path.parent.rename(tmp_path / "elsewhere")
+    other.rename(tmp_path / "elsewhere" / name)
+    path.parent.symlink_to(tmp_path / "elsewhere")
+    assert events(tmp_path) == []
+
+
+def test_a_link_is_not_followed_either(tmp_path: Path, path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text(line("theirs") + "\n")
+    path.symlink_to(other)
+
+    def replaced() -> None:
+        path.unlink()
+        path.write_text(line("ours") + "\n")
+
+    steps: Iterator[Callable[[], object]] = iter(
+        [lambda: other.write_text(f"{line('theirs')}\n" * 2), replaced]
+    )
+
+    def wait(_seconds: float) -> None:
+        next(steps)()
+
+    following = JsonLogReader(wait).follow(tmp_path)
+    assert next(following)["event"] == "ours"
+
+
+def test_a_compressed_file_that_is_damaged_inside_is_passed_over(
+    tmp_path: Path, path: Path
+) -> None:
+    packed = bytearray(gzip.compress(f"{line('before')}\n".encode() * 100))
+    packed[12:30] = b"\xff" * 18
+    path.with_name("cde.log.20251110T110000000000.gz").write_bytes(packed)
+    path.write_text(line("whole") + "\n")
+    assert events(tmp_path)[-1:] == ["whole"]

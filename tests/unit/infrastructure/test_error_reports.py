@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from structlog.testing import capture_logs
 
 from cde_orchestrator.application.error_reports import ListErrorReports, ShowErrorReport
 from cde_orchestrator.application.get_feature_status import GetFeatureStatus
@@ -192,6 +193,45 @@ def test_a_damaged_report_is_listed_and_does_not_fail_the_list(
     assert [each.code for each in FileErrorReports().summaries(tmp_path, 5)] == ["?"]
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "linked folder", "without end"])
+def test_what_is_no_report_is_neither_read_nor_waited_for_nor_removed(
+    tmp_path: Path, kind: str
+) -> None:
+    folder = tmp_path / ".cde" / "errors"
+    folder.mkdir(parents=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    name = "20251110T120000000000-0a1b2c3d"
+    secret = other / f"{name}.json"
+    secret.write_text('{"code": "E001"}' + " " * (2**21 if kind == "without end" else 0))
+    file = folder / f"{name}.json"
+    if kind == "linked folder":
+        folder.rmdir()
+        folder.symlink_to(other)
+    elif kind == "without end":
+        secret.rename(file)
+    elif kind == "link":
+        file.symlink_to(secret)
+    else:
+        os.mkfifo(file) if kind == "pipe" else file.mkdir()
+    reports = FileErrorReports(kept=1)
+
+    assert reports.load(tmp_path, name) is None
+    assert [each.code for each in reports.summaries(tmp_path, 5)] in ([], ["?"])
+    capture(reports, tmp_path, CDEError.of("E102", reference="x"))
+    assert kind == "without end" or os.path.lexists(file)
+    assert kind == "without end" or secret.exists()
+
+
+def test_a_state_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    os.mkfifo(tmp_path / ".cde" / "state.json")
+    error = CDEError.of("E102", reference="x")
+    capture(FileErrorReports(), tmp_path, error)
+
+    assert error.report_id is not None
+
+
 def test_a_folder_that_cannot_even_be_looked_at_never_fails_the_call(tmp_path: Path) -> None:
     error = CDEError.of("E102", reference="x")
     capture(FileErrorReports(), tmp_path / ("x" * 5_000), error)
@@ -214,18 +254,27 @@ def test_a_list_has_at_least_one_place(application: Application) -> None:
     assert caught.value.code == "E305"
 
 
-@pytest.mark.parametrize("obstacle", ["a file in its place", "a link that leads nowhere"])
+@pytest.mark.parametrize(
+    "obstacle", ["a file in its place", "a link that leads nowhere", "a link to a folder"]
+)
 def test_a_report_that_cannot_be_written_never_fails_the_call(
     application: Application, obstacle: str
 ) -> None:
     place = application.root / ".cde" / "errors"
     if obstacle == "a file in its place":
         place.write_text("in the way")
+    elif obstacle == "a link to a folder":
+        (application.root / "elsewhere").mkdir()
+        place.symlink_to(application.root / "elsewhere")
     else:
         os.symlink("nowhere", place)
-    error = refusal(application)
+    with capture_logs() as logged:
+        error = refusal(application)
+        application.report(error, error, "again", {})
 
     assert (error.code, error.report_id) == ("E102", None)
+    assert [each["event"] for each in logged].count("error_report_not_written") == 1
+    assert not list(application.root.glob("elsewhere/*"))
 
 
 @pytest.mark.parametrize(

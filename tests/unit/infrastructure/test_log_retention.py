@@ -125,3 +125,51 @@ def test_a_day_ends_at_midnight_utc(path: Path) -> None:
     path.write_text("")
     os.utime(path, (0, 0))
     assert not is_of_earlier_day(path, NOW.timestamp())
+
+
+def test_only_ordinary_files_are_rotated_files(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("mine")
+    os.utime(other, (0, 0))
+    old = "cde.log.20200101T0000000000"
+    path.with_name(f"{old}01").symlink_to(other)
+    path.with_name(f"{old}02.gz").symlink_to(other)
+    os.mkfifo(path.with_name(f"{old}03"))
+    path.with_name(f"{old}04").mkdir()
+    path.with_name("cde.log.x.tmp").symlink_to(other)
+    before = set(path.parent.iterdir())
+
+    assert rotated_files(path) == []
+    tidy(path, 7, NOW.timestamp())
+    assert set(path.parent.iterdir()) == before
+    assert other.read_text() == "mine"
+
+
+def test_a_linked_folder_holds_no_rotated_files(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    kept = rotated(folder / "cde.log", 100)
+    unfinished = folder / "cde.log.x.gz.1234.tmp"
+    unfinished.write_text("half")
+    os.utime(unfinished, (0, 0))
+    (tmp_path / "link").symlink_to(folder)
+    path = tmp_path / "link" / "cde.log"
+
+    assert rotated_files(path) == []
+    tidy(path, 7, NOW.timestamp())
+    assert sorted(folder.iterdir()) == sorted([kept, unfinished])
+
+
+def test_what_is_no_file_is_never_put_aside(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("12345")
+    os.utime(other, (0, 0))
+    path.symlink_to(other)
+    assert not is_due(path, 5, NOW.timestamp())
+    assert not is_of_earlier_day(path, NOW.timestamp())
+
+
+def test_a_name_that_a_link_has_is_not_given(path: Path) -> None:
+    first = rotated_name(path, NOW)
+    first.symlink_to("nowhere")
+    assert rotated_name(path, NOW) != first
