@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[1]
 ABOUT_SETTINGS = (
     "A project's settings stand in `.cde/config.toml`, one `key = value` a line; the variable "
     "of the environment wins over the file. They are read when a command or a server starts. "
-    "`cde project settings` shows what is in force and where it comes from."
+    "`cde project settings` shows what is in force and where it comes from. The file is an "
+    "ordinary one of at most 1 MiB; a link, a pipe or a device in its place is refused with E320."
 )
 
 

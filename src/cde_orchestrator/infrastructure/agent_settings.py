@@ -20,11 +20,11 @@ from typing import Any, NoReturn, get_args
 from cde_orchestrator.domain.agent import BUILT_IN_AGENTS, PROMPT_FILE, Agent, PromptBy
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.names import checked_name
+from cde_orchestrator.infrastructure.settings import FILE, settings_document, settings_file
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 TABLE = "agents"
 LONGEST_TIMEOUT_SECONDS = 86_400.0
-_FILE = "config.toml"
 _LISTS = ("command", "version", "environment")
 _KEYS = (*_LISTS, "prompt", "timeout_seconds")
 
@@ -33,22 +33,15 @@ def load_agents(root: Path) -> dict[str, Agent]:
     """The agents of the project at ``root`` by name, its own ones first.
 
     Raises:
-        ValidationError: E314, a definition is not valid.
+        ValidationError: E314, a definition is not valid; E320, the file cannot be read.
     """
-    path = root / FOLDER / _FILE
+    path = settings_file(root)
     own = {name: _agent(name, definition, path) for name, definition in _definitions(path).items()}
     return {**own, **{name: each for name, each in BUILT_IN_AGENTS.items() if name not in own}}
 
 
 def _definitions(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
-    import tomllib
-
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        _refuse(TABLE, path, str(error))
+    _, content = settings_document(path)
     found = content.get(TABLE, {})
     if not isinstance(found, dict):
         _refuse(TABLE, path, "it is no table")
@@ -74,7 +67,7 @@ def _agent(name: str, definition: object, path: Path) -> Agent:
     if (agent.prompt == "file") is not any(PROMPT_FILE in word for word in agent.command):
         reason = f'{PROMPT_FILE} stands in the command if, and only if, prompt is "file"'
         _refuse(f"{where}.prompt", path, reason)
-    return replace(agent, source=f"{FOLDER}/{_FILE}")
+    return replace(agent, source=f"{FOLDER}/{FILE}")
 
 
 def _value(where: str, key: str, value: object, path: Path) -> Any:

@@ -18,7 +18,7 @@ from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDESystemError, ValidationError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.correlation import child_environment
-from cde_orchestrator.infrastructure.settings import settings_file
+from cde_orchestrator.infrastructure.settings import settings_document, settings_file
 
 TABLE = "alerts"
 BREAKER = "alert-command"
@@ -34,17 +34,10 @@ def load_alert_command(root: Path) -> Check | None:
     """The command of the project at ``root``; None where it has none.
 
     Raises:
-        ValidationError: E314, it is not valid.
+        ValidationError: E314, it is not valid; E320, the settings cannot be read.
     """
     path = settings_file(root)
-    if not path.is_file():
-        return None
-    import tomllib
-
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig")).get(TABLE, {})
-    except (OSError, ValueError, RecursionError) as error:
-        _refuse(TABLE, path, str(error))
+    table = settings_document(path)[1].get(TABLE, {})
     if not isinstance(table, dict):
         _refuse(TABLE, path, "it is no table")
     unknown = sorted(table.keys() - set(_KEYS))

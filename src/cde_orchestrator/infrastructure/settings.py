@@ -7,6 +7,7 @@ versioned with the project.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
@@ -18,6 +19,7 @@ from typing import Any
 
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.secrets import REDACTED
+from cde_orchestrator.infrastructure.file_ops import read_bounded
 from cde_orchestrator.infrastructure.redaction import redacted_text
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
@@ -200,7 +202,7 @@ def settings_states(root: Path, environment: Mapping[str, str] | None = None) ->
     """
     variables = os.environ if environment is None else environment
     path = settings_file(root)
-    content, document = _read(path)
+    content, document = settings_document(path)
     known = {each.name: each for each in fields(Settings)}
     states = []
     for key, setting in known.items():
@@ -255,19 +257,20 @@ def refusal_of(state: SettingState) -> CDEError:
     return ValidationError.of("E314", setting=name, source=state.source, reason=state.problem or "")
 
 
-def _read(path: Path) -> tuple[str, dict[str, Any]]:
+def settings_document(path: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a settings file, and what it says; both empty where there is none.
+
+    Raises:
+        ValidationError: E320, it is no TOML, is too long, or no ordinary file that can be read.
+    """
     try:
-        if path.stat().st_size > SIZE_LIMIT:
-            raise ValidationError.of(
-                "E320", path=str(path), reason=f"it has more than {SIZE_LIMIT} bytes"
-            )
-        content = path.read_text(encoding="utf-8-sig")
+        content = _text_of(read_bounded(path, SIZE_LIMIT))
     except (FileNotFoundError, NotADirectoryError):
         return "", {}
     except OSError as error:
         if not os.access(path.parent.parent, os.X_OK, effective_ids=_EFFECTIVE):
             return "", {}  # the whole project may not be read: not for the settings to tell
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        reason = error.strerror or str(error)
         raise ValidationError.of("E320", path=str(path), reason=reason) from error
     except UnicodeDecodeError as error:
         raise ValidationError.of("E320", path=str(path), reason="it is not UTF-8") from error
@@ -277,6 +280,10 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
         return content, tomllib.loads(content)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValidationError.of("E320", path=str(path), reason=str(error)) from error
+
+
+def _text_of(data: bytes) -> str:
+    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
 
 
 def _line_of(key: str, content: str) -> int:

@@ -75,7 +75,6 @@ def test_a_built_in_agent_is_changed_in_part(root: Path) -> None:
     ("text", "setting"),
     [
         ("agents = 1", "agents"),
-        ("[agents", "agents"),
         ("[agents]\nmine = 1", "agents.mine"),
         ('[agents."Not A Name"]\ncommand = ["x"]', "agents.Not A Name"),
         ("[agents.mine]", "agents.mine.command"),

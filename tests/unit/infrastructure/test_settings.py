@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.infrastructure.agent_settings import load_agents
+from cde_orchestrator.infrastructure.alert_command import load_alert_command
 from cde_orchestrator.infrastructure.settings import (
     ENVIRONMENT,
     Settings,
@@ -105,6 +109,33 @@ def test_a_file_that_is_no_toml_is_told(tmp_path: Path, content: str | bytes) ->
 def test_a_folder_in_the_files_place_is_told(tmp_path: Path) -> None:
     settings_file(tmp_path).mkdir(parents=True)
     assert refusal(tmp_path).code == "E320"
+
+
+@pytest.mark.parametrize("load", [load_settings, load_agents, load_alert_command])
+def test_a_link_or_a_pipe_in_the_files_place_is_refused(
+    tmp_path: Path, load: Callable[[Path], object]
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("")
+    file = settings_file(tmp_path)
+    file.parent.mkdir()
+    for thing in ("a link", "a pipe"):
+        file.symlink_to(other) if thing == "a link" else os.mkfifo(file)
+        with pytest.raises(ValidationError) as caught:
+            load(tmp_path)
+        assert caught.value.code == "E320"
+        assert str(caught.value.context["reason"]).startswith(thing)
+        file.unlink()
+
+
+def test_line_ends_of_every_system_are_read(tmp_path: Path) -> None:
+    write(tmp_path, b"log_level = 'DEBUG'\r\nslow_operation_ms = 9\rerror_reports_kept = 8\n")
+    settings = load_settings(tmp_path, {})
+    assert (settings.log_level, settings.slow_operation_ms, settings.error_reports_kept) == (
+        "DEBUG",
+        9,
+        8,
+    )
 
 
 def test_a_file_in_the_place_of_the_folder_counts_as_no_settings(tmp_path: Path) -> None:
