@@ -53,6 +53,20 @@ def current_process() -> Process:
     return _process(os.getpid())
 
 
+def is_own(process: Process) -> bool:
+    """Whether it is a process of this machine that runs, and of the user of this one."""
+    if type(process.pid) is not int or process.pid <= 1 or not process.started:
+        return False
+    if process.host != socket.gethostname() or _started(process.pid) != process.started:
+        return False
+    import psutil
+
+    try:
+        return psutil.Process(process.pid).username() == psutil.Process().username()
+    except psutil.Error:
+        return False
+
+
 @cache
 def _process(pid: int) -> Process:
     return Process(pid, _started(pid) or "", socket.gethostname())

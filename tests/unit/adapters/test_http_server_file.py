@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from cde_orchestrator.adapters import http_server_file
+from cde_orchestrator.adapters import http_server_file, process_callers
 from cde_orchestrator.adapters.http_server_file import FILE, announced, running
-from cde_orchestrator.adapters.process_callers import current_process
+from cde_orchestrator.adapters.process_callers import current_process, is_own
 
 
 class Guarded(BaseHTTPRequestHandler):
@@ -38,6 +42,29 @@ def port() -> Iterator[int]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[HTTPServer]:
+    """Sends everybody to another address, which must not be asked."""
+
+    class Sending(Guarded):
+        def do_GET(self) -> None:
+            """Tell another address of the same server."""
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", "/other")
+            self.end_headers()
+
+    asked: list[str] = []
+    server = HTTPServer(("127.0.0.1", 0), Sending)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    assert asked == ["/health"]
 
 
 @pytest.fixture
@@ -91,6 +118,65 @@ def test_an_address_that_is_none_is_no_server(root: Path, port: int) -> None:
         told = json.loads(path.read_text())
         path.write_text(json.dumps({**told, "url": "file:///etc"}))
         assert running(root) is None
+
+
+def test_who_sends_elsewhere_is_no_server_and_is_not_followed(
+    root: Path, elsewhere: HTTPServer
+) -> None:
+    with announced(root, "127.0.0.1", elsewhere.server_address[1]):
+        assert running(root) is None
+
+
+def test_a_server_is_asked_without_a_proxy(
+    root: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with announced(root, "127.0.0.1", port):
+        assert running(root) is not None
+
+
+def test_a_server_that_only_a_network_reaches_says_nothing(root: Path) -> None:
+    with announced(root, "192.0.2.1", 80):
+        assert list((root / ".cde").iterdir()) == []
+
+
+def test_what_stands_in_the_place_of_the_file_is_replaced_and_not_followed(
+    root: Path, port: int
+) -> None:
+    other = root / "other"
+    other.write_text("mine")
+    for name in (FILE, f"http-server.{os.getpid()}.tmp"):
+        (root / ".cde" / name).symlink_to(other)
+    with announced(root, "127.0.0.1", port):
+        assert running(root) is not None
+        assert (root / ".cde" / FILE).lstat().st_mode & 0o777 == 0o600
+    assert other.read_text() == "mine"
+
+
+def test_a_file_without_end_is_no_server(root: Path, port: int) -> None:
+    with announced(root, "127.0.0.1", port):
+        path = root / ".cde" / FILE
+        path.write_text(path.read_text() + " " * 20_000)
+        assert running(root) is None
+
+
+def test_a_process_of_another_user_is_nobody_of_ours() -> None:
+    assert is_own(current_process())
+    own = psutil.Process().username()
+    others = (each for each in psutil.process_iter(["username"]) if each.pid > 1)
+    foreign = next((each.pid for each in others if each.info["username"] != own), None)
+    with ExitStack() as ending:
+        if foreign is None:
+            if os.geteuid() != 0:
+                pytest.skip("every process here is this user's")
+            process = subprocess.Popen(["sleep", "100"], user=65534)
+            ending.callback(process.wait)
+            ending.callback(process.kill)
+            foreign = process.pid
+        started = process_callers._started(foreign)
+        assert started is not None
+        assert not is_own(replace(current_process(), pid=foreign, started=started))
 
 
 def test_where_nothing_can_be_written_the_server_serves_all_the_same(
