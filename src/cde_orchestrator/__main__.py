@@ -1,8 +1,27 @@
-"""``python -m cde_orchestrator``: the same as ``cde``."""
+"""``python -m cde_orchestrator``: the same as ``cde``.
 
-from __future__ import annotations
+``-m`` puts the current folder before the standard library, and whatever a project keeps there,
+as ``typing.py`` or ``mcp/``, would run in place of what is meant. So the folder is left out
+before anything else is imported. What Python itself takes from it before that is out of reach:
+a folder ``cde_orchestrator``, and ``importlib``, ``types`` and ``warnings``. Where the folder
+is a stranger's, use ``cde`` or ``python -P -m cde_orchestrator``.
+"""
 
+import os
 import sys
+
+
+def _leave_out_current_folder() -> None:
+    try:
+        here = os.getcwd()  # noqa: PTH109 - pathlib would be the project's own
+    except OSError:  # it was removed, and is not on the path then
+        return
+    if not sys.flags.safe_path and sys.path[0] == here:
+        del sys.path[0]
+
+
+if __name__ == "__main__":
+    _leave_out_current_folder()
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, cast
 
@@ -28,6 +29,7 @@ top_level = command_group()
 
 START_SECONDS = 30.0
 END_SECONDS = 10.0
+REASON_CHARACTERS = 300
 
 
 @top_level.command(
@@ -82,26 +84,54 @@ def _start(root: Path) -> tuple[str, int]:
     from cde_orchestrator.infrastructure.correlation import child_environment
 
     words = ["serve", "--transport", "http", "--port", "0", "--project", str(root), "--json"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cde_orchestrator", *words],
+    # Neither -m nor the folder that it starts in may make it import what the project keeps.
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "cde_orchestrator", *words],
+        cwd=root.anchor,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**child_environment(), BACKGROUND_VARIABLE: "1"},
+        stderr=subprocess.PIPE,
+        env={**child_environment(), **_python_path(), BACKGROUND_VARIABLE: "1"},
         start_new_session=True,
-    )
-    told = _first_answer(cast("IO[bytes]", process.stdout), process.poll)
-    url = str(told.get("url", "")).removesuffix("/mcp")
-    deadline = time.monotonic() + START_SECONDS
-    while url and process.poll() is None and time.monotonic() < deadline:
-        if answers(url):
-            process.returncode = 0  # it outlives this command, as it is meant to
-            return url, process.pid
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    reason = str(told.get("error", {}).get("message", "nothing")).rstrip(".")
-    raise CDESystemError.of("E935", reason=reason, project_path=str(root))
+    ) as process:
+        said = bytearray()
+        errors = cast("IO[bytes]", process.stderr)
+        os.set_blocking(errors.fileno(), False)
+
+        def ended() -> int | None:
+            code = process.poll()
+            said.extend(errors.read() or b"")  # a pipe that is full would stop it
+            return code
+
+        told = _first_answer(cast("IO[bytes]", process.stdout), ended)
+        url = str(told.get("url", "")).removesuffix("/mcp")
+        deadline = time.monotonic() + START_SECONDS
+        while url and ended() is None and time.monotonic() < deadline:
+            if answers(url):
+                process.returncode = 0  # it outlives this command, as it is meant to
+                return url, process.pid
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+        ended()
+    reason = str(told.get("error", {}).get("message", "")) or _last_line(said)
+    raise CDESystemError.of("E935", reason=reason.rstrip("."), project_path=str(root))
+
+
+def _python_path() -> dict[str, str]:
+    """The folders of ``PYTHONPATH`` for a process that starts in another folder."""
+    folders = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    path = os.pathsep.join(str(Path(each).absolute()) for each in folders)
+    return {"PYTHONPATH": path} if path else {}
+
+
+def _last_line(said: bytes | bytearray) -> str:
+    """What it wrote last on standard error, which names the failure."""
+    from cde_orchestrator.infrastructure.redaction import redacted_text
+
+    lines = said.decode("utf-8", "replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+    return redacted_text(last)[-REASON_CHARACTERS:]
 
 
 def _first_answer(output: IO[bytes], ended: Callable[[], int | None]) -> dict[str, Any]:
@@ -125,13 +155,15 @@ def _first_answer(output: IO[bytes], ended: Callable[[], int | None]) -> dict[st
 
 def _end(root: Path) -> dict[str, Any]:
     from cde_orchestrator.adapters.http_server_file import running
+    from cde_orchestrator.adapters.process_callers import is_own
 
     found = running(root)
     if found is None or not found.background:
         return {"url": None, "pid": None, "stopped": False}
-    os.kill(found.process.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.kill(found.process.pid, signal.SIGTERM)
     deadline = time.monotonic() + END_SECONDS
-    while running(root) is not None and time.monotonic() < deadline:
+    while is_own(found.process) and time.monotonic() < deadline:
         time.sleep(0.05)
     return {"url": f"{found.url}/dashboard", "pid": found.process.pid, "stopped": True}
 
