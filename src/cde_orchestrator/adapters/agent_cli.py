@@ -26,7 +26,9 @@ from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.correlation import call_environment
+from cde_orchestrator.infrastructure.file_ops import make_own_folder
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.refusals import told
 from cde_orchestrator.infrastructure.spans import AGENT, span
 from cde_orchestrator.infrastructure.state_files import FOLDER, RUNS
 
@@ -105,9 +107,10 @@ class CommandLineAgents:
     def alone(self, feature_id: str, feature: str) -> Iterator[None]:
         """Hold the lock of the feature's runs; E909 when another process has it."""
         folder = self._root / FOLDER / RUNS
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = ProcessLock(folder / f"{feature_id}.lock", 0.0)
-        descriptor = lock.attempt()
+        with told(folder):
+            make_own_folder(folder)
+            lock = ProcessLock(folder / f"{feature_id}.lock", 0.0)
+            descriptor = lock.attempt()
         if descriptor is None:
             raise CDESystemError.of("E909", feature=feature, holder=lock.holder())
         lock.sign(descriptor)
@@ -242,10 +245,11 @@ class CommandLineAgents:
             return
         # In the folder that the agent works in: it may be kept from reading elsewhere.
         folder = assignment.folder / FOLDER / RUNS
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"prompt-{secrets.token_hex(6)}.md"
         try:
-            path.write_bytes(data)
+            with told(path):
+                make_own_folder(folder)
+                path.write_bytes(data)
             yield agent.arguments(str(path)), None
         finally:
             path.unlink(missing_ok=True)

@@ -5,13 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from cde_orchestrator.adapters.project_files import read_regular_file
-from cde_orchestrator.infrastructure.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.file_ops import (
+    FileOps,
+    OsFileOps,
+    make_own_folder,
+    refuse_link,
+    replace_file,
+)
 from cde_orchestrator.infrastructure.refusals import write_failure
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
@@ -50,13 +57,10 @@ class FilesystemObjectStore:
         if len(data) > OBJECT_LIMIT_BYTES:
             return digest
         try:
-            if path.stat().st_size == len(data):
-                os.utime(path)
+            make_own_folder(path.parents[1])
+            self._ops.make_folder(path.parent)
+            if _is_kept(path, len(data)):
                 return digest
-        except OSError:
-            pass  # it is not there yet
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(self._ops, path, data)
         except OSError as error:
             raise write_failure(path, error) from error
@@ -82,7 +86,8 @@ class FilesystemObjectStore:
         with suppress(OSError):
             for path in folder.glob("*/*"):
                 with suppress(OSError):
-                    status = path.stat()
+                    refuse_link(path.parent)  # what is in it is none of the contents
+                    status = path.lstat()
                     found.append((status.st_mtime, status.st_size, path))
         surplus = sum(size for _, size, _ in found) - self._total_limit_bytes
         removed = 0
@@ -95,6 +100,16 @@ class FilesystemObjectStore:
                 removed += 1
         if removed:
             log.info("objects_pruned", removed=removed)
+
+
+def _is_kept(path: Path, size: int) -> bool:
+    """Whether the content is there already; it counts as used now."""
+    with suppress(OSError):
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_size == size:
+            os.utime(path)
+            return True
+    return False
 
 
 def _path(root: Path, digest: str) -> Path:

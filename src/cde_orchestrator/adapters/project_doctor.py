@@ -344,7 +344,9 @@ def _temporary(stored: StateFiles) -> list[Path]:
     """Files that a writer left when it was killed."""
     oldest_in_use = time.time() - STALE_SECONDS
     patterns = (".*.tmp", ".probe-*")
-    folders = (stored.folder, stored.backups)
+    folders = [stored.folder]
+    if not stored.backups.is_symlink():  # what is in it is somebody else's
+        folders.append(stored.backups)
     found = [path for folder in folders for pattern in patterns for path in folder.glob(pattern)]
     return sorted(path for path in found if _modified(path) < oldest_in_use)
 

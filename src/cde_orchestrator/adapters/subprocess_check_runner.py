@@ -19,6 +19,7 @@ from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.infrastructure.correlation import child_environment
+from cde_orchestrator.infrastructure.file_ops import make_own_folder
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.refusals import error_words, write_failure
 from cde_orchestrator.infrastructure.spans import CHECK, span
@@ -40,7 +41,7 @@ class SubprocessCheckRunner:
         """Hold the lock of the feature's checks; E129 when another submission has it."""
         path = root / FOLDER / RUNS / f"{feature.id}.check.lock"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_own_folder(path.parent)
             lock = ProcessLock(path, 0.0)
             descriptor = lock.attempt()
         except OSError as error:

@@ -94,6 +94,7 @@ class Agents(Protocol):
 
         Raises:
             CDESystemError: E909, the feature is being run already.
+            StateError: E203 or E204, the lock cannot be made.
         """
         ...
 

@@ -19,7 +19,7 @@ import orjson
 import structlog
 
 from cde_orchestrator.infrastructure.breaker_record import BreakerRecord
-from cde_orchestrator.infrastructure.file_ops import OsFileOps, open_regular, replace_file
+from cde_orchestrator.infrastructure.file_ops import OsFileOps, open_in_own_folder, replace_file
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 
 log = structlog.get_logger(__name__)
@@ -69,7 +69,7 @@ class BreakerFile:
         """The record; a closed one when there is none, or none that can be understood."""
         self._seen = self._signature()
         try:
-            with open(open_regular(self._path, os.O_RDONLY), "rb") as file:
+            with open(self._path, "rb", opener=open_in_own_folder) as file:
                 content = orjson.loads(file.read(_SIZE_LIMIT))
             record = BreakerRecord(**content["record"])
             record.check()
@@ -91,7 +91,7 @@ class BreakerFile:
             LockTimeoutError: E205, another process did not let go of it.
             OSError: it cannot be written.
         """
-        self._path.parent.mkdir(exist_ok=True)
+        OsFileOps().make_folder(self._path.parent)
         with self._lock.exclusive():
             before = self.read()
             after = change(before)
