@@ -54,6 +54,12 @@ def failure(request: Request, error: CDEError, status: int) -> Response:
     return page(payload["title"], body + "</ul>", status)
 
 
+def path_of(request: Request) -> str:
+    """The path that the request is routed by; ``request.url`` depends on its Host header."""
+    path: str = request.scope["path"]
+    return path
+
+
 def wants_page(request: Request) -> bool:
     """Whether a browser asks, rather than a program."""
     return "text/html" in request.headers.get("accept", "")

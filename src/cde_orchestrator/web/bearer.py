@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.web._responses import path_of
 from cde_orchestrator.web.health_routes import LIVENESS
 from cde_orchestrator.web.sign_in import SignIn, is_public
 
@@ -69,4 +70,4 @@ class BearerToken:
 
 
 def _asks_for_life(request: Request) -> bool:
-    return request.method in {"GET", "HEAD"} and request.url.path == LIVENESS
+    return request.method in {"GET", "HEAD"} and path_of(request) == LIVENESS

@@ -17,7 +17,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 from cde_orchestrator.infrastructure.correlation import calling
-from cde_orchestrator.web._responses import HEADERS, failure
+from cde_orchestrator.web._responses import HEADERS, failure, path_of
 from cde_orchestrator.web.kept import PATIENCE_SECONDS, Kept
 
 LIVENESS = "/health"
@@ -115,7 +115,7 @@ async def _answered(
         answer: _Answer = choose(await kept.get())
         return answer.response()
     except TimeoutError:
-        path, seconds = request.url.path, PATIENCE_SECONDS
+        path, seconds = path_of(request), PATIENCE_SECONDS
         error: CDEError = CDESystemError.of("E923", tool=path, seconds=seconds)
     except CDEError as failed:
         error = failed

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.web import errors_page
-from cde_orchestrator.web._responses import failure
+from cde_orchestrator.web._responses import failure, path_of
 from cde_orchestrator.web.bearer import BearerToken
 from cde_orchestrator.web.body_limit import BodyLimit
 from cde_orchestrator.web.dashboard import Dashboard
@@ -51,7 +51,7 @@ def all_routes(service: Service, live: LiveChanges | None = None) -> Sequence[Ba
 
 
 async def _nothing(request: Request) -> Response:
-    return failure(request, ValidationError.of("E324", path=request.url.path), 404)
+    return failure(request, ValidationError.of("E324", path=path_of(request)), 404)
 
 
 def guarded(app: ASGIApp, names: TransportSecuritySettings | None, token: str | None) -> ASGIApp:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hmac
 from html import escape
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.web._responses import path_of
 from cde_orchestrator.web.assets import HEADERS, asset
 
 PAGES = ("/dashboard", "/errors", "/health", "/metrics")
@@ -38,7 +39,7 @@ class SignIn:
 
     def knows(self, request: Request) -> bool:
         """Whether a request for a page bears the cookie."""
-        if request.method not in {"GET", "HEAD"} or not _is_page(request.url.path, PAGES):
+        if request.method not in {"GET", "HEAD"} or not _is_page(request, PAGES):
             return False
         try:
             cookies = SimpleCookie(request.headers.get("cookie", ""))
@@ -49,7 +50,7 @@ class SignIn:
 
     def is_wanted(self, request: Request) -> bool:
         """Whether a browser asks for the dashboard, or posts the token to it."""
-        if not _is_page(request.url.path, ("/dashboard",)):
+        if not _is_page(request, ("/dashboard",)):
             return False
         return request.method == "POST" or "text/html" in request.headers.get("accept", "")
 
@@ -61,18 +62,20 @@ class SignIn:
         if given is None or not hmac.compare_digest(given, self._token):
             error = CDESystemError.of("E902", reason="it is another one")
             return _form(ErrorFormatter.payload(error)["message"])
-        query = f"?{request.url.query}" if request.url.query else ""
-        answer = RedirectResponse(f"{request.url.path}{query}", 303, HEADERS)
+        query = request.scope.get("query_string", b"").decode("latin-1")
+        target = quote(path_of(request)) + (f"?{query}" if query else "")
+        answer = RedirectResponse(target, 303, HEADERS)
         answer.set_cookie(self._name, self._value, path="/", httponly=True, samesite="strict")
         return answer
 
 
 def is_public(request: Request) -> bool:
     """Whether it is one of the dashboard's own files, which come with the package."""
-    return request.method == "GET" and _is_page(request.url.path, ("/dashboard/static",))
+    return request.method == "GET" and _is_page(request, ("/dashboard/static",))
 
 
-def _is_page(path: str, pages: tuple[str, ...]) -> bool:
+def _is_page(request: Request, pages: tuple[str, ...]) -> bool:
+    path = path_of(request)
     return any(path == page or path.startswith(f"{page}/") for page in pages)
 
 
