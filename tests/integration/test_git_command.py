@@ -54,7 +54,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
 def test_while_another_git_is_at_work_it_is_tried_again(script: Script, tmp_path: Path) -> None:
     script.fail(BUSY, times=2)
 
-    assert Git(tmp_path, BreakerRegistry()).run("switch", "main") == "done"
+    assert Git(tmp_path, BreakerRegistry()).run("branch", "main") == "done"
     assert script.runs == 3
 
 
@@ -64,7 +64,7 @@ def test_one_that_stays_at_work_is_told_and_is_no_failure_of_git(
     script.fail(BUSY, times=100)
     breakers = BreakerRegistry()
     with pytest.raises(GitError, match=r"index\.lock"):
-        Git(tmp_path, breakers).run("switch", "main")
+        Git(tmp_path, breakers).run("branch", "main")
 
     assert script.runs == ATTEMPTS
     assert breakers.views()[0]["failures"] == 0
@@ -73,7 +73,7 @@ def test_one_that_stays_at_work_is_told_and_is_no_failure_of_git(
 def test_any_other_no_is_final(script: Script, tmp_path: Path) -> None:
     script.fail("fatal: invalid reference: main", times=100)
     with pytest.raises(GitError, match="invalid reference"):
-        Git(tmp_path, BreakerRegistry()).run("switch", "main")
+        Git(tmp_path, BreakerRegistry()).run("branch", "main")
 
     assert script.runs == 1
 
@@ -91,6 +91,6 @@ def test_one_that_takes_too_long_is_broken_and_not_run_again(
 ) -> None:
     script.fail("$(sleep 5)", times=1)
     with pytest.raises(GitBrokenError):
-        Git(tmp_path, BreakerRegistry()).complete("status", timeout_seconds=0.3)
+        Git(tmp_path, BreakerRegistry()).complete("branch", timeout_seconds=0.3)
 
     assert script.runs == 1

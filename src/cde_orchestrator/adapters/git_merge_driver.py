@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.file_ops import OsFileOps, replace_file
+from cde_orchestrator.infrastructure.git_command import Git, GitError
 from cde_orchestrator.infrastructure.refusals import told
 
 PATTERN = "*.cde.json"
@@ -50,12 +51,7 @@ class GitMergeDriver:
 
 
 def _git(root: Path, *words: str) -> str:
-    command = ["git", "-C", str(root), *words]
     try:
-        done = subprocess.run(
-            command, check=True, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        reason = str(getattr(error, "stderr", None) or error).strip()
-        raise CDESystemError.of("E922", path=str(root), reason=reason) from error
-    return done.stdout.rstrip("\n")
+        return Git(root, BreakerRegistry()).run(*words, timeout_seconds=_TIMEOUT_SECONDS)
+    except GitError as error:
+        raise CDESystemError.of("E922", path=str(root), reason=str(error)) from error

@@ -37,8 +37,12 @@ class GitVersionControl:
         """Paths that are not committed, without the product's own; None without repository."""
         if not _in_repository(root):
             return None
-        done = self._git(root, "status", "--porcelain", "-z", "--no-renames", "--", ":/")
+        # Into submodules git would go by itself, and run what their configuration names.
+        options = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty")
+        done = self._git(root, "status", *options, "--", ":/")
         if done is None or done.returncode != 0:
+            if done is not None:
+                self._tell("status", done.stderr.strip())
             return None
         paths = [entry[3:] for entry in done.stdout.split("\0") if entry]
         return [path for path in paths if ".cde" not in path.split("/")]
@@ -69,11 +73,14 @@ class GitVersionControl:
         try:
             return Git(root, self._breakers).complete(*words, timeout_seconds=_SECONDS)
         except (GitError, CircuitBreakerOpenError) as error:
-            # Once is enough: features go on without it.
-            tell = log.info if self._told else log.warning
-            tell("git_failed", words=list(words), reason=str(error))
-            self._told = True
+            self._tell(words[0], str(error))
             return None
+
+    def _tell(self, command: str, reason: str) -> None:
+        """Say that git does not help; once is enough, since features go on without it."""
+        tell = log.info if self._told else log.warning
+        tell("git_failed", command=command, reason=reason)
+        self._told = True
 
 
 def _in_repository(root: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -44,6 +45,7 @@ class GitWorktrees:
 
     def __init__(self, root: Path, breakers: BreakerRegistry) -> None:
         self._root = root
+        self._breakers = breakers
         self._git = Git(root, breakers)
         self._mutex = threading.Lock()
         self._told = False
@@ -82,7 +84,14 @@ class GitWorktrees:
         known = self._git.run("branch", "--list", branch)
         name = [branch] if known else ["-b", branch]
         place = [str(top), *name] if known else [*name, str(top)]
-        self._git.run("worktree", "add", *place)
+        self._git.run("worktree", "add", "--no-checkout", *place)
+        try:
+            # Apart from that, since this one goes without the repository's filters.
+            Git(top, self._breakers).run("reset", "--hard", "--quiet")
+        except (GitError, CDEError):
+            with suppress(GitError, CDEError):
+                self._git.run("worktree", "remove", "--force", str(top))
+            raise
 
 
 class WorktreeFiles(FilesystemProjectFiles):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import math
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,7 +26,9 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.feature import Artifact, artifacts_from
 from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.git_command import Git, GitError
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.refusals import write_failure
 from cde_orchestrator.infrastructure.settings import load_settings, refusal_of, settings_states
@@ -330,14 +331,11 @@ def _git(root: Path) -> Iterator[CDEError]:
     """Whether git works where the project is in a repository."""
     if not any((folder / ".git").exists() for folder in (root, *root.parents)):
         return
-    command = ["git", "-C", str(root), "rev-parse", "--is-inside-work-tree"]
+    git = Git(root, BreakerRegistry())  # what the doctor finds is no failure of the work
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=GIT_TIMEOUT_SECONDS)
-    except (OSError, subprocess.SubprocessError) as error:
-        told = getattr(error, "stderr", None) or str(error).encode()
-        yield CDESystemError.of(
-            "E922", path=str(root), reason=told.decode(errors="replace").strip()
-        )
+        git.run("rev-parse", "--is-inside-work-tree", timeout_seconds=GIT_TIMEOUT_SECONDS)
+    except GitError as error:
+        yield CDESystemError.of("E922", path=str(root), reason=str(error))
 
 
 def _temporary(stored: StateFiles) -> list[Path]:

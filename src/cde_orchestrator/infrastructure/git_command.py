@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.correlation import child_environment
+from cde_orchestrator.infrastructure.git_view import view_of
 from cde_orchestrator.infrastructure.retry import is_transient_on_starting, retrying
 from cde_orchestrator.infrastructure.spans import GIT, span
 from cde_orchestrator.infrastructure.turns import TURNS
@@ -24,8 +27,22 @@ _BUSY = ".lock': File exists"
 """What git says when another git is at work in the repository; it has changed nothing then."""
 
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-# A repository may be a stranger's: none of its own programs is run.
-_SAFE = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}")
+# A repository may be a stranger's: none of its own programs is run. A folder with the files of
+# a repository comes with any clone and is none; nothing that is missing is fetched.
+_SAFE = tuple(
+    word
+    for setting in (
+        "core.fsmonitor=false",
+        f"core.hooksPath={os.devnull}",
+        "safe.bareRepository=explicit",
+        "submodule.recurse=false",
+    )
+    for word in ("-c", setting)
+)
+_ALONE = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
+_THROUGH_FILTERS = frozenset({"status", "switch", "reset"})
+"""The commands that compare or write files; no other one may be used for that."""
+_PLACES = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
 
 
 class GitError(OSError):
@@ -44,7 +61,7 @@ class Git:
         self._folder = folder
         self._breaker = breakers.get(BREAKER, failures=GitBrokenError)
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, timeout_seconds: float = TIMEOUT_SECONDS) -> str:
         """What the command prints.
 
         Raises:
@@ -52,7 +69,7 @@ class Git:
             GitBrokenError: git itself does not work; this is what counts as a failure.
             CircuitBreakerOpenError: E903, git is given time to recover.
         """
-        done = self.complete(*arguments)
+        done = self.complete(*arguments, timeout_seconds=timeout_seconds)
         if done.returncode:
             raise GitError(done.stderr.strip() or f"git ended with exit code {done.returncode}")
         return done.stdout.strip()
@@ -92,22 +109,52 @@ class Git:
     def _run(
         self, arguments: tuple[str, ...], timeout_seconds: float
     ) -> subprocess.CompletedProcess[str]:
-        # Variables of git would lead it to another repository.
-        inherited = child_environment()
-        kept = {key: value for key, value in inherited.items() if not key.startswith("GIT_")}
-        done = subprocess.run(
-            ["git", *_SAFE, "-C", str(self._folder), *arguments],
-            env={**kept, **_QUIET},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_seconds,
-            check=False,
+        done = (
+            self._run_without_filters(arguments, timeout_seconds)
+            if arguments[0] in _THROUGH_FILTERS
+            else self._start(arguments, timeout_seconds)
         )
         if done.returncode and _BUSY in done.stderr:
             raise _GitBusyError(done)
         return done
+
+    def _run_without_filters(
+        self, arguments: tuple[str, ...], timeout_seconds: float
+    ) -> subprocess.CompletedProcess[str]:
+        places = self._start(("rev-parse", *_PLACES), timeout_seconds, errors="surrogateescape")
+        if places.returncode:
+            return places
+        listing = ("config", "--list", "--show-scope", "-z")
+        settings = self._start(listing, timeout_seconds, errors="surrogateescape")
+        if settings.returncode:
+            return settings
+        with view_of(places.stdout, settings.stdout) as (variables, real):
+            done = self._start(arguments, timeout_seconds, variables)
+        for made, there in real.items():
+            done.stderr = done.stderr.replace(made, there)
+        return done
+
+    def _start(
+        self,
+        arguments: tuple[str, ...],
+        timeout_seconds: float,
+        variables: Mapping[str, str] = MappingProxyType({}),
+        *,
+        errors: str = "replace",
+    ) -> subprocess.CompletedProcess[str]:
+        # Variables of git would lead it to another repository.
+        inherited = child_environment()
+        kept = {key: value for key, value in inherited.items() if not key.startswith("GIT_")}
+        return subprocess.run(
+            ["git", *_SAFE, "-C", str(self._folder), *arguments],
+            env={**kept, **_QUIET, **_ALONE, **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors=errors,
+            timeout=timeout_seconds,
+            check=False,
+        )
 
 
 class GitBrokenError(GitError):

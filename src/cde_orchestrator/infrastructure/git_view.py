@@ -1,0 +1,97 @@
+"""A view of a repository in which nothing of its own is configured that names a program.
+
+Filters (``filter.NAME.clean``, ``smudge``, ``process``) are run by whatever git command compares
+or writes files, and they are found by name, so that no option turns them all off. To look their
+names up first and to override each would leave a moment in which another one can be added. So
+git does not read the repository's configuration at all where it may run one: it reads a copy,
+of which only known keys that name no program are left. The copy is made from one look, lies
+outside of the project, and stands in the place of the repository's shared folder
+(``GIT_COMMON_DIR``), in which everything else is a link to what is really there. The
+configuration of the user and of the system, as of Git LFS, is read as ever.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_OWN_SCOPES = frozenset({"local", "worktree"})
+_KEPT = re.compile(
+    r"(index|status)\.[^.]+|extensions\.(?!worktreeconfig|partialclone)[^.]+|core\.(attributesfile"
+    r"|autocrlf|bigfilethreshold|checkroundtripencoding|checkstat|eol|excludesfile|filemode"
+    r"|ignorecase|longpaths|precomposeunicode|protecthfs|protectntfs|repositoryformatversion"
+    r"|safecrlf|sharedrepository|sparsecheckout|sparsecheckoutcone|symlinks|trustctime)"
+)
+"""What says how files are compared and written. Of the extensions, one would have git read one
+more file, and one start a transport."""
+_NOT_LINKED = frozenset({"config", "config.worktree", "objects"})
+
+
+@contextmanager
+def view_of(places: str, settings: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+    """The variables that have git use the view, and what is to be replaced in what git says.
+
+    Args:
+        places: what ``git rev-parse`` says of the repository's folder, of the one that its
+            worktrees share and of the top of the files, all of them absolute.
+        settings: what ``git config --list --show-scope -z`` says.
+
+    Raises:
+        OSError: the view cannot be made, or a folder's name has a line break.
+    """
+    found = places.removesuffix("\n").split("\n")
+    if len(found) != 3:
+        raise OSError("a folder's name has a line break")
+    folder, shared, top = found
+    real = Path(shared)
+    with _new_folder() as made:
+        view = Path(made) / ".git"
+        view.mkdir()
+        content = _without_programs(settings).encode(errors="surrogateescape")
+        (view / "config").write_bytes(content)
+        for entry in real.iterdir():
+            if entry.name not in _NOT_LINKED and not entry.name.endswith(".lock"):
+                (view / entry.name).symlink_to(entry)
+        variables = {
+            "GIT_DIR": folder,
+            "GIT_COMMON_DIR": str(view),
+            "GIT_OBJECT_DIRECTORY": str(real / "objects"),
+            "GIT_WORK_TREE": top,
+        }
+        yield variables, {str(view): shared, made: str(real.parent)}
+
+
+def _new_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder where no sandboxed agent writes, unlike the system's for temporary files.
+
+    That one is taken where this process may not write either: then it has no more rights to
+    lend than the agent.
+    """
+    import platformdirs
+
+    cache = Path(platformdirs.user_cache_dir("cde-orchestrator", appauthor=False))
+    try:
+        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return tempfile.TemporaryDirectory(prefix="git-", dir=cache)
+    except OSError:
+        return tempfile.TemporaryDirectory(prefix="git-")
+
+
+def _without_programs(settings: str) -> str:
+    """The repository's own settings as a file of git's, as far as they name no program."""
+    words = settings.split("\0")
+    lines = []
+    for scope, entry in zip(words[::2], words[1::2], strict=False):
+        key, given, value = entry.partition("\n")
+        if scope in _OWN_SCOPES and _KEPT.fullmatch(key):
+            section, _, name = key.partition(".")
+            lines.append(f"[{section}]\n{name} = {_quoted(value) if given else 'true'}\n")
+    return "".join(lines)
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
