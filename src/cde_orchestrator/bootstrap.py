@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cde_orchestrator.application.agents import Agents
+from cde_orchestrator.application.phase_ports import TrustStore
 from cde_orchestrator.application.ports import Doctor, Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView
@@ -22,6 +23,7 @@ from cde_orchestrator.infrastructure.error_reports import FileErrorReports
 from cde_orchestrator.infrastructure.monitoring import Monitoring
 from cde_orchestrator.infrastructure.operation_meter import OperationMeter
 from cde_orchestrator.infrastructure.operations import Operation
+from cde_orchestrator.infrastructure.outward_settings import connecting
 from cde_orchestrator.infrastructure.settings import Settings, load_settings
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
@@ -218,9 +220,9 @@ def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
     prompts = JinjaPromptRenderer()
     files = FilesystemProjectFiles()
     breakers, trust = BreakerRegistry(root), UserTrustStore()
-    repository, doctor = _state(
-        settings, breakers, lambda examined: ProjectDoctor(examined, workflows, prompts, files)
-    )
+    folder_doctor = partial(ProjectDoctor, workflows=workflows, prompts=prompts, files=files)
+    trusted = partial(_is_state_trusted, root, settings, trust)
+    repository, doctor = _state(settings, breakers, folder_doctor, trusted)
 
     def look() -> ProjectChecks:
         from cde_orchestrator.infrastructure.health_checks import ProjectChecks
@@ -253,14 +255,21 @@ def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
         agents=CommandLineAgents(root, breakers),
         breakers=breakers,
         health=Monitoring(root, meter, settings, look, notifiers=told),
-        alert_commands=partial(_alert_commands, root, settings),
+        settings_commands=partial(_settings_commands, root, settings),
     )
 
 
-def _alert_commands(root: Path, settings: Settings) -> Sequence[Check]:
+def _settings_commands(root: Path, settings: Settings) -> Sequence[tuple[Check, str]]:
     from cde_orchestrator.infrastructure.notifiers import alert_commands
 
-    return alert_commands(root, settings)
+    database = connecting(settings)
+    of_state = [(database, "state")] if database else []
+    return [*of_state, *((each, "alerts") for each in alert_commands(root, settings))]
+
+
+def _is_state_trusted(root: Path, settings: Settings, trust: TrustStore) -> bool:
+    database = connecting(settings)
+    return database is None or trust.trusts(root, database.command_line)
 
 
 _at_work: list[weakref.ref[Application]] = []
@@ -289,6 +298,7 @@ def _state(
     settings: Settings,
     breakers: BreakerRegistry,
     folder_doctor: Callable[[ExaminedRepository], Doctor],
+    trusted: Callable[[], bool],
 ) -> tuple[FilesystemProjectRepository | PostgresProjectRepository, Doctor]:
     """Where the state is kept, and who examines it.
 
@@ -319,9 +329,13 @@ def _state(
             source="the settings",
             reason=f"it needs pip install 'cde-orchestrator[postgres]' ({error})",
         ) from error
-    database = PostgresProjectRepository(settings.state_url, breakers, lock_timeout_seconds=seconds)
+    database = PostgresProjectRepository(
+        settings.state_url, breakers, lock_timeout_seconds=seconds, trusted=trusted
+    )
     # What the doctor finds out is no failure of the work: its circuit breakers are its own.
-    examined = PostgresProjectRepository(settings.state_url, lock_timeout_seconds=seconds)
+    examined = PostgresProjectRepository(
+        settings.state_url, lock_timeout_seconds=seconds, trusted=trusted
+    )
     return database, PostgresDoctor(examined, folder_doctor(examined))
 
 

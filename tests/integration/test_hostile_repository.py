@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from cde_orchestrator.adapters.git_version_control import GitVersionControl
 from cde_orchestrator.adapters.git_worktrees import GitWorktrees
+from cde_orchestrator.application.get_health import GetHealth
+from cde_orchestrator.application.list_features import ListFeatures
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.domain.exceptions import UntrustedBackendError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from tests.command_line import cde
 from tests.integration.run.stage import AGENT
@@ -300,3 +305,113 @@ def test_a_sound_repository_is_sound_whatever_the_environment_names(clone: Clone
 
     assert code == 0, said
     assert "E922" not in said
+
+
+@pytest.fixture
+def nosy() -> Iterator[socket.socket]:
+    """A server that listens; whoever connects to it can be accepted, and so is found out."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        yield server
+
+
+def name_database(folder: Path, server: socket.socket) -> str:
+    """Have the project's settings file keep the state with the server; what is to be trusted."""
+    url = f"postgresql://evil@127.0.0.1:{server.getsockname()[1]}/x"
+    (folder / ".cde").mkdir(exist_ok=True)
+    (folder / ".cde" / "config.toml").write_text(f'state_url = "{url}"\nstate_project = "x"\n')
+    return url
+
+
+def nobody_came(server: socket.socket) -> bool:
+    try:
+        server.accept()[0].close()
+    except BlockingIOError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("status",), ("init",), ("list",), ("start", "a thing"), ("state", "verify"), ("health",)],
+)
+def test_a_database_of_the_settings_file_is_sent_nothing(
+    clone: Clone, nosy: socket.socket, words: tuple[str, ...]
+) -> None:
+    name_database(clone.top, nosy)
+    code, said = clone.cde(clone.top, *words, PGPASSWORD="hunter2")
+
+    assert nobody_came(nosy)
+    assert code == 1
+    assert "E218" in said
+    assert "cde trust" in said
+
+
+def test_the_doctor_says_so_and_examines_the_rest(clone: Clone, nosy: socket.socket) -> None:
+    name_database(clone.top, nosy)
+    (clone.top / ".cde" / "workflow.yml").write_text("version: 9\n")
+    code, said = clone.cde(clone.top, "doctor", "--fix")
+
+    assert nobody_came(nosy)
+    assert code == 1
+    assert "E218" in said
+    assert "E311" in said
+
+
+def test_a_person_sees_the_database_trusts_it_and_takes_that_back(
+    clone: Clone, nosy: socket.socket
+) -> None:
+    url = name_database(clone.top, nosy)
+    code, said = clone.cde(clone.top, "trust", "--list")
+    assert code == 0, said
+    assert f"connect {url}" in said
+    assert "not trusted" in said
+    code, said = clone.cde(clone.top, "trust", "--yes")
+    assert code == 0, said
+    assert nobody_came(nosy)
+
+    name_database(clone.top, nosy)
+    code, said = clone.cde(clone.top, "trust", "--revoke")
+    assert code == 0, said
+    code, said = clone.cde(clone.top, "status")
+    assert "E218" in said
+    assert nobody_came(nosy)
+
+
+def test_another_database_has_to_be_trusted_by_itself(clone: Clone, nosy: socket.socket) -> None:
+    name_database(clone.top, nosy)
+    assert clone.cde(clone.top, "trust", "--yes")[0] == 0
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        other.setblocking(False)
+        name_database(clone.top, other)
+        code, said = clone.cde(clone.top, "status")
+        assert nobody_came(other)
+    assert (code, "E218" in said) == (1, True)
+
+
+def test_a_database_of_the_environment_is_the_person_s_own(
+    clone: Clone, nosy: socket.socket
+) -> None:
+    name_database(clone.top, nosy)
+    with socket.create_server(("127.0.0.1", 0)) as own:
+        own.setblocking(False)
+        url = f"postgresql://me@127.0.0.1:{own.getsockname()[1]}/x?connect_timeout=2"
+        code, said = clone.cde(clone.top, "status", CDE_STATE_URL=url)
+        assert not nobody_came(own)
+    assert nobody_came(nosy)
+    assert (code, "E217" in said) == (1, True)
+
+
+def test_a_server_of_the_project_asks_no_database_that_nobody_trusts(
+    clone: Clone, nosy: socket.socket
+) -> None:
+    name_database(clone.top, nosy)
+    application = build_application(clone.top)
+    application.watch()
+    try:
+        with pytest.raises(UntrustedBackendError):
+            application.handle(ListFeatures())
+        application.handle(GetHealth())
+    finally:
+        application.close()
+    assert nobody_came(nosy)

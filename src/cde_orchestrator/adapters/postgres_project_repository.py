@@ -58,6 +58,7 @@ class PostgresProjectRepository:
         lock_timeout_seconds: how long a change waits for another one.
         retention: how many backups are kept.
         monotonic: seconds of a clock that never goes back.
+        trusted: whether the database may be asked; E218 while it may not.
 
     Raises:
         ValidationError: E314, the URL is none.
@@ -73,8 +74,11 @@ class PostgresProjectRepository:
         lock_timeout_seconds: float = 5.0,
         retention: Retention = DEFAULT_RETENTION,
         monotonic: Callable[[], float] = time.monotonic,
+        trusted: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._session = PostgresSession(url, breakers or BreakerRegistry(), lock_timeout_seconds)
+        self._session = PostgresSession(
+            url, breakers or BreakerRegistry(), lock_timeout_seconds, trusted
+        )
         self._clock = clock
         self._retention = retention
         self._monotonic = monotonic

@@ -20,6 +20,7 @@ from psycopg import conninfo
 from cde_orchestrator.domain.exceptions import (
     BackendUnreachableError,
     StateError,
+    UntrustedBackendError,
     ValidationError,
 )
 from cde_orchestrator.domain.secrets import without_secrets
@@ -71,17 +72,23 @@ class PostgresSession:
         url: ``postgresql://...``, as libpq takes it.
         breakers: where the circuit breaker of the database is.
         lock_timeout_seconds: how long a change waits for another one.
+        trusted: whether the database may be asked; judged each time.
 
     Raises:
         ValidationError: E314, the URL is none.
     """
 
     def __init__(
-        self, url: str, breakers: BreakerRegistry, lock_timeout_seconds: float = 5.0
+        self,
+        url: str,
+        breakers: BreakerRegistry,
+        lock_timeout_seconds: float = 5.0,
+        trusted: Callable[[], bool] = lambda: True,
     ) -> None:
         self.lock_timeout_seconds = lock_timeout_seconds
         self._parameters = _parameters(url)
         self.where = _location(self._parameters)
+        self._trusted = trusted
         self._breaker = breakers.get(BREAKER, failures=BackendUnreachableError)
         self._connection: Connection | None = None
         self._failed_at: float | None = None
@@ -136,8 +143,12 @@ class PostgresSession:
 
         Raises:
             DisconnectedError: there is no connection, or it broke.
+            UntrustedBackendError: E218, nobody trusts the database.
             psycopg.Error: the database refused.
         """
+        if not self._trusted():
+            self._drop()
+            raise UntrustedBackendError.of("E218", where=self.where)
         TURNS.leave()  # the network and the database may take long
         connection = self._connected()
         try:

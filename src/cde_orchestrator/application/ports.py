@@ -343,7 +343,8 @@ class Ports:
 
     Attributes:
         root: the project's folder, absolute.
-        alert_commands: gives what an alert sets off that has to be trusted first.
+        settings_commands: gives what the settings set off that has to be trusted first, each
+            with what does: ``state`` or ``alerts``.
     """
 
     root: Path
@@ -367,4 +368,4 @@ class Ports:
     agents: Agents = field(default_factory=NoAgents)
     breakers: Breakers = field(default_factory=NoBreakers)
     health: Health = field(default_factory=NoHealth)
-    alert_commands: Callable[[], Sequence[Check]] = tuple
+    settings_commands: Callable[[], Sequence[tuple[Check, str]]] = tuple

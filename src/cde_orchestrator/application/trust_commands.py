@@ -11,7 +11,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.command_line import CommandKind
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import FeatureError, UntrustedBackendError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.workflow import Workflow
@@ -39,16 +39,20 @@ class GrantRow(TypedDict):
 
 
 class TrustReply(TypedDict):
-    """The commands of a project's workflows, and whatever else is trusted in it."""
+    """The commands of a project's workflows, and whatever else is trusted in it.
 
-    project: ProjectView
+    Attributes:
+        project: None while the database with its state is not trusted, and so not asked.
+    """
+
+    project: ProjectView | None
     checks: list[CheckRow]
     others: list[GrantRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShowChecks(UseCase[TrustReply]):
-    """The commands of the project's workflows, of those that open features keep, and of alerts."""
+    """The commands of the project's workflows, open features and settings, and its database."""
 
     def __call__(self, ports: Ports) -> TrustReply:
         """Look them up.
@@ -56,7 +60,7 @@ class ShowChecks(UseCase[TrustReply]):
         Raises:
             CDEError: E004, E310, E311, E314 and the repository's own.
         """
-        return _reply(ports.repository.get(ports.root), ports)
+        return _reply(_project(ports), ports)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,7 @@ class TrustChecks(UseCase[TrustReply]):
         Raises:
             CDEError: E004, E128, E203 to E205, E310, E311, E314 and the repository's own.
         """
-        project = ports.repository.get(ports.root)
+        project = _project(ports)
         checks = _checks(project, ports)
         if set(checks) != self.digests:
             reason = "the commands changed while they were read"
@@ -107,13 +111,21 @@ class RevokeTrust(UseCase[TrustReply]):
             if self.agents is None or (grant.kind == "agent" and grant.name in self.agents)
         }
         ports.trust.revoke(ports.root, digests)
-        return _reply(ports.repository.get(ports.root), ports)
+        return _reply(_project(ports), ports)
 
 
-def _reply(project: Project, ports: Ports) -> TrustReply:
+def _project(ports: Ports) -> Project | None:
+    """The project; None where its state may not be asked for yet."""
+    try:
+        return ports.repository.get(ports.root)
+    except UntrustedBackendError:
+        return None
+
+
+def _reply(project: Project | None, ports: Ports) -> TrustReply:
     checks = _checks(project, ports)
     return {
-        "project": project_view(project, ports),
+        "project": None if project is None else project_view(project, ports),
         "checks": [
             {
                 "digest": digest,
@@ -139,12 +151,12 @@ def _reply(project: Project, ports: Ports) -> TrustReply:
     }
 
 
-def _checks(project: Project, ports: Ports) -> dict[str, tuple[Check, list[str]]]:
-    """Each command once, by digest, with what runs it: phases, and alerts."""
+def _checks(project: Project | None, ports: Ports) -> dict[str, tuple[Check, list[str]]]:
+    """Each command once, by digest, with what runs it: phases, alerts, the state."""
     found: dict[str, tuple[Check, list[str]]] = {}
-    for command in ports.alert_commands():
+    for command, place in ports.settings_commands():
         digest = ports.trust.digest(ports.root, command.command_line)
-        found[digest] = (command, ["alerts"])
+        found[digest] = (command, [place])
     for workflow in _workflows(project, ports):
         for phase in workflow.phases:
             check = phase.gate_check
@@ -158,8 +170,10 @@ def _checks(project: Project, ports: Ports) -> dict[str, tuple[Check, list[str]]
     return found
 
 
-def _workflows(project: Project, ports: Ports) -> Iterator[Workflow]:
+def _workflows(project: Project | None, ports: Ports) -> Iterator[Workflow]:
     yield from ports.workflows.load(ports.root).workflows.values()
+    if project is None:
+        return
     seen = set()
     for summary in project.features.summaries():
         if summary.status in CLOSED_STATUSES:

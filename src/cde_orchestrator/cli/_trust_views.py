@@ -29,6 +29,8 @@ def checks(reply: TrustReply, look: Look) -> RenderableType:
 def checks_to_read(reply: TrustReply) -> RenderableType:
     """The commands, before a person decides."""
     intro = Text("Submitting work, or an alert, runs these commands of the project, as you:")
+    if any("state" in row["used_by"] for row in reply["checks"]):
+        intro.append("\n(connect is none: the project's state is kept in that database)")
     return spaced(intro, _rows(reply["checks"]))
 
 

@@ -216,5 +216,5 @@ def _require_person(reply: TrustReply, root: Path) -> None:
         reason = "there is no terminal to ask at, and --yes was not given"
         raise FeatureError.of("E128", path=str(root), reason=reason)
     show(checks_to_read(reply), on_stderr=True)
-    if not typer.confirm("Run these commands whenever such a phase is submitted?", err=True):
+    if not typer.confirm("Trust all of this from now on?", err=True):
         raise FeatureError.of("E128", path=str(root), reason="the answer was no")

@@ -144,6 +144,10 @@ class BackendUnreachableError(StateError):
     """The database with the state does not answer (E217)."""
 
 
+class UntrustedBackendError(StateError):
+    """Nobody trusts the database that the project's settings name, so it is not asked (E218)."""
+
+
 class OutputError(FeatureError):
     """A phase's outputs do not pass its gate (E110-E117)."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -19,7 +18,8 @@ from cde_orchestrator.application.phase_ports import TrustStore
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.settings import Settings, variable_of
+from cde_orchestrator.infrastructure.outward_settings import sending
+from cde_orchestrator.infrastructure.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -136,10 +136,10 @@ def configured_notifiers(
         from cde_orchestrator.infrastructure.alert_webhook import WebhookNotifier
 
         address = settings.alert_webhook_url
-        sending = _sending(address)
+        command_to_send = sending(settings)
 
         def trusted() -> bool:
-            return sending is None or trust.trusts(root, sending.command_line)
+            return command_to_send is None or trust.trusts(root, command_to_send.command_line)
 
         notifiers.append(WebhookNotifier(address, breakers, trusted=trusted))
     from cde_orchestrator.infrastructure.alert_command import CommandNotifier, load_alert_command
@@ -158,17 +158,8 @@ def alert_commands(root: Path, settings: Settings) -> list[Check]:
     """
     from cde_orchestrator.infrastructure.alert_command import load_alert_command
 
-    found = (_sending(settings.alert_webhook_url), load_alert_command(root))
+    found = (sending(settings), load_alert_command(root))
     return [each for each in found if each is not None]
-
-
-def _sending(address: str) -> Check | None:
-    """What a person trusts to send alerts to an address, which may have come with a clone.
-
-    None where there is nothing to trust: the address stands in the person's own environment.
-    """
-    own = os.environ.get(variable_of("alert_webhook_url"), "").strip()
-    return Check(("POST", address), ".", 0.0) if address and address != own else None
 
 
 def _told(notifier: Notifier, payloads: Sequence[bytes]) -> Notice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -303,6 +304,7 @@ async def a_change_that_was_neither_made_nor_undone(stage: Stage) -> None:
 async def a_database_that_is_stopped(stage: Stage) -> None:
     server = postgres_server()
     (stage.root / ".cde" / "config.toml").write_text(f'state_url = "{server.schema_url()}"\n')
+    await stage.command("trust", "--yes", "--project", str(stage.root))
     onboarded = await stage.command("init", str(stage.root))
     assert onboarded.error is None, onboarded.text
     server.stop()
@@ -314,3 +316,14 @@ async def a_database_that_is_stopped(stage: Stage) -> None:
         )
     finally:
         server.start()
+
+
+@drill("E218")
+async def a_database_that_nobody_trusts(stage: Stage) -> None:
+    url = postgres_server().schema_url()
+    (stage.root / ".cde" / "config.toml").write_text(f'state_url = "{url}"\n')
+
+    async def answer_yes(command: str) -> Outcome:
+        return await stage.command(*shlex.split(command)[1:], "--yes")
+
+    await stage.prove(lambda: stage.json_command("init", str(stage.root)), follow=answer_yes)

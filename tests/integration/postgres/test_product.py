@@ -11,6 +11,11 @@ from urllib.parse import quote
 
 import pytest
 
+from cde_orchestrator.application.list_features import ListFeatures
+from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.trust_commands import RevokeTrust
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.domain.exceptions import UntrustedBackendError
 from tests import command_line
 from tests.command_line import in_words
 from tests.integration.mcp_client import deliverable, stdio_agent
@@ -91,3 +96,35 @@ def test_files_need_no_library_of_a_database(tmp_path: Path) -> None:
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout.endswith("[]\n")
+
+
+def test_a_database_of_the_settings_file_is_used_once_a_person_trusts_it(
+    tmp_path: Path, url: str
+) -> None:
+    (tmp_path / ".cde").mkdir()
+    (tmp_path / ".cde" / "config.toml").write_text(f'state_url = "{url}"\n')
+    assert "E218" in cde(tmp_path, "init").stderr
+    for words in (["trust", "--yes"], ["init"], ["start", "A thing"], ["doctor"], ["trust"]):
+        done = cde(tmp_path, *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+    shown = json.loads(cde(tmp_path, "trust", "--list", "--json").stdout)
+    assert shown["project"]["backend"] == "postgresql"
+    assert shown["checks"][0]["command"] == ["connect", url]
+    assert shown["checks"][0]["used_by"] == ["state"]
+
+
+def test_trust_that_is_taken_back_ends_with_a_connection_that_stands(
+    tmp_path: Path, url: str
+) -> None:
+    (tmp_path / ".cde").mkdir()
+    (tmp_path / ".cde" / "config.toml").write_text(f'state_url = "{url}"\n')
+    assert cde(tmp_path, "trust", "--yes").returncode == 0
+    application = build_application(tmp_path)
+    try:
+        application.handle(OnboardProject())
+        reply = application.handle(RevokeTrust())
+        assert (reply["project"], reply["others"]) == (None, [])
+        with pytest.raises(UntrustedBackendError):
+            application.handle(ListFeatures())
+    finally:
+        application.close()

@@ -11,7 +11,11 @@ from cde_orchestrator.adapters.postgres_session import (
     is_final,
     require_version,
 )
-from cde_orchestrator.domain.exceptions import BackendUnreachableError, ValidationError
+from cde_orchestrator.domain.exceptions import (
+    BackendUnreachableError,
+    UntrustedBackendError,
+    ValidationError,
+)
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 
 
@@ -83,3 +87,11 @@ def test_what_is_tried_again_is_told_when_that_did_not_help() -> None:
         one.guarded(lambda: one.retried(fail, "try"))
     assert caught.value.context["reason"] == "the network is down"
     assert breakers.get(BREAKER).failure_count == 1
+
+
+def test_a_database_that_nobody_trusts_is_refused_and_no_failure_of_it() -> None:
+    breakers = BreakerRegistry()
+    one = PostgresSession("postgresql://db.example/state", breakers, trusted=lambda: False)
+    with pytest.raises(UntrustedBackendError, match=r"db\.example/state"):
+        one.repeatable(lambda connection: connection.execute("SELECT 1"), "look_at_state")
+    assert breakers.get(BREAKER).failure_count == 0

@@ -8,6 +8,7 @@ from cde_orchestrator.domain.errors.fixes import (
     LIST_FEATURES,
     LIST_WORKFLOWS,
     SHOW_STATUS,
+    TRUST,
     VALIDATE_WORKFLOWS,
 )
 
@@ -188,7 +189,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             "A person reads the command and runs cde trust in the project, once",
             "Agents cannot grant it: ask the person, then submit again",
         ),
-        fixes=(Fix(("cde", "trust", "--project", "{project_path}")),),
+        fixes=(TRUST,),
     ),
     "E121": ErrorMessage(
         title="Check Cannot Run",

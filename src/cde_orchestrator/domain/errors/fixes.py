@@ -32,4 +32,5 @@ SHOW_STATUS = Fix(
     tool="cde_getFeatureStatus",
     arguments={"feature_id": "{feature}"},
 )
+TRUST = Fix(("cde", "trust", *_HERE))
 VALIDATE_WORKFLOWS = Fix(("cde", "workflow", "validate", *_HERE))

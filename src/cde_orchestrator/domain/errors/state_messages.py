@@ -10,6 +10,7 @@ from cde_orchestrator.domain.errors.fixes import (
     HISTORY,
     PROJECT_INFO,
     SHOW_STATUS,
+    TRUST,
 )
 
 STATE_MESSAGES: dict[str, ErrorMessage] = {
@@ -196,5 +197,18 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         ),
         fixes=(DOCTOR,),
         severity=Severity.CRITICAL,
+    ),
+    "E218": ErrorMessage(
+        title="State Database Not Trusted",
+        description=(
+            "The project's settings file keeps the state in a database at {where}, which may "
+            "have come with a clone, and no person has trusted it yet. Nothing was sent to it."
+        ),
+        suggestions=(
+            "A person reads which one it is and runs cde trust in the project, once",
+            "Give a database of your own in the environment, as CDE_STATE_URL",
+            "Agents cannot grant it: ask the person, then try again",
+        ),
+        fixes=(TRUST,),
     ),
 }
