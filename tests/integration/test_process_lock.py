@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError
+from cde_orchestrator.infrastructure import process_lock
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 
 HOLDER = """
@@ -115,3 +117,73 @@ def test_an_unsigned_lock_has_an_unknown_holder(lock_file: Path) -> None:
     assert ProcessLock(lock_file).holder() == "unknown process"
     lock_file.write_text("")
     assert ProcessLock(lock_file).holder() == "unknown process"
+
+
+def interrupted(lock: ProcessLock) -> None:
+    with pytest.raises(KeyboardInterrupt), lock.exclusive():
+        pass
+
+
+def waiters() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "cde-lock-waiter"]
+
+
+def test_an_interrupted_waiter_that_got_the_lock_at_the_last_moment_lets_go_of_it(
+    lock_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = ProcessLock(lock_file, 30.0)
+    held = lock.attempt()
+    assert held is not None
+
+    def interrupt_once_the_lock_is_there() -> None:
+        os.close(held)
+        for thread in waiters():
+            thread.join(30)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(process_lock.TURNS, "leave", interrupt_once_the_lock_is_there)
+    interrupted(lock)
+    with ProcessLock(lock_file, 0.0).exclusive():
+        pass
+
+
+def test_an_interrupted_waiter_lets_go_of_a_lock_that_comes_later(
+    lock_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = ProcessLock(lock_file, 30.0)
+    held = lock.attempt()
+    assert held is not None
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(process_lock.TURNS, "leave", interrupt)
+    interrupted(lock)
+    left = waiters()
+    os.close(held)
+    for thread in left:
+        thread.join(30)
+    assert len(left) == 1
+    with ProcessLock(lock_file, 0.0).exclusive():
+        pass
+
+
+def test_a_lock_whose_file_vanished_while_it_was_taken_is_taken_on_the_new_file(
+    lock_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock_now, calls = process_lock._lock, 0
+
+    def lock_a_file_that_goes(descriptor: int, *, shared: bool, block: bool) -> bool:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            lock_file.unlink()
+        return lock_now(descriptor, shared=shared, block=block)
+
+    monkeypatch.setattr(process_lock, "_lock", lock_a_file_that_goes)
+    with ProcessLock(lock_file, 30.0).exclusive():
+        assert ProcessLock(lock_file, 0.0).attempt() is None
+    assert calls == 3
+    calls = 0
+    assert ProcessLock(lock_file, 0.0).attempt() is None
+    assert not lock_file.exists()

@@ -66,3 +66,16 @@ def test_a_refusal_names_all_outputs_though_some_cannot_be_read(
     assert all(row["fix"] for row in rows)
     if error.code == "E112":
         assert all(path in error.message for path in paths.values())
+
+
+def test_an_output_that_became_unreadable_does_not_count_as_submitted_before(
+    world: World,
+) -> None:
+    world.run(StartFeature(prompt="Add login", name="login"))
+    results = {"spec": "## Goal\nLog in"}
+    world.run(SubmitWork(feature_id="login", phase_id="define", results=results))
+    world.files = OverlargeFiles()
+
+    with pytest.raises(ValidationError) as caught:
+        world.run(SubmitWork(feature_id="login", phase_id="define"))
+    assert caught.value.code == "E315"

@@ -134,6 +134,30 @@ def test_a_prompt_template_that_is_not_usable_starts_nothing(
     assert refused(world, StartFeature(prompt="Add login"), ValidationError).code == code
 
 
+@pytest.mark.parametrize("key", [None, "first-try"])
+def test_the_first_template_is_tried_before_the_project_is_held(
+    world: World, key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[str] = []
+    monkeypatch.setattr(world.repository, "transaction", lambda root: held.append(str(root)))
+    world.prompts.broken.add("standard/define.md")
+
+    with pytest.raises(ValidationError) as caught:
+        world.run(StartFeature(prompt="Add login", idempotency_key=key))
+    assert caught.value.code == "E313"
+    assert held == []
+
+
+def test_a_repeated_call_gets_its_feature_though_the_template_broke_since(world: World) -> None:
+    first = world.run(StartFeature(prompt="Add login", idempotency_key="first-try"))
+    world.workflows.failure = ValidationError.of(
+        "E313", template="standard/define.md", reason="'goal' is undefined"
+    )
+    again = world.run(StartFeature(prompt="Add login", idempotency_key="first-try"))
+
+    assert again["feature"] == first["feature"]
+
+
 def test_a_broken_workflow_file_starts_nothing(world: World) -> None:
     world.workflows.failure = ValidationError.of("E310", path="w", line=3, reason="a tab")
 

@@ -331,3 +331,31 @@ def test_a_feature_of_an_older_release_stays_as_it_was_when_it_is_refused(world:
     assert refused(world).code == "E110"
     assert world.project.feature("login") == older
     assert world.project.workflows == {}
+
+
+@pytest.mark.parametrize(
+    ("results", "code"),
+    [
+        ({"spec": "a\x00b"}, "E303"),
+        ({"spec": "x" * (RESULT_LIMIT + 1)}, "E302"),
+        ({"spec": "\u00fc" * 600_000}, "E315"),
+    ],
+)
+def test_a_text_that_cannot_be_accepted_is_no_repeated_submission(
+    started: World, results: dict[str, str], code: str
+) -> None:
+    submit(started, results={"spec": "## Goal\nLog in\n"})
+
+    assert refused(started, results=results).code == code
+
+
+def test_a_report_tells_what_was_submitted_without_what_watched_it() -> None:
+    use_case = SubmitWork(feature_id="login", phase_id="define", watch=print)
+
+    assert use_case.arguments() == {
+        "feature_id": "login",
+        "phase_id": "define",
+        "results": {},
+        "agent": None,
+        "takeover": False,
+    }

@@ -268,6 +268,25 @@ def test_spans_of_code_are_told_apart_from_prose(text: str, told: str) -> None:
     assert markdown.without_code_spans(text) == told
 
 
+def test_a_longer_line_is_quoted_up_to_its_fortieth_character() -> None:
+    (whole,) = problems(f"TODO {'x' * 35}\n", spec(kind="text"))
+    (cut,) = problems(f"TODO {'x' * 1_000_000}\n", spec(kind="text"))
+
+    assert repr(f"TODO {'x' * 35}") in whole.problem
+    assert repr(f"TODO {'x' * 34}…") in cut.problem
+
+
+def test_headings_with_a_comment_of_several_lines_are_no_content() -> None:
+    text = "# Spec\n\n<!-- who\nneeds\nit -->\n\n## Goal\n"
+    assert codes(text, spec()) == ["E114"]
+    assert codes(text, spec("## Goal")) == ["E114", "E115"]
+
+
+def test_a_heading_that_ends_with_a_mark_is_asked_for_with_it() -> None:
+    assert codes("## C#\n\nSharp.\n", spec("## C#")) == []
+    assert codes("## C\n\nBlunt.\n", spec("## C#")) == ["E115"]
+
+
 def test_other_types_than_markdown_are_searched_as_they_are() -> None:
     assert codes("# Goal\n", spec("# Goal", kind="text")) == []
     assert codes("goal\n", spec("# Goal", kind="text")) == ["E115"]

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cde_orchestrator.domain import secrets
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Progress
 from cde_orchestrator.domain.secrets import (
     HINTS,
     REDACTED,
     data_without_secrets,
+    is_secret_name,
     without_secrets,
 )
 from tests.fakes import NOON
@@ -28,6 +32,18 @@ SECRETS = {
     "json web token": "eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJSM",
     "private key": "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----",
     "half a private key": "-----BEGIN PRIVATE KEY-----\nMIIEow",
+}
+
+ASSIGNED_NAMES = [
+    *("password", "passwd", "passphrase", "secret", "token"),
+    *(
+        f"{kind}{joint}key"
+        for kind in ("api", "access", "account", "private")
+        for joint in ("", "-", "_")
+    ),
+]
+PATTERNS = {
+    name: pattern for name, pattern in vars(secrets).items() if isinstance(pattern, re.Pattern)
 }
 
 
@@ -100,3 +116,20 @@ def test_a_prompt_is_kept_without_secrets(project: Project) -> None:
     feature = project.start_feature(f"Call the API with {SECRETS['github']}")
     assert feature.prompt == f"Call the API with {REDACTED}"
     assert "ghp" not in feature.name
+
+
+@pytest.mark.parametrize("name", ASSIGNED_NAMES)
+@pytest.mark.parametrize("assignment", ["=", " = ", ": '", ":", '": "'])
+def test_every_name_of_a_secret_is_known_in_whatever_case(name: str, assignment: str) -> None:
+    for spelled in (name, name.upper(), f"my_{name.title()}"):
+        text = f"Set {spelled}{assignment}q1w2e3r4"
+        assert without_secrets(text) == f"Set {spelled}{assignment}{REDACTED}"
+        assert is_secret_name(spelled)
+
+
+@pytest.mark.parametrize("pattern", ["SECRET_TEXT", "_BEARER", "_ASSIGNED"])
+@given(data=st.data())
+def test_no_text_that_a_pattern_knows_is_passed_over(pattern: str, data: st.DataObject) -> None:
+    ascii_text = st.characters(codec="ascii")
+    text = data.draw(st.from_regex(PATTERNS[pattern], fullmatch=True, alphabet=ascii_text))
+    assert HINTS.stand_in(text)

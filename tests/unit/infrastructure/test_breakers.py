@@ -255,3 +255,13 @@ def test_a_breaker_that_is_not_known_cannot_be_closed(root: Path) -> None:
     with pytest.raises(CDESystemError) as refusal:
         BreakerRegistry(root).reset("nothing")
     assert refusal.value.code == "E904"
+
+
+def test_a_breaker_that_another_process_opened_refuses_the_very_next_call(root: Path) -> None:
+    one, other = (BreakerRegistry(root).get("git") for _ in range(2))
+    assert other.call(str) == ""
+    fail(one, 5)
+
+    with pytest.raises(CircuitBreakerOpenError) as caught:
+        other.call(str)
+    assert caught.value.code == "E903"

@@ -114,3 +114,19 @@ def test_a_sealed_line_of_another_make_is_no_record() -> None:
     assert decode_records(line) is None
     broken, _ = journal._seal({"format": journal.FORMAT})
     assert scan(broken).header is None
+
+
+def test_what_is_whole_from_the_beginning_on_ends_at_the_first_damage() -> None:
+    header, first, second, third = segment(3).splitlines(keepends=True)
+    found = scan(header + first + second.replace(b"test", b"tset") + third)
+
+    assert found.size == len(header + first)
+    assert [record.sequence for record in found.records] == [1, 3]
+    assert found.damage == ["line 3 is damaged"]
+
+
+def test_a_line_that_is_still_being_written_does_not_hide_those_before_it() -> None:
+    first, second, third = (record.line for record in records(3))
+
+    assert decode_records(first + second + third[:-1]) == records(2)
+    assert decode_records(first + second.replace(b"test", b"tset") + third) is None

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cde_orchestrator.infrastructure.redaction import REDACTED, redacted, redacted_text
+from cde_orchestrator.infrastructure.patch import Patch
+from cde_orchestrator.infrastructure.redaction import (
+    REDACTED,
+    is_suspicious,
+    patch_without_secrets,
+    redacted,
+    redacted_text,
+)
 from tests.proportion import require_proportion
 
 SECRETS = {
@@ -103,6 +110,45 @@ def test_whatever_stands_under_a_secret_name_is_taken_out(name: str, value: Any)
 )
 def test_a_secret_in_the_middle_of_words_is_taken_out(text: str, secret: str) -> None:
     assert secret not in redacted_text(text)
+
+
+@pytest.mark.parametrize("kind", ["api", "access", "account", "private", "ssh", "encryption"])
+@pytest.mark.parametrize("joint", ["", "-", "_"])
+def test_a_key_is_known_however_its_name_is_joined(kind: str, joint: str) -> None:
+    for name in (f"{kind}{joint}key", f"{kind}{joint}key".upper()):
+        assert redacted_text(f"{name}=q1w2e3r4 x") == f"{name}={REDACTED} x"
+        assert redacted_text(f"--{name} q1w2e3r4 x") == f"--{name} {REDACTED} x"
+        assert redacted({name: "q1w2e3r4"}) == {name: REDACTED}
+        assert is_suspicious(f'{{"{name}": "q1w2e3r4"}}')
+
+
+@pytest.mark.parametrize("operation", ["add", "replace"])
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+def test_a_change_is_kept_without_the_secrets_in_it(operation: str, secret: str) -> None:
+    changes: Patch = [
+        {"op": operation, "path": "/features/a/extra", "value": {"deep": [f"Use {secret}"]}},
+        {"op": "remove", "path": "/features/b"},
+        {"op": operation, "path": "/name", "value": "Shop"},
+    ]
+    kept = patch_without_secrets(changes)
+
+    assert kept[0] == {**changes[0], "value": {"deep": [f"Use {REDACTED}"]}}
+    assert kept[1:] == changes[1:]
+    assert secret in changes[0]["value"]["deep"][0]
+
+
+def test_workflows_are_kept_word_for_word_wherever_they_stand_in_a_change() -> None:
+    run = ["sh", "-c", "curl https://me:hunter2@host"]
+    part: Patch = [{"op": "add", "path": "/workflows/a", "value": {"check": run}}]
+    whole: Patch = [
+        {"op": "add", "path": "", "value": {"workflows": {"a": run}, "name": f"x {run[2]}"}}
+    ]
+    without: Patch = [{"op": "add", "path": "", "value": {"name": f"x {run[2]}"}}]
+    name = f"x curl https://{REDACTED}@host"
+
+    assert patch_without_secrets(part) == part
+    assert patch_without_secrets(whole)[0]["value"] == {"workflows": {"a": run}, "name": name}
+    assert patch_without_secrets(without)[0]["value"] == {"name": name}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from cde_orchestrator.application.recover_state import CompactState
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.infrastructure.file_ops import OsFileOps
-from cde_orchestrator.infrastructure.retention import Retention, prune
+from cde_orchestrator.infrastructure.retention import DEFAULT_RETENTION, Retention, prune
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
 
@@ -68,3 +69,23 @@ def test_the_settings_say_how_much_is_kept(tmp_path: Path) -> None:
         application.handle(StartFeature(prompt=f"Do {number}"))
         application.handle(CompactState())
     assert len(StateFiles(tmp_path).checkpoints()) == 2
+
+
+def test_what_is_kept_without_settings_is_what_the_documentation_says() -> None:
+    kept = DEFAULT_RETENTION
+
+    assert Retention(count=10, days=30.0, total_bytes=256 * 1024 * 1024) == kept
+    assert not kept.lets_go(10, time.time() - 29 * 86_400, 256 * 1024 * 1024)
+    assert kept.lets_go(11, time.time(), 0)
+    assert kept.lets_go(2, time.time() - 31 * 86_400, 0)
+    assert kept.lets_go(2, time.time(), 256 * 1024 * 1024 + 1)
+    assert not kept.lets_go(1, 0, 2**40)
+
+
+def test_a_backup_that_vanished_meanwhile_is_neither_old_nor_large(
+    files: StateFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.backup(10).unlink()
+    files.backup(10).symlink_to("nowhere")
+
+    assert prune(files, OsFileOps(), Retention(total_bytes=801)) == []

@@ -12,8 +12,11 @@ import pytest
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure import state_memory
 from cde_orchestrator.infrastructure.file_ops import OsFileOps, replace_file, write_all
-from cde_orchestrator.infrastructure.journal import Change, encode_header
+from cde_orchestrator.infrastructure.journal import GENESIS, Change, encode_header
 from cde_orchestrator.infrastructure.patch import Patch
+from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.state_loader import load
 from cde_orchestrator.infrastructure.state_store import StateStore
 
 
@@ -315,3 +318,87 @@ def test_a_reader_mends_by_itself_once_that_is_possible(
     assert names(other) == "ab"
     assert other.read_only is None
     assert store.files.journal.read_bytes() == store.files.mirror(1).read_bytes()
+
+
+def without(store: StateStore, sequence: int) -> StateStore:
+    """The store, once no file tells a change any more."""
+    for path in (store.files.journal, store.files.mirror(1)):
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:sequence] + lines[sequence + 1 :]))
+    return reopened(store)
+
+
+def test_lost_changes_are_told_with_the_features_that_later_ones_touch(store: StateStore) -> None:
+    put(store, "c", "e", "d")
+    broken = without(store, 3)
+    assert names(broken) == "ab"
+    assert broken.read_only is not None
+    assert broken.read_only.reason == (
+        "changes 3 to 3 are lost and 2 after them cannot be applied; they touch d, e; "
+        "this is the state of change 2"
+    )
+
+
+def test_lost_changes_that_touch_no_feature_are_told_so(store: StateStore) -> None:
+    for name in ("one", "two"):
+        changes: Patch = [{"op": "add", "path": "/name", "value": name}]
+        with store.exclusive():
+            store.commit(
+                Change(at="now", operation="set", actor="t", correlation_id="c", changes=changes)
+            )
+    broken = without(store, 3)
+    assert names(broken) == "ab"
+    assert broken.read_only is not None
+    assert "they touch no feature;" in broken.read_only.reason
+
+
+def test_the_place_of_damaged_files_is_durable_before_anything_is_moved_there(
+    store: StateStore, ops: WatchedOps
+) -> None:
+    store.files.journal.write_bytes(store.files.journal.read_bytes().replace(b"b", b"c"))
+    done: list[tuple[str, Path]] = []
+    ops.before = lambda operation, path: done.append((operation, path))
+    assert names(StateStore(store.files.root, ops=ops)) == "ab"
+    moved = next(
+        index
+        for index, (operation, path) in enumerate(done)
+        if operation == "replace" and path.parent == store.files.quarantine
+    )
+    assert ("sync_folder", store.files.folder) in done[:moved]
+
+
+def test_a_journal_that_was_only_begun_is_compared_with_its_second_copy(tmp_path: Path) -> None:
+    files = StateFiles(tmp_path)
+    files.backups.mkdir(parents=True)
+    files.journal.write_bytes(encode_header(1, GENESIS).line)
+    loaded = load(files, OsFileOps())
+
+    assert [found.path for found in loaded.findings] == [files.state, files.mirror(1)]
+
+
+def test_a_store_without_a_state_has_an_empty_snapshot(tmp_path: Path) -> None:
+    assert StateStore(tmp_path).snapshot() == (0, {})
+
+
+def test_whoever_only_peeks_learns_that_the_disk_is_full(store: StateStore) -> None:
+    class Full(OsFileOps):
+        def free_bytes(self, path: Path) -> int:
+            return 0
+
+    other = StateStore(store.files.root, ops=Full())
+    assert "".join(other.peek()["features"]) == "ab"
+    assert other.read_only is not None
+    assert "0 bytes are free" in other.read_only.reason
+
+
+def test_who_cannot_open_the_lock_reads_all_the_same_and_knows_that_nobody_can_write(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(lock: ProcessLock, *, shared: bool = False) -> int | None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(ProcessLock, "attempt", refused)
+    other = reopened(store)
+    assert names(other) == "ab"
+    assert other.read_only is not None
+    assert other.read_only.reason == os.strerror(errno.EROFS)

@@ -9,7 +9,7 @@ import pytest
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.application.onboard_project import OnboardProject
-from cde_orchestrator.application.recover_state import ExportState, RestoreState
+from cde_orchestrator.application.recover_state import CompactState, ExportState, RestoreState
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import CDEError
@@ -125,3 +125,21 @@ def test_a_version_less_state_that_cannot_be_written_down_is_unreadable(
     application = build_application(root)
     application.handle(RestoreState(export=export))
     assert len(FilesystemProjectRepository().get(root).features) == 1
+
+
+def test_damaged_backups_go_into_quarantine_when_a_history_is_begun_anew(
+    tmp_path: Path, export: str
+) -> None:
+    application = build_application(tmp_path)
+    for number in range(2):
+        application.handle(CompactState())
+        application.handle(StartFeature(prompt=f"Do {number}"))
+    assert len(StateFiles(tmp_path).checkpoints()) == 2
+    ruined = ruin(tmp_path)
+    application = build_application(tmp_path)
+    token = application.handle(RestoreState(export=export, dry_run=True))["token"]
+    application.handle(RestoreState(export=export, token=token))
+
+    kept = [path.read_bytes() for path in StateFiles(tmp_path).quarantine.iterdir()]
+    assert sorted(kept) == sorted(ruined)
+    assert FilesystemProjectRepository().verify(tmp_path) == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,24 @@ def test_too_little_space_for_the_next_checkpoint_refuses_changes(
 def test_a_disk_that_does_not_tell_its_space_is_believed(guard: WriteGuard, disk: Disk) -> None:
     disk.free = -1
     guard.require(10**18)
+
+
+def test_another_reason_is_said_but_since_when_stays(guard: WriteGuard, disk: Disk) -> None:
+    guard.refused(OSError(errno.EIO, "no"))
+    first = guard.mode
+    guard.refused(OSError(errno.ENOSPC, "no"))
+    second = guard.mode
+
+    assert first is not None
+    assert second is not None
+    assert (first.reason, second.reason) == (os.strerror(errno.EIO), os.strerror(errno.ENOSPC))
+    assert second.since is first.since
+
+
+def test_the_space_that_is_left_beside_the_next_checkpoint_is_64_kib(
+    guard: WriteGuard, disk: Disk
+) -> None:
+    disk.free = 1_000 + 64 * 1024
+    guard.require(1_000)
+    with pytest.raises(ReadOnlyModeError):
+        guard.require(1_001)

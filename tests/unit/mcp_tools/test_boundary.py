@@ -54,3 +54,30 @@ def test_rows_are_left_away_until_a_page_fits() -> None:
 
     assert asked == [1_000, 500, 250]
     assert result.structured_content == {"changes": rows[:250]}
+
+
+def test_an_answer_has_at_most_the_characters_that_are_documented() -> None:
+    assert REPLY_LIMIT == 25_000
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+def test_a_page_whose_only_row_is_too_long_is_cut(limit: int) -> None:
+    asked: list[int] = []
+
+    def ask(limit: int) -> dict[str, Any]:
+        asked.append(limit)
+        assert len(asked) < 10
+        return {"changes": [{"summary": "x" * 90_000}] * min(limit, 3)}
+
+    result = reply_page(ask, lambda page: "-\n", "changes", limit, "all")
+
+    assert asked[-1] == 1
+    assert result.structured_content is not None
+    assert result.structured_content["changes"][0]["summary"].endswith("[cut; the whole: all]")
+
+
+def test_other_scripts_have_as_many_characters_as_latin_ones() -> None:
+    text = "\u6f22" * 20_000
+    result = reply({"prompt": text}, "words", "all")
+
+    assert result.structured_content == {"prompt": text}

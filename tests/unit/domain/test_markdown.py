@@ -1,0 +1,110 @@
+"""Headings, prose and code are told apart as Markdown tells them."""
+
+from __future__ import annotations
+
+import pytest
+
+from cde_orchestrator.domain import markdown
+from cde_orchestrator.domain.markdown import Kind
+
+
+def kinds(text: str) -> list[str]:
+    return [line.kind.value for line in markdown.read(text)]
+
+
+@pytest.mark.parametrize(
+    "inner",
+    ["~~~", "``", "```` text", "~~~~", "```` `", "    ````"],
+)
+def test_what_cannot_close_a_fence_is_code(inner: str) -> None:
+    text = f"````\n{inner}\n# No heading\n````\n# Heading\n"
+    assert kinds(text) == ["nothing", "code", "code", "nothing", "heading"]
+
+
+@pytest.mark.parametrize("closing", ["````", "`````", "   ```` \t"])
+def test_a_run_of_the_same_marks_that_is_as_long_closes_a_fence(closing: str) -> None:
+    assert kinds(f"````text\ncode\n\n{closing}\nprose\n") == [
+        "nothing",
+        "code",
+        "nothing",
+        "nothing",
+        "prose",
+    ]
+
+
+def test_a_shorter_run_does_not_close_a_fence() -> None:
+    assert kinds("````\n```\n# a\n") == ["nothing", "code", "code"]
+
+
+def test_marks_with_a_mark_behind_them_are_a_span_of_code_and_no_fence() -> None:
+    assert kinds("``` `a` ```\n# Heading\n") == ["prose", "heading"]
+    assert kinds("~~~ `a`\n# No heading\n") == ["nothing", "code"]
+
+
+def test_a_comment_of_several_lines_is_no_content_and_keeps_the_numbers() -> None:
+    lines = markdown.read(
+        "# A\n<!-- one\ntwo\nthree --> \ntext <!-- x --> more\n<!-- never closed\nx"
+    )
+
+    assert [(line.number, line.kind) for line in lines[:5]] == [
+        (1, Kind.HEADING),
+        (2, Kind.NOTHING),
+        (3, Kind.NOTHING),
+        (4, Kind.NOTHING),
+        (5, Kind.PROSE),
+    ]
+    assert lines[4].text == "text  more"
+    assert [line.number for line in lines if line.is_content] == [5]
+
+
+@pytest.mark.parametrize(
+    ("line", "level", "words"),
+    [
+        ("# One", 1, "One"),
+        ("###### Six", 6, "Six"),
+        ("   ## Up to three blanks", 2, "Up to three blanks"),
+        ("##\tA   few \t blanks  ", 2, "A few blanks"),
+        ("## Closed ##", 2, "Closed"),
+        ("## Closed\t#\t", 2, "Closed"),
+        ("## C#", 2, "C#"),
+        ("## Issue #", 2, "Issue"),
+        ("#", 1, ""),
+        ("## ##", 2, ""),
+    ],
+)
+def test_a_heading_has_its_level_and_its_words(line: str, level: int, words: str) -> None:
+    assert markdown.read(line) == [markdown.Line(1, Kind.HEADING, words, level)]
+
+
+@pytest.mark.parametrize("line", ["####### Seven", "#Tag", "    # Code", "text # more"])
+def test_what_only_begins_like_a_heading_is_prose(line: str) -> None:
+    assert markdown.read(line) == [markdown.Line(1, Kind.PROSE, line.strip())]
+
+
+@pytest.mark.parametrize("line", ["---", "***", "___", "===", "| --- | :-: |", " \t", ""])
+def test_rules_and_blank_lines_are_nothing(line: str) -> None:
+    assert markdown.read(f"{line}\n") == [markdown.Line(1, Kind.NOTHING, line)]
+
+
+def test_headings_are_found_by_their_marks_and_words() -> None:
+    lines = markdown.read("# A\n## Goal\ntext\n## Goal ##\n```\n## Goal\n```\n")
+    assert markdown.headings(lines) == {"# A": [0], "## Goal": [1, 3]}
+
+
+@pytest.mark.parametrize(
+    ("heading", "normal"),
+    [("  ##  Goal ## ", "## Goal"), ("## C#", "## C#"), (" Goal ", "Goal")],
+)
+def test_a_heading_that_is_asked_for_is_brought_into_the_same_shape(
+    heading: str, normal: str
+) -> None:
+    assert markdown.normal(heading) == normal
+
+
+def test_a_section_reaches_to_the_next_heading_of_its_level_or_above() -> None:
+    lines = markdown.read("## A\none\n### Sub\n\ntwo\n## B\nthree\n# C\nfour\n")
+
+    assert [line.text for line in markdown.section(lines, 0)] == ["one", "two"]
+    assert [line.text for line in markdown.section(lines, 2)] == ["two"]
+    assert [line.text for line in markdown.section(lines, 5)] == ["three"]
+    assert [line.text for line in markdown.section(lines, 7)] == ["four"]

@@ -1,0 +1,377 @@
+"""Tries whether the tests notice faults: ``make mutants``.
+
+Modules that hold the product's promises are changed in one place at a time, in a copy of the
+repository, and the tests that run the changed line are run there. What no test notices is
+printed: it is a fault that nobody would see, or a change that makes no difference. Those that
+were judged to make none stand with the reason in ``equivalent_mutants.toml``.
+
+Settings, all of them variables of the environment:
+    MUTANTS_SEED: chooses the sample; the same seed chooses the same one from the same source.
+    MUTANTS_SAMPLE: mutants of each group.
+    MUTANTS_JOBS: how many are tried at a time.
+    MUTANTS_ONLY: names of mutants, as a report has them, in place of a sample.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import venv
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from coverage import CoverageData
+
+from tools.mutation import Mutable, Mutant
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "src/cde_orchestrator"
+GROUPS = {
+    "state": [
+        f"{PACKAGE}/infrastructure/{name}.py"
+        for name in (
+            *("journal", "checkpoint", "patch", "segment", "active_segment", "state_loader"),
+            *("state_mender", "state_memory", "state_store", "process_lock", "write_guard"),
+            "retention",
+        )
+    ],
+    "gate": [
+        f"{PACKAGE}/domain/{name}.py"
+        for name in ("gate", "markdown", "workflow", "feature", "claim", "project", "names")
+    ],
+    "secrets": [f"{PACKAGE}/domain/secrets.py", f"{PACKAGE}/infrastructure/redaction.py"],
+    "leases": [f"{PACKAGE}/domain/claim.py", f"{PACKAGE}/application/leases.py"],
+    "breakers": [
+        f"{PACKAGE}/infrastructure/circuit_breaker.py",
+        f"{PACKAGE}/infrastructure/breaker_record.py",
+    ],
+    "http": [f"{PACKAGE}/web/{name}.py" for name in ("bearer", "hosts", "sign_in")],
+}
+TESTS = ("tests/unit", "tests/contract")
+REPORTS = ROOT / "build" / "mutants"
+EQUIVALENT = ROOT / "tools" / "equivalent_mutants.toml"
+MOST_TESTS = 250
+"""Tests that a mutant is tried with: those that run the least else come first."""
+TEST_SECONDS, MUTANT_SECONDS = 30, 180
+_PYTEST = ("-q", "-n0", "-p", "no:cacheprovider", "-m", "not postgres and not faults")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a mutant: ``killed``, ``survived``, ``equivalent`` or ``undecided``.
+
+    Attributes:
+        by: the first test that failed, or why a mutant is equivalent.
+    """
+
+    group: str
+    mutant: Mutant
+    outcome: str
+    by: str = ""
+
+
+class Copy:
+    """A copy of the repository with an environment in which the product is that of the copy.
+
+    Args:
+        folder: where it is made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "tree"
+        self.output = folder / "output"
+        self._temporary = folder / "tmp"
+        self._temporary.mkdir(parents=True)
+        for name in _git("ls-files", "-z", "--cached", "--others", "--exclude-standard"):
+            if (ROOT / name).is_file():
+                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self.root / name)
+        venv.EnvBuilder(symlinks=True, with_pip=False).create(folder / "venv")
+        self._python = folder / "venv" / "bin" / "python"
+        packages = next((folder / "venv").glob("lib/python*/site-packages"))
+        installed = [path for path in sys.path if path.endswith("site-packages")]
+        (packages / "copy.pth").write_text("\n".join([str(self.root / "src"), *installed]))
+        self._worker: subprocess.Popen[str] | None = None
+
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a module in the copy."""
+        return subprocess.run(
+            [self._python, "-m", *words],
+            cwd=self.root,
+            env=self._environment | more,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return os.environ | {"TMPDIR": str(self._temporary), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def tested(self, mutant: Mutant | None, tests: list[str]) -> int | None:
+        """The exit code of the tests with a mutant; None when they did not end in time."""
+        if self._worker is None:
+            self._worker = subprocess.Popen(
+                [self._python, "-m", "tools.mutants_worker"],
+                cwd=self.root,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        if mutant is None:
+            return self._asked(tests)
+        place = self.root / mutant.path
+        before = place.stat()
+        place.write_text(mutant.source)
+        try:
+            return self._asked(tests)
+        finally:
+            place.write_text(mutant.original)  # with its old time, for which it is compiled
+            os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def _asked(self, tests: list[str]) -> int | None:
+        assert self._worker is not None
+        assert self._worker.stdin is not None
+        assert self._worker.stdout is not None
+        arguments = [*_PYTEST, "-x", f"--timeout={TEST_SECONDS}", "--tb=no", *tests]
+        request = {
+            "arguments": arguments,
+            "seconds": MUTANT_SECONDS,
+            "output": str(self.output),
+        }
+        self._worker.stdin.write(json.dumps(request) + "\n")
+        self._worker.stdin.flush()
+        code: int | None = json.loads(self._worker.stdout.readline())
+        return code
+
+    def failed(self) -> str:
+        """The first test that failed in the last run, or what went wrong before any began."""
+        return next(iter(_failed(self.output.read_text(errors="replace"))), "it cannot be imported")
+
+    def end(self) -> None:
+        """End the worker."""
+        if self._worker is not None and self._worker.stdin is not None:
+            self._worker.stdin.close()
+            self._worker.wait()
+
+
+class Covering:
+    """Which tests run which line, as an unharmed run of all of them tells.
+
+    Args:
+        database: what coverage wrote in that run, with a context for each test.
+        left_out: tests that failed in it, and so have no say.
+    """
+
+    def __init__(self, database: Path, left_out: set[str]) -> None:
+        data = CoverageData(str(database))
+        data.read()
+        self._tests: dict[str, dict[int, set[str]]] = {}
+        self._lines: Counter[str] = Counter()
+        for path in {path for paths in GROUPS.values() for path in paths}:
+            lines = {
+                line: {_function(context) for context in contexts if context} - left_out
+                for line, contexts in data.contexts_by_lineno(path).items()
+            }
+            self._tests[path] = lines
+            for tests in lines.values():
+                self._lines.update(tests)
+
+    def of(self, mutant: Mutant) -> list[str]:
+        """The tests to try a mutant with, those of the module's own file first."""
+        lines = self._tests[mutant.path]
+        found = lines.get(mutant.line) or set().union(*lines.values())
+        own = f"/test_{Path(mutant.path).stem}.py::"
+        ranked = sorted(found, key=lambda test: (own not in test, self._lines[test], test))
+        return ranked[:MOST_TESTS]
+
+
+def _git(*words: str) -> list[str]:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in done.stdout.split("\0") if name]
+
+
+def sampled(modules: Iterable[Mutable], count: int, seed: str) -> list[Mutant]:
+    """So many mutants, each of another line, the same ones for the same seed."""
+    chance = random.Random(seed)
+    places = [(module, line) for module in modules for line in module.places]
+    chance.shuffle(places)
+    found: list[Mutant] = []
+    for module, line in places:
+        if len(found) == count:
+            break
+        numbers = [*range(1, len(module.places[line]) + 1)]
+        chance.shuffle(numbers)
+        candidates = (module.mutant(line, number) for number in numbers)
+        mutant = next((each for each in candidates if each is not None), None)
+        if mutant is not None:
+            found.append(mutant)
+    return found
+
+
+def chosen() -> list[tuple[str, Mutant]]:
+    """The mutants to try, with their groups."""
+    modules = {
+        path: Mutable(path, (ROOT / path).read_text())
+        for paths in GROUPS.values()
+        for path in paths
+    }
+    named = os.environ.get("MUTANTS_ONLY", "").split()
+    seed, count = os.environ.get("MUTANTS_SEED", "1"), int(os.environ.get("MUTANTS_SAMPLE", "40"))
+    found: list[tuple[str, Mutant]] = []
+    for group, paths in GROUPS.items():
+        if not named:
+            sample = sampled([modules[path] for path in paths], count, f"{seed}:{group}")
+            found += [(group, mutant) for mutant in sample]
+    for name in named:
+        path, _, place = name.partition(":")
+        line, _, number = place.partition("#")
+        mutant = modules[path].mutant(int(line), int(number))
+        group = next(group for group, paths in GROUPS.items() if path in paths)
+        if mutant is not None:
+            found.append((group, mutant))
+    return found
+
+
+def equivalent(mutant: Mutant, known: list[dict[str, Any]]) -> str | None:
+    """Why a mutant makes no difference; None when nobody judged so."""
+    lines = [line[0] + line[1:].strip() for line in mutant.difference()]
+    for each in known:
+        wanted = [line[0] + line[1:].strip() for line in each["change"].strip().splitlines()]
+        if each["path"] == mutant.path and wanted == lines:
+            return str(each["why"])
+    return None
+
+
+def covering(copy: Copy) -> Covering:
+    """Run all tests unharmed, unless these very files were run before; see what they run."""
+    digest = hashlib.sha256()
+    for path in sorted([*(copy.root / "src").rglob("*.py"), *(copy.root / "tests").rglob("*.py")]):
+        digest.update(path.read_bytes())
+    database = REPORTS / f"coverage-{digest.hexdigest()[:16]}"
+    failures = database.with_name(database.name + ".failed")
+    if not failures.exists():
+        REPORTS.mkdir(parents=True, exist_ok=True)
+        print("Running the tests unharmed", flush=True)
+        settings = copy.root.parent / "coverage.ini"
+        settings.write_text(
+            "[run]\nsource_pkgs = cde_orchestrator\nrelative_files = true\n"
+            "disable_warnings = module-not-imported,no-data-collected\n"
+        )
+        words = ["pytest", *TESTS, *_PYTEST, f"-n{_jobs()}", "--cov", "--cov-report="]
+        words += [f"--cov-config={settings}", "--cov-context=test"]
+        done = copy.run(*words, COVERAGE_FILE=str(database), PYTHONDONTWRITEBYTECODE="")
+        if done.returncode > 1:
+            sys.exit(f"The tests cannot be run:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        failures.write_text("\n".join(_failed(done.stdout)))
+    left_out = failures.read_text().splitlines()
+    if left_out:
+        print("These fail unharmed, and are left out:", *left_out, sep="\n  ", flush=True)
+    return Covering(database, {_function(name) for name in left_out})
+
+
+def _function(test: str) -> str:
+    """The test without its parameters, and without what pytest-cov adds to a context."""
+    return test.split("|", maxsplit=1)[0].split("[", maxsplit=1)[0]
+
+
+def _failed(output: str) -> list[str]:
+    lines = [line.split(" ") for line in output.splitlines()]
+    return [words[1] for words in lines if len(words) > 1 and words[0] in {"FAILED", "ERROR"}]
+
+
+def _jobs() -> int:
+    return int(os.environ.get("MUTANTS_JOBS", "2"))
+
+
+def tried(mutants: list[tuple[str, Mutant]], copies: list[Copy], tests: Covering) -> list[Verdict]:
+    """The verdict on each mutant; each is printed as it falls."""
+    known = tomllib.loads(EQUIVALENT.read_text())["mutant"]
+    free: SimpleQueue[Copy] = SimpleQueue()
+    for each in copies:
+        free.put(each)
+
+    def judged(group: str, mutant: Mutant) -> Verdict:
+        if reason := equivalent(mutant, known):
+            return Verdict(group, mutant, "equivalent", reason)
+        copy = free.get()
+        try:
+            code = copy.tested(mutant, tests.of(mutant))
+            if code == 0:
+                return Verdict(group, mutant, "survived")
+            if code is None:
+                return Verdict(group, mutant, "undecided")
+            return Verdict(group, mutant, "killed", copy.failed())
+        finally:
+            free.put(copy)
+
+    verdicts: list[Verdict] = []
+    with ThreadPoolExecutor(len(copies)) as pool:
+        for verdict in pool.map(lambda each: judged(*each), mutants):
+            print(f"{verdict.outcome:10} {verdict.mutant.name} {verdict.by}", flush=True)
+            verdicts.append(verdict)
+    return verdicts
+
+
+def report(verdicts: list[Verdict]) -> str:
+    """Survivors with their difference, then a table of the groups."""
+    lines: list[str] = []
+    for verdict in verdicts:
+        if verdict.outcome in {"survived", "undecided"}:
+            lines += [f"{verdict.outcome} {verdict.mutant.name}", *verdict.mutant.difference(), ""]
+    lines += [
+        "| Group | Sampled | Killed | Equivalent | Survived | Undecided | Score |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for group in [*dict.fromkeys(verdict.group for verdict in verdicts), "all"]:
+        counts = Counter(each.outcome for each in verdicts if group in {each.group, "all"})
+        total = sum(counts.values())
+        score = 100 * counts["killed"] / max(total - counts["equivalent"], 1)
+        cells = [group, total, *(counts[each] for each in _OUTCOMES), f"{score:.1f} %"]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _require_sound(copy: Copy, verdicts: list[Verdict]) -> None:
+    """Whatever killed a mutant must pass without it, run in the same way."""
+    killers = sorted({_function(verdict.by) for verdict in verdicts if "::" in verdict.by})
+    if killers and copy.tested(None, killers):
+        sys.exit(f"A verdict is wrong, this fails without a mutant: {copy.failed()}")
+
+
+_OUTCOMES = ("killed", "equivalent", "survived", "undecided")
+
+
+def main() -> None:
+    """Try a sample of mutants; fails when one survives."""
+    mutants = chosen()
+    with tempfile.TemporaryDirectory(prefix="cde-m-") as folder:
+        copies = [Copy(Path(folder) / str(number)) for number in range(_jobs())]
+        tests = covering(copies[0])
+        try:
+            verdicts = tried(mutants, copies, tests)
+            _require_sound(copies[0], verdicts)
+        finally:
+            for copy in copies:
+                copy.end()
+    text = report(verdicts)
+    (REPORTS / "report.md").write_text(text)
+    print(f"\n{text}\nAlso in {REPORTS / 'report.md'}")
+    sys.exit(any(verdict.outcome in {"survived", "undecided"} for verdict in verdicts))
+
+
+if __name__ == "__main__":
+    main()
