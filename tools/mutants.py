@@ -147,6 +147,7 @@ class Copy:
         assert self._worker.stdin is not None
         assert self._worker.stdout is not None
         arguments = [*_PYTEST, "-x", f"--timeout={TEST_SECONDS}", "--tb=no", *tests]
+        arguments.insert(0, "-Wignore::pytest.PytestAssertRewriteWarning")  # imported before
         request = {
             "arguments": arguments,
             "seconds": MUTANT_SECONDS,
@@ -194,9 +195,11 @@ class Covering:
         """The tests to try a mutant with, those of the module's own file first."""
         lines = self._tests[mutant.path]
         found = lines.get(mutant.line) or set().union(*lines.values())
-        own = f"/test_{Path(mutant.path).stem}.py::"
-        ranked = sorted(found, key=lambda test: (own not in test, self._lines[test], test))
-        return ranked[:MOST_TESTS]
+        name = f"test_{Path(mutant.path).stem}.py"
+        own = [str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "unit").rglob(name)]
+        others = [test for test in found if test.split("::", maxsplit=1)[0] not in own]
+        ranked = sorted(others, key=lambda test: (self._lines[test], test))
+        return [*own, *ranked[:MOST_TESTS]]
 
 
 def _git(*words: str) -> list[str]:
@@ -345,6 +348,13 @@ def report(verdicts: list[Verdict]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _require_running(copies: list[Copy], tests: list[str]) -> None:
+    """The tests must pass in every copy as long as nothing is changed there."""
+    for copy in copies:
+        if copy.tested(None, tests):
+            sys.exit(f"Tests fail in a copy:\n{copy.output.read_text()}")
+
+
 def _require_sound(copy: Copy, verdicts: list[Verdict]) -> None:
     """Whatever killed a mutant must pass without it, run in the same way."""
     killers = sorted({_function(verdict.by) for verdict in verdicts if "::" in verdict.by})
@@ -362,6 +372,7 @@ def main() -> None:
         copies = [Copy(Path(folder) / str(number)) for number in range(_jobs())]
         tests = covering(copies[0])
         try:
+            _require_running(copies, tests.of(mutants[0][1])[:9])
             verdicts = tried(mutants, copies, tests)
             _require_sound(copies[0], verdicts)
         finally:

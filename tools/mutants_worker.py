@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from contextlib import suppress
 from typing import Any
 
@@ -73,8 +74,11 @@ def _run(request: dict[str, Any]) -> None:
         for target, source in ((0, nothing), (1, output), (2, output)):
             os.dup2(source, target)
         code = int(pytest.main(request["arguments"]))
+    except BaseException:  # noqa: BLE001 - the fork ends here, whatever happened
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 

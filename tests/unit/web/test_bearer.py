@@ -1,0 +1,213 @@
+"""Who bears the token is let in; everybody else learns why not, and nothing more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket
+
+from cde_orchestrator.web.bearer import BearerToken
+from cde_orchestrator.web.sign_in import FORM_BYTES, SignIn
+
+TOKEN = "correct-horse"
+PAGES = ["/dashboard", "/dashboard/features/f", "/errors", "/errors/E902", "/health", "/metrics"]
+BROWSER = {"accept": "text/html,*/*"}
+
+
+async def answer(request: Request) -> Response:
+    return PlainTextResponse("let in")
+
+
+async def socket(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_text("let in")
+    await websocket.close()
+
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
+ROUTES = [WebSocketRoute("/socket", socket), Route("/{path:path}", answer, methods=METHODS)]
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    with TestClient(BearerToken(Starlette(routes=ROUTES), TOKEN), follow_redirects=False) as made:
+        yield made
+
+
+def sign_in(client: TestClient, token: str = TOKEN, path: str = "/dashboard?of=f") -> int:
+    return client.post(path, data={"token": token}).status_code
+
+
+@pytest.mark.parametrize(
+    "header", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"BEARER   {TOKEN}  ", f" Bearer {TOKEN}"]
+)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_request_with_the_token_is_handed_on(
+    client: TestClient, header: str, method: str
+) -> None:
+    assert client.request(method, "/mcp", headers={"authorization": header}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ([], "the request has no Authorization header"),
+        ([f"Basic {TOKEN}"], "its Authorization header is no bearer token"),
+        ([TOKEN], "its Authorization header is no bearer token"),
+        ([f"Bearer {TOKEN}", f"Bearer {TOKEN}"], "its Authorization header is no bearer token"),
+        (["Bearer wrong"], "it is another one"),
+        ([f"Bearer {TOKEN}x"], "it is another one"),
+        ([f"Bearer {TOKEN.upper()}"], "it is another one"),
+        (["Bearer"], "it is another one"),
+    ],
+)
+def test_a_request_without_the_token_is_refused_with_the_reason(
+    client: TestClient, headers: list[str], reason: str
+) -> None:
+    given = [("authorization", header) for header in headers]
+    refused = client.post("/mcp", headers=given)
+
+    assert refused.status_code == 401
+    assert refused.json()["error"]["code"] == "E902"
+    assert refused.json()["error"]["context"] == {"reason": reason}
+    assert refused.headers["content-type"] == "application/json"
+    assert refused.headers["content-length"] == str(len(refused.content))
+    assert refused.headers["www-authenticate"] == 'Bearer realm="cde"'
+    assert refused.headers["cache-control"] == "no-store"
+
+
+def test_a_web_socket_needs_the_token_too(client: TestClient) -> None:
+    bearing = {"authorization": f"Bearer {TOKEN}"}
+    with client.websocket_connect("/socket", headers=bearing) as connection:
+        assert connection.receive_text() == "let in"
+    with client.websocket_connect("/socket") as connection:
+        refusal = connection.receive()
+    assert refusal["type"] == "http.response.body"
+    assert b"E902" in refusal["body"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/health", 200),
+        ("HEAD", "/health", 200),
+        ("POST", "/health", 401),
+        ("GET", "/health/ready", 401),
+        ("GET", "/dashboard/static/page.css", 200),
+        ("HEAD", "/dashboard/static/page.css", 401),
+        ("GET", "/dashboard/static", 200),
+        ("GET", "/dashboard/statics", 401),
+        ("GET", "/metrics", 401),
+        ("GET", "/", 401),
+    ],
+)
+def test_only_what_says_nothing_is_told_to_anybody(
+    client: TestClient, method: str, path: str, status: int
+) -> None:
+    assert client.request(method, path).status_code == status
+
+
+def test_a_browser_is_shown_a_form_that_is_kept_nowhere(client: TestClient) -> None:
+    shown = client.get("/dashboard", headers=BROWSER)
+
+    assert shown.status_code == 401
+    assert "<form" in shown.text
+    assert "<!--problem-->" not in shown.text
+    assert 'role="alert"' not in shown.text
+    assert shown.headers["content-type"].startswith("text/html")
+    assert shown.headers["cache-control"] == "no-store"
+    assert shown.headers["referrer-policy"] == "same-origin"
+    assert "frame-ancestors 'none'" in shown.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/errors", "/mcp", "/dashboards"])
+def test_the_form_is_the_dashboards_alone(client: TestClient, path: str) -> None:
+    assert client.get(path, headers=BROWSER).headers["content-type"] == "application/json"
+
+
+def test_a_program_is_shown_no_form(client: TestClient) -> None:
+    refused = client.get("/dashboard", headers={"accept": "application/json"})
+    assert refused.headers["content-type"] == "application/json"
+
+
+def test_the_posted_token_gives_a_cookie_that_no_script_and_no_other_page_can_use(
+    client: TestClient,
+) -> None:
+    signed_in = client.post("/dashboard/f?of=a&b", data={"token": f" {TOKEN} "})
+    cookie = signed_in.headers["set-cookie"]
+
+    assert signed_in.status_code == 303
+    assert signed_in.headers["location"] == "/dashboard/f?of=a&b"
+    assert re.fullmatch(r"cde_[0-9a-f]{12}=[0-9a-f]{64}; HttpOnly; Path=/; SameSite=strict", cookie)
+    assert TOKEN not in cookie
+    assert "frame-ancestors 'none'" in signed_in.headers["content-security-policy"]
+    assert client.post("/dashboard", data={"token": TOKEN}).headers["location"] == "/dashboard"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_cookie_lets_a_browser_look_at_pages(client: TestClient, path: str) -> None:
+    assert sign_in(client) == 303
+    assert client.get(path).text == "let in"
+    assert client.head(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/mcp"), ("GET", "/mcp"), ("PUT", "/dashboard"), ("GET", "/"), ("GET", "/errorsx")],
+)
+def test_the_cookie_opens_nothing_else(client: TestClient, method: str, path: str) -> None:
+    assert sign_in(client) == 303
+    assert client.request(method, path).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["", "wrong", TOKEN + "x", "<b>"])
+def test_another_token_is_refused_in_the_form(client: TestClient, token: str) -> None:
+    refused = client.post("/dashboard", data={"token": token})
+
+    assert refused.status_code == 401
+    assert "set-cookie" not in refused.headers
+    assert 'role="alert"' in refused.text
+    assert "it is another one" in refused.text
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    ["{name}=wrong", "{name}=", "other={value}", "{name}x={value}", "{name}={value}x", "[[=]]"],
+)
+def test_another_cookie_is_none(client: TestClient, cookie: str) -> None:
+    known = SignIn(TOKEN.encode())
+    header = cookie.format(name=known._name, value=known._value)
+
+    assert client.get("/metrics", headers={"cookie": header}).status_code == 401
+    whole = f"theme=dark; {known._name}={known._value}"
+    assert client.get("/metrics", headers={"cookie": whole}).status_code == 200
+
+
+def test_the_cookie_of_another_token_is_another_one() -> None:
+    one, other = SignIn(b"one"), SignIn(b"other")
+    assert one._name != other._name
+    assert one._value != other._value
+    assert (one._name, one._value) == (SignIn(b"one")._name, SignIn(b"one")._value)
+
+
+@pytest.mark.parametrize(
+    ("more", "status"), [(0, 303), (1, 401)], ids=["as large as it may be", "larger"]
+)
+def test_a_form_has_a_size(client: TestClient, more: int, status: int) -> None:
+    body = f"token={TOKEN}&filling=".encode()
+    body += b"x" * (FORM_BYTES - len(body) + more)
+
+    assert client.post("/dashboard", content=body).status_code == status
+
+
+@pytest.mark.parametrize(("fields", "status"), [(9, 303), (10, 401)])
+def test_a_form_has_few_fields(client: TestClient, fields: int, status: int) -> None:
+    body = f"token={TOKEN}" + "&a=b" * fields
+    assert client.post("/dashboard", content=body.encode()).status_code == status
