@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from cde_orchestrator.domain.exceptions import LockTimeoutError
 from cde_orchestrator.infrastructure import process_lock
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.turns import TURNS
 
 HOLDER = """
 import sys
@@ -119,9 +121,17 @@ def test_an_unsigned_lock_has_an_unknown_holder(lock_file: Path) -> None:
     assert ProcessLock(lock_file).holder() == "unknown process"
 
 
-def interrupted(lock: ProcessLock) -> None:
-    with pytest.raises(KeyboardInterrupt), lock.exclusive():
-        pass
+def interrupt(lock: ProcessLock, meanwhile: Callable[[], None]) -> None:
+    """Wait for the lock, and be interrupted once something happened meanwhile."""
+
+    def leave() -> None:
+        meanwhile()
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TURNS, "leave", leave)
+        with pytest.raises(KeyboardInterrupt), lock.exclusive():
+            pass
 
 
 def waiters() -> list[threading.Thread]:
@@ -129,36 +139,27 @@ def waiters() -> list[threading.Thread]:
 
 
 def test_an_interrupted_waiter_that_got_the_lock_at_the_last_moment_lets_go_of_it(
-    lock_file: Path, monkeypatch: pytest.MonkeyPatch
+    lock_file: Path,
 ) -> None:
     lock = ProcessLock(lock_file, 30.0)
     held = lock.attempt()
     assert held is not None
 
-    def interrupt_once_the_lock_is_there() -> None:
+    def let_go() -> None:
         os.close(held)
         for thread in waiters():
             thread.join(30)
-        raise KeyboardInterrupt
 
-    monkeypatch.setattr(process_lock.TURNS, "leave", interrupt_once_the_lock_is_there)
-    interrupted(lock)
+    interrupt(lock, let_go)
     with ProcessLock(lock_file, 0.0).exclusive():
         pass
 
 
-def test_an_interrupted_waiter_lets_go_of_a_lock_that_comes_later(
-    lock_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_waiter_lets_go_of_a_lock_that_comes_later(lock_file: Path) -> None:
     lock = ProcessLock(lock_file, 30.0)
     held = lock.attempt()
     assert held is not None
-
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(process_lock.TURNS, "leave", interrupt)
-    interrupted(lock)
+    interrupt(lock, lambda: None)
     left = waiters()
     os.close(held)
     for thread in left:
