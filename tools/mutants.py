@@ -15,15 +15,12 @@ Settings, all of them variables of the environment:
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import random
-import shutil
-import subprocess
+import re
 import sys
 import tempfile
 import tomllib
-import venv
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,9 +31,9 @@ from typing import Any
 
 from coverage import CoverageData
 
+from tools.mutants_copy import PYTEST, ROOT, Copy, failures
 from tools.mutation import Mutable, Mutant
 
-ROOT = Path(__file__).parents[1]
 PACKAGE = "src/cde_orchestrator"
 GROUPS = {
     "state": [
@@ -61,11 +58,10 @@ GROUPS = {
 }
 TESTS = ("tests/unit", "tests/contract")
 REPORTS = ROOT / "build" / "mutants"
+_DURATION = re.compile(r"([\d.]+)s (?:call|setup|teardown) +(\S+::.*)")
 EQUIVALENT = ROOT / "tools" / "equivalent_mutants.toml"
-MOST_TESTS = 250
-"""Tests that a mutant is tried with: those that run the least else come first."""
-TEST_SECONDS, MUTANT_SECONDS = 30, 180
-_PYTEST = ("-q", "-n0", "-p", "no:cacheprovider", "-m", "not postgres and not faults")
+BUDGET_SECONDS = 20.0
+"""What the tests of one mutant took together when nothing was changed; the quickest come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,129 +78,48 @@ class Verdict:
     by: str = ""
 
 
-class Copy:
-    """A copy of the repository with an environment in which the product is that of the copy.
-
-    Args:
-        folder: where it is made.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "tree"
-        self.output = folder / "output"
-        self._temporary = folder / "tmp"
-        self._temporary.mkdir(parents=True)
-        for name in _git("ls-files", "-z", "--cached", "--others", "--exclude-standard"):
-            if (ROOT / name).is_file():
-                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self.root / name)
-        venv.EnvBuilder(symlinks=True, with_pip=False).create(folder / "venv")
-        self._python = folder / "venv" / "bin" / "python"
-        packages = next((folder / "venv").glob("lib/python*/site-packages"))
-        installed = [path for path in sys.path if path.endswith("site-packages")]
-        (packages / "copy.pth").write_text("\n".join([str(self.root / "src"), *installed]))
-        self._worker: subprocess.Popen[str] | None = None
-
-    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run a module in the copy."""
-        return subprocess.run(
-            [self._python, "-m", *words],
-            cwd=self.root,
-            env=self._environment | more,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    @property
-    def _environment(self) -> dict[str, str]:
-        return os.environ | {"TMPDIR": str(self._temporary), "PYTHONDONTWRITEBYTECODE": "1"}
-
-    def tested(self, mutant: Mutant | None, tests: list[str]) -> int | None:
-        """The exit code of the tests with a mutant; None when they did not end in time."""
-        if self._worker is None:
-            self._worker = subprocess.Popen(
-                [self._python, "-m", "tools.mutants_worker"],
-                cwd=self.root,
-                env=self._environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        if mutant is None:
-            return self._asked(tests)
-        place = self.root / mutant.path
-        before = place.stat()
-        place.write_text(mutant.source)
-        try:
-            return self._asked(tests)
-        finally:
-            place.write_text(mutant.original)  # with its old time, for which it is compiled
-            os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-    def _asked(self, tests: list[str]) -> int | None:
-        assert self._worker is not None
-        assert self._worker.stdin is not None
-        assert self._worker.stdout is not None
-        arguments = [*_PYTEST, "-x", f"--timeout={TEST_SECONDS}", "--tb=no", *tests]
-        arguments.insert(0, "-Wignore::pytest.PytestAssertRewriteWarning")  # imported before
-        request = {
-            "arguments": arguments,
-            "seconds": MUTANT_SECONDS,
-            "output": str(self.output),
-        }
-        self._worker.stdin.write(json.dumps(request) + "\n")
-        self._worker.stdin.flush()
-        code: int | None = json.loads(self._worker.stdout.readline())
-        return code
-
-    def failed(self) -> str:
-        """The first test that failed in the last run, or what went wrong before any began."""
-        return next(iter(_failed(self.output.read_text(errors="replace"))), "it cannot be imported")
-
-    def end(self) -> None:
-        """End the worker."""
-        if self._worker is not None and self._worker.stdin is not None:
-            self._worker.stdin.close()
-            self._worker.wait()
-
-
 class Covering:
     """Which tests run which line, as an unharmed run of all of them tells.
 
     Args:
         database: what coverage wrote in that run, with a context for each test.
-        left_out: tests that failed in it, and so have no say.
+        output: what pytest printed in it, with how long each test took.
     """
 
-    def __init__(self, database: Path, left_out: set[str]) -> None:
+    def __init__(self, database: Path, output: str) -> None:
+        self.failed = failures(output)
+        left_out = {_function(test) for test in self.failed}
+        self._seconds: dict[str, float] = {}
+        for line in output.splitlines():
+            if match := _DURATION.fullmatch(line):
+                test = _function(match[2])
+                self._seconds[test] = self._seconds.get(test, 0.0) + float(match[1])
         data = CoverageData(str(database))
         data.read()
-        self._tests: dict[str, dict[int, set[str]]] = {}
-        self._lines: Counter[str] = Counter()
-        for path in {path for paths in GROUPS.values() for path in paths}:
-            lines = {
+        self._tests = {
+            path: {
                 line: {_function(context) for context in contexts if context} - left_out
                 for line, contexts in data.contexts_by_lineno(path).items()
             }
-            self._tests[path] = lines
-            for tests in lines.values():
-                self._lines.update(tests)
+            for path in {path for paths in GROUPS.values() for path in paths}
+        }
 
     def of(self, mutant: Mutant) -> list[str]:
-        """The tests to try a mutant with, those of the module's own file first."""
+        """The tests to try a mutant with, the file of tests for its module first."""
         lines = self._tests[mutant.path]
         found = lines.get(mutant.line) or set().union(*lines.values())
-        name = f"test_{Path(mutant.path).stem}.py"
-        own = [str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "unit").rglob(name)]
-        others = [test for test in found if test.split("::", maxsplit=1)[0] not in own]
-        ranked = sorted(others, key=lambda test: (self._lines[test], test))
-        return [*own, *ranked[:MOST_TESTS]]
+        own = f"/test_{Path(mutant.path).stem}.py::"
+        chosen = sorted((test for test in self._seconds if own in test), key=self._cost)
+        left = BUDGET_SECONDS
+        for test in sorted(found - {*chosen}, key=self._cost):
+            left -= self._seconds.get(test, 0.0)
+            if left < 0:
+                break
+            chosen.append(test)
+        return chosen
 
-
-def _git(*words: str) -> list[str]:
-    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [name for name in done.stdout.split("\0") if name]
+    def _cost(self, test: str) -> tuple[float, str]:
+        return self._seconds.get(test, 0.0), test
 
 
 def sampled(modules: Iterable[Mutable], count: int, seed: str) -> list[Mutant]:
@@ -265,8 +180,8 @@ def covering(copy: Copy) -> Covering:
     for path in sorted([*(copy.root / "src").rglob("*.py"), *(copy.root / "tests").rglob("*.py")]):
         digest.update(path.read_bytes())
     database = REPORTS / f"coverage-{digest.hexdigest()[:16]}"
-    failures = database.with_name(database.name + ".failed")
-    if not failures.exists():
+    printed = database.with_name(database.name + ".log")
+    if not printed.exists():
         REPORTS.mkdir(parents=True, exist_ok=True)
         print("Running the tests unharmed", flush=True)
         settings = copy.root.parent / "coverage.ini"
@@ -274,26 +189,22 @@ def covering(copy: Copy) -> Covering:
             "[run]\nsource_pkgs = cde_orchestrator\nrelative_files = true\n"
             "disable_warnings = module-not-imported,no-data-collected\n"
         )
-        words = ["pytest", *TESTS, *_PYTEST, f"-n{_jobs()}", "--cov", "--cov-report="]
+        words = ["pytest", *TESTS, *PYTEST, f"-n{_jobs()}", "--cov", "--cov-report="]
         words += [f"--cov-config={settings}", "--cov-context=test"]
-        done = copy.run(*words, COVERAGE_FILE=str(database), PYTHONDONTWRITEBYTECODE="")
+        words += ["--durations=0", "--durations-min=0"]
+        done = copy.run(*words, COVERAGE_FILE=str(database))
         if done.returncode > 1:
             sys.exit(f"The tests cannot be run:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
-        failures.write_text("\n".join(_failed(done.stdout)))
-    left_out = failures.read_text().splitlines()
-    if left_out:
-        print("These fail unharmed, and are left out:", *left_out, sep="\n  ", flush=True)
-    return Covering(database, {_function(name) for name in left_out})
+        printed.write_text(done.stdout)
+    tests = Covering(database, printed.read_text())
+    if tests.failed:
+        print("These fail unharmed, and are left out:", *tests.failed, sep="\n  ", flush=True)
+    return tests
 
 
 def _function(test: str) -> str:
     """The test without its parameters, and without what pytest-cov adds to a context."""
     return test.split("|", maxsplit=1)[0].split("[", maxsplit=1)[0]
-
-
-def _failed(output: str) -> list[str]:
-    lines = [line.split(" ") for line in output.splitlines()]
-    return [words[1] for words in lines if len(words) > 1 and words[0] in {"FAILED", "ERROR"}]
 
 
 def _jobs() -> int:

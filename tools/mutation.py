@@ -16,13 +16,14 @@ from mutmut.mutation.mutators import (
     operator_assignment,
 )
 
+_LOGGED = m.Call(func=m.Attribute(value=m.Name("log")))
 # What a log line says is pinned by few tests, and what a type says by mypy.
 _LEFT_ALONE = (
-    m.Annotation()
+    m.SimpleStatementLine(body=[m.Expr(value=_LOGGED)])
+    | m.Annotation()
     | m.Decorator()
     | m.Import()
     | m.ImportFrom()
-    | m.Call(func=m.Attribute(value=m.Name("log")))
     | m.Assign(targets=[m.AssignTarget(target=m.Name("__all__") | m.Name("log"))])
     | m.If(test=m.Name("TYPE_CHECKING"))
 )
