@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check installation soak bench lock format clean FORCE
+.PHONY: help demo test check installation soak mutants bench lock format clean FORCE
 
 # The caller's shell decides where packages come from, not what is installed nor how it runs.
 SOURCES := INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY \
@@ -56,6 +56,9 @@ soak: SEED := $(or $(CDE_SIMULATION_SEED),$(shell date +%s))
 soak: $(STAMP) ## Try every fault and every crash on the stored state, which takes long
 	CDE_SIMULATION_SOAK=1 CDE_SIMULATION_SEED=$(SEED) \
 		$(PY) -m pytest --timeout=0 tests/simulation $(PYTEST_ARGS)
+
+mutants: $(STAMP) ## Try whether tests notice small faults (MUTANTS_SEED=2 MUTANTS_SAMPLE=40)
+	$(PY) -m tools.mutants
 
 bench: $(STAMP) ## Run the benchmarks
 	$(PY) -m benchmarks
