@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
-from importlib.metadata import distribution, distributions
+from importlib.metadata import PackageNotFoundError, distribution, distributions
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,9 @@ SYSTEMS = {
 }
 PYTHONS = ("3.11", "3.12", "3.13")
 CPYTHON = {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
+# Not for the Python that the tests run on, so their metadata is not at hand. `make installation`
+# has it judged by each Python itself.
+ELSEWHERE: dict[str, list[str]] = {"pyyaml-ft": []}
 PIN = re.compile(
     r"^(?P<name>[a-z0-9-]+)(?:\[[^]]*\])?==(?P<version>\S+)(?: ; (?P<marker>[^\\]+?))? \\$",
     re.MULTILINE,
@@ -59,6 +62,14 @@ def pins(*locks: str) -> dict[str, Pin]:
         for lock in locks
         for match in PIN.finditer((ROOT / lock).read_text("utf-8"))
     }
+
+
+def requires(name: str) -> list[Requirement]:
+    """What the metadata of a locked distribution asks for."""
+    try:
+        return [Requirement(text) for text in distribution(name).requires or ()]
+    except PackageNotFoundError:
+        return [Requirement(text) for text in ELSEWHERE[name]]
 
 
 def environment(python: str, system: str) -> dict[str, str]:
@@ -100,7 +111,7 @@ def reached(
             seen.add((name, extra))
             waiting += [
                 (needed, name)
-                for needed in map(Requirement, distribution(name).requires or ())
+                for needed in requires(name)
                 if needed.marker is None
                 or needed.marker.evaluate({**where, "extra": canonicalize_name(extra)})
             ]

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from tools.installation import bounds, distributions, newcomer
+from tools.installation import bounds, distributions, locks, newcomer
 from tools.installation.surroundings import InstallationError
 
-CHECKS = {"newcomer": newcomer.check, "distributions": distributions.check, "bounds": bounds.check}
+CHECKS = {
+    "locks": locks.check,
+    "newcomer": newcomer.check,
+    "distributions": distributions.check,
+    "bounds": bounds.check,
+}
 
 
 def main(names: list[str]) -> int:
