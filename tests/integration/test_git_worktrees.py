@@ -67,6 +67,22 @@ def test_no_hook_of_the_repository_is_run(root: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "was-run").exists()
 
 
+def test_of_a_worktree_whose_files_cannot_be_written_nothing_is_left(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / ".gitattributes").write_text("*.py filter=broken\n")
+    git(root, "add", ".gitattributes")
+    git(root, "commit", "--quiet", "-m", "Filter")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = tmp_path / ".gitconfig"
+    settings.write_text('[filter "broken"]\n\tsmudge = false\n\trequired = true\n')
+    worktrees = GitWorktrees(root, BreakerRegistry())
+    assert worktrees.folder_for("north") is None
+    assert not worktrees.has("north")
+    settings.unlink()
+    assert worktrees.folder_for("north") is not None
+
+
 def levels(logs: Sequence[Mapping[str, Any]]) -> list[str]:
     """How severe the lines are, beside those that tell each command."""
     return [each["log_level"] for each in logs if each["event"] != "git_ran"]

@@ -42,6 +42,8 @@ _SAFE = tuple(
 _ALONE = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
 _THROUGH_FILTERS = frozenset({"status", "switch", "reset"})
 """The commands that compare or write files; no other one may be used for that."""
+_AT_TOP = frozenset({"reset"})
+"""They throw changes away, so they may not go to a repository around the one that was meant."""
 _PLACES = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
 
 
@@ -103,6 +105,8 @@ class Git:
             return retrying(lambda: self._run(arguments, timeout_seconds), "git", _is_transient)
         except _GitBusyError as busy:
             return busy.done
+        except GitError:
+            raise
         except (OSError, subprocess.TimeoutExpired) as error:
             raise GitBrokenError(str(error)) from error
 
@@ -128,6 +132,10 @@ class Git:
         settings = self._start(listing, timeout_seconds, errors="surrogateescape")
         if settings.returncode:
             return settings
+        if arguments[0] in _AT_TOP:
+            top = Path(places.stdout.removesuffix("\n").rpartition("\n")[2])
+            if not top.samefile(self._folder):
+                raise GitError(f"the files of the repository are at {top}")
         with view_of(places.stdout, settings.stdout) as (variables, real):
             done = self._start(arguments, timeout_seconds, variables)
         for made, there in real.items():

@@ -127,6 +127,17 @@ def test_a_configuration_that_git_does_not_understand_is_git_s_to_refuse(reposit
         changes(repository)
 
 
+def test_changes_are_thrown_away_at_the_top_alone(repository: Path) -> None:
+    (repository / "a.txt").write_text("changed\n")
+    breakers = BreakerRegistry()
+    with pytest.raises(GitError, match=str(repository)) as caught:
+        Git(repository / "b", breakers).run("reset", "--hard")
+    assert not isinstance(caught.value, GitBrokenError)
+    assert (repository / "a.txt").read_text() == "changed\n"
+    Git(repository, breakers).run("reset", "--hard")
+    assert (repository / "a.txt").read_text() != "changed\n"
+
+
 def test_nobody_else_runs_git() -> None:
     """Whoever starts processes has no command line that begins with git."""
     source = Path(cde_orchestrator.__file__).parent
