@@ -17,6 +17,8 @@ from tools.installation.surroundings import ROOT, empty_home, interpreter, requi
 
 PYTHONS = ("3.11", "3.12", "3.13")
 PACKAGE = "cde_orchestrator"
+# Names that a project may give its own modules.
+SHADOWS = ("typing.py", "secrets.py", "logging.py", "mcp.py", "typer.py", "json.py")
 WORKFLOW = """\
 version: 1
 workflows:
@@ -98,7 +100,11 @@ def drive(python: Path, command: Path, folder: Path, environment: dict[str, str]
     bare = folder / "project"
     bare.mkdir()
     require("cde" in run([command, "--version"], bare, environment), "cde says no version.")
-    run([python, "-m", PACKAGE, "--version"], bare, environment)
+    shadows = folder / "shadows"
+    shadows.mkdir()
+    for name in SHADOWS:
+        (shadows / name).write_text("raise SystemExit('the current folder was imported from')")
+    run([python, "-m", PACKAGE, "--version"], shadows, environment)
     run([command, "init"], bare, environment)
     (bare / ".cde" / "workflow.yml").write_text(WORKFLOW)
     (bare / ".cde" / "prompts").mkdir()
