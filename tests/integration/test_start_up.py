@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cde_orchestrator.infrastructure.telemetry_spool import FILE
+
 # Ends as the command ends, and tells what is in memory then.
 TELL = """
 import atexit, json, sys
@@ -58,3 +60,16 @@ def test_a_server_imports_what_its_tools_need_and_nothing_for_people(project: Pa
     assert not [module for module in own if module.startswith("cde_orchestrator.adapters.")]
     later = ("submit_work", "resume_feature", "rollback_feature", "recover_state", "get_health")
     assert not {f"cde_orchestrator.application.{name}" for name in later} & own
+
+
+def test_a_command_leaves_its_figures_without_loading_sqlite(project: Path) -> None:
+    loaded = imported(OWN, "project", "info", cwd=project)
+
+    assert not {"sqlite3", "psutil", "prometheus_client", "starlette"} & loaded
+    assert (project / ".cde" / FILE).is_file()
+
+
+def test_the_library_of_retries_is_not_loaded_before_anything_failed(tmp_path: Path) -> None:
+    script = "from cde_orchestrator.infrastructure.retry import retrying\nretrying(int, 'x')"
+
+    assert "stamina" not in imported(script, cwd=tmp_path)

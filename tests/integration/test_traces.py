@@ -144,7 +144,9 @@ def test_a_collector_that_is_gone_is_left_alone_by_every_process(project: Path) 
     assert breaker(project)["state"] == "open"
 
 
-def test_a_collector_that_hangs_keeps_no_command_from_its_end(project: Path, hanging: str) -> None:
+def test_a_collector_that_hangs_keeps_no_command_from_its_end_for_long(
+    project: Path, hanging: str
+) -> None:
     done = cde(project, "list", "--json", OTEL_EXPORTER_OTLP_ENDPOINT=hanging)
     assert (done.returncode, json.loads(done.stdout)["total"]) == (0, 0)
     assert breaker(project)["failures"] == 1

@@ -110,8 +110,12 @@ def grant_one(folder: Path, number: int) -> None:
 
 
 def test_several_processes_lose_nothing(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        pool.starmap(grant_one, [(tmp_path, number) for number in range(10)])
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=grant_one, args=(tmp_path, n)) for n in range(10)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
     assert len(UserTrustStore(tmp_path).granted(tmp_path)) == 10
 
 

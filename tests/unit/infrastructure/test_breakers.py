@@ -4,45 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.domain.exceptions import CDESystemError, CircuitBreakerOpenError
+from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.infrastructure.breaker_file import BreakerFile
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.circuit_breaker import CircuitBreaker
-
-CALLER = """
-import sys
-from pathlib import Path
-from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.logging import setup_logging
-
-setup_logging("CRITICAL")
-
-def trial():
-    print("trial", flush=True)
-    sys.stdin.readline()
-
-timeout = float(sys.argv[2])
-breaker = BreakerRegistry(Path(sys.argv[1])).get("git", timeout=timeout)
-sys.stdin.readline()
-try:
-    breaker.call(trial)
-except CircuitBreakerOpenError as error:
-    print("refused", error.retry_after_seconds > 0, flush=True)
-else:
-    print("closed", flush=True)
-"""
 
 
 class Seconds:
@@ -70,69 +42,6 @@ def root(tmp_path: Path) -> Path:
     """A folder with a project's folder in it."""
     (tmp_path / ".cde").mkdir()
     return tmp_path
-
-
-@contextmanager
-def ten_processes(root: Path, timeout: float) -> Iterator[list[subprocess.Popen[str]]]:
-    command = [sys.executable, "-c", CALLER, str(root), str(timeout)]
-    processes = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for _ in range(10)
-    ]
-    try:
-        yield processes
-    finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
-
-
-def go_on(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    process.stdin.write("\n")
-    process.stdin.flush()
-
-
-def said(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def test_ten_processes_share_one_open_breaker(root: Path) -> None:
-    fail(BreakerRegistry(root).get("git"), 5)
-    with ten_processes(root, 60) as processes:
-        for process in processes:
-            go_on(process)
-        assert [said(process) for process in processes] == ["refused True"] * 10
-
-
-def test_of_ten_processes_exactly_one_is_on_trial(root: Path) -> None:
-    registry = BreakerRegistry(root)
-    fail(registry.get("git", timeout=0), 5)
-    with ten_processes(root, 0) as processes:
-        for process in processes:
-            go_on(process)
-        words = [said(process) for process in processes]
-        assert sorted(words) == ["refused True"] * 9 + ["trial"]
-        trying = processes[words.index("trial")]
-        go_on(trying)
-        assert said(trying) == "closed"
-    assert registry.get("git").state == "closed"
-
-
-def test_a_trial_that_was_killed_does_not_block_the_next_one(root: Path) -> None:
-    registry = BreakerRegistry(root)
-    breaker = registry.get("git", timeout=0)
-    fail(breaker, 5)
-    with ten_processes(root, 0) as processes:
-        go_on(processes[0])
-        assert said(processes[0]) == "trial"
-        with pytest.raises(CircuitBreakerOpenError):
-            breaker.call(str)
-        processes[0].kill()
-        processes[0].wait(30)
-        assert breaker.call(str) == ""
-    assert breaker.state == "closed"
 
 
 def test_failures_of_several_processes_add_up(root: Path) -> None:

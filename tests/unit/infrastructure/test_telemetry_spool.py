@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -112,27 +110,3 @@ def test_a_process_that_finds_too_much_waiting_takes_it_into_the_history(
 
     assert (folder / "telemetry.db").is_file()
     assert TelemetryStore(folder.parent).recent(60, NOON).calls == 10
-
-
-def test_a_command_ends_without_loading_sqlite(folder: Path) -> None:
-    program = (
-        "import sys\n"
-        "sys.argv = ['cde', 'project', 'info']\n"
-        "from cde_orchestrator.__main__ import main\n"
-        "try:\n    main()\n"
-        "except SystemExit:\n    pass\n"
-        "loaded = {'sqlite3', 'psutil', 'prometheus_client', 'starlette'} & sys.modules.keys()\n"
-        "assert not loaded, loaded\n"
-    )
-    finished = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder.parent,
-        # What measures coverage imports SQLite.
-        env={key: value for key, value in os.environ.items() if not key.startswith("COVERAGE_")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert finished.returncode == 0, finished.stderr
-    assert (folder / FILE).is_file()
