@@ -53,9 +53,9 @@ installation: $(STAMP) ## Prove that it installs: clone, wheel, lowest and newes
 
 # Each soak takes a new seed; the one that a failure names replays it.
 soak: SEED := $(or $(CDE_SIMULATION_SEED),$(shell date +%s))
-soak: $(STAMP) ## Try every fault and every crash on the stored state, which takes long
+soak: $(STAMP) ## Try every fault, every crash and many random values, which takes long
 	CDE_SIMULATION_SOAK=1 CDE_SIMULATION_SEED=$(SEED) \
-		$(PY) -m pytest --timeout=0 tests/simulation $(PYTEST_ARGS)
+		$(PY) -m pytest --timeout=0 -m 'soak or hypothesis' $(PYTEST_ARGS)
 
 mutants: $(STAMP) ## Try whether tests notice small faults (MUTANTS_SEED=2 MUTANTS_SAMPLE=40)
 	$(PY) -m tools.mutants

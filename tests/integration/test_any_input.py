@@ -29,10 +29,10 @@ from cde_orchestrator.infrastructure.journal import scan
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.server import ServedProject, build_server
 from tests.integration.mcp_client import Agent, text_of
+from tests.soak import SOAK
 
 SECONDS = 30
-EXAMPLES = int(os.environ.get("CDE_EXAMPLES", "10"))
-"""How many; more, for a long night."""
+EXAMPLES = 500 if SOAK else 10
 ENDLESS = {"serve", "run", "test", "dashboard"}
 """Commands that run until they are told to end, or that start another program."""
 NEVER_GIVEN = {"--create", "--help", "-h", "--yes", "-y"}

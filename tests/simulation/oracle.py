@@ -21,8 +21,6 @@ from cde_orchestrator.infrastructure.state_files import StateFiles
 from tests.simulation.disk import Event, OnFile
 from tests.simulation.operations import UnsyncedOps
 
-SOAK = os.environ.get("CDE_SIMULATION_SOAK") == "1"
-"""Whether every case is tried, and not only a sample."""
 SEED = int(os.environ.get("CDE_SIMULATION_SEED") or 20)
 """Every random choice comes from this; ``make soak`` takes a new one each time."""
 

@@ -15,7 +15,8 @@ from cde_orchestrator.infrastructure.journal import GENESIS
 from tests.simulation import workload
 from tests.simulation.disk import Acknowledged, Disk, Event, Image, write_image
 from tests.simulation.operations import SimulatedOps
-from tests.simulation.oracle import SOAK, Oracle, case, choices
+from tests.simulation.oracle import Oracle, case, choices
+from tests.soak import SOAK
 
 CUTS_EACH = 20 if SOAK else 2
 """Random contents that each crash may leave."""

@@ -16,7 +16,8 @@ from cde_orchestrator.infrastructure.journal import GENESIS
 from tests.simulation import workload
 from tests.simulation.disk import Acknowledged, Disk, write_image
 from tests.simulation.operations import Fault, SimulatedOps
-from tests.simulation.oracle import SOAK, Oracle, case, change, choices
+from tests.simulation.oracle import Oracle, case, change, choices
+from tests.soak import SOAK
 
 pytestmark = [pytest.mark.usefixtures("small_files"), pytest.mark.timeout(3_600)]
 

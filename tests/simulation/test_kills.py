@@ -12,11 +12,12 @@ import pytest
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.application.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
-from tests.simulation.oracle import SEED, SOAK, choices
+from tests.simulation.oracle import SEED, choices
 from tests.simulation.server import Server
+from tests.soak import SOAK
 
 SERVERS = 4
-KILLS_EACH = 50 if SOAK else 5
+KILLS_EACH = 50 if SOAK else 3
 CALLS_AHEAD = 15
 """Calls that are sent without waiting for replies, so that the kill finds one being made."""
 

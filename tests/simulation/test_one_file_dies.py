@@ -16,7 +16,8 @@ from cde_orchestrator.infrastructure.state_files import StateFiles
 from tests.simulation import workload
 from tests.simulation.disk import Disk, Image, read_image, write_image
 from tests.simulation.operations import SimulatedOps, UnsyncedOps
-from tests.simulation.oracle import SOAK, Oracle, case, change, choices, quiet, standing
+from tests.simulation.oracle import Oracle, case, change, choices, quiet, standing
+from tests.soak import SOAK
 
 pytestmark = [pytest.mark.usefixtures("small_files"), pytest.mark.timeout(7_200)]
 

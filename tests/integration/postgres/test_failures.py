@@ -29,8 +29,11 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.infrastructure.correlation import calling
 from tests.integration.postgres.conftest import Open
 from tests.postgres_server import PostgresServer
+from tests.soak import SOAK
 
 pytestmark = pytest.mark.postgres
+
+EACH = 25 if SOAK else 10
 
 STARTER = """
 import sys
@@ -39,7 +42,7 @@ from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
 application = build_application(Path(sys.argv[1]))
 sys.stdin.readline()
-for _ in range(25):
+for _ in range(int(sys.argv[2])):
     application.handle(StartFeature(prompt="Everybody wants the same"))
 application.close()
 """
@@ -72,10 +75,11 @@ def start(repository: PostgresProjectRepository, root: Path, prompt: str) -> Non
         project.start_feature(prompt)
 
 
-def test_8_processes_start_25_features_each_and_none_is_refused(
+@pytest.mark.soak
+def test_8_processes_start_features_at_once_and_none_is_refused(
     repository: PostgresProjectRepository, root: Path, url: str
 ) -> None:
-    starters = [started(STARTER, str(root), CDE_STATE_URL=url) for _ in range(8)]
+    starters = [started(STARTER, str(root), str(EACH), CDE_STATE_URL=url) for _ in range(8)]
     for starter in starters:
         assert starter.stdin is not None
         starter.stdin.write(b"go\n")
@@ -84,10 +88,10 @@ def test_8_processes_start_25_features_each_and_none_is_refused(
         starter.communicate(timeout=100)
     assert [starter.returncode for starter in starters] == [0] * 8
     features = list(repository.get(root).features)
-    assert len(features) == 200
-    assert len({feature.name for feature in features}) == 200
+    assert len(features) == 8 * EACH
+    assert len({feature.name for feature in features}) == 8 * EACH
     assert repository.verify(root) == []
-    assert repository.state_at(root)[0] == 202
+    assert repository.state_at(root)[0] == 8 * EACH + 2
 
 
 def test_many_who_begin_at_once_make_the_tables_and_the_project_once(

@@ -161,7 +161,9 @@ class SharedBreakerMachine(BreakerMachine):
 
 
 TestBreakerMachine = BreakerMachine.TestCase
-TestBreakerMachine.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestBreakerMachine.settings = settings(stateful_step_count=60)
 
 TestSharedBreakerMachine = SharedBreakerMachine.TestCase
-TestSharedBreakerMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestSharedBreakerMachine.settings = settings(
+    max_examples=settings().max_examples // 2, stateful_step_count=40
+)
