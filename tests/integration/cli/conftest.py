@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.unit.cli.conftest import at_project, terminal
+from tests.unit.cli.conftest import at_project, commands_built_once, terminal
 
-__all__ = ["at_project", "terminal"]
+__all__ = ["at_project", "commands_built_once", "terminal"]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import testing
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from cde_orchestrator.application.onboard_project import OnboardProject
@@ -51,6 +54,14 @@ class Terminal:
         assert self.run(*arguments) == ""
         assert self.exit_code == 2
         return self.stderr
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_built_once() -> Iterator[None]:
+    """The runner builds them all for each command otherwise, which takes longer than to run one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(testing, "_get_command", cache(get_command))
+        yield
 
 
 @pytest.fixture
