@@ -170,13 +170,8 @@ def test_a_version_that_is_not_told_is_unknown(
 def test_a_command_for_the_version_that_hangs_is_ended_with_its_children(
     agents: CommandLineAgents, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent_cli, "VERSION_SECONDS", 1.0)
-    code = (
-        "import pathlib, subprocess, sys\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])\n"
-        "pathlib.Path('child').write_text(str(child.pid)); child.wait()"
-    )
-    hangs = python(ECHO, version=(sys.executable, "-c", code))
+    monkeypatch.setattr(agent_cli, "VERSION_SECONDS", 2.0)
+    hangs = python(ECHO, version=("sh", "-c", "sleep 600 & echo $! > child; wait"))
 
     assert agents.probe(hangs, ask_version=True)["version"] is None
     number = int((root / "child").read_text())

@@ -30,7 +30,7 @@ def test_one_thread_computes_at_a_time() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     assert len(most) == 200
     assert max(most) == 1
@@ -61,7 +61,7 @@ def test_who_waits_for_long_gives_the_turn_away_and_who_does_not_delays_for_a_wh
     assert ran.wait(60)
     over.set()
     for thread in (waiting, computing):
-        thread.join(30)
+        thread.join(60)
     with turns.taken():  # and the next one finds it free
         pass
 
@@ -84,7 +84,7 @@ def test_who_has_the_turn_goes_on_with_it_and_keeps_it_to_the_end() -> None:
 
         thread = Thread(target=try_it)
         thread.start()
-        thread.join(30)
+        thread.join(60)
         return bool(tried.pop())
 
     with turns.taken():
