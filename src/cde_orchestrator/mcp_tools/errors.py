@@ -7,13 +7,14 @@ from typing import Annotated
 
 from mcp.server import MCPServer
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, CallToolResult, ToolAnnotations
+from mcp.types import INVALID_PARAMS, CallToolResult
 from pydantic import Field
 
 from cde_orchestrator.application.explain_error import explain, explain_all, explain_in_markdown
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.mcp_tools._boundary import reply
+from cde_orchestrator.mcp_tools._tool import Effect, tool
 
 Run = Callable[[Callable[[], CallToolResult]], CallToolResult]
 
@@ -26,10 +27,8 @@ def register(server: MCPServer, run: Run) -> None:
         run: runs the tool's work inside an operation.
     """
 
-    @server.tool(
-        description="What an error code means and what mends it; without code, all codes.",
-        annotations=ToolAnnotations(read_only_hint=True),
-        structured_output=False,
+    @tool(
+        server, Effect.READS, "What an error code means and what mends it; without code, all codes."
     )
     def cde_explainError(  # noqa: N802 - the tools' names are the plan's
         code: Annotated[str | None, Field(description="As E101")] = None,

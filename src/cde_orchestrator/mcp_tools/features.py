@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from cde_orchestrator.application.get_feature_status import GetFeatureStatus
@@ -20,6 +20,7 @@ from cde_orchestrator.application.views import FeatureListReply
 from cde_orchestrator.mcp_tools import _texts
 from cde_orchestrator.mcp_tools._boundary import REPLY_LIMIT, Service, reply, reply_page, size
 from cde_orchestrator.mcp_tools._progress import progress_watch
+from cde_orchestrator.mcp_tools._tool import Effect, tool
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.fail_phase import FailPhase
@@ -40,11 +41,11 @@ def register(server: MCPServer, service: Service) -> None:
 
 
 def _register_start(server: MCPServer, service: Service) -> None:
-    @server.tool(
-        description="Start a feature. Answers with the first phase: its prompt to follow and "
+    @tool(
+        server,
+        Effect.ADDS,
+        "Start a feature. Answers with the first phase: its prompt to follow and "
         "the outputs to produce.",
-        annotations=ToolAnnotations(destructive_hint=False),
-        structured_output=False,
     )
     def cde_startFeature(  # noqa: N802 - the tools' names are the plan's
         prompt: Annotated[str, Field(description="What the feature shall do")],
@@ -68,11 +69,11 @@ def _register_start(server: MCPServer, service: Service) -> None:
 
 
 def _register_submit(server: MCPServer, service: Service) -> None:
-    @server.tool(
-        description="Submit the current phase. Its required outputs must be files in the project "
+    @tool(
+        server,
+        Effect.ADDS,
+        "Submit the current phase. Its required outputs must be files in the project "
         "or texts in results. Answers with the next phase.",
-        annotations=ToolAnnotations(destructive_hint=False),
-        structured_output=False,
     )
     def cde_submitWork(  # noqa: N802
         context: Context,
@@ -128,11 +129,7 @@ def _give_up(service: Service, use_case: FailPhase) -> CallToolResult:
 
 
 def _register_queries(server: MCPServer, service: Service) -> None:
-    @server.tool(
-        description="Where a feature stands: all phases, and the current one's prompt.",
-        annotations=ToolAnnotations(read_only_hint=True),
-        structured_output=False,
-    )
+    @tool(server, Effect.READS, "Where a feature stands: all phases, and the current one's prompt.")
     def cde_getFeatureStatus(  # noqa: N802
         feature_id: FeatureId,
         detail: Annotated[
@@ -146,11 +143,7 @@ def _register_queries(server: MCPServer, service: Service) -> None:
             _shed(answer, whole)
         return reply(answer, text, whole)
 
-    @server.tool(
-        description="Features, newest first, page by page.",
-        annotations=ToolAnnotations(read_only_hint=True),
-        structured_output=False,
-    )
+    @tool(server, Effect.READS, "Features, newest first, page by page.")
     def cde_listFeatures(  # noqa: N802
         status: Annotated[
             str | None, Field(description="One status, or 'open' for all unfinished")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 from mcp.server import MCPServer
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult
 
 from cde_orchestrator.mcp_tools._boundary import Service, reply
+from cde_orchestrator.mcp_tools._tool import Effect, tool
 
 OPERATIONS_SHOWN = 10
 """Operations in an answer, slowest first; all of them would not fit."""
@@ -16,10 +17,8 @@ OPERATIONS_SHOWN = 10
 def register(server: MCPServer, service: Service) -> None:
     """Add the tool to the server."""
 
-    @server.tool(
-        description="Is all well? Verdicts, figures, alerts; works on a broken project.",
-        annotations=ToolAnnotations(read_only_hint=True),
-        structured_output=False,
+    @tool(
+        server, Effect.READS, "Is all well? Verdicts, figures, alerts; works on a broken project."
     )
     def cde_getHealth() -> CallToolResult:  # noqa: N802 - the tools' names are the plan's
         from cde_orchestrator.application.get_health import GetHealth

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from mcp.server import MCPServer
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from cde_orchestrator.application.get_project_info import GetProjectInfo
@@ -13,6 +13,7 @@ from cde_orchestrator.application.onboard_project import OnboardProject
 from cde_orchestrator.application.set_project_status import SetProjectStatus
 from cde_orchestrator.mcp_tools import _texts
 from cde_orchestrator.mcp_tools._boundary import Service, reply
+from cde_orchestrator.mcp_tools._tool import Effect, tool
 
 _INFO = "cde project info --json"
 
@@ -20,11 +21,11 @@ _INFO = "cde project info --json"
 def register(server: MCPServer, service: Service) -> None:
     """Add the tools to the server."""
 
-    @server.tool(
-        description="Take a project folder into care, once: makes .cde/, detects languages and "
+    @tool(
+        server,
+        Effect.SETS,
+        "Take a project folder into care, once: makes .cde/, detects languages and "
         "tests, activates it. Safe to repeat.",
-        annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True),
-        structured_output=False,
     )
     def cde_onboardProject(  # noqa: N802 - the tools' names are the plan's
         path: Annotated[str, Field(description="Folder; '.' is the one served")],
@@ -33,19 +34,13 @@ def register(server: MCPServer, service: Service) -> None:
         answer = service.onboard(path, OnboardProject(name=name))
         return reply(answer, _texts.onboarded(answer), _INFO)
 
-    @server.tool(
-        description="The project served: status, features by status, facts, workflows.",
-        annotations=ToolAnnotations(read_only_hint=True),
-        structured_output=False,
-    )
+    @tool(server, Effect.READS, "The project served: status, features by status, facts, workflows.")
     def cde_getProjectInfo() -> CallToolResult:  # noqa: N802
         answer = service.handle(GetProjectInfo())
         return reply(answer, _texts.project_info(answer), _INFO)
 
-    @server.tool(
-        description="Activate or archive the project. Only an active one starts features.",
-        annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True),
-        structured_output=False,
+    @tool(
+        server, Effect.SETS, "Activate or archive the project. Only an active one starts features."
     )
     def cde_setProjectStatus(status: Literal["active", "archived"]) -> CallToolResult:  # noqa: N802
         answer = service.handle(SetProjectStatus(status=status))

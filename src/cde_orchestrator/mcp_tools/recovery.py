@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server import MCPServer
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
+from cde_orchestrator.mcp_tools._tool import Effect, tool
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.recover_state import Difference, HistoryReply, RestoreReply
@@ -23,12 +24,12 @@ _WHOLE = "cde state --help"
 def register(server: MCPServer, service: Service) -> None:
     """Add the tool to the server."""
 
-    @server.tool(
-        description="The state's past. verify: judge the files. history: changes, newest first. "
+    @tool(
+        server,
+        Effect.TAKES_BACK,
+        "The state's past. verify: judge the files. history: changes, newest first. "
         "backups: kept states. restore: tells what would change and a token; with that token it "
         "is done, as one change that can be undone.",
-        annotations=ToolAnnotations(destructive_hint=True),
-        structured_output=False,
     )
     def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
         action: Literal["verify", "history", "backups", "restore"],

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from mcp.server import MCPServer
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult
 from pydantic import Field
 
 from cde_orchestrator.mcp_tools import _texts
 from cde_orchestrator.mcp_tools._boundary import Service, reply
+from cde_orchestrator.mcp_tools._tool import Effect, tool
 from cde_orchestrator.mcp_tools.features import AgentName, FeatureId, Takeover
 
 
@@ -20,10 +21,8 @@ def register(server: MCPServer, service: Service) -> None:
 
 
 def _register_inside(server: MCPServer, service: Service) -> None:
-    @server.tool(
-        description="Save partial work inside the current phase, for whoever resumes it.",
-        annotations=ToolAnnotations(destructive_hint=False),
-        structured_output=False,
+    @tool(
+        server, Effect.ADDS, "Save partial work inside the current phase, for whoever resumes it."
     )
     def cde_saveProgress(  # noqa: N802 - the tools' names are the plan's
         feature_id: FeatureId,
@@ -40,11 +39,11 @@ def _register_inside(server: MCPServer, service: Service) -> None:
         text = f"Saved in phase {phase_id}; {answer['kept']} entries are kept."
         return reply(answer, text, f"cde status {answer['feature']['name']} --full --json")
 
-    @server.tool(
-        description="Take up a feature where it stands: goal, what is done, prompt, saved "
+    @tool(
+        server,
+        Effect.ADDS,
+        "Take up a feature where it stands: goal, what is done, prompt, saved "
         "progress, last failure. A failed one goes back to the phase that failed.",
-        annotations=ToolAnnotations(destructive_hint=False),
-        structured_output=False,
     )
     def cde_resumeFeature(  # noqa: N802
         feature_id: FeatureId, agent: AgentName = None, takeover: Takeover = False
@@ -59,10 +58,7 @@ def _register_inside(server: MCPServer, service: Service) -> None:
 
 
 def _register_around(server: MCPServer, service: Service) -> None:
-    @server.tool(
-        description="Close a feature before it is completed; its files stay.",
-        structured_output=False,
-    )
+    @tool(server, Effect.TAKES_BACK, "Close a feature before it is completed; its files stay.")
     def cde_closeFeature(  # noqa: N802
         feature_id: FeatureId, outcome: Literal["failed", "cancelled"], reason: str
     ) -> CallToolResult:
@@ -73,10 +69,11 @@ def _register_around(server: MCPServer, service: Service) -> None:
         name = answer["feature"]["name"]
         return reply(answer, f"Feature {name} is {outcome}.", f"cde status {name} --full --json")
 
-    @server.tool(
-        description="Begin an earlier phase again: later ones are rolled back, outputs return to "
+    @tool(
+        server,
+        Effect.TAKES_BACK,
+        "Begin an earlier phase again: later ones are rolled back, outputs return to "
         "what they were; changed files are kept beside.",
-        structured_output=False,
     )
     def cde_rollbackFeature(  # noqa: N802
         feature_id: FeatureId,
