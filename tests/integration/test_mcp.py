@@ -143,6 +143,51 @@ async def test_every_tool_is_listed_in_at_most_8000_characters(project: Path) ->
     assert size <= 8_000
 
 
+async def test_every_tool_says_what_it_does_and_that_it_reaches_nothing_outside(
+    project: Path,
+) -> None:
+    async with stdio_agent(project) as agent:
+        listed = (await agent.client.list_tools()).tools
+    hints = {
+        tool.name: tool.annotations.model_dump(exclude_none=True) if tool.annotations else {}
+        for tool in listed
+    }
+    assert [name for name, each in hints.items() if each.pop("open_world_hint", True)] == []
+    reads, adds = {"read_only_hint": True}, {"destructive_hint": False}
+    sets, takes_back = {**adds, "idempotent_hint": True}, {"destructive_hint": True}
+    assert hints == {
+        "cde_onboardProject": sets,
+        "cde_getProjectInfo": reads,
+        "cde_setProjectStatus": sets,
+        "cde_startFeature": adds,
+        "cde_submitWork": adds,
+        "cde_getFeatureStatus": reads,
+        "cde_listFeatures": reads,
+        "cde_recoverState": takes_back,
+        "cde_explainError": reads,
+        "cde_saveProgress": adds,
+        "cde_resumeFeature": adds,
+        "cde_closeFeature": takes_back,
+        "cde_rollbackFeature": takes_back,
+        "cde_getHealth": reads,
+    }
+
+
+async def test_the_text_of_a_status_holds_the_prompt_as_far_as_it_fits(project: Path) -> None:
+    async with stdio_agent(project) as agent:
+        started = await agent.call("cde_startFeature", prompt="Greet", name="greet")
+        status = await agent.raw("cde_getFeatureStatus", {"feature_id": "greet"})
+        assert text_of(status).endswith(started["phase"]["prompt"])
+        await agent.call("cde_startFeature", prompt="x" * 20_000, name="long")
+        saved = {"feature_id": "long", "phase_id": "define", "note": "y" * 2_000}
+        for _ in range(10):
+            await agent.call("cde_saveProgress", **saved)
+        whole = {"feature_id": "long", "detail": "full"}
+        status = await agent.raw("cde_getFeatureStatus", whole)
+    assert "cde status long" in status.model_dump_json()
+    assert len(status.model_dump_json(by_alias=True, exclude_none=True)) <= 25_000
+
+
 REFUSALS: list[tuple[str, dict[str, Any], str]] = [
     ("cde_startFeature", {"prompt": ""}, "E301"),
     ("cde_startFeature", {"prompt": " \n\t\u200b "}, "E301"),

@@ -36,7 +36,12 @@ class Transport(StrEnum):
     HTTP = "http"
 
 
-_IN_EDITORS = """
+_IN_FILES = r"""
+[dim]In ~/.codex/config.toml of Codex, once for all projects[/dim]
+  \[mcp_servers.cde]
+  command = "cde"
+  args = ["serve"]
+  required = true
 [dim]In .cursor/mcp.json of Cursor[/dim]
   {"mcpServers": {"cde": {"command": "cde", "args": ["serve"]}}}
 [dim]In .vscode/mcp.json of VS Code[/dim]
@@ -47,11 +52,10 @@ _IN_EDITORS = """
     rich_help_panel=SERVER_PANEL,
     epilog=examples(
         "claude mcp add cde -- cde serve",
-        'codex mcp add cde -- cde serve --project "$PWD"',
-        "gemini mcp add cde cde serve",
+        "gemini mcp add --scope user cde cde serve",
         "cde serve --transport http --port 0",
     )
-    + _IN_EDITORS,
+    + _IN_FILES,
 )
 def serve(
     transport: Annotated[

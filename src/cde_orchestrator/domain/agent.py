@@ -83,7 +83,8 @@ BUILT_IN_AGENTS: dict[str, Agent] = {
         ),
         Agent(
             name="gemini",
-            command=("gemini", "--approval-mode", "auto_edit"),
+            # In a folder that it was not asked to trust it ends with exit code 55.
+            command=("gemini", "--skip-trust", "--approval-mode", "auto_edit"),
             version=("gemini", "--version"),
             environment=("GEMINI_*", "GOOGLE_*"),
         ),

@@ -84,8 +84,8 @@ def feature_status(reply: FeatureStatusReply) -> str:
     ]
     if phase is not None:
         lines += ["", _assignment(feature["name"], phase)]
-        if "problem" in phase:
-            lines.append(f"It has no prompt: {phase['problem']}")
+        problem = phase.get("problem")
+        lines += ["", phase["prompt"]] if problem is None else [f"It has no prompt: {problem}"]
     return "\n".join(lines)
 
 

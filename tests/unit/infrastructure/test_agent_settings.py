@@ -43,6 +43,10 @@ def test_every_built_in_agent_says_how_it_gets_its_prompt() -> None:
         assert agent.breaker == f"agent-{agent.name}"
 
 
+def test_gemini_works_in_a_folder_that_it_was_not_asked_to_trust() -> None:
+    assert "--skip-trust" in BUILT_IN_AGENTS["gemini"].command
+
+
 def test_an_agent_of_the_project_comes_first(root: Path) -> None:
     write(
         root,
