@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cde_orchestrator.application.phase_ports import Watch
+from cde_orchestrator.application.phase_ports import Watch, WorkTree
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Process
 from cde_orchestrator.domain.command_line import CommandLine, Grant
@@ -128,19 +128,34 @@ class FakeGit:
 
     Attributes:
         commit: the current one; None: no repository.
-        dirty: paths that are not committed.
+        dirty: paths that are not committed; ``stuck`` those of them that cannot be restored.
+        new: paths that no commit has.
+        committed: what differs between any two commits; None: git cannot tell.
+        is_known: whether git can tell what is not committed.
         branches: those that exist, and the commit of each.
     """
 
     def __init__(self) -> None:
         self.commit: str | None = None
         self.dirty: list[str] = []
+        self.stuck: list[str] = []
+        self.new: list[str] = []
+        self.committed: frozenset[str] | None = frozenset()
+        self.is_known = True
         self.branches: dict[str, str] = {}
         self.branch = "main"
 
-    def head(self, root: Path) -> str | None:
-        """The commit."""
-        return self.commit
+    def work_tree(self, root: Path) -> WorkTree | None:
+        """The commit, and what a test changed."""
+        if self.commit is None:
+            return None
+        stuck, new = frozenset(self.stuck), frozenset(self.new)
+        changed = frozenset(self.dirty)
+        return WorkTree(str(root), self.commit, changed, new, stuck, self.is_known)
+
+    def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
+        """What a test says was committed."""
+        return frozenset() if before == after else self.committed
 
     def changes(self, root: Path) -> list[str] | None:
         """What is not committed."""

@@ -24,6 +24,7 @@ from cde_orchestrator.adapters.process_callers import ProcessCallers, current_pr
 from cde_orchestrator.adapters.project_document import decode_feature, encode_feature
 from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
 from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
+from cde_orchestrator.application.phase_ports import WorkTree
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Claim, Process
 from cde_orchestrator.domain.exceptions import CDEError
@@ -288,10 +289,10 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_without_a_repository_git_has_nothing_to_say(tmp_path: Path) -> None:
-    assert GitVersionControl().head(tmp_path) is None
+    assert GitVersionControl().work_tree(tmp_path) is None
     assert GitVersionControl().changes(tmp_path) is None
     (tmp_path / ".git").mkdir()
-    assert GitVersionControl().head(tmp_path) is None
+    assert GitVersionControl().work_tree(tmp_path) is None
     assert GitVersionControl().changes(tmp_path) is None
 
 
@@ -299,13 +300,81 @@ def test_the_commit_and_what_is_not_committed(repository: Path) -> None:
     inner = repository / "inner"
     inner.mkdir()
 
-    assert GitVersionControl().head(inner) == git(repository, "rev-parse", "HEAD")
+    commit = git(repository, "rev-parse", "HEAD")
+    assert GitVersionControl().work_tree(inner) == WorkTree(str(inner), commit)
     assert GitVersionControl().changes(inner) == []
     (repository / ".cde").mkdir()
     (repository / ".cde" / "workflow.yml").write_text("version: 1\n")
     (repository / "a.py").write_text("a = 2\n")
     (inner / "neu é.txt").write_text("")
     assert GitVersionControl().changes(inner) == ["a.py", "inner/"]
+    assert GitVersionControl().work_tree(repository) == WorkTree(
+        str(repository), commit, changed=frozenset({"a.py"}), new=frozenset({"inner/"})
+    )
+    inside = GitVersionControl().work_tree(inner)
+    assert inside is not None
+    assert (inside.changed, inside.new) == (frozenset(), frozenset({"./"}))
+
+
+def test_what_cannot_be_restored_alone_is_stuck(repository: Path) -> None:
+    for name in ("gone", "folder", "under/b.py", "linked/c.py", "typed", "staged", "kept"):
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_text("1\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "More")
+    (repository / "gone").unlink()
+    (repository / "folder").unlink()
+    (repository / "folder").mkdir()
+    (repository / "folder" / "mine").write_text("a person's\n")
+    (repository / "under" / "b.py").unlink()
+    (repository / "under").rmdir()
+    (repository / "under").write_text("a person's\n")
+    (repository / "linked").rename(repository / "other")
+    (repository / "linked").symlink_to("other")
+    (repository / "typed").unlink()
+    (repository / "typed").symlink_to("a.py")
+    (repository / "added").write_text("")
+    git(repository, "add", "added")
+    git(repository, "rm", "-q", "--cached", "kept")
+    git(repository, "rm", "-q", "staged")
+
+    tree = GitVersionControl().work_tree(repository)
+
+    assert tree is not None
+    assert tree.stuck == {"folder", "under/b.py", "linked/c.py", "kept"}
+    assert tree.changed == tree.stuck | {"gone", "typed", "staged"}
+    assert tree.new == {"under", "linked", "other/", "added", "kept"}
+
+
+def test_a_file_that_waits_for_a_merge_is_stuck(repository: Path) -> None:
+    git(repository, "switch", "-qc", "other")
+    (repository / "a.py").write_text("a = 2\n")
+    git(repository, "commit", "-qam", "Two")
+    git(repository, "switch", "-q", "main")
+    (repository / "a.py").write_text("a = 3\n")
+    git(repository, "commit", "-qam", "Three")
+    with pytest.raises(subprocess.CalledProcessError):
+        git(repository, "merge", "-q", "other")
+
+    tree = GitVersionControl().work_tree(repository)
+
+    assert tree is not None
+    assert tree.stuck == tree.changed == {"a.py"}
+    assert tree.new == set()
+
+
+def test_the_files_that_two_commits_differ_by_are_those_of_the_project(repository: Path) -> None:
+    first = git(repository, "rev-parse", "HEAD")
+    (repository / "inner" / ".cde").mkdir(parents=True)
+    for name in ("a.py", "inner/neu é.txt", "inner/.cde/workflow.yml"):
+        (repository / name).write_text("2\n")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "Second")
+    second, inner = git(repository, "rev-parse", "HEAD"), repository / "inner"
+
+    assert GitVersionControl().changed_between(inner, first, second) == frozenset({"neu é.txt"})
+    assert GitVersionControl().changed_between(inner, first, first) == frozenset()
+    assert GitVersionControl().changed_between(inner, "0" * 40, second) is None
 
 
 def test_a_branch_is_made_here_or_taken_when_it_stands_here(repository: Path) -> None:
@@ -351,7 +420,7 @@ def test_where_git_is_not_installed_nothing_fails(
 ) -> None:
     monkeypatch.setenv("PATH", str(repository))
 
-    assert GitVersionControl().head(repository) is None
+    assert GitVersionControl().work_tree(repository) is None
     with pytest.raises(CDEError) as caught:
         GitVersionControl().start_branch(repository, "feature/login")
     assert caught.value.code == "E125"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import structlog
 
+from cde_orchestrator.application.phase_ports import WorkTree
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 
 log = structlog.get_logger(__name__)
 
 _SECONDS = 20.0
+_STATUS = ("status", "--porcelain", "-z", "--no-renames")
 
 
 class GitVersionControl:
@@ -26,26 +29,53 @@ class GitVersionControl:
         self._breakers = breakers or BreakerRegistry()
         self._told = False
 
-    def head(self, root: Path) -> str | None:
-        """The current commit; None where there is no repository or no commit."""
+    def work_tree(self, root: Path) -> WorkTree | None:
+        """The current commit, and what differs from it in the project's folder.
+
+        None where there is no repository or no commit.
+        """
         if not _in_repository(root):
             return None
-        done = self._git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-        return done.stdout.strip() if done is not None and done.returncode == 0 else None
+        found = self._output(root, "rev-parse", "--show-prefix", "HEAD")
+        if found is None:
+            return None
+        prefix, _, commit = found.removesuffix("\n").rpartition("\n")
+        entries = self._status(root, ".", "--ignore-submodules=all", "--untracked-files=normal")
+        if entries is None:
+            return WorkTree(str(root), commit, is_known=False)
+        changed, new, stuck = set(), set(), set()
+        for entry in entries:
+            code, path = entry[:2], entry[3:].removeprefix(prefix) or "./"
+            unmerged = "U" in code or code in {"AA", "DD"}
+            if _is_ours(path):
+                continue
+            if code == "??" or ("A" in code and not unmerged):
+                new.add(path)
+                continue
+            changed.add(path)
+            if unmerged or _is_taken(root, path, deleted="D" in code):
+                stuck.add(path)
+        return WorkTree(str(root), commit, frozenset(changed), frozenset(new), frozenset(stuck))
+
+    def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
+        """Files of the project's folder that differ between two commits; None: unknown."""
+        if before == after:
+            return frozenset()
+        names = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--relative")
+        found = self._output(root, *names, before, after, "--")
+        if found is None:
+            return None
+        return frozenset(path for path in found.split("\0") if path and not _is_ours(path))
 
     def changes(self, root: Path) -> list[str] | None:
         """Paths that are not committed, without the product's own; None without repository."""
         if not _in_repository(root):
             return None
         # Into submodules git would go by itself, and run what their configuration names.
-        options = ("--porcelain", "-z", "--no-renames", "--ignore-submodules=dirty")
-        done = self._git(root, "status", *options, "--", ":/")
-        if done is None or done.returncode != 0:
-            if done is not None:
-                self._tell("status", done.stderr.strip())
+        entries = self._status(root, ":/", "--ignore-submodules=dirty")
+        if entries is None:
             return None
-        paths = [entry[3:] for entry in done.stdout.split("\0") if entry]
-        return [path for path in paths if ".cde" not in path.split("/")]
+        return [entry[3:] for entry in entries if not _is_ours(entry[3:])]
 
     def start_branch(self, root: Path, name: str) -> None:
         """Create a branch here and switch to it; one that stands here already is taken.
@@ -56,15 +86,33 @@ class GitVersionControl:
         current = self._git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
         if current is not None and current.stdout.strip() == name:
             return
-        there = self._git(root, "rev-parse", "--verify", "--quiet", f"refs/heads/{name}")
-        exists = there is not None and there.returncode == 0
-        if exists and there is not None and there.stdout.strip() != self.head(root):
+        there, here = (
+            self._output(root, "rev-parse", "--verify", "--quiet", ref)
+            for ref in (f"refs/heads/{name}", "HEAD")
+        )
+        exists = there is not None
+        if exists and there != here:
             raise FeatureError.of("E125", branch=name, reason="it exists and stands elsewhere")
         done = self._git(root, "switch", name) if exists else self._git(root, "switch", "-c", name)
         if done is None or done.returncode != 0:
             reason = "git cannot be run" if done is None else done.stderr.strip()
             raise FeatureError.of("E125", branch=name, reason=reason)
         log.info("branch_started", branch=name)
+
+    def _status(self, root: Path, where: str, *options: str) -> list[str] | None:
+        """What differs from the commit, an entry each; None where git cannot say."""
+        done = self._git(root, *_STATUS, *options, "--", where)
+        if done is None:
+            return None
+        if done.returncode != 0:
+            self._tell("status", done.stderr.strip())
+            return None
+        return [entry for entry in done.stdout.split("\0") if entry]
+
+    def _output(self, root: Path, *words: str) -> str | None:
+        """What git prints; None where it fails or cannot be run."""
+        done = self._git(root, *words)
+        return done.stdout if done is not None and done.returncode == 0 else None
 
     def _git(self, root: Path, *words: str) -> subprocess.CompletedProcess[str] | None:
         """Run git in the project; None when it cannot be run or does not end."""
@@ -86,3 +134,16 @@ class GitVersionControl:
 def _in_repository(root: Path) -> bool:
     """Whether a repository is in sight; spares a process where there is none."""
     return any((folder / ".git").exists() for folder in (root, *root.parents))
+
+
+def _is_ours(path: str) -> bool:
+    return ".cde" in path.split("/")
+
+
+def _is_taken(root: Path, path: str, *, deleted: bool) -> bool:
+    """Whether something else is in the place of a file, which git would remove to restore it."""
+    place = root / path
+    folders = [root / folder for folder in Path(path).parents][:-1]
+    if any(os.path.lexists(each) and (each.is_symlink() or not each.is_dir()) for each in folders):
+        return True
+    return os.path.lexists(place) if deleted else place.is_dir() and not place.is_symlink()

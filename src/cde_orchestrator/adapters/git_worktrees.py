@@ -16,7 +16,7 @@ from cde_orchestrator.adapters.project_files import (
     FilesystemProjectFiles,
 )
 from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
-from cde_orchestrator.application.phase_ports import Watch
+from cde_orchestrator.application.phase_ports import Watch, WorkTree
 from cde_orchestrator.application.ports import OutputText
 from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.check import Check
@@ -167,9 +167,13 @@ class WorktreeVersionControl(GitVersionControl):
         super().__init__(breakers)
         self._folder = folder
 
-    def head(self, root: Path) -> str | None:
-        """The worktree's commit."""
-        return super().head(self._folder)
+    def work_tree(self, root: Path) -> WorkTree | None:
+        """The worktree's commit, and what differs from it there."""
+        return super().work_tree(self._folder)
+
+    def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
+        """Files of the worktree that differ between two commits; None: unknown."""
+        return super().changed_between(self._folder, before, after)
 
     def changes(self, root: Path) -> list[str] | None:
         """What is not committed in the worktree."""

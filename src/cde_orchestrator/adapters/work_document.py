@@ -49,6 +49,7 @@ def encode_record_work(record: PhaseRecord) -> Document:
         progress={key: asdict(saved) for key, saved in record.progress.items()},
         entered=record.entered,
         start_commit=record.start_commit,
+        start_tree=record.start_tree,
         end_commit=record.end_commit,
         past=record.past,
     )
@@ -67,6 +68,7 @@ def decode_record_work(record: PhaseRecord, document: Document) -> None:
     }
     record.entered = work.get("entered", {})
     record.start_commit = work.get("start_commit")
+    record.start_tree = work.get("start_tree")
     record.end_commit = work.get("end_commit")
     record.past = work.get("past", [])
 

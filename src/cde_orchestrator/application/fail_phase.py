@@ -53,7 +53,7 @@ class FailPhase(UseCase[FailedReply]):
             words = "an attempt that is given up delivers nothing; leave results or failed away"
             raise ValidationError.of("E305", argument="results", reason=words)
         reason, desk = checked_reason(self.reason), Desk.of(ports, self.agent)
-        key, commit = checked_key(self.idempotency_key), ports.git.head(ports.root)
+        key, tree = checked_key(self.idempotency_key), ports.git.work_tree(ports.root)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
             feature = project.feature(self.feature_id)
@@ -65,7 +65,7 @@ class FailPhase(UseCase[FailedReply]):
                 desk.take(feature, deliberate=False)
                 by = desk.caller.name
                 if feature.fail_phase(self.phase_id, reason, by, workflow, desk.now, key):
-                    enter_phase(feature, workflow, ports, commit)
+                    enter_phase(feature, workflow, ports, tree)
         record = feature.phases[self.phase_id]
         return {
             "project": project_view(project, ports),

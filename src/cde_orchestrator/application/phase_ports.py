@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -101,11 +102,38 @@ class ObjectStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class WorkTree:
+    """Where git stands, and what differs from it; paths are relative to the folder.
+
+    Attributes:
+        folder: the project's, or that of a feature's worktree.
+        changed: files of the commit that differ from it.
+        new: what the commit does not have; a folder ends with ``/``.
+        stuck: of ``changed``, those whose place something else has taken.
+        is_known: whether git could tell what differs.
+    """
+
+    folder: str
+    commit: str
+    changed: frozenset[str] = frozenset()
+    new: frozenset[str] = frozenset()
+    stuck: frozenset[str] = frozenset()
+    is_known: bool = True
+
+
 class VersionControl(Protocol):
     """Looks into git; nothing is ever pushed, forced or thrown away."""
 
-    def head(self, root: Path) -> str | None:
-        """The current commit; None where there is no repository or no commit."""
+    def work_tree(self, root: Path) -> WorkTree | None:
+        """The current commit, and what differs from it in the project's folder.
+
+        None where there is no repository or no commit.
+        """
+        ...
+
+    def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
+        """Files of the project's folder that differ between two commits; None: unknown."""
         ...
 
     def changes(self, root: Path) -> list[str] | None:

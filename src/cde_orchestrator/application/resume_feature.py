@@ -108,7 +108,7 @@ class ResumeFeature(UseCase[ResumeReply]):
             workflow = adopt_workflow(project, feature, ports)
             desk.require_free(feature, takeover=self.takeover, resuming=True)
             if feature.reopen(workflow, desk.now):
-                enter_phase(feature, workflow, ports, ports.git.head(ports.root))
+                enter_phase(feature, workflow, ports, ports.git.work_tree(ports.root))
             if feature.is_open:
                 desk.take(feature, deliberate=True)
         phase = workflow.find(feature.current_phase or "") if feature.is_open else None

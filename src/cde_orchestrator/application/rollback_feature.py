@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypedDict
@@ -12,6 +11,7 @@ from cde_orchestrator.application.leases import Desk
 from cde_orchestrator.application.phase_entry import enter_phase
 from cde_orchestrator.application.phase_prompt import adopt_workflow, committed_phase_view
 from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.source_changes import PhaseStart, SourceRow
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
@@ -44,11 +44,15 @@ class FileRow(TypedDict):
 
 
 class RollbackReply(FeatureReply):
-    """What a rollback did, or would do; source code is left to git's commands."""
+    """What a rollback did, or would do; source code is left to git's commands.
+
+    ``git`` shows what is not as it was and, where it is sure, undoes what is ``changed``.
+    """
 
     dry_run: bool
     rolled_back: list[str]
     files: list[FileRow]
+    source: list[SourceRow]
     git: list[str]
 
 
@@ -83,7 +87,7 @@ class _Taken:
     workflow: Workflow
     undone: list[str]
     rows: list[FileRow]
-    commands: list[str]
+    start: PhaseStart
     steps: list[_Step]
 
 
@@ -151,7 +155,7 @@ class RollbackFeature(UseCase[RollbackReply]):
         desk.require_free(feature, takeover=False)
         record = feature.phases[phase.id]
         steps = list(_steps(feature, record, workflow, ports))
-        commands = _git_commands(record, ports)
+        start = PhaseStart.of(feature, record, ports)
         rows = [self._apply(step, ports) for step in steps]
         undone = feature.roll_back(phase, reason, desk.caller.name, workflow, desk.now)
         feature.note(
@@ -165,10 +169,12 @@ class RollbackFeature(UseCase[RollbackReply]):
         )
         if not self.dry_run:
             desk.take(feature, deliberate=False)
-            enter_phase(feature, workflow, ports, ports.git.head(ports.root))
-        return _Taken(feature, workflow, undone, rows, commands, steps)
+            enter_phase(feature, workflow, ports, ports.git.work_tree(ports.root))
+        return _Taken(feature, workflow, undone, rows, start, steps)
 
     def _reply(self, project: Project, taken: _Taken, ports: Ports) -> RollbackReply:
+        outputs = [step.path for step in taken.steps]
+        source, commands = taken.start.changes(project, outputs, ports)
         return {
             "project": project_view(project, ports),
             "feature": feature_view(taken.feature),
@@ -176,7 +182,8 @@ class RollbackFeature(UseCase[RollbackReply]):
             "dry_run": self.dry_run,
             "rolled_back": taken.undone,
             "files": taken.rows,
-            "git": taken.commands,
+            "source": source,
+            "git": commands,
         }
 
     def _apply(self, step: _Step, ports: Ports) -> FileRow:
@@ -274,14 +281,3 @@ def _step(
         current=current,
         changed=found is not None and found != recorded,
     )
-
-
-def _git_commands(record: PhaseRecord, ports: Ports) -> list[str]:
-    """Commands that show and undo what happened to the source code since; never run here."""
-    if record.start_commit is None:
-        return []
-    git, paths = ["git", "-C", str(ports.root)], ["--", ".", ":(exclude).cde"]
-    return [
-        shlex.join([*git, "diff", record.start_commit, *paths]),
-        shlex.join([*git, "restore", f"--source={record.start_commit}", *paths]),
-    ]

@@ -47,7 +47,7 @@ class StartFeature(UseCase[FeatureReply]):
                 and the repository's own.
         """
         key = checked_key(self.idempotency_key)
-        desk, commit = Desk.of(ports, None), ports.git.head(ports.root)
+        desk, tree = Desk.of(ports, None), ports.git.work_tree(ports.root)
         tried = self._tried_workflow(key, ports)
         with ports.repository.transaction(ports.root) as project:
             started = project.features.by_idempotency_key(key) if key else None
@@ -60,7 +60,7 @@ class StartFeature(UseCase[FeatureReply]):
                 desk.take(feature, deliberate=False)
                 if workflow.branch:
                     feature.branch = _branch(feature, workflow, ports)
-                enter_phase(feature, workflow, ports, commit)
+                enter_phase(feature, workflow, ports, tree)
         return {
             "project": project_view(project, ports),
             "feature": feature_view(feature),

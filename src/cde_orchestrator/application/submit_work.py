@@ -181,7 +181,7 @@ class SubmitWork(UseCase[SubmitReply]):
     def _accept(
         self, desk: Desk, examined: Feature, contents: _Contents, evidence: Evidence | None
     ) -> SubmitReply:
-        ports, commit = desk.ports, desk.ports.git.head(desk.ports.root)
+        ports, tree = desk.ports, desk.ports.git.work_tree(desk.ports.root)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
             feature = project.feature(examined.id)
@@ -191,11 +191,11 @@ class SubmitWork(UseCase[SubmitReply]):
                 phase = feature.require_current(self.phase_id, workflow)
                 desk.require_free(feature, takeover=self.takeover)
                 self._write(delivery, feature.phases[phase.id], examined, contents, evidence)
-                feature.phases[phase.id].end_commit = commit
+                feature.phases[phase.id].end_commit = tree.commit if tree else None
                 artifacts = delivery.record(contents)
                 desk.take(feature, deliberate=False)
                 feature.complete_phase(phase.id, artifacts, workflow, ports.clock())
-                enter_phase(feature, workflow, ports, commit)
+                enter_phase(feature, workflow, ports, tree)
         return self._reply(project, feature, workflow, ports)
 
     def _write(

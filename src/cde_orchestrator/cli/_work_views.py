@@ -11,6 +11,7 @@ from rich.text import Text
 from cde_orchestrator.application.resume_feature import ResumeReply
 from cde_orchestrator.application.rollback_feature import FileRow, RollbackReply
 from cde_orchestrator.application.save_progress import SavedReply
+from cde_orchestrator.application.source_changes import source_lines
 from cde_orchestrator.application.views import FailedReply, FeatureReply, ProgressView
 from cde_orchestrator.cli._feature_views import assignment
 from cde_orchestrator.cli._layout import done, facts, mark, note, section, spaced, unbroken
@@ -94,13 +95,13 @@ def rolled_back(reply: RollbackReply, look: Look) -> RenderableType:
     )
     undone = ", ".join(map(clean, reply["rolled_back"]))
     code = [unbroken(Text(f"  {clean(each)}", "cyan")) for each in reply["git"]]
+    words = "see and undo what changed" if code[1:] else "see what changed"
     return spaced(
         head,
         Text(f"No longer counts: {undone}") if undone else None,
         file_rows(reply["files"]),
-        Group(Text("Source code is git's; see and undo what changed:", "dim"), *code)
-        if code
-        else None,
+        Group(*map(Text, source_lines(reply["source"]))) if reply["source"] else None,
+        Group(Text(f"Source code is git's; {words}:", "dim"), *code) if code else None,
         *([] if reply["dry_run"] else assignment(reply, look)),
     )
 

@@ -61,6 +61,7 @@ class PhaseRecord:
         entered: when the phase began, the digest of each declared output of the workflow
             (by id; None: there was no file).
         start_commit: git's commit when it began; ``end_commit`` when it was completed.
+        start_tree: digest of the list of what differed from ``start_commit`` when it began.
         past: summaries of what was rolled back.
     """
 
@@ -76,6 +77,7 @@ class PhaseRecord:
     progress: dict[str, Progress] = field(default_factory=dict)
     entered: dict[str, str | None] = field(default_factory=dict)
     start_commit: str | None = None
+    start_tree: str | None = None
     end_commit: str | None = None
     past: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cde_orchestrator.application.source_changes import source_lines
 from cde_orchestrator.domain.errors.template import plain
 
 if TYPE_CHECKING:
@@ -66,11 +67,12 @@ def rolled_back(reply: RollbackReply) -> str:
         kept = f", the changed file kept as {row['kept_as']}" if row["kept_as"] else ""
         why = f" ({row['reason']})" if row["reason"] else ""
         lines.append(f"- {row['path']}: {row['action']}{kept}{why}")
-    if reply["git"]:
-        lines += ["Source code is git's; to see and undo what changed:", *reply["git"]]
-    if reply["dry_run"]:
-        return "\n".join(lines)
-    return work(reply, "\n".join(lines))
+    lines += source_lines(reply["source"])
+    for words, command in zip(("see", "undo just that"), reply["git"], strict=False):
+        lines += [f"Source code is git's; to {words}:", command]
+    if not reply["dry_run"]:
+        lines += ["", work(reply, "It begins again.")]
+    return "\n".join(lines)
 
 
 def feature_status(reply: FeatureStatusReply) -> str:

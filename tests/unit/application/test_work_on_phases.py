@@ -732,14 +732,16 @@ def test_commits_are_recorded_and_gits_commands_are_shown(world: World) -> None:
     world.run(StartFeature(prompt="Add login", name="login"))
     world.git.commit = "b" * 40
     submit(world)
+    world.git.dirty = ["a.py"]
     reply = roll_back(world)
 
     define, build = record(world, "define"), record(world, "build")
     assert build.start_commit == "b" * 40
     assert define.past
+    assert reply["source"] == [{"path": "a.py", "state": "changed"}]
     assert reply["git"] == [
-        f"git -C /home/shop diff {'a' * 40} -- . ':(exclude).cde'",
-        f"git -C /home/shop restore --source={'a' * 40} -- . ':(exclude).cde'",
+        f"git -C /home/shop diff --stat {'a' * 40} -- . ':(exclude).cde'",
+        f"git --literal-pathspecs -C /home/shop restore --source={'a' * 40} -- a.py",
     ]
 
 
