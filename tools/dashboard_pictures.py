@@ -170,7 +170,7 @@ def history(root: Path) -> None:
                 int(calls * length / 1440 * busy * random.uniform(0.5, 2) + random.random())
             ):
                 share = 0.14 if wrong else 0.012
-                outcome = ("refused", "E114") if random.random() < share else ("ok", None)
+                outcome = ("failed", "E906") if random.random() < share else ("ok", None)
                 counts.outcomes[outcome] += 1
                 counts.latencies.add(typical * random.lognormvariate(0, 0.7) * (1 + wrong))
             operations[name] = counts

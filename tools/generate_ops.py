@@ -79,10 +79,13 @@ def _figures() -> list[dict[str, Any]]:
 
 def _of_operations() -> list[dict[str, Any]]:
     calls = f"rate({names.OPERATIONS}{_WINDOW})"
-    failed = f'rate({names.OPERATIONS}{{outcome!="ok"}}{_WINDOW})'
+    failed, refused, unsuccessful = (
+        f"rate({names.OPERATIONS}{{outcome{which}}}{_WINDOW})"
+        for which in ('="failed"', '="refused"', '!="ok"')
+    )
     took = f"(rate({names.OPERATION_DURATION}_bucket{_WINDOW}))"
     waited = f"sum by (le) (rate({names.LOCK_WAIT}_bucket{_WINDOW}))"
-    by_code = f"sum by (operation, error_code) ({failed})"
+    by_code = f"sum by (operation, error_code) ({unsuccessful})"
     quantiles = [
         (f"histogram_quantile({share}, sum by (le) {took})", f"p{share * 100:.0f}")
         for share in (0.5, 0.95, 0.99)
@@ -90,7 +93,12 @@ def _of_operations() -> list[dict[str, Any]]:
     by_operation = f"histogram_quantile(0.95, sum by (le, operation) {took})"
     return [
         _chart("Operations", "ops", (f"sum({calls})", "all"), (f"sum({failed})", "failed")),
-        _chart("Error rate", "percentunit", (f"sum({failed}) / sum({calls})", "error rate")),
+        _chart(
+            "Error rate",
+            "percentunit",
+            (f"sum({failed}) / sum({calls})", "failed"),
+            (f"sum({refused}) / sum({calls})", "refused"),
+        ),
         _chart("Latency", "s", *quantiles),
         _chart("Latency by operation, p95", "s", (by_operation, "{{operation}}")),
         _chart("What was refused or failed", "ops", (by_code, "{{operation}} {{error_code}}")),

@@ -101,6 +101,7 @@ class ScriptedHealth(NoHealth):
                 "operation": "submit_work",
                 "calls": 7,
                 "errors": 1,
+                "refusals": 2,
                 "average_ms": 9.0,
                 "p50_ms": 8.0,
                 "p95_ms": 40.0,

@@ -25,7 +25,7 @@ from cde_orchestrator.application.resume_feature import ResumeFeature
 from cde_orchestrator.application.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.clock import utc_now
-from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError, LockTimeoutError
 from cde_orchestrator.infrastructure import health, write_guard
 from cde_orchestrator.infrastructure.alert_webhook import WebhookNotifier
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
@@ -148,13 +148,37 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
             served.close()
 
 
-def test_refused_calls_fire_the_alert_of_the_error_rate(serve: Serve) -> None:
-    served = serve()
-    for _ in range(20):
-        with suppress(CDEError):
+def be_refused(served: Served, times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(FeatureError, match="nobody"):
             served.application.handle(GetFeatureStatus(feature_id="nobody"))
 
+
+def test_calls_that_are_refused_fire_no_alert_and_leave_health_as_it_is(serve: Serve) -> None:
+    served = serve()
+    be_refused(served, 30)
+    served.look()
+    served.look(30)
+
+    status = served.monitoring.status()
+    assert (status["status"], status["alerts"]) == ("healthy", [])
+    assert status["metrics"]["error_rate"] == 0.0
+    assert status["metrics"]["refusal_rate"] == pytest.approx(30 / 31, abs=1e-6)
+    assert served.past("high_error_rate") == []
+
+
+def test_calls_that_fail_fire_the_alert_of_the_error_rate(serve: Serve) -> None:
+    served = serve(CALM + "lock_timeout_seconds = 0.01\n")
+    be_refused(served, 18)
+    with ProcessLock(served.root / ".cde" / "lock").exclusive():
+        for _ in range(2):
+            with pytest.raises(LockTimeoutError):
+                served.application.handle(StartFeature(prompt="In vain"))
+
     served.goes_wrong("high_error_rate")
+    status = served.monitoring.status()
+    assert status["status"] == "degraded"
+    assert status["metrics"]["error_rate"] == pytest.approx(2 / 21, abs=1e-6)
     served.is_mended("high_error_rate", after=400)
 
 

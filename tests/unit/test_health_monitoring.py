@@ -120,11 +120,15 @@ def test_operations_are_counted_whatever_became_of_them(shop: Application) -> No
 
     metrics = get_health_status(shop.root)["metrics"]
 
-    counted = {each["operation"]: (each["calls"], each["errors"]) for each in metrics["operations"]}
-    assert counted["start_feature"] == (2, 1)
-    assert counted["get_health"] == (1, 0)
-    assert counted["onboard_project"] == (1, 0), "another process did it, which has ended"
-    assert metrics["error_rate"] == pytest.approx(1 / 4, abs=1e-6)
+    counted = {
+        each["operation"]: (each["calls"], each["errors"], each["refusals"])
+        for each in metrics["operations"]
+    }
+    assert counted["start_feature"] == (2, 0, 1)
+    assert counted["get_health"] == (1, 0, 0)
+    assert counted["onboard_project"] == (1, 0, 0), "another process did it, which has ended"
+    assert metrics["error_rate"] == 0.0, "a refusal is the product at work"
+    assert metrics["refusal_rate"] == pytest.approx(1 / 4, abs=1e-6)
 
 
 def test_the_figures_are_those_of_all_processes_of_the_last_five_minutes(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Health as the use cases see it: the port, and the objects that every surface shows.
 
 Figures carry their unit in their name: ``_ms`` milliseconds, ``_mb`` 2**20 bytes, ``_percent``
-0 to 100; ``error_rate`` is a share, 0 to 1, of the operations that were refused or failed.
+0 to 100; ``error_rate`` and ``refusal_rate`` are shares, 0 to 1, of all operations: those that
+failed, for the state or the system did, and those that were refused, which is the product at work.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class OperationFigures(TypedDict):
     operation: str
     calls: int
     errors: int
+    refusals: int
     average_ms: float
     p50_ms: float
     p95_ms: float
@@ -48,6 +50,7 @@ class HealthMetrics(TypedDict):
     disk_free_mb: float
     active_features: int
     error_rate: float
+    refusal_rate: float
     operations_per_second: float
     average_ms: float
     p50_ms: float
@@ -119,8 +122,10 @@ class Point(TypedDict):
     at: str
     operations: int
     errors: int
+    refusals: int
     operations_per_second: float
     error_rate: float
+    refusal_rate: float
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None

@@ -53,6 +53,7 @@ class Lately(TypedDict):
 
     operations_per_second: float
     error_rate: float | None
+    refusal_rate: float | None
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
@@ -258,6 +259,7 @@ def _lately(points: Sequence[Point], step_seconds: int) -> Lately:
     return {
         "operations_per_second": calls / (LATELY_STEPS * step_seconds),
         "error_rate": sum(each["errors"] for each in newest) / calls if calls else None,
+        "refusal_rate": sum(each["refusals"] for each in newest) / calls if calls else None,
         "p50_ms": last["p50_ms"] if last else None,
         "p95_ms": last["p95_ms"] if last else None,
         "p99_ms": last["p99_ms"] if last else None,

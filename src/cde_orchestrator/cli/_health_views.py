@@ -60,6 +60,7 @@ def health_line(reply: HealthReply, look: Look) -> RenderableType:
         f"disk_free={metrics['disk_free_mb']:.0f}MB",
         f"features={metrics['active_features']}",
         f"errors={100 * metrics['error_rate']:.1f}%",
+        f"refusals={100 * metrics['refusal_rate']:.1f}%",
         f"p95={metrics['p95_ms']:.1f}ms",
     ]
     return Text(" ".join(words))
@@ -112,9 +113,19 @@ def _figures(reply: HealthReply) -> RenderableType:
 
 
 def _throughput(metrics: HealthMetrics, calls: int) -> str:
-    errors = sum(each["errors"] for each in metrics["operations"])
-    refused = f"{errors} ({100 * metrics['error_rate']:.1f} %) refused or failed"
-    return f"{counted(calls, 'operation')}, {refused if errors else 'all succeeded'}"
+    shares = [
+        f"{count} ({100 * rate:.1f} %) {became}"
+        for count, rate, became in (
+            (_sum(metrics, "errors"), metrics["error_rate"], "failed"),
+            (_sum(metrics, "refusals"), metrics["refusal_rate"], "refused"),
+        )
+        if count
+    ]
+    return f"{counted(calls, 'operation')}, {', '.join(shares) or 'all succeeded'}"
+
+
+def _sum(metrics: HealthMetrics, key: Literal["errors", "refusals"]) -> int:
+    return sum(each[key] for each in metrics["operations"])
 
 
 def _operations(reply: HealthReply) -> RenderableType | None:
@@ -123,7 +134,7 @@ def _operations(reply: HealthReply) -> RenderableType | None:
         return None
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("SLOWEST")
-    for name in ("CALLS", "ERRORS", *(name.upper() for name, _ in _PERCENTILES)):
+    for name in ("CALLS", "FAILED", "REFUSED", *(name.upper() for name, _ in _PERCENTILES)):
         table.add_column(name, justify="right", no_wrap=True)
     for each in shown:
         table.add_row(*_row(each))
@@ -132,7 +143,8 @@ def _operations(reply: HealthReply) -> RenderableType | None:
 
 def _row(each: OperationFigures) -> list[str]:
     latencies = [took(each[key]) for _, key in _PERCENTILES]
-    return [clean(each["operation"]), str(each["calls"]), str(each["errors"]), *latencies]
+    counts = [str(each["calls"]), str(each["errors"]), str(each["refusals"])]
+    return [clean(each["operation"]), *counts, *latencies]
 
 
 def _what_to_do(reply: HealthReply, look: Look) -> RenderableType | None:

@@ -17,6 +17,13 @@ from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, jsonable, storable
 
 _CODE = re.compile(r"E[0-9]{3}")
+_REFUSALS = frozenset(
+    {
+        *("E207", "E208", "E209", "E211"),
+        *("E902", "E904", "E908", "E909", "E910", "E911", "E912", "E924"),
+    }
+)
+"""Codes of the state and the system with which the product only says no, as it should."""
 
 
 class CDEError(Exception):
@@ -65,6 +72,14 @@ class CDEError(Exception):
         """Make the error with the catalogue's description and recoverability."""
         entry = ERROR_MESSAGES[code]
         return cls(fill(entry.description, context), code, context, entry.recoverable)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the state or the system around the product failed.
+
+        Any other error is a refusal: everything works, and the caller has to do otherwise.
+        """
+        return self.code[1] in "29" and self.code not in _REFUSALS
 
     @property
     def message(self) -> str:

@@ -10,7 +10,7 @@ from cde_orchestrator.infrastructure import metric_names as names
 from cde_orchestrator.infrastructure.settings import Settings
 
 ERROR_PERCENT = "error_percent"
-"""Of 100 operations of all processes in five minutes, those that did not succeed; 0 below 20."""
+"""Of 100 operations of all processes in five minutes, those that failed; 0 below 20."""
 SLOWEST_MS = "slowest_ms"
 """How long the slowest operation of all processes in the last minute took."""
 DISK_FREE_MB = "disk_free_mb"
@@ -109,10 +109,10 @@ _RULES = (
         clear_factor=0.8,
         unit="%",
         hold_setting="alert_error_hold_seconds",
-        message="{figure} % of the operations of the last 5 minutes did not succeed; "
+        message="{figure} % of the operations of the last 5 minutes failed; "
         "at most {threshold} % should.",
         expression=(
-            f'100 * sum(increase({names.OPERATIONS}{{outcome!="ok"}}{_ERROR_WINDOW}))'
+            f'100 * sum(increase({names.OPERATIONS}{{outcome="failed"}}{_ERROR_WINDOW}))'
             f" / (sum(increase({names.OPERATIONS}{_ERROR_WINDOW})) >= {ERROR_LEAST_CALLS})"
         ),
     ),

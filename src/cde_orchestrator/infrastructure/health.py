@@ -53,7 +53,7 @@ class Lastly(Protocol):
         ...
 
     def error_percent(self, least_calls: int = 1) -> float:
-        """Of 100 operations those that did not succeed; 0 of too few to tell."""
+        """Of 100 operations those that failed; 0 of too few to tell."""
         ...
 
 
@@ -286,6 +286,7 @@ def _metrics(facts: Facts, lately: Step) -> HealthMetrics:
         "disk_free_mb": _mb(facts.disk_free_bytes),
         "active_features": facts.active_features,
         "error_rate": round(lately.errors / lately.calls, 6) if lately.calls else 0.0,
+        "refusal_rate": round(lately.refusals / lately.calls, 6) if lately.calls else 0.0,
         "operations_per_second": round(lately.calls / LATELY_SECONDS, 3),
         "average_ms": round(together["average_ms"], 3),
         "p50_ms": round(together["p50_ms"], 3),

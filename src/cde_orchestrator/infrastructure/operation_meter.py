@@ -31,13 +31,21 @@ class Counts:
 
     @property
     def errors(self) -> int:
-        """Calls that did not succeed."""
-        return sum(count for (outcome, _), count in self.outcomes.items() if outcome != "ok")
+        """Calls that failed."""
+        return self._count("failed")
+
+    @property
+    def refusals(self) -> int:
+        """Calls that were refused, as they should be."""
+        return self._count("refused")
 
     def merge(self, other: Counts) -> None:
         """Count all that another one counted."""
         self.outcomes.update(other.outcomes)
         self.latencies.merge(other.latencies)
+
+    def _count(self, outcome: str) -> int:
+        return sum(count for (each, _), count in self.outcomes.items() if each == outcome)
 
 
 @dataclass(slots=True)

@@ -74,12 +74,12 @@ class Operation:
                 reply = work()
             except CDEError as error:
                 self._complete(error, error, context.correlation_id, run)
-                run.refused(error)
+                run.ended_by(error)
                 raise
             except Exception as error:
                 unexpected = CDESystemError.of("E999")
                 self._complete(unexpected, error, context.correlation_id, run)
-                run.failed(unexpected)
+                run.ended_unforeseen(unexpected)
                 raise unexpected from error
             _name_reply(reply)
             recent_operations.note(self._name, context.correlation_id, run.elapsed_ms)
@@ -144,11 +144,12 @@ class _Run:
     def succeeded(self) -> None:
         self._log.log(self._operation.course_level, "operation_finished", **self._ended("ok"))
 
-    def refused(self, error: CDEError) -> None:
-        told = self._ended("refused", error.code)
-        self._log.warning("operation_refused", reason=error.message, **told)
+    def ended_by(self, error: CDEError) -> None:
+        outcome = "failed" if error.is_failure else "refused"
+        event = "operation_failed" if error.is_failure else "operation_refused"
+        self._log.warning(event, reason=error.message, **self._ended(outcome, error.code))
 
-    def failed(self, error: CDEError) -> None:
+    def ended_unforeseen(self, error: CDEError) -> None:
         self._log.exception("operation_failed", **self._ended("failed", error.code))
 
     def _ended(self, outcome: str, error_code: str | None = None) -> dict[str, Any]:

@@ -38,16 +38,22 @@ class Sample:
 
 @dataclass(slots=True)
 class OperationStep:
-    """Calls of one operation in a stretch of time."""
+    """Calls of one operation in a stretch of time.
+
+    Attributes:
+        errors: those that failed; ``refusals`` those that were refused.
+    """
 
     calls: int = 0
     errors: int = 0
     latencies: Latencies = field(default_factory=Latencies)
+    refusals: int = 0
 
     def merge(self, other: OperationStep) -> None:
         """Count all that another one counted."""
         self.calls += other.calls
         self.errors += other.errors
+        self.refusals += other.refusals
         self.latencies.merge(other.latencies)
 
     def figures(self, operation: str) -> OperationFigures:
@@ -57,6 +63,7 @@ class OperationStep:
             "operation": operation,
             "calls": self.calls,
             "errors": self.errors,
+            "refusals": self.refusals,
             "average_ms": latencies.total_ms / self.calls if self.calls else 0.0,
             "p50_ms": latencies.quantile(0.5) or 0.0,
             "p95_ms": latencies.quantile(0.95) or 0.0,
@@ -88,7 +95,9 @@ class Step:
     def of(cls, sample: Sample) -> Step:
         """The step that holds one sample alone."""
         operations = {
-            name: OperationStep(counts.outcomes.total(), counts.errors, counts.latencies)
+            name: OperationStep(
+                counts.outcomes.total(), counts.errors, counts.latencies, counts.refusals
+            )
             for name, counts in sample.operations.items()
         }
         gauged = sample.active_features is not None or sample.disk_mb is not None
@@ -107,8 +116,13 @@ class Step:
 
     @property
     def errors(self) -> int:
-        """Operations that did not succeed."""
+        """Operations that failed."""
         return sum(each.errors for each in self.operations.values())
+
+    @property
+    def refusals(self) -> int:
+        """Operations that were refused."""
+        return sum(each.refusals for each in self.operations.values())
 
     def whole(self) -> OperationStep:
         """All operations together."""
@@ -131,7 +145,12 @@ class Step:
         """For the disk."""
         content = {
             "o": {
-                name: {"c": each.calls, "e": each.errors, **each.latencies.stored()}
+                name: {
+                    "c": each.calls,
+                    "e": each.errors,
+                    "r": each.refusals,
+                    **each.latencies.stored(),
+                }
                 for name, each in self.operations.items()
             },
             "m": self.memory_mb,
@@ -152,6 +171,7 @@ class Step:
                 int(each["c"]),
                 int(each["e"]),
                 Latencies.from_stored(each["buckets"], each["total_ms"], each["longest_ms"]),
+                int(each.get("r", 0)),
             )
             for name, each in content["o"].items()
         }
@@ -176,7 +196,7 @@ class Recent:
     operations: Mapping[str, OperationStep]
 
     def error_percent(self, least_calls: int = 1) -> float:
-        """Of 100 operations those that did not succeed; 0 of too few to tell."""
+        """Of 100 operations those that failed; 0 of too few to tell."""
         return 100 * self.errors / self.calls if self.calls >= max(least_calls, 1) else 0.0
 
     @classmethod

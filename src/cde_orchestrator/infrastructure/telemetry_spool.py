@@ -42,7 +42,7 @@ def leave(folder: Path, at: float, operations: Mapping[str, Counts]) -> bool:
     content = {
         "at": at,
         "operations": {
-            name: [each.outcomes.total(), each.errors, each.latencies.stored()]
+            name: [each.outcomes.total(), each.errors, each.latencies.stored(), each.refusals]
             for name, each in operations.items()
         },
     }
@@ -105,7 +105,9 @@ def _read(data: bytes) -> Iterator[tuple[float, Step]]:
         with suppress(ValueError, TypeError, KeyError, AttributeError):
             content = orjson.loads(line)
             operations = {
-                str(name): OperationStep(int(calls), int(errors), Latencies.from_stored(**stored))
-                for name, (calls, errors, stored) in content["operations"].items()
+                str(name): OperationStep(
+                    int(calls), int(errors), Latencies.from_stored(**stored), *map(int, refusals)
+                )
+                for name, (calls, errors, stored, *refusals) in content["operations"].items()
             }
             yield float(content["at"]), Step(operations)

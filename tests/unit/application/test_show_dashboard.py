@@ -52,7 +52,14 @@ class ScriptedHealth(NoHealth):
 
     def history(self, span: Span) -> HistoryReply:
         """The points, and twenty operations."""
-        figures: Any = {"calls": 1, "errors": 0, "average_ms": 1, "p50_ms": 1, "p99_ms": 1}
+        figures: Any = {
+            "calls": 1,
+            "errors": 0,
+            "refusals": 0,
+            "average_ms": 1,
+            "p50_ms": 1,
+            "p99_ms": 1,
+        }
         operations: Any = [
             {"operation": f"operation_{number}", "p95_ms": number, "max_ms": 1, **figures}
             for number in range(20)
@@ -198,14 +205,29 @@ def test_what_happened_lately_is_of_all_processes_and_of_minutes_that_had_calls(
 ) -> None:
     health = ScriptedHealth()
     assert show(world, ShowDashboard(), health=health)["lately"]["error_rate"] is None
-    quiet = {"operations": 0, "errors": 0, "p50_ms": None, "p95_ms": None, "p99_ms": None}
-    busy = {"operations": 60, "errors": 6, "p50_ms": 1.0, "p95_ms": 2.0, "p99_ms": 3.0}
+    quiet = {
+        "operations": 0,
+        "errors": 0,
+        "refusals": 0,
+        "p50_ms": None,
+        "p95_ms": None,
+        "p99_ms": None,
+    }
+    busy = {
+        "operations": 60,
+        "errors": 6,
+        "refusals": 12,
+        "p50_ms": 1.0,
+        "p95_ms": 2.0,
+        "p99_ms": 3.0,
+    }
     health.points = [busy, quiet, quiet, busy, quiet, quiet]
 
     for span in ("hour", "week"):
         assert show(world, ShowDashboard(span=span), health=health)["lately"] == {
             "operations_per_second": 0.2,
             "error_rate": 0.1,
+            "refusal_rate": 0.2,
             "p50_ms": 1.0,
             "p95_ms": 2.0,
             "p99_ms": 3.0,

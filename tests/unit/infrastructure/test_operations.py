@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.domain.exceptions import CDEError, FeatureError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError, StateError
 from cde_orchestrator.infrastructure import spans
 from cde_orchestrator.infrastructure.correlation import calling
 from cde_orchestrator.infrastructure.operation_meter import OperationMeter
@@ -34,6 +34,7 @@ def test_an_operation_logs_its_start_and_its_end() -> None:
     ("raised", "event", "outcome", "code", "level"),
     [
         (FeatureError.of("E102", reference="x"), "operation_refused", "refused", "E102", "warning"),
+        (StateError.of("E205"), "operation_failed", "failed", "E205", "warning"),
         (ZeroDivisionError(), "operation_failed", "failed", "E999", "error"),
     ],
 )

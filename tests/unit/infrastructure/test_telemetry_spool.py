@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
 import pytest
 
 from cde_orchestrator.infrastructure import telemetry_spool
@@ -52,6 +53,22 @@ def test_the_history_holds_what_was_left(folder: Path) -> None:
 
     assert store.recent(60, NOON).calls == 1
     assert store.history("hour", NOON)["points"][-1]["operations"] == 1
+
+
+def test_failures_and_refusals_are_left_apart_and_lines_of_an_older_release_are_read(
+    folder: Path,
+) -> None:
+    counted = counts(1.0)
+    counted.outcomes.update({("failed", "E203"): 2, ("refused", "E102"): 3})
+    leave(folder, 0, {"x": counted})
+    latencies = counted.latencies.stored()
+    older = {"at": 0, "operations": {"x": [5, 1, latencies]}}
+    with (folder / FILE).open("ab") as file:
+        file.write(orjson.dumps(older) + b"\n")
+
+    [(_, step)] = take(folder)
+
+    assert (step.calls, step.errors, step.refusals) == (11, 3, 3)
 
 
 def test_more_is_left_only_once_somebody_took_it(folder: Path) -> None:

@@ -7,11 +7,13 @@ import os
 import random
 import sqlite3
 import stat
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,11 +46,13 @@ def file_of(root: Path) -> Path:
     return root / ".cde" / "telemetry.db"
 
 
-def counts(*durations_ms: float, errors: int = 0) -> Counts:
-    """Calls that took so long, the first ones refused."""
+def counts(*durations_ms: float, errors: int = 0, refusals: int = 0) -> Counts:
+    """Calls that took so long, the first ones failed, or were refused."""
     counted = Counts()
     for number, duration in enumerate(durations_ms):
-        counted.outcomes["refused" if number < errors else "ok", None] += 1
+        outcome = "failed" if number < errors else "refused" if refusals else "ok"
+        refusals -= outcome == "refused"
+        counted.outcomes[outcome, None] += 1
         counted.latencies.add(duration)
     return counted
 
@@ -112,6 +116,23 @@ def test_a_point_says_what_happened_in_its_step(store: TelemetryStore) -> None:
     assert point["p50_ms"] == pytest.approx(20, rel=0.03)
     assert (point["memory_mb"], point["active_features"], point["disk_mb"]) == (80, 2, 1)
     assert (empty[0]["p50_ms"], empty[0]["memory_mb"]) == (None, None)
+
+
+def test_refusals_are_counted_apart_and_a_step_of_an_older_release_has_none(
+    store: TelemetryStore, root: Path
+) -> None:
+    for _ in range(2):
+        store.add(Sample(NOON, {"submit_work": counts(1.0, 2.0, 3.0, 4.0, errors=1, refusals=2)}))
+
+    [point] = store.history("hour", NOON)["points"][-1:]
+    assert (point["operations"], point["errors"], point["refusals"]) == (8, 2, 4)
+    assert (point["error_rate"], point["refusal_rate"]) == (0.25, 0.5)
+    assert store.recent(60, NOON).error_percent() == 25.0
+    step = Step.of(Sample(NOON, {"submit_work": counts(1.0, errors=1)}))
+    older = orjson.loads(zlib.decompress(step.encoded()))
+    assert older["o"]["submit_work"].pop("r") == 0
+    read = Step.decoded(zlib.compress(orjson.dumps(older)))
+    assert (read.errors, read.refusals) == (1, 0)
 
 
 def test_the_operations_of_a_span_are_told_slowest_first(store: TelemetryStore) -> None:

@@ -9,12 +9,12 @@ ALERT_MESSAGES: dict[str, ErrorMessage] = {
     "E925": ErrorMessage(
         title="Many Operations Fail",
         description=(
-            "{percent} % of the operations of five minutes did not succeed; "
+            "{percent} % of the operations of five minutes failed, refusals aside; "
             "at most {most} % should."
         ),
         suggestions=(
             "See which failed and why: cde errors list, then cde explain with their code",
-            "Where that many refusals are meant, raise alert_error_percent in .cde/config.toml",
+            "Where that many failures are expected, raise alert_error_percent in .cde/config.toml",
         ),
         fixes=(LIST_REPORTS,),
     ),

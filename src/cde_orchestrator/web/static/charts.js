@@ -12,7 +12,7 @@ const ran = (point) => point.operations > 0 || point.memory_mb !== null;
 const CHARTS = [
   { title: "Throughput", about: "operations a second", show: (value) => `${figure(value)}/s`, least: 0.1, area: true,
     series: [{ label: "Operations", tone: "accent", of: (point) => (ran(point) ? point.operations_per_second : null) }] },
-  { title: "Error rate", about: "operations refused or failed", show: percent, least: 0.05, most: 1, area: true,
+  { title: "Error rate", about: "operations that failed", show: percent, least: 0.05, most: 1, area: true,
     series: [{ label: "Errors", tone: "critical", of: (point) => (point.operations > 0 ? point.error_rate : null) }] },
   { title: "Latency", about: "of an operation", show: milliseconds, least: 10, log: true,
     series: [

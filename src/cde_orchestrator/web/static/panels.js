@@ -64,7 +64,7 @@ function passed(health) {
 
 const FIGURES = [
   ["Operations", (m, c, { lately }) => `${figure(lately.operations_per_second)}/s`, () => "last 5 minutes"],
-  ["Error rate", (m, c, { lately }) => percent(lately.error_rate), (m, c) => limit(c.high_error_rate) || "refused or failed"],
+  ["Error rate", (m, c, { lately }) => percent(lately.error_rate), (m, c, { lately }) => [limit(c.high_error_rate), `${percent(lately.refusal_rate)} refused`].filter(Boolean).join(" · ")],
   ["Latency p95", (m, c, { lately }) => milliseconds(lately.p95_ms), (m, c, { lately }) => `p50 ${milliseconds(lately.p50_ms)} · p99 ${milliseconds(lately.p99_ms)}`],
   ["Open features", (m, c, r) => figure(r.board?.open ?? m.active_features), (m, c, r) => `${figure(r.board?.total ?? 0)} in all`],
   ["Memory in use", (m) => `${figure(m.memory_percent)} %`, (m) => `server ${megabytes(m.memory_mb)}`],
@@ -201,7 +201,7 @@ export function showSlowest({ slowest, history }) {
   }, ({ parts }, each) => {
     write(parts.main, words(each.operation));
     write(parts.amount, milliseconds(each.p95_ms));
-    write(parts.sub, `${figure(each.calls)} calls${each.errors ? `, ${figure(each.errors)} refused or failed` : ""} · p50 ${milliseconds(each.p50_ms)} · longest ${milliseconds(each.max_ms)}`);
+    write(parts.sub, `${figure(each.calls)} calls${each.errors ? `, ${figure(each.errors)} failed` : ""}${each.refusals ? `, ${figure(each.refusals)} refused` : ""} · p50 ${milliseconds(each.p50_ms)} · longest ${milliseconds(each.max_ms)}`);
     parts.meter.firstChild.style.transform = `scaleX(${each.p95_ms / top})`;
   }, () => empty("Nothing ran in this time", element("p", {}, "Operations show up here as soon as an agent or a command works on the project.")));
 }
