@@ -125,7 +125,7 @@ _RULES = (
         threshold_setting="alert_slow_operation_ms",
         unit="ms",
         hold_setting="alert_slow_hold_seconds",
-        message="An operation of the last minute took {figure} ms; "
+        message="The slowest operation of the last minute took {figure} ms; "
         "none should take more than {threshold} ms.",
         expression=(
             "1000 * histogram_quantile(1, sum by (le) "

@@ -15,7 +15,7 @@ from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
 from cde_orchestrator.domain.subject import name_subject, naming_subject
 from cde_orchestrator.infrastructure import recent_operations
 from cde_orchestrator.infrastructure.correlation import CallContext, within
-from cde_orchestrator.infrastructure.spans import AGENT, Recorder, bottleneck, recording
+from cde_orchestrator.infrastructure.spans import AGENT, CHECK, Recorder, bottleneck, recording
 from cde_orchestrator.infrastructure.tracing import TracedOperation, traced
 
 log = structlog.get_logger(__name__)
@@ -161,8 +161,8 @@ class _Run:
         usage = self._recorder.usage()
         told |= {"duration_ms": duration_ms, **usage, "spans": spans}
         self._span.finish({**self._subject, **told})
-        # An agent takes as long as it takes: health tells of what is the product's own.
-        own_ms = duration_ms - spans.get(AGENT, 0.0)
+        # An agent or a check takes as long as it takes: health tells of the product's own.
+        own_ms = duration_ms - spans.get(AGENT, 0.0) - spans.get(CHECK, 0.0)
         self._operation.tell(outcome, error_code, own_ms, usage["lock_wait_ms"])
         if self._operation.is_slow(duration_ms):
             self._log.warning(

@@ -8,7 +8,7 @@ from cde_orchestrator.adapters.log_reader import JsonLogReader
 from tests.integration.run.stage import Stage
 from tests.integration.run.test_run import one_phase
 
-COURSE = {"operation_started", "operation_refused", "operation_finished"}
+COURSE = {"operation_started", "operation_failed", "operation_finished"}
 
 
 def test_each_attempt_of_an_agent_is_an_operation_whose_time_is_the_agent_s(
@@ -21,12 +21,12 @@ def test_each_attempt_of_an_agent_is_an_operation_whose_time_is_the_agent_s(
     lines = [line for line in JsonLogReader().entries(stage.project) if "operation_id" in line]
     runs = [line for line in lines if line["operation"] == "run_agent"]
     assert [line["event"] for line in runs if line["event"] in COURSE] == [
-        *("operation_started", "operation_refused"),
+        *("operation_started", "operation_failed"),
         *("operation_started", "operation_finished"),
     ]
     assert {"agent_started", "agent_output", "agent_ended"} < {line["event"] for line in runs}
-    refused, finished = (line for line in runs if "outcome" in line)
-    assert refused["error_code"] == "E906"
+    failed, finished = (line for line in runs if "outcome" in line)
+    assert (failed["outcome"], failed["error_code"]) == ("failed", "E906")
     assert (finished["feature"], finished["phase_id"]) == ("column", "write")
     assert finished["spans"]["agent"] > 0.9 * finished["duration_ms"]
     assert len({line["correlation_id"] for line in runs}) == 1

@@ -103,17 +103,18 @@ def test_every_end_is_told_to_the_meter() -> None:
     assert outcomes == {("ok", None): 1, ("refused", "E101"): 1}
 
 
-def test_health_is_told_how_long_it_took_without_the_agent(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("part", [spans.AGENT, spans.CHECK])
+def test_health_is_told_how_long_it_took_without_agents_and_checks(
+    part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meter, now = OperationMeter(), [0.0]
     monkeypatch.setattr(spans, "perf_counter", lambda: now[0])
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
 
-    def wait_for_an_agent() -> None:
-        with span(spans.AGENT):
+    def wait() -> None:
+        with span(part):
             now[0] += 7
         now[0] += 0.1
 
-    Operation("run_agent", "/home/shop", telemetry=meter).run(wait_for_an_agent)
+    Operation("run_agent", "/home/shop", telemetry=meter).run(wait)
     assert meter.undrained()["run_agent"].latencies.longest_ms == pytest.approx(100)

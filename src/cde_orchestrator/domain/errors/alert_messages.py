@@ -23,7 +23,7 @@ ALERT_MESSAGES: dict[str, ErrorMessage] = {
         description="An operation took {milliseconds} ms; none should take more than {most} ms.",
         suggestions=(
             "See which were slow, and what took their time: cde logs slow",
-            "Where checks take that long, raise alert_slow_operation_ms in .cde/config.toml",
+            "Where the machine is that slow, raise alert_slow_operation_ms in .cde/config.toml",
         ),
         fixes=(Fix(("cde", "logs", "slow", "--project", "{project_path}")),),
         severity=Severity.WARNING,
