@@ -149,7 +149,7 @@ def _recalled(data: bytes) -> WorkTree | None:
     """What ``remember`` kept; None where it is something else."""
     try:
         folder, commit, changed, new = json.loads(data)
-        return WorkTree(folder, commit, frozenset(changed), frozenset(new))
+        return WorkTree(folder, commit, frozenset(map(str, changed)), frozenset(map(str, new)))
     except (ValueError, TypeError):
         return None
 

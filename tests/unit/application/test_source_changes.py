@@ -90,6 +90,11 @@ def is_something_else(world: World) -> None:
         world.objects.contents[digest] = b"# Specification"
 
 
+def is_a_list_of_something_else(world: World) -> None:
+    for digest in world.objects.contents:
+        world.objects.contents[digest] = b'["/home/shop", "a", [1], [2]]'
+
+
 def is_of_an_older_release(world: World) -> None:
     with world.repository.transaction(Path("/home/shop")) as project:
         project.feature("login").phases["define"].start_tree = None
@@ -106,7 +111,14 @@ def is_anothers_too(world: World) -> None:
 
 @pytest.mark.parametrize(
     "happens",
-    [is_lost, is_something_else, is_of_an_older_release, stands_in_another_folder, is_anothers_too],
+    [
+        is_lost,
+        is_something_else,
+        is_a_list_of_something_else,
+        is_of_an_older_release,
+        stands_in_another_folder,
+        is_anothers_too,
+    ],
 )
 def test_where_it_is_not_known_whose_change_it_is_nothing_is_undone(
     started: World, happens: Any
