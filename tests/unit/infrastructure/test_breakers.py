@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.domain.exceptions import CDESystemError, CircuitBreakerOpenError
 from cde_orchestrator.infrastructure.breaker_file import BreakerFile
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.circuit_breaker import CircuitBreaker
