@@ -118,7 +118,7 @@ class ProcessLock:
         """
         descriptor = self._open()
         try:
-            if _lock(descriptor, shared=shared, block=False) and self._is_current(descriptor):
+            if self._take(descriptor, shared=shared) and self.is_current(descriptor):
                 return descriptor
         except OSError:
             os.close(descriptor)
@@ -143,9 +143,9 @@ class ProcessLock:
             left = self.timeout_seconds - (time.monotonic() - started)
             descriptor = self._locked(shared=shared, seconds=max(left, 0.0))
             try:
-                if self._is_current(descriptor):
+                if self.is_current(descriptor):
                     if not shared:
-                        _sign(descriptor)
+                        self.sign(descriptor)
                     return descriptor, time.monotonic() - started
             except BaseException:
                 os.close(descriptor)
@@ -156,17 +156,21 @@ class ProcessLock:
         """A descriptor that holds the lock; closed again, by whomever, if it never does."""
         descriptor = self._open()
         try:
-            if _lock(descriptor, shared=shared, block=False):
+            if self._take(descriptor, shared=shared):
                 return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         return self._wait(descriptor, shared=shared, seconds=seconds)
 
+    def _take(self, descriptor: int, *, shared: bool) -> bool:
+        return _lock(descriptor, shared=shared, block=False)
+
     def _open(self) -> int:
         return open_regular(self.path, os.O_RDWR | os.O_CREAT)
 
-    def _is_current(self, descriptor: int) -> bool:
+    def is_current(self, descriptor: int) -> bool:
+        """Whether what ``descriptor`` locks is what stands at the path."""
         try:
             return os.path.samestat(os.fstat(descriptor), self.path.lstat())
         except FileNotFoundError:

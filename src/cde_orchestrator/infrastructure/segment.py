@@ -48,6 +48,7 @@ class Segment:
         try:
             self._append_to(self._files.journal, line, size, opened, durable=True)
             self._append_to(self._files.mirror(first), line, size, opened, durable=False)
+            self._require_in_place(opened[0])
         except OSError as error:
             try:
                 for descriptor in opened:
@@ -89,6 +90,18 @@ class Segment:
             return all(copy.lstat().st_size == size for copy in copies)
         except FileNotFoundError:
             return False
+
+    def _require_in_place(self, descriptor: int) -> None:
+        """What was written must be what others will read: the file at the journal's path."""
+        journal = self._files.journal
+        try:
+            if os.path.samestat(os.fstat(descriptor), journal.lstat()):
+                return
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError:  # a look that is refused tells nothing
+            return
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(journal))
 
     def _append_to(
         self, path: Path, line: bytes, size: int, opened: list[int], *, durable: bool

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
+from cde_orchestrator.infrastructure.active_segment import sealed_records
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.journal import Record, decode_records
 from cde_orchestrator.infrastructure.patch import Document
@@ -13,6 +15,20 @@ from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_loader import Loaded
 
 _BEHIND_A_WRITER = -2
+
+
+class Files(Enum):
+    """What the files on disk are to a process that knows where the history was.
+
+    Attributes:
+        FOLLOW: its own history, as far as it knows it or further.
+        LACK: its own history, and damage took changes that it knows.
+        DIFFER: another history, or a whole copy of an older state: somebody put it there.
+    """
+
+    FOLLOW = auto()
+    LACK = auto()
+    DIFFER = auto()
 
 
 @dataclass(slots=True)
@@ -102,6 +118,33 @@ class Head:
         self.modified_ns = _BEHIND_A_WRITER
         return records
 
+    def compare(self, loaded: Loaded | None, files: StateFiles, ops: FileOps) -> Files:
+        """What the files are to this process.
+
+        Args:
+            loaded: what they tell; None where no state can be told.
+            files: where they stand.
+            ops: the file operations.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        if loaded is not None and (loaded.newer is not None or not self.sequence):
+            return Files.FOLLOW
+        if loaded is None or not (loaded.sequence or loaded.legacy):
+            return Files.LACK
+        if loaded.legacy is not None or loaded.document.get("id") != self.document.get("id"):
+            return Files.DIFFER
+        if loaded.sequence >= self.sequence:
+            checksums = {record.sequence: record.checksum for record in loaded.active}
+            checksums[loaded.sequence] = loaded.checksum
+            same = checksums.get(self.sequence, self.checksum) == self.checksum
+            return Files.FOLLOW if same else Files.DIFFER
+        damaged = any(finding.path == files.journal for finding in loaded.findings)
+        if damaged or loaded.gap is not None or _is_put_back(loaded, files, ops):
+            return Files.LACK
+        return Files.DIFFER
+
     def is_sealed(self, files: StateFiles) -> bool:
         """Whether the segment that follows was begun, so that more may stand there."""
         following = self.sequence + 1
@@ -129,6 +172,15 @@ class Head:
             checkpoint_size=loaded.checkpoint_size,
             size_at_checkpoint=size - loaded.pending_bytes,
         )
+
+
+def _is_put_back(loaded: Loaded, files: StateFiles, ops: FileOps) -> bool:
+    """Whether another process put back what it knew, and no change was made since.
+
+    Its checkpoint stands there without the record that led to it, which sealing would have kept.
+    """
+    last = loaded.sequence
+    return not loaded.active and last not in sealed_records(files, ops, last - 1)
 
 
 def _marks(stat: os.stat_result) -> tuple[int, int, int]:

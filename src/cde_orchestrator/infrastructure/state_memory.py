@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,13 @@ from cde_orchestrator.infrastructure import state_loader, state_mender
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.journal import Record
 from cde_orchestrator.infrastructure.patch import Document, Patch, apply
-from cde_orchestrator.infrastructure.process_lock import ProcessLock, one_thread
+from cde_orchestrator.infrastructure.process_lock import one_thread
+from cde_orchestrator.infrastructure.project_lock import ProjectLock
 from cde_orchestrator.infrastructure.refusals import error_words, told
 from cde_orchestrator.infrastructure.segment import Segment
 from cde_orchestrator.infrastructure.spans import LOAD, span
 from cde_orchestrator.infrastructure.state_files import StateFiles
-from cde_orchestrator.infrastructure.state_head import Head
+from cde_orchestrator.infrastructure.state_head import Files, Head
 from cde_orchestrator.infrastructure.state_loader import IN_PLACE, Loaded
 from cde_orchestrator.infrastructure.write_guard import (
     PROBE_EVERY_SECONDS,
@@ -65,7 +66,7 @@ class StateMemory:
         self,
         files: StateFiles,
         ops: FileOps,
-        lock: ProcessLock,
+        lock: ProjectLock,
         guard: WriteGuard,
         migrate: Migration,
         on_change: Listener,
@@ -84,6 +85,7 @@ class StateMemory:
         self._turn = threading.RLock()
         self._mutex = threading.RLock()
         self._writing = False
+        self._root: os.stat_result | None = None
 
     @property
     def document(self) -> Document:
@@ -191,12 +193,15 @@ class StateMemory:
         head.document = apply(head.document, record.change.changes, IN_PLACE)
         head.sequence, head.checksum = record.sequence, record.checksum
         head.size += len(record.line)
+        self._root = self._root or self._files.root.stat()
         self._on_change(head.document, record.change.changes)
 
     def _is_settled(self) -> bool:
         """Look without waiting; False when the lock must be had to go on."""
         if not self._files.folder.is_dir():
-            self.head = None
+            if self._knows_more():
+                return False
+            self.head = self._root = None
             return True
         try:
             if not self._is_to_mend() and self.head and self.head.is_of(self._files.journal):
@@ -218,20 +223,18 @@ class StateMemory:
             if not self._is_to_mend() and self.head and self._follow(self.head, locked=locked):
                 return True
             marks = self._files.marks()
-            loaded = state_loader.load(self._files, self._ops) if locked else self._undisturbed()
-        if loaded is None:
+            loaded = self._loaded() if locked else self._undisturbed()
+        if loaded is None or self._compare(loaded) is not Files.FOLLOW:
             return False
         if not loaded.needs_mending:
             self._adopt(loaded)
             return True
         try:
-            descriptor = self._lock.attempt()
-            if descriptor is None:
+            held = self._lock.attempt()
+            if held is None:
                 return False
-            try:
+            with held:
                 self._load_for_writing(loaded if marks == self._files.marks() else None)
-            finally:
-                os.close(descriptor)
         except OSError as error:
             self._guard.refused(error)
             self._adopt(loaded)
@@ -267,24 +270,24 @@ class StateMemory:
     def beside_readers(self) -> Iterator[bool]:
         """Share the lock, if no writer has it; whether that is so."""
         try:
-            descriptor = self._lock.attempt(shared=True)
+            held = self._lock.attempt(shared=True)
         except OSError as error:
             # Nobody can write where the lock cannot be opened, but for its missing file.
             self._guard.refused(error)
             log.info("read_without_lock", reason=str(error))
             yield True
             return
-        try:
-            yield descriptor is not None
-        finally:
-            if descriptor is not None:
-                os.close(descriptor)
+        with held or nullcontext():
+            yield held is not None
 
     def _settle_in_turn(self) -> None:
         """Load and mend under the lock, waiting for it; without it when it cannot be had."""
         try:
-            with self.in_turn(), self._lock.exclusive(), self._memory():
-                self._load_for_writing()
+            with self.in_turn():
+                if not self._files.folder.is_dir():
+                    self._ops.make_folder(self._files.folder)
+                with self._lock.exclusive(), self._memory():
+                    self._load_for_writing()
             return
         except (OSError, LockTimeoutError) as error:
             if isinstance(error, OSError):
@@ -302,13 +305,62 @@ class StateMemory:
         if head is not None and followed and self._segment.agrees(head.first, head.size):
             return
         self._ops.make_folder(self._files.backups)
-        loaded = loaded or state_loader.load(self._files, self._ops)
+        loaded = self._reconciled(loaded or self._loaded())
         if loaded.legacy is not None:
             document = self._migrate(loaded.legacy)
             state_mender.migrate(self._files, self._ops, loaded, document)
         elif loaded.needs_mending:
             state_mender.mend(self._files, self._ops, loaded)
         self._adopt(loaded)
+
+    def reload(self) -> None:
+        """Load anew and mend. Only in turn and under the lock.
+
+        Raises:
+            OSError: the state cannot be read, or not be mended.
+            StateError: E201 or E202.
+        """
+        with self._mutex:
+            self._load_for_writing()
+
+    def _loaded(self) -> Loaded | None:
+        """What the files tell; None where they tell no state and this process knows one."""
+        try:
+            return state_loader.load(self._files, self._ops)
+        except StateError as error:
+            if error.code != "E201" or not self._knows_more():
+                raise
+            return None
+
+    def _knows_more(self) -> bool:
+        """Whether this process knows a state of the very folder that stands there."""
+        if self.head is None or not self.head.sequence or self._root is None:
+            return False
+        try:
+            return os.path.samestat(self._root, self._files.root.stat())
+        except OSError:
+            return False
+
+    def _compare(self, loaded: Loaded | None) -> Files:
+        """What the files are to this process; another folder at the same path is followed."""
+        if self.head is None or not self._knows_more():
+            return Files.FOLLOW
+        return self.head.compare(loaded, self._files, self._ops)
+
+    def _reconciled(self, loaded: Loaded | None) -> Loaded:
+        """What the files tell, once nothing that this process knows can be lost by it.
+
+        Changes that damage took are put back from memory. Another history, or an older copy that
+        is whole, was put there by somebody and is followed; what it replaced is kept.
+        """
+        head, standing = self.head, self._compare(loaded)
+        if loaded is not None and standing is not Files.LACK:
+            if head is not None and standing is Files.DIFFER:
+                state_mender.keep_replaced(self._files, self._ops, head)
+            return loaded
+        if head is not None:
+            state_mender.put_back(self._files, self._ops, head)
+        return state_loader.load(self._files, self._ops)
 
     def _adopt(self, loaded: Loaded, *, certain: bool = True) -> None:
         self.note_uncertainty(loaded.uncertainty)
@@ -317,9 +369,10 @@ class StateMemory:
         if loaded.legacy is not None:
             loaded.document, loaded.sequence = self._migrate(loaded.legacy), 1
         if loaded.sequence == 0:
-            self.head = None
+            self.head = self._root = None
             return
         self.head = Head.of(loaded)
+        self._root = self._files.root.stat()
         if certain:
             self.head.note_file(self._files.journal)
         self._on_change(loaded.document, None)

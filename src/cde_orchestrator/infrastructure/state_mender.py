@@ -21,6 +21,7 @@ from cde_orchestrator.infrastructure.journal import (
 from cde_orchestrator.infrastructure.patch import Document
 from cde_orchestrator.infrastructure.segment import Segment
 from cde_orchestrator.infrastructure.state_files import MISSING, StateFiles
+from cde_orchestrator.infrastructure.state_head import Head
 from cde_orchestrator.infrastructure.state_loader import Finding, Loaded
 
 log = structlog.get_logger(__name__)
@@ -103,6 +104,42 @@ def restart(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     loaded.header = encode_header(number + 1, GENESIS)
     Segment(files, ops).rewrite(loaded.active_bytes, loaded.header.first)
     log.warning("history_restarted", sequence=number)
+
+
+def put_back(files: StateFiles, ops: FileOps, head: Head) -> None:
+    """Write what a process has in memory as a checkpoint, which the loader then builds on.
+
+    Only under the lock.
+    """
+    ops.make_folder(files.backups)
+    data = checkpoints.encode(head.document, head.sequence, head.checksum)
+    replace_file(ops, files.backup(head.sequence), data)
+    reason = "changes that it told were lost, and put back from memory"
+    log.warning(
+        "state_put_back",
+        error_code="E212",
+        path=str(files.root),
+        sequence=head.sequence,
+        reason=reason,
+    )
+
+
+def keep_replaced(files: StateFiles, ops: FileOps, head: Head) -> None:
+    """Keep what a process has in memory in quarantine, where other files took its place."""
+    place = files.quarantine / f"{_stamp()}-{files.backup(head.sequence).name}"
+    data = checkpoints.encode(head.document, head.sequence, head.checksum)
+    try:
+        _make_quarantine(files, ops)
+        replace_file(ops, place, data)
+    except OSError as error:
+        log.warning("replaced_state_not_kept", path=str(place), reason=str(error))
+    log.warning(
+        "state_replaced",
+        error_code="E211",
+        path=str(files.root),
+        sequence=head.sequence,
+        kept=str(place),
+    )
 
 
 def begin_anew(files: StateFiles, ops: FileOps, document: Document) -> Loaded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -20,10 +21,10 @@ from cde_orchestrator.infrastructure.journal import (
     encode_record,
 )
 from cde_orchestrator.infrastructure.patch import Document
-from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.project_lock import ProjectLock
 from cde_orchestrator.infrastructure.refusals import told
 from cde_orchestrator.infrastructure.retention import DEFAULT_RETENTION, Retention
-from cde_orchestrator.infrastructure.segment import Segment
+from cde_orchestrator.infrastructure.segment import NotTakenBackError, Segment
 from cde_orchestrator.infrastructure.spans import JOURNAL, span
 from cde_orchestrator.infrastructure.state_archive import StateArchive
 from cde_orchestrator.infrastructure.state_files import StateFiles
@@ -34,6 +35,10 @@ from cde_orchestrator.infrastructure.state_upkeep import SEAL_AFTER_BYTES, State
 from cde_orchestrator.infrastructure.write_guard import ReadOnly, WriteGuard
 
 log = structlog.get_logger(__name__)
+
+REPLACED_TRIES = 3
+"""How often a change is written while somebody deletes or replaces the files."""
+_REPLACED = frozenset({errno.ENOENT, errno.ESTALE})
 
 
 class StateStore:
@@ -64,7 +69,7 @@ class StateStore:
         self._migrate = migrate
         self._ops = ops or OsFileOps()
         self._segment = Segment(self.files, self._ops)
-        self._lock = ProcessLock(self.files.lock, lock_timeout_seconds)
+        self._lock = ProjectLock(self.files, lock_timeout_seconds)
         self._guard = WriteGuard(self.files.folder, self._ops)
         self._upkeep = StateUpkeep(self.files, self._ops, retention, self._guard.refused)
         self._memory = StateMemory(
@@ -147,12 +152,13 @@ class StateStore:
         record = encode_record(head.sequence + 1, head.checksum, change)
         try:
             with span(JOURNAL), self._written(self.files.journal):
-                self._segment.append(record.line, head.first, head.size)
+                head = self._append(record, head)
         except StateError:
             head.forget_file()  # what the files hold now is for the loader to tell
             raise
         head.note_file(self.files.journal)
-        self._memory.advance(head, record)
+        if head.sequence < record.sequence:
+            self._memory.advance(head, record)
         self._has_committed = True
         self._upkeep.tidy(head)
         return record
@@ -269,6 +275,34 @@ class StateStore:
         self._has_committed = False
 
     # Writing
+
+    def _append(self, record: Record, head: Head) -> Head:
+        """Append to the files that stand there, and were they replaced meanwhile, to the new ones.
+
+        A try that failed was taken back, so that nothing is written twice; a copy of the files
+        that was made before that, and took their place, has the change already.
+
+        Returns:
+            Where this process stands: before the change, or after it where it was there.
+        """
+        for left in reversed(range(REPLACED_TRIES)):
+            try:
+                self._segment.append(record.line, head.first, head.size)
+                break
+            except OSError as error:
+                replaced = error.errno in _REPLACED and not isinstance(error, NotTakenBackError)
+                if not (replaced and left and self._lock.is_current()):
+                    raise
+                log.warning("state_files_replaced", path=str(self.files.root), reason=str(error))
+                head.forget_file()
+                self._memory.reload()
+                found = self._memory.head
+                if found is None or found.checksum not in {record.previous, record.checksum}:
+                    raise
+                head = found
+                if head.checksum == record.checksum:
+                    break
+        return head
 
     def _begin(self) -> Head:
         """The first segment of a project that has no state yet."""

@@ -193,31 +193,60 @@ def test_a_lookup_never_misses_a_feature_that_is_only_changed() -> None:
 
 
 @pytest.mark.parametrize("call", ["transaction", "save", "restore", "compact"])
-def test_a_state_that_is_deleted_before_the_lock_is_had_is_told_as_no_project(
+def test_a_state_that_is_deleted_before_the_lock_is_had_is_put_back(
     repository: FilesystemProjectRepository, root: Path, call: str
 ) -> None:
+    calls = calls_after_which(repository, root, lambda: shutil.rmtree(root / ".cde"))
+    calls[call]()
+    made = {"transaction": ["first", "second"], "save": ["first", "late"]}.get(call, ["first"])
+    assert names_in(FilesystemProjectRepository(), root) == made
+    assert names_in(repository, root) == made
+
+
+@pytest.mark.parametrize("call", ["transaction", "save", "restore", "compact"])
+def test_another_folder_at_the_path_before_the_lock_is_had_holds_no_project(
+    repository: FilesystemProjectRepository, root: Path, call: str
+) -> None:
+    def exchange() -> None:
+        root.rename(root.with_name(f"{root.name}-elsewhere"))
+        root.mkdir()
+
+    calls = calls_after_which(repository, root, exchange)
+    with pytest.raises(CDEError) as caught:
+        calls[call]()
+    assert caught.value.code == "E004"
+
+
+def calls_after_which(
+    repository: FilesystemProjectRepository, root: Path, happen: Callable[[], object]
+) -> dict[str, Callable[[], object]]:
+    """Calls that find the files as they were, until they wait for the lock."""
     project = repository.get(root)
     project.start_feature("Too late", name="late")
     _, document = repository.state_at(root)
     store = repository._existing(root).store
     refresh = store.refresh
 
-    def refresh_then_delete() -> None:
+    def refresh_then_happen() -> None:
         refresh()
-        shutil.rmtree(root / ".cde", ignore_errors=True)
+        store.refresh = refresh  # type: ignore[method-assign]
+        happen()
 
-    store.refresh = refresh_then_delete  # type: ignore[method-assign]
-    if call == "save":
-        shutil.rmtree(root / ".cde")
-    calls: dict[str, Callable[[], object]] = {
+    def save() -> None:
+        happen()
+        repository.save(project)
+
+    store.refresh = refresh_then_happen  # type: ignore[method-assign]
+    return {
         "transaction": lambda: start(repository, root, "second"),
-        "save": lambda: repository.save(project),
+        "save": save,
         "restore": lambda: repository.restore(root, document),
         "compact": lambda: repository.compact(root),
     }
-    with pytest.raises(CDEError) as caught:
-        calls[call]()
-    assert caught.value.code == "E004"
+
+
+def names_in(repository: FilesystemProjectRepository, root: Path) -> list[str]:
+    return [feature.name for feature in repository.get(root).features]
 
 
 def test_a_state_that_is_deleted_during_a_change_takes_no_record(
@@ -232,7 +261,7 @@ def test_a_state_that_is_deleted_during_a_change_takes_no_record(
         change()
     assert caught.value.code == "E203"
     assert not (root / ".cde" / "journal.jsonl").exists()
-    assert repository.get_or_create(root).features.summaries() == []
+    assert names_in(repository, root) == ["first"]
 
 
 def test_a_change_that_is_on_disk_is_never_told_as_failed(

@@ -1,0 +1,178 @@
+"""A change is acknowledged only where others will read it, whatever is deleted meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
+from cde_orchestrator.infrastructure.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.journal import Change
+from cde_orchestrator.infrastructure.patch import Patch
+from cde_orchestrator.infrastructure.project_lock import ProjectLock
+from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.state_store import StateStore
+
+
+class MeddledOps(OsFileOps):
+    """The system's operations, with somebody who is at the files when a change is synced."""
+
+    def __init__(self) -> None:
+        self.meddle: list[Callable[[], None]] = []
+
+    def fdatasync(self, descriptor: int) -> None:
+        super().fdatasync(descriptor)
+        if self.meddle:
+            self.meddle.pop()()
+
+
+def put(store: StateStore, name: str) -> None:
+    changes: Patch = [{"op": "add", "path": f"/features/{name}", "value": {"id": name}}]
+    with store.exclusive():
+        if not store.sequence:
+            changes = [{"op": "add", "path": "", "value": {"id": "p", "features": {}}}, *changes]
+        store.commit(
+            Change(at="now", operation="put", actor="t", correlation_id="c", changes=changes)
+        )
+
+
+def history(root: Path) -> list[str]:
+    """What each change added, as whole files tell it; every change was made once."""
+    fresh = StateStore(root)
+    added = list_of(fresh)
+    assert fresh.archive().verify() == []
+    assert fresh.sequence == len(added)
+    return added
+
+
+@pytest.fixture
+def ops() -> MeddledOps:
+    return MeddledOps()
+
+
+@pytest.fixture
+def store(tmp_path: Path, ops: MeddledOps) -> StateStore:
+    made = StateStore(tmp_path, ops=ops)
+    put(made, "a")
+    put(made, "b")
+    return made
+
+
+def a_new_file(path: Path) -> None:
+    copy = path.with_name("copy")
+    shutil.copyfile(path, copy)
+    copy.replace(path)
+
+
+def deleted_journal(files: StateFiles) -> None:
+    files.journal.unlink()
+
+
+def both_deleted(files: StateFiles) -> None:
+    files.journal.unlink()
+    files.mirror(1).unlink()
+
+
+def replaced_journal(files: StateFiles) -> None:
+    a_new_file(files.journal)
+
+
+def older_journal(files: StateFiles) -> None:
+    lines = files.journal.read_bytes().splitlines(keepends=True)
+    older = files.folder / "older"
+    older.write_bytes(b"".join(lines[:-1]))
+    older.replace(files.journal)
+
+
+@pytest.mark.parametrize("meddle", [deleted_journal, both_deleted, replaced_journal, older_journal])
+def test_a_change_whose_file_is_gone_when_it_is_written_is_made_once(
+    store: StateStore, ops: MeddledOps, meddle: Callable[[StateFiles], None]
+) -> None:
+    ops.meddle.append(lambda: meddle(store.files))
+    put(store, "c")
+    assert not ops.meddle
+    assert history(store.files.root) == list_of(store) == ["a", "b", "c"]
+    put(store, "d")
+    assert history(store.files.root) == ["a", "b", "c", "d"]
+
+
+def test_a_change_whose_files_are_deleted_at_every_try_is_refused(
+    store: StateStore, ops: MeddledOps
+) -> None:
+    ops.meddle.extend([lambda: store.files.journal.unlink(missing_ok=True)] * 100)
+    with pytest.raises(StateError) as caught:
+        put(store, "c")
+    assert caught.value.code == "E203"
+    ops.meddle.clear()
+    assert list_of(store) == ["a", "b"]
+    put(store, "c")
+    assert history(store.files.root) == ["a", "b", "c"]
+
+
+def test_a_change_into_a_folder_that_is_gone_is_refused_and_the_state_put_back(
+    store: StateStore, ops: MeddledOps
+) -> None:
+    ops.meddle.append(lambda: shutil.rmtree(store.files.folder))
+    with pytest.raises(StateError) as caught:
+        put(store, "c")
+    assert caught.value.code == "E203"
+    assert not store.files.journal.exists()
+    put(store, "d")
+    assert list_of(StateStore(store.files.root)) == list_of(store) == ["a", "b", "d"]
+
+
+def list_of(store: StateStore) -> list[str]:
+    store.refresh()
+    return list(store.document["features"])
+
+
+def test_whoever_deletes_the_locks_file_does_not_get_the_lock(tmp_path: Path) -> None:
+    files = StateFiles(tmp_path)
+    files.folder.mkdir()
+    with ProjectLock(files).exclusive():
+        files.lock.unlink()
+        assert ProjectLock(files).attempt() is None
+        assert ProjectLock(files).attempt(shared=True) is None
+        with pytest.raises(LockTimeoutError) as caught, ProjectLock(files, 0.05).exclusive():
+            pass
+        assert caught.value.code == "E205"
+    held = ProjectLock(files).attempt()
+    assert held is not None
+    held.close()
+
+
+def test_a_waiter_without_the_locks_file_gets_the_lock_when_the_holder_lets_go(
+    tmp_path: Path,
+) -> None:
+    files = StateFiles(tmp_path)
+    files.folder.mkdir()
+    acquired = threading.Event()
+
+    def wait() -> None:
+        with ProjectLock(files, 30.0).exclusive():
+            acquired.set()
+
+    waiter = threading.Thread(target=wait)
+    with ProjectLock(files).exclusive():
+        files.lock.unlink()
+        waiter.start()
+        assert not acquired.is_set()
+    waiter.join(30)
+    assert acquired.is_set()
+
+
+def test_readers_share_the_lock_and_a_folder_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    files = StateFiles(tmp_path)
+    files.folder.symlink_to(tmp_path / "elsewhere")
+    lock = ProjectLock(files, 0.0)
+    with lock.shared(), lock.shared():
+        assert lock.attempt() is None
+    with lock.exclusive():
+        assert lock.is_current()
+        files.folder.unlink()
+        assert not lock.is_current()

@@ -1,0 +1,191 @@
+"""A process that knows more than the files tell never goes back behind that in silence."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.state_files import StateFiles
+
+Loss = Callable[[StateFiles], None]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    made = tmp_path / "project"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def server(root: Path) -> FilesystemProjectRepository:
+    repository = FilesystemProjectRepository()
+    repository.get_or_create(root)
+    with repository.transaction(root) as project:
+        project.activate()
+    for number in range(12):
+        start(repository, root, f"f{number}")
+    return repository
+
+
+def start(repository: FilesystemProjectRepository, root: Path, name: str) -> None:
+    with repository.transaction(root) as project:
+        project.start_feature("Do it", name=name)
+
+
+def names(repository: FilesystemProjectRepository, root: Path) -> list[str]:
+    return [feature.name for feature in repository.get(root).features]
+
+
+BEFORE = [f"f{number}" for number in range(12)]
+
+
+def both_copies(files: StateFiles) -> None:
+    for path in (files.journal, *files.segments().values()):
+        path.unlink()
+
+
+def every_state_file(files: StateFiles) -> None:
+    both_copies(files)
+    files.state.unlink()
+
+
+def the_folder(files: StateFiles) -> None:
+    shutil.rmtree(files.folder)
+
+
+def content(files: StateFiles) -> None:
+    for path in (files.journal, files.state, *files.segments().values()):
+        path.write_bytes(b"not a state\n")
+
+
+def a_record(files: StateFiles) -> None:
+    for path in (files.journal, *files.segments().values()):
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([*lines[:6], b"{}\n", *lines[7:]]))
+
+
+LOSSES = [both_copies, every_state_file, the_folder, content, a_record]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_change_after_a_loss_is_made_on_what_was_acknowledged(
+    server: FilesystemProjectRepository, root: Path, loss: Loss
+) -> None:
+    loss(StateFiles(root))
+    with capture_logs() as logs:
+        start(server, root, "after")
+    assert names(server, root) == [*BEFORE, "after"]
+    fresh = FilesystemProjectRepository()
+    assert names(fresh, root) == [*BEFORE, "after"]
+    assert fresh.verify(root) == []
+    (told,) = [each for each in logs if each["event"] == "state_put_back"]
+    assert (told["error_code"], told["log_level"]) == ("E212", "warning")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_read_after_a_loss_writes_what_was_acknowledged(
+    server: FilesystemProjectRepository, root: Path, loss: Loss
+) -> None:
+    loss(StateFiles(root))
+    assert names(server, root) == BEFORE
+    assert names(FilesystemProjectRepository(), root) == BEFORE
+
+
+def test_the_process_that_knows_most_puts_back_most(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    idle = FilesystemProjectRepository()
+    assert names(idle, root) == BEFORE
+    start(server, root, "later")
+    shutil.rmtree(root / ".cde")
+    assert names(idle, root) == BEFORE
+    assert names(server, root) == [*BEFORE, "later"]
+    assert names(idle, root) == [*BEFORE, "later"]
+    start(idle, root, "last")
+    fresh = FilesystemProjectRepository()
+    assert names(fresh, root) == names(server, root) == [*BEFORE, "later", "last"]
+    assert fresh.verify(root) == []
+
+
+def test_a_project_that_was_begun_anew_there_is_followed(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    shutil.rmtree(root / ".cde")
+    other = FilesystemProjectRepository()
+    begun = other.get_or_create(root)
+    with capture_logs() as logs:
+        assert server.get(root).id == begun.id
+    assert names(server, root) == []
+    assert "state_replaced" in {each["event"] for each in logs}
+    assert len(kept(root)) == 1
+
+
+def test_a_whole_older_copy_is_followed_and_what_it_replaced_is_kept(
+    server: FilesystemProjectRepository, root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(root / ".cde", tmp_path / "copy")
+    start(server, root, "later")
+    shutil.rmtree(root / ".cde")
+    shutil.copytree(tmp_path / "copy", root / ".cde")
+    with capture_logs() as logs:
+        assert names(server, root) == BEFORE
+    (told,) = [each for each in logs if each["event"] == "state_replaced"]
+    assert (told["error_code"], told["log_level"]) == ("E211", "warning")
+    assert [str(path) for path in kept(root)] == [told["kept"]]
+    assert names(server, root) == BEFORE
+    assert len(kept(root)) == 1
+
+
+def test_another_history_of_the_same_project_is_followed(
+    server: FilesystemProjectRepository, root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(root, tmp_path / "copy")
+    start(server, root, "here")
+    other = FilesystemProjectRepository()
+    start(other, tmp_path / "copy", "there")
+    shutil.rmtree(root / ".cde")
+    shutil.copytree(tmp_path / "copy" / ".cde", root / ".cde")
+    assert names(server, root) == [*BEFORE, "there"]
+    assert len(kept(root)) == 1
+
+
+def test_a_history_that_went_on_elsewhere_is_followed_without_a_word(
+    server: FilesystemProjectRepository, root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(root, tmp_path / "copy")
+    start(FilesystemProjectRepository(), tmp_path / "copy", "there")
+    shutil.rmtree(root / ".cde")
+    shutil.copytree(tmp_path / "copy" / ".cde", root / ".cde")
+    assert names(server, root) == [*BEFORE, "there"]
+    assert kept(root) == []
+
+
+def test_nothing_is_written_into_another_folder_at_the_same_path(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    root.rename(root.with_name("moved"))
+    root.mkdir()
+    with pytest.raises(CDEError) as caught:
+        server.get(root)
+    assert caught.value.code == "E004"
+    assert list(root.iterdir()) == []
+    assert names(FilesystemProjectRepository(), root.with_name("moved")) == BEFORE
+
+
+def test_a_process_that_ends_puts_back_what_it_knows(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    shutil.rmtree(root / ".cde")
+    server.close()
+    assert names(FilesystemProjectRepository(), root) == BEFORE
+
+
+def kept(root: Path) -> list[Path]:
+    return sorted((root / ".cde" / "quarantine").glob("*-state-*.json"))
