@@ -78,7 +78,9 @@ class InMemoryProjectRepository:
         self._clock = clock
         self._projects: dict[str, Project] = {}
 
-    def get_or_create(self, path: Path | str, name: str | None = None) -> Project:
+    def get_or_create(
+        self, path: Path | str, name: str | None = None, *, new: bool = False
+    ) -> Project:
         """The project at ``path``; a new one when there is none."""
         key = self._folder(path)
         if key not in self._projects:

@@ -13,12 +13,13 @@ from typing import Any
 import structlog
 
 from cde_orchestrator.adapters.checked_state import checked_document
+from cde_orchestrator.adapters.missing_state import no_project, traces_of_project
 from cde_orchestrator.adapters.project_document import (
     FeatureIndex,
     project_changes,
     stored_features,
 )
-from cde_orchestrator.adapters.project_gitignore import write_gitignore
+from cde_orchestrator.adapters.project_gitignore import keep_from_git, write_gitignore
 from cde_orchestrator.adapters.project_storage import (
     change_made,
     loaded_project,
@@ -28,7 +29,6 @@ from cde_orchestrator.adapters.save_conflicts import require_no_conflict
 from cde_orchestrator.adapters.versionless_state import migrate
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import (
-    ProjectError,
     StateError,
 )
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
@@ -78,25 +78,37 @@ class FilesystemProjectRepository:
         self._lock_timeout_seconds = lock_timeout_seconds
         self._retention = retention
         self._shelves: dict[Path, _Shelf] = {}
+        self._kept_from_git: set[Path] = set()
         self._mutex = threading.Lock()
 
-    def get_or_create(self, path: Path | str, name: str | None = None) -> Project:
+    def get_or_create(
+        self, path: Path | str, name: str | None = None, *, new: bool = False
+    ) -> Project:
         """The project at ``path``; a new one, in status onboarding, when there is none.
 
+        Args:
+            path: the project's folder.
+            name: its name; the folder's when None.
+            new: begin one also where the state of an earlier one is gone.
+
         Raises:
-            ProjectError: E001, E002 or E003, the path is no usable folder.
+            ProjectError: E001, E002 or E003, the path is no usable folder; E007, the state of a
+                project is gone.
             StateError: E201 to E205.
         """
         root = folder_at(path)
         shelf = self._shelf(root)
         shelf.store.refresh()
         if not shelf.store.document:
+            if not new and traces_of_project(root):
+                raise no_project(root)
             with shelf.store.exclusive():
                 if not shelf.store.document:
                     project, whole = new_project(root, name, self._clock)
                     self._commit(shelf, whole, "create_project")
-                    write_gitignore(shelf.store.files.folder)
+                    write_gitignore(root)
                     log.info("project_created", project_id=project.id, path=str(root))
+        self._keep_from_git(root)
         return self._project(shelf)
 
     def get(self, path: Path | str) -> Project:
@@ -200,7 +212,7 @@ class FilesystemProjectRepository:
         store, index = StateStore(root, migrate=_migration(root), ops=self._ops), FeatureIndex()
         document = store.peek()
         if not document:
-            raise ProjectError.of("E004", path=str(root))
+            raise no_project(root)
         index.follow(document, None)
         return loaded_project(document, index, root, self._clock, store.read_only)
 
@@ -317,7 +329,7 @@ class FilesystemProjectRepository:
         """
         shelf = self._shelf(folder_at(path))
         if not shelf.store.files.stand():
-            raise ProjectError.of("E004", path=str(shelf.store.files.root))
+            raise no_project(shelf.store.files.root)
         return shelf
 
     def _existing(self, path: Path | str) -> _Shelf:
@@ -334,6 +346,13 @@ class FilesystemProjectRepository:
     def _commit(self, shelf: _Shelf, changes: Patch, operation: str) -> None:
         record = shelf.store.commit(change_made(changes, operation, self._clock))
         log.info("project_saved", sequence=record.sequence, bytes=len(record.line))
+        self._keep_from_git(shelf.store.files.root)
+
+    def _keep_from_git(self, root: Path) -> None:
+        """With the first change that this process makes; a project may be older than the lists."""
+        if root not in self._kept_from_git:
+            self._kept_from_git.add(root)
+            keep_from_git(root)
 
 
 def _require_state(shelf: _Shelf) -> Document:
@@ -344,7 +363,7 @@ def _require_state(shelf: _Shelf) -> Document:
     """
     document = shelf.store.document
     if not document:
-        raise ProjectError.of("E004", path=str(shelf.store.files.root))
+        raise no_project(shelf.store.files.root)
     return document
 
 

@@ -20,7 +20,7 @@ from cde_orchestrator.adapters.project_document import (
     project_changes,
     stored_features,
 )
-from cde_orchestrator.adapters.project_gitignore import write_gitignore
+from cde_orchestrator.adapters.project_gitignore import keep_from_git, write_gitignore
 from cde_orchestrator.adapters.project_key import ensure_key, key_of
 from cde_orchestrator.adapters.project_storage import (
     change_made,
@@ -43,7 +43,6 @@ from cde_orchestrator.infrastructure.history_entries import history_entries
 from cde_orchestrator.infrastructure.patch import Patch, diff
 from cde_orchestrator.infrastructure.retention import DEFAULT_RETENTION, Retention
 from cde_orchestrator.infrastructure.spans import DOMAIN, span
-from cde_orchestrator.infrastructure.state_files import StateFiles
 
 log = structlog.get_logger(__name__)
 
@@ -85,8 +84,15 @@ class PostgresProjectRepository:
         self._stores: dict[Path, PostgresStore] = {}
         self._mutex = threading.RLock()
 
-    def get_or_create(self, path: Path | str, name: str | None = None) -> Project:
+    def get_or_create(
+        self, path: Path | str, name: str | None = None, *, new: bool = False
+    ) -> Project:
         """The project at ``path``; a new one, in status onboarding, when there is none.
+
+        Args:
+            path: the project's folder.
+            name: its name; the folder's when None.
+            new: of no effect; the database tells whether there is one.
 
         Raises:
             ProjectError: E001, E002 or E003, the path is no usable folder.
@@ -103,7 +109,8 @@ class PostgresProjectRepository:
                     project, whole = new_project(root, name, self._clock)
                     self._commit(store, whole, "create_project", lambda: _require_absent(store))
                     log.info("project_created", project_id=project.id, path=str(root))
-        write_gitignore(StateFiles(root).folder)
+        write_gitignore(root)
+        keep_from_git(root)
         return self._project(store, root)
 
     def get(self, path: Path | str) -> Project:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import structlog
 
+from cde_orchestrator.adapters.missing_state import no_project
 from cde_orchestrator.application.ports import ProjectFiles, PromptRenderer, WorkflowRepository
 from cde_orchestrator.application.show_workflows import prompt_problems
 from cde_orchestrator.domain.exceptions import (
@@ -82,7 +83,7 @@ class ProjectDoctor:
             return [ProjectError.of("E001", path=str(root))]
         stored = StateFiles(root)
         if not stored.folder.is_dir():
-            return [ProjectError.of("E004", path=str(root))]
+            return [no_project(root)]
         checks: list[Callable[[], Iterator[CDEError]]] = [
             lambda: _damages(stored),
             lambda: self._state(root),
@@ -322,7 +323,7 @@ def _leftovers(stored: StateFiles) -> Iterator[CDEError]:
 
 
 def _quarantine(stored: StateFiles) -> Iterator[CDEError]:
-    kept = sorted(path.name for path in stored.quarantine.glob("*"))
+    kept = sorted(path.name for path in stored.quarantine.glob("[!.]*"))
     if kept:
         yield StateError.of("E215", count=len(kept), newest=kept[-1])
 

@@ -31,19 +31,21 @@ class OnboardProject(UseCase[OnboardReply]):
 
     Attributes:
         name: the project's name; the folder's when None.
+        new: begin one also where the state of an earlier one is gone.
     """
 
     name: str | None = None
+    new: bool = False
 
     def __call__(self, ports: Ports) -> OnboardReply:
         """Onboard it.
 
         Raises:
-            CDEError: E001 to E003, E206, E302 to E304, E310, E311 and the repository's own.
+            CDEError: E001 to E003, E007, E206, E302 to E304, E310, E311 and the repository's own.
         """
         name = self._checked_name()
         ports.workflows.load(ports.root)  # a broken file is told before anything is made
-        project = ports.repository.get_or_create(ports.root, name)
+        project = ports.repository.get_or_create(ports.root, name, new=self.new)
         created: list[str] = []
         before = project.status
         if before is ProjectStatus.ONBOARDING:

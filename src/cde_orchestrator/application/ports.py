@@ -40,8 +40,19 @@ class ProjectRepository(Protocol):
     backend: str
     """Short name of where the state is kept, as ``filesystem``."""
 
-    def get_or_create(self, path: Path | str, name: str | None = None) -> Project:
-        """The project at ``path``; a new one, in status onboarding, when there is none."""
+    def get_or_create(
+        self, path: Path | str, name: str | None = None, *, new: bool = False
+    ) -> Project:
+        """The project at ``path``; a new one, in status onboarding, when there is none.
+
+        Args:
+            path: the project's folder.
+            name: its name; the folder's when None.
+            new: begin one also where the state of an earlier one is gone.
+
+        Raises:
+            ProjectError: E007, the state of a project is gone.
+        """
         ...
 
     def get(self, path: Path | str) -> Project:

@@ -38,6 +38,12 @@ def init(
     create: Annotated[
         bool, typer.Option("--create", help="Make the folder if it is missing.")
     ] = False,
+    new: Annotated[
+        bool,
+        typer.Option(
+            "--new", help="Begin an empty project also where the state of an earlier one is gone."
+        ),
+    ] = False,
     git_merge_driver: Annotated[
         bool,
         typer.Option(
@@ -62,7 +68,7 @@ def init(
         from cde_orchestrator.infrastructure.folders import folder_at
 
         folder = folder_at(path or project or Path(), create=create)
-        reply = ask(OnboardProject(name=name), folder)
+        reply = ask(OnboardProject(name=name, new=new), folder)
         if git_merge_driver:
             reply["created"] += ask(InstallMergeDriver(), folder)["changed"]
         # The steps that are shown name the folder only where the person had to.

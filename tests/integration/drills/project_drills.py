@@ -73,3 +73,19 @@ async def a_server_of_another_project(stage: Stage) -> None:
         lambda: stage.tool("cde_onboardProject", path=str(other)),
         corrected=lambda: stage.tool("cde_onboardProject", path=str(stage.root)),
     )
+
+
+@drill("E007")
+async def a_project_whose_state_is_gone(stage: Stage) -> None:
+    away = stage.folder / "away"
+    shutil.copytree(stage.root / ".cde", away)
+    for path in (stage.root / ".cde").iterdir():
+        if path.name != "backups":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in (stage.root / ".cde" / "backups").glob("*.json*"):
+        path.unlink()
+    await stage.prove(
+        lambda: stage.json_command("init", str(stage.root)),
+        names="backups",
+        by_hand=lambda: shutil.copytree(away, stage.root / ".cde", dirs_exist_ok=True),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
 from cde_orchestrator.domain.errors.fixes import (
     ACTIVATE,
 )
@@ -78,5 +78,26 @@ PROJECT_MESSAGES: dict[str, ErrorMessage] = {
                 tool="cde_getProjectInfo",
             ),
         ),
+    ),
+    "E007": ErrorMessage(
+        title="State Missing",
+        description=(
+            "'{path}' held a project of CDE Orchestrator on this machine, and its state is gone. "
+            "What shows it: {traces}."
+        ),
+        suggestions=(
+            "If git stash took .cde away, bring it back: git stash list, then git stash pop",
+            "If a server of the project still runs, one call to it writes the state again",
+            "Else put the folder .cde back from a backup of the disk",
+            "With an export: cde init --new, then cde state import FILE",
+            "Begin an empty project only where nobody needs the old one: cde init --new",
+        ),
+        fixes=(
+            Fix(
+                ("cde", "project", "info", "--project", "{path}"),
+                tool="cde_getProjectInfo",
+            ),
+        ),
+        severity=Severity.CRITICAL,
     ),
 }
