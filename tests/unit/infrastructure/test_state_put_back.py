@@ -141,6 +141,11 @@ def test_a_whole_older_copy_is_followed_and_what_it_replaced_is_kept(
     assert [str(path) for path in kept(root)] == [told["kept"]]
     assert names(server, root) == BEFORE
     assert len(kept(root)) == 1
+    name = kept(root)[0].name.split("-", 1)[1]
+    shutil.copyfile(kept(root)[0], root / ".cde" / "backups" / name)
+    fresh = FilesystemProjectRepository()
+    fresh.restore(root, fresh.backup(root, name))
+    assert names(fresh, root) == [*BEFORE, "later"]
 
 
 def test_another_history_of_the_same_project_is_followed(
