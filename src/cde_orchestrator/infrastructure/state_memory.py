@@ -16,6 +16,7 @@ from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.infrastructure import state_loader, state_mender
 from cde_orchestrator.infrastructure.file_ops import FileOps
+from cde_orchestrator.infrastructure.forked_history import rejoin
 from cde_orchestrator.infrastructure.journal import Record
 from cde_orchestrator.infrastructure.patch import Document, Patch, apply
 from cde_orchestrator.infrastructure.process_lock import one_thread
@@ -311,6 +312,8 @@ class StateMemory:
             state_mender.migrate(self._files, self._ops, loaded, document)
         elif loaded.needs_mending:
             state_mender.mend(self._files, self._ops, loaded)
+        if head is not None and self._compare(loaded) is Files.DIFFER:
+            rejoin(self._files, self._ops, loaded, head)
         self._adopt(loaded)
 
     def reload(self) -> None:

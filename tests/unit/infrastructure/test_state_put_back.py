@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
@@ -112,6 +113,44 @@ def test_the_process_that_knows_most_puts_back_most(
     fresh = FilesystemProjectRepository()
     assert names(fresh, root) == names(server, root) == [*BEFORE, "later", "last"]
     assert fresh.verify(root) == []
+
+
+def test_processes_that_go_on_from_different_states_come_together(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    idle = FilesystemProjectRepository()
+    assert names(idle, root) == BEFORE
+    start(server, root, "later")
+    with server.transaction(root) as project:
+        for name in ("f1", "f2"):
+            project.feature(name).close("cancelled", "no need", "somebody", utc_now())
+    shutil.rmtree(root / ".cde")
+    with idle.transaction(root) as project:
+        project.feature("f2").close("failed", "it cannot be", "somebody", utc_now())
+        project.start_feature("Do it", name="meanwhile")
+    with capture_logs() as logs:
+        assert sorted(names(server, root)) == sorted([*BEFORE, "later", "meanwhile"])
+    assert "history_rejoined" in {each["event"] for each in logs}
+    start(idle, root, "last")
+    fresh = FilesystemProjectRepository()
+    for each in (fresh, idle, server):
+        found = {feature.name: feature.status for feature in each.get(root).features}
+        assert sorted(found) == sorted([*BEFORE, "later", "meanwhile", "last"])
+        assert (found["f1"], found["f2"]) == ("cancelled", "failed")
+    assert fresh.verify(root) == []
+    assert len(kept(root)) == 1
+
+
+def test_an_older_copy_of_a_history_that_was_put_back_is_followed(
+    server: FilesystemProjectRepository, root: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(root / ".cde")
+    start(server, root, "copied")
+    shutil.copytree(root / ".cde", tmp_path / "copy")
+    start(server, root, "later")
+    shutil.rmtree(root / ".cde")
+    shutil.copytree(tmp_path / "copy", root / ".cde")
+    assert names(server, root) == [*BEFORE, "copied"]
 
 
 def test_a_project_that_was_begun_anew_there_is_followed(
