@@ -14,7 +14,7 @@ from cde_orchestrator.domain.claim import Caller, Process
 from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.domain.records import Baseline, Evidence
 
 
 def evidence_of(check: Check, at: datetime, exit_code: int | None, printed: str) -> Evidence:
@@ -133,6 +133,7 @@ class FakeGit:
         committed: what differs between any two commits; None: git cannot tell.
         is_known: whether git can tell what is not committed.
         branches: those that exist, and the commit of each.
+        changed: paths that differ from the baseline; None: it cannot be known.
     """
 
     def __init__(self) -> None:
@@ -142,6 +143,7 @@ class FakeGit:
         self.new: list[str] = []
         self.committed: frozenset[str] | None = frozenset()
         self.is_known = True
+        self.changed: list[str] | None = []
         self.branches: dict[str, str] = {}
         self.branch = "main"
 
@@ -160,6 +162,14 @@ class FakeGit:
     def changes(self, root: Path) -> list[str] | None:
         """What is not committed."""
         return None if self.commit is None else list(self.dirty)
+
+    def baseline(self, root: Path) -> Baseline | None:
+        """The commit, and a digest of what is dirty."""
+        return None if self.commit is None else Baseline(self.commit, dict.fromkeys(self.dirty))
+
+    def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
+        """What a test says."""
+        return self.changed
 
     def start_branch(self, root: Path, name: str) -> None:
         """Make it and switch to it."""

@@ -38,7 +38,7 @@ _TEST = (
     f"unittest.main(module=None, argv=['unittest', '{CODE['test_since.py.txt']}'])"
 )
 CHECK = [sys.executable, "-B", "-c", _TEST]
-"""The command that gates the test phase, as a person chose it."""
+"""The command that gates the last two phases, as a person chose it."""
 
 
 class Agent:

@@ -96,7 +96,7 @@ class Journey:
             capture_output=True,
             check=True,
         )
-        self._stage.step("a person narrowed the check of the test phase and ran `cde trust`")
+        self._stage.step("a person narrowed the check of test and review and ran `cde trust`")
 
     async def _work(
         self, client: Client, reply: dict[str, Any], until: str | None

@@ -29,7 +29,7 @@ from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Claim, Process
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.records import Evidence, Progress
+from cde_orchestrator.domain.records import Baseline, Evidence, Progress
 from cde_orchestrator.infrastructure.correlation import calling
 from cde_orchestrator.infrastructure.turns import Turns
 from tests.fakes import NOON, writing_workflow
@@ -524,6 +524,7 @@ def test_everything_that_is_kept_of_the_work_comes_back_from_storage() -> None:
     record.evidence = evidence_of(Check(("make",), ".", 5.0), NOON, 1, "bad")
     record.save(Progress(NOON, "robot", "Again"))
     feature.note("rolled_back", at=NOON.isoformat())
+    feature.baseline = Baseline("c" * 40, {"a.py": "0" * 64, "gone.py": None})
     feature.close("failed", "Enough", "robot", NOON)
     feature.claim = Claim.of(caller, NOON, deliberate=False)
     stored = json.loads(json.dumps(encode_feature(feature)))

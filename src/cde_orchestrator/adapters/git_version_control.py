@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import posixpath
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
 
 from cde_orchestrator.application.phase_ports import WorkTree
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
+from cde_orchestrator.domain.records import Baseline
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 
 log = structlog.get_logger(__name__)
 
+DIRTY_LIMIT = 1_000
+"""Files beside the commit that are kept in mind when a feature begins."""
+DIRTY_LIMIT_BYTES = 64 * 1024 * 1024
+"""Bytes of all of them."""
+
 _SECONDS = 20.0
 _STATUS = ("status", "--porcelain", "-z", "--no-renames")
+_UNTRACKED = ("ls-files", "-z", "--others", "--exclude-standard", "--full-name")
+# Of those that differ, only files with a line that differs and says something.
+_DIFF = (
+    *("diff", "-z", "--name-only", "--no-renames", "--no-relative", "--ignore-submodules=dirty"),
+    *("--no-ext-diff", "--no-textconv", "--text", "-G[^[:space:]]"),
+)
 
 
 class GitVersionControl:
@@ -76,6 +91,60 @@ class GitVersionControl:
         if entries is None:
             return None
         return [entry[3:] for entry in entries if not _is_ours(entry[3:])]
+
+    def baseline(self, root: Path) -> Baseline | None:
+        """The work tree as it is; None where there is no commit, or too much beside it."""
+        if not _in_repository(root):
+            return None
+        commit = self._output(root, "rev-parse", "--verify", "--quiet", "HEAD")
+        if commit is None:
+            return None
+        top, _ = self._place(root)
+        options = ("--ignore-submodules=dirty", "--untracked-files=all")
+        entries = self._status(root, ":/", *options)
+        if top is None or entries is None:
+            return None
+        paths = [top / path for path in _without_own(entry[3:] for entry in entries)]
+        files = [path for path in paths if path.is_symlink() or not path.is_dir()]
+        if len(files) > DIRTY_LIMIT or sum(map(_size, files)) > DIRTY_LIMIT_BYTES:
+            log.info("baseline_not_taken", files=len(files))
+            return None
+        dirty = {path.relative_to(top).as_posix(): _digest(path) for path in files}
+        return Baseline(commit.strip(), dirty)
+
+    def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
+        """Paths, relative to the project, whose bytes are others than then; None: unknown.
+
+        Commits count like uncommitted work. No change is what git ignores, a mode, a blank
+        line, or an empty file.
+        """
+        top, inside = self._place(root)
+        differing = self._listed(root, *_DIFF, baseline.commit, "--", ":/")
+        untracked = self._listed(root, *_UNTRACKED, "--", ":/")
+        if top is None or differing is None or untracked is None:
+            return None
+        # A path that ends in a slash is a repository of its own, whose files are not listed.
+        new = (path for path in untracked if not path.endswith("/") and _size(top / path))
+        found = {*differing, *new}
+        changed = {
+            path
+            for path in _without_own(found | {*baseline.dirty})
+            if path not in baseline.dirty or _digest(top / path) != baseline.dirty[path]
+        }
+        return sorted(posixpath.relpath(path, inside) for path in changed)
+
+    def _place(self, root: Path) -> tuple[Path | None, str]:
+        """The top of the repository, and the project's folder in it."""
+        done = self._git(root, "rev-parse", "--show-prefix") if _in_repository(root) else None
+        if done is None or done.returncode != 0:
+            return None, "."
+        inside = done.stdout.rstrip("\n").rstrip("/") or "."
+        return Path(os.path.normpath(root / posixpath.relpath(".", inside))), inside
+
+    def _listed(self, root: Path, *words: str) -> list[str] | None:
+        """What git lists, each entry ended by NUL."""
+        found = self._output(root, *words)
+        return None if found is None else [entry for entry in found.split("\0") if entry]
 
     def start_branch(self, root: Path, name: str) -> None:
         """Create a branch here and switch to it; one that stands here already is taken.
@@ -140,6 +209,11 @@ def _is_ours(path: str) -> bool:
     return ".cde" in path.split("/")
 
 
+def _without_own(paths: Iterable[str]) -> list[str]:
+    """Without the product's own."""
+    return [path for path in paths if not _is_ours(path)]
+
+
 def _is_taken(root: Path, path: str, *, deleted: bool) -> bool:
     """Whether something else is in the place of a file, which git would remove to restore it."""
     place = root / path
@@ -147,3 +221,21 @@ def _is_taken(root: Path, path: str, *, deleted: bool) -> bool:
     if any(os.path.lexists(each) and (each.is_symlink() or not each.is_dir()) for each in folders):
         return True
     return os.path.lexists(place) if deleted else place.is_dir() and not place.is_symlink()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
+
+
+def _digest(path: Path) -> str | None:
+    """Of a file's bytes, or of where a link leads; None where there is no such thing."""
+    try:
+        if path.is_symlink():
+            return hashlib.sha256(b"link " + os.fsencode(path.readlink())).hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
-from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.domain.records import Baseline, Evidence
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.git_command import Git, GitError
@@ -178,6 +179,14 @@ class WorktreeVersionControl(GitVersionControl):
     def changes(self, root: Path) -> list[str] | None:
         """What is not committed in the worktree."""
         return super().changes(self._folder)
+
+    def baseline(self, root: Path) -> Baseline | None:
+        """The worktree as it is."""
+        return super().baseline(self._folder)
+
+    def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
+        """What differs in the worktree, which was made of commits alone."""
+        return super().changed_since(self._folder, replace(baseline, dirty={}))
 
     def start_branch(self, root: Path, name: str) -> None:
         """Create a branch in the worktree."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from cde_orchestrator.domain.claim import Claim, Process
 from cde_orchestrator.domain.feature import Feature, PhaseRecord
-from cde_orchestrator.domain.records import Evidence, Failure, Progress
+from cde_orchestrator.domain.records import Baseline, Evidence, Failure, Progress
 from cde_orchestrator.infrastructure.patch import Document
 
 WORK = "work"
@@ -26,6 +26,7 @@ def encode_feature_work(feature: Feature) -> Document:
         closing=feature.closing,
         idempotency_key=feature.idempotency_key,
         branch=feature.branch,
+        baseline=asdict(feature.baseline) if feature.baseline else None,
         events=feature.events,
     )
 
@@ -37,6 +38,7 @@ def decode_feature_work(feature: Feature, document: Document) -> None:
     feature.closing = work.get("closing")
     feature.idempotency_key = work.get("idempotency_key")
     feature.branch = work.get("branch")
+    feature.baseline = Baseline(**work["baseline"]) if "baseline" in work else None
     feature.events = work.get("events", [])
 
 

@@ -12,7 +12,9 @@ from typing import Any, TypeAlias, get_args
 from cde_orchestrator.adapters.project_files import path_problem
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
+from cde_orchestrator.domain.gate import verdict_words
 from cde_orchestrator.domain.workflow import (
+    Changes,
     Handler,
     Output,
     OutputType,
@@ -246,7 +248,20 @@ def _requirement(node: Node) -> str:
 
 
 def _output(node: Node) -> Output:
-    return Output(**_fields(node, _OUTPUT, required=("id", "path")))
+    output = Output(**_fields(node, _OUTPUT, required=("id", "path")))
+    if output.verdict and output.type not in _WITH_VERDICT:
+        reason = f"an output of type {output.type} has no line for a verdict"
+        raise node.value["verdict"].refuse(reason, "Remove it, or write type: markdown")
+    return output
+
+
+def _verdict(node: Node) -> str:
+    """One of the words after ``Verdict:``, as the gate compares them."""
+    text = _filled(node)
+    if verdict_words(text) != text.casefold():
+        remedy = "Write words alone, as approved, in one line"
+        raise node.refuse(f"'{text}' is no verdict", remedy)
+    return text
 
 
 def _phase(node: Node) -> Phase:
@@ -328,6 +343,7 @@ def _nearest(name: str, known: Collection[str], verb: str) -> str:
 
 
 _CHECK_REMEDY = 'Write a list of words, as ["npm", "test"]; [] means none'
+_WITH_VERDICT = ("markdown", "text")
 _LIST_REMEDY = "Write a list, as [first, second]; [] means none"
 
 _OUTPUT: Mapping[str, Rule] = {
@@ -337,6 +353,7 @@ _OUTPUT: Mapping[str, Rule] = {
     "required": _flag,
     "min_bytes": _number((int,), 0, 10_000_000),
     "must_contain": _list_of(_requirement, _LIST_REMEDY),
+    "verdict": _list_of(_verdict, _LIST_REMEDY),
 }
 _PHASE: Mapping[str, Rule] = {
     "id": _slug(_SLUG),
@@ -345,6 +362,7 @@ _PHASE: Mapping[str, Rule] = {
     "prompt": _prompt,
     "inputs": _list_of(_text, _LIST_REMEDY),
     "outputs": _list_of(_output, "Write each output as an item: - id: ..."),
+    "changes": _one_of(get_args(Changes)),
     "check": _list_of(_filled, _CHECK_REMEDY),
     "check_timeout_seconds": _number((int, float), 1, 86_400),
     "check_directory": _folder,

@@ -13,7 +13,7 @@ from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Process
 from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.domain.records import Baseline, Evidence
 
 Watch = Callable[[str], None]
 """Is told what a command prints, piece by piece."""
@@ -138,6 +138,14 @@ class VersionControl(Protocol):
 
     def changes(self, root: Path) -> list[str] | None:
         """Paths that are not committed, without the product's own; None without repository."""
+        ...
+
+    def baseline(self, root: Path) -> Baseline | None:
+        """The work tree as it is; None where there is no commit, or too much beside it."""
+        ...
+
+    def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
+        """Paths, relative to the project, whose bytes are others than then; None: unknown."""
         ...
 
     def start_branch(self, root: Path, name: str) -> None:

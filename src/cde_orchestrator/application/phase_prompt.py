@@ -204,6 +204,7 @@ def _phase_variables(phase: Phase) -> dict[str, Any]:
         "description": phase.description,
         "handler": phase.handler,
         "check": list(phase.check),
+        "changes": phase.changes,
     }
 
 

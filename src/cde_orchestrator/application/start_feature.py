@@ -14,6 +14,7 @@ from cde_orchestrator.application.phase_prompt import (
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
+from cde_orchestrator.application.work_changes import baseline_for
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
@@ -49,6 +50,7 @@ class StartFeature(UseCase[FeatureReply]):
         key = checked_key(self.idempotency_key)
         desk, tree = Desk.of(ports, None), ports.git.work_tree(ports.root)
         tried = self._tried_workflow(key, ports)
+        baseline = baseline_for(tried, ports)
         with ports.repository.transaction(ports.root) as project:
             started = project.features.by_idempotency_key(key) if key else None
             if started is not None:
@@ -56,7 +58,7 @@ class StartFeature(UseCase[FeatureReply]):
             else:
                 workflow = tried or ports.workflows.load(ports.root).get(self.workflow)
                 feature = project.start_feature(self.prompt, name=self.name, workflow=workflow)
-                feature.idempotency_key = key
+                feature.idempotency_key, feature.baseline = key, baseline
                 desk.take(feature, deliberate=False)
                 if workflow.branch:
                     feature.branch = _branch(feature, workflow, ports)

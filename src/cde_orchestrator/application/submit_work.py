@@ -26,6 +26,7 @@ from cde_orchestrator.application.views import (
     phase_record_view,
     project_view,
 )
+from cde_orchestrator.application.work_changes import require_changes
 from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
 from cde_orchestrator.domain.feature import Feature, PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.gate import Gate
@@ -73,8 +74,8 @@ class SubmitWork(UseCase[SubmitReply]):
         A repeated submission with the same content gets its answer again and changes nothing.
 
         Raises:
-            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129, E206, E302, E303,
-                E305, E312, E313, E315 and the repository's own.
+            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E131, E206, E302,
+                E303, E305, E312, E313, E315 and the repository's own.
         """
         desk = Desk.of(ports, self.agent)
         project = ports.repository.get(ports.root)
@@ -101,6 +102,7 @@ class SubmitWork(UseCase[SubmitReply]):
         if following is not None:  # a broken template is told before anything is written
             render_prompt(project, feature, following, workflow, ports)
         contents = self._through_gate(project, feature, phase, workflow, delivery)
+        require_changes(feature, phase, workflow, ports)
         evidence = self._check(feature, phase, delivery, ports)
         return self._accept(desk, feature, contents, evidence)
 
@@ -140,6 +142,7 @@ class SubmitWork(UseCase[SubmitReply]):
             syntax=delivery.ports.content.problem,
             search=delivery.ports.content.search,
             skeleton=skeleton,
+            back_to=workflow.judged_phase(phase.id).id,
         )
         return delivery.through(gate)
 

@@ -47,6 +47,7 @@ class OutputView(TypedDict):
     required: bool
     min_bytes: int
     must_contain: list[str]
+    verdict: list[str]
 
 
 class PhaseView(TypedDict):
@@ -232,6 +233,7 @@ def output_view(output: Output, feature_name: str) -> OutputView:
         "required": output.required,
         "min_bytes": output.min_bytes,
         "must_contain": list(output.must_contain),
+        "verdict": list(output.verdict),
     }
 
 

@@ -247,4 +247,6 @@ def demands(output: Mapping[str, Any]) -> str:
         words.append("with " + ", ".join(clean(text) for text in texts))
     if patterns:
         words.append("matching " + ", ".join(clean(text.strip()) for text in patterns))
+    if output["verdict"]:
+        words.append("verdict " + " or ".join(clean(text) for text in output["verdict"]))
     return ", ".join(words)

@@ -111,6 +111,7 @@ def _phase(number: int, phase: Mapping[str, Any]) -> RenderableType:
         ("Prompt", Text(clean(phase["prompt"])) if phase["prompt"] else None),
         ("Inputs", Text(clean(", ".join(phase["inputs"]))) if phase["inputs"] else None),
         ("Outputs", Group(*outputs) if outputs else None),
+        ("Changes", Text(clean(phase["changes"])) if phase["changes"] else None),
         ("Check", _check(phase)),
         ("Status", Text(clean(phase["status"])) if phase["status"] else None),
     ]

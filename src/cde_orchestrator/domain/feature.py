@@ -14,7 +14,7 @@ import structlog
 from cde_orchestrator.domain.claim import Claim
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import FeatureError
-from cde_orchestrator.domain.records import PROGRESS_KEPT, Evidence, Failure, Progress
+from cde_orchestrator.domain.records import PROGRESS_KEPT, Baseline, Evidence, Failure, Progress
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS, Phase, Workflow
 
@@ -156,6 +156,7 @@ class Feature:
         closing: how and why it was closed before it was completed.
         idempotency_key: names the call that started it, so that a repeated call starts none.
         branch: the git branch that was made for it.
+        baseline: the work tree when it began; None where nobody looked.
         events: takeovers and rollbacks, newest last.
         artifacts: recorded outputs as older releases kept them; carried along unchanged.
         extra: keys of a stored feature that this release does not know.
@@ -175,6 +176,7 @@ class Feature:
     closing: dict[str, str] | None = None
     idempotency_key: str | None = None
     branch: str | None = None
+    baseline: Baseline | None = None
     events: list[dict[str, Any]] = field(default_factory=list)
     phases: dict[str, PhaseRecord] = field(default_factory=dict)
     artifacts: Any = field(default_factory=list)

@@ -40,6 +40,9 @@ _FILLER = re.compile(
     r"[\s>*_\-+|.\d)]{0,20}lorem ipsum(?:[ ,]+dolor\b.*|[\s.,…*_]*)", re.IGNORECASE | re.DOTALL
 )
 _PUT_OFF = re.compile(r"[\s>*_\-+|.\d)(\[\]xX]*(?:(?:TODO|TBD|FIXME)\b.*|(?:\.\.\.|…)[\s|]*)")
+_VERDICT = re.compile(
+    r"[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)?[*_`]*verdict[*_`]*[ \t]*:(.*)", re.IGNORECASE
+)
 _PUT_OFF_VALUE = re.compile(r"(?:.*[:|]\s*)?\**(?:TODO|TBD)\**(?:\s*\|.*|[.\s]*)")
 
 
@@ -72,6 +75,7 @@ class Gate:
         skeleton: the phase's rendered prompt; an output that only repeats it is refused.
         syntax: judges the formats that have a syntax.
         search: looks for regular expressions.
+        back_to: the phase to go back to when the verdict is another one.
     """
 
     phase: Phase
@@ -79,6 +83,7 @@ class Gate:
     syntax: SyntaxJudge
     search: Search
     skeleton: str = ""
+    back_to: str = ""
 
     def problems(self, contents: Mapping[str, bytes]) -> list[Problem]:
         """Everything that is wrong, in the order of the outputs.
@@ -97,7 +102,8 @@ class Gate:
 
         Raises:
             OutputError: E110 missing, E111 empty, E116 of another type, E117 not filled in,
-                E114 too little, E115 without what it must contain: the first that applies.
+                E114 too little, E115 without what it must contain, E131 without a verdict that
+                passes: the first that applies.
         """
         found = self.problems(contents)
         if found:
@@ -105,11 +111,12 @@ class Gate:
             raise OutputError.of(
                 next(
                     code
-                    for code in ("E110", "E111", "E116", "E117", "E114", "E115")
+                    for code in ("E110", "E111", "E116", "E117", "E114", "E115", "E131")
                     if code in codes
                 ),
                 feature=self.feature_name,
                 phase=self.phase.id,
+                back_to=self.back_to or self.phase.id,
                 problems="; ".join(map(str, found)),
                 outputs=[told(problem) for problem in found],
             )
@@ -150,6 +157,8 @@ class Gate:
             yield problem("E114", "has headings and nothing else", "Write what belongs under each")
         for words, fix, place in _lacking(output, text, document, self.search):
             yield problem("E115", words, fix, place)
+        for words, fix, place in _undecided(output, text, document):
+            yield problem("E131", words, fix, place)
 
 
 _Finding = tuple[str, str, int | None]
@@ -240,6 +249,34 @@ def _without_section(wanted: str, document: list[markdown.Line]) -> Iterable[_Fi
     elif not any(markdown.section(document, index) for index in places):
         fix = "Write what belongs under it; write None and why if there is nothing"
         yield f"has nothing under the heading {wanted!r}", fix, document[places[0]].number
+
+
+def verdict_words(text: str) -> str:
+    """A verdict as it is compared: without emphasis, a full stop and upper case."""
+    return " ".join(text.strip(" \t*_`").rstrip(".").rstrip("*_`").split()).casefold()
+
+
+def _undecided(
+    output: Output, text: str, document: list[markdown.Line] | None
+) -> Iterable[_Finding]:
+    """The first verdict that does not pass, or that there is none."""
+    if not output.verdict:
+        return
+    passing = {verdict_words(each) for each in output.verdict}
+    wanted = " or ".join(f"'Verdict: {each}'" for each in output.verdict)
+    lines = (
+        enumerate(text.splitlines(), start=1)
+        if document is None
+        else ((line.number, line.written or line.text) for line in document if line.says)
+    )
+    found = [(at, line, match[1]) for at, line in lines if (match := _VERDICT.fullmatch(line))]
+    for at, line, said in found:
+        if verdict_words(said) not in passing:
+            words = f"says {_shown(line)}; {wanted} passes"
+            yield words, f"Fix what stands in the way, then write the line {wanted}", at
+            return
+    if not found:
+        yield f"has no line {wanted}", f"Write the line {wanted} if that is so", None
 
 
 def _shown(text: str) -> str:

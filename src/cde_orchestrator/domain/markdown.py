@@ -37,17 +37,24 @@ class Line:
         level: of a heading, else 0.
         text: a heading's words; of prose the line without code spans and outer blanks; of
             code the line.
+        written: prose as it was written.
     """
 
     number: int
     kind: Kind
     text: str
     level: int = 0
+    written: str = ""
 
     @property
     def is_content(self) -> bool:
         """Whether it says something: prose or code."""
         return self.kind is Kind.PROSE or self.kind is Kind.CODE
+
+    @property
+    def says(self) -> bool:
+        """Whether it is the document's own word: prose or a heading, no code."""
+        return self.kind is Kind.PROSE or self.kind is Kind.HEADING
 
 
 def read(text: str) -> list[Line]:
@@ -128,7 +135,7 @@ def _line(number: int, text: str) -> Line:
         return Line(number, Kind.HEADING, _words(heading[2]), len(heading[1]))
     if _RULE.fullmatch(text):
         return Line(number, Kind.NOTHING, text)
-    return Line(number, Kind.PROSE, without_code_spans(text))
+    return Line(number, Kind.PROSE, without_code_spans(text), written=text)
 
 
 def _words(rest: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,6 +68,20 @@ class Evidence:
         else:
             ending = f"ended with exit code {self.exit_code}"
         return f"The check {' '.join(self.command)} {ending}:\n{self.tail}".rstrip(":\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The work tree when a feature began: what it had already is no work of the feature's.
+
+    Attributes:
+        commit: git's commit.
+        dirty: digest of each file that differed from the commit, untracked ones too, by its
+            path in the repository; None where there was no file.
+    """
+
+    commit: str
+    dirty: Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)

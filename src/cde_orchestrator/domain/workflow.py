@@ -11,6 +11,7 @@ from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 
 Handler = Literal["agent", "human_input"]
 OutputType = Literal["markdown", "json", "yaml", "toml", "text"]
+Changes = Literal["required"]
 
 CANONICAL_STATUS: dict[str, str] = {
     "define": "defining",
@@ -36,6 +37,7 @@ class Output:
         path: relative to the project; ``{feature}`` stands for the feature's name.
         min_bytes: smallest size that passes the gate.
         must_contain: headings, or regular expressions that begin with ``re:``.
+        verdict: what its line ``Verdict: ...`` may say; empty where no verdict is asked for.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Output:
     required: bool = True
     min_bytes: int = 1
     must_contain: tuple[str, ...] = ()
+    verdict: tuple[str, ...] = ()
 
     def path_for(self, feature_name: str) -> str:
         """The path with the feature's name in it."""
@@ -57,6 +60,7 @@ class Phase:
     Attributes:
         prompt: name of the prompt template, under ``.cde/prompts`` or packaged.
         inputs: ids of outputs of earlier phases that this one builds on.
+        changes: whether files of the project must differ from the feature's beginning.
         check: arguments of the command whose exit code gates the phase; empty for none.
         status: the feature's status during the phase, where it is not the canonical one.
     """
@@ -67,6 +71,7 @@ class Phase:
     prompt: str = ""
     inputs: tuple[str, ...] = ()
     outputs: tuple[Output, ...] = ()
+    changes: Changes | None = None
     check: tuple[str, ...] = ()
     check_timeout_seconds: float = DEFAULT_CHECK_TIMEOUT_SECONDS
     check_directory: str = "."
@@ -135,6 +140,16 @@ class Workflow:
         following = ids.index(phase_id) + 1
         return self.phases[following] if following < len(ids) else None
 
+    def judged_phase(self, phase_id: str) -> Phase:
+        """The phase to go back to when this one finds the work wanting.
+
+        It is the last one before it that must change files, else the one before it, else itself.
+        """
+        ids = [phase.id for phase in self.phases]
+        index = ids.index(phase_id)
+        working = [phase for phase in self.phases[:index] if phase.changes]
+        return working[-1] if working else self.phases[max(index - 1, 0)]
+
     def output_owner(self, output_id: str) -> tuple[Phase, Output] | None:
         """The phase that declares an output, with the output."""
         for phase in self.phases:
@@ -188,8 +203,12 @@ class WorkflowCatalog:
 
 def _phase_from_dict(data: Mapping[str, Any]) -> Phase:
     outputs = tuple(
-        Output(**{**output, "must_contain": tuple(output["must_contain"])})
+        Output(**{key: _unlisted(value) for key, value in output.items()})
         for output in data["outputs"]
     )
     sequences = {key: tuple(data[key]) for key in ("inputs", "check")}
     return Phase(**{**data, **sequences, "outputs": outputs})
+
+
+def _unlisted(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

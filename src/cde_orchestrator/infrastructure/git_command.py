@@ -40,7 +40,7 @@ _SAFE = tuple(
     for word in ("-c", setting)
 )
 _ALONE = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
-_THROUGH_FILTERS = frozenset({"status", "switch", "reset"})
+_THROUGH_FILTERS = frozenset({"diff", "status", "switch", "reset"})
 """The commands that compare or write files; no other one may be used for that."""
 _AT_TOP = frozenset({"reset"})
 """They throw changes away, so they may not go to a repository around the one that was meant."""

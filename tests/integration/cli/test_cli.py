@@ -19,7 +19,7 @@ from tests.integration.mcp_client import deliverable
 PROJECT = {"id", "name", "path", "status", "backend", "read_only"}
 FEATURE = {"id", "name", "status", "current_phase", "workflow"}
 PHASE = {"id", "description", "handler", "prompt", "outputs"}
-OUTPUT = {"id", "path", "type", "required", "min_bytes", "must_contain"}
+OUTPUT = {"id", "path", "type", "required", "min_bytes", "must_contain", "verdict"}
 RECORD = {"id", "status", "attempts", "started_at", "completed_at", "outputs"}
 ARTIFACT = {"id", "path", "sha256", "size"}
 ROW = {"id", "name", "status", "current_phase", "updated_at"}

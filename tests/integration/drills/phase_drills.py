@@ -1,4 +1,4 @@
-"""Drills of gates, checks, claims and branches, E114 to E128."""
+"""Drills of gates, checks, claims and branches, E114 to E131."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ async def follow_workflow(
     check: list[str] | None = None,
     branch: bool = False,
     seconds: float = 60,
+    changes: bool = False,
 ) -> None:
     """Give the project one phase with such a gate, and start a feature in it."""
     (stage.root / ".cde" / "workflow.yml").write_text(
@@ -28,7 +29,7 @@ async def follow_workflow(
         "    phases:\n      - id: write\n        prompt: brief/write.md\n"
         f'        outputs: [{{id: note, path: "notes/{{feature}}.md"{output}}}]\n'
         f"        check: {json.dumps(check or [])}\n"
-        f"        check_timeout_seconds: {seconds}\n"
+        f"        check_timeout_seconds: {seconds}\n" + "        changes: required\n" * changes
     )
     if not branch:
         await stage.tool("cde_startFeature", prompt="Be strict", name=name)
@@ -242,3 +243,23 @@ async def trust_without_a_person(stage: Stage) -> None:
         corrected=lambda: stage.json_command(*words, "--yes"),
     )
     assert (await submitted(stage, "write", note="Words.")).error is None
+
+
+@drill("E130")
+async def a_phase_that_changed_nothing(stage: Stage) -> None:
+    git(stage, "init", "-q")
+    (stage.root / "code.py").write_text("half = 1\n")
+    commit(stage)
+    (stage.root / "code.py").write_text("half = 2\n")
+    await follow_workflow(stage, "strict", changes=True)
+    await stage.prove(
+        lambda: submitted_note(stage, "strict", "No file was changed."),
+        names="strict",
+        by_hand=lambda: (stage.root / "code.py").write_text("whole = 2\n"),
+    )
+
+
+@drill("E131")
+async def a_verdict_that_does_not_pass(stage: Stage) -> None:
+    await follow_workflow(stage, "strict", output=", verdict: [approved]")
+    await prove_rewritten(stage, "strict", "Verdict: changes needed\n", "**Verdict:** Approved.\n")

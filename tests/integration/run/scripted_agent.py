@@ -22,6 +22,7 @@ from typing import NoReturn
 WORDS = "AC1 and T1 and F1: what was done, by whom, and how anybody can see that it works.\n"
 OUTPUT = re.compile(r"^- `([^`]+)` \(output `[^`]+`, (\w+)", re.MULTILINE)
 REQUIRED = re.compile(r"^  - `([^`]+)`$", re.MULTILINE)
+VERDICT = re.compile(r"^  - the line `([^`]+)`", re.MULTILINE)
 STAY = "import signal, sys; print(sys.argv[1], flush=True); signal.pause()"
 
 
@@ -37,6 +38,7 @@ def deliver(prompt: str) -> None:
     for path, _kind, rest in zip(*[iter(parts)] * 3, strict=True):
         headings = [each for each in REQUIRED.findall(rest) if each.startswith("#")]
         body = "\n\n".join(f"{heading}\n\n{WORDS}" for heading in headings or ["# Result"])
+        body += "".join(f"\n\n{line}\n" for line in VERDICT.findall(rest))
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(body + "\n" + WORDS * 8, encoding="utf-8")

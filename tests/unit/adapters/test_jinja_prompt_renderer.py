@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ def variables_of(workflow: Workflow, phase: Phase, *, full: bool) -> dict[str, A
             "description": phase.description,
             "handler": phase.handler,
             "check": ["make", "test it"] if full else [],
+            "changes": phase.changes,
         },
         "outputs": [
             {
@@ -86,6 +88,7 @@ def variables_of(workflow: Workflow, phase: Phase, *, full: bool) -> dict[str, A
                 "required": output.required,
                 "min_bytes": output.min_bytes,
                 "must_contain": list(output.must_contain),
+                "verdict": list(output.verdict),
             }
             for output in phase.outputs
         ],
@@ -119,6 +122,10 @@ def test_each_packaged_prompt_can_be_filled_in(
     assert "login-page" in prompt
     for output in phase.outputs:
         assert f"`{output.path_for('login-page')}`" in prompt
+        for verdict in output.verdict:
+            assert f"`Verdict: {verdict}`" in prompt
+            assert re.search(rf"^Verdict: <fill: .*{verdict}", prompt, re.MULTILINE)
+    assert ("at least one must differ" in prompt) == (full and phase.changes == "required")
     assert f'phase_id="{phase.id}"' in prompt
     assert "{%" not in prompt
     assert ("{{ braces }}" in prompt) == full

@@ -224,6 +224,7 @@ MAIN = "workflows.main"
 PLAN = f"{MAIN}.phases[0]"
 BUILD = f"{MAIN}.phases[1]"
 OUTPUT = f"{PLAN}.outputs[0]"
+BUILT = f"{BUILD}.outputs[0]"
 
 NOT_VALID: list[tuple[str, str, str, int, str]] = [
     # old text, new text, what the remedy must say, line, key
@@ -282,6 +283,11 @@ NOT_VALID: list[tuple[str, str, str, int, str]] = [
     ("id: the_result", "id: the__result", "hyphens", 21, f"{BUILD}.outputs[0].id"),
     ("{feature}/result.json", "{feature}/PLAN.md", "another", 22, f"{BUILD}.outputs[0].path"),
     ("type: json", "type: jsn", "json", 23, f"{BUILD}.outputs[0].type"),
+    ("type: json", "type: json\n            verdict: [ok]", "markdown", 24, f"{BUILT}.verdict"),
+    ("min_bytes: 10", 'verdict: ["**ok**"]', "words alone", 13, f"{OUTPUT}.verdict[0]"),
+    ("min_bytes: 10", "verdict: approved", "list", 13, f"{OUTPUT}.verdict"),
+    ("inputs: [plan]", "changes: requird", "required", 19, f"{BUILD}.changes"),
+    ("inputs: [plan]", "changes: true", "quotes", 19, f"{BUILD}.changes"),
     ("required: false", "required: 'false'", "quotes", 24, f"{BUILD}.outputs[0].required"),
     ("min_bytes: 10", "min_bytes: true", "10000000", 13, f"{OUTPUT}.min_bytes"),
     ("min_bytes: 10", "min_bytes: -1", "10000000", 13, f"{OUTPUT}.min_bytes"),
@@ -450,9 +456,13 @@ def test_the_check_command_gates_the_test_phases(tmp_path: Path) -> None:
         for phase in workflow.phases
         if phase.check
     }
-    assert gated == {("standard", "test", check), ("quick-fix", "verify", check)}
+    assert gated == {
+        ("standard", "test", check),
+        ("standard", "review", check),
+        ("quick-fix", "verify", check),
+    }
     text = (tmp_path / ".cde" / "workflow.yml").read_text(encoding="utf-8")
-    assert text.count('        check: ["python", "-m", "pytest", ') == 2
+    assert text.count('        check: ["python", "-m", "pytest", ') == 3
 
 
 def test_a_command_that_cannot_stand_in_the_file_is_refused(tmp_path: Path) -> None:

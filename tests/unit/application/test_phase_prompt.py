@@ -62,6 +62,7 @@ def test_a_prompt_is_given_the_project_the_feature_and_the_phase(world: World) -
             "description": "Say what is wanted.",
             "handler": "agent",
             "check": [],
+            "changes": None,
         },
         "outputs": reply["phase"]["outputs"] if reply["phase"] else None,
         "inputs": [],

@@ -79,6 +79,7 @@ def test_a_prompt_is_tried_with_everything_that_a_real_one_is_given(own: World) 
         "description": "Build it.",
         "handler": "human_input",
         "check": ["make", "test"],
+        "changes": None,
     }
     assert variables["feature"]["workflow"] == "mine"
     assert variables["outputs"][0]["path"] == "specs/feature/report.md"

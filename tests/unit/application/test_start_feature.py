@@ -53,6 +53,7 @@ def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
                     "required": True,
                     "min_bytes": 10,
                     "must_contain": ["## Goal"],
+                    "verdict": [],
                 },
                 {
                     "id": "notes",
@@ -61,6 +62,7 @@ def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
                     "required": False,
                     "min_bytes": 1,
                     "must_contain": [],
+                    "verdict": [],
                 },
             ],
         },

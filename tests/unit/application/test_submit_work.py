@@ -160,6 +160,7 @@ def test_a_required_output_that_is_missing_is_named_with_its_path(started: World
     assert error.context == {
         "feature": "login",
         "phase": "define",
+        "back_to": "define",
         "problems": f"spec at {SPEC} is missing",
         "outputs": [
             {

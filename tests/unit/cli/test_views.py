@@ -166,6 +166,7 @@ def test_a_phase_tells_what_each_output_must_be_like() -> None:
             "required": True,
             "min_bytes": 400,
             "must_contain": ["## Goal", "re:\\bAC1\\b"],
+            "verdict": ["approved", "fine"],
         },
         {
             "id": "notes",
@@ -174,6 +175,7 @@ def test_a_phase_tells_what_each_output_must_be_like() -> None:
             "required": False,
             "min_bytes": 1,
             "must_contain": [],
+            "verdict": [],
         },
     ]
 
@@ -181,7 +183,7 @@ def test_a_phase_tells_what_each_output_must_be_like() -> None:
 
     assert "╭─ Now: define ─" in text
     assert "│ specs/login/spec.md  spec" in text
-    assert "│   markdown, at least 400 bytes, with ## Goal, matching \\bAC1\\b" in text
+    assert "│   markdown, at least 400 bytes, with ## Goal, matching \\bAC1\\b, verdict" in text
     assert "│   text, optional" in text
     assert "  $ cde status login --prompt   # its prompt, for an agent" in text
 
@@ -305,6 +307,7 @@ def test_workflows_are_told_on_a_screen_with_all_that_a_phase_may_have() -> None
                         "prompt": "",
                         "inputs": ["spec"],
                         "outputs": [],
+                        "changes": "required",
                         "check": ["make", "test all"],
                         "check_directory": "sub",
                         "check_timeout_seconds": 60.0,
@@ -326,9 +329,10 @@ def test_workflows_are_told_on_a_screen_with_all_that_a_phase_may_have() -> None
         "standard (default)  1 attempt a phase\n"
         "\n"
         "  1. ask  a person answers\n"
-        "     Inputs  spec\n"
-        "     Check   make 'test all'  in sub, at most 60 s\n"
-        "     Status  asking\n"
+        "     Inputs   spec\n"
+        "     Changes  required\n"
+        "     Check    make 'test all'  in sub, at most 60 s\n"
+        "     Status   asking\n"
     )
 
 

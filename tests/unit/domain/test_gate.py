@@ -339,3 +339,69 @@ def test_the_skeleton_of_a_packaged_prompt_does_not_pass_its_own_gate(
     bare = "".join(line for line in skeleton[1].splitlines(True) if line.startswith("#"))
     found = {problem.code for problem in gate(output).problems({output.id: bare.encode()})}
     assert "E114" in found
+
+
+def verdict(*passing: str, kind: OutputType = "markdown") -> Output:
+    return Output(id="spec", path="review.md", type=kind, verdict=passing)
+
+
+APPROVED = verdict("approved", "approved with follow-ups")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Verdict: approved",
+        "verdict:  APPROVED.",
+        "  - **Verdict:** approved with follow-ups",
+        "**Verdict: Approved with  follow-ups.**",
+        "**Verdict**: _approved_.",
+        "1. Verdict: `approved`",
+        "### Verdict: approved",
+        "Verdict: approved <!-- as ever -->",
+    ],
+)
+def test_a_verdict_that_passes_may_be_emphasised(line: str) -> None:
+    assert codes(f"# Review\n\nAll is well.\n\n{line}\n", APPROVED) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "at"),
+    [
+        ("Verdict: changes needed", 3),
+        ("**Verdict:** not approved", 3),
+        ("Verdict: approved, if somebody writes the tests", 3),
+        ("Verdict: approved\nVerdict: changes needed", 4),
+        ("Verdict:", 3),
+        ("Approved.", None),
+        ("The verdict: approved", None),
+        ("> Verdict: approved", None),
+        ("```\nVerdict: approved\n```", None),
+        ("Words.\n<!--\nVerdict: approved\n-->", None),
+        ("| Verdict: approved |", None),
+    ],
+)
+def test_another_verdict_or_none_is_refused_at_its_line(line: str, at: int | None) -> None:
+    found = problems(f"# Review\n\n{line}\n", APPROVED)
+
+    assert [(each.code, each.line) for each in found] == [("E131", at)]
+    assert "'Verdict: approved' or 'Verdict: approved with follow-ups'" in found[0].problem
+
+
+def test_a_verdict_that_does_not_pass_is_quoted_with_where_to_go_back_to() -> None:
+    judging = replace(gate(verdict("fixed")), back_to="fix")
+    with pytest.raises(OutputError) as refused:
+        judging.require({"spec": b"# Proof\n\nWords.\n\nVerdict: not fixed\n"})
+
+    assert refused.value.code == "E131"
+    assert "'Verdict: not fixed'" in refused.value.context["problems"]
+    assert refused.value.context["back_to"] == "fix"
+
+
+def test_a_verdict_is_read_in_plain_text_too() -> None:
+    assert codes("Words\nVerdict: fixed\n", verdict("fixed", kind="text")) == []
+    assert codes("Words\nVerdict: not\n", verdict("fixed", kind="text")) == ["E131"]
+
+
+def test_a_verdict_that_nobody_asked_for_may_say_anything() -> None:
+    assert codes("# Review\n\nVerdict: bad\n", verdict()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ outputs = st.builds(
     required=st.booleans(),
     min_bytes=st.integers(0, 10**6),
     must_contain=st.lists(words, max_size=3).map(tuple),
+    verdict=st.lists(words, max_size=3).map(tuple),
 )
 
 
@@ -43,6 +45,7 @@ phases = st.builds(
     prompt=words,
     inputs=tuples_of(words),
     outputs=st.lists(outputs, max_size=3).map(tuple),
+    changes=st.sampled_from([None, "required"]),
     check=tuples_of(words),
     check_timeout_seconds=st.floats(0.1, 10_000),
     check_directory=words,
@@ -153,8 +156,10 @@ def test_what_a_phase_or_output_does_not_say_has_a_default() -> None:
                         "required": True,
                         "min_bytes": 1,
                         "must_contain": (),
+                        "verdict": (),
                     },
                 ),
+                "changes": None,
                 "check": (),
                 "check_timeout_seconds": 600.0,
                 "check_directory": ".",
@@ -162,6 +167,27 @@ def test_what_a_phase_or_output_does_not_say_has_a_default() -> None:
             },
         ),
     }
+
+
+def test_a_workflow_that_was_kept_before_there_were_verdicts_and_changes_is_read() -> None:
+    kept = json.loads(json.dumps(writing_workflow().to_dict()))
+    for phase in kept["phases"]:
+        del phase["changes"]
+        for output in phase["outputs"]:
+            del output["verdict"]
+
+    assert Workflow.from_dict(kept) == writing_workflow()
+
+
+def test_a_phase_that_judges_goes_back_to_the_one_that_did_the_work() -> None:
+    plan, build, test, review = (Phase(id=each) for each in ("plan", "build", "test", "review"))
+    plain = Workflow(id="w", phases=(plan, build, test, review))
+    work = Workflow(id="w", phases=(plan, replace(build, changes="required"), test, review))
+
+    assert work.judged_phase("review").id == "build"
+    assert work.judged_phase("build").id == "plan"
+    assert plain.judged_phase("review").id == "test"
+    assert plain.judged_phase("plan").id == "plan"
 
 
 def test_the_path_of_an_output_bears_the_features_name_wherever_it_is_wanted() -> None:

@@ -12,6 +12,8 @@ from cde_orchestrator.domain.errors.fixes import (
     VALIDATE_WORKFLOWS,
 )
 
+_HERE = ("--project", "{project_path}")
+
 FEATURE_MESSAGES: dict[str, ErrorMessage] = {
     "E101": ErrorMessage(
         title="Feature Creation Failed",
@@ -288,5 +290,39 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         ),
         fixes=(SHOW_STATUS,),
         severity=Severity.INFO,
+    ),
+    "E130": ErrorMessage(
+        title="Nothing Was Changed",
+        description=(
+            "Phase '{phase}' of '{feature}' must change files of the project. Since the feature "
+            "began, at commit {commit}, {seen}."
+        ),
+        suggestions=(
+            "Do the work in files outside of specs/ that git does not ignore; committed or not",
+            "What was uncommitted when the feature began, modes and blank lines do not count",
+            "If nothing has to be changed after all, close the feature: cde_closeFeature()",
+        ),
+        fixes=(SHOW_STATUS,),
+    ),
+    "E131": ErrorMessage(
+        title="Verdict Does Not Pass",
+        description="Phase '{phase}' of '{feature}' is not decided in favour: {problems}.",
+        suggestions=(
+            "Fix what stands in the way, look at all of it again, then write the verdict again",
+            "If it takes more, go back to '{back_to}': cde_rollbackFeature() or cde rollback",
+            "Have one line that begins with Verdict: and nothing but the verdict in it",
+        ),
+        fixes=(
+            SHOW_STATUS,
+            Fix(
+                ("cde", "rollback", "{feature}", "{back_to}", "--reason", "{problems}", *_HERE),
+                tool="cde_rollbackFeature",
+                arguments={
+                    "feature_id": "{feature}",
+                    "to_phase": "{back_to}",
+                    "reason": "{problems}",
+                },
+            ),
+        ),
     ),
 }
