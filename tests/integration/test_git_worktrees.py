@@ -159,6 +159,22 @@ def test_accepted_outputs_are_brought_unless_they_are_there(tmp_path: Path) -> N
     assert not (folder / "gone.md").exists()
 
 
+def test_what_is_put_back_is_not_hidden_by_what_was_made(tmp_path: Path) -> None:
+    root, folder = tmp_path / "root", tmp_path / "folder"
+    root.mkdir()
+    folder.mkdir()
+    files = WorktreeFiles(folder)
+    files.record(root, "spec.md", "spec", b"accepted\n")
+    (folder / "spec.md").write_text("changed\n")
+    assert files.set_aside(root, "spec.md", "spec") == "spec.md.before-rollback"
+    files.restore(root, "spec.md", "spec", b"accepted\n")
+    assert (folder / "spec.md.before-rollback").read_text() == "changed\n"
+    assert (folder / "spec.md").read_bytes() == (root / "spec.md").read_bytes() == b"accepted\n"
+    (folder / "spec.md").unlink()
+    assert files.set_aside(root, "spec.md", "spec") == "spec.md.before-rollback"
+    assert (root / "spec.md.before-rollback").read_text() == "accepted\n"
+
+
 def test_nothing_is_put_where_it_must_not_or_cannot_be(tmp_path: Path) -> None:
     files = WorktreeFiles(tmp_path)
     with pytest.raises(OutputError):

@@ -92,6 +92,22 @@ def test_a_feature_without_code_or_with_code_broken_at_the_end_is_not_completed(
     assert desk.submit("review") == ""
 
 
+def test_a_record_that_was_accepted_cannot_be_rewritten_afterwards(desk: Desk) -> None:
+    assert desk.cde("start", "Fix it", "-w", "quick-fix", "-n", "work") == ""
+    assert desk.submit("reproduce") == ""
+    (desk.root / "code.py").write_text("x = 2\n")
+    accepted = desk.root / "specs" / "work" / "reproduction.md"
+    before = accepted.read_bytes()
+    accepted.write_text("It was never reproduced.\n")
+    assert desk.submit("fix") == "E132"
+    accepted.write_bytes(before)
+    assert desk.submit("fix") == ""
+    accepted.unlink()
+    assert desk.submit("verify") == "E132"
+    assert desk.cde("submit", "work", "verify", "--restore") == ""
+    assert accepted.read_bytes() == before
+
+
 def test_a_feature_that_was_begun_without_a_commit_is_not_accused(tmp_path: Path) -> None:
     root = tmp_path / "project"
     root.mkdir()

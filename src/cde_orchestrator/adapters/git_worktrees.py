@@ -115,6 +115,16 @@ class WorktreeFiles(FilesystemProjectFiles):
         """Write them into the worktree."""
         super().write(self._folder, outputs)
 
+    def restore(self, root: Path, relative: str, output_id: str, data: bytes | None) -> None:
+        """Put the bytes there, and into the worktree, whose file would hide the project's."""
+        for place in dict.fromkeys((self._folder, root)):
+            super().restore(place, relative, output_id, data)
+
+    def set_aside(self, root: Path, relative: str, output_id: str) -> str:
+        """Keep a copy beside the file that is read: the worktree's, else the project's."""
+        made = super().read(self._folder, relative, output_id)
+        return super().set_aside(root if made is None else self._folder, relative, output_id)
+
     def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
         """Record what was accepted, and put it into the project too."""
         self.restore(root, relative, output_id, data)

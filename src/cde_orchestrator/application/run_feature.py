@@ -229,7 +229,11 @@ class FeatureRun:
     def _submit(self, assignment: AssignmentReply, work: _PhaseWork, agent: Agent | None) -> bool:
         """Submit the phase's outputs as they stand; False when the gate refuses them."""
         use_case = SubmitWork(
-            feature_id=assignment["feature"]["id"], phase_id=work.id, watch=self._watch
+            feature_id=assignment["feature"]["id"],
+            phase_id=work.id,
+            # The agent was told of it once and cannot always put it back by itself.
+            restore=work.refusal is not None and work.refusal.code == "E132",
+            watch=self._watch,
         )
         try:
             reply = self.handle(use_case)

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from cde_orchestrator.application.delivery import Delivery
+from cde_orchestrator.application.earlier_outputs import put_back, require_accepted
 from cde_orchestrator.application.leases import Desk
 from cde_orchestrator.application.phase_entry import enter_phase
 from cde_orchestrator.application.phase_ports import Watch
@@ -53,6 +54,7 @@ class SubmitWork(UseCase[SubmitReply]):
             named must stand in the project already.
         agent: the agent's name, when the client has several.
         takeover: override another agent's lease.
+        restore: first put back what earlier phases left, as it was accepted.
         watch: is told what the check prints.
     """
 
@@ -61,6 +63,7 @@ class SubmitWork(UseCase[SubmitReply]):
     results: Mapping[str, str] = field(default_factory=dict)
     agent: str | None = None
     takeover: bool = False
+    restore: bool = False
     watch: Watch | None = field(default=None, compare=False)
 
     def arguments(self) -> dict[str, Any]:
@@ -74,7 +77,7 @@ class SubmitWork(UseCase[SubmitReply]):
         A repeated submission with the same content gets its answer again and changes nothing.
 
         Raises:
-            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E131, E206, E302,
+            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E132, E206, E302,
                 E303, E305, E312, E313, E315 and the repository's own.
         """
         desk = Desk.of(ports, self.agent)
@@ -101,6 +104,10 @@ class SubmitWork(UseCase[SubmitReply]):
         following = workflow.after(phase.id)
         if following is not None:  # a broken template is told before anything is written
             render_prompt(project, feature, following, workflow, ports)
+        if self.restore:
+            project.require_writable()
+            put_back(feature, phase, workflow, ports)
+        require_accepted(feature, phase, workflow, ports)
         contents = self._through_gate(project, feature, phase, workflow, delivery)
         require_changes(feature, phase, workflow, ports)
         evidence = self._check(feature, phase, delivery, ports)

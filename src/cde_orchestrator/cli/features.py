@@ -39,6 +39,14 @@ FeatureArgument = Annotated[
 ResultsFile = Annotated[
     str | None, typer.Option(metavar="FILE", help="The same from a file; - reads standard input.")
 ]
+OutputOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="ID=PATH", help="The text of one output, from a file. May be repeated."),
+]
+RestoreOption = Annotated[
+    bool,
+    typer.Option("--restore", help="First put back what earlier phases left, as it was accepted."),
+]
 OnceOption = Annotated[
     str | None,
     typer.Option(
@@ -119,12 +127,7 @@ def submit(
         typer.Option(metavar="JSON", help="Texts of outputs: an object from output id to text."),
     ] = None,
     results_file: ResultsFile = None,
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ID=PATH", help="The text of one output, from a file. May be repeated."
-        ),
-    ] = None,
+    output: OutputOption = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Give this attempt up instead; it takes --reason.")
     ] = False,
@@ -132,6 +135,7 @@ def submit(
     idempotency_key: OnceOption = None,
     agent: AgentOption = None,
     takeover: TakeoverOption = False,
+    restore: RestoreOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -165,6 +169,7 @@ def submit(
             results=_results(results, results_file, output),
             agent=agent,
             takeover=takeover,
+            restore=restore,
             watch=None if as_json else say_aside,
         )
         answer(use_case, submitted, project=project, as_json=as_json)

@@ -164,7 +164,7 @@ class UntrustedBackendError(StateError):
 
 
 class OutputError(FeatureError):
-    """A phase's outputs do not pass its gate (E110-E117, E130, E131)."""
+    """A phase's outputs do not pass its gate (E110-E117, E130-E132)."""
 
 
 class AgentError(CDESystemError):

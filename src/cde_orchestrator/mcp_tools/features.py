@@ -90,6 +90,9 @@ def _register_submit(server: MCPServer, service: Service) -> None:
         ] = None,
         agent: AgentName = None,
         takeover: Takeover = False,
+        restore: Annotated[
+            bool, Field(description="First put back what earlier phases left (E132)")
+        ] = False,
     ) -> CallToolResult:
         if failed:
             from cde_orchestrator.application.fail_phase import FailPhase
@@ -114,6 +117,7 @@ def _register_submit(server: MCPServer, service: Service) -> None:
             results=results or {},
             agent=agent,
             takeover=takeover,
+            restore=restore,
             watch=progress_watch(context),
         )
         answer = service.handle(use_case)

@@ -1,4 +1,4 @@
-"""Drills of gates, checks, claims and branches, E114 to E131."""
+"""Drills of gates, checks, claims and branches, E114 to E132."""
 
 from __future__ import annotations
 
@@ -263,3 +263,13 @@ async def a_phase_that_changed_nothing(stage: Stage) -> None:
 async def a_verdict_that_does_not_pass(stage: Stage) -> None:
     await follow_workflow(stage, "strict", output=", verdict: [approved]")
     await prove_rewritten(stage, "strict", "Verdict: changes needed\n", "**Verdict:** Approved.\n")
+
+
+@drill("E132")
+async def an_accepted_output_that_was_changed(stage: Stage) -> None:
+    assert (await submitted(stage, "write", note="Words.")).error is None
+    (stage.root / "notes" / "login-verdict.md").write_text("Read again: well.\n")
+    (stage.root / "notes" / "login.md").write_text("Other words.\n")
+    await stage.prove(lambda: submitted(stage, "check"))
+    assert (stage.root / "notes" / "login.md").read_text() == "Words.\n"
+    assert (stage.root / "notes" / "login.md.before-rollback").read_text() == "Other words.\n"

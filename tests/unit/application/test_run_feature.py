@@ -16,6 +16,7 @@ from cde_orchestrator.application.agents import (
     NoAgents,
     OnLine,
 )
+from cde_orchestrator.application.close_feature import CloseFeature
 from cde_orchestrator.application.get_assignment import AssignmentReply, GetAssignment
 from cde_orchestrator.application.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.ports import Ports
@@ -140,7 +141,7 @@ class Stage:
         ports: Ports = replace(self.world.ports, agents=self.agents)
         return use_case(ports)
 
-    def run(self, *names: str, approve: bool = False) -> Any:
+    def run(self, *names: str, approve: bool = False, feature: str = "wish") -> Any:
         return FeatureRun(
             handle=self.handle,
             agents=self.agents,
@@ -148,7 +149,7 @@ class Stage:
             folder=ROOT,
             approve=approve,
             observer=self.watching,
-        )("wish")
+        )(feature)
 
 
 def workflow(*handlers: str) -> Workflow:
@@ -199,6 +200,26 @@ def test_a_refusal_is_handed_back_to_the_same_agent() -> None:
     assert "E110" not in prompts[0]
     assert "E110" in prompts[1]
     assert "attempt 3" in prompts[2]
+
+
+def test_an_earlier_output_that_an_agent_changes_is_told_once_and_then_put_back() -> None:
+    on = stage(a=[WRITES, "idle"])
+    first = workflow("agent").phases[0]
+    more = Output(id="more", path="specs/{feature}/more.md", required=False)
+    phases = (first, replace(first, id="p2", outputs=(more,)))
+    on.world.workflows.own = catalog(Workflow(id="w", phases=phases), packaged=False)
+    on.handle(CloseFeature(feature_id="wish", outcome="cancelled", reason="Another one"))
+    on.handle(StartFeature(prompt="A wish", name="other"))
+    spec = "specs/other/spec.md"
+
+    def spoil() -> None:
+        if len(on.agents.asked) > 1:
+            on.world.files.contents[spec] = b"Spoiled"
+
+    on.agents.meanwhile = spoil
+    assert on.run("a", feature="other")["phases"][1]["attempts"] == 2
+    assert "refused E132" in on.watching.told
+    assert on.world.files.contents[spec] == SPEC.encode()
 
 
 def test_after_the_last_attempt_the_phase_waits_for_a_person() -> None:

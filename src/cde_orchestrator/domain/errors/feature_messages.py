@@ -325,4 +325,28 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
             ),
         ),
     ),
+    "E132": ErrorMessage(
+        title="Accepted Output Changed",
+        description="Phase '{phase}' of '{feature}' rests on what is no longer so: {problems}.",
+        suggestions=(
+            "Put it back and submit, with restore=true or --restore; a copy is kept beside it",
+            "If it has to change, begin '{owner}' again: cde_rollbackFeature() or cde rollback",
+        ),
+        fixes=(
+            Fix(
+                ("cde", "submit", "{feature}", "{phase}", "--restore", *_HERE),
+                tool="cde_submitWork",
+                arguments={"feature_id": "{feature}", "phase_id": "{phase}", "restore": True},
+            ),
+            Fix(
+                ("cde", "rollback", "{feature}", "{owner}", "--reason", "{problems}", *_HERE),
+                tool="cde_rollbackFeature",
+                arguments={
+                    "feature_id": "{feature}",
+                    "to_phase": "{owner}",
+                    "reason": "{problems}",
+                },
+            ),
+        ),
+    ),
 }
