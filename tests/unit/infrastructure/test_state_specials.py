@@ -15,10 +15,7 @@ from cde_orchestrator.infrastructure.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.state_archive import StateArchive
 from cde_orchestrator.infrastructure.state_files import StateFiles
 
-pytestmark = [
-    pytest.mark.skipif(os.name == "nt", reason="made for POSIX"),
-    pytest.mark.timeout(30),
-]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="made for POSIX")
 
 SPECIALS: dict[str, Callable[[Path, Path], None]] = {
     "a link out of the project": lambda path, outside: path.symlink_to(outside),
