@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.infrastructure.state_files import StateFiles
-from tests.simulation.oracle import SOAK
+from tests.soak import SOAK
 
 WRITERS = 6
 CHANGES_EACH = 1_000 if SOAK else 60
