@@ -254,9 +254,7 @@ async def test_a_state_that_is_gone_is_not_taken_for_a_folder_without_a_project(
     assert names(root) == []
 
 
-@pytest.mark.parametrize(
-    "trace", ["backups/.gitignore", "objects/ab/cdef", "judged.json", "quarantine/old", "logs"]
-)
+@pytest.mark.parametrize("trace", ["backups/.gitignore", "objects/ab/cdef", "judged.json", "logs"])
 def test_what_only_a_project_leaves_shows_that_there_was_one(tmp_path: Path, trace: str) -> None:
     left = tmp_path / ".cde" / trace
     left.parent.mkdir(parents=True)

@@ -14,9 +14,9 @@ from cde_orchestrator.domain.exceptions import ProjectError
 from cde_orchestrator.infrastructure.logging import LOG_FILE
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
-_MADE_BY_PROJECTS = ("objects", "quarantine", "runs", "worktrees")
-"""Folders that no command makes before there is a project; reports and logs of errors come
-into a fresh clone as well."""
+_MADE_BY_PROJECTS = ("objects", "runs", "worktrees")
+"""Folders that no command makes before there is a project. Reports and logs of errors come into
+a fresh clone as well, and ``quarantine`` may be what is left of a beginning that failed."""
 _LOG_BYTES = 256 * 1024
 _PROJECT_IN_LOG = b'"project_id"'
 
