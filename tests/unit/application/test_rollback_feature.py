@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -43,6 +44,31 @@ def test_the_phase_begins_again_at_the_present_commit(building: World) -> None:
 
     assert (before.start_commit, before.end_commit) == (FIRST, SECOND)
     assert (record(building).start_commit, record(building).end_commit) == (THIRD, None)
+
+
+def test_a_summary_of_what_no_longer_counts_stays(building: World) -> None:
+    before = record(building)
+    roll_back(building)
+    (artifact,) = before.outputs
+
+    assert record(building).past == [
+        {
+            "status": "completed",
+            "attempts": 1,
+            "started_at": building.clock.now.isoformat(),
+            "completed_at": building.clock.now.isoformat(),
+            "outputs": [asdict(artifact)],
+        }
+    ]
+    assert record(building, "build").past == [
+        {
+            "status": "in_progress",
+            "attempts": 1,
+            "started_at": building.clock.now.isoformat(),
+            "completed_at": None,
+            "outputs": [],
+        }
+    ]
 
 
 def test_whoever_takes_a_phase_back_has_its_lease(building: World) -> None:

@@ -140,3 +140,8 @@ def test_a_question_renews_a_lease_once_five_minutes_of_it_have_passed() -> None
     assert timedelta(minutes=5) == RENEWAL
     assert not claim().is_due(NOON + RENEWAL - timedelta(seconds=1))
     assert claim().is_due(NOON + RENEWAL + timedelta(seconds=1))
+
+
+def test_who_stands_nowhere_stands_in_no_copy() -> None:
+    assert claim(place="/a").is_alive(Caller(client="client"), NOON, lambda process: True)
+    assert not claim().is_due(NOON + RENEWAL)

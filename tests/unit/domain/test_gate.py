@@ -405,3 +405,8 @@ def test_a_verdict_is_read_in_plain_text_too() -> None:
 
 def test_a_verdict_that_nobody_asked_for_may_say_anything() -> None:
     assert codes("# Review\n\nVerdict: bad\n", verdict()) == []
+
+
+def test_a_slot_behind_blank_lines_is_told_with_its_line() -> None:
+    assert [problem.line for problem in problems("\n\n<fill: x>\n", spec(kind="text"))] == [3]
+    assert [problem.line for problem in problems("\nTBD\n", spec(kind="text"))] == [1]

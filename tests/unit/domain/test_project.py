@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -324,3 +325,19 @@ def test_every_refusal_of_a_project_is_an_error_of_the_product(project: Project)
     assert refused.value.code.startswith("E1")
     assert refused.value.recoverable is True
     assert "context" in refused.value.__dict__
+
+
+def test_a_refusal_says_since_when_nothing_can_be_written(project: Project) -> None:
+    project.read_only_reason = "the disk is full"
+    for since, words in ((None, "now"), (NOON, NOON.isoformat())):
+        project.read_only_since = since
+        with pytest.raises(ReadOnlyModeError) as caught:
+            project.require_writable()
+        assert caught.value.context == {"reason": "the disk is full", "since": words}
+
+
+def test_a_workflow_is_kept_under_sixteen_digits_of_its_contents(project: Project) -> None:
+    key = project.keep_workflow(writing_workflow())
+
+    assert re.fullmatch("[0-9a-f]{16}", key)
+    assert project.keep_workflow(writing_workflow()) == key

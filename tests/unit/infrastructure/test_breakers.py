@@ -174,3 +174,27 @@ def test_a_breaker_that_another_process_opened_refuses_the_very_next_call(root: 
     with pytest.raises(CircuitBreakerOpenError) as caught:
         other.call(str)
     assert caught.value.code == "E903"
+
+
+def test_a_trial_is_ended_for_other_processes_too(root: Path) -> None:
+    one, other = (BreakerRegistry(root).get("git", timeout=0) for _ in range(2))
+    fail(one, 5)
+    for breaker in (one, other, one):
+        fail(breaker, 1)
+    assert other.call(str) == ""
+    assert (one.state, other.state) == ("closed", "closed")
+
+
+def test_a_trial_that_is_interrupted_before_it_began_leaves_room_for_another(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(file: BreakerFile) -> NoReturn:
+        raise KeyboardInterrupt
+
+    breaker = BreakerRegistry(root).get("git", timeout=0)
+    fail(breaker, 5)
+    with monkeypatch.context() as patch:
+        patch.setattr(BreakerFile, "begin_trial", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            breaker.call(str)
+    assert breaker.call(str) == ""

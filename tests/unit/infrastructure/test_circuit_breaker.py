@@ -7,6 +7,7 @@ import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import NoReturn
 
 import pytest
@@ -350,3 +351,28 @@ def test_a_mixture_of_threads_never_leaves_a_trial_behind(seconds: Seconds) -> N
         list(pool.map(use, range(2_000)))
     assert breaker.call(working) == "done"
     assert breaker.state == "closed"
+
+
+def test_a_refusal_without_a_known_failure_says_so(seconds: Seconds) -> None:
+    breaker = CircuitBreaker(1, 10, clock=seconds)
+    assert breaker.view()["last_failure"] == ""
+    breaker._record = replace(breaker._record, until=seconds.now + 3)
+    with pytest.raises(CircuitBreakerOpenError) as caught:
+        breaker.call(working)
+    assert caught.value.context == {
+        "breaker": "breaker",
+        "retry_after_seconds": 3,
+        "last_failure": "unknown",
+    }
+
+
+def test_a_trial_that_succeeds_or_fails_leaves_room_for_the_next(seconds: Seconds) -> None:
+    breaker = opened(seconds)
+    for _ in range(3):
+        seconds.now += 1_000
+        fail(breaker, 1)
+    seconds.now += 1_000
+    assert breaker.call(working) == "done"
+    fail(breaker, 3)
+    seconds.now += 1_000
+    assert breaker.call(working) == "done"

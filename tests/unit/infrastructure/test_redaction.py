@@ -239,3 +239,18 @@ def test_what_is_nested_too_deep_becomes_text_without_secrets() -> None:
 )
 def test_hostile_texts_take_time_in_proportion_to_their_length(part: str) -> None:
     require_proportion(redacted_text, lambda n: f"a://{part * (n * 50_000 // len(part))}")
+
+
+@pytest.mark.parametrize("shape", ["list", "mapping"])
+def test_lists_and_mappings_are_followed_eight_deep(shape: str) -> None:
+    def nested(depth: int) -> Any:
+        value: Any = 1
+        for _ in range(depth):
+            value = [value] if shape == "list" else {"a": value}
+        return value
+
+    assert redacted(nested(8)) == nested(8)
+    cut = redacted(nested(9))
+    for _ in range(8):
+        (cut,) = cut if shape == "list" else cut.values()
+    assert cut == str(nested(1))

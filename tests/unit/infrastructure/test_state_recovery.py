@@ -11,10 +11,12 @@ import pytest
 
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure import state_memory
+from cde_orchestrator.infrastructure.checkpoint import Checkpoint, decode
 from cde_orchestrator.infrastructure.file_ops import OsFileOps, replace_file, write_all
 from cde_orchestrator.infrastructure.journal import GENESIS, Change, encode_header
 from cde_orchestrator.infrastructure.patch import Patch
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.segment import Segment
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_loader import load
 from cde_orchestrator.infrastructure.state_store import StateStore
@@ -402,3 +404,56 @@ def test_who_cannot_open_the_lock_reads_all_the_same_and_knows_that_nobody_can_w
     assert names(other) == "ab"
     assert other.read_only is not None
     assert other.read_only.reason == os.strerror(errno.EROFS)
+
+
+def test_the_place_of_a_lost_history_is_durable_before_a_new_one_begins(
+    store: StateStore, ops: WatchedOps
+) -> None:
+    put(store, "c", "d")
+    broken = StateStore(without(store, 3).files.root, ops=ops)
+    assert names(broken) == "ab"
+    done: list[tuple[str, Path]] = []
+    ops.before = lambda operation, path: done.append((operation, path))
+    with broken.exclusive(uncertain=True):
+        broken.restart()
+    quarantine = store.files.quarantine
+    moved = max(i for i, (doing, path) in enumerate(done) if path.parent == quarantine)
+    written = max(i for i, each in enumerate(done) if each == ("replace", store.files.journal))
+    assert ("sync_folder", quarantine) in done[moved:written]
+
+
+def test_a_backup_of_the_present_state_is_kept(store: StateStore, tmp_path: Path) -> None:
+    with store.exclusive():
+        store.keep_backup()
+    found = decode(store.files.backup(store.sequence).read_bytes())
+    assert isinstance(found, Checkpoint)
+    assert (found.sequence, list(found.document["features"])) == (2, ["a", "b"])
+    empty = StateStore(tmp_path / "empty")
+    empty.files.backups.mkdir(parents=True)
+    empty.keep_backup()
+    assert list(empty.files.backups.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [0, 10_000])
+def test_a_change_is_not_appended_to_a_copy_of_another_size(store: StateStore, size: int) -> None:
+    before = store.files.journal.read_bytes()
+    with pytest.raises(OSError, match=os.strerror(errno.ESTALE)) as caught:
+        Segment(store.files, OsFileOps()).append(b"line\n", 1, size)
+    assert caught.value.errno == errno.ESTALE
+    assert store.files.journal.read_bytes() == before
+
+
+def test_a_state_without_a_journal_becomes_the_first_change_of_one(tmp_path: Path) -> None:
+    files = StateFiles(tmp_path)
+    files.folder.mkdir()
+    files.state.write_text('{"id": "p", "features": {"a": {"id": "a"}}}')
+    store = StateStore(tmp_path)
+    assert names(store) == "a"
+    loaded = load(files, OsFileOps())
+
+    assert (store.sequence, loaded.sequence, loaded.findings) == (1, 1, [])
+    assert list(files.segments()) == [1]
+    assert files.mirror(1).read_bytes() == files.journal.read_bytes()
+    put(store, "b")
+    assert names(reopened(store)) == "ab"
+    assert list(reopened(store).files.quarantine.glob("*")) == []

@@ -211,3 +211,19 @@ def test_a_form_has_a_size(client: TestClient, more: int, status: int) -> None:
 def test_a_form_has_few_fields(client: TestClient, fields: int, status: int) -> None:
     body = f"token={TOKEN}" + "&a=b" * fields
     assert client.post("/dashboard", content=body.encode()).status_code == status
+
+
+def test_a_cookie_that_cannot_be_read_is_none(client: TestClient) -> None:
+    header = {"cookie": f"{SignIn(TOKEN.encode())._name}=x; a{{b=c"}
+    assert client.get("/metrics", headers=header).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_the_cookie_changes_nothing(client: TestClient, method: str) -> None:
+    assert sign_in(client) == 303
+    assert client.request(method, "/metrics").status_code == 401
+
+
+def test_headers_are_spelled_as_the_protocol_asks(client: TestClient) -> None:
+    raw = [name for name, _ in client.post("/mcp").headers.raw]
+    assert raw == [b"content-type", b"content-length", b"www-authenticate", b"cache-control"]
