@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -188,3 +189,24 @@ def test_a_lock_whose_file_vanished_while_it_was_taken_is_taken_on_the_new_file(
     calls = 0
     assert ProcessLock(lock_file, 0.0).attempt() is None
     assert not lock_file.exists()
+
+
+def test_a_lock_that_the_system_cannot_give_is_not_taken(
+    lock_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks_left(descriptor: int, *, shared: bool, block: bool) -> bool:
+        if block:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+        return False
+
+    monkeypatch.setattr(process_lock, "_lock", no_locks_left)
+    lock = ProcessLock(lock_file, 30.0)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOLCK)), lock.exclusive():
+        pytest.fail("nobody holds it")
+
+
+def test_the_error_says_how_long_was_waited(lock_file: Path) -> None:
+    lock = ProcessLock(lock_file, 0.1)
+    with lock.shared(), pytest.raises(LockTimeoutError) as caught, lock.exclusive():
+        pass
+    assert caught.value.context == {"holder": "unknown process", "waited_seconds": 0.1}

@@ -239,3 +239,21 @@ def test_recorded_outputs_come_in_the_order_of_the_phases() -> None:
     first.complete([SPEC, SPEC], NOON)
 
     assert artifacts_from({"a": first, "b": second}) == [SPEC, SPEC, report]
+
+
+def test_only_a_failed_feature_is_reopened(project: Project, clock: FakeClock) -> None:
+    workflow = writing_workflow()
+    feature = project.start_feature("Add login", name="login", workflow=workflow)
+    assert feature.reopen(workflow, clock()) is False
+    feature.close("failed", "It broke", "ann", clock())
+    assert feature.reopen(workflow, clock()) is True
+    assert (feature.current_phase, feature.is_open) == ("define", True)
+    feature.close("cancelled", "Not wanted", "ann", clock())
+    for refused in (
+        lambda: feature.reopen(workflow, clock()),
+        lambda: feature.close("failed", "Again", "ann", clock()),
+    ):
+        with pytest.raises(FeatureError) as caught:
+            refused()
+        assert caught.value.code == "E105"
+        assert caught.value.context == {"feature": "login", "status": "cancelled"}

@@ -410,3 +410,11 @@ def test_a_verdict_that_nobody_asked_for_may_say_anything() -> None:
 def test_a_slot_behind_blank_lines_is_told_with_its_line() -> None:
     assert [problem.line for problem in problems("\n\n<fill: x>\n", spec(kind="text"))] == [3]
     assert [problem.line for problem in problems("\nTBD\n", spec(kind="text"))] == [1]
+
+
+def test_a_slot_in_a_text_is_quoted_by_itself() -> None:
+    (found,) = problems("Hello <fill: who>, and more\n", spec(kind="text"))
+    assert found.problem == "still has the placeholder '<fill: who>'"
+    (found,) = problems("short\n", spec(min_bytes=9))
+    assert found.problem == "has 6 bytes of at least 9"
+    assert found.fix == "Write what the phase's prompt asks for, in substance"

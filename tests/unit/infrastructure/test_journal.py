@@ -130,3 +130,13 @@ def test_a_line_that_is_still_being_written_does_not_hide_those_before_it() -> N
 
     assert decode_records(first + second + third[:-1]) == records(2)
     assert decode_records(first + second.replace(b"test", b"tset") + third) is None
+
+
+def test_only_an_unfinished_last_line_and_nothing_else_is_torn() -> None:
+    whole = segment(3)
+    header, first, *rest = whole.splitlines(keepends=True)
+
+    assert scan(whole).torn is False
+    assert scan(whole[:-5]).torn is True
+    assert scan(header + first.replace(b"test", b"tset") + b"".join(rest)[:-5]).torn is False
+    assert scan(header + first.replace(b"test", b"tset") + b"".join(rest)).torn is False

@@ -457,3 +457,21 @@ def test_a_state_without_a_journal_becomes_the_first_change_of_one(tmp_path: Pat
     put(store, "b")
     assert names(reopened(store)) == "ab"
     assert list(reopened(store).files.quarantine.glob("*")) == []
+
+
+def test_copies_agree_when_both_stand_there_with_that_size(store: StateStore) -> None:
+    segment, size = Segment(store.files, OsFileOps()), store.files.journal.stat().st_size
+    assert segment.agrees(1, size)
+    assert not segment.agrees(1, size - 1)
+    store.files.mirror(1).unlink()
+    assert not segment.agrees(1, size)
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_nobody_changes_the_files_while_they_are_held_steady(store: StateStore, wait: bool) -> None:
+    lock = ProcessLock(store.files.lock, 0.0)
+    with store.steady(wait=wait):
+        assert lock.attempt() is None
+    descriptor = lock.attempt()
+    assert descriptor is not None
+    os.close(descriptor)
