@@ -119,3 +119,10 @@ def test_a_question_renews_only_the_callers_own_lease_once_it_is_due(
     assert asked() == first
     world.callers.become("robot", 1)
     assert asked() == first.renewed(world.clock.now)
+
+
+def test_a_name_that_is_too_long_is_told_as_the_agents(world: World) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Desk.of(world.ports, "x" * 61)
+    assert caught.value.code == "E302"
+    assert caught.value.context["field"] == "agent"

@@ -145,3 +145,10 @@ def test_a_question_renews_a_lease_once_five_minutes_of_it_have_passed() -> None
 def test_who_stands_nowhere_stands_in_no_copy() -> None:
     assert claim(place="/a").is_alive(Caller(client="client"), NOON, lambda process: True)
     assert not claim().is_due(NOON + RENEWAL)
+
+
+def test_a_caller_names_itself_and_lives_nowhere_unless_it_says_so() -> None:
+    caller = Caller(client="client")
+    told = (caller.name, caller.agent, caller.process, caller.place, caller.anonymous)
+    assert told == ("client", None, None, "", False)
+    assert Caller(client="client", agent="ann").name == "ann"

@@ -376,3 +376,13 @@ def test_a_trial_that_succeeds_or_fails_leaves_room_for_the_next(seconds: Second
     fail(breaker, 3)
     seconds.now += 1_000
     assert breaker.call(working) == "done"
+
+
+def test_a_listener_is_told_who_closed_the_breaker(seconds: Seconds) -> None:
+    changes: list[BreakerChange] = []
+    breaker = opened(seconds, name="git", listeners=(changes.append,))
+    breaker.reset()
+    assert changes == [
+        BreakerChange("git", "closed", "open", "ConnectionError"),
+        BreakerChange("git", "open", "closed", "reset"),
+    ]
