@@ -386,3 +386,16 @@ def test_a_listener_is_told_who_closed_the_breaker(seconds: Seconds) -> None:
         BreakerChange("git", "closed", "open", "ConnectionError"),
         BreakerChange("git", "open", "closed", "reset"),
     ]
+
+
+def test_the_view_says_how_it_stands(seconds: Seconds) -> None:
+    breaker = opened(seconds, name="git")
+    seconds.now += 4
+    assert breaker.view() == {
+        "name": "git",
+        "state": "open",
+        "failures": 3,
+        "openings": 1,
+        "retry_after_seconds": 6.0,
+        "last_failure": "ConnectionError",
+    }
