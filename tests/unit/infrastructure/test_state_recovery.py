@@ -475,3 +475,26 @@ def test_nobody_changes_the_files_while_they_are_held_steady(store: StateStore, 
     descriptor = lock.attempt()
     assert descriptor is not None
     os.close(descriptor)
+
+
+def test_what_a_writer_changes_while_it_is_read_is_read_again(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = ProcessLock(store.files.lock, 0.0)
+    held = lock.attempt()
+    assert held is not None
+    other, looked, looks = reopened(store), StateFiles.marks, 0
+
+    def look(files: StateFiles) -> object:
+        nonlocal held, looks
+        looks += 1
+        if looks == 3 and held is not None:  # before, before the load, after it
+            os.close(held)
+            put(store, "c")
+            held = lock.attempt()
+        return looked(files)
+
+    monkeypatch.setattr(StateFiles, "marks", look)
+    assert names(other) == "abc"
+    assert held is not None
+    os.close(held)
