@@ -257,3 +257,13 @@ def test_only_a_failed_feature_is_reopened(project: Project, clock: FakeClock) -
             refused()
         assert caught.value.code == "E105"
         assert caught.value.context == {"feature": "login", "status": "cancelled"}
+
+
+def test_only_the_current_phase_fails(project: Project, clock: FakeClock) -> None:
+    workflow = writing_workflow()
+    feature = project.start_feature("Add login", name="login", workflow=workflow)
+    with pytest.raises(FeatureError) as caught:
+        feature.fail_phase("build", "It broke", "ann", workflow, clock())
+    assert caught.value.code == "E106"
+    assert feature.phases["build"].failures == []
+    assert feature.fail_phase("define", "It broke", "ann", workflow, clock()) > 0
