@@ -210,3 +210,23 @@ def test_the_error_says_how_long_was_waited(lock_file: Path) -> None:
     with lock.shared(), pytest.raises(LockTimeoutError) as caught, lock.exclusive():
         pass
     assert caught.value.context == {"holder": "unknown process", "waited_seconds": 0.1}
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_lock_that_the_system_cannot_give_leaves_no_open_file(
+    lock_file: Path, monkeypatch: pytest.MonkeyPatch, waits: bool
+) -> None:
+    opened: list[int] = []
+
+    def no_locks_left(descriptor: int, *, shared: bool, block: bool) -> bool:
+        opened.append(descriptor)
+        if waits and not block:
+            return False
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(process_lock, "_lock", no_locks_left)
+    lock = ProcessLock(lock_file, 30.0)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOLCK)):
+        _ = lock._acquire(shared=False) if waits else lock.attempt()
+    with pytest.raises(OSError, match=os.strerror(errno.EBADF)):
+        os.fstat(opened[0])

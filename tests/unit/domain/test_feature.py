@@ -267,3 +267,13 @@ def test_only_the_current_phase_fails(project: Project, clock: FakeClock) -> Non
     assert caught.value.code == "E106"
     assert feature.phases["build"].failures == []
     assert feature.fail_phase("define", "It broke", "ann", workflow, clock()) > 0
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("failed", "failed"), ("cancelled", "pending")])
+def test_the_phase_that_a_feature_was_closed_in_says_so(
+    project: Project, clock: FakeClock, outcome: str, status: str
+) -> None:
+    feature = project.start_feature("Add login", name="login", workflow=writing_workflow())
+    feature.close(outcome, "Enough", "ann", clock())
+    assert feature.phases["define"].status.value == status
+    assert bool(feature.phases["define"].failures) is (outcome == "failed")

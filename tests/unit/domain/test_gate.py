@@ -418,3 +418,10 @@ def test_a_slot_in_a_text_is_quoted_by_itself() -> None:
     (found,) = problems("short\n", spec(min_bytes=9))
     assert found.problem == "has 6 bytes of at least 9"
     assert found.fix == "Write what the phase's prompt asks for, in substance"
+
+
+def test_a_heading_that_is_missing_is_told_from_one_that_is_code() -> None:
+    (missing,) = problems("# A\n\ntext\n", spec("## Goal"))
+    (hidden,) = problems("# A\n\n```\n## Goal\n```\n", spec("## Goal"))
+    assert missing.problem == "lacks the heading '## Goal'"
+    assert hidden.problem == "has the heading '## Goal' inside a code block only"

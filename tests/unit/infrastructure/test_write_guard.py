@@ -141,3 +141,14 @@ def test_the_space_that_is_left_beside_the_next_checkpoint_is_64_kib(
     guard.require(1_000)
     with pytest.raises(ReadOnlyModeError):
         guard.require(1_001)
+
+
+def test_a_refusal_says_why_and_since_when(guard: WriteGuard) -> None:
+    guard.refused(OSError(errno.EIO, "no"))
+    with pytest.raises(ReadOnlyModeError) as caught:
+        guard.require(0)
+    assert guard.mode is not None
+    assert caught.value.context == {
+        "reason": os.strerror(errno.EIO),
+        "since": guard.mode.since.isoformat(),
+    }
