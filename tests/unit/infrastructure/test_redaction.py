@@ -254,3 +254,9 @@ def test_lists_and_mappings_are_followed_eight_deep(shape: str) -> None:
     for _ in range(8):
         (cut,) = cut if shape == "list" else cut.values()
     assert cut == str(nested(1))
+
+
+@pytest.mark.parametrize("name", [*NAMES, "db_pass", "PASSPHRASE", "oauth_token"])
+def test_every_name_of_a_secret_makes_a_line_suspicious(name: str) -> None:
+    assert is_suspicious(f'{{"{name}": "x"}}')
+    assert redacted({name: "x"}) == {name: REDACTED}
