@@ -133,3 +133,7 @@ def test_no_text_that_a_pattern_knows_is_passed_over(pattern: str, data: st.Data
     ascii_text = st.characters(codec="ascii")
     text = data.draw(st.from_regex(PATTERNS[pattern], fullmatch=True, alphabet=ascii_text))
     assert HINTS.stand_in(text)
+
+
+def test_a_text_without_hints_is_done_with_at_once() -> None:
+    assert not HINTS.stand_in("Add a login page, and say who may see it")
