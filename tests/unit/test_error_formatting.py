@@ -204,7 +204,7 @@ def test_a_hostile_context_leaves_the_payload_harmless(code: str) -> None:
         for text in texts_in(dict(payload)):
             assert_harmless(text)
             assert "\n" not in text, kind
-            assert len(text) <= 2 * ARGUMENT_LIMIT + 100, kind
+            assert len(text) <= (1 + text.count("\u2026")) * ARGUMENT_LIMIT + 200, kind
         assert json.loads(json.dumps(payload).encode()) == payload
 
 

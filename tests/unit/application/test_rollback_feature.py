@@ -99,6 +99,7 @@ def test_a_second_rollback_goes_back_to_what_the_first_one_left(building: World)
 
 def test_a_dry_run_enters_nothing_and_takes_no_lease(building: World) -> None:
     building.repository.put(_without_claim(building))
+    building.git.dirty = ["src/shop.py"]
     before = building.project.feature("login")
     reply = roll_back(building, dry_run=True)
 
@@ -106,8 +107,8 @@ def test_a_dry_run_enters_nothing_and_takes_no_lease(building: World) -> None:
     assert before.claim is None
     # What is told is of the phase as it would be taken back, not as somebody entered it.
     assert reply["git"] == [
-        f"git -C /home/shop diff {FIRST} -- . ':(exclude).cde'",
-        f"git -C /home/shop restore --source={FIRST} -- . ':(exclude).cde'",
+        f"git -C /home/shop diff --stat {FIRST} -- . ':(exclude).cde'",
+        f"git --literal-pathspecs -C /home/shop restore --source={FIRST} -- src/shop.py",
     ]
     assert FIRST in roll_back(building)["git"][0]
     assert THIRD in roll_back(building)["git"][0]

@@ -359,4 +359,5 @@ def test_a_report_tells_what_was_submitted_without_what_watched_it() -> None:
         "results": {},
         "agent": None,
         "takeover": False,
+        "restore": False,
     }

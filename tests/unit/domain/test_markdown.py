@@ -78,7 +78,7 @@ def test_a_heading_has_its_level_and_its_words(line: str, level: int, words: str
 
 @pytest.mark.parametrize("line", ["####### Seven", "#Tag", "    # Code", "text # more"])
 def test_what_only_begins_like_a_heading_is_prose(line: str) -> None:
-    assert markdown.read(line) == [markdown.Line(1, Kind.PROSE, line.strip())]
+    assert markdown.read(line) == [markdown.Line(1, Kind.PROSE, line.strip(), written=line)]
 
 
 @pytest.mark.parametrize("line", ["---", "***", "___", "===", "| --- | :-: |", " \t", ""])
