@@ -15,11 +15,11 @@ import subprocess, sys
 from tests import session_guard
 guard = session_guard.start()
 stays = [sys.executable, "-c", "import signal; signal.pause()"]
-deaf = [sys.executable, "-c", "import signal as s; s.signal(15, s.SIG_IGN); print(); s.pause()"]
+deaf = "import signal; signal.signal(15, signal.SIG_IGN); print(flush=True); signal.pause()"
 children = [
     subprocess.Popen(stays),
     subprocess.Popen(stays, start_new_session=True),
-    subprocess.Popen(deaf, stdout=subprocess.PIPE),
+    subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE),
 ]
 children[-1].stdout.readline()
 print(session_guard.session_folder(), guard.pid, *(child.pid for child in children), flush=True)
