@@ -38,6 +38,7 @@ def guarded(*command: str) -> Iterator[tuple[subprocess.Popen[str], socket.socke
     try:
         yield process, lifeline
     finally:
+        lifeline.close()
         process.kill()
         process.communicate()
 
