@@ -102,13 +102,16 @@ class ResumeFeature(UseCase[ResumeReply]):
                 and the repository's own.
         """
         desk = Desk.of(ports, self.agent)
+        present = ports.repository.get(ports.root).feature(self.feature_id)
+        # Asked for while the state is free, and only where a phase may begin again.
+        tree = None if present.is_open else ports.git.work_tree(ports.root)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
             feature = project.feature(self.feature_id)
             workflow = adopt_workflow(project, feature, ports)
             desk.require_free(feature, takeover=self.takeover, resuming=True)
             if feature.reopen(workflow, desk.now):
-                enter_phase(feature, workflow, ports, ports.git.work_tree(ports.root))
+                enter_phase(feature, workflow, ports, tree)
             if feature.is_open:
                 desk.take(feature, deliberate=True)
         phase = workflow.find(feature.current_phase or "") if feature.is_open else None

@@ -9,6 +9,7 @@ from typing import Literal, TypedDict
 
 from cde_orchestrator.application.leases import Desk
 from cde_orchestrator.application.phase_entry import enter_phase
+from cde_orchestrator.application.phase_ports import WorkTree
 from cde_orchestrator.application.phase_prompt import adopt_workflow, committed_phase_view
 from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.application.source_changes import PhaseStart, SourceRow
@@ -89,6 +90,7 @@ class _Taken:
     rows: list[FileRow]
     start: PhaseStart
     steps: list[_Step]
+    tree: WorkTree | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,21 +117,22 @@ class RollbackFeature(UseCase[RollbackReply]):
                 repository's own.
         """
         reason, desk = checked_reason(self.reason), Desk.of(ports, None)
+        tree = ports.git.work_tree(ports.root)
         if self.dry_run:
             project = ports.repository.get(ports.root)
-            return self._reply(project, self._take_back(project, reason, desk), ports)
-        self._announce(reason, desk)
+            return self._reply(project, self._take_back(project, reason, desk, tree), ports)
+        self._announce(reason, desk, tree)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
-            taken = self._take_back(project, reason, desk)
+            taken = self._take_back(project, reason, desk, tree)
         return self._reply(project, taken, ports)
 
-    def _announce(self, reason: str, desk: Desk) -> None:
+    def _announce(self, reason: str, desk: Desk, tree: WorkTree | None) -> None:
         """Make it durable what the files are before the first of them is touched."""
         ports = desk.ports
         present = ports.repository.get(ports.root)
         present.require_writable()
-        taken = replace(self, dry_run=True)._take_back(present, reason, desk)
+        taken = replace(self, dry_run=True)._take_back(present, reason, desk, tree)
         steps = [step for step in taken.steps if step.touches]
         if not steps:
             return
@@ -147,7 +150,9 @@ class RollbackFeature(UseCase[RollbackReply]):
                 files=[_fact(step) for step in steps],
             )
 
-    def _take_back(self, project: Project, reason: str, desk: Desk) -> _Taken:
+    def _take_back(
+        self, project: Project, reason: str, desk: Desk, tree: WorkTree | None
+    ) -> _Taken:
         ports = desk.ports
         feature = project.feature(self.feature_id)
         workflow = adopt_workflow(project, feature, ports)
@@ -169,12 +174,12 @@ class RollbackFeature(UseCase[RollbackReply]):
         )
         if not self.dry_run:
             desk.take(feature, deliberate=False)
-            enter_phase(feature, workflow, ports, ports.git.work_tree(ports.root))
-        return _Taken(feature, workflow, undone, rows, start, steps)
+            enter_phase(feature, workflow, ports, tree)
+        return _Taken(feature, workflow, undone, rows, start, steps, tree)
 
     def _reply(self, project: Project, taken: _Taken, ports: Ports) -> RollbackReply:
         outputs = [step.path for step in taken.steps]
-        source, commands = taken.start.changes(project, outputs, ports)
+        source, commands = taken.start.changes(project, taken.tree, outputs, ports)
         return {
             "project": project_view(project, ports),
             "feature": feature_view(taken.feature),

@@ -80,16 +80,20 @@ class PhaseStart:
         return cls(feature.id, known, record.started_at, _recalled(data) if data else None)
 
     def changes(
-        self, project: Project, outputs: Collection[str], ports: Ports
+        self,
+        project: Project,
+        tree: WorkTree | None,
+        outputs: Collection[str],
+        ports: Ports,
     ) -> tuple[list[SourceRow], list[str]]:
         """What is not as it was, and git's commands that show and undo it; never run here.
 
         Args:
             project: as it is now.
+            tree: git's, just before the outputs went back.
             outputs: paths of declared outputs, which a rollback takes care of itself.
             ports: for git.
         """
-        tree = ports.git.work_tree(ports.root)
         if self.commit is None or tree is None:
             return [], []
         git = ["git", "-C", tree.folder]

@@ -160,7 +160,14 @@ class Workflow:
 
     def to_dict(self) -> dict[str, Any]:
         """The workflow as plain data; ``from_dict`` reads it back."""
-        return asdict(self)
+        data = asdict(self)
+        for phase in data["phases"]:  # releases without these keys read workflows that lack them
+            if phase["changes"] is None:
+                del phase["changes"]
+            for output in phase["outputs"]:
+                if not output["verdict"]:
+                    del output["verdict"]
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Workflow:
