@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import posixpath
@@ -15,13 +16,17 @@ from cde_orchestrator.application.phase_ports import WorkTree
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
 from cde_orchestrator.domain.records import Baseline
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.file_ops import read_bounded
 
 log = structlog.get_logger(__name__)
 
 DIRTY_LIMIT = 1_000
 """Files beside the commit that are kept in mind when a feature begins."""
 DIRTY_LIMIT_BYTES = 64 * 1024 * 1024
-"""Bytes of all of them."""
+"""Bytes of all of them that are read, then and when a phase is submitted."""
+_TOO_MUCH = "too much"
+_NO_FILE = "no file"
+"""In the place of a digest; the second one is of a pipe, a device or a socket."""
 
 _SECONDS = 20.0
 _STATUS = ("status", "--porcelain", "-z", "--no-renames")
@@ -104,12 +109,17 @@ class GitVersionControl:
         entries = self._status(root, ":/", *options)
         if top is None or entries is None:
             return None
-        paths = [top / path for path in _without_own(entry[3:] for entry in entries)]
-        files = [path for path in paths if path.is_symlink() or not path.is_dir()]
-        if len(files) > DIRTY_LIMIT or sum(map(_size, files)) > DIRTY_LIMIT_BYTES:
-            log.info("baseline_not_taken", files=len(files))
+        names = [
+            name
+            for name in _without_own(entry[3:] for entry in entries)
+            if (top / name).is_symlink() or not (top / name).is_dir()
+        ]
+        digests = _Digests(top)
+        few = len(names) <= DIRTY_LIMIT
+        dirty = {name: digests.of(name) for name in names if few}
+        if not few or _TOO_MUCH in dirty.values():
+            log.info("baseline_not_taken", files=len(names))
             return None
-        dirty = {path.relative_to(top).as_posix(): _digest(path) for path in files}
         return Baseline(commit.strip(), dirty)
 
     def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
@@ -126,10 +136,11 @@ class GitVersionControl:
         # A path that ends in a slash is a repository of its own, whose files are not listed.
         new = (path for path in untracked if not path.endswith("/") and _size(top / path))
         found = {*differing, *new}
+        digests = _Digests(top)
         changed = {
             path
-            for path in _without_own(found | {*baseline.dirty})
-            if path not in baseline.dirty or _digest(top / path) != baseline.dirty[path]
+            for path in _without_own(sorted(found | {*baseline.dirty}))
+            if path not in baseline.dirty or digests.of(path) != baseline.dirty[path]
         }
         return sorted(posixpath.relpath(path, inside) for path in changed)
 
@@ -217,10 +228,14 @@ def _without_own(paths: Iterable[str]) -> list[str]:
 def _is_taken(root: Path, path: str, *, deleted: bool) -> bool:
     """Whether something else is in the place of a file, which git would remove to restore it."""
     place = root / path
-    folders = [root / folder for folder in Path(path).parents][:-1]
+    folders = _folders_above(root, path)
     if any(os.path.lexists(each) and (each.is_symlink() or not each.is_dir()) for each in folders):
         return True
     return os.path.lexists(place) if deleted else place.is_dir() and not place.is_symlink()
+
+
+def _folders_above(root: Path, path: str) -> list[Path]:
+    return [root / folder for folder in Path(path).parents][:-1]
 
 
 def _size(path: Path) -> int:
@@ -230,12 +245,28 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _digest(path: Path) -> str | None:
-    """Of a file's bytes, or of where a link leads; None where there is no such thing."""
-    try:
-        if path.is_symlink():
-            return hashlib.sha256(b"link " + os.fsencode(path.readlink())).hexdigest()
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
+class _Digests:
+    """Digests of files of one work tree, for which no more is read than the limit in all."""
+
+    def __init__(self, top: Path) -> None:
+        self._top = top
+        self._left = DIRTY_LIMIT_BYTES
+
+    def of(self, name: str) -> str | None:
+        """Of a file's bytes, or of where a link leads; None where there is no such thing.
+
+        What is below a linked folder lies elsewhere, and counts as missing as it does for git.
+        """
+        path = self._top / name
+        try:
+            if any(folder.is_symlink() for folder in _folders_above(self._top, name)):
+                return None
+            if path.is_symlink():
+                return hashlib.sha256(b"link " + os.fsencode(path.readlink())).hexdigest()
+            if _size(path) > self._left:
+                return _TOO_MUCH
+            data = read_bounded(path, self._left)
+        except OSError as error:
+            return {errno.EINVAL: _NO_FILE, errno.EFBIG: _TOO_MUCH}.get(error.errno or 0)
+        self._left -= len(data)
+        return hashlib.sha256(data).hexdigest()

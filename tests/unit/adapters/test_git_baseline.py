@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -205,6 +206,45 @@ def test_of_too_much_nothing_is_kept_in_mind(
 ) -> None:
     monkeypatch.setattr(git_version_control, limit, 2)
 
+    assert GitVersionControl().baseline(root) is None
+
+
+def test_what_is_no_file_of_the_project_is_not_read(root: Path) -> None:
+    for name in ("d/zero", "e/file.py"):
+        put(root / name, "committed\n")
+    commit(root)
+    (root / "d" / "zero").unlink()
+    (root / "d").rmdir()
+    (root / "d").symlink_to("/dev")
+    (root / "code.py").unlink()
+    os.mkfifo(root / "code.py")
+    taken = baseline(root)
+
+    assert taken.dirty["d/zero"] is None
+    assert taken.dirty["code.py"] is not None
+    assert GitVersionControl().changed_since(root, taken) == []
+    (root / "code.py").unlink()
+    put(root / "half.py", "half = 3\n").rename(root / "code.py")
+    os.mkfifo(root / "half.py")
+    assert GitVersionControl().changed_since(root, taken) == ["code.py", "half.py"]
+
+
+def test_a_file_that_grew_beyond_the_limit_has_changed_and_is_not_read(root: Path) -> None:
+    put(root / "half.py", "half = 2\n")
+    commit(root)
+    put(root / "code.py", "a = 2\n")
+    put(root / "half.py", "half = 3\n")
+    taken = baseline(root)
+    os.truncate(root / "code.py", 400 * 1024**3)
+
+    assert GitVersionControl().changed_since(root, taken) == ["code.py"]
+
+
+def test_the_limit_is_for_all_files_together(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = baseline(root)
+    monkeypatch.setattr(git_version_control, "DIRTY_LIMIT_BYTES", len("half = 2\n"))
+
+    assert GitVersionControl().changed_since(root, taken) == ["new/né.py"]
     assert GitVersionControl().baseline(root) is None
 
 
