@@ -188,6 +188,32 @@ def test_the_list_is_found_wherever_the_repository_lies(tmp_path: Path, kind: st
     assert listed == [".cde/workflow.yml"]
 
 
+ODD_NAMES = ["a;touch${IFS}PWNED;", "`x` [b]*?\\", "two\nlines", "#!né"]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_the_list_holds_no_character_that_a_shell_takes_otherwise(
+    tmp_path: Path, name: str
+) -> None:
+    top = repository_at(tmp_path / name)
+    root = top / name / "inner"
+    root.mkdir(parents=True)
+    exclude = top / ".git" / "info" / "exclude"
+    exclude.unlink(missing_ok=True)
+    onboard(root)
+    (root / ".cde" / ".gitignore").unlink()
+
+    note, *patterns = exclude.read_text().splitlines()
+    assert not set(note[1:]) & set("\"\\$`;&|<>()*?[]#!'")
+    assert not set("".join(each.removeprefix("!") for each in patterns)) & set("$`;&|<>()[]#!")
+    listed = git(top, "ls-files", "-z", "--others", "--exclude-standard").split("\0")
+    assert listed == [f"{name}/inner/.cde/workflow.yml", ""]
+    shutil.rmtree(root / ".cde")
+    with pytest.raises(CDEError) as caught:
+        FilesystemProjectRepository().get(root)
+    assert caught.value.code == "E007"
+
+
 @pytest.mark.parametrize("where", ["nowhere", "an empty .git", "a .git that leads nowhere"])
 def test_where_there_is_no_repository_nothing_is_written(tmp_path: Path, where: str) -> None:
     root = tmp_path / "project"

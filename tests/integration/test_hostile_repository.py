@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
 from cde_orchestrator.adapters.git_version_control import GitVersionControl
 from cde_orchestrator.adapters.git_worktrees import GitWorktrees
 from cde_orchestrator.application.get_health import GetHealth
@@ -21,6 +23,7 @@ from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import UntrustedBackendError
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
 from tests.command_line import cde
+from tests.integration.mcp_client import deliverable, stdio_agent
 from tests.integration.run.stage import AGENT
 
 WORKFLOW = """\
@@ -35,6 +38,7 @@ workflows:
         outputs:
           - {id: plan, path: "specs/{feature}/plan.md"}
 """
+CHANGES = "        changes: required\n        outputs:"
 IDENTITY = {
     f"GIT_{role}_{what}": "a@example.org"
     for role in ("AUTHOR", "COMMITTER")
@@ -415,3 +419,112 @@ def test_a_server_of_the_project_asks_no_database_that_nobody_trusts(
     finally:
         application.close()
     assert nobody_came(nosy)
+
+
+def link_the_list(git: Path, theirs: Path) -> None:
+    (git / "info" / "exclude").unlink(missing_ok=True)
+    (git / "info" / "exclude").symlink_to(theirs / "info" / "exclude")
+
+
+def link_the_folder_of_the_list(git: Path, theirs: Path) -> None:
+    shutil.rmtree(git / "info")
+    (git / "info").symlink_to(theirs / "info")
+
+
+def link_the_repository(git: Path, theirs: Path) -> None:
+    shutil.rmtree(git)
+    git.symlink_to(theirs)
+
+
+def name_another_repository(git: Path, theirs: Path) -> None:
+    shutil.rmtree(git)
+    git.write_text(f"gitdir: {theirs}\n")
+
+
+def name_a_worktree_of_another_repository(git: Path, theirs: Path) -> None:
+    shutil.rmtree(git)
+    git.write_text(f"gitdir: {theirs / 'worktrees' / 'linked'}\n")
+
+
+def name_a_submodule_through_a_link(git: Path, theirs: Path) -> None:
+    shutil.rmtree(git)
+    git.write_text("gitdir: ../.git/modules/theirs\n")
+    outer = git.parents[1] / ".git"
+    (outer / "modules").mkdir(parents=True)
+    (outer / "HEAD").write_text("ref: refs/heads/main\n")
+    (outer / "modules" / "theirs").symlink_to(theirs)
+
+
+def share_the_folder_of_another_repository(git: Path, theirs: Path) -> None:
+    (git / "commondir").write_text(f"{theirs}\n")
+
+
+def put_a_pipe_in_place_of_the_list(git: Path, theirs: Path) -> None:
+    (git / "info" / "exclude").unlink(missing_ok=True)
+    os.mkfifo(git / "info" / "exclude")
+
+
+def put_a_pipe_in_place_of_the_repository(git: Path, theirs: Path) -> None:
+    shutil.rmtree(git)
+    os.mkfifo(git)
+
+
+@pytest.mark.parametrize(
+    ("deed", "warnings"),
+    [
+        (link_the_list, {"git_exclude_not_written"}),
+        (link_the_folder_of_the_list, {"git_exclude_not_written"}),
+        (put_a_pipe_in_place_of_the_list, {"git_exclude_not_written"}),
+        (link_the_repository, {"git_folder_unreadable"}),
+        (name_another_repository, {"git_folder_unreadable"}),
+        (name_a_worktree_of_another_repository, {"git_folder_unreadable"}),
+        (name_a_submodule_through_a_link, {"git_folder_unreadable"}),
+        (put_a_pipe_in_place_of_the_repository, {"git_folder_unreadable"}),
+        (share_the_folder_of_another_repository, set()),
+    ],
+)
+def test_the_list_of_what_is_ignored_leads_to_no_other_file(
+    clone: Clone, deed: Callable[[Path, Path], None], warnings: set[str]
+) -> None:
+    mine = clone.home / "mine"
+    clone.git(clone.home, "init", "--quiet", str(mine))
+    clone.git(mine, "commit", "--quiet", "--allow-empty", "--message", "All")
+    clone.git(mine, "worktree", "add", "--quiet", str(clone.home / "linked"))
+    (mine / ".git" / "info").mkdir(exist_ok=True)
+    (mine / ".git" / "info" / "exclude").write_text("# mine\n")
+    (clone.top / ".git" / "info").mkdir(exist_ok=True)
+    deed(clone.top / ".git", mine / ".git")
+    before = {path: path.read_bytes() for path in clone.home.rglob("*") if path.is_file()}
+
+    with capture_logs() as logs:
+        FilesystemProjectRepository().get_or_create(clone.top)
+
+    assert {path: path.read_bytes() for path in before} == before
+    assert not (mine / ".git" / "info" / "exclude").read_text().count("CDE")
+    events = {each["event"] for each in logs}
+    assert {each for each in events if each.startswith("git_")} == warnings
+
+
+@pytest.mark.anyio
+async def test_a_server_waits_for_no_file_that_the_repository_put_in_its_way(clone: Clone) -> None:
+    for name in ("pipe", "d/zero", "grows"):
+        (clone.top / name).parent.mkdir(exist_ok=True)
+        (clone.top / name).write_text("words\n")
+    onboard(clone, clone.top)
+    (clone.top / ".cde" / "workflow.yml").write_text(
+        WORKFLOW.replace("    branch: true\n", "").replace("        outputs:", CHANGES)
+    )
+    clone.commit()
+    (clone.top / "pipe").unlink()
+    os.mkfifo(clone.top / "pipe")
+    shutil.rmtree(clone.top / "d")
+    (clone.top / "d").symlink_to("/dev")
+    (clone.top / "grows").write_text("more words\n")
+
+    async with stdio_agent(clone.top) as agent:
+        started = await agent.call("cde_startFeature", prompt="Do it", name="one")
+        words = {"plan": deliverable(started["phase"]["outputs"][0])}
+        which = {"feature_id": "one", "phase_id": "plan", "results": words}
+        assert (await agent.refused("cde_submitWork", **which))["code"] == "E130"
+        os.truncate(clone.top / "grows", 400 * 1024**3)
+        await agent.call("cde_submitWork", **which)

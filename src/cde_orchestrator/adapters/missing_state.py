@@ -8,6 +8,7 @@ from pathlib import Path
 from cde_orchestrator.adapters.project_gitignore import (
     LOCAL_FOLDERS,
     exclude_files,
+    listed_in,
     note_for,
 )
 from cde_orchestrator.domain.exceptions import ProjectError
@@ -39,7 +40,7 @@ def traces_of_project(root: Path) -> list[str]:
         found.append(str(LOG_FILE))
     for exclude, _ in exclude_files(root):
         with suppress(OSError, ValueError):
-            if note_for(root) in exclude.read_text(encoding="utf-8").splitlines():
+            if note_for(root) in listed_in(exclude).splitlines():
                 found.append(str(exclude))
     return found
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import structlog
 
+from cde_orchestrator.infrastructure.file_ops import (
+    OsFileOps,
+    open_in_own_folder,
+    read_bounded,
+    refuse_link,
+)
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
 log = structlog.get_logger(__name__)
@@ -27,8 +36,10 @@ LOCAL_FOLDERS = (
     *("backups", "breakers", "errors", "logs", "objects", "quarantine", "runs", "worktrees"),
 )
 """Folders of this machine; each gets a list of its own, which no branch is without."""
-_SPECIAL = re.compile(r"[\\*?\[ ]")
-"""Characters that mean something in a pattern (gitignore)."""
+_ODD = re.compile(r"[^\w /.,+@-]")
+"""Characters that mean something to git, to a shell, or to whoever else reads the list."""
+_LIST_BYTES = 1024 * 1024
+_POINTER_BYTES = 64 * 1024
 
 
 def write_gitignore(root: Path) -> None:
@@ -67,48 +78,89 @@ def _write_new(path: Path, text: str) -> None:
 def exclude_files(root: Path) -> Iterator[tuple[Path, str]]:
     """The repository's own list of what is ignored, and where in its files the project lies."""
     for top in (root, *root.parents):
-        common = _common_folder(top / ".git")
-        if common is not None:
-            exclude = common / "info" / "exclude"
-            if exclude.is_file() or not exclude.exists():
-                yield exclude, root.relative_to(top).as_posix()
+        git = top / ".git"
+        try:
+            folder = _git_folder(git)
+            if folder is not None:
+                common = folder.parents[1] if _is_worktree(folder, git) else folder
+                yield common / "info" / "exclude", root.relative_to(top).as_posix()
+                return
+        except (OSError, ValueError) as error:
+            log.warning("git_folder_unreadable", path=str(git), reason=str(error))
             return
 
 
-def _common_folder(git: Path) -> Path | None:
-    """The folder that all worktrees of a repository share; None where there is no repository.
+def _git_folder(git: Path) -> Path | None:
+    """The folder that a repository keeps its own files in; None where there is no repository.
 
-    ``.git`` is a file in a linked worktree and in a submodule (gitrepository-layout).
+    ``.git`` is a file in a linked worktree and in a submodule (gitrepository-layout). Such a
+    file comes with any archive, so it is followed only where git itself has made the folder
+    for it: one that names this file, or one of the submodules of a repository around it.
+
+    Raises:
+        OSError: ELOOP, ``.git`` is a link; EXDEV, it names a folder that is not its own; or
+            what the system says.
     """
-    try:
-        if git.is_file():
-            git = git.parent / git.read_text().removeprefix("gitdir:").strip()
-        if not (git / "HEAD").exists():
-            return None
-        pointer = git / "commondir"
-        return git / pointer.read_text().strip() if pointer.is_file() else git
-    except (OSError, ValueError) as error:
-        log.warning("git_folder_unreadable", path=str(git), reason=str(error))
+    refuse_link(git)
+    if git.is_dir():
+        return git if (git / "HEAD").exists() else None
+    if not git.exists():
         return None
+    pointer = os.fsdecode(read_bounded(git, _POINTER_BYTES)).removeprefix("gitdir:").strip()
+    named = Path(os.path.realpath(git.parent / pointer))
+    around = (_git_folder(folder / ".git") for folder in git.parent.parents)
+    if not _is_worktree(named, git):
+        outer = next((folder for folder in around if folder is not None), None)
+        if outer is None or Path(os.path.realpath(outer), "modules") not in named.parents:
+            raise OSError(errno.EXDEV, "it names a folder that does not belong to it", str(git))
+    return named if (named / "HEAD").exists() else None
+
+
+def _is_worktree(folder: Path, git: Path) -> bool:
+    """Whether git keeps the files of the linked worktree with this ``.git`` in the folder."""
+    pointer = folder / "gitdir"
+    if folder.parent.name != "worktrees" or not pointer.exists():
+        return False
+    back = os.fsdecode(read_bounded(pointer, _POINTER_BYTES)).strip()
+    return os.path.realpath(folder / back) == os.path.realpath(git)
+
+
+def listed_in(exclude: Path) -> str:
+    """What the list says, which may be nothing yet.
+
+    Raises:
+        OSError: it or its folder is a link, no ordinary file, or too large.
+        ValueError: it is not UTF-8.
+    """
+    refuse_link(exclude.parent)
+    try:
+        return read_bounded(exclude, _LIST_BYTES).decode()
+    except FileNotFoundError:
+        return ""
 
 
 def _exclude(exclude: Path, root: Path, inner: str) -> None:
-    if len(str(root).splitlines()) != 1:
-        raise ValueError("a path of more than one line cannot be listed")
-    present = exclude.read_text(encoding="utf-8") if exclude.exists() else ""
+    present = listed_in(exclude)
     lines = present.splitlines()
-    prefix = "/" if inner == "." else "/" + _SPECIAL.sub(r"\\\g<0>", inner) + "/"
+    prefix = "/" if inner == "." else "/" + _any_odd(inner).replace(" ", "\\ ") + "/"
     patterns = [f"{prefix}{FOLDER}/*", *(f"!{prefix}{FOLDER}/{name}" for name in _SHARED)]
     wanted = [] if note_for(root) in lines else [note_for(root)]
     if not set(patterns) <= set(lines):  # the last one that fits decides, so all of them
         wanted += patterns
     if wanted:
-        exclude.parent.mkdir(exist_ok=True)
+        OsFileOps().make_folder(exclude.parent)
         separator = "\n" if present and not present.endswith("\n") else ""
-        with exclude.open("a", encoding="utf-8") as file:
+        descriptor = open_in_own_folder(exclude, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        with open(descriptor, "a", encoding="utf-8") as file:
             file.write(separator + "\n".join(wanted) + "\n")
+
+
+def _any_odd(path: str) -> str:
+    """A pattern for the path, with any byte in the place of each byte of an odd character."""
+    return _ODD.sub(lambda found: "?" * len(os.fsencode(found[0])), path)
 
 
 def note_for(root: Path) -> str:
     """The line that says for which folder of this machine the list is."""
-    return f"# The state of CDE Orchestrator for {root}"
+    name = _ODD.sub(lambda found: quote(os.fsencode(found[0])), str(root))
+    return f"# The state of CDE Orchestrator for {name}"
