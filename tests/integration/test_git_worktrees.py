@@ -58,6 +58,45 @@ def test_a_branch_that_exists_is_used(root: Path) -> None:
     assert GitWorktrees(root, BreakerRegistry()).folder_for("north") is not None
 
 
+@pytest.mark.parametrize("linked", ["worktrees", "worktrees/north"])
+@pytest.mark.parametrize("holds", ["a repository", "nothing"])
+def test_a_link_in_the_place_of_a_worktree_leads_nobody_out_of_the_project(
+    root: Path, tmp_path: Path, linked: str, holds: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "north").mkdir(parents=True)
+    place = root / ".cde" / linked
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(elsewhere)
+    if holds == "a repository":
+        git(elsewhere, "init", "--quiet")
+        git(elsewhere / "north", "init", "--quiet")
+    before = sorted(elsewhere.rglob("*"))
+    worktrees = GitWorktrees(root, BreakerRegistry())
+
+    assert not worktrees.has("north")
+    with capture_logs() as logs:
+        assert worktrees.folder_for("north") is None
+    assert sorted(elsewhere.rglob("*")) == before
+    assert "a link stands in its place" in str(logs) or logs[0]["log_level"] == "info"
+
+
+@pytest.mark.parametrize("around", [True, False])
+def test_what_is_no_worktree_of_the_repository_is_not_worked_in(root: Path, around: bool) -> None:
+    place = root / ".cde" / "worktrees" / "north"
+    place.mkdir(parents=True)
+    if around:  # another worktree of the same repository, under another name
+        git(root, "worktree", "add", "--quiet", "-b", "other", str(root.parent / "other"))
+        (place / ".git").write_text(f"gitdir: {root.parent / '.git'}\n")
+        git(root, "config", "core.worktree", str(root.parent / "other"))
+    else:
+        git(place, "init", "--quiet")
+    worktrees = GitWorktrees(root, BreakerRegistry())
+
+    assert not worktrees.has("north")
+    assert worktrees.folder_for("north") is None
+
+
 def test_no_hook_of_the_repository_is_run(root: Path, tmp_path: Path) -> None:
     hook = root.parent / ".git" / "hooks" / "post-checkout"
     hook.parent.mkdir(exist_ok=True)

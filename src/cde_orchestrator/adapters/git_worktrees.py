@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,7 +26,7 @@ from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.records import Baseline, Evidence
 from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.file_ops import FileOps
+from cde_orchestrator.infrastructure.file_ops import FileOps, refuse_link
 from cde_orchestrator.infrastructure.git_command import Git, GitError
 from cde_orchestrator.infrastructure.state_files import FOLDER
 
@@ -59,7 +60,7 @@ class GitWorktrees:
         top = self._top(feature)
         try:
             with self._mutex:
-                if not (top / ".git").exists():
+                if not self._exists(top):
                     self._add(top, f"{BRANCHES}/{feature}")
             return top / self._git.run("rev-parse", "--show-prefix")
         except (GitError, CDEError) as error:
@@ -68,7 +69,33 @@ class GitWorktrees:
 
     def has(self, feature: str) -> bool:
         """Whether the feature has a folder of its own."""
-        return (self._top(feature) / ".git").exists()
+        try:
+            return self._exists(self._top(feature))
+        except (GitError, CDEError) as error:
+            self._tell(feature, str(error))
+            return False
+
+    def _exists(self, top: Path) -> bool:
+        """Whether the feature's worktree is there.
+
+        Raises:
+            GitError: something else is in its place: a link, which may come with a clone, or a
+                repository of its own. Nobody works there, lest it lead out of the project.
+            CircuitBreakerOpenError: E903, git is given time to recover.
+        """
+        try:
+            refuse_link(top.parent)
+            refuse_link(top)
+        except OSError as error:
+            raise GitError(str(error)) from error
+        if not (top / ".git").exists():
+            return False
+        common = ("rev-parse", "--path-format=absolute", "--git-common-dir")
+        found = Git(top, self._breakers).run(*common, "--show-toplevel").splitlines()
+        own = [self._git.run(*common), str(top)]
+        if list(map(os.path.realpath, found)) != list(map(os.path.realpath, own)):
+            raise GitError(f"'{top}' is no worktree of the project's repository")
+        return True
 
     def _tell(self, feature: str, reason: str) -> None:
         """Say it once; that there is no repository is nothing to be told."""
