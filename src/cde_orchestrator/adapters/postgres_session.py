@@ -259,7 +259,9 @@ def _parameters(url: str) -> dict[str, Any]:
 
 
 def _location(parameters: dict[str, Any]) -> str:
-    host = parameters.get("host") or parameters.get("hostaddr") or "the local server"
+    # libpq connects to hostaddr where there is one, whatever the host is called
+    names = dict.fromkeys(filter(None, map(parameters.get, ("host", "hostaddr"))))
+    host = " at ".join(map(str, names)) or "the local server"
     port = f":{parameters['port']}" if parameters.get("port") else ""
     name = f"/{parameters['dbname']}" if parameters.get("dbname") else ""
     return without_secrets(f"{host}{port}{name}")

@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 BREAKER = "git"
 TIMEOUT_SECONDS = 60.0
 
+LOOK_UP_SECONDS = 5.0
+"""Most that a look at the repository may take: its configuration may name a pipe."""
+
 _BUSY = ".lock': File exists"
 """What git says when another git is at work in the repository; it has changed nothing then."""
 
@@ -44,6 +47,7 @@ _THROUGH_FILTERS = frozenset({"diff", "status", "switch", "reset"})
 """The commands that compare or write files; no other one may be used for that."""
 _AT_TOP = frozenset({"reset"})
 """They throw changes away, so they may not go to a repository around the one that was meant."""
+_LOOK_UPS = frozenset({"rev-parse", "config"})
 _PLACES = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
 
 
@@ -153,6 +157,8 @@ class Git:
         # Variables of git would lead it to another repository.
         inherited = child_environment()
         kept = {key: value for key, value in inherited.items() if not key.startswith("GIT_")}
+        if arguments[0] in _LOOK_UPS:
+            timeout_seconds = min(timeout_seconds, LOOK_UP_SECONDS)
         return subprocess.run(
             ["git", *_SAFE, "-C", str(self._folder), *arguments],
             env={**kept, **_QUIET, **_ALONE, **variables},

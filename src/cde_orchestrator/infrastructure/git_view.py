@@ -12,10 +12,13 @@ configuration of the user and of the system, as of Git LFS, is read as ever.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _OWN_SCOPES = frozenset({"local", "worktree"})
@@ -27,6 +30,8 @@ _KEPT = re.compile(
 )
 """What says how files are compared and written. Of the extensions, one would have git read one
 more file, and one start a transport."""
+_PREFIX = "git-"
+_LEFT_SECONDS = 24 * 60 * 60
 _NOT_LINKED = frozenset({"config", "config.worktree", "objects"})
 
 
@@ -40,14 +45,15 @@ def view_of(places: str, settings: str) -> Iterator[tuple[dict[str, str], dict[s
         settings: what ``git config --list --show-scope -z`` says.
 
     Raises:
-        OSError: the view cannot be made, or a folder's name has a line break.
+        OSError: the view cannot be made, it would lie where an agent writes, or a folder's
+            name has a line break.
     """
     found = places.removesuffix("\n").split("\n")
     if len(found) != 3:
         raise OSError("a folder's name has a line break")
     folder, shared, top = found
     real = Path(shared)
-    with _new_folder() as made:
+    with _new_folder(Path(top)) as made:
         view = Path(made) / ".git"
         view.mkdir()
         content = _without_programs(settings).encode(errors="surrogateescape")
@@ -64,20 +70,36 @@ def view_of(places: str, settings: str) -> Iterator[tuple[dict[str, str], dict[s
         yield variables, {str(view): shared, made: str(real.parent)}
 
 
-def _new_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder where no sandboxed agent writes, unlike the system's for temporary files.
+def _new_folder(top: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder where no sandboxed agent writes: the user's cache, out of the work tree.
 
-    That one is taken where this process may not write either: then it has no more rights to
-    lend than the agent.
+    The system's for temporary files is taken where this process may not write there either:
+    then it has no more rights to lend than the agent.
+
+    Raises:
+        OSError: the cache lies in the work tree.
     """
     import platformdirs
 
     cache = Path(platformdirs.user_cache_dir("cde-orchestrator", appauthor=False))
+    if cache.resolve().is_relative_to(top.resolve()):
+        raise OSError(f"the cache folder {cache} is in the work tree: XDG_CACHE_HOME moves it")
     try:
         cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return tempfile.TemporaryDirectory(prefix="git-", dir=cache)
+        _sweep(cache)
+        return tempfile.TemporaryDirectory(prefix=_PREFIX, dir=cache)
     except OSError:
-        return tempfile.TemporaryDirectory(prefix="git-")
+        return tempfile.TemporaryDirectory(prefix=_PREFIX)
+
+
+def _sweep(cache: Path) -> None:
+    """Remove the views of processes that were killed."""
+    with os.scandir(cache) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                if entry.name.startswith(_PREFIX) and age > _LEFT_SECONDS:
+                    shutil.rmtree(entry.path, ignore_errors=True)
 
 
 def _without_programs(settings: str) -> str:

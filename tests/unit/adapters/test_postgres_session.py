@@ -29,6 +29,10 @@ def session(url: str) -> PostgresSession:
         ("postgresql://cde:hunter2@db.example:6543/state", "db.example:6543/state"),
         ("postgres://cde@/state?host=/run/postgresql", "/run/postgresql/state"),
         ("postgresql://", "the local server"),
+        (
+            "postgresql://db.example/x?hostaddr=127.0.0.1&port=5999",
+            "db.example at 127.0.0.1:5999/x",
+        ),
     ],
 )
 def test_a_database_is_named_without_its_user(url: str, where: str) -> None:

@@ -107,6 +107,27 @@ def test_it_is_made_elsewhere_where_the_user_has_no_folder_for_it(
     assert changes(repository) == "M a.txt\0"
 
 
+def test_it_is_not_made_where_an_agent_writes(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", f"{repository}/cache")
+    with pytest.raises(GitError, match="cache"):
+        changes(repository)
+    assert not (repository / "cache").exists()
+
+
+def test_what_killed_processes_left_is_removed_after_a_day(
+    repository: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache" / "cde-orchestrator"
+    for name in ("git-old", "git-new", "other"):
+        (cache / name / "inside").mkdir(parents=True)
+    for name in ("git-old", "other"):
+        os.utime(cache / name, (1, 1))
+    changes(repository)
+    assert {each.name for each in cache.iterdir()} == {"git-new", "other"}
+
+
 def test_a_folder_whose_name_has_lines_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "two\nlines"
     folder.mkdir()
