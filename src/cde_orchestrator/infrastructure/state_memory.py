@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.infrastructure import state_loader, state_mender
 from cde_orchestrator.infrastructure.file_ops import FileOps
 from cde_orchestrator.infrastructure.forked_history import rejoin
+from cde_orchestrator.infrastructure.held_folder import HeldFolder
 from cde_orchestrator.infrastructure.journal import Record
 from cde_orchestrator.infrastructure.patch import Document, Patch, apply
 from cde_orchestrator.infrastructure.process_lock import one_thread
@@ -86,7 +86,7 @@ class StateMemory:
         self._turn = threading.RLock()
         self._mutex = threading.RLock()
         self._writing = False
-        self._root: os.stat_result | None = None
+        self._root = HeldFolder(files.root)
 
     @property
     def document(self) -> Document:
@@ -157,6 +157,11 @@ class StateMemory:
         with self._mutex:
             self._advance(head, record)
 
+    def release(self) -> None:
+        """Keep the project's folder open no longer; what is at its path is followed then."""
+        with self._mutex:
+            self._root.release()
+
     def needed_bytes(self) -> int:
         """Room for the next checkpoint and its backup."""
         head = self.head
@@ -194,15 +199,15 @@ class StateMemory:
         head.document = apply(head.document, record.change.changes, IN_PLACE)
         head.sequence, head.checksum = record.sequence, record.checksum
         head.size += len(record.line)
-        self._root = self._root or self._files.root.stat()
+        self._root.hold()
         self._on_change(head.document, record.change.changes)
 
     def _is_settled(self) -> bool:
         """Look without waiting; False when the lock must be had to go on."""
         if not self._files.folder.is_dir():
-            if self._knows_more():
+            if self.knows_more():
                 return False
-            self.head = self._root = None
+            self._forget()
             return True
         try:
             if not self._is_to_mend() and self.head and self.head.is_of(self._files.journal):
@@ -331,22 +336,17 @@ class StateMemory:
         try:
             return state_loader.load(self._files, self._ops)
         except StateError as error:
-            if error.code != "E201" or not self._knows_more():
+            if error.code != "E201" or not self.knows_more():
                 raise
             return None
 
-    def _knows_more(self) -> bool:
+    def knows_more(self) -> bool:
         """Whether this process knows a state of the very folder that stands there."""
-        if self.head is None or not self.head.sequence or self._root is None:
-            return False
-        try:
-            return os.path.samestat(self._root, self._files.root.stat())
-        except OSError:
-            return False
+        return self.sequence > 0 and self._root.is_in_place()
 
     def _compare(self, loaded: Loaded | None) -> Files:
         """What the files are to this process; another folder at the same path is followed."""
-        if self.head is None or not self._knows_more():
+        if self.head is None or not self.knows_more():
             return Files.FOLLOW
         return self.head.compare(loaded, self._files, self._ops)
 
@@ -372,14 +372,19 @@ class StateMemory:
         if loaded.legacy is not None:
             loaded.document, loaded.sequence = self._migrate(loaded.legacy), 1
         if loaded.sequence == 0:
-            self.head = self._root = None
+            self._forget()
             return
         self.head = Head.of(loaded)
-        self._root = self._files.root.stat()
+        self._root.release()
+        self._root.hold()
         if certain:
             self.head.note_file(self._files.journal)
         self._on_change(loaded.document, None)
         log.info("project_loaded", project_id=loaded.document.get("id"), sequence=loaded.sequence)
+
+    def _forget(self) -> None:
+        self.head = None
+        self._root.release()
 
     def _memory(self) -> AbstractContextManager[None]:
         """One thread of this process at a time in what is held in memory."""

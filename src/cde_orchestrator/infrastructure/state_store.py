@@ -265,14 +265,14 @@ class StateStore:
 
     def close(self) -> None:
         """Renew ``state.json`` after own changes, where that is cheap; never fails."""
-        head = self._memory.head
-        if head is None or not self._has_committed or head.checkpoint_size > SEAL_AFTER_BYTES:
-            return
-        with suppress(StateError), self.exclusive():
-            head = self._memory.head
-            if head is not None and head.checkpoint_sequence < head.sequence:
-                self._upkeep.renew_checkpoint(head)
-        self._has_committed = False
+        head = self._memory.head if self._has_committed and self._memory.knows_more() else None
+        if head is not None and head.checkpoint_size <= SEAL_AFTER_BYTES:
+            with suppress(StateError), self.exclusive():
+                head = self._memory.head
+                if head is not None and head.checkpoint_sequence < head.sequence:
+                    self._upkeep.renew_checkpoint(head)
+            self._has_committed = False
+        self._memory.release()
 
     # Writing
 

@@ -223,6 +223,35 @@ def test_nothing_is_written_into_another_folder_at_the_same_path(
     assert names(FilesystemProjectRepository(), root.with_name("moved")) == BEFORE
 
 
+def read(server: FilesystemProjectRepository, root: Path) -> None:
+    with pytest.raises(CDEError) as caught:
+        server.get(root)
+    assert caught.value.code == "E004"
+
+
+def change(server: FilesystemProjectRepository, root: Path) -> None:
+    with pytest.raises(CDEError) as caught:
+        start(server, root, "after")
+    assert caught.value.code == "E004"
+
+
+def end(server: FilesystemProjectRepository, root: Path) -> None:
+    server.close()
+
+
+@pytest.mark.parametrize("use", [read, change, end])
+def test_nothing_is_written_into_a_folder_that_was_removed_and_made_again(
+    server: FilesystemProjectRepository,
+    root: Path,
+    use: Callable[[FilesystemProjectRepository, Path], None],
+) -> None:
+    shutil.rmtree(root)
+    root.mkdir()
+    (root / "README").write_text("another project")
+    use(server, root)
+    assert [path.name for path in root.iterdir()] == ["README"]
+
+
 def test_a_process_that_ends_puts_back_what_it_knows(
     server: FilesystemProjectRepository, root: Path
 ) -> None:
