@@ -227,6 +227,6 @@ def test_a_lock_that_the_system_cannot_give_leaves_no_open_file(
     monkeypatch.setattr(process_lock, "_lock", no_locks_left)
     lock = ProcessLock(lock_file, 30.0)
     with pytest.raises(OSError, match=os.strerror(errno.ENOLCK)):
-        _ = lock._acquire(shared=False) if waits else lock.attempt()
+        _ = lock.acquire(shared=False, seconds=30.0) if waits else lock.attempt()
     with pytest.raises(OSError, match=os.strerror(errno.EBADF)):
         os.fstat(opened[0])

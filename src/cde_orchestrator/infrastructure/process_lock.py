@@ -89,8 +89,9 @@ class ProcessLock:
             LockTimeoutError: E205, another process kept it for too long.
             OSError: the lock's file cannot be opened.
         """
-        descriptor, waited = self._acquire(shared=False)
+        descriptor, waited = self.acquire(shared=False, seconds=self.timeout_seconds)
         try:
+            self.sign(descriptor)
             yield waited
         finally:
             os.close(descriptor)
@@ -98,7 +99,7 @@ class ProcessLock:
     @contextmanager
     def shared(self) -> Iterator[float]:
         """Hold the lock together with other readers; else as ``exclusive``."""
-        descriptor, waited = self._acquire(shared=True)
+        descriptor, waited = self.acquire(shared=True, seconds=self.timeout_seconds)
         try:
             yield waited
         finally:
@@ -137,15 +138,22 @@ class ProcessLock:
         return "unknown process"
 
     @span(LOCK_WAIT)
-    def _acquire(self, *, shared: bool) -> tuple[int, float]:
+    def acquire(self, *, shared: bool, seconds: float) -> tuple[int, float]:
+        """Take the lock, waiting for at most ``seconds``.
+
+        Returns:
+            A descriptor, closing which lets go of the lock, and the seconds waited.
+
+        Raises:
+            LockTimeoutError: E205, another process kept it for too long.
+            OSError: the lock's file cannot be opened.
+        """
         started = time.monotonic()
         while True:
-            left = self.timeout_seconds - (time.monotonic() - started)
+            left = seconds - (time.monotonic() - started)
             descriptor = self._locked(shared=shared, seconds=max(left, 0.0))
             try:
                 if self.is_current(descriptor):
-                    if not shared:
-                        self.sign(descriptor)
                     return descriptor, time.monotonic() - started
             except BaseException:
                 os.close(descriptor)

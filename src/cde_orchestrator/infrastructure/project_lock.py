@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.state_files import StateFiles
@@ -30,7 +32,7 @@ class ProjectLock:
     def __init__(self, files: StateFiles, timeout_seconds: float = 5.0) -> None:
         self.timeout_seconds = timeout_seconds
         self._file = ProcessLock(files.lock, timeout_seconds)
-        self._folder = _FolderLock(files.folder, timeout_seconds)
+        self._folder = _FolderLock(files.folder, timeout_seconds, self._file)
         self._locks = [self._file, self._folder] if os.name == "posix" else [self._file]
 
     @contextmanager
@@ -44,14 +46,16 @@ class ProjectLock:
             LockTimeoutError: E205, another process kept it for too long.
             OSError: the lock's file or the folder cannot be opened.
         """
-        with ExitStack() as held:
-            yield sum([held.enter_context(lock.exclusive()) for lock in self._locks])
+        with self._acquired(shared=False) as (descriptors, waited):
+            for lock, descriptor in zip(self._locks, descriptors, strict=True):
+                lock.sign(descriptor)
+            yield waited
 
     @contextmanager
     def shared(self) -> Iterator[float]:
         """Hold the lock together with other readers; else as ``exclusive``."""
-        with ExitStack() as held:
-            yield sum([held.enter_context(lock.shared()) for lock in self._locks])
+        with self._acquired(shared=True) as (_, waited):
+            yield waited
 
     def attempt(self, *, shared: bool = False) -> ExitStack | None:
         """Take the lock if nobody holds it, without waiting.
@@ -73,6 +77,17 @@ class ProjectLock:
                 held.callback(os.close, descriptor)
             return held.pop_all()
 
+    @contextmanager
+    def _acquired(self, *, shared: bool) -> Iterator[tuple[list[int], float]]:
+        """Hold every lock, all of them had within one time-out; their descriptors."""
+        started, descriptors = time.monotonic(), list[int]()
+        with ExitStack() as held:
+            for lock in self._locks:
+                left = self.timeout_seconds - (time.monotonic() - started)
+                descriptors.append(lock.acquire(shared=shared, seconds=left)[0])
+                held.callback(os.close, descriptors[-1])
+            yield descriptors, time.monotonic() - started
+
     def is_current(self) -> bool:
         """Whether the folder that this process holds alone is the one that stands there."""
         return self._folder.held is None or self._folder.is_current(self._folder.held)
@@ -81,7 +96,13 @@ class ProjectLock:
 class _FolderLock(ProcessLock):
     """A lock on a folder; nothing is written, so the file beside it says who holds it."""
 
-    held: int | None = None
+    def __init__(self, path: Path, timeout_seconds: float, file: ProcessLock) -> None:
+        super().__init__(path, timeout_seconds)
+        self.held: int | None = None
+        self._file = file
+
+    def holder(self) -> str:
+        return self._file.holder()
 
     def sign(self, descriptor: int) -> None:
         self.held = descriptor

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.infrastructure.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.journal import Change
 from cde_orchestrator.infrastructure.patch import Patch
+from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.project_lock import ProjectLock
 from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.infrastructure.state_store import StateStore
@@ -140,9 +144,8 @@ def test_whoever_deletes_the_locks_file_does_not_get_the_lock(tmp_path: Path) ->
         with pytest.raises(LockTimeoutError) as caught, ProjectLock(files, 0.05).exclusive():
             pass
         assert caught.value.code == "E205"
-    held = ProjectLock(files).attempt()
-    assert held is not None
-    held.close()
+    with ProjectLock(files, 30.0).exclusive():  # who gave up lets go of it a moment later
+        pass
 
 
 def test_a_waiter_without_the_locks_file_gets_the_lock_when_the_holder_lets_go(
@@ -163,6 +166,44 @@ def test_a_waiter_without_the_locks_file_gets_the_lock_when_the_holder_lets_go(
         assert not acquired.is_set()
     waiter.join(30)
     assert acquired.is_set()
+
+
+@pytest.mark.parametrize("kind", ["exclusive", "shared"])
+def test_one_deadline_is_for_the_file_and_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    files = StateFiles(tmp_path)
+    files.folder.mkdir()
+    now, given = 100.0, list[float]()
+
+    def wait(lock: ProcessLock, descriptor: int, *, shared: bool, seconds: float) -> int:
+        nonlocal now
+        now += 4.0
+        given.append(seconds)
+        return descriptor
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(ProcessLock, "_take", lambda lock, descriptor, *, shared: False)
+    monkeypatch.setattr(ProcessLock, "_wait", wait)
+    with getattr(ProjectLock(files, 5.0), kind)() as waited:
+        assert waited == 8.0
+    assert given == [5.0, 1.0]
+
+
+def test_the_file_names_the_holder_until_another_one_holds_the_folder_too(tmp_path: Path) -> None:
+    files = StateFiles(tmp_path)
+    files.folder.mkdir()
+    files.lock.write_text("123\n")
+    descriptor = os.open(files.folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    lock = ProjectLock(files, 0.05)
+    for hold in (lock.exclusive, lock.shared):
+        with pytest.raises(LockTimeoutError) as caught, hold():
+            pass
+        assert caught.value.context == {"holder": "process 123", "waited_seconds": 0.1}
+    os.close(descriptor)
+    with ProjectLock(files, 30.0).exclusive():
+        assert files.lock.read_text().split() == [str(os.getpid())]
 
 
 def test_readers_share_the_lock_and_a_folder_may_be_a_link(tmp_path: Path) -> None:
