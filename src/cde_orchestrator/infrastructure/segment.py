@@ -20,6 +20,15 @@ class NotTakenBackError(OSError):
     """A change failed half-way and could not be undone: what is on disk is not known."""
 
 
+class FileReplacedError(OSError):
+    """A copy is not the file that was loaded; it is not written to before it is loaded."""
+
+    @classmethod
+    def at(cls, path: Path) -> FileReplacedError:
+        """The error, in the system's words, for the file at ``path``."""
+        return cls(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+
+
 class Segment:
     """Writes both copies of the active segment; only under the project's lock."""
 
@@ -34,12 +43,13 @@ class Segment:
 
         Raises:
             NotTakenBackError: writing failed, and so did cutting the copies back.
+            FileReplacedError: somebody replaced a copy; the files are to be loaded first.
             OSError: the copies are as they were.
         """
 
         def was_undone(error: BaseException) -> bool:
-            taken_back = is_transient(error) and not isinstance(error, NotTakenBackError)
-            return taken_back and self.agrees(first, size)
+            unsafe = isinstance(error, (NotTakenBackError, FileReplacedError))
+            return is_transient(error) and not unsafe and self.agrees(first, size)
 
         retrying(lambda: self._append_once(line, first, size), "append_change", was_undone)
 
@@ -101,7 +111,7 @@ class Segment:
             pass
         except OSError:  # a look that is refused tells nothing
             return
-        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(journal))
+        raise FileReplacedError.at(journal)
 
     def _append_to(
         self, path: Path, line: bytes, size: int, opened: list[int], *, durable: bool
@@ -109,7 +119,7 @@ class Segment:
         descriptor = self._ops.open_append(path)
         if self._ops.size(descriptor) != size:
             self._ops.close(descriptor)  # and not cut back: it is not what was loaded
-            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+            raise FileReplacedError.at(path)
         opened.append(descriptor)
         write_all(self._ops, descriptor, line)
         if durable:

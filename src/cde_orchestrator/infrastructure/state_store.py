@@ -154,7 +154,9 @@ class StateStore:
             with span(JOURNAL), self._written(self.files.journal):
                 head = self._append(record, head)
         except StateError:
-            head.forget_file()  # what the files hold now is for the loader to tell
+            # What the files hold now is for the loader to tell; a reload may have moved the head.
+            if self._memory.head is not None:
+                self._memory.head.forget_file()
             raise
         head.note_file(self.files.journal)
         if head.sequence < record.sequence:

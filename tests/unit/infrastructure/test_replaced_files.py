@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -19,7 +20,7 @@ from cde_orchestrator.infrastructure.patch import Patch
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.project_lock import ProjectLock
 from cde_orchestrator.infrastructure.state_files import StateFiles
-from cde_orchestrator.infrastructure.state_store import StateStore
+from cde_orchestrator.infrastructure.state_store import REPLACED_TRIES, StateStore
 
 
 class MeddledOps(OsFileOps):
@@ -27,6 +28,17 @@ class MeddledOps(OsFileOps):
 
     def __init__(self) -> None:
         self.meddle: list[Callable[[], None]] = []
+        self.appended: list[Path] = []
+        self.refuses = False
+
+    def open_append(self, path: Path) -> int:
+        self.appended.append(path)
+        return super().open_append(path)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        if self.refuses:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        super().truncate(descriptor, size)
 
     def fdatasync(self, descriptor: int) -> None:
         super().fdatasync(descriptor)
@@ -72,6 +84,12 @@ def a_new_file(path: Path) -> None:
     copy.replace(path)
 
 
+def put_there(path: Path, data: bytes) -> None:
+    copy = path.with_name("copy")
+    copy.write_bytes(data)
+    copy.replace(path)
+
+
 def deleted_journal(files: StateFiles) -> None:
     files.journal.unlink()
 
@@ -114,6 +132,45 @@ def test_a_change_whose_files_are_deleted_at_every_try_is_refused(
     ops.meddle.clear()
     assert list_of(store) == ["a", "b"]
     put(store, "c")
+    assert history(store.files.root) == ["a", "b", "c"]
+
+
+def test_a_change_whose_file_is_replaced_at_every_try_is_tried_three_times(
+    store: StateStore, ops: MeddledOps
+) -> None:
+    before = store.files.journal.read_bytes()
+    ops.meddle.extend([lambda: put_there(store.files.journal, before)] * 100)
+    ops.appended.clear()
+    with pytest.raises(StateError) as caught:
+        put(store, "c")
+    assert caught.value.code == "E203"
+    assert ops.appended.count(store.files.journal) == REPLACED_TRIES == 3
+    ops.meddle.clear()
+    put(store, "c")
+    assert history(store.files.root) == list_of(store) == ["a", "b", "c"]
+
+
+def test_what_a_later_try_left_of_a_change_is_not_followed_as_it_is(
+    store: StateStore, ops: MeddledOps
+) -> None:
+    before = store.files.journal.read_bytes()
+    ops.appended.clear()
+
+    def refuse_the_second_try() -> None:
+        if ops.appended.count(store.files.journal) < 2:
+            ops.meddle.append(refuse_the_second_try)
+            return
+        ops.refuses = True
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    ops.meddle.extend([refuse_the_second_try, lambda: put_there(store.files.journal, before)])
+    with pytest.raises(StateError) as caught:
+        put(store, "c")
+    assert caught.value.code == "E216"
+    assert store.files.journal.read_bytes() != store.files.mirror(1).read_bytes()
+    ops.refuses = False
+    assert list_of(store) == ["a", "b", "c"]
+    assert store.files.journal.read_bytes() == store.files.mirror(1).read_bytes()
     assert history(store.files.root) == ["a", "b", "c"]
 
 
