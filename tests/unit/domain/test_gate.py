@@ -200,6 +200,7 @@ def test_a_search_that_takes_too_long_is_a_problem() -> None:
 
     assert (problem.code, problem.line) == ("E115", None)
     assert "too long" in problem.problem
+    assert problem.fix == "Make the text plainer, or let a person make the expression simpler"
 
 
 @pytest.mark.parametrize(

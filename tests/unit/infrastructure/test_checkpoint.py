@@ -26,6 +26,12 @@ def test_a_checkpoint_is_read_back_as_written() -> None:
     assert decode(data) == Checkpoint(7, "abc", DOCUMENT, len(data))
 
 
+def test_a_member_with_the_name_of_the_checksum_is_not_taken_for_it() -> None:
+    document = {**DOCUMENT, "metadata": {"checksum": "f" * 32}}
+    data = encode(document, 7, "abc")
+    assert decode(data) == Checkpoint(7, "abc", document, len(data))
+
+
 def test_the_file_is_readable_by_people_and_lists_the_features() -> None:
     content = json.loads(encode(DOCUMENT, 7, "abc"))
     assert list(content)[:3] == ["schema_version", "sequence", "checksum"]

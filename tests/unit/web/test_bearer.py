@@ -13,6 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
+from cde_orchestrator.web import sign_in as signing_in
 from cde_orchestrator.web.bearer import BearerToken
 from cde_orchestrator.web.sign_in import FORM_BYTES, SignIn
 
@@ -125,6 +126,15 @@ def test_a_browser_is_shown_a_form_that_is_kept_nowhere(client: TestClient) -> N
     assert shown.headers["cache-control"] == "no-store"
     assert shown.headers["referrer-policy"] == "same-origin"
     assert "frame-ancestors 'none'" in shown.headers["content-security-policy"]
+
+
+def test_where_the_form_is_missing_a_browser_is_refused_all_the_same(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_in, "asset", lambda name: None)
+    shown = client.get("/dashboard", headers=BROWSER)
+
+    assert (shown.status_code, shown.text) == (401, "")
 
 
 @pytest.mark.parametrize("path", ["/", "/errors", "/mcp", "/dashboards"])
