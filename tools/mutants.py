@@ -40,8 +40,8 @@ GROUPS = {
         f"{PACKAGE}/infrastructure/{name}.py"
         for name in (
             *("journal", "checkpoint", "patch", "segment", "active_segment", "state_loader"),
-            *("state_mender", "state_memory", "state_store", "process_lock", "write_guard"),
-            "retention",
+            *("state_mender", "state_memory", "state_store", "state_head", "forked_history"),
+            *("project_lock", "process_lock", "write_guard", "retention"),
         )
     ],
     "gate": [
@@ -56,7 +56,12 @@ GROUPS = {
     ],
     "http": [f"{PACKAGE}/web/{name}.py" for name in ("bearer", "hosts", "sign_in")],
 }
-TESTS = ("tests/unit", "tests/contract")
+TESTS = (
+    "tests/unit",
+    "tests/contract",
+    "tests/integration/test_process_lock.py",
+    "tests/integration/test_shared_breakers.py",
+)
 REPORTS = ROOT / "build" / "mutants"
 _DURATION = re.compile(r"([\d.]+)s (?:call|setup|teardown) +(\S+::.*)")
 EQUIVALENT = ROOT / "tools" / "equivalent_mutants.toml"

@@ -26,7 +26,9 @@ _LEFT_ALONE = (
     | m.ImportFrom()
     | m.Assign(targets=[m.AssignTarget(target=m.Name("__all__") | m.Name("log"))])
     | m.If(test=m.Name("TYPE_CHECKING"))
+    | m.Call(func=m.Name("TypeVar") | m.Name("ParamSpec"))
 )
+_CAST = m.Call(func=m.Name("cast"), args=[m.Arg(), m.Arg()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,9 @@ class _Visitor(cst.CSTVisitor):
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         if m.matches(node, _LEFT_ALONE):
+            return False
+        if isinstance(node, cst.Call) and m.matches(node, _CAST):
+            node.args[1].visit(self)
             return False
         position = self.get_metadata(PositionProvider, node, None)
         line = position.start.line if isinstance(position, cst.metadata.CodeRange) else self._line

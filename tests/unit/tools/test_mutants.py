@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 log = logger()
 LIMIT: int = 5
+Item = TypeVar("Item")
+SIZE = cast("int", 7)
 
 
 def first(items: list[str], *, quick: bool = True) -> str | None:
@@ -40,12 +42,14 @@ def changes(line: int) -> set[str]:
         (2, set()),
         (4, set()),
         (5, {"LIMIT: int = 6"}),
-        (8, {"def first(items: list[str], *, quick: bool = False) -> str | None:"}),
-        (9, set()),
-        (10, {"if items or quick:", "if not (items and quick):"}),
+        (6, set()),
+        (7, {'SIZE = cast("int", 8)'}),
+        (10, {"def first(items: list[str], *, quick: bool = False) -> str | None:"}),
         (11, set()),
-        (12, {"pass", "note(items, )"}),
-        (13, {"pass", "items.cursor = 2"}),
+        (12, {"if items or quick:", "if not (items and quick):"}),
+        (13, set()),
+        (14, {"pass", "note(items, )"}),
+        (15, {"pass", "items.cursor = 2"}),
     ],
 )
 def test_each_line_has_the_faults_that_a_test_could_notice(line: int, expected: set[str]) -> None:
@@ -57,7 +61,7 @@ def test_a_comparison_is_moved_and_a_choice_is_made_for_good() -> None:
         "return items[0] if len(items) <= LIMIT else None",
         "return items[1] if len(items) < LIMIT else None",
         "return items[0] if (len(items) < LIMIT) and False else None",
-    } <= changes(14)
+    } <= changes(16)
 
 
 def test_a_seed_chooses_the_same_mutants_again_each_of_another_line() -> None:
@@ -67,7 +71,7 @@ def test_a_seed_chooses_the_same_mutants_again_each_of_another_line() -> None:
     assert [each.name for each in one] == [each.name for each in again]
     assert [each.name for each in one] != [each.name for each in other]
     assert len({(each.path, each.line) for each in one}) == 6
-    assert len(sampled(modules, 1_000, "1")) == 12
+    assert len(sampled(modules, 1_000, "1")) == 14
 
 
 def test_what_was_judged_to_make_no_difference_is_found_by_its_lines() -> None:
