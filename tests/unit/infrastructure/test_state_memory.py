@@ -49,10 +49,12 @@ def test_a_reader_does_not_try_to_mend_again_at_each_look(
     store.files.quarantine.unlink()
 
     assert read(reader) == ["a"]
-    assert reader.read_only is not None
+    refused = reader.read_only
+    assert refused is not None
     assert not is_mended(store)
     with reader.exclusive():
-        assert reader.read_only is None
+        taken = reader.read_only
+    assert taken is None
     assert is_mended(store)
 
 
