@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import settings
 
@@ -16,10 +18,21 @@ settings.register_profile("soak", deadline=None, max_examples=2_000)
 settings.load_profile("soak" if SOAK else "short")
 
 
+# What a person's shell sets for the product, for git and for terminals is none of the tests'.
+FAMILIES = ("CDE_", "GIT_", "OTEL_", "PG", "XDG_")
+NAMES = ("columns", "lines", "no_color", "force_color", "traceparent")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Let tests end what they start, however they were started and however they end."""
+    for name in list(os.environ):
+        foreign = name.startswith(FAMILIES) or name.lower() in (*NAMES, *PROXIES)
+        if foreign and not name.startswith("CDE_SIMULATION_"):
+            del os.environ[name]
     catch_ignored_signals()
     guard = session_guard.start()
+    os.environ["XDG_CACHE_HOME"] = str(session_guard.session_folder() / "cache")
     config.add_cleanup(lambda: session_guard.stop(guard))
 
 
