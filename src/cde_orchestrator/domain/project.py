@@ -236,6 +236,6 @@ class Project:
 @lru_cache(maxsize=32)
 def _definition(workflow: Workflow) -> tuple[str, str]:
     """A workflow's digest, and itself as JSON; the same workflow serves many features."""
-    definition = workflow.to_dict()
+    definition = workflow.to_kept()
     canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16], json.dumps(definition)

@@ -160,8 +160,12 @@ class Workflow:
 
     def to_dict(self) -> dict[str, Any]:
         """The workflow as plain data; ``from_dict`` reads it back."""
-        data = asdict(self)
-        for phase in data["phases"]:  # releases without these keys read workflows that lack them
+        return asdict(self)
+
+    def to_kept(self) -> dict[str, Any]:
+        """The same for the state, in which releases without verdicts and changes read it too."""
+        data = self.to_dict()
+        for phase in data["phases"]:
             if phase["changes"] is None:
                 del phase["changes"]
             for output in phase["outputs"]:
