@@ -112,7 +112,11 @@ class Copy:
 def failures(output: str) -> list[str]:
     """The tests that failed, of what pytest printed."""
     lines = [line.split(" ") for line in output.splitlines()]
-    return [words[1] for words in lines if len(words) > 1 and words[0] in {"FAILED", "ERROR"}]
+    return [
+        words[1]
+        for words in lines
+        if len(words) > 1 and words[1] and words[0] in {"FAILED", "ERROR"}
+    ]
 
 
 def _git(*words: str) -> list[str]:

@@ -426,3 +426,43 @@ def test_a_heading_that_is_missing_is_told_from_one_that_is_code() -> None:
     (hidden,) = problems("# A\n\n```\n## Goal\n```\n", spec("## Goal"))
     assert missing.problem == "lacks the heading '## Goal'"
     assert hidden.problem == "has the heading '## Goal' inside a code block only"
+
+
+REPEATED = "# Review\n\nWrite what was found in the code of the change.\n"
+AT_LEAST = "write None and why if there is "
+
+
+@pytest.mark.parametrize(
+    ("text", "output", "problem", "fix"),
+    [
+        (
+            "# A\n\n## B\n",
+            spec(),
+            "has headings and nothing else",
+            "Write what belongs under each",
+        ),
+        (
+            "<fill: x>\n",
+            spec(kind="text"),
+            "still has the placeholder '<fill: x>'",
+            f"Put the real content in its place; {AT_LEAST}none",
+        ),
+        (
+            REPEATED,
+            spec(),
+            "only repeats the phase's prompt",
+            "Write the answer to the prompt instead",
+        ),
+        (
+            "# A\n\ntext\n\n## Goal\n",
+            spec("## Goal"),
+            "has nothing under the heading '## Goal'",
+            f"Write what belongs under it; {AT_LEAST}nothing",
+        ),
+    ],
+)
+def test_a_problem_is_told_with_what_to_do(
+    text: str, output: Output, problem: str, fix: str
+) -> None:
+    (found,) = problems(text, output, REPEATED)
+    assert (found.problem, found.fix) == (problem, fix)

@@ -93,3 +93,4 @@ def test_only_an_object_without_our_own_keys_may_be_of_an_older_release(
     found = decode(data)
     assert isinstance(found, NotACheckpoint)
     assert (found.content is not None) is has_content
+    assert (found.reason == "it bears no schema_version") is has_content

@@ -75,3 +75,13 @@ def test_no_backup_is_read_where_the_state_file_is_whole_and_as_new(tmp_path: Pa
     assert found(store.files) == []
     store.files.state.unlink()
     assert store.files.backup(2) in [path for path, _ in found(store.files)]
+
+
+def test_what_the_state_file_covers_need_not_be_written_to_it_again(tmp_path: Path) -> None:
+    store = made(tmp_path, "a", "b")
+    with store.exclusive():
+        store.keep_backup()
+    store.close()
+    loaded = load(store.files, OsFileOps())
+
+    assert (loaded.checkpoint_sequence, loaded.pending_bytes) == (2, 0)

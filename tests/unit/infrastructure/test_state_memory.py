@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from cde_orchestrator.infrastructure import state_memory
+from cde_orchestrator.infrastructure.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.journal import Change
+from cde_orchestrator.infrastructure.patch import Patch
 from cde_orchestrator.infrastructure.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.state_store import StateStore
+from cde_orchestrator.infrastructure.write_guard import SPARE_BYTES
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> StateStore:
     made = StateStore(tmp_path)
-    with made.exclusive():
-        document = {"id": "p", "features": {"a": {"id": "a"}}}
-        made.commit(
-            Change(
-                at="now",
-                operation="put",
-                actor="t",
-                correlation_id="c",
-                changes=[{"op": "add", "path": "", "value": document}],
-            )
-        )
+    change(made, "", {"id": "p", "features": {"a": {"id": "a"}}})
     return made
+
+
+def change(store: StateStore, path: str, value: object) -> None:
+    changes: Patch = [{"op": "add", "path": path, "value": value}]
+    with store.exclusive():
+        store.commit(
+            Change(at="now", operation="put", actor="t", correlation_id="c", changes=changes)
+        )
 
 
 def read(store: StateStore) -> list[str]:
@@ -67,3 +71,48 @@ def test_what_was_read_without_the_lock_is_read_again_with_it(store: StateStore)
 
     assert read(reader) == ["a"]
     assert is_mended(store)
+
+
+def test_a_first_look_needs_the_lock_no_more_than_other_readers_do(store: StateStore) -> None:
+    reader = StateStore(store.files.root, lock_timeout_seconds=0.05)
+    with ProcessLock(store.files.lock).shared(), capture_logs() as logs:
+        assert read(reader) == ["a"]
+    assert "read_without_lock" not in {each["event"] for each in logs}
+
+
+def test_a_reader_that_is_refused_goes_on_with_what_it_knows_and_nothing_else(
+    store: StateStore,
+) -> None:
+    class Refused(OsFileOps):
+        refuses = False
+
+        def read(self, path: Path, offset: int = 0) -> bytes:
+            if self.refuses:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+            return super().read(path, offset)
+
+    ops = Refused()
+    reader = StateStore(store.files.root, ops=ops)
+    assert read(reader) == ["a"]
+    change(store, "/features/b", {"id": "b"})
+    ops.refuses = True
+    with capture_logs() as logs:
+        assert read(reader) == ["a"]
+    assert {each["event"] for each in logs} == {"state_read_from_memory", "read_only_entered"}
+    assert reader.read_only is not None
+    assert reader.read_only.reason == os.strerror(errno.EIO)
+    ops.refuses = False
+    assert read(reader) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("less", "is_read_only"), [(0, False), (1, True)])
+def test_whoever_only_peeks_needs_no_more_room_than_the_spare(
+    store: StateStore, less: int, is_read_only: bool
+) -> None:
+    class Short(OsFileOps):
+        def free_bytes(self, path: Path) -> int:
+            return SPARE_BYTES - less
+
+    other = StateStore(store.files.root, ops=Short())
+    other.peek()
+    assert (other.read_only is not None) is is_read_only
