@@ -27,6 +27,7 @@ _LEFT_ALONE = (
     | m.Assign(targets=[m.AssignTarget(target=m.Name("__all__") | m.Name("log"))])
     | m.If(test=m.Name("TYPE_CHECKING"))
     | m.Call(func=m.Name("TypeVar") | m.Name("ParamSpec"))
+    | m.Subscript(value=m.Name("Literal"))
 )
 _CAST = m.Call(func=m.Name("cast"), args=[m.Arg(), m.Arg()])
 

@@ -399,3 +399,52 @@ def test_the_view_says_how_it_stands(seconds: Seconds) -> None:
         "retry_after_seconds": 6.0,
         "last_failure": "ConnectionError",
     }
+
+
+def test_who_is_refused_because_of_a_trial_is_told_to_wait_for_a_second(seconds: Seconds) -> None:
+    breaker = opened(seconds)
+    seconds.now += 10
+
+    def on_trial() -> float:
+        with pytest.raises(CircuitBreakerOpenError) as refusal:
+            breaker.call(working)
+        return refusal.value.retry_after_seconds
+
+    assert breaker.call(on_trial) == 1.0
+
+
+def test_a_change_is_told_with_its_reason(seconds: Seconds) -> None:
+    told: list[BreakerChange] = []
+    breaker = opened(seconds, name="git", listeners=(told.append,))
+    seconds.now += 10
+    breaker.call(working)
+    assert told == [
+        BreakerChange("git", "closed", "open", "ConnectionError"),
+        BreakerChange("git", "open", "half_open", "ConnectionError"),
+        BreakerChange("git", "half_open", "closed", "success"),
+    ]
+
+
+def test_a_trial_that_was_no_longer_needed_does_not_block_the_next_one() -> None:
+    class Meddling(Seconds):
+        def __call__(self) -> float:
+            if meddle:
+                meddle.pop()()
+            return super().__call__()
+
+    meddle: list[Callable[[], None]] = []
+    clock = Meddling()
+    breaker = opened(clock)
+    clock.now += 10
+    meddle.append(breaker.reset)  # by somebody else, just before the trial begins
+    assert breaker.call(working) == "done"
+    fail(breaker, 3)
+    clock.now += 10
+    assert breaker.call(working) == "done"
+    assert breaker.state == "closed"
+
+
+def test_the_last_failure_is_known_before_it_opens(seconds: Seconds) -> None:
+    breaker = CircuitBreaker(3, 10, clock=seconds)
+    fail(breaker, 1)
+    assert breaker.view()["last_failure"] == "ConnectionError"

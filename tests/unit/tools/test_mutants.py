@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 log = logger()
 LIMIT: int = 5
 Item = TypeVar("Item")
-SIZE = cast("int", 7)
+SIZE = cast("int", 7); Kind = Literal["a"]
 
 
 def first(items: list[str], *, quick: bool = True) -> str | None:
@@ -43,7 +43,7 @@ def changes(line: int) -> set[str]:
         (4, set()),
         (5, {"LIMIT: int = 6"}),
         (6, set()),
-        (7, {'SIZE = cast("int", 8)'}),
+        (7, {'SIZE = cast("int", 8); Kind = Literal["a"]'}),
         (10, {"def first(items: list[str], *, quick: bool = False) -> str | None:"}),
         (11, set()),
         (12, {"if items or quick:", "if not (items and quick):"}),

@@ -119,6 +119,9 @@ def test_a_browser_is_shown_a_form_that_is_kept_nowhere(client: TestClient) -> N
     shown = client.get("/dashboard", headers=BROWSER)
 
     assert shown.status_code == 401
+    form = signing_in.asset("sign-in.html")
+    assert form is not None
+    assert shown.text == form.content.decode().replace("<!--problem-->", "")
     assert "<form" in shown.text
     assert "<!--problem-->" not in shown.text
     assert 'role="alert"' not in shown.text
