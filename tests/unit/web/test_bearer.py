@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
 from cde_orchestrator.web import sign_in as signing_in
+from cde_orchestrator.web.assets import asset
 from cde_orchestrator.web.bearer import BearerToken
 from cde_orchestrator.web.sign_in import FORM_BYTES, SignIn
 
@@ -119,7 +120,7 @@ def test_a_browser_is_shown_a_form_that_is_kept_nowhere(client: TestClient) -> N
     shown = client.get("/dashboard", headers=BROWSER)
 
     assert shown.status_code == 401
-    form = signing_in.asset("sign-in.html")
+    form = asset("sign-in.html")
     assert form is not None
     assert shown.text == form.content.decode().replace("<!--problem-->", "")
     assert "<form" in shown.text
