@@ -131,6 +131,8 @@ def test_processes_that_go_on_from_different_states_come_together(
     with capture_logs() as logs:
         assert sorted(names(server, root)) == sorted([*BEFORE, "later", "meanwhile"])
     assert "history_rejoined" in {each["event"] for each in logs}
+    (joined,) = FilesystemProjectRepository().history(root, 1)
+    assert (joined.operation, joined.actor) == ("rejoin_history", "cde")
     start(idle, root, "last")
     fresh = FilesystemProjectRepository()
     for each in (fresh, idle, server):
