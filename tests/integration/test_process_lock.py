@@ -12,7 +12,7 @@ import pytest
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError
 from cde_orchestrator.infrastructure import process_lock
-from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.process_lock import ProcessLock, one_thread
 from cde_orchestrator.infrastructure.turns import TURNS
 
 HOLDER = """
@@ -45,6 +45,25 @@ def hold_in_another_process(lock_file: Path) -> subprocess.Popen[str]:
 
 def release(holder: subprocess.Popen[str]) -> None:
     holder.communicate("go\n", timeout=60)
+
+
+def test_a_thread_waits_for_another_one_no_longer_than_it_may() -> None:
+    mutex, held, enough = threading.RLock(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with one_thread(mutex, 60):
+            held.set()
+            enough.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(20)
+    with pytest.raises(LockTimeoutError) as refused, one_thread(mutex, 0.05):
+        pass
+    enough.set()
+    holder.join(20)
+    assert refused.value.code == "E205"
+    assert refused.value.context == {"holder": "this process", "waited_seconds": 0.05}
 
 
 def test_a_free_lock_is_taken_at_once_and_released(lock_file: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, ValidationError
+from cde_orchestrator.infrastructure.breaker_record import BreakerRecord
 from cde_orchestrator.infrastructure.circuit_breaker import BreakerChange, CircuitBreaker
 
 
@@ -448,3 +449,17 @@ def test_the_last_failure_is_known_before_it_opens(seconds: Seconds) -> None:
     breaker = CircuitBreaker(3, 10, clock=seconds)
     fail(breaker, 1)
     assert breaker.view()["last_failure"] == "ConnectionError"
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        (BreakerRecord(failures=-1), "what is counted is a whole number from 0 on"),
+        (BreakerRecord(until=True), "the time is a number"),
+    ],
+)
+def test_a_record_of_another_kind_is_refused_with_the_reason(
+    record: BreakerRecord, reason: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{reason}$"):
+        record.check()

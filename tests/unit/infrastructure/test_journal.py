@@ -140,3 +140,7 @@ def test_only_an_unfinished_last_line_and_nothing_else_is_torn() -> None:
     assert scan(whole[:-5]).torn is True
     assert scan(header + first.replace(b"test", b"tset") + b"".join(rest)[:-5]).torn is False
     assert scan(header + first.replace(b"test", b"tset") + b"".join(rest)).torn is False
+
+
+def test_a_segment_begins_with_the_name_of_its_format() -> None:
+    assert b'"cde-journal"' in encode_header(1, "").line

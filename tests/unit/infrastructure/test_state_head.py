@@ -73,6 +73,17 @@ def test_its_own_history_is_followed_and_another_one_differs(store: StateStore) 
     assert head.compare(None, store.files, OPS) is Files.LACK
 
 
+def test_another_history_differs_where_its_last_segment_is_sealed(store: StateStore) -> None:
+    with store.exclusive():
+        store.compact()
+    loaded = load(store.files, OPS)
+    head = Head.of(loaded)
+    assert loaded.active == []
+    assert head.compare(loaded, store.files, OPS) is Files.FOLLOW
+    head.checksum = "another"
+    assert head.compare(loaded, store.files, OPS) is Files.DIFFER
+
+
 def test_only_the_records_that_come_next_are_taken(store: StateStore) -> None:
     head = Head.of(load(store.files, OPS))
     head.note_file(store.files.journal)

@@ -116,3 +116,17 @@ def test_whoever_only_peeks_needs_no_more_room_than_the_spare(
     other = StateStore(store.files.root, ops=Short())
     other.peek()
     assert (other.read_only is not None) is is_read_only
+
+
+def test_only_damage_is_logged_as_mended(store: StateStore) -> None:
+    store.files.mirror(1).write_bytes(b"damaged\n")
+    with capture_logs() as logs:
+        read(StateStore(store.files.root))
+    mended = [each for each in logs if each["event"] == "state_mended"]
+    assert [(each["sequence"], each["files"]) for each in mended] == [(1, 1)]
+    with store.files.journal.open("ab") as journal:
+        journal.write(b"half a line")
+    with capture_logs() as logs:
+        assert read(StateStore(store.files.root)) == ["a"]
+    assert is_mended(store)
+    assert "state_mended" not in {each["event"] for each in logs}

@@ -436,10 +436,22 @@ def test_a_backup_of_the_present_state_is_kept(store: StateStore, tmp_path: Path
 
 @pytest.mark.parametrize("size", [0, 10_000])
 def test_a_change_is_not_appended_to_a_copy_of_another_size(store: StateStore, size: int) -> None:
-    before = store.files.journal.read_bytes()
+    class Counting(OsFileOps):
+        opened = 0
+
+        def open_append(self, path: Path) -> int:
+            self.opened += 1
+            return super().open_append(path)
+
+        def close(self, descriptor: int) -> None:
+            self.opened -= 1
+            super().close(descriptor)
+
+    before, ops = store.files.journal.read_bytes(), Counting()
     with pytest.raises(OSError, match=os.strerror(errno.ESTALE)) as caught:
-        Segment(store.files, OsFileOps()).append(b"line\n", 1, size)
+        Segment(store.files, ops).append(b"line\n", 1, size)
     assert caught.value.errno == errno.ESTALE
+    assert ops.opened == 0
     assert store.files.journal.read_bytes() == before
 
 
@@ -452,6 +464,8 @@ def test_a_state_without_a_journal_becomes_the_first_change_of_one(tmp_path: Pat
     loaded = load(files, OsFileOps())
 
     assert (store.sequence, loaded.sequence, loaded.findings) == (1, 1, [])
+    (made,) = [record.change for record in loaded.active]
+    assert (made.operation, made.actor, made.correlation_id) == ("migrate_state", "cde", "")
     assert list(files.segments()) == [1]
     assert files.mirror(1).read_bytes() == files.journal.read_bytes()
     put(store, "b")
