@@ -198,3 +198,19 @@ def test_a_trial_that_is_interrupted_before_it_began_leaves_room_for_another(
         with pytest.raises(KeyboardInterrupt):
             breaker.call(str)
     assert breaker.call(str) == ""
+
+
+def test_a_trial_that_cannot_be_shared_is_logged_and_made_all_the_same(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(file: BreakerFile) -> NoReturn:
+        raise OSError("no room")
+
+    breaker = BreakerRegistry(root).get("git", timeout=0)
+    fail(breaker, 5)
+    monkeypatch.setattr(BreakerFile, "begin_trial", refused)
+    with capture_logs() as logs:
+        assert breaker.call(str) == ""
+    told = [each for each in logs if each["event"] == "circuit_breaker_not_shared"]
+    assert [(each["breaker"], each["reason"]) for each in told] == [("git", "no room")]
+    assert breaker.state == "closed"
