@@ -10,11 +10,13 @@ SOURCES := INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIEN
 	KEYRING_PROVIDER TIMEOUT DEFAULT_TIMEOUT RETRIES CACHE_DIR NO_CACHE_DIR CONFIG_FILE
 unexport VIRTUAL_ENV CONDA_PREFIX $(filter-out PYTHON,$(filter PYTHON%,$(.VARIABLES)))
 unexport $(filter-out $(SOURCES:%=PIP_%),$(filter PIP_%,$(.VARIABLES)))
+unexport $(filter-out UV_INDEX% UV_DEFAULT_INDEX UV_CACHE_DIR,$(filter UV_%,$(.VARIABLES)))
 export PYTHONNOUSERSITE := 1
+export PYTHONUTF8 := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
 
-PYTHON_CANDIDATES := $(PYTHON) python3.11 python3 python3.12 python3.13
+PYTHON_CANDIDATES := $(or $(PYTHON),python3.11 python3 python3.12 python3.13)
 VENV := .venv
 PY := $(VENV)/bin/python
 RUNS := $(VENV)/.runs
@@ -23,8 +25,17 @@ CODE := $(wildcard src tests benchmarks examples tools)
 
 # The first stamp holds the folder it was made in: a copied or moved .venv is made again.
 STAMPED_IN := $(shell cat $(RUNS) 2>/dev/null)
+quoted = '$(subst ','\'',$(1))'
 ifneq ($(STAMPED_IN),$(CURDIR))
 STALE := FORCE
+endif
+# So is one of another interpreter than PYTHON, where that is given.
+BASE = 'import sys; print(sys.base_prefix, *sys.version_info[:2])'
+ifneq ($(PYTHON),)
+ifneq ($(shell $(call quoted,$(PYTHON)) -c $(BASE) 2>/dev/null),$(shell $(PY) -c $(BASE) 2>/dev/null))
+STALE := FORCE
+OTHER := yes
+endif
 endif
 
 help: ## Show this list
@@ -100,14 +111,16 @@ $(PY):
 	exit 1
 
 $(RUNS): pyproject.toml requirements.lock $(STALE)
-	@if test -n '$(STAMPED_IN)' && test '$(STAMPED_IN)' != '$(CURDIR)'; then rm -rf $(VENV); fi
-	@if ! $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	@if test -n $(call quoted,$(STAMPED_IN)) && \
+		test $(call quoted,$(STAMPED_IN)) != $(call quoted,$(CURDIR)); then rm -rf $(VENV); fi
+	@if test -n '$(OTHER)' || ! $(PY) -m pip --version >/dev/null 2>&1 || \
+		! $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 		rm -rf $(VENV); \
 		$(MAKE) --no-print-directory $(PY); \
 	fi
 	@$(PY) tools/install.py requirements.lock
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
-	@printf '%s\n' '$(CURDIR)' > $@
+	@printf '%s\n' $(call quoted,$(CURDIR)) > $@
 
 $(STAMP): requirements-dev.lock $(RUNS)
 	@$(PY) tools/install.py requirements-dev.lock

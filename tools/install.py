@@ -46,6 +46,11 @@ def install(lock: Path) -> int:
                 print(f"  {seen:3}/{len(versions)}  {name} {versions.get(name, '')}", flush=True)
     if code := pip.wait():
         sys.stderr.writelines(said)
+        print(
+            f"{lock.name} was not installed. Is the index within reach? "
+            "`python3 -m pip config list` shows which one is asked.",
+            file=sys.stderr,
+        )
         return code
     print(f"{lock.name}: {new} installed in {time.monotonic() - began:.1f} s", flush=True)
     return 0

@@ -88,14 +88,20 @@ class Journey:
         text = workflows.read_text(encoding="utf-8")
         narrow = text.replace(f"check: {json.dumps(found)}", f"check: {json.dumps(CHECK)}")
         workflows.write_text(narrow, encoding="utf-8")
-        subprocess.run(
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("CDE_")
+        }
+        trusted = subprocess.run(
             [sys.executable, "-m", "cde_orchestrator", "trust", "--yes"],
             cwd=self._project,
-            env={**os.environ, **self._environment},
+            env={**inherited, **self._environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            check=True,
+            text=True,
+            check=False,
         )
+        if trusted.returncode != 0:
+            raise DemoError(f"`cde trust` failed:\n{trusted.stderr.strip()}")
         self._stage.step("a person narrowed the check of test and review and ran `cde trust`")
 
     async def _work(

@@ -30,6 +30,10 @@ BENT = {
     "PIP_UPGRADE": "1",
     "PIP_PRE": "1",
     "VIRTUAL_ENV": "/nonexistent",
+    "LC_ALL": "C",
+    "CDE_STATE_URL": "postgresql://127.0.0.1:9/none",
+    "CDE_LOG_LEVEL": "none",
+    "GIT_DIR": "/nonexistent",
 }
 
 
@@ -98,5 +102,8 @@ def check() -> None:
         print(f"A fresh clone, and {count} newer distributions on the index:", flush=True)
         links = f"{environment.get('PIP_FIND_LINKS', '')} {newer}"
         for number, pip in enumerate(PIPS):
-            clone = folder / f"clone-{number}"
+            clone = folder / f"it's cl\u00f4ne {number}"
             take_first_steps(pip, clone, {**environment, "PIP_FIND_LINKS": links})
+        run(["rm", "-rf", ".venv"], clone, environment)
+        with timed("the pip that came with Python, and a warm cache: make demo"):
+            run(["make", "demo"], clone, environment)
