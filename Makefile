@@ -12,7 +12,11 @@ unexport VIRTUAL_ENV CONDA_PREFIX $(filter-out PYTHON,$(filter PYTHON%,$(.VARIAB
 unexport $(filter-out $(SOURCES:%=PIP_%),$(filter PIP_%,$(.VARIABLES)))
 unexport $(filter-out UV_INDEX% UV_DEFAULT_INDEX UV_CACHE_DIR,$(filter UV_%,$(.VARIABLES)))
 export PYTHONNOUSERSITE := 1
-export PYTHONUTF8 := 1
+ifneq ($(filter C POSIX,$(LC_ALL)),)
+# Python would read no path with letters beyond ASCII.
+unexport LC_ALL
+export LC_CTYPE := C.UTF-8
+endif
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
 
