@@ -41,7 +41,7 @@ GROUPS = {
         for name in (
             *("journal", "checkpoint", "patch", "segment", "active_segment", "state_loader"),
             *("state_mender", "state_memory", "state_store", "state_head", "forked_history"),
-            *("project_lock", "process_lock", "write_guard", "retention"),
+            *("project_lock", "process_lock", "held_folder", "write_guard", "retention"),
         )
     ],
     "gate": [
@@ -59,8 +59,14 @@ GROUPS = {
 TESTS = (
     "tests/unit",
     "tests/contract",
-    "tests/integration/test_process_lock.py",
-    "tests/integration/test_shared_breakers.py",
+    "tests/simulation",
+    *(
+        f"tests/integration/test_{name}.py"
+        for name in (
+            *("process_lock", "shared_breakers", "degradation", "recovery", "concurrency"),
+            *("git_keeps_state", "phases", "phase_adapters"),
+        )
+    ),
 )
 REPORTS = ROOT / "build" / "mutants"
 _DURATION = re.compile(r"([\d.]+)s (?:call|setup|teardown) +(\S+::.*)")
