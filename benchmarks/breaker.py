@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.measure import Figure, interleaved, show, timed
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
 RUNS = 300
 ALLOWED_MICROSECONDS = 3.0

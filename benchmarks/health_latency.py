@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from benchmarks.measure import Figure, show, verdict
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 
 FEATURES = 10_000
 CLIENTS = 16

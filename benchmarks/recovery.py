@@ -20,8 +20,8 @@ from pathlib import Path
 import structlog
 
 from benchmarks.measure import Figure, show
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.storage.format.files import StateFiles
 
 FEATURES = 10_000
 RUNS = 5

@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from cde_orchestrator.infrastructure.process_guard import catch_ignored_signals
+from cde_orchestrator.infrastructure.system.process_guard import catch_ignored_signals
 from tests import session_guard
 from tests.postgres_server import remove_server
 from tests.soak import SOAK

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
-from cde_orchestrator.adapters.output_content import ParsingContentJudge
-from cde_orchestrator.application.ports import ErrorReportSummary, LogEntry, OutputText, Ports
+from cde_orchestrator.adapters.git.merge_driver import GitMergeDriver
+from cde_orchestrator.adapters.project_files.validators import ParsingContentJudge
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.ports.core import ErrorReportSummary, LogEntry, OutputText, Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import (
     CDEError,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cde_orchestrator.application.phase_ports import Watch, WorkTree
+from cde_orchestrator.application.ports.checks import Watch, WorkTree
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Process
 from cde_orchestrator.domain.command_line import CommandLine, Grant

@@ -22,26 +22,26 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.application.close_feature import CloseFeature
-from cde_orchestrator.application.fail_phase import FailPhase
-from cde_orchestrator.application.get_feature_status import GetFeatureStatus
-from cde_orchestrator.application.onboard_project import OnboardProject
-from cde_orchestrator.application.ports import Ports
-from cde_orchestrator.application.resume_feature import ResumeFeature
-from cde_orchestrator.application.save_progress import SaveProgress
-from cde_orchestrator.application.start_feature import StartFeature
-from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.fail_phase import FailPhase
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.resume_feature import ResumeFeature
+from cde_orchestrator.application.features.save_progress import SaveProgress
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.correlation import calling
-from cde_orchestrator.infrastructure.operation_meter import Counts, OperationMeter
-from cde_orchestrator.infrastructure.settings import Settings
-from cde_orchestrator.infrastructure.telemetry_records import Sample
-from cde_orchestrator.infrastructure.telemetry_store import TelemetryStore
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import Counts, OperationMeter
+from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
+from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.settings.settings import Settings
 from tests.browser.stage import FLAGS
 from tests.integration.mcp_client import deliverable
 

@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from cde_orchestrator.domain.errors.explanation import CATALOG_PAGE, catalog_markdown
-from cde_orchestrator.infrastructure.settings import Settings, variable_of
+from cde_orchestrator.infrastructure.settings.settings import Settings, variable_of
 from tools.generate_ops import DASHBOARD_FILE, RULES_FILE, grafana_dashboard, prometheus_rules
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +29,7 @@ def settings_markdown() -> str:
     lines = [
         "# Settings",
         "",
-        "Generated from `src/cde_orchestrator/infrastructure/settings.py`; do not edit.",
+        "Generated from `src/cde_orchestrator/infrastructure/settings/settings.py`; do not edit.",
         "",
         ABOUT_SETTINGS,
         "",

@@ -8,16 +8,16 @@ from typing import Any
 
 import yaml
 
-from cde_orchestrator.infrastructure import metric_names as names
-from cde_orchestrator.infrastructure.alert_rules import AlertRule, alert_rules
-from cde_orchestrator.infrastructure.settings import Settings
+from cde_orchestrator.infrastructure.monitoring import metric_names as names
+from cde_orchestrator.infrastructure.monitoring.alerts.rules import AlertRule, alert_rules
+from cde_orchestrator.infrastructure.settings.settings import Settings
 
 RULES_FILE = "ops/prometheus-alerts.yml"
 DASHBOARD_FILE = "ops/grafana-dashboard.json"
 
 _HEAD = """\
-# Generated from src/cde_orchestrator/infrastructure/alert_rules.py with the default settings;
-# do not edit: python -m tools.generate_docs writes it anew.
+# Generated from the default settings and infrastructure/monitoring/alerts/rules.py;
+# do not edit: python -m tools.generate_docs writes it.
 """
 _VALUE = '{{ $value | printf "%.1f" }}'
 _SOURCE = {"type": "prometheus", "uid": "${source}"}

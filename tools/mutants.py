@@ -37,22 +37,26 @@ from tools.mutation import Mutable, Mutant
 PACKAGE = "src/cde_orchestrator"
 GROUPS = {
     "state": [
-        f"{PACKAGE}/infrastructure/{name}.py"
+        f"{PACKAGE}/storage/{name}.py"
         for name in (
-            *("journal", "checkpoint", "patch", "segment", "active_segment", "state_loader"),
-            *("state_mender", "state_memory", "state_store", "state_head", "forked_history"),
-            *("project_lock", "process_lock", "held_folder", "write_guard", "retention"),
+            *(f"format/{each}" for each in ("journal", "checkpoint", "json_patch", "segment")),
+            *("format/active_segment", "loader", "repair", "memory", "store", "head"),
+            *("forked_history", "project_lock", "held_folder", "read_only", "retention"),
         )
-    ],
+    ]
+    + [f"{PACKAGE}/infrastructure/system/process_lock.py"],
     "gate": [
         f"{PACKAGE}/domain/{name}.py"
         for name in ("gate", "markdown", "workflow", "feature", "claim", "project", "names")
     ],
-    "secrets": [f"{PACKAGE}/domain/secrets.py", f"{PACKAGE}/infrastructure/redaction.py"],
-    "leases": [f"{PACKAGE}/domain/claim.py", f"{PACKAGE}/application/leases.py"],
+    "secrets": [
+        f"{PACKAGE}/domain/secrets.py",
+        f"{PACKAGE}/infrastructure/observability/redaction.py",
+    ],
+    "leases": [f"{PACKAGE}/domain/claim.py", f"{PACKAGE}/application/features/leases.py"],
     "breakers": [
-        f"{PACKAGE}/infrastructure/circuit_breaker.py",
-        f"{PACKAGE}/infrastructure/breaker_record.py",
+        f"{PACKAGE}/infrastructure/breakers/breaker.py",
+        f"{PACKAGE}/infrastructure/breakers/record.py",
     ],
     "http": [f"{PACKAGE}/web/{name}.py" for name in ("bearer", "hosts", "sign_in")],
 }

@@ -11,31 +11,33 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cde_orchestrator.application.agents import Agents
-from cde_orchestrator.application.phase_ports import TrustStore
-from cde_orchestrator.application.ports import Doctor, Ports
+from cde_orchestrator.application.ports.agents import Agents
+from cde_orchestrator.application.ports.checks import TrustStore
+from cde_orchestrator.application.ports.core import Doctor, Ports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.error_reports import FileErrorReports
-from cde_orchestrator.infrastructure.monitoring import Monitoring
-from cde_orchestrator.infrastructure.operation_meter import OperationMeter
-from cde_orchestrator.infrastructure.operations import Operation
-from cde_orchestrator.infrastructure.outward_settings import connecting
-from cde_orchestrator.infrastructure.settings import Settings, load_settings
-from cde_orchestrator.infrastructure.state_files import FOLDER
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.monitoring.facade import Monitoring
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.observability.operations import Operation
+from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.reports.store import FileErrorReports
+from cde_orchestrator.infrastructure.settings.outward import connecting
+from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-    from cde_orchestrator.adapters.git_worktrees import GitWorktrees
-    from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
-    from cde_orchestrator.adapters.project_doctor import ExaminedRepository
-    from cde_orchestrator.application.health import HealthReply
+    from cde_orchestrator.adapters.doctor.project import ExaminedRepository
+    from cde_orchestrator.adapters.git.worktrees import GitWorktrees
+    from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+    from cde_orchestrator.adapters.repositories.postgres.repository import (
+        PostgresProjectRepository,
+    )
+    from cde_orchestrator.application.ports.health import HealthReply
     from cde_orchestrator.domain.check import Check
-    from cde_orchestrator.infrastructure.health_checks import ProjectChecks
-    from cde_orchestrator.infrastructure.notifiers import Notifier
+    from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import Notifier
+    from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
 
 Reply = TypeVar("Reply")
 
@@ -132,7 +134,7 @@ class Application:
         Raises:
             CDEError: E112, E203 or E204, they cannot be brought.
         """
-        from cde_orchestrator.adapters import git_worktrees
+        from cde_orchestrator.adapters.git import worktrees as git_worktrees
 
         files = git_worktrees.WorktreeFiles(folder)
         files.bring(self.root, outputs)
@@ -157,7 +159,7 @@ class Application:
                 ports.repository.close()
 
     def _worktrees(self) -> GitWorktrees:
-        from cde_orchestrator.adapters.git_worktrees import GitWorktrees
+        from cde_orchestrator.adapters.git.worktrees import GitWorktrees
 
         with self._assembling:
             if self._kept_worktrees is None:
@@ -201,20 +203,20 @@ def build_application(root: Path) -> Application:
 
 def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
     # Only now: a server answers what its tools are before it works on any project.
-    from cde_orchestrator.adapters.agent_cli import CommandLineAgents
-    from cde_orchestrator.adapters.filesystem_object_store import FilesystemObjectStore
-    from cde_orchestrator.adapters.git_merge_driver import GitMergeDriver
-    from cde_orchestrator.adapters.git_version_control import GitVersionControl
-    from cde_orchestrator.adapters.jinja_prompt_renderer import JinjaPromptRenderer
-    from cde_orchestrator.adapters.log_reader import JsonLogReader
-    from cde_orchestrator.adapters.output_content import ParsingContentJudge
-    from cde_orchestrator.adapters.process_callers import ProcessCallers
-    from cde_orchestrator.adapters.project_doctor import ProjectDoctor
-    from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
-    from cde_orchestrator.adapters.project_inspector import FilesystemProjectInspector
-    from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
-    from cde_orchestrator.adapters.user_trust_store import UserTrustStore
-    from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
+    from cde_orchestrator.adapters.doctor.project import ProjectDoctor
+    from cde_orchestrator.adapters.git.merge_driver import GitMergeDriver
+    from cde_orchestrator.adapters.git.version_control import GitVersionControl
+    from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
+    from cde_orchestrator.adapters.project_files.inspector import FilesystemProjectInspector
+    from cde_orchestrator.adapters.project_files.validators import ParsingContentJudge
+    from cde_orchestrator.adapters.repositories.objects import FilesystemObjectStore
+    from cde_orchestrator.adapters.runners.agents import CommandLineAgents
+    from cde_orchestrator.adapters.runners.callers import ProcessCallers
+    from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
+    from cde_orchestrator.adapters.runners.trust import UserTrustStore
+    from cde_orchestrator.adapters.workflows.prompts import JinjaPromptRenderer
+    from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
+    from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
 
     workflows = YamlWorkflowRepository()
     prompts = JinjaPromptRenderer()
@@ -225,12 +227,12 @@ def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
     repository, doctor = _state(settings, breakers, folder_doctor, trusted)
 
     def look() -> ProjectChecks:
-        from cde_orchestrator.infrastructure.health_checks import ProjectChecks
+        from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
 
         return ProjectChecks(root, repository, workflows, breakers, settings, utc_now)
 
     def told() -> Sequence[Notifier]:
-        from cde_orchestrator.infrastructure.notifiers import configured_notifiers
+        from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import configured_notifiers
 
         return configured_notifiers(root, settings, breakers, trust)
 
@@ -260,7 +262,7 @@ def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
 
 
 def _settings_commands(root: Path, settings: Settings) -> Sequence[tuple[Check, str]]:
-    from cde_orchestrator.infrastructure.notifiers import alert_commands
+    from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import alert_commands
 
     database = connecting(settings)
     of_state = [(database, "state")] if database else []
@@ -282,7 +284,7 @@ def health_of(root: Path | None) -> HealthReply:
     Args:
         root: None is the current folder.
     """
-    from cde_orchestrator.application.get_health import GetHealth
+    from cde_orchestrator.application.monitoring.get_health import GetHealth
 
     working = _at_work[0]() if _at_work else None
     if working is not None and root in {None, working.root}:
@@ -307,10 +309,8 @@ def _state(
     """
     seconds = settings.lock_timeout_seconds
     if not settings.state_url:
-        from cde_orchestrator.adapters.filesystem_project_repository import (
-            FilesystemProjectRepository,
-        )
-        from cde_orchestrator.infrastructure.retention import Retention
+        from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+        from cde_orchestrator.storage.retention import Retention
 
         kept = Retention(
             count=settings.backups_kept,
@@ -320,8 +320,10 @@ def _state(
         repository = FilesystemProjectRepository(lock_timeout_seconds=seconds, retention=kept)
         return repository, folder_doctor(repository)
     try:
-        from cde_orchestrator.adapters.postgres_doctor import PostgresDoctor
-        from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
+        from cde_orchestrator.adapters.doctor.postgres import PostgresDoctor
+        from cde_orchestrator.adapters.repositories.postgres.repository import (
+            PostgresProjectRepository,
+        )
     except ImportError as error:
         raise ValidationError.of(
             "E314",

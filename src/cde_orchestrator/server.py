@@ -29,14 +29,18 @@ from cde_orchestrator.domain.exceptions import (
     ProjectError,
     ValidationError,
 )
-from cde_orchestrator.infrastructure.correlation import calling
-from cde_orchestrator.infrastructure.folders import folder_at
-from cde_orchestrator.infrastructure.logging import keep_lost_lines, keep_tending, log_to_project
-from cde_orchestrator.infrastructure.operations import Operation
-from cde_orchestrator.infrastructure.pauses import keep_pauses_short
-from cde_orchestrator.infrastructure.state_files import FOLDER
-from cde_orchestrator.infrastructure.tracing import start_tracing
-from cde_orchestrator.infrastructure.turns import TURNS
+from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.logs.setup import (
+    keep_lost_lines,
+    keep_tending,
+    log_to_project,
+)
+from cde_orchestrator.infrastructure.observability.operations import Operation
+from cde_orchestrator.infrastructure.observability.tracing import start_tracing
+from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.system.compute_slot import TURNS
+from cde_orchestrator.infrastructure.system.gc_tuning import keep_pauses_short
+from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.mcp_tools import alerts, errors, features, health, project, recovery, work
 from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
@@ -310,7 +314,7 @@ def run_stdio(root: Path, *, pinned: bool, beside: HttpSide | None = None) -> No
 
 def run_http(root: Path, *, pinned: bool, at: HttpSide) -> None:
     """Serve the project over streamable HTTP at ``/mcp`` until the process is told to end."""
-    from cde_orchestrator.adapters.http_server_file import announced
+    from cde_orchestrator.adapters.runners.server_file import announced
     from cde_orchestrator.web.live import LiveChanges
 
     with _serving(root, pinned=pinned) as served:
@@ -325,7 +329,7 @@ def _served_beside(served: ServedProject, at: HttpSide) -> Iterator[None]:
     """Serve pages and probes from a thread of their own."""
     from starlette.applications import Starlette
 
-    from cde_orchestrator.adapters.http_server_file import announced
+    from cde_orchestrator.adapters.runners.server_file import announced
     from cde_orchestrator.web import hosts, routes
     from cde_orchestrator.web.live import LiveChanges
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
-from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
-from cde_orchestrator.infrastructure.logging import stop_logging
+from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 from tests.browser.stage import FLAGS, ScriptedHealth, Site, Visitor
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -12,7 +12,8 @@ from pathlib import Path
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
-from cde_orchestrator.application.health import (
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.health import (
     AlertEvent,
     AlertsReply,
     AlertState,
@@ -27,12 +28,11 @@ from cde_orchestrator.application.health import (
     detail,
     overall,
 )
-from cde_orchestrator.application.ports import Ports
 from cde_orchestrator.bootstrap import Application, build_application
-from cde_orchestrator.cli.serve import listening
+from cde_orchestrator.cli.commands.serve import listening
 from cde_orchestrator.domain.clock import utc_now
-from cde_orchestrator.infrastructure.operation_meter import OperationMeter
-from cde_orchestrator.infrastructure.settings import Settings
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.server import ServedProject, build_app
 from cde_orchestrator.web.ending_server import EndingServer
 from cde_orchestrator.web.live import LiveChanges

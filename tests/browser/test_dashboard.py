@@ -8,9 +8,9 @@ from importlib.resources import files
 import pytest
 from playwright.sync_api import Page, expect
 
-from cde_orchestrator.application.close_feature import CloseFeature
-from cde_orchestrator.application.save_progress import SaveProgress
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.save_progress import SaveProgress
+from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.web.live import LOOK_SECONDS
 from tests.browser.stage import ScriptedHealth, Site, Visitor, cde

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.domain.clock import utc_now
 from tests.browser.stage import ScriptedHealth, Site, Visitor, cde, until
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
-from cde_orchestrator.application.ports import ProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.postgres.repository import PostgresProjectRepository
+from cde_orchestrator.application.ports.core import ProjectRepository
 from cde_orchestrator.domain.exceptions import (
     ConcurrentChangeError,
     FeatureError,

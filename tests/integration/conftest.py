@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 
 

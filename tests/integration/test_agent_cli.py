@@ -15,15 +15,18 @@ import pytest
 import stamina
 from structlog.testing import capture_logs
 
-from cde_orchestrator.adapters import agent_cli
-from cde_orchestrator.adapters.agent_cli import CommandLineAgents
-from cde_orchestrator.application.agents import Assignment
+from cde_orchestrator.adapters.runners import agents as agent_cli
+from cde_orchestrator.adapters.runners.agents import CommandLineAgents
+from cde_orchestrator.application.ports.agents import Assignment
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, CircuitBreakerOpenError
-from cde_orchestrator.infrastructure import supervised_process
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.retry import ATTEMPTS
-from cde_orchestrator.infrastructure.supervised_process import NotStartedError, SupervisedProcess
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.system import supervised_process
+from cde_orchestrator.infrastructure.system.retry import ATTEMPTS
+from cde_orchestrator.infrastructure.system.supervised_process import (
+    NotStartedError,
+    SupervisedProcess,
+)
 
 ECHO = "import sys; print(sys.stdin.read())"
 READ = "import sys; print(open(sys.argv[1]).read()); print(sys.argv[1])"

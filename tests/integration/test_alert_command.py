@@ -10,10 +10,16 @@ import pytest
 
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.infrastructure.alert_command import CommandNotifier, load_alert_command
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.notifiers import alert_commands, configured_notifiers
-from cde_orchestrator.infrastructure.settings import Settings
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.monitoring.alerts.command import (
+    CommandNotifier,
+    load_alert_command,
+)
+from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import (
+    alert_commands,
+    configured_notifiers,
+)
+from cde_orchestrator.infrastructure.settings.settings import Settings
 from tests.phase_fakes import InMemoryTrust
 from tests.receiver import receiving
 

@@ -15,25 +15,26 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
-from cde_orchestrator.application.close_feature import CloseFeature
-from cde_orchestrator.application.get_feature_status import GetFeatureStatus
-from cde_orchestrator.application.list_features import ListFeatures
-from cde_orchestrator.application.onboard_project import OnboardProject
-from cde_orchestrator.application.recover_state import CompactState
-from cde_orchestrator.application.resume_feature import ResumeFeature
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
+from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.list_features import ListFeatures
+from cde_orchestrator.application.features.resume_feature import ResumeFeature
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.application.state.recover_state import CompactState
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError, LockTimeoutError
-from cde_orchestrator.infrastructure import health, write_guard
-from cde_orchestrator.infrastructure.alert_webhook import WebhookNotifier
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.health_checks import ProjectChecks
-from cde_orchestrator.infrastructure.monitoring import Monitoring
-from cde_orchestrator.infrastructure.process_lock import ProcessLock
-from cde_orchestrator.infrastructure.settings import load_settings
-from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.monitoring.alerts.webhook import WebhookNotifier
+from cde_orchestrator.infrastructure.monitoring.facade import Monitoring
+from cde_orchestrator.infrastructure.monitoring.health import monitor
+from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
+from cde_orchestrator.infrastructure.settings.settings import load_settings
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.storage import read_only
+from cde_orchestrator.storage.format.files import StateFiles
 from tests.disks import remount, small_disk
 from tests.fakes import FakeClock
 from tests.receiver import Receiver, receiving
@@ -133,8 +134,8 @@ Serve = Callable[..., Served]
 @pytest.fixture
 def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Starts to watch a project."""
-    monkeypatch.setattr(health, "SHARED_SECONDS", -1.0)
-    monkeypatch.setattr(write_guard, "PROBE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(monitor, "SHARED_SECONDS", -1.0)
+    monkeypatch.setattr(read_only, "PROBE_EVERY_SECONDS", 0.0)
     monkeypatch.setenv("NO_PROXY", "*")
     opened: list[Served] = []
     with receiving() as receiver:

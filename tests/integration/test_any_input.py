@@ -21,13 +21,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mcp.client.client import Client
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.cli import run
 from cde_orchestrator.cli.app import app
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
-from cde_orchestrator.infrastructure.journal import scan
-from cde_orchestrator.infrastructure.state_files import StateFiles
 from cde_orchestrator.server import ServedProject, build_server
+from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.format.journal import scan
 from tests.integration.mcp_client import Agent, text_of
 from tests.soak import SOAK
 

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 
 STARTER = """
 import sys
 from pathlib import Path
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
 application = build_application(Path(sys.argv[1]))
 sys.stdin.readline()

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.application.get_feature_status import GetFeatureStatus
-from cde_orchestrator.application.start_feature import StartFeature
-from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import ValidationError
 from tests.integration.mcp_client import deliverable

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import stamina
 
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.git_command import Git, GitBrokenError, GitError
-from cde_orchestrator.infrastructure.retry import ATTEMPTS
+from cde_orchestrator.adapters.git.command import Git, GitBrokenError, GitError
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.system.retry import ATTEMPTS
 
 BUSY = "fatal: Unable to create '/repository/.git/index.lock': File exists."
 

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.adapters.git_worktrees import GitWorktrees, WorktreeFiles
-from cde_orchestrator.application.ports import OutputText
+from cde_orchestrator.adapters.git.command import Git, GitBrokenError, GitError
+from cde_orchestrator.adapters.git.worktrees import GitWorktrees, WorktreeFiles
+from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.domain.exceptions import (
     CircuitBreakerOpenError,
     OutputError,
     StateError,
 )
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.file_ops import OsFileOps
-from cde_orchestrator.infrastructure.git_command import Git, GitBrokenError, GitError
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 
 
 def git(folder: Path, *words: str) -> None:

@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 from prometheus_client import parser
 
-from cde_orchestrator.application.onboard_project import OnboardProject
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 from tests.disks import remount, small_disk
 from tests.integration.mcp_client import SERVE, stdio_agent

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cde_orchestrator.adapters.process_callers import current_process, is_own
+from cde_orchestrator.adapters.runners.callers import current_process, is_own
 from cde_orchestrator.domain.claim import Process
 from tests import command_line
 from tests.integration.cli.commands import environment

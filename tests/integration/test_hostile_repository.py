@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.adapters.git_version_control import GitVersionControl
-from cde_orchestrator.adapters.git_worktrees import GitWorktrees
-from cde_orchestrator.application.get_health import GetHealth
-from cde_orchestrator.application.list_features import ListFeatures
+from cde_orchestrator.adapters.git.version_control import GitVersionControl
+from cde_orchestrator.adapters.git.worktrees import GitWorktrees
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.features.list_features import ListFeatures
+from cde_orchestrator.application.monitoring.get_health import GetHealth
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import UntrustedBackendError
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from tests.command_line import cde
 from tests.integration.mcp_client import deliverable, stdio_agent
 from tests.integration.run.stage import AGENT

@@ -16,20 +16,24 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from cde_orchestrator.adapters.log_reader import JsonLogReader
-from cde_orchestrator.application.close_feature import CloseFeature
-from cde_orchestrator.application.list_features import ListFeatures
-from cde_orchestrator.application.onboard_project import OnboardProject
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.list_features import ListFeatures
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import CDESystemError
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.correlation import calling
-from cde_orchestrator.infrastructure.file_ops import OsFileOps
-from cde_orchestrator.infrastructure.logging import LOG_FILE, setup_logging, stop_logging
-from cde_orchestrator.infrastructure.operations import Operation
-from cde_orchestrator.infrastructure.retry import is_transient_on_reading, retrying
-from cde_orchestrator.infrastructure.write_guard import WriteGuard
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
+from cde_orchestrator.infrastructure.observability.logs.setup import (
+    LOG_FILE,
+    setup_logging,
+    stop_logging,
+)
+from cde_orchestrator.infrastructure.observability.operations import Operation
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.system.retry import is_transient_on_reading, retrying
+from cde_orchestrator.storage.read_only import WriteGuard
 from tests.disks import simulate_disk_full, small_disk
 from tests.integration.mcp_client import SERVE
 from tests.integration.test_logs import TRACE, TRACEPARENT, assert_logged_whole

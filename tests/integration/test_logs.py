@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from cde_orchestrator.adapters.log_reader import JsonLogReader
 from cde_orchestrator.cli.app import app
-from cde_orchestrator.infrastructure.log_retention import rotated_files
-from cde_orchestrator.infrastructure.logging import LOG_FILE
+from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
+from cde_orchestrator.infrastructure.observability.logs.retention import rotated_files
+from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from tests import command_line
 from tests.command_line import in_words
 from tests.integration.mcp_client import SERVE, deliverable, stdio_agent
@@ -33,7 +33,7 @@ SECRET = "ghp_" + "aB3" * 12
 WRITER = """
 import sys
 import structlog
-from cde_orchestrator.infrastructure.logging import setup_logging
+from cde_orchestrator.infrastructure.observability.logs.setup import setup_logging
 setup_logging("INFO", sys.argv[1], max_bytes=1_000_000)
 log = structlog.get_logger("writer")
 for number in range(int(sys.argv[3])):

@@ -14,24 +14,24 @@ from threading import Event, Thread
 import psutil
 import pytest
 
-from cde_orchestrator.adapters import subprocess_check_runner
-from cde_orchestrator.adapters.filesystem_object_store import (
+from cde_orchestrator.adapters.git.version_control import GitVersionControl
+from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
+from cde_orchestrator.adapters.repositories.codec import decode_feature, encode_feature
+from cde_orchestrator.adapters.repositories.objects import (
     OBJECT_LIMIT_BYTES,
     FilesystemObjectStore,
 )
-from cde_orchestrator.adapters.git_version_control import GitVersionControl
-from cde_orchestrator.adapters.process_callers import ProcessCallers, current_process
-from cde_orchestrator.adapters.project_document import decode_feature, encode_feature
-from cde_orchestrator.adapters.project_files import FilesystemProjectFiles
-from cde_orchestrator.adapters.subprocess_check_runner import SubprocessCheckRunner
-from cde_orchestrator.application.phase_ports import WorkTree
+from cde_orchestrator.adapters.runners import checks as subprocess_check_runner
+from cde_orchestrator.adapters.runners.callers import ProcessCallers, current_process
+from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
+from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Claim, Process
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.records import Baseline, Evidence, Progress
-from cde_orchestrator.infrastructure.correlation import calling
-from cde_orchestrator.infrastructure.turns import Turns
+from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.system.compute_slot import Turns
 from tests.fakes import NOON, writing_workflow
 from tests.phase_fakes import evidence_of
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.feature import Feature
 from tests import command_line
@@ -135,13 +135,13 @@ async def test_an_agent_killed_after_every_single_call_is_replaced_until_the_fea
 RACER = """
 import json, sys
 from pathlib import Path
-from cde_orchestrator.application.list_features import ListFeatures
-from cde_orchestrator.application.resume_feature import ResumeFeature
-from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.application.features.list_features import ListFeatures
+from cde_orchestrator.application.features.resume_feature import ResumeFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.infrastructure.correlation import calling
-from cde_orchestrator.infrastructure.logging import setup_logging
+from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.logs.setup import setup_logging
 from tests.integration.mcp_client import deliverable
 
 setup_logging("ERROR")

@@ -13,9 +13,13 @@ from contextlib import contextmanager
 
 import psutil
 
-from cde_orchestrator.infrastructure.process_guard import MARK, kill_marked, marked_processes
+from cde_orchestrator.infrastructure.system.process_guard import (
+    MARK,
+    kill_marked,
+    marked_processes,
+)
 
-GUARD = [sys.executable, "-m", "cde_orchestrator.infrastructure.process_guard"]
+GUARD = [sys.executable, "-m", "cde_orchestrator.infrastructure.system.process_guard"]
 STAY = "import os, signal; print(os.getpid(), flush=True); signal.pause()"
 IGNORED = ("grep", "SigIgn", "/proc/self/status")
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {STAY}"

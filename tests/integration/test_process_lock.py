@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError
-from cde_orchestrator.infrastructure import process_lock
-from cde_orchestrator.infrastructure.process_lock import ProcessLock, one_thread
-from cde_orchestrator.infrastructure.turns import TURNS
+from cde_orchestrator.infrastructure.system import process_lock
+from cde_orchestrator.infrastructure.system.compute_slot import TURNS
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock, one_thread
 
 HOLDER = """
 import sys
 from pathlib import Path
-from cde_orchestrator.infrastructure.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 with ProcessLock(Path(sys.argv[1])).exclusive():
     sys.stdout.write("held\\n")
     sys.stdout.flush()

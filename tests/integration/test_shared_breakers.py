@@ -12,16 +12,16 @@ from typing import NoReturn
 import pytest
 
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.circuit_breaker import CircuitBreaker
+from cde_orchestrator.infrastructure.breakers.breaker import CircuitBreaker
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
 PROCESSES = 4
 CALLER = """
 import sys
 from pathlib import Path
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError
-from cde_orchestrator.infrastructure.breakers import BreakerRegistry
-from cde_orchestrator.infrastructure.logging import setup_logging
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.observability.logs.setup import setup_logging
 
 setup_logging("CRITICAL")
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cde_orchestrator.infrastructure.telemetry_spool import FILE
+from cde_orchestrator.infrastructure.monitoring.telemetry.spool import FILE
 
 # Ends as the command ends, and tells what is in memory then.
 TELL = """
@@ -70,6 +70,6 @@ def test_a_command_leaves_its_figures_without_loading_sqlite(project: Path) -> N
 
 
 def test_the_library_of_retries_is_not_loaded_before_anything_failed(tmp_path: Path) -> None:
-    script = "from cde_orchestrator.infrastructure.retry import retrying\nretrying(int, 'x')"
+    script = "from cde_orchestrator.infrastructure.system.retry import retrying\nretrying(int, 'x')"
 
     assert "stamina" not in imported(script, cwd=tmp_path)

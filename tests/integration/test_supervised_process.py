@@ -14,8 +14,8 @@ from typing import IO
 import psutil
 import pytest
 
-from cde_orchestrator.infrastructure.output_lines import LINE_LIMIT, OutputLines
-from cde_orchestrator.infrastructure.supervised_process import (
+from cde_orchestrator.infrastructure.system.output_lines import LINE_LIMIT, OutputLines
+from cde_orchestrator.infrastructure.system.supervised_process import (
     Ending,
     NotStartedError,
     SupervisedProcess,

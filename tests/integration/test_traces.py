@@ -18,7 +18,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from cde_orchestrator.infrastructure.trace_export import FAILURES, REST_SECONDS, GuardedExporter
+from cde_orchestrator.infrastructure.observability.trace_export import (
+    FAILURES,
+    REST_SECONDS,
+    GuardedExporter,
+)
 from tests.integration.mcp_client import stdio_agent
 from tests.integration.test_logs import CALLER, TRACE, TRACEPARENT, assert_logged_whole, cde
 
@@ -90,8 +94,9 @@ def test_a_child_process_hangs_from_the_operation_that_started_it(
 ) -> None:
     address, spans = collector
     script = (
-        "from cde_orchestrator.infrastructure.correlation import calling, child_environment\n"
-        "from cde_orchestrator.infrastructure.operations import Operation\n"
+        "from cde_orchestrator.infrastructure.observability import correlation, operations\n"
+        "calling, child_environment = correlation.calling, correlation.child_environment\n"
+        "Operation = operations.Operation\n"
         f"with calling('test', traceparent='{TRACEPARENT}'):\n"
         "    Operation('outer', '.').run(lambda: print(child_environment()['TRACEPARENT']))\n"
         "    print(child_environment()['TRACEPARENT'])\n"
@@ -113,7 +118,7 @@ def test_without_its_variables_nothing_of_opentelemetry_is_imported(project: Pat
     script = (
         "import sys\nfrom pathlib import Path\n"
         "from cde_orchestrator.bootstrap import build_application\n"
-        "from cde_orchestrator.application.list_features import ListFeatures\n"
+        "from cde_orchestrator.application.features.list_features import ListFeatures\n"
         "build_application(Path('.').resolve()).handle(ListFeatures())\n"
         "assert not [name for name in sys.modules if name.startswith('opentelemetry')]\n"
     )

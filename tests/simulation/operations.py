@@ -7,7 +7,7 @@ import os
 from pathlib import Path, PurePath
 from typing import Literal
 
-from cde_orchestrator.infrastructure.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from tests.simulation.disk import Acknowledged, Event, OnFile, OnFolder
 
 Fault = Literal["EIO", "ENOSPC", "EINTR", "short write"]

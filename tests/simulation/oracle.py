@@ -12,12 +12,12 @@ from typing import Any, NoReturn
 
 import structlog
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.infrastructure import state_loader
-from cde_orchestrator.infrastructure.file_ops import FileOps
-from cde_orchestrator.infrastructure.journal import GENESIS, Record, decode_records
-from cde_orchestrator.infrastructure.patch import apply
-from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.infrastructure.system.file_ops import FileOps
+from cde_orchestrator.storage import loader
+from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.format.journal import GENESIS, Record, decode_records
+from cde_orchestrator.storage.format.json_patch import apply
 from tests.simulation.disk import Event, OnFile
 from tests.simulation.operations import UnsyncedOps
 
@@ -119,7 +119,7 @@ class Oracle:
 
 def standing(root: Path, ops: FileOps | None = None) -> str:
     """The checksum of the last change, as the files tell it."""
-    return state_loader.load(StateFiles(root), ops or UnsyncedOps()).checksum
+    return loader.load(StateFiles(root), ops or UnsyncedOps()).checksum
 
 
 def change(repository: FilesystemProjectRepository, root: Path) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.infrastructure.journal import GENESIS
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.storage.format.journal import GENESIS
 from tests.simulation import workload
 from tests.simulation.disk import Acknowledged, Disk, Event, Image, write_image
 from tests.simulation.operations import SimulatedOps

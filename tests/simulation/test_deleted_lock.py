@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.storage.format.files import StateFiles
 from tests.soak import SOAK
 
 WRITERS = 6
@@ -16,7 +16,7 @@ CHANGES_EACH = 1_000 if SOAK else 60
 WRITER = """
 import logging, sys
 import structlog
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.exceptions import CDEError
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 root, lane, changes = sys.argv[1], sys.argv[2], int(sys.argv[3])

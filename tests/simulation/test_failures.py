@@ -9,10 +9,10 @@ from typing import get_args
 
 import pytest
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.exceptions import CDEError, StateError
-from cde_orchestrator.infrastructure import write_guard
-from cde_orchestrator.infrastructure.journal import GENESIS
+from cde_orchestrator.storage import read_only
+from cde_orchestrator.storage.format.journal import GENESIS
 from tests.simulation import workload
 from tests.simulation.disk import Acknowledged, Disk, write_image
 from tests.simulation.operations import Fault, SimulatedOps
@@ -67,7 +67,7 @@ def test_whichever_operation_fails_no_acknowledged_change_is_lost(
         ):
             root = Path(name)
             ops = SimulatedOps(root)
-            monkeypatch.setattr(write_guard, "PROBE_EVERY_SECONDS", random.choice([0.0, 5.0]))
+            monkeypatch.setattr(read_only, "PROBE_EVERY_SECONDS", random.choice([0.0, 5.0]))
             ops.fail(number, fault, for_ever=for_ever, reads=reads)
             repository = FilesystemProjectRepository(ops)
             refusals = workload.run(repository, ops, root)

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 from tests.simulation.oracle import SEED, choices
 from tests.simulation.server import Server

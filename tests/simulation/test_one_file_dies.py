@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.infrastructure.state_files import StateFiles
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.storage.format.files import StateFiles
 from tests.simulation import workload
 from tests.simulation.disk import Disk, Image, read_image, write_image
 from tests.simulation.operations import SimulatedOps, UnsyncedOps

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.exceptions import StateError
-from cde_orchestrator.infrastructure import write_guard
+from cde_orchestrator.storage import read_only
 from tests.disks import remount, small_disk
 from tests.simulation import workload
 from tests.simulation.server import Server
@@ -49,7 +49,7 @@ def fill(repository: FilesystemProjectRepository, root: Path) -> tuple[set[str],
 def test_a_disk_that_fills_up_refuses_changes_until_there_is_room_again(
     disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(write_guard, "PROBE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(read_only, "PROBE_EVERY_SECONDS", 0.0)
     ballast = disk / "ballast"
     ballast.write_bytes(bytes(300_000))
     repository = FilesystemProjectRepository()
@@ -69,8 +69,8 @@ def test_a_disk_that_is_really_full_loses_nothing(
     disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody warns of it: the space runs out in the midst of a write."""
-    monkeypatch.setattr(write_guard, "PROBE_EVERY_SECONDS", 0.0)
-    monkeypatch.setattr(write_guard, "SPARE_BYTES", -(10**9))
+    monkeypatch.setattr(read_only, "PROBE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(read_only, "SPARE_BYTES", -(10**9))
     repository = FilesystemProjectRepository()
     workload.onboard(repository, disk)
     ballast = disk / "ballast"
@@ -113,7 +113,7 @@ def _read_only_and_back(disk: Path, server: Server) -> None:
 CHANGES = """
 import json, sys
 from pathlib import Path
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure import write_guard
 write_guard.PROBE_EVERY_SECONDS = 0.0

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.workflow import Workflow
-from cde_orchestrator.infrastructure import state_upkeep
+from cde_orchestrator.storage import maintenance
 from tests.simulation.operations import SimulatedOps
 from tests.simulation.oracle import standing
 
@@ -26,8 +26,8 @@ Step = Callable[[FilesystemProjectRepository, Path], object]
 def small_files() -> Iterator[None]:
     """Let checkpoints and sealed segments come every few changes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(state_upkeep, "CHECKPOINT_AFTER_BYTES", 3_000)
-        patch.setattr(state_upkeep, "SEAL_AFTER_BYTES", 9_000)
+        patch.setattr(maintenance, "CHECKPOINT_AFTER_BYTES", 3_000)
+        patch.setattr(maintenance, "SEAL_AFTER_BYTES", 9_000)
         yield
 
 

@@ -20,7 +20,7 @@ import stamina
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.errors.feature_messages import FEATURE_MESSAGES
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.project_messages import PROJECT_MESSAGES
@@ -41,7 +41,7 @@ from cde_orchestrator.domain.exceptions import (
     ValidationError,
 )
 from cde_orchestrator.domain.project import ProjectStatus
-from cde_orchestrator.infrastructure.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 
 RANGES: list[tuple[type[CDEError], int, int]] = [
     (ProjectError, 1, 99),

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.application.fail_phase import FailPhase
-from cde_orchestrator.application.onboard_project import OnboardProject
-from cde_orchestrator.application.resume_feature import ResumeFeature
-from cde_orchestrator.application.rollback_feature import RollbackFeature
-from cde_orchestrator.application.save_progress import SaveProgress
-from cde_orchestrator.application.start_feature import StartFeature
-from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.features.fail_phase import FailPhase
+from cde_orchestrator.application.features.resume_feature import ResumeFeature
+from cde_orchestrator.application.features.rollback_feature import RollbackFeature
+from cde_orchestrator.application.features.save_progress import SaveProgress
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Reply, build_application
 from cde_orchestrator.domain.exceptions import (
@@ -24,7 +24,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.feature import PhaseStatus
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.infrastructure.circuit_breaker import CircuitBreaker
+from cde_orchestrator.infrastructure.breakers.breaker import CircuitBreaker
 from tests.disks import remount, simulate_disk_full, small_disk
 
 REPRODUCTION = (

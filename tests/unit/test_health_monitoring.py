@@ -16,28 +16,31 @@ import psutil
 import pytest
 from mcp.client.client import Client
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
-from cde_orchestrator.application.breakers import NoBreakers
-from cde_orchestrator.application.get_health import GetHealth, readiness
-from cde_orchestrator.application.health import Verdict
-from cde_orchestrator.application.onboard_project import OnboardProject
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.monitoring.get_health import GetHealth, readiness
+from cde_orchestrator.application.ports.breakers import NoBreakers
+from cde_orchestrator.application.ports.health import Verdict
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.infrastructure import alert_rules
-from cde_orchestrator.infrastructure.alerts import AlertEngine
-from cde_orchestrator.infrastructure.health import HealthMonitor, get_health_status
-from cde_orchestrator.infrastructure.health_checks import ProjectChecks
-from cde_orchestrator.infrastructure.notifiers import Notifiers
-from cde_orchestrator.infrastructure.operation_meter import OperationMeter
-from cde_orchestrator.infrastructure.resource_usage import FolderSize
-from cde_orchestrator.infrastructure.settings import Settings
-from cde_orchestrator.infrastructure.state_files import StateFiles
-from cde_orchestrator.infrastructure.telemetry_records import Sample
-from cde_orchestrator.infrastructure.telemetry_store import TelemetryStore
+from cde_orchestrator.infrastructure.monitoring.alerts import rules as alert_rules
+from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import Notifiers
+from cde_orchestrator.infrastructure.monitoring.alerts.engine import AlertEngine
+from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
+from cde_orchestrator.infrastructure.monitoring.health.monitor import (
+    HealthMonitor,
+    get_health_status,
+)
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
+from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.infrastructure.system.resource_usage import FolderSize
 from cde_orchestrator.server import ServedProject, build_server
+from cde_orchestrator.storage.format.files import StateFiles
 from tests.disks import remount, small_disk
 
 MB = 2**20
@@ -375,7 +378,7 @@ def test_the_size_of_a_folder_is_looked_up_from_time_to_time(tmp_path: Path) -> 
 
 
 def _break(application: Application, name: str) -> None:
-    from cde_orchestrator.infrastructure.breakers import BreakerRegistry
+    from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
     def fail() -> None:
         raise ConnectionError("no route")

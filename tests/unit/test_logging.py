@@ -19,9 +19,9 @@ from structlog.testing import capture_logs
 from cde_orchestrator import __version__
 from cde_orchestrator.domain.exceptions import CDESystemError, FeatureError, ValidationError
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.infrastructure.correlation import calling
-from cde_orchestrator.infrastructure.log_retention import rotated_files
-from cde_orchestrator.infrastructure.logging import (
+from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.logs.retention import rotated_files
+from cde_orchestrator.infrastructure.observability.logs.setup import (
     LEVELS,
     LOG_FILE,
     keep_lost_lines,
@@ -32,8 +32,12 @@ from cde_orchestrator.infrastructure.logging import (
     stop_logging,
     tend_log,
 )
-from cde_orchestrator.infrastructure.operations import Operation
-from cde_orchestrator.infrastructure.settings import Settings, levels_by_logger, load_settings
+from cde_orchestrator.infrastructure.observability.operations import Operation
+from cde_orchestrator.infrastructure.settings.settings import (
+    Settings,
+    levels_by_logger,
+    load_settings,
+)
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError
 from cde_orchestrator.server import ServedProject
 from cde_orchestrator.web.hosts import host_guard

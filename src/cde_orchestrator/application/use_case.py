@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar
 
-from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.ports.core import Ports
 
 Reply = TypeVar("Reply")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
-from cde_orchestrator.application.ports import Ports
+from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.domain.feature import Artifact, Feature, PhaseRecord
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project

@@ -10,8 +10,8 @@ def run() -> None:
     """Run the command that the process was started with, and end with its exit code."""
     import typer
 
-    from cde_orchestrator.cli._boundary import INTERRUPTED, boundary
     from cde_orchestrator.cli.app import app
+    from cde_orchestrator.cli.session.boundary import INTERRUPTED, boundary
 
     as_json = "--json" in sys.argv[1:]
     parser_error = typer.BadParameter.__base__ or typer.BadParameter
@@ -29,7 +29,7 @@ def run() -> None:
 
 def _refuse(error: Any, *, as_json: bool) -> NoReturn:
     """Tell what the parser did not understand; a bare group is a wish for its help."""
-    from cde_orchestrator.cli._boundary import MISUSED, misused
+    from cde_orchestrator.cli.session.boundary import MISUSED, misused
 
     context = error.ctx
     if context is not None and type(error).__name__ == "NoArgsIsHelpError":

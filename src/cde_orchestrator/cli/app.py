@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cde_orchestrator import __version__
-from cde_orchestrator.cli import (
+from cde_orchestrator.cli.commands import (
     agents,
     alerts,
     dashboard,
@@ -23,8 +23,8 @@ from cde_orchestrator.cli import (
     work,
     workflow,
 )
-from cde_orchestrator.cli._boundary import boundary
-from cde_orchestrator.cli._help import PROJECT_PANEL, SERVER_PANEL, command_group, examples
+from cde_orchestrator.cli.session.boundary import boundary
+from cde_orchestrator.cli.session.help import PROJECT_PANEL, SERVER_PANEL, command_group, examples
 
 app = command_group(help_without_command=False)
 

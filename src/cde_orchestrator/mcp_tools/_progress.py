@@ -9,7 +9,7 @@ import anyio
 import anyio.from_thread
 from mcp.server.mcpserver import Context
 
-from cde_orchestrator.application.phase_ports import Watch
+from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.domain.errors.template import plain
 
 LINE_LIMIT = 300

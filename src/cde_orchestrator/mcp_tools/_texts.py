@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cde_orchestrator.application.source_changes import source_lines
+from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.domain.errors.template import plain
 
 if TYPE_CHECKING:
-    from cde_orchestrator.application.rollback_feature import RollbackReply
+    from cde_orchestrator.application.features.rollback_feature import RollbackReply
     from cde_orchestrator.application.views import (
         FeatureListReply,
         FeatureReply,

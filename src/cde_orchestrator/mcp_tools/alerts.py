@@ -20,7 +20,7 @@ from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.mcp_tools._boundary import Service
 
 if TYPE_CHECKING:
-    from cde_orchestrator.application.health import AlertEvent
+    from cde_orchestrator.application.ports.health import AlertEvent
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +96,7 @@ class AlertSubscriptions(InMemorySubscriptionBus):
     async def _newest(self) -> list[AlertEvent]:
         if self._service is None:
             return []
-        from cde_orchestrator.application.list_alerts import ListAlerts
+        from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
 
         try:
             reply = await asyncio.to_thread(self._service.handle, ListAlerts(limit=1))
@@ -125,7 +125,7 @@ def register(server: MCPServer, service: Service, subscriptions: AlertSubscripti
         mime_type="application/json",
     )
     def alerts() -> str:
-        from cde_orchestrator.application.list_alerts import ListAlerts
+        from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
 
         return json.dumps(service.handle(ListAlerts()), indent=2)
 

@@ -10,7 +10,11 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult
 from pydantic import Field
 
-from cde_orchestrator.application.explain_error import explain, explain_all, explain_in_markdown
+from cde_orchestrator.application.logs.explain_error import (
+    explain,
+    explain_all,
+    explain_in_markdown,
+)
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.mcp_tools._boundary import reply

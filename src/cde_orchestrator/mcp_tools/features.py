@@ -10,8 +10,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from cde_orchestrator.application.get_feature_status import GetFeatureStatus
-from cde_orchestrator.application.list_features import (
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.list_features import (
     DEFAULT_LIMIT,
     LARGEST_LIMIT,
     ListFeatures,
@@ -23,7 +23,7 @@ from cde_orchestrator.mcp_tools._progress import progress_watch
 from cde_orchestrator.mcp_tools._tool import Effect, tool
 
 if TYPE_CHECKING:
-    from cde_orchestrator.application.fail_phase import FailPhase
+    from cde_orchestrator.application.features.fail_phase import FailPhase
 
 NOTES_SHOWN = 10
 """Saved notes of a phase that stay in an answer that was too long."""
@@ -57,7 +57,7 @@ def _register_start(server: MCPServer, service: Service) -> None:
             str | None, Field(description="Repeated with the same key, starts nothing new")
         ] = None,
     ) -> CallToolResult:
-        from cde_orchestrator.application.start_feature import StartFeature
+        from cde_orchestrator.application.features.start_feature import StartFeature
 
         use_case = StartFeature(
             prompt=prompt, workflow=workflow, name=name, idempotency_key=idempotency_key
@@ -95,7 +95,7 @@ def _register_submit(server: MCPServer, service: Service) -> None:
         ] = False,
     ) -> CallToolResult:
         if failed:
-            from cde_orchestrator.application.fail_phase import FailPhase
+            from cde_orchestrator.application.features.fail_phase import FailPhase
 
             return _give_up(
                 service,
@@ -109,7 +109,7 @@ def _register_submit(server: MCPServer, service: Service) -> None:
                     results=results or {},
                 ),
             )
-        from cde_orchestrator.application.submit_work import SubmitWork
+        from cde_orchestrator.application.features.submit_work import SubmitWork
 
         use_case = SubmitWork(
             feature_id=feature_id,

@@ -21,8 +21,8 @@ def register(server: MCPServer, service: Service) -> None:
         server, Effect.READS, "Is all well? Verdicts, figures, alerts; works on a broken project."
     )
     def cde_getHealth() -> CallToolResult:  # noqa: N802 - the tools' names are the plan's
-        from cde_orchestrator.application.get_health import GetHealth
-        from cde_orchestrator.application.health import slowest
+        from cde_orchestrator.application.monitoring.get_health import GetHealth
+        from cde_orchestrator.application.ports.health import slowest
 
         health = service.handle(GetHealth())
         figures = health["metrics"]

@@ -13,7 +13,11 @@ from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
 from cde_orchestrator.mcp_tools._tool import Effect, tool
 
 if TYPE_CHECKING:
-    from cde_orchestrator.application.recover_state import Difference, HistoryReply, RestoreReply
+    from cde_orchestrator.application.state.recover_state import (
+        Difference,
+        HistoryReply,
+        RestoreReply,
+    )
 
 NAMES_SHOWN = 50
 """Features of each kind that a restore names."""
@@ -39,7 +43,7 @@ def register(server: MCPServer, service: Service) -> None:
         backup: Annotated[str | None, Field(description="restore: a backup's file")] = None,
         token: Annotated[str | None, Field(description="restore: confirms")] = None,
     ) -> CallToolResult:
-        from cde_orchestrator.application.recover_state import (
+        from cde_orchestrator.application.state.recover_state import (
             ListBackups,
             RestoreState,
             VerifyState,
@@ -60,7 +64,7 @@ def register(server: MCPServer, service: Service) -> None:
 
 
 def _history(service: Service, limit: int, feature: str | None) -> CallToolResult:
-    from cde_orchestrator.application.recover_state import ListChanges
+    from cde_orchestrator.application.state.recover_state import ListChanges
 
     def ask(rows: int) -> HistoryReply:
         return service.handle(ListChanges(limit=rows, feature=feature))

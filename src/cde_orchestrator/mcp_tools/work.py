@@ -30,7 +30,7 @@ def _register_inside(server: MCPServer, service: Service) -> None:
         note: Annotated[str, Field(description="Done, found, next")],
         data: Annotated[Any, Field(description="Any JSON")] = None,
     ) -> CallToolResult:
-        from cde_orchestrator.application.save_progress import SaveProgress
+        from cde_orchestrator.application.features.save_progress import SaveProgress
 
         use_case = SaveProgress(feature_id=feature_id, phase_id=phase_id, note=note, data=data)
         answer = service.handle(use_case)
@@ -48,7 +48,7 @@ def _register_inside(server: MCPServer, service: Service) -> None:
     def cde_resumeFeature(  # noqa: N802
         feature_id: FeatureId, agent: AgentName = None, takeover: Takeover = False
     ) -> CallToolResult:
-        from cde_orchestrator.application.resume_feature import ResumeFeature
+        from cde_orchestrator.application.features.resume_feature import ResumeFeature
 
         use_case = ResumeFeature(feature_id=feature_id, agent=agent, takeover=takeover)
         answer = service.handle(use_case)
@@ -62,7 +62,7 @@ def _register_around(server: MCPServer, service: Service) -> None:
     def cde_closeFeature(  # noqa: N802
         feature_id: FeatureId, outcome: Literal["failed", "cancelled"], reason: str
     ) -> CallToolResult:
-        from cde_orchestrator.application.close_feature import CloseFeature
+        from cde_orchestrator.application.features.close_feature import CloseFeature
 
         use_case = CloseFeature(feature_id=feature_id, outcome=outcome, reason=reason)
         answer = service.handle(use_case)
@@ -81,7 +81,7 @@ def _register_around(server: MCPServer, service: Service) -> None:
         reason: str,
         dry_run: Annotated[bool, Field(description="Only tell")] = False,
     ) -> CallToolResult:
-        from cde_orchestrator.application.rollback_feature import RollbackFeature
+        from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 
         use_case = RollbackFeature(
             feature_id=feature_id, to_phase=to_phase, reason=reason, dry_run=dry_run

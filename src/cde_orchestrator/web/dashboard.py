@@ -13,11 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from cde_orchestrator.application.error_reports import ShowErrorReport
-from cde_orchestrator.application.show_dashboard import GetPulse, ShowDashboard, ShowFeature
+from cde_orchestrator.application.logs.error_reports import ShowErrorReport
+from cde_orchestrator.application.monitoring.show_dashboard import (
+    GetPulse,
+    ShowDashboard,
+    ShowFeature,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.web._responses import data, failure
 from cde_orchestrator.web.assets import HEADERS, asset
 from cde_orchestrator.web.live import LiveChanges

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cde_orchestrator.application.explain_error import CatalogReply, explain, explain_all
+from cde_orchestrator.application.logs.explain_error import CatalogReply, explain, explain_all
 from cde_orchestrator.domain.errors.explanation import Explanation
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.web._responses import data, failure, page, wants_page

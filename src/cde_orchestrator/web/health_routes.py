@@ -12,11 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cde_orchestrator.application.get_health import ExposeMetrics, WatchHealth, readiness
+from cde_orchestrator.application.monitoring.get_health import (
+    ExposeMetrics,
+    WatchHealth,
+    readiness,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
-from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.web._responses import HEADERS, failure, path_of
 from cde_orchestrator.web.kept import PATIENCE_SECONDS, Kept
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator import __version__
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
 from tests.integration.cli.commands import CDE, answer, cde, environment, refused
 from tests.integration.mcp_client import deliverable

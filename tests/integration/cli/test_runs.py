@@ -13,10 +13,11 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from cde_orchestrator.application.get_assignment import AssignmentReply
-from cde_orchestrator.application.run_feature import RunReply
-from cde_orchestrator.cli import _agent_views, _run_views
-from cde_orchestrator.cli.agents import trusted
+from cde_orchestrator.application.features.get_assignment import AssignmentReply
+from cde_orchestrator.application.runs.run_feature import RunReply
+from cde_orchestrator.cli.commands.agents import trusted
+from cde_orchestrator.cli.views import agent
+from cde_orchestrator.cli.views import run as _run_views
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
@@ -250,7 +251,7 @@ def test_a_run_of_several_tells_each_end() -> None:
 
 def test_an_agent_that_may_not_write_is_told() -> None:
     reply: Any = {"name": "a", "wrote_file": False, "duration_ms": 2_000.0, "last_lines": ["x"]}
-    shown = seen(_agent_views.agent_tried(reply, FILE))
+    shown = seen(agent.agent_tried(reply, FILE))
     assert "a answered  2.0 s" in shown
     assert "may it write files?" in shown
 

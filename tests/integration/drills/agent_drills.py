@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cde_orchestrator.application.agents import Assignment
+from cde_orchestrator.application.ports.agents import Assignment
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.agent import Agent
 from tests.integration.drills.stage import Outcome, Stage, drill

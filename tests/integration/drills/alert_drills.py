@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from cde_orchestrator.domain.clock import utc_now
-from cde_orchestrator.infrastructure import alert_rules
-from cde_orchestrator.infrastructure.alerts import AlertEngine
-from cde_orchestrator.infrastructure.notifiers import Notifiers
-from cde_orchestrator.infrastructure.settings import Settings
-from cde_orchestrator.infrastructure.telemetry_records import Sample
-from cde_orchestrator.infrastructure.telemetry_store import TelemetryStore
+from cde_orchestrator.infrastructure.monitoring.alerts import rules as alert_rules
+from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import Notifiers
+from cde_orchestrator.infrastructure.monitoring.alerts.engine import AlertEngine
+from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
+from cde_orchestrator.infrastructure.settings.settings import Settings
 from tests.integration.drills.stage import Stage, drill
 from tests.receiver import receiving
 

@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 
 from mcp.client.client import Client
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.application.onboard_project import OnboardProject
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator import __version__
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from tests.integration.drills.feature_drills import submitted
 from tests.integration.drills.stage import Outcome, Stage, drill
 from tests.postgres_server import postgres_server

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
+from cde_orchestrator.adapters.repositories.postgres.repository import PostgresProjectRepository
 from tests.postgres_server import PostgresServer, postgres_server
 
 Open = Callable[..., PostgresProjectRepository]

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cde_orchestrator.adapters.postgres_doctor import PostgresDoctor
-from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
+from cde_orchestrator.adapters.doctor.postgres import PostgresDoctor
+from cde_orchestrator.adapters.repositories.postgres.repository import PostgresProjectRepository
 from cde_orchestrator.domain.clock import utc_now
 from tests.fakes import HealthyDoctor
 from tests.postgres_server import PostgresServer

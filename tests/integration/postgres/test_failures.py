@@ -14,9 +14,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from cde_orchestrator.adapters import postgres_session, postgres_tables
-from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
-from cde_orchestrator.adapters.postgres_session import Connection
+from cde_orchestrator.adapters.repositories.postgres import session, tables
+from cde_orchestrator.adapters.repositories.postgres.repository import PostgresProjectRepository
+from cde_orchestrator.adapters.repositories.postgres.session import Connection
 from cde_orchestrator.domain.exceptions import (
     BackendUnreachableError,
     CircuitBreakerOpenError,
@@ -26,7 +26,7 @@ from cde_orchestrator.domain.exceptions import (
     ReadOnlyModeError,
     StateError,
 )
-from cde_orchestrator.infrastructure.correlation import calling
+from cde_orchestrator.infrastructure.observability.correlation import calling
 from tests.integration.postgres.conftest import Open
 from tests.postgres_server import PostgresServer
 from tests.soak import SOAK
@@ -38,7 +38,7 @@ EACH = 25 if SOAK else 10
 STARTER = """
 import sys
 from pathlib import Path
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
 application = build_application(Path(sys.argv[1]))
 sys.stdin.readline()
@@ -48,8 +48,8 @@ application.close()
 """
 HOLDER = """
 import sys
-from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
-from cde_orchestrator.adapters.postgres_session import Connection
+from cde_orchestrator.adapters.repositories.postgres.repository import PostgresProjectRepository
+from cde_orchestrator.adapters.repositories.postgres.session import Connection
 with PostgresProjectRepository(sys.argv[2]).transaction(sys.argv[1]) as project:
     project.start_feature("Never acknowledged")
     print("inside", flush=True)
@@ -160,7 +160,7 @@ def test_a_client_that_is_killed_in_the_middle_of_a_change_blocks_nobody_and_lea
 def test_a_change_that_stands_still_for_too_long_loses_its_turn_and_is_made_later(
     open_repository: Open, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_session, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(session, "IDLE_SECONDS", 0.1)
     slow, quick = open_repository(), open_repository()
     with slow.transaction(root) as project:
         project.start_feature("Slow")
@@ -252,7 +252,7 @@ def test_a_change_whose_connection_broke_does_not_overwrite_what_others_did_mean
 def test_a_connection_that_breaks_just_before_the_commit_acknowledges_nothing_that_is_lost(
     repository: PostgresProjectRepository, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append = postgres_tables.append
+    append = tables.append
     broken: list[Connection] = []
 
     def breaking(connection: Connection, *rest: Any) -> None:
@@ -261,7 +261,7 @@ def test_a_connection_that_breaks_just_before_the_commit_acknowledges_nothing_th
             broken.append(connection)
             connection.close()
 
-    monkeypatch.setattr(postgres_tables, "append", breaking)
+    monkeypatch.setattr(tables, "append", breaking)
     start(repository, root, "Made again")
     assert repository.verify(root) == []
     assert names(repository, root) == ["made-again"]
@@ -276,7 +276,7 @@ def test_a_commit_whose_answer_is_lost_is_applied_once(
     server: PostgresServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    commit = postgres_tables.commit
+    commit = tables.commit
     lost: list[bool] = []
 
     def losing(connection: Connection) -> None:
@@ -289,7 +289,7 @@ def test_a_commit_whose_answer_is_lost_is_applied_once(
         server.terminate_clients()
         connection.execute("SELECT 1")
 
-    monkeypatch.setattr(postgres_tables, "commit", losing)
+    monkeypatch.setattr(tables, "commit", losing)
     start(repository, root, "Once")
     assert names(repository, root) == ["once"]
     assert repository.state_at(root)[0] == 3
@@ -306,7 +306,7 @@ def test_a_commit_whose_answer_is_lost_with_the_server_is_not_confirmed(
         server.stop()
         connection.execute("SELECT 1")
 
-    monkeypatch.setattr(postgres_tables, "commit", vanish)
+    monkeypatch.setattr(tables, "commit", vanish)
     try:
         with pytest.raises(StateError) as caught:
             start(repository, root, "Perhaps")
@@ -322,14 +322,14 @@ def test_a_commit_whose_connection_still_holds_the_lock_is_not_confirmed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def lose(connection: Connection) -> None:
-        monkeypatch.setattr(postgres_tables, "begin", refuse)
+        monkeypatch.setattr(tables, "begin", refuse)
         server.terminate_clients()
         connection.execute("SELECT 1")
 
     def refuse(*_: object) -> None:
         raise psycopg.errors.LockNotAvailable
 
-    monkeypatch.setattr(postgres_tables, "commit", lose)
+    monkeypatch.setattr(tables, "commit", lose)
     with pytest.raises(StateError) as caught:
         start(repository, root, "Perhaps")
     assert caught.value.code == "E216"

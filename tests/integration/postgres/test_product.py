@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 import pytest
 
-from cde_orchestrator.application.list_features import ListFeatures
-from cde_orchestrator.application.onboard_project import OnboardProject
-from cde_orchestrator.application.trust_commands import RevokeTrust
+from cde_orchestrator.application.features.list_features import ListFeatures
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.application.projects.trust_commands import RevokeTrust
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import UntrustedBackendError
 from tests import command_line

@@ -9,11 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
-from cde_orchestrator.adapters.postgres_project_repository import PostgresProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.postgres.repository import PostgresProjectRepository
 from cde_orchestrator.domain.exceptions import ProjectError, StateError, ValidationError
-from cde_orchestrator.infrastructure.journal import Change, encode_record
-from cde_orchestrator.infrastructure.retention import Retention
+from cde_orchestrator.storage.format.journal import Change, encode_record
+from cde_orchestrator.storage.retention import Retention
 from tests.integration.postgres.conftest import Open
 
 pytestmark = pytest.mark.postgres

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cde_orchestrator.adapters.log_reader import JsonLogReader
+from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
 from tests.integration.run.stage import Stage
 from tests.integration.run.test_run import one_phase
 

@@ -10,11 +10,11 @@ from typing import Any, cast
 import pytest
 
 from cde_orchestrator import application
-from cde_orchestrator.application.get_project_info import GetProjectInfo
-from cde_orchestrator.application.list_features import ListFeatures
-from cde_orchestrator.application.set_project_status import SetProjectStatus
-from cde_orchestrator.application.start_feature import StartFeature
-from cde_orchestrator.application.submit_work import SubmitWork
+from cde_orchestrator.application.features.list_features import ListFeatures
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
+from cde_orchestrator.application.projects.set_project_status import SetProjectStatus
 from cde_orchestrator.application.use_case import UseCase
 
 PATH = application.__path__
@@ -22,7 +22,7 @@ PATH = application.__path__
 
 def use_cases() -> list[type[UseCase[Any]]]:
     """Every use case of the product."""
-    names = [f"{application.__name__}.{each.name}" for each in pkgutil.iter_modules(PATH)]
+    names = [each.name for each in pkgutil.walk_packages(PATH, f"{application.__name__}.")]
     return [
         member
         for name in names

@@ -13,10 +13,10 @@ from typer import testing
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.cli.app import app
-from cde_orchestrator.infrastructure.logging import stop_logging
+from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 
 
 class Terminal:

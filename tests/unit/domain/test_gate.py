@@ -15,15 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cde_orchestrator
-from cde_orchestrator.adapters.output_content import ParsingContentJudge
-from cde_orchestrator.adapters.yaml_workflow_repository import YamlWorkflowRepository
+from cde_orchestrator.adapters.project_files.validators import ParsingContentJudge
+from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.exceptions import OutputError
 from cde_orchestrator.domain.gate import Gate, Problem
 from cde_orchestrator.domain.workflow import Output, OutputType, Phase
 from tests.proportion import require_proportion
 
-PROMPTS = Path(cde_orchestrator.__file__).parent / "adapters" / "packaged" / "prompts"
+PROMPTS = Path(cde_orchestrator.__file__).parent / "adapters" / "workflows" / "packaged" / "prompts"
 GOOD = "# Spec\n\n## Goal\n\nPeople can log in.\n\n## Scope\n\n### In\n\n- a page\n"
 
 

@@ -14,10 +14,10 @@ from mcp.client.client import Client
 from mcp.server import MCPServer
 from mcp.types import ResourceUpdatedNotification, TextResourceContents
 
-from cde_orchestrator.application.health import AlertEvent
-from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.ports.health import AlertEvent
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.domain.clock import utc_now
-from cde_orchestrator.infrastructure.telemetry_store import TelemetryStore
+from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.mcp_tools import alerts
 from cde_orchestrator.mcp_tools.alerts import URI, AlertSubscriptions
 from cde_orchestrator.server import ServedProject

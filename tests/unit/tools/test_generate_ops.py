@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from cde_orchestrator.application.onboard_project import OnboardProject
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
-from cde_orchestrator.infrastructure import metric_names
-from cde_orchestrator.infrastructure.alert_rules import alert_rules
-from cde_orchestrator.infrastructure.settings import Settings
+from cde_orchestrator.infrastructure.monitoring import metric_names
+from cde_orchestrator.infrastructure.monitoring.alerts.rules import alert_rules
+from cde_orchestrator.infrastructure.settings.settings import Settings
 from tools.generate_ops import grafana_dashboard, prometheus_rules
 
 _SUFFIXES = ("_bucket", "_sum", "_count")

@@ -9,7 +9,7 @@ import pytest
 from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE as LIMIT
 from starlette.testclient import TestClient
 
-from cde_orchestrator.infrastructure.logging import stop_logging
+from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 from cde_orchestrator.server import ServedProject, build_app
 
 HEADERS = {

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from cde_orchestrator.application.onboard_project import OnboardProject
-from cde_orchestrator.application.start_feature import StartFeature
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.infrastructure.logging import stop_logging
+from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 from cde_orchestrator.server import ServedProject, build_app
 from cde_orchestrator.web.assets import _assets
 

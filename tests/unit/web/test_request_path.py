@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message
 
-from cde_orchestrator.infrastructure.logging import stop_logging
+from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 from cde_orchestrator.server import ServedProject
 from cde_orchestrator.web.routes import all_routes, guarded
 

@@ -1,0 +1,1 @@
+"""Examine a project from the outside: `cde doctor` and what it repairs."""

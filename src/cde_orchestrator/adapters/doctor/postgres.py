@@ -1,0 +1,82 @@
+"""Examines a project whose state is in PostgreSQL: the database, then everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from cde_orchestrator.adapters.doctor.project import SKEW
+from cde_orchestrator.adapters.repositories.postgres.repository import PostgresProjectRepository
+from cde_orchestrator.application.ports.core import Doctor
+from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateError
+
+log = structlog.get_logger(__name__)
+
+
+class PostgresDoctor:
+    """Finds what is wrong with the database, and mends what is safe to mend.
+
+    Connecting says whether it answers and is of a version that will do; looking at the
+    project, whether its tables are known and may be written.
+
+    The connection is let go of after each examination.
+
+    Args:
+        repository: the state; one of the doctor's own, for what it finds out is no failure of
+            anybody's work.
+        rest: examines the project's folder.
+        clock: this machine's.
+    """
+
+    def __init__(
+        self,
+        repository: PostgresProjectRepository,
+        rest: Doctor,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._repository = repository
+        self._rest = rest
+        self._clock = clock
+
+    def examine(self, root: Path) -> list[CDEError]:
+        """What is wrong, as the errors that it would lead to; nothing is changed."""
+        found: list[CDEError] = []
+        with closing(self._repository):
+            try:
+                found.extend(self._database(root))
+            except CDEError as error:
+                error.context.setdefault("project_path", str(root))
+                found.append(error)
+            found += self._rest.examine(root)
+        return list({(each.code, each.message): each for each in found}.values())
+
+    def plan(self, root: Path) -> list[str]:
+        """What ``mend`` would do, in words; nothing is changed."""
+        planned: list[str] = []
+        with closing(self._repository):
+            with suppress(CDEError):
+                damaged = self._repository.verify(root)
+                planned += [f"write {each.file} anew from its history" for each in damaged]
+            return planned + self._rest.plan(root)
+
+    def mend(self, root: Path) -> list[str]:
+        """Mend what is safe to mend; what was done, in words."""
+        done: list[str] = []
+        with closing(self._repository):
+            try:
+                done += self._repository.mend(root)
+            except CDEError as error:
+                log.warning("not_mended", error_code=error.code, reason=error.message)
+            return done + self._rest.mend(root)
+
+    def _database(self, root: Path) -> Iterator[CDEError]:
+        newest = self._repository.history(root, 1)
+        if newest and datetime.fromisoformat(newest[0].at) > self._clock() + SKEW:
+            yield CDESystemError.of("E920", newest=newest[0].at)
+        for damage in self._repository.verify(root):
+            yield StateError.of("E212", file=damage.file, reason=damage.reason)

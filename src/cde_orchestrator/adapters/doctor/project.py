@@ -1,0 +1,366 @@
+"""Examines a project on the file system; each check stands alone, so none hides another."""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from cde_orchestrator.adapters.git.command import Git, GitError
+from cde_orchestrator.adapters.repositories.missing_state import no_project
+from cde_orchestrator.application.ports.core import (
+    ProjectFiles,
+    PromptRenderer,
+    WorkflowRepository,
+)
+from cde_orchestrator.application.projects.show_workflows import prompt_problems
+from cde_orchestrator.domain.exceptions import (
+    CDEError,
+    CDESystemError,
+    LockTimeoutError,
+    ProjectError,
+    StateError,
+)
+from cde_orchestrator.domain.feature import Artifact, artifacts_from
+from cde_orchestrator.domain.history import Damage
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.settings.settings import (
+    load_settings,
+    refusal_of,
+    settings_states,
+)
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.system.os_errors import write_failure
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.storage.archive import StateArchive
+from cde_orchestrator.storage.format.files import StateFiles
+
+log = structlog.get_logger(__name__)
+
+LOW_SPACE_BYTES = 100 * 1024 * 1024
+"""Free space below which the plan wants a warning."""
+SKEW = timedelta(minutes=5)
+STALE_SECONDS = 60.0
+"""Age of a temporary file that no writer can still be at work on."""
+GIT_TIMEOUT_SECONDS = 10.0
+LOCK_SECONDS = 1.0
+"""How long a change of another process may keep the doctor waiting."""
+
+_QUARANTINE = f"{FOLDER}/quarantine"
+
+
+class ExaminedRepository(Protocol):
+    """What the doctor needs of a repository, wherever that keeps the state."""
+
+    def peek(self, path: Path) -> Project:
+        """The project; nothing is mended."""
+        ...
+
+    def mend(self, path: Path) -> list[str]:
+        """Mend what is damaged; what was done, in words."""
+        ...
+
+
+class ProjectDoctor:
+    """Finds what is wrong with a project, and mends what is safe to mend."""
+
+    def __init__(
+        self,
+        repository: ExaminedRepository,
+        workflows: WorkflowRepository,
+        prompts: PromptRenderer,
+        files: ProjectFiles,
+    ) -> None:
+        self._repository = repository
+        self._workflows = workflows
+        self._prompts = prompts
+        self._files = files
+
+    def examine(self, root: Path) -> list[CDEError]:
+        """What is wrong, as the errors that it would lead to; nothing is changed."""
+        if not root.is_dir():
+            return [ProjectError.of("E001", path=str(root))]
+        stored = StateFiles(root)
+        if not stored.folder.is_dir():
+            return [no_project(root)]
+        checks: list[Callable[[], Iterator[CDEError]]] = [
+            lambda: _damages(stored),
+            lambda: self._state(root),
+            lambda: _lock(stored),
+            lambda: _permissions(stored),
+            lambda: _settings(root),
+            lambda: _space(stored.folder),
+            lambda: _leftovers(stored),
+            lambda: _quarantine(stored),
+            lambda: _clock(stored),
+            lambda: self._workflow(root),
+            lambda: self._outputs(root),
+            lambda: self._places(root),
+            lambda: _git(root),
+            lambda: _alerts(stored),
+        ]
+        findings = [found for check in checks for found in _run(check, root)]
+        return list({(found.code, found.message): found for found in findings}.values())
+
+    def plan(self, root: Path) -> list[str]:
+        """What ``mend`` would do, in words; nothing is changed."""
+        stored = StateFiles(root)
+        planned = []
+        if self._is_certain(root):
+            for damage in _verified(stored):
+                kept = f"; what stands there goes to {_QUARANTINE}" if _stands(root, damage) else ""
+                planned.append(f"write {damage.file} anew from what survives{kept}")
+        return planned + [f"remove {path.relative_to(root)}" for path in _temporary(stored)]
+
+    def mend(self, root: Path) -> list[str]:
+        """Mend what is safe: copies of the state, backups, leftovers; what was done, in words."""
+        stored = StateFiles(root)
+        damaged = _verified(stored) if self._is_certain(root) else []
+        stood = {damage.file for damage in damaged if _stands(root, damage)}
+        if damaged:
+            try:
+                self._repository.mend(root)
+            except CDEError as error:
+                log.warning("not_mended", error_code=error.code, reason=error.message)
+        left = {damage.file for damage in _verified(stored)}
+        done = []
+        for damage in damaged:
+            kept = f"; what stood there is in {_QUARANTINE}" if damage.file in stood else ""
+            if damage.file not in left:
+                how = "was written anew" if _stands(root, damage) else "was taken away"
+                done.append(f"{damage.file} {how}{kept}")
+        for path in _temporary(stored):
+            path.unlink(missing_ok=True)
+            done.append(f"{path.relative_to(root)} was removed")
+        return done
+
+    def _is_certain(self, root: Path) -> bool:
+        """Whether the state can be told from what survives, so that copies may be replaced."""
+        try:
+            return self._repository.peek(root).read_only_reason is None
+        except CDEError:
+            return False
+
+    def _state(self, root: Path) -> Iterator[CDEError]:
+        project = self._repository.peek(root)
+        if project.read_only_reason is not None:
+            yield StateError.of(
+                "E206", reason=project.read_only_reason, since=project.read_only_since
+            )
+
+    def _workflow(self, root: Path) -> Iterator[CDEError]:
+        return prompt_problems(self._workflows.load(root), self._prompts, root)
+
+    def _outputs(self, root: Path) -> Iterator[CDEError]:
+        for feature in self._repository.peek(root).features:
+            for artifact in artifacts_from(feature.phases):
+                try:
+                    change = self._change_of(root, artifact)
+                except CDEError as error:  # one that cannot be read hides no other
+                    yield error
+                    continue
+                if change is not None:
+                    yield StateError.of(
+                        "E214", feature=feature.name, path=artifact.path, change=change
+                    )
+
+    def _places(self, root: Path) -> Iterator[CDEError]:
+        """The folders that open features will write their next outputs to."""
+        catalog = self._workflows.load(root)
+        project = self._repository.peek(root)
+        folders: set[Path] = set()
+        for feature in filter(lambda feature: feature.is_open, project.features):
+            workflow = project.workflow_of(feature) or catalog.get_or_default(feature.workflow_type)
+            phase = workflow.find(feature.current_phase or "")
+            for output in phase.outputs if phase else ():
+                path = root / output.path_for(feature.name)
+                folders.add(next(each for each in path.parents if each.is_dir()))
+        for folder in sorted(folders):
+            yield from _space(folder)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                number = errno.EROFS if _is_read_only(folder) else errno.EACCES
+                yield write_failure(folder, OSError(number, os.strerror(number)))
+
+    def _change_of(self, root: Path, artifact: Artifact) -> str | None:
+        """What became of an output since it was recorded; None when it is the same."""
+        data = self._files.read(root, artifact.path, artifact.id)
+        if data is None:
+            return "is missing"
+        now = self._files.record(root, artifact.path, artifact.id, data)
+        return None if now.sha256 == artifact.sha256 else "was changed"
+
+
+def _run(check: Callable[[], Iterator[CDEError]], root: Path) -> list[CDEError]:
+    """The findings of one check; what stops it is a finding too."""
+    found: list[CDEError] = []
+    try:
+        found.extend(check())
+    except CDEError as error:
+        found.append(error)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        found.append(ProjectError.of("E003", path=error.filename or str(root), reason=reason))
+    for each in found:
+        each.context.setdefault("project_path", str(root))
+    return found
+
+
+@contextmanager
+def _quiet(stored: StateFiles) -> Iterator[None]:
+    """Let nobody write meanwhile, as far as a lock can be had without making its file."""
+    with ExitStack() as held:
+        if stored.lock.exists():
+            with suppress(OSError, LockTimeoutError):
+                held.enter_context(ProcessLock(stored.lock, LOCK_SECONDS).shared())
+        yield
+
+
+def _verified(stored: StateFiles) -> list[Damage]:
+    with _quiet(stored):
+        return StateArchive(stored, OsFileOps()).verify()
+
+
+def _stands(root: Path, damage: Damage) -> bool:
+    return os.path.lexists(root / damage.file)
+
+
+def _damages(stored: StateFiles) -> Iterator[CDEError]:
+    for damage in _verified(stored):
+        yield StateError.of("E212", file=damage.file, reason=damage.reason)
+
+
+def _lock(stored: StateFiles) -> Iterator[CDEError]:
+    """Who keeps the project's lock, where somebody keeps it for long."""
+    if not stored.lock.exists():
+        return
+    lock = ProcessLock(stored.lock, LOCK_SECONDS)
+    try:
+        with lock.shared():
+            return
+    except LockTimeoutError as error:
+        error.context["holder"] = f"{lock.holder()}, {_life_of(lock.holder())}"
+        yield error
+
+
+def _life_of(holder: str) -> str:
+    """Whether the process that signed the lock still runs; the lock itself is held by one."""
+    number = holder.removeprefix("process ")
+    if not number.isdigit():
+        return "which did not sign it"
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return "which has ended; another one has taken over its lock"
+    except (OSError, OverflowError):
+        return "which is another user's"
+    return "which is running"
+
+
+def _alerts(stored: StateFiles) -> Iterator[CDEError]:
+    """What fires and no other check finds; what fired when the last server ended is no news."""
+    from cde_orchestrator.infrastructure.monitoring.alerts.rules import alert_rules, error_of
+    from cde_orchestrator.infrastructure.monitoring.telemetry.store import FILE, TelemetryStore
+
+    if not (stored.folder / FILE).is_file():
+        return
+    history = TelemetryStore(stored.root)
+    if not history.is_watched(datetime.now(UTC)):
+        return
+    standings = history.alert_states()
+    for rule in alert_rules(load_settings(stored.root)):
+        standing = standings.get(rule.name)
+        if standing is not None and standing.state == "firing":
+            error = error_of(rule, standing.figure)
+            if error is not None:
+                yield error
+
+
+def _permissions(stored: StateFiles) -> Iterator[CDEError]:
+    """Everything that a change writes to or replaces."""
+    folders = (stored.folder, stored.backups, stored.quarantine, stored.objects)
+    kept = (*stored.segments().values(), *stored.checkpoints().values())
+    for path in (*folders, stored.state, stored.journal, stored.lock, *kept):
+        wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+        if path.exists() and not os.access(path, wanted):
+            yield ProjectError.of("E003", path=str(path), reason="it may not be read and written")
+    for path in folders[1:]:  # the first one may be a link, by the owner's choice
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            yield ProjectError.of("E003", path=str(path), reason="it is no folder")
+
+
+def _settings(root: Path) -> Iterator[CDEError]:
+    for state in settings_states(root):
+        if state.problem is not None:
+            yield refusal_of(state)
+
+
+def _space(folder: Path) -> Iterator[CDEError]:
+    free = OsFileOps().free_bytes(folder)
+    if free < LOW_SPACE_BYTES:
+        where = str(folder.parent if folder.name == FOLDER else folder)
+        yield CDESystemError.of(
+            "E921", path=where, free_mb=free // 2**20, wanted_mb=LOW_SPACE_BYTES // 2**20
+        )
+
+
+def _is_read_only(folder: Path) -> bool:
+    with suppress(OSError, AttributeError):  # Windows has no such call
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    return False
+
+
+def _clock(stored: StateFiles) -> Iterator[CDEError]:
+    with _quiet(stored):
+        newest = StateArchive(stored, OsFileOps()).history({}, 1)
+    if newest and datetime.fromisoformat(newest[0].at) > datetime.now(UTC) + SKEW:
+        yield CDESystemError.of("E920", newest=newest[0].at)
+
+
+def _leftovers(stored: StateFiles) -> Iterator[CDEError]:
+    for path in _temporary(stored):
+        yield StateError.of("E213", file=str(path.relative_to(stored.root)))
+
+
+def _quarantine(stored: StateFiles) -> Iterator[CDEError]:
+    kept = sorted(path.name for path in stored.quarantine.glob("[!.]*"))
+    if kept:
+        yield StateError.of("E215", count=len(kept), newest=kept[-1])
+
+
+def _git(root: Path) -> Iterator[CDEError]:
+    """Whether git works where the project is in a repository."""
+    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        return
+    git = Git(root, BreakerRegistry())  # what the doctor finds is no failure of the work
+    try:
+        git.run("rev-parse", "--is-inside-work-tree", timeout_seconds=GIT_TIMEOUT_SECONDS)
+    except GitError as error:
+        yield CDESystemError.of("E922", path=str(root), reason=str(error))
+
+
+def _temporary(stored: StateFiles) -> list[Path]:
+    """Files that a writer left when it was killed."""
+    oldest_in_use = time.time() - STALE_SECONDS
+    patterns = (".*.tmp", ".probe-*")
+    folders = [stored.folder]
+    if not stored.backups.is_symlink():  # what is in it is somebody else's
+        folders.append(stored.backups)
+    found = [path for folder in folders for pattern in patterns for path in folder.glob(pattern)]
+    return sorted(path for path in found if _modified(path) < oldest_in_use)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.lstat().st_mtime
+    except FileNotFoundError:  # its writer has just renamed or removed it
+        return math.inf

@@ -1,0 +1,1 @@
+"""Git: every command goes through ``command.Git``."""

@@ -1,0 +1,185 @@
+"""Runs git, bounded in time and behind a circuit breaker; it never asks anybody anything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import structlog
+
+from cde_orchestrator.adapters.git.view import view_of
+from cde_orchestrator.domain.clock import Stopwatch
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.observability.correlation import child_environment
+from cde_orchestrator.infrastructure.system.compute_slot import TURNS
+from cde_orchestrator.infrastructure.system.retry import is_transient_on_starting, retrying
+from cde_orchestrator.infrastructure.system.spans import GIT, span
+
+log = structlog.get_logger(__name__)
+
+BREAKER = "git"
+TIMEOUT_SECONDS = 60.0
+
+LOOK_UP_SECONDS = 5.0
+"""Most that a look at the repository may take: its configuration may name a pipe."""
+
+_BUSY = ".lock': File exists"
+"""What git says when another git is at work in the repository; it has changed nothing then."""
+
+_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+# A repository may be a stranger's: none of its own programs is run. A folder with the files of
+# a repository comes with any clone and is none; nothing that is missing is fetched.
+_SAFE = tuple(
+    word
+    for setting in (
+        "core.fsmonitor=false",
+        f"core.hooksPath={os.devnull}",
+        "safe.bareRepository=explicit",
+        "submodule.recurse=false",
+    )
+    for word in ("-c", setting)
+)
+_ALONE = {"GIT_ALLOW_PROTOCOL": "", "GIT_NO_LAZY_FETCH": "1"}
+_THROUGH_FILTERS = frozenset({"diff", "status", "switch", "reset"})
+"""The commands that compare or write files; no other one may be used for that."""
+_AT_TOP = frozenset({"reset"})
+"""They throw changes away, so they may not go to a repository around the one that was meant."""
+_LOOK_UPS = frozenset({"rev-parse", "config"})
+_PLACES = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
+
+
+class GitError(OSError):
+    """git is missing, took too long, or ended with an exit code that is not 0."""
+
+
+class Git:
+    """git in one folder.
+
+    Args:
+        folder: where it runs.
+        breakers: where its circuit breaker is.
+    """
+
+    def __init__(self, folder: Path, breakers: BreakerRegistry) -> None:
+        self._folder = folder
+        self._breaker = breakers.get(BREAKER, failures=GitBrokenError)
+
+    def run(self, *arguments: str, timeout_seconds: float = TIMEOUT_SECONDS) -> str:
+        """What the command prints.
+
+        Raises:
+            GitError: it says no.
+            GitBrokenError: git itself does not work; this is what counts as a failure.
+            CircuitBreakerOpenError: E903, git is given time to recover.
+        """
+        done = self.complete(*arguments, timeout_seconds=timeout_seconds)
+        if done.returncode:
+            raise GitError(done.stderr.strip() or f"git ended with exit code {done.returncode}")
+        return done.stdout.strip()
+
+    def complete(
+        self, *arguments: str, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
+        """The command when it has ended, whatever its exit code.
+
+        Raises:
+            GitBrokenError: git itself does not work; this is what counts as a failure.
+            CircuitBreakerOpenError: E903, git is given time to recover.
+        """
+        watch = Stopwatch()
+        TURNS.leave()
+        with span(GIT):
+            done = self._breaker.call(self._patiently, arguments, timeout_seconds)
+        log.info(
+            "git_ran",
+            command=arguments[0],
+            exit_code=done.returncode,
+            duration_ms=watch.elapsed_ms,
+        )
+        return done
+
+    def _patiently(
+        self, arguments: tuple[str, ...], timeout_seconds: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Try again what was surely not done: git did not start, or another one was at work."""
+        try:
+            return retrying(lambda: self._run(arguments, timeout_seconds), "git", _is_transient)
+        except _GitBusyError as busy:
+            return busy.done
+        except GitError:
+            raise
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise GitBrokenError(str(error)) from error
+
+    def _run(
+        self, arguments: tuple[str, ...], timeout_seconds: float
+    ) -> subprocess.CompletedProcess[str]:
+        done = (
+            self._run_without_filters(arguments, timeout_seconds)
+            if arguments[0] in _THROUGH_FILTERS
+            else self._start(arguments, timeout_seconds)
+        )
+        if done.returncode and _BUSY in done.stderr:
+            raise _GitBusyError(done)
+        return done
+
+    def _run_without_filters(
+        self, arguments: tuple[str, ...], timeout_seconds: float
+    ) -> subprocess.CompletedProcess[str]:
+        places = self._start(("rev-parse", *_PLACES), timeout_seconds, errors="surrogateescape")
+        if places.returncode:
+            return places
+        listing = ("config", "--list", "--show-scope", "-z")
+        settings = self._start(listing, timeout_seconds, errors="surrogateescape")
+        if settings.returncode:
+            return settings
+        if arguments[0] in _AT_TOP:
+            top = Path(places.stdout.removesuffix("\n").rpartition("\n")[2])
+            if not top.samefile(self._folder):
+                raise GitError(f"the files of the repository are at {top}")
+        with view_of(places.stdout, settings.stdout) as (variables, real):
+            done = self._start(arguments, timeout_seconds, variables)
+        for made, there in real.items():
+            done.stderr = done.stderr.replace(made, there)
+        return done
+
+    def _start(
+        self,
+        arguments: tuple[str, ...],
+        timeout_seconds: float,
+        variables: Mapping[str, str] = MappingProxyType({}),
+        *,
+        errors: str = "replace",
+    ) -> subprocess.CompletedProcess[str]:
+        # Variables of git would lead it to another repository.
+        inherited = child_environment()
+        kept = {key: value for key, value in inherited.items() if not key.startswith("GIT_")}
+        if arguments[0] in _LOOK_UPS:
+            timeout_seconds = min(timeout_seconds, LOOK_UP_SECONDS)
+        return subprocess.run(
+            ["git", *_SAFE, "-C", str(self._folder), *arguments],
+            env={**kept, **_QUIET, **_ALONE, **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors=errors,
+            timeout=timeout_seconds,
+            check=False,
+        )
+
+
+class GitBrokenError(GitError):
+    """git is missing or took too long."""
+
+
+class _GitBusyError(Exception):
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        super().__init__(done.stderr.strip())
+        self.done = done
+
+
+def _is_transient(error: BaseException) -> bool:
+    return isinstance(error, _GitBusyError) or is_transient_on_starting(error)

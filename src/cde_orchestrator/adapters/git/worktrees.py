@@ -1,0 +1,230 @@
+"""A folder of its own for each feature: a git worktree on the feature's branch."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from cde_orchestrator.adapters.git.command import Git, GitError
+from cde_orchestrator.adapters.git.version_control import GitVersionControl
+from cde_orchestrator.adapters.project_files.files import (
+    EXCERPT_CHARACTERS,
+    FilesystemProjectFiles,
+)
+from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
+from cde_orchestrator.application.ports.checks import Watch, WorkTree
+from cde_orchestrator.application.ports.core import OutputText
+from cde_orchestrator.application.views import ArtifactView
+from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.domain.records import Baseline, Evidence
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.system.file_ops import FileOps, refuse_link
+
+log = structlog.get_logger(__name__)
+
+WORKTREES = "worktrees"
+BRANCHES = "feature"
+NO_REPOSITORY = "not a git repository"
+
+
+class GitWorktrees:
+    """The worktrees of one project, under its ``.cde``.
+
+    Args:
+        root: the project's folder, in a repository or not.
+        breakers: where the circuit breaker of git is.
+    """
+
+    def __init__(self, root: Path, breakers: BreakerRegistry) -> None:
+        self._root = root
+        self._breakers = breakers
+        self._git = Git(root, breakers)
+        self._mutex = threading.Lock()
+        self._told = False
+
+    def folder_for(self, feature: str) -> Path | None:
+        """The feature's own folder, made when it is missing; None where there can be none.
+
+        Work goes on without it, so that whatever is wrong with git is only logged.
+        """
+        top = self._top(feature)
+        try:
+            with self._mutex:
+                if not self._exists(top):
+                    self._add(top, f"{BRANCHES}/{feature}")
+            return top / self._git.run("rev-parse", "--show-prefix")
+        except (GitError, CDEError) as error:
+            self._tell(feature, str(error))
+            return None
+
+    def has(self, feature: str) -> bool:
+        """Whether the feature has a folder of its own."""
+        try:
+            return self._exists(self._top(feature))
+        except (GitError, CDEError) as error:
+            self._tell(feature, str(error))
+            return False
+
+    def _exists(self, top: Path) -> bool:
+        """Whether the feature's worktree is there.
+
+        Raises:
+            GitError: something else is in its place: a link, which may come with a clone, or a
+                repository of its own. Nobody works there, lest it lead out of the project.
+            CircuitBreakerOpenError: E903, git is given time to recover.
+        """
+        try:
+            refuse_link(top.parent)
+            refuse_link(top)
+        except OSError as error:
+            raise GitError(str(error)) from error
+        if not (top / ".git").exists():
+            return False
+        common = ("rev-parse", "--path-format=absolute", "--git-common-dir")
+        found = Git(top, self._breakers).run(*common, "--show-toplevel").splitlines()
+        own = [self._git.run(*common), str(top)]
+        if list(map(os.path.realpath, found)) != list(map(os.path.realpath, own)):
+            raise GitError(f"'{top}' is no worktree of the project's repository")
+        return True
+
+    def _tell(self, feature: str, reason: str) -> None:
+        """Say it once; that there is no repository is nothing to be told."""
+        with self._mutex:
+            loud = not self._told and NO_REPOSITORY not in reason
+            self._told = self._told or loud
+        (log.warning if loud else log.info)("worktree_not_made", feature=feature, reason=reason)
+
+    def _top(self, feature: str) -> Path:
+        return self._root / FOLDER / WORKTREES / feature
+
+    def _add(self, top: Path, branch: str) -> None:
+        self._git.run("worktree", "prune")
+        known = self._git.run("branch", "--list", branch)
+        name = [branch] if known else ["-b", branch]
+        place = [str(top), *name] if known else [*name, str(top)]
+        self._git.run("worktree", "add", "--no-checkout", *place)
+        try:
+            # Apart from that, since this one goes without the repository's filters.
+            Git(top, self._breakers).run("reset", "--hard", "--quiet")
+        except (GitError, CDEError):
+            with suppress(GitError, CDEError):
+                self._git.run("worktree", "remove", "--force", str(top))
+            raise
+
+
+class WorktreeFiles(FilesystemProjectFiles):
+    """Outputs are made in a worktree, and stand in the project once they are accepted.
+
+    Args:
+        folder: the worktree.
+    """
+
+    def __init__(self, folder: Path, ops: FileOps | None = None) -> None:
+        super().__init__(ops)
+        self._folder = folder
+
+    def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
+        """The worktree's file; else the project's, which a person may have put there."""
+        made = super().read(self._folder, relative, output_id)
+        return super().read(root, relative, output_id) if made is None else made
+
+    def write(self, root: Path, outputs: Sequence[OutputText]) -> None:
+        """Write them into the worktree."""
+        super().write(self._folder, outputs)
+
+    def restore(self, root: Path, relative: str, output_id: str, data: bytes | None) -> None:
+        """Put the bytes there, and into the worktree, whose file would hide the project's."""
+        for place in dict.fromkeys((self._folder, root)):
+            super().restore(place, relative, output_id, data)
+
+    def set_aside(self, root: Path, relative: str, output_id: str) -> str:
+        """Keep a copy beside the file that is read: the worktree's, else the project's."""
+        made = super().read(self._folder, relative, output_id)
+        return super().set_aside(root if made is None else self._folder, relative, output_id)
+
+    def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
+        """Record what was accepted, and put it into the project too."""
+        self.restore(root, relative, output_id, data)
+        return super().record(root, relative, output_id, data)
+
+    def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_CHARACTERS) -> str:
+        """The beginning of the worktree's file, else of the project's."""
+        return super().excerpt(self._folder, relative, limit) or super().excerpt(
+            root, relative, limit
+        )
+
+    def bring(self, root: Path, outputs: Sequence[ArtifactView]) -> None:
+        """Give the worktree the accepted outputs of earlier phases that it does not have.
+
+        Raises:
+            OutputError: E112, a path is no place for an output.
+            StateError: E203 or E204, one cannot be written.
+        """
+        for output in outputs:
+            relative, output_id = output["path"], output["id"]
+            if super().read(self._folder, relative, output_id) is None:
+                data = super().read(root, relative, output_id)
+                if data is not None:
+                    self.restore(self._folder, relative, output_id, data)
+
+
+class WorktreeChecks(SubprocessCheckRunner):
+    """Checks are run on what was made: in the worktree.
+
+    Args:
+        folder: the worktree.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
+        """Run the check in the worktree."""
+        return super().run(self._folder, check, at, watch)
+
+
+class WorktreeVersionControl(GitVersionControl):
+    """The commits that a feature's phases begin and end with are those of its worktree.
+
+    Args:
+        folder: the worktree.
+        breakers: where the circuit breaker of git is.
+    """
+
+    def __init__(self, folder: Path, breakers: BreakerRegistry) -> None:
+        super().__init__(breakers)
+        self._folder = folder
+
+    def work_tree(self, root: Path) -> WorkTree | None:
+        """The worktree's commit, and what differs from it there."""
+        return super().work_tree(self._folder)
+
+    def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
+        """Files of the worktree that differ between two commits; None: unknown."""
+        return super().changed_between(self._folder, before, after)
+
+    def changes(self, root: Path) -> list[str] | None:
+        """What is not committed in the worktree."""
+        return super().changes(self._folder)
+
+    def baseline(self, root: Path) -> Baseline | None:
+        """The worktree as it is."""
+        return super().baseline(self._folder)
+
+    def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
+        """What differs in the worktree, which was made of commits alone."""
+        return super().changed_since(self._folder, replace(baseline, dirty={}))
+
+    def start_branch(self, root: Path, name: str) -> None:
+        """Create a branch in the worktree."""
+        super().start_branch(self._folder, name)

@@ -1,0 +1,319 @@
+"""The files that phases produce: read, written and recorded, and never outside the project.
+
+The folder may be hostile, and so may a path that an agent gives: links that lead away, pipes
+that never end, the folders of git and of the product itself.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path, PureWindowsPath
+
+from cde_orchestrator.application.ports.core import OutputText
+from cde_orchestrator.domain.exceptions import (
+    CDEError,
+    OutputError,
+    StateError,
+    ValidationError,
+)
+from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.domain.text import checked_text
+from cde_orchestrator.infrastructure.system.file_ops import (
+    FileOps,
+    OsFileOps,
+    replace_file,
+    stage_file,
+)
+from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
+from cde_orchestrator.infrastructure.system.spans import FILES, span
+
+READ_LIMIT_BYTES = 10 * 1024 * 1024
+WRITE_LIMIT_BYTES = 1024 * 1024
+EXCERPT_CHARACTERS = 1_200
+ASIDE = ".before-rollback"
+"""Ending of a file that was changed since it was recorded."""
+
+_FORBIDDEN_FOLDERS = frozenset({".cde", ".git"})
+# Without O_NONBLOCK, opening a pipe waits for a writer; where a flag is missing it is not needed.
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a symbolic link that leads nowhere",
+}
+_UNSAFE = frozenset({"Cc", "Cf", "Cs"})
+# Joiners that emoji and several scripts need; all other format characters only hide text.
+_KEPT_CHARACTERS = frozenset("\n\t\u200c\u200d")
+
+
+class FilesystemProjectFiles:
+    """The outputs of a project's phases, in the project's folder."""
+
+    def __init__(self, ops: FileOps | None = None) -> None:
+        self._ops = ops or OsFileOps()
+
+    def resolve(self, root: Path, relative: str, output_id: str) -> Path:
+        """The output's absolute path, links followed; the file may be missing.
+
+        Raises:
+            OutputError: E112, the path is no place for an output: absolute, with ``..``, in
+                ``.cde`` or ``.git``, led out of the project by a link, or not a regular file.
+        """
+        reason = path_problem(relative)
+        if reason is None:
+            try:
+                path, reason = _located(root, relative)
+            except OSError as error:
+                raise _misplaced(output_id, relative, error_words(error)) from error
+            if reason is None:
+                return path
+        raise _misplaced(output_id, relative, reason)
+
+    @span(FILES)
+    def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
+        """The output's bytes, or None when there is no such file.
+
+        Raises:
+            OutputError: E112, as ``resolve``, or the file cannot be read.
+            ValidationError: E315, it is larger than 10 MiB.
+        """
+        path = self.resolve(root, relative, output_id)
+        try:
+            data, size = read_regular_file(path, READ_LIMIT_BYTES, follow=False)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _misplaced(output_id, relative, error_words(error)) from error
+        _check_size(output_id, size, READ_LIMIT_BYTES)
+        return data
+
+    @span(FILES)
+    def write(self, root: Path, outputs: Sequence[OutputText]) -> None:
+        """Put texts at their paths, all of them or none; each last line gets its end.
+
+        Raises:
+            OutputError: E112, as ``resolve``.
+            ValidationError: E303, one cannot be stored as text; E315, it is larger than 1 MiB.
+            StateError: E204, the disk is full; E203, writing failed otherwise.
+        """
+        placed = [(self._place_of(root, each), _as_file(each.text)) for each in outputs]
+        made: list[Path] = []
+        staged: list[tuple[Path, Path]] = []
+        try:
+            for path, data in placed:
+                with _writing(path, len(data)):
+                    self._make_folder(path.parent, made)
+                    staged.append((stage_file(self._ops, path, data, _mode_of(path)), path))
+            self._put_in_place(staged)
+        except StateError:
+            for temporary, _ in staged:
+                temporary.unlink(missing_ok=True)
+            for folder in reversed(made):
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
+
+    def _place_of(self, root: Path, output: OutputText) -> Path:
+        size = len(output.text.encode(errors="surrogatepass"))
+        _check_size(output.output_id, size, WRITE_LIMIT_BYTES)
+        checked_text(f"output {output.output_id}", output.text, WRITE_LIMIT_BYTES)
+        return self.resolve(root, output.path, output.output_id)
+
+    def _put_in_place(self, staged: Sequence[tuple[Path, Path]]) -> None:
+        """Rename new files over the old ones; when one cannot be, the old ones come back."""
+        kept: list[tuple[Path, bytes | None, int | None]] = []
+        try:
+            for temporary, path in staged:
+                with _writing(path):
+                    several = len(staged) > 1
+                    old = path.read_bytes() if several and path.exists() else None
+                    mode = _mode_of(path)
+                    self._ops.replace(temporary, path)
+                    kept.append((path, old, mode))
+                    self._ops.sync_folder(path.parent)
+        except StateError:
+            for path, old, mode in reversed(kept if len(staged) > 1 else []):
+                with suppress(OSError):
+                    path.unlink() if old is None else replace_file(self._ops, path, old, mode)
+            raise
+
+    def is_plain(self, root: Path, relative: str) -> bool:
+        """Whether a file stands or may stand there, reached by no symbolic link."""
+        try:
+            path = self.resolve(root, relative, "")
+        except OutputError:
+            return False
+        return path == Path(os.path.realpath(root)) / relative
+
+    def restore(self, root: Path, relative: str, output_id: str, data: bytes | None) -> None:
+        """Put the bytes there, whole or not at all; None removes the file.
+
+        Raises:
+            OutputError: E112, as ``resolve``.
+            StateError: E204, the disk is full; E203, writing failed otherwise.
+        """
+        path = self.resolve(root, relative, output_id)
+        with _writing(path, len(data or b"")):
+            if data is not None:
+                self._make_folder(path.parent)
+                replace_file(self._ops, path, data, _mode_of(path))
+            elif path.exists():
+                self._ops.unlink(path)
+                self._ops.sync_folder(path.parent)
+
+    def set_aside(self, root: Path, relative: str, output_id: str) -> str:
+        """Keep a copy of the file beside it; the copy's path, relative to the project.
+
+        Raises:
+            OutputError: E112, as ``resolve``.
+            StateError: E204, the disk is full; E203, writing failed otherwise.
+        """
+        path = self.resolve(root, relative, output_id)
+        number, aside = 1, path.with_name(f"{path.name}{ASIDE}")
+        while os.path.lexists(aside):
+            number += 1
+            aside = path.with_name(f"{path.name}{ASIDE}-{number}")
+        with _writing(aside):
+            replace_file(self._ops, aside, path.read_bytes(), _mode_of(path))
+        return f"{relative}{aside.name.removeprefix(path.name)}"
+
+    def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
+        """The output as a feature keeps it, from the bytes that its gate accepted."""
+        digest = hashlib.sha256(data).hexdigest()
+        return Artifact(id=output_id, path=relative, sha256=digest, size=len(data))
+
+    def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_CHARACTERS) -> str:
+        """The file's first lines for a prompt, at most ``limit`` characters of harmless text.
+
+        Lines are whole, unless already the first one is too long. A file that is missing or
+        cannot be read gives an empty text; nothing is raised.
+        """
+        try:
+            path = self.resolve(root, relative, "")
+            data, size = read_regular_file(path, limit * 4, follow=False)
+        except (OSError, CDEError):
+            return ""
+        text = "".join(filter(_is_harmless, data.decode("utf-8-sig", errors="replace")))
+        if size > len(data) or len(text) > limit:
+            whole, _, _ = text[: limit + 1].rpartition("\n")
+            text = whole if whole.strip() else text[: limit - 1] + "…"
+        return text.strip("\n")
+
+    def _make_folder(self, folder: Path, made: list[Path] | None = None) -> None:
+        """Make the folder with its parents; those that were missing are added to ``made``."""
+        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        for each in reversed(missing):
+            each.mkdir(exist_ok=True)
+            if made is not None:
+                made.append(each)
+            self._ops.sync_folder(each.parent)
+
+
+def path_problem(relative: str) -> str | None:
+    """Why no project file may be named so, or None; the disk is not looked at."""
+    if not relative or relative.endswith("/"):
+        return "it names no file"
+    if any(unicodedata.category(character) in _UNSAFE for character in relative):
+        return "it has control characters"
+    if "\\" in relative:
+        return "it has a backslash; folders are parted by /"
+    if PureWindowsPath(relative).anchor:
+        return "it is absolute"
+    return _parts_problem(relative.split("/"))
+
+
+def read_regular_file(path: Path, limit_bytes: int, *, follow: bool) -> tuple[bytes, int]:
+    """The first bytes of a regular file, at most ``limit_bytes``, and its whole size.
+
+    Args:
+        path: the file; a pipe or device in its place is refused and never waited for.
+        limit_bytes: how much is read.
+        follow: whether the last part of the path may be a symbolic link.
+
+    Raises:
+        OSError: there is no file, it is not a regular one, or it cannot be read.
+    """
+    descriptor = os.open(path, _READ_FLAGS | (0 if follow else _NOFOLLOW))
+    try:
+        status = os.fstat(descriptor)
+        if reason := _kind_problem(status.st_mode):
+            raise OSError(errno.EINVAL, reason)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(limit_bytes + 1)
+    finally:
+        os.close(descriptor)
+    return data[:limit_bytes], max(status.st_size, len(data))
+
+
+@contextmanager
+def _writing(path: Path, size: int | None = None) -> Iterator[None]:
+    """Translate what the system refuses; ``size`` is what is written, in bytes."""
+    try:
+        yield
+    except OSError as error:
+        raise write_failure(path, error, size) from error
+
+
+def _as_file(text: str) -> bytes:
+    ending = "\n" if text and not text.endswith("\n") else ""
+    return (text + ending).encode()
+
+
+def _mode_of(path: Path) -> int | None:
+    """The permissions of the file that is replaced; None for a new one."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode) & 0o777
+    except OSError:
+        return None
+
+
+def _located(root: Path, relative: str) -> tuple[Path, str | None]:
+    """The real path, and why it is no place for an output."""
+    real_root = Path(os.path.realpath(root))
+    path = Path(os.path.realpath(real_root / relative))
+    if not path.is_relative_to(real_root):
+        return path, "a symbolic link leads out of the project"
+    if reason := _parts_problem(path.relative_to(real_root).parts):
+        return path, f"by a symbolic link {reason}"
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return path, None
+    return path, _kind_problem(mode)
+
+
+def _parts_problem(parts: Sequence[str]) -> str | None:
+    if ".." in parts:
+        return "it has the part '..'"
+    if "" in parts or "." in parts:
+        return "it has an empty part or the part '.'"
+    forbidden = next((part for part in parts if part.casefold() in _FORBIDDEN_FOLDERS), None)
+    return f"it lies in {forbidden}" if forbidden else None
+
+
+def _kind_problem(mode: int) -> str | None:
+    if stat.S_ISREG(mode):
+        return None
+    return f"{_KINDS.get(stat.S_IFMT(mode), 'a device')} is there, not a regular file"
+
+
+def _check_size(output_id: str, size: int, limit: int) -> None:
+    if size > limit:
+        field = f"output {output_id}"
+        raise ValidationError.of("E315", field=field, size_bytes=size, limit_bytes=limit)
+
+
+def _misplaced(output_id: str, relative: str, reason: str) -> OutputError:
+    return OutputError.of("E112", output=output_id, path=relative, reason=reason)
+
+
+def _is_harmless(character: str) -> bool:
+    return character in _KEPT_CHARACTERS or unicodedata.category(character) not in _UNSAFE

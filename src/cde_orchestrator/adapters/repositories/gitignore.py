@@ -1,0 +1,166 @@
+"""What git is told of a project's state."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import structlog
+
+from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.system.file_ops import (
+    OsFileOps,
+    open_in_own_folder,
+    read_bounded,
+    refuse_link,
+)
+
+log = structlog.get_logger(__name__)
+
+_SHARED = (".gitignore", "config.toml", "workflow.yml", "prompts/")
+"""What in the folder is for version control."""
+_GITIGNORE = """\
+# What belongs to everybody is kept by git; the state and the logs are this machine's.
+*
+!.gitignore
+!config.toml
+!workflow.yml
+!prompts/
+!prompts/**
+"""
+LOCAL_FOLDERS = (
+    *("backups", "breakers", "errors", "logs", "objects", "quarantine", "runs", "worktrees"),
+)
+"""Folders of this machine; each gets a list of its own, which no branch is without."""
+_ODD = re.compile(r"[^\w /.,+@-]")
+"""Characters that mean something to git, to a shell, or to whoever else reads the list."""
+_LIST_BYTES = 1024 * 1024
+_POINTER_BYTES = 64 * 1024
+
+
+def write_gitignore(root: Path) -> None:
+    """List what is local to the machine for everybody; a project's own file is left alone."""
+    _write_new(root / FOLDER / ".gitignore", _GITIGNORE)
+
+
+def keep_from_git(root: Path) -> None:
+    """Keep from git what is local to the machine, on every branch; what stands is left alone.
+
+    The list that everybody has is a file of the project, and a branch from before it lacks it.
+    There the repository's own list holds, and that of each local folder.
+    """
+    folder = root / FOLDER
+    for name in LOCAL_FOLDERS:
+        local = folder / name
+        if local.is_dir() and not local.is_symlink():
+            _write_new(local / ".gitignore", "*\n")
+    for exclude, inner in exclude_files(root):
+        try:
+            _exclude(exclude, root, inner)
+        except (OSError, ValueError) as error:
+            log.warning("git_exclude_not_written", path=str(exclude), reason=str(error))
+
+
+def _write_new(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        log.warning("gitignore_not_written", path=str(path.parent), reason=str(error))
+
+
+def exclude_files(root: Path) -> Iterator[tuple[Path, str]]:
+    """The repository's own list of what is ignored, and where in its files the project lies."""
+    for top in (root, *root.parents):
+        git = top / ".git"
+        try:
+            folder = _git_folder(git)
+            if folder is not None:
+                common = folder.parents[1] if _is_worktree(folder, git) else folder
+                yield common / "info" / "exclude", root.relative_to(top).as_posix()
+                return
+        except (OSError, ValueError) as error:
+            log.warning("git_folder_unreadable", path=str(git), reason=str(error))
+            return
+
+
+def _git_folder(git: Path) -> Path | None:
+    """The folder that a repository keeps its own files in; None where there is no repository.
+
+    ``.git`` is a file in a linked worktree and in a submodule (gitrepository-layout). Such a
+    file comes with any archive, so it is followed only where git itself has made the folder
+    for it: one that names this file, or one of the submodules of a repository around it.
+
+    Raises:
+        OSError: ELOOP, ``.git`` is a link; EXDEV, it names a folder that is not its own; or
+            what the system says.
+    """
+    refuse_link(git)
+    if git.is_dir():
+        return git if (git / "HEAD").exists() else None
+    if not git.exists():
+        return None
+    pointer = os.fsdecode(read_bounded(git, _POINTER_BYTES)).removeprefix("gitdir:").strip()
+    named = Path(os.path.realpath(git.parent / pointer))
+    around = (_git_folder(folder / ".git") for folder in git.parent.parents)
+    if not _is_worktree(named, git):
+        outer = next((folder for folder in around if folder is not None), None)
+        if outer is None or Path(os.path.realpath(outer), "modules") not in named.parents:
+            raise OSError(errno.EXDEV, "it names a folder that does not belong to it", str(git))
+    return named if (named / "HEAD").exists() else None
+
+
+def _is_worktree(folder: Path, git: Path) -> bool:
+    """Whether git keeps the files of the linked worktree with this ``.git`` in the folder."""
+    pointer = folder / "gitdir"
+    if folder.parent.name != "worktrees" or not pointer.exists():
+        return False
+    back = os.fsdecode(read_bounded(pointer, _POINTER_BYTES)).strip()
+    return os.path.realpath(folder / back) == os.path.realpath(git)
+
+
+def listed_in(exclude: Path) -> str:
+    """What the list says, which may be nothing yet.
+
+    Raises:
+        OSError: it or its folder is a link, no ordinary file, or too large.
+        ValueError: it is not UTF-8.
+    """
+    refuse_link(exclude.parent)
+    try:
+        return read_bounded(exclude, _LIST_BYTES).decode()
+    except FileNotFoundError:
+        return ""
+
+
+def _exclude(exclude: Path, root: Path, inner: str) -> None:
+    present = listed_in(exclude)
+    lines = present.splitlines()
+    prefix = "/" if inner == "." else "/" + _any_odd(inner).replace(" ", "\\ ") + "/"
+    patterns = [f"{prefix}{FOLDER}/*", *(f"!{prefix}{FOLDER}/{name}" for name in _SHARED)]
+    wanted = [] if note_for(root) in lines else [note_for(root)]
+    if not set(patterns) <= set(lines):  # the last one that fits decides, so all of them
+        wanted += patterns
+    if wanted:
+        OsFileOps().make_folder(exclude.parent)
+        separator = "\n" if present and not present.endswith("\n") else ""
+        descriptor = open_in_own_folder(exclude, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        with open(descriptor, "a", encoding="utf-8") as file:
+            file.write(separator + "\n".join(wanted) + "\n")
+
+
+def _any_odd(path: str) -> str:
+    """A pattern for the path, with any byte in the place of each byte of an odd character."""
+    return _ODD.sub(lambda found: "?" * len(os.fsencode(found[0])), path)
+
+
+def note_for(root: Path) -> str:
+    """The line that says for which folder of this machine the list is."""
+    name = _ODD.sub(lambda found: quote(os.fsencode(found[0])), str(root))
+    return f"# The state of CDE Orchestrator for {name}"

@@ -1,0 +1,90 @@
+"""Judges a state that comes from outside before it becomes a project's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from cde_orchestrator.adapters.repositories.codec import (
+    FeatureIndex,
+    decode_feature,
+    decode_project,
+)
+from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.feature import CLOSED_STATUSES, KNOWN_STATUSES, Feature
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.storage.format.checkpoint import OWN_KEYS
+from cde_orchestrator.storage.format.json_patch import Document
+
+_PROJECT = {"id": str, "name": str, "path": str, "status": str, "metadata": dict, "features": dict}
+_FEATURE = {
+    "id": str,
+    "project_id": str,
+    "name": str,
+    "prompt": str,
+    "status": str,
+    "workflow_type": str,
+    "metadata": dict,
+    "phases": dict,
+}
+_RECORD = {"id": str, "status": str, "attempts": int, "outputs": list}
+
+
+def checked_document(document: Document) -> Document:
+    """The document, if a project and every feature of it can be made of it, and be stored.
+
+    Raises:
+        StateError: E210, with what is wrong where.
+    """
+    where = "the project"
+    try:
+        orjson.dumps(document)
+        _require_types(document, _PROJECT)
+        reserved = [key for key in OWN_KEYS if key in document]
+        if reserved:
+            raise ValueError(f"{', '.join(reserved)} belongs to the file, not to the state")
+        project = decode_project(document, FeatureIndex(), document["path"])
+        names: set[str] = set()
+        for key, stored in document["features"].items():
+            where = f"feature {key}"
+            _require_types(stored, _FEATURE)
+            for phase_id, record in stored["phases"].items():
+                _require_types(record, _RECORD)
+                if record["id"] != phase_id:
+                    raise ValueError(f"the record of phase {phase_id} bears another id")
+            feature = decode_feature(stored)
+            if feature.id != key or feature.name in names:
+                raise ValueError("its id or its name stands twice or elsewhere")
+            names.add(feature.name)
+            _require_known_workflow(project, feature)
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise StateError.of("E210", where=where, reason=reason) from error
+    return document
+
+
+def _require_types(value: Any, types: Mapping[str, type]) -> None:
+    for key, wanted in types.items():
+        if type(value[key]) is not wanted:
+            raise TypeError(f"{key} is not of the type {wanted.__name__}")
+
+
+def _require_known_workflow(project: Project, feature: Feature) -> None:
+    """A feature that keeps a workflow has a record of each of its phases, and of no other.
+
+    Its status is that of one of them, or of a feature that is closed.
+    """
+    workflow = project.workflow_of(feature)
+    known: set[str | None] = {*feature.phases} or {feature.current_phase}
+    statuses = KNOWN_STATUSES
+    if workflow is not None:
+        statuses = CLOSED_STATUSES | {phase.feature_status for phase in workflow.phases}
+        known = {phase.id for phase in workflow.phases}
+        if set(feature.phases) != known:
+            raise ValueError("its phases are not those of its workflow")
+    if feature.current_phase not in {None, *known}:
+        raise ValueError("its current phase is not one of its phases")
+    if feature.status not in statuses:
+        raise ValueError(f"its status is not one of {', '.join(sorted(statuses))}")

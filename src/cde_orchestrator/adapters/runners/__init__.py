@@ -1,0 +1,1 @@
+"""Programs that are started for a project, and who may start them."""

@@ -1,0 +1,302 @@
+"""Starts agents by their commands, each behind a circuit breaker of its own."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import secrets
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import structlog
+
+from cde_orchestrator.application.ports.agents import (
+    AgentProbe,
+    AgentTrialReply,
+    Assignment,
+    OnLine,
+)
+from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.clock import Stopwatch
+from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.observability.correlation import call_environment
+from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
+from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
+from cde_orchestrator.infrastructure.system.os_errors import told
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.spans import AGENT, span
+
+if TYPE_CHECKING:
+    from cde_orchestrator.infrastructure.system.supervised_process import Ending, SupervisedProcess
+
+log = structlog.get_logger(__name__)
+
+VERSION_SECONDS = 15.0
+TRIAL_SECONDS = 180.0
+_VERSION = re.compile(r"(?<![\w./-])v?\d+\.\d+")
+_TRIAL_LINES = 20
+_TRIAL_FILE = "cde-agent-test.txt"
+_TRIAL = (
+    f"Write a file named {_TRIAL_FILE} into the current folder. It holds the one word: ready\n"
+    "Do nothing else, and end.\n"
+)
+# What programs need to find themselves, their settings and the network; nothing secret.
+USUAL_VARIABLES = (
+    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_*", "TZ", "TERM"),
+    *("TMPDIR", "TEMP", "TMP", "XDG_*", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("SYSTEMROOT", "COMSPEC", "PATHEXT", "APPDATA", "LOCALAPPDATA", "USERPROFILE"),
+)
+
+
+class CommandLineAgents:
+    """The agents of one project, run as programs on this machine.
+
+    Args:
+        root: the project's folder.
+        breakers: where the agents' circuit breakers are.
+        environment: what the allow-list picks from; this process's own when None.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        breakers: BreakerRegistry,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._root = root
+        self._breakers = breakers
+        self._environment = os.environ if environment is None else environment
+        self._running: set[SupervisedProcess] = set()
+        self._stopped = False
+        self._mutex = threading.Lock()
+
+    def definitions(self) -> Mapping[str, Agent]:
+        """The agents by name, the project's own first; E314 when one is not valid."""
+        from cde_orchestrator.infrastructure.settings.agents import load_agents
+
+        return load_agents(self._root)
+
+    @span(AGENT)
+    def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
+        """Run the agent once; raises E903, E905 to E907 or E911 as the port says."""
+        breaker = self._breakers.get(agent.breaker, failures=AgentError)
+        breaker.call(self._run, agent, assignment, on_line)
+
+    def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
+        """Whether the agent's program is found, and what it says of its version."""
+        found = self._program(agent) is not None
+        return {
+            "name": agent.name,
+            "source": agent.source,
+            "command": [*agent.command],
+            "prompt": agent.prompt,
+            "timeout_seconds": agent.timeout_seconds,
+            "found": found,
+            "version": self._version(agent) if found and ask_version else None,
+            "breaker": self._breakers.get(agent.breaker, failures=AgentError).state,
+        }
+
+    @contextmanager
+    def alone(self, feature_id: str, feature: str) -> Iterator[None]:
+        """Hold the lock of the feature's runs; E909 when another process has it."""
+        folder = self._root / FOLDER / RUNS
+        with told(folder):
+            make_own_folder(folder)
+            lock = ProcessLock(folder / f"{feature_id}.lock", 0.0)
+            descriptor = lock.attempt()
+        if descriptor is None:
+            raise CDESystemError.of("E909", feature=feature, holder=lock.holder())
+        lock.sign(descriptor)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def try_out(self, agent: Agent) -> AgentTrialReply:
+        """Let the agent write one word to a file; raises as ``run``."""
+        import tempfile
+
+        watch, lines = Stopwatch(), deque[str](maxlen=_TRIAL_LINES)
+        with tempfile.TemporaryDirectory(prefix="cde-agent-") as name:
+            folder = Path(name).resolve()
+            seconds = min(TRIAL_SECONDS, agent.timeout_seconds)
+            assignment = Assignment(
+                prompt=_TRIAL, folder=folder, timeout_seconds=seconds, labels={}
+            )
+            self.run(agent, assignment, lines.append)
+            wrote = (folder / _TRIAL_FILE).is_file()
+        return {
+            "name": agent.name,
+            "wrote_file": wrote,
+            "duration_ms": watch.elapsed_ms,
+            "last_lines": [*lines],
+        }
+
+    def stop(self) -> None:
+        """End the agents that are running, and those that would be started from now on."""
+        with self._mutex:
+            self._stopped = True
+            for process in self._running:
+                process.stop()
+
+    def _run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
+        from cde_orchestrator.infrastructure.observability.redaction import redacted_text
+
+        bound = log.bind(agent=agent.name, **assignment.labels)
+        last: deque[str] = deque(maxlen=1)
+        seconds = assignment.timeout_seconds or agent.timeout_seconds
+
+        def line_came(line: str) -> None:
+            line = redacted_text(line)
+            last.append(line)
+            bound.info("agent_output", line=line)
+            on_line(line)
+
+        bound.info("agent_started", command=list(agent.command), timeout_seconds=seconds)
+        with self._prompt(agent, assignment) as (arguments, stdin):
+            ending = self._watched(agent, arguments, assignment, stdin, line_came, seconds)
+        bound.info("agent_ended", cause=ending.cause, exit_code=ending.exit_code)
+        if ending.cause == "stop":
+            raise CDESystemError.of("E911", agent=agent.name)
+        if ending.cause == "timeout":
+            raise AgentError.of("E907", agent=agent.name, timeout_seconds=round(seconds, 3))
+        if ending.exit_code:
+            raise AgentError.of(
+                "E906",
+                agent=agent.name,
+                reason=_reason(ending.exit_code),
+                exit_code=ending.exit_code,
+                last_line=last[0] if last else "none",
+            )
+
+    def _watched(
+        self,
+        agent: Agent,
+        arguments: list[str],
+        assignment: Assignment,
+        stdin: IO[bytes] | None,
+        on_line: OnLine,
+        seconds: float,
+    ) -> Ending:
+        from cde_orchestrator.infrastructure.system.output_lines import OutputLines
+        from cde_orchestrator.infrastructure.system.retry import retrying
+        from cde_orchestrator.infrastructure.system.supervised_process import (
+            NotStartedError,
+            SupervisedProcess,
+            may_start_later,
+        )
+
+        program = self._program(agent)
+        if program is None:
+            reason = f"the command {agent.command[0]} is not on PATH"
+            raise AgentError.of("E905", agent=agent.name, reason=reason)
+
+        def once() -> Ending:
+            process = SupervisedProcess(
+                [program, *arguments[1:]],
+                folder=assignment.folder,
+                environment={**self._visible(agent), **assignment.labels},
+                stdin=stdin,
+            )
+            with self._stoppable(process):
+                lines = OutputLines(on_line)
+                ending = process.watch(lines.add, seconds)
+                lines.end()
+                return ending
+
+        try:
+            return retrying(once, "start_agent", may_start_later)
+        except NotStartedError as error:
+            reason = error.strerror or str(error)
+            raise AgentError.of("E905", agent=agent.name, reason=reason) from error
+
+    @contextmanager
+    def _stoppable(self, process: SupervisedProcess) -> Iterator[None]:
+        with self._mutex:
+            self._running.add(process)
+            if self._stopped:
+                process.stop()
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._running.discard(process)
+
+    @contextmanager
+    def _prompt(
+        self, agent: Agent, assignment: Assignment
+    ) -> Iterator[tuple[list[str], IO[bytes] | None]]:
+        """The arguments and the standard input that carry the prompt."""
+        import tempfile
+
+        data = assignment.prompt.encode()
+        if agent.prompt == "stdin":
+            with tempfile.TemporaryFile() as file:
+                file.write(data)
+                file.seek(0)
+                yield agent.arguments(""), file
+            return
+        # In the folder that the agent works in: it may be kept from reading elsewhere.
+        folder = assignment.folder / FOLDER / RUNS
+        path = folder / f"prompt-{secrets.token_hex(6)}.md"
+        try:
+            with told(path):
+                make_own_folder(folder)
+                path.write_bytes(data)
+            yield agent.arguments(str(path)), None
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _program(self, agent: Agent) -> str | None:
+        import shutil
+
+        return shutil.which(agent.command[0], path=self._environment.get("PATH"))
+
+    def _visible(self, agent: Agent) -> dict[str, str]:
+        """The variables that the agent may see."""
+        patterns = (*USUAL_VARIABLES, *agent.environment)
+        visible = {
+            name: value
+            for name, value in self._environment.items()
+            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+        }
+        return {**visible, **call_environment()}
+
+    def _version(self, agent: Agent) -> str | None:
+        from cde_orchestrator.infrastructure.system.output_lines import OutputLines
+        from cde_orchestrator.infrastructure.system.supervised_process import (
+            Ending,
+            NotStartedError,
+            SupervisedProcess,
+        )
+
+        if not agent.version:
+            return None
+        said: list[str] = []
+        lines = OutputLines(lambda line: said.append(line.strip()) if len(said) < 20 else None)
+        try:
+            ending = SupervisedProcess(
+                agent.version, folder=self._root, environment=self._visible(agent)
+            ).watch(lines.add, VERSION_SECONDS)
+            lines.end()
+        except NotStartedError as error:
+            log.info("agent_version_unknown", agent=agent.name, reason=str(error))
+            return None
+        if ending != Ending(0, "exit"):
+            log.info("agent_version_unknown", agent=agent.name, reason=str(ending))
+            return None
+        # Some warn of this and that before they say it.
+        return next(filter(_VERSION.search, said), said[0])[:60] if said else None
+
+
+def _reason(exit_code: int) -> str:
+    if exit_code > 128:
+        return f"signal {exit_code - 128} ended it"
+    return f"its exit code is {exit_code}"

@@ -1,0 +1,108 @@
+"""Who calls, told by the call's own context, and which processes of this machine run."""
+
+from __future__ import annotations
+
+import os
+import socket
+from functools import cache
+from pathlib import Path
+
+from cde_orchestrator.domain.claim import Caller, Process
+from cde_orchestrator.infrastructure.observability.correlation import call_context
+from cde_orchestrator.infrastructure.paths import FOLDER
+
+COMMAND_LINE = "cli"
+UNNAMED = frozenset({COMMAND_LINE, "library"})
+"""Callers that are no agents unless they name one: people's commands, programs in Python."""
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class ProcessCallers:
+    """Takes the client's name from the call and this process for the client's.
+
+    A server on standard input and output ends with its client, so its process stands for the
+    client's. A command ends at once: it claims only for an agent that is named, by time.
+
+    Args:
+        shared: whether the state is kept elsewhere, so that every checkout is one project.
+    """
+
+    def __init__(self, *, shared: bool = False) -> None:
+        self._shared = shared
+
+    def caller(self, root: Path, agent: str | None) -> Caller:
+        """Who calls now, with the name that the call gives the agent."""
+        client = call_context().actor
+        return Caller(
+            client=client.removeprefix("mcp:"),
+            agent=agent,
+            process=None if client == COMMAND_LINE else current_process(),
+            place="" if self._shared else _place(root),
+            anonymous=client in UNNAMED and agent is None,
+        )
+
+    def runs(self, process: Process) -> bool:
+        """Whether the process runs; true of one on another machine, which cannot be seen."""
+        if process.host != socket.gethostname():
+            return True
+        return _started(process.pid) == process.started
+
+
+def current_process() -> Process:
+    """This process."""
+    return _process(os.getpid())
+
+
+def is_own(process: Process) -> bool:
+    """Whether it is a process of this machine that runs, and of the user of this one."""
+    if type(process.pid) is not int or process.pid <= 1 or not process.started:
+        return False
+    if process.host != socket.gethostname() or _started(process.pid) != process.started:
+        return False
+    import psutil
+
+    try:
+        return psutil.Process(process.pid).username() == psutil.Process().username()
+    except psutil.Error:
+        return False
+
+
+@cache
+def _process(pid: int) -> Process:
+    return Process(pid, _started(pid) or "", socket.gethostname())
+
+
+def _started(pid: int) -> str | None:
+    """When a process started, in words that tell it from another of its number; None: gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        # The name in parentheses may hold anything; the state and the start follow it.
+        rest = fields.rpartition(")")[2].split()
+        if rest[0] in {"Z", "X"}:
+            return None
+        return f"{_BOOT_ID.read_text().strip()}:{rest[19]}"
+    except (FileNotFoundError, ProcessLookupError):
+        if Path("/proc/self/stat").exists():
+            return None
+    except (OSError, IndexError):
+        pass
+    return _started_elsewhere(pid)
+
+
+def _started_elsewhere(pid: int) -> str | None:  # pragma: no cover - machines without /proc
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        gone = process.status() == psutil.STATUS_ZOMBIE
+        return None if gone else f"{process.create_time():.1f}"
+    except psutil.Error:
+        return None
+
+
+def _place(root: Path) -> str:
+    """Tells the project from a copy of it."""
+    try:
+        return str((root / FOLDER).stat().st_ino)
+    except OSError:
+        return ""

@@ -1,0 +1,140 @@
+"""Runs a phase's check as a process of its own, and keeps what it left as evidence."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from cde_orchestrator.application.ports.checks import Watch
+from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.clock import Stopwatch
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.infrastructure.observability.correlation import child_environment
+from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
+from cde_orchestrator.infrastructure.system.compute_slot import TURNS
+from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
+from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.spans import CHECK, span
+
+log = structlog.get_logger(__name__)
+
+TAIL_BYTES = 8 * 1024
+OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
+"""Variables that are nobody's business but the orchestrator's."""
+
+
+class SubprocessCheckRunner:
+    """Runs commands without a shell, and leaves none of their processes behind."""
+
+    @contextmanager
+    def alone(self, root: Path, feature: Feature) -> Iterator[None]:
+        """Hold the lock of the feature's checks; E129 when another submission has it."""
+        path = root / FOLDER / RUNS / f"{feature.id}.check.lock"
+        try:
+            make_own_folder(path.parent)
+            lock = ProcessLock(path, 0.0)
+            descriptor = lock.attempt()
+        except OSError as error:
+            raise write_failure(path, error) from error
+        if descriptor is None:
+            raise FeatureError.of(
+                "E129", feature=feature.name, phase=feature.current_phase, holder=lock.holder()
+            )
+        try:
+            lock.sign(descriptor)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @span(CHECK)
+    def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
+        """Run the check to its end, or end it and its children when its time is over.
+
+        Raises:
+            FeatureError: E121, there is no such command or folder, or it may not be run.
+        """
+        from cde_orchestrator.infrastructure.system.retry import retrying
+        from cde_orchestrator.infrastructure.system.supervised_process import (
+            Ending,
+            NotStartedError,
+            SupervisedProcess,
+            may_start_later,
+        )
+
+        capture, timer, folder = _Capture(watch), Stopwatch(), _folder(root, check)
+        visible = {k: v for k, v in child_environment().items() if k not in OWN_SECRETS}
+
+        def once() -> Ending:
+            process = SupervisedProcess(check.command, folder=folder, environment=visible)
+            TURNS.leave()
+            return process.watch(capture.add, check.timeout_seconds)
+
+        try:
+            ending = retrying(once, "start_check", may_start_later)
+        except NotStartedError as error:
+            raise _cannot_run(check, error_words(error)) from error
+        evidence = Evidence(
+            at=at,
+            command=check.command,
+            directory=check.directory,
+            exit_code=None if ending.cause == "timeout" else ending.exit_code,
+            duration_ms=timer.elapsed_ms,
+            tail=capture.text,
+            sha256=capture.digest.hexdigest(),
+            size=capture.size,
+        )
+        log.info(
+            "check_run",
+            command=list(check.command),
+            exit_code=evidence.exit_code,
+            duration_ms=evidence.duration_ms,
+        )
+        return evidence
+
+
+class _Capture:
+    """What a command printed: digest and size of all of it, and its end."""
+
+    def __init__(self, watch: Watch | None) -> None:
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self._tail = b""
+        self._watch = watch
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def add(self, data: bytes) -> None:
+        """Take a piece, and pass it on."""
+        self.digest.update(data)
+        self.size += len(data)
+        self._tail = (self._tail + data)[-TAIL_BYTES:]
+        if self._watch is not None:
+            self._watch(self._decoder.decode(data))
+
+    @property
+    def text(self) -> str:
+        """The end as text that JSON and any encoding can hold."""
+        return self._tail.decode("utf-8", "replace").replace("\x00", "\ufffd")
+
+
+def _folder(root: Path, check: Check) -> Path:
+    real_root = Path(os.path.realpath(root))
+    folder = Path(os.path.realpath(real_root / check.directory))
+    if not folder.is_relative_to(real_root):
+        raise _cannot_run(check, f"its folder {check.directory} leads out of the project")
+    if not folder.is_dir():
+        raise _cannot_run(check, f"there is no folder {check.directory}")
+    return folder
+
+
+def _cannot_run(check: Check, reason: str) -> FeatureError:
+    return FeatureError.of("E121", command=" ".join(check.command), reason=reason)

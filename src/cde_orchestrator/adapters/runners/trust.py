@@ -1,0 +1,147 @@
+"""The commands that a person trusts, in the user's configuration and never in a project."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from cde_orchestrator.adapters.project_files.files import read_regular_file
+from cde_orchestrator.domain.command_line import CommandLine, Grant
+from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.system.os_errors import write_failure
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+
+log = structlog.get_logger(__name__)
+
+_LIMIT_BYTES = 4 * 1024 * 1024
+_LOCK_SECONDS = 5.0
+
+_Entry = dict[str, Any]
+
+
+class UserTrustStore:
+    """Keeps trust in ``trust.json``: by project, each trusted command with its digest.
+
+    The digest alone decides; the words beside it are for people. The file is replaced whole,
+    under a lock, so that several processes lose nothing of each other.
+
+    Args:
+        folder: where; the user's configuration folder by default.
+        ops: the file operations; the operating system's own by default.
+    """
+
+    def __init__(self, folder: Path | None = None, ops: FileOps | None = None) -> None:
+        self._folder = folder
+        self._ops = ops or OsFileOps()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return (self._folder or _user_folder()) / "trust.json"
+
+    def digest(self, root: Path, command: CommandLine) -> str:
+        """What stands for exactly this command in this project."""
+        return command.digest(os.path.realpath(root))
+
+    def trusts(self, root: Path, command: CommandLine) -> bool:
+        """Whether a person granted exactly this command to this project."""
+        entries = self._read().get(os.path.realpath(root), [])
+        return self.digest(root, command) in {each["digest"] for each in entries}
+
+    def granted(self, root: Path) -> list[Grant]:
+        """The commands that are trusted in this project, the oldest grant first."""
+        entries = self._read().get(os.path.realpath(root), [])
+        return [
+            Grant(
+                digest=each["digest"],
+                kind=each["kind"],
+                name=each["name"],
+                words=tuple(each["command"]),
+                directory=each["directory"],
+                granted_at=datetime.fromisoformat(each["granted_at"]),
+            )
+            for each in entries
+        ]
+
+    def grant(self, root: Path, commands: Sequence[CommandLine], at: datetime) -> None:
+        """Trust these commands too from now on.
+
+        Raises:
+            StateError: E204, the disk is full; E203, writing failed otherwise; E205, another
+                process did not let go of the file.
+        """
+        new = {
+            self.digest(root, command): {
+                "digest": self.digest(root, command),
+                "kind": command.kind,
+                "name": command.name,
+                "command": list(command.words),
+                "directory": command.directory,
+                "granted_at": at.isoformat(),
+            }
+            for command in commands
+        }
+        self._change(
+            root, lambda kept: [e for e in kept if e["digest"] not in new] + [*new.values()]
+        )
+
+    def revoke(self, root: Path, digests: Collection[str]) -> None:
+        """Trust the commands of these digests no longer; raises as ``grant``."""
+        self._change(root, lambda kept: [e for e in kept if e["digest"] not in digests])
+
+    def _change(self, root: Path, change: Callable[[list[_Entry]], list[_Entry]]) -> None:
+        path, where = self.path, os.path.realpath(root)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with ProcessLock(path.with_suffix(".lock"), _LOCK_SECONDS).exclusive():
+                projects = self._read()
+                projects[where] = change(projects.get(where, []))
+                kept = {each: grants for each, grants in projects.items() if grants}
+                content = json.dumps({"version": 1, "projects": kept}, indent=2).encode()
+                replace_file(self._ops, path, content + b"\n")
+        except OSError as error:
+            raise write_failure(path, error) from error
+
+    def _read(self) -> dict[str, list[_Entry]]:
+        """Commands by project; a file that cannot be understood grants nothing."""
+        try:
+            data, size = read_regular_file(self.path, _LIMIT_BYTES, follow=True)
+            projects = json.loads(data)["projects"] if size <= _LIMIT_BYTES else {}
+            return {
+                str(where): [each for each in granted if _is_grant(each)]
+                for where, granted in projects.items()
+            }
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            log.warning("trust_unreadable", path=str(self.path), reason=str(error))
+            return {}
+
+
+def _is_grant(entry: object) -> bool:
+    """Whether somebody who edited the file left the entry whole."""
+    if not isinstance(entry, dict) or entry.get("kind") not in {"check", "agent"}:
+        return False
+    texts = ("digest", "name", "directory", "granted_at")
+    words = entry.get("command")
+    try:
+        datetime.fromisoformat(entry.get("granted_at", ""))
+    except (TypeError, ValueError):
+        return False
+    return (
+        all(isinstance(entry.get(key), str) for key in texts)
+        and isinstance(words, list)
+        and all(isinstance(word, str) for word in words)
+    )
+
+
+def _user_folder() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("cde-orchestrator", appauthor=False))

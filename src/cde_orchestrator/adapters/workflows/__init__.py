@@ -1,0 +1,1 @@
+"""Workflows from YAML, prompts from Jinja templates."""

@@ -1,0 +1,1 @@
+"""Use cases of a feature, from its start to its end."""

@@ -1,0 +1,107 @@
+"""What earlier phases left stays as it was accepted, until its phase is begun again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.domain.exceptions import OutputError, ValidationError
+from cde_orchestrator.domain.feature import Artifact, Feature, PhaseStatus
+from cde_orchestrator.domain.gate import Problem, told
+from cde_orchestrator.domain.workflow import Phase, Workflow
+
+_OF_THE_FEATURE = "{feature}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """An accepted output, and the bytes that stand there now; None: none that can be read."""
+
+    phase: Phase
+    artifact: Artifact
+    current: bytes | None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether other bytes stand there than were accepted."""
+        return (
+            self.current is None or hashlib.sha256(self.current).hexdigest() != self.artifact.sha256
+        )
+
+
+def require_accepted(feature: Feature, phase: Phase, workflow: Workflow, ports: Ports) -> None:
+    """Refuse to go on from outputs of earlier phases that are no longer what was accepted.
+
+    Raises:
+        OutputError: E132.
+    """
+    changed = [each for each in _accepted(feature, phase, workflow, ports) if each.is_changed]
+    if changed:
+        problems = [_problem(each, ports) for each in changed]
+        raise OutputError.of(
+            "E132",
+            feature=feature.name,
+            phase=phase.id,
+            owner=changed[0].phase.id,
+            problems="; ".join(map(str, problems)),
+            outputs=[told(problem) for problem in problems],
+        )
+
+
+def put_back(feature: Feature, phase: Phase, workflow: Workflow, ports: Ports) -> None:
+    """Put them back as they were accepted, as far as they are kept; a copy is kept beside.
+
+    Raises:
+        OutputError: E112, a path is no place for an output any more.
+        StateError: E203 or E204, one cannot be written.
+    """
+    root = ports.root
+    for each in _accepted(feature, phase, workflow, ports):
+        data = ports.objects.get(root, each.artifact.sha256) if each.is_changed else None
+        if data is not None:
+            if each.current is not None:
+                ports.files.set_aside(root, each.artifact.path, each.artifact.id)
+            ports.files.restore(root, each.artifact.path, each.artifact.id, data)
+
+
+def _accepted(
+    feature: Feature, phase: Phase, workflow: Workflow, ports: Ports
+) -> Iterator[_Accepted]:
+    """The outputs of completed phases before this one that belong to this feature alone.
+
+    A path without the feature's name, as ``CHANGELOG.md``, is the project's: others may write
+    there. One that a later phase declares too is that phase's to change.
+    """
+    at = workflow.phases.index(phase)
+    for index, earlier in enumerate(workflow.phases[:at]):
+        record = feature.phases[earlier.id]
+        if record.status is not PhaseStatus.COMPLETED:
+            continue
+        own = {each.id for each in earlier.outputs if _OF_THE_FEATURE in each.path}
+        later = {
+            output.path_for(feature.name)
+            for following in workflow.phases[index + 1 :]
+            for output in following.outputs
+        }
+        for artifact in record.outputs:
+            if artifact.id in own and artifact.path not in later:
+                yield _Accepted(earlier, artifact, _current(artifact, ports))
+
+
+def _current(artifact: Artifact, ports: Ports) -> bytes | None:
+    try:
+        return ports.files.read(ports.root, artifact.path, artifact.id)
+    except (OutputError, ValidationError):  # no plain file any more, or one that is too large
+        return None
+
+
+def _problem(each: _Accepted, ports: Ports) -> Problem:
+    what = "is missing" if each.current is None else "was changed"
+    words = f"{what} since phase {each.phase.id} was accepted"
+    fix = f"Put it back, or begin phase {each.phase.id} again"
+    if ports.objects.get(ports.root, each.artifact.sha256) is None:
+        words += ", and what was accepted is no longer kept"
+        fix = f"Put it back by other means, or begin phase {each.phase.id} again"
+    return Problem("E132", each.artifact.id, each.artifact.path, None, words, fix)

@@ -1,0 +1,123 @@
+"""Leases of agents on the phases that they work on: asked for, taken and renewed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.views import ClaimView
+from cde_orchestrator.domain.claim import Caller, Claim
+from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.text import checked_text
+
+AGENT_LIMIT = 60
+"""Characters of an agent's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The caller in front of the features of one project."""
+
+    ports: Ports
+    caller: Caller
+    now: datetime
+
+    @classmethod
+    def of(cls, ports: Ports, agent: str | None) -> Desk:
+        """The desk for a call that may name its agent.
+
+        Raises:
+            ValidationError: E302, E303 or E305, the name is not usable.
+        """
+        return cls(ports, ports.callers.caller(ports.root, _checked(agent)), ports.clock())
+
+    def holder(self, feature: Feature) -> Claim | None:
+        """The lease that stands, if one does."""
+        claim = feature.claim
+        if claim is None or not claim.is_alive(self.caller, self.now, self.ports.callers.runs):
+            return None
+        return claim
+
+    def require_free(self, feature: Feature, *, takeover: bool, resuming: bool = False) -> None:
+        """Refuse the caller where another agent is at work.
+
+        Raises:
+            FeatureError: E122, another agent holds the lease and is not to be overridden.
+        """
+        claim = self.holder(feature)
+        if claim is None or takeover or claim.allows(self.caller, resuming=resuming):
+            return
+        process = claim.process
+        raise FeatureError.of(
+            "E122",
+            feature=feature.name,
+            phase=feature.current_phase,
+            agent=claim.agent,
+            until=claim.until.isoformat(timespec="seconds"),
+            process=f"process {process.pid} on {process.host}" if process else "any process",
+        )
+
+    def take(self, feature: Feature, *, deliberate: bool) -> None:
+        """Give the caller the lease; it is renewed if the caller has it, and noted if not."""
+        claim = self.holder(feature)
+        if self.caller.anonymous:
+            if claim is not None and claim.deliberate:
+                self._note_takeover(feature, claim)
+                feature.claim = None
+            return
+        if claim is not None and claim.belongs_to(self.caller):
+            deliberate = deliberate or claim.deliberate
+            if claim.deliberate == deliberate and self.caller.agent in {None, claim.agent}:
+                feature.claim = claim.renewed(self.now)
+                return
+        fresh = Claim.of(self.caller, self.now, deliberate=deliberate)
+        if claim is not None and claim.agent != fresh.agent:
+            self._note_takeover(feature, claim)
+            fresh = replace(fresh, taken_from=claim.agent)
+        feature.claim = fresh
+
+    def renew(self, feature: Feature) -> None:
+        """Renew the caller's own lease, in a change that is made anyway."""
+        claim = self.holder(feature)
+        if claim is not None and claim.belongs_to(self.caller):
+            feature.claim = claim.renewed(self.now)
+
+    def renew_when_due(self, feature: Feature) -> None:
+        """Renew the caller's own lease after a question; never fails."""
+        claim = self.holder(feature)
+        if claim is None or not claim.belongs_to(self.caller) or not claim.is_due(self.now):
+            return
+        try:
+            with self.ports.repository.transaction(self.ports.root) as project:
+                project.require_writable()
+                self.renew(project.feature(feature.id))
+        except (FeatureError, StateError):
+            return  # the answer does not depend on it
+
+    def view(self, feature: Feature) -> ClaimView | None:
+        """The lease that stands, as it is told."""
+        claim = self.holder(feature)
+        if claim is None:
+            return None
+        return {
+            "agent": claim.agent,
+            "until": claim.until.isoformat(),
+            "taken_from": claim.taken_from,
+        }
+
+    def _note_takeover(self, feature: Feature, claim: Claim) -> None:
+        feature.note(
+            "taken_over", at=self.now.isoformat(), by=self.caller.name, taken_from=claim.agent
+        )
+
+
+def _checked(agent: str | None) -> str | None:
+    if agent is None:
+        return None
+    name = checked_text("agent", agent, AGENT_LIMIT).strip()
+    if not name or not name.isprintable():
+        reason = "it must be one line of visible text"
+        raise ValidationError.of("E305", argument="agent", reason=reason)
+    return name

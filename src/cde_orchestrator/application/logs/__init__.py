@@ -1,0 +1,1 @@
+"""Use cases that look into logs, traces and error reports."""

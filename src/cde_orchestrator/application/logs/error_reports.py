@@ -1,0 +1,70 @@
+"""List the reports that errors have left, and show one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, TypedDict
+
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.exceptions import ValidationError
+
+DEFAULT_LIMIT = 20
+LARGEST_LIMIT = 200
+
+
+class ErrorReportsReply(TypedDict):
+    """Reports, newest first: id, at, code, operation, message, correlation_id."""
+
+    reports: list[dict[str, Any]]
+
+
+class ErrorReportReply(TypedDict):
+    """One report, whole."""
+
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListErrorReports(UseCase[ErrorReportsReply]):
+    """The newest reports.
+
+    Attributes:
+        limit: at least 1; more than 200 count as 200.
+    """
+
+    limit: int = DEFAULT_LIMIT
+
+    def __call__(self, ports: Ports) -> ErrorReportsReply:
+        """Look them up.
+
+        Raises:
+            ValidationError: E305.
+        """
+        if self.limit < 1:
+            reason = f"it is {self.limit}, and a list has at least 1 report"
+            raise ValidationError.of("E305", argument="limit", reason=reason)
+        found = ports.reports.summaries(ports.root, min(self.limit, LARGEST_LIMIT))
+        return {"reports": [asdict(each) for each in found]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowErrorReport(UseCase[ErrorReportReply]):
+    """One report.
+
+    Attributes:
+        report_id: as an error's payload and the list give it.
+    """
+
+    report_id: str
+
+    def __call__(self, ports: Ports) -> ErrorReportReply:
+        """Look it up.
+
+        Raises:
+            ValidationError: E322, there is none.
+        """
+        report = ports.reports.load(ports.root, self.report_id)
+        if report is None:
+            raise ValidationError.of("E322", report=self.report_id)
+        return {"report": report}

@@ -1,0 +1,89 @@
+"""List the operations that took longest, each with what it waited for."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import TypedDict
+
+from cde_orchestrator.application.logs.log_query import ENDS, LOOKING, moment_from
+from cde_orchestrator.application.ports.core import LogEntry, Ports
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.exceptions import ValidationError
+
+DEFAULT_LIMIT = 10
+
+
+class SlowOperation(TypedDict):
+    """One operation; ``bottleneck`` took most of its time: a span, or ``other``."""
+
+    at: str
+    operation: str
+    outcome: str
+    duration_ms: float
+    bottleneck: str
+    bottleneck_ms: float
+    spans: dict[str, float]
+    feature: str | None
+    correlation_id: str
+
+
+class SlowReply(TypedDict):
+    """The slowest operations, the slowest one first."""
+
+    operations: list[SlowOperation]
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSlowOperations(UseCase[SlowReply]):
+    """The slowest operations in the log.
+
+    Attributes:
+        limit: at most so many.
+        since: age or date, as ``2h`` or ``2026-11-01``.
+    """
+
+    limit: int = DEFAULT_LIMIT
+    since: str | None = None
+
+    def __call__(self, ports: Ports) -> SlowReply:
+        """Look them up.
+
+        Raises:
+            ValidationError: E305 or E317.
+        """
+        if self.limit < 1:
+            reason = f"it is {self.limit}, and at least 1 operation can be shown"
+            raise ValidationError.of("E305", argument="limit", reason=reason)
+        since = moment_from(self.since, ports.clock()) if self.since is not None else None
+        ended = [
+            entry
+            for entry in ports.logs.entries(ports.root, since, ['"duration_ms":', '"outcome":'])
+            if entry.get("event") in ENDS and entry.get("operation") not in LOOKING
+        ]
+        worst = heapq.nlargest(self.limit, ended, key=_duration_ms)
+        return {"operations": [_slow(entry) for entry in worst], "total": len(ended)}
+
+
+def _duration_ms(entry: LogEntry) -> float:
+    value = entry.get("duration_ms")
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _slow(entry: LogEntry) -> SlowOperation:
+    spans = {str(name): float(value) for name, value in (entry.get("spans") or {}).items()}
+    rest = _duration_ms(entry) - sum(spans.values())
+    times = {**spans, "other": rest}
+    bottleneck = max(times, key=lambda name: times[name])
+    return {
+        "at": entry["timestamp"],
+        "operation": str(entry.get("operation", "?")),
+        "outcome": str(entry.get("outcome", "?")),
+        "duration_ms": _duration_ms(entry),
+        "bottleneck": bottleneck,
+        "bottleneck_ms": round(times[bottleneck], 3),
+        "spans": spans,
+        "feature": entry.get("feature"),
+        "correlation_id": str(entry.get("correlation_id", "")),
+    }

@@ -1,0 +1,82 @@
+"""How the project and the process that serves it are, now and before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypedDict
+
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.health import CheckDetail, HealthReply, Verdict
+from cde_orchestrator.application.use_case import UseCase
+
+DECISIVE = ("state_file_writable", "read_only", "database")
+"""The checks without which no change can be made."""
+
+
+class Reason(TypedDict):
+    """Why something does not take changes; ``error_code`` is the catalogue's."""
+
+    check: str
+    error_code: str | None
+    message: str
+
+
+class ReadinessReply(TypedDict):
+    """Whether the state loads and can be written."""
+
+    ready: bool
+    checked_at: str
+    reasons: list[Reason]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetHealth(UseCase[HealthReply]):
+    """Verdicts, figures and alerts, however broken the project is."""
+
+    tolerant = True
+
+    def __call__(self, ports: Ports) -> HealthReply:
+        """Check everything."""
+        return ports.health.status()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchHealth(GetHealth):
+    """The same, for whoever asks again and again."""
+
+    routine = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposeMetrics(UseCase[tuple[bytes, str]]):
+    """The metrics in a format of Prometheus, and its media type.
+
+    Attributes:
+        accept: the formats that the reader takes, as HTTP says it.
+    """
+
+    routine = True
+    tolerant = True
+
+    accept: str = ""
+
+    def __call__(self, ports: Ports) -> tuple[bytes, str]:
+        """Write them down."""
+        return ports.health.exposition(self.accept)
+
+
+def readiness(health: HealthReply) -> ReadinessReply:
+    """Whether changes can be made, and why not, by what was checked."""
+    checks: Mapping[str, Verdict] = health["checks"]
+    details: Mapping[str, CheckDetail] = health["details"]
+    reasons: list[Reason] = [
+        {
+            "check": name,
+            "error_code": details[name]["error_code"],
+            "message": details[name]["message"],
+        }
+        for name in DECISIVE
+        if checks.get(name) == "critical"
+    ]
+    return {"ready": not reasons, "checked_at": health["checked_at"], "reasons": reasons}

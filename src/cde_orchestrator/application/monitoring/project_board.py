@@ -1,0 +1,197 @@
+"""The project's features on a board, a column for each phase; small however many there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from heapq import nlargest
+from typing import TypedDict
+
+from cde_orchestrator.application.features.leases import Desk
+from cde_orchestrator.application.features.phase_prompt import workflow_for
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.views import ClaimView
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
+from cde_orchestrator.domain.features import FeatureSummary
+from cde_orchestrator.domain.project import Project
+
+OPEN_SHOWN = 200
+CLOSED_SHOWN = 20
+CLOSED = "closed"
+"""The id of the last column, which is no phase."""
+WORDS = 160
+"""Characters of what is told about an event."""
+
+
+class FeatureEvent(TypedDict):
+    """What happened to a feature, in a few words."""
+
+    at: str
+    kind: str
+    text: str
+    by: str | None
+
+
+class Card(TypedDict):
+    """A feature on the board; ``step`` is the place of its phase in its workflow, from 1."""
+
+    id: str
+    name: str
+    status: str
+    phase: str | None
+    workflow: str
+    step: int
+    steps: int
+    attempts: int
+    created_at: str
+    updated_at: str
+    phase_since: str | None
+    claim: ClaimView | None
+    event: FeatureEvent
+
+
+class Column(TypedDict):
+    """Features in one phase, newest first; ``count`` includes those that are not shown."""
+
+    id: str
+    description: str
+    count: int
+    cards: list[Card]
+
+
+class Board(TypedDict):
+    """All columns, and the number of features by status."""
+
+    columns: list[Column]
+    counts: dict[str, int]
+    total: int
+    open: int
+    shown: int
+
+
+def board_of(project: Project, ports: Ports) -> Board:
+    """The board: the open features touched last, and the last ones that were closed.
+
+    Raises:
+        CDEError: the repository's own.
+    """
+    summaries = project.features.summaries()
+    counts = Counter(summary.status for summary in summaries)
+    waiting = [each for each in summaries if each.status not in CLOSED_STATUSES]
+    closed = [each for each in summaries if each.status in CLOSED_STATUSES]
+    desk = Desk.of(ports, None)
+    cards = _cards(project, nlargest(OPEN_SHOWN, waiting, key=_touched), desk)
+    done = _cards(project, nlargest(CLOSED_SHOWN, closed, key=_touched), desk)
+    in_phase = Counter(summary.current_phase or "" for summary in waiting)
+    columns = [
+        Column(
+            id=phase,
+            description=description,
+            count=in_phase[phase],
+            cards=sorted(
+                (card for card in cards if (card["phase"] or "") == phase),
+                key=lambda card: card["created_at"],
+                reverse=True,
+            ),
+        )
+        for phase, description in _phases(in_phase, ports).items()
+    ]
+    columns.append(Column(id=CLOSED, description="", count=len(closed), cards=done))
+    return {
+        "columns": columns,
+        "counts": dict(sorted(counts.items())),
+        "total": len(summaries),
+        "open": len(waiting),
+        "shown": len(cards),
+    }
+
+
+def last_event(feature: Feature) -> FeatureEvent:
+    """What happened to a feature last."""
+    told = [_event(feature.created_at, "started", "started", None)]
+    for phase_id, record in feature.phases.items():
+        if record.started_at is not None:
+            again = f", attempt {record.attempts}" if record.attempts > 1 else ""
+            told.append(_event(record.started_at, "entered", f"began {phase_id}{again}", None))
+        if record.completed_at is not None:
+            told.append(_event(record.completed_at, "completed", f"completed {phase_id}", None))
+        told += [_event(saved.at, "saved", saved.note, saved.by) for saved in record.saved()[-1:]]
+        told += [_event(each.at, "failed", each.reason, each.by) for each in record.failures[-1:]]
+        if record.evidence is not None:
+            kind = "passed" if record.evidence.passed else "refused"
+            told.append(_event(record.evidence.at, kind, f"check of {phase_id} {kind}", None))
+    if feature.closing is not None:
+        closing = feature.closing
+        moment = datetime.fromisoformat(closing["at"])
+        told.append(_event(moment, closing["outcome"], closing["reason"], closing["by"]))
+    # Of two at the same moment the later one in the workflow's order counts.
+    return max(reversed(told), key=lambda event: datetime.fromisoformat(event["at"]))
+
+
+def _event(at: datetime, kind: str, text: str, by: str | None) -> FeatureEvent:
+    line = " ".join(text.split())
+    short = line if len(line) <= WORDS else f"{line[: WORDS - 1]}…"
+    return {"at": at.isoformat(), "kind": kind, "text": short, "by": by}
+
+
+def _cards(project: Project, summaries: Sequence[FeatureSummary], desk: Desk) -> list[Card]:
+    orders: dict[tuple[str, str | None], list[str]] = {}
+    cards = []
+    for summary in summaries:
+        feature = project.features.by_id(summary.id)
+        if feature is not None:
+            key = (feature.workflow_type, feature.workflow_digest)
+            if key not in orders or not feature.phases:
+                orders[key] = _order(project, feature, desk.ports)
+            cards.append(_card(summary, feature, orders[key], desk))
+    return cards
+
+
+def _card(summary: FeatureSummary, feature: Feature, order: list[str], desk: Desk) -> Card:
+    """A card; a feature of an older release stands where it was stored."""
+    record = feature.phases.get(feature.current_phase or "")
+    place = order.index(feature.current_phase) + 1 if feature.current_phase in order else 0
+    since = record.started_at if record is not None else None
+    return {
+        "id": feature.id,
+        "name": feature.name,
+        "status": summary.status,
+        "phase": summary.current_phase,
+        "workflow": feature.workflow_type,
+        "step": place or len(order),
+        "steps": len(order),
+        "attempts": record.attempts if record is not None else 0,
+        "created_at": feature.created_at.isoformat(),
+        "updated_at": feature.updated_at.isoformat(),
+        "phase_since": since.isoformat() if since is not None else None,
+        "claim": desk.view(feature),
+        "event": last_event(feature),
+    }
+
+
+def _order(project: Project, feature: Feature, ports: Ports) -> list[str]:
+    """The phases of the feature's workflow, as far as they can be told."""
+    try:
+        return [phase.id for phase in workflow_for(project, feature, ports).phases]
+    except CDEError:  # the project's file, which a feature of an older release needs, is broken
+        return list(feature.phases)
+
+
+def _phases(in_phase: Counter[str], ports: Ports) -> dict[str, str]:
+    """The columns: phases of the default workflow in order, then others that are in use."""
+    known: dict[str, str] = {}
+    try:
+        catalog = ports.workflows.load(ports.root)
+    except CDEError:
+        catalog = ports.workflows.load_packaged()
+    for workflow in (catalog.get_or_default(catalog.default), *catalog.workflows.values()):
+        for phase in workflow.phases:
+            if workflow.id == catalog.default or in_phase[phase.id]:
+                known.setdefault(phase.id, phase.description)
+    return known | {phase: known.get(phase, "") for phase in sorted(+in_phase)}
+
+
+def _touched(summary: FeatureSummary) -> datetime:
+    return summary.updated_at

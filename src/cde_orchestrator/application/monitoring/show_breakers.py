@@ -1,0 +1,40 @@
+"""Show the circuit breakers, and close one by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from cde_orchestrator.application.ports.breakers import BreakerView
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.use_case import UseCase
+
+
+class BreakersReply(TypedDict):
+    """Circuit breakers that have ever had something to count."""
+
+    breakers: list[BreakerView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListBreakers(UseCase[BreakersReply]):
+    """Show the circuit breakers."""
+
+    def __call__(self, ports: Ports) -> BreakersReply:
+        """Look them up."""
+        return {"breakers": [*ports.breakers.views()]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResetBreaker(UseCase[BreakerView]):
+    """Close a circuit breaker by hand, so that what it guards is called again at once."""
+
+    name: str
+
+    def __call__(self, ports: Ports) -> BreakerView:
+        """Close it.
+
+        Raises:
+            CDESystemError: E904, there is none of that name.
+        """
+        return ports.breakers.reset(self.name)

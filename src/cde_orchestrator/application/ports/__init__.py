@@ -1,0 +1,1 @@
+"""What use cases need of the world, as protocols."""

@@ -1,0 +1,382 @@
+"""What the use cases need of the world; adapters provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from cde_orchestrator.application.ports.agents import Agents, NoAgents
+from cde_orchestrator.application.ports.breakers import Breakers, NoBreakers
+from cde_orchestrator.application.ports.checks import (
+    Callers,
+    CheckRunner,
+    ContentJudge,
+    ObjectStore,
+    TrustStore,
+    VersionControl,
+)
+from cde_orchestrator.application.ports.health import Health, NoHealth
+from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.domain.workflow import WorkflowCatalog
+
+
+class ProjectRepository(Protocol):
+    """Keeps projects; what it acknowledges is durable.
+
+    Every method may raise ``StateError`` (E201, E202 the state cannot be read; E205 locked)
+    and ``ProjectError`` (E001, E002, E003 the path is no usable folder).
+    """
+
+    backend: str
+    """Short name of where the state is kept, as ``filesystem``."""
+
+    def get_or_create(
+        self, path: Path | str, name: str | None = None, *, new: bool = False
+    ) -> Project:
+        """The project at ``path``; a new one, in status onboarding, when there is none.
+
+        Args:
+            path: the project's folder.
+            name: its name; the folder's when None.
+            new: begin one also where the state of an earlier one is gone.
+
+        Raises:
+            ProjectError: E007, the state of a project is gone.
+        """
+        ...
+
+    def get(self, path: Path | str) -> Project:
+        """The project at ``path``.
+
+        Raises:
+            ProjectError: E004, there is none.
+        """
+        ...
+
+    def save(self, project: Project, force: bool = False) -> None:
+        """Keep what was changed in ``project`` since it was loaded.
+
+        Args:
+            project: a project that this repository gave.
+            force: try the disk at once, even in read-only mode.
+
+        Raises:
+            StateError: E203 or E204 not written, E207 somebody else changed the same.
+        """
+        ...
+
+    def transaction(self, path: Path | str) -> AbstractContextManager[Project]:
+        """The project, alone and up to date; committed on success, as it was on an error.
+
+        Raises:
+            ProjectError: E004, there is none.
+            StateError: E203 or E204, not written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish what can be finished cheaply; the repository is not used afterwards."""
+        ...
+
+
+class StateRecovery(Protocol):
+    """Knows a project's past, and brings it back."""
+
+    def history(
+        self, path: Path | str, limit: int, feature: str | None = None
+    ) -> list[HistoryEntry]:
+        """The newest changes first; those about one feature when its reference is given.
+
+        Works on a state that is broken, as far as its journal can be read.
+        """
+        ...
+
+    def state_at(self, path: Path | str, sequence: int | None = None) -> tuple[int, dict[str, Any]]:
+        """A sequence, the present one when None, and the state as plain data right after it.
+
+        Raises:
+            StateError: E208, the history does not reach there.
+        """
+        ...
+
+    def verify(self, path: Path | str) -> list[Damage]:
+        """Judge everything that is stored; works on any state, however broken."""
+        ...
+
+    def backups(self, path: Path | str) -> list[Backup]:
+        """The states that were kept, oldest first; works on a state that is broken."""
+        ...
+
+    def backup(self, path: Path | str, name: str) -> dict[str, Any]:
+        """The state in a backup, as plain data.
+
+        Raises:
+            StateError: E209, there is no such backup, or it is damaged.
+        """
+        ...
+
+    def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The document, if it is a whole and valid state.
+
+        Raises:
+            StateError: E210, it is not.
+        """
+        ...
+
+    def restore(
+        self, path: Path | str, document: dict[str, Any], expected_sequence: int | None = None
+    ) -> int:
+        """Make ``document`` the present state, as one change that can itself be undone.
+
+        What was there before is kept as a backup.
+
+        Args:
+            path: the project's folder.
+            document: a state as ``state_at`` gives it.
+            expected_sequence: refuse when the present state is another.
+
+        Returns:
+            The sequence of the change.
+
+        Raises:
+            StateError: E203 or E204 not written, E210 not valid, E211 another state by now.
+        """
+        ...
+
+    def compact(self, path: Path | str) -> list[str]:
+        """Seal the journal's active part and drop what retention does not keep.
+
+        Returns:
+            The files of the backups that remain.
+        """
+        ...
+
+
+class MergeDriver(Protocol):
+    """Lets version control merge exports of the state."""
+
+    def install(self, root: Path) -> tuple[str, list[str]]:
+        """Write what is missing; the files it is for, and what was written.
+
+        Raises:
+            CDESystemError: E922, the project is no repository.
+        """
+        ...
+
+
+class Doctor(Protocol):
+    """Examines a project, however broken it is."""
+
+    def examine(self, root: Path) -> list[CDEError]:
+        """What is wrong, as the errors that it would lead to; nothing is changed."""
+        ...
+
+    def plan(self, root: Path) -> list[str]:
+        """What ``mend`` would do, in words; nothing is changed."""
+        ...
+
+    def mend(self, root: Path) -> list[str]:
+        """Mend what is safe to mend; what was done, in words."""
+        ...
+
+
+class WorkflowRepository(Protocol):
+    """Knows the workflows of a project."""
+
+    def load(self, root: Path) -> WorkflowCatalog:
+        """The project's workflows, or the packaged ones.
+
+        Raises:
+            ValidationError: E310 or E311, the project's file is not valid.
+        """
+        ...
+
+    def load_packaged(self) -> WorkflowCatalog:
+        """The workflows that come with the product."""
+        ...
+
+    def packaged_text(self) -> str:
+        """The packaged file itself."""
+        ...
+
+    def write_default(self, root: Path, check: Sequence[str]) -> bool:
+        """Write the packaged workflows into the project, with its test command.
+
+        Returns:
+            False when the project has a file already; it is left as it is.
+        """
+        ...
+
+
+class PromptRenderer(Protocol):
+    """Fills in the prompt of a phase."""
+
+    def render(self, root: Path, template: str, variables: Mapping[str, Any]) -> str:
+        """The prompt as Markdown.
+
+        Raises:
+            ValidationError: E312 no such template, E313 it cannot be filled in.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OutputText:
+    """The text of an output that is to be written, and its path in the project."""
+
+    path: str
+    text: str
+    output_id: str
+
+
+class ProjectFiles(Protocol):
+    """Reads and writes the files of a project, and nothing outside it.
+
+    Every method but ``excerpt`` raises ``OutputError`` E112 for a path that is not a place
+    for an output, and ``ValidationError`` E315 for too much data.
+    """
+
+    def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
+        """The file's content, None when it is missing."""
+        ...
+
+    def write(self, root: Path, outputs: Sequence[OutputText]) -> None:
+        """Replace files, durably: all of them, or none.
+
+        Raises:
+            StateError: E203 or E204, not written.
+        """
+        ...
+
+    def is_plain(self, root: Path, relative: str) -> bool:
+        """Whether a file stands or may stand there, reached by no symbolic link."""
+        ...
+
+    def restore(self, root: Path, relative: str, output_id: str, data: bytes | None) -> None:
+        """Put the bytes there, durably; None removes the file.
+
+        Raises:
+            StateError: E203 or E204, not written.
+        """
+        ...
+
+    def set_aside(self, root: Path, relative: str, output_id: str) -> str:
+        """Keep a copy of the file beside it; the copy's path, relative to the project.
+
+        Raises:
+            StateError: E203 or E204, not written.
+        """
+        ...
+
+    def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
+        """What is recorded of an output with this content."""
+        ...
+
+    def excerpt(self, root: Path, relative: str, limit: int = 1_200) -> str:
+        """The file's first lines, at most ``limit`` characters; never fails."""
+        ...
+
+
+class ProjectInspector(Protocol):
+    """Finds out what a project is made of."""
+
+    def inspect(self, root: Path) -> ProjectFacts:
+        """Languages, package manager, test command and git; broken manifests are skipped."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReportSummary:
+    """What a list tells of an error report.
+
+    Attributes:
+        at: ISO 8601, UTC; empty where the report cannot be read.
+        operation: what was asked for.
+    """
+
+    id: str
+    at: str
+    code: str
+    operation: str
+    message: str
+    correlation_id: str
+
+
+class ErrorReports(Protocol):
+    """Reports that errors have left; none of the methods fails."""
+
+    def summaries(self, root: Path, limit: int) -> list[ErrorReportSummary]:
+        """The newest reports, newest first."""
+        ...
+
+    def load(self, root: Path, report_id: str) -> dict[str, Any] | None:
+        """A whole report; None when there is none with this id, or it cannot be read."""
+        ...
+
+
+LogEntry = dict[str, Any]
+"""One line of the log: ``timestamp``, ``level``, ``logger``, ``event`` and what came with it."""
+
+
+class LogReader(Protocol):
+    """Reads the log of a project; what is no line of a log is passed over, and nothing fails."""
+
+    def entries(
+        self, root: Path, since: datetime | None = None, containing: Sequence[str] = ()
+    ) -> Iterator[LogEntry]:
+        """The entries, oldest first, rotated and compressed files included.
+
+        Args:
+            root: the project's folder.
+            since: entries before it are left away.
+            containing: texts that the whole line must contain, as a quick first choice.
+        """
+        ...
+
+    def follow(self, root: Path) -> Iterator[LogEntry]:
+        """Entries that are written from now on, as they come; it does not end by itself."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything that a use case may reach, for one project.
+
+    Attributes:
+        root: the project's folder, absolute.
+        settings_commands: gives what the settings set off that has to be trusted first, each
+            with what does: ``state`` or ``alerts``.
+    """
+
+    root: Path
+    repository: ProjectRepository
+    recovery: StateRecovery
+    doctor: Doctor
+    merge_driver: MergeDriver
+    workflows: WorkflowRepository
+    prompts: PromptRenderer
+    files: ProjectFiles
+    inspector: ProjectInspector
+    reports: ErrorReports
+    content: ContentJudge
+    checks: CheckRunner
+    trust: TrustStore
+    objects: ObjectStore
+    git: VersionControl
+    callers: Callers
+    logs: LogReader
+    clock: Clock = utc_now
+    agents: Agents = field(default_factory=NoAgents)
+    breakers: Breakers = field(default_factory=NoBreakers)
+    health: Health = field(default_factory=NoHealth)
+    settings_commands: Callable[[], Sequence[tuple[Check, str]]] = tuple

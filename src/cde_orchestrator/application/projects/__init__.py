@@ -1,0 +1,1 @@
+"""Use cases of a project as a whole: set up, describe, diagnose."""

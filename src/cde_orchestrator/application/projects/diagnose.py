@@ -1,0 +1,57 @@
+"""Examine everything that the project stands on, and mend what is safe to mend."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from typing import TypedDict
+
+from cde_orchestrator import __version__
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload
+
+
+class DiagnoseReply(TypedDict):
+    """What was found, in the words of the errors that it would lead to, and what was mended.
+
+    ``healthy`` is whether nothing but information is left. ``mendable`` is what can be mended
+    safely and was not; ``versions`` is what looked.
+    """
+
+    path: str
+    healthy: bool
+    findings: list[ErrorPayload]
+    mendable: list[str]
+    mended: list[str]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnose(UseCase[DiagnoseReply]):
+    """Examine the project, however broken it is; without ``fix`` nothing is changed.
+
+    Attributes:
+        fix: mend what is safe to mend, then examine again.
+    """
+
+    tolerant = True
+
+    fix: bool = False
+
+    def __call__(self, ports: Ports) -> DiagnoseReply:
+        """Examine it; no finding is an error of this call."""
+        mended = ports.doctor.mend(ports.root) if self.fix else []
+        findings = [ErrorFormatter.payload(found) for found in ports.doctor.examine(ports.root)]
+        return {
+            "path": str(ports.root),
+            "healthy": all(found["severity"] == "INFO" for found in findings),
+            "findings": findings,
+            "mendable": ports.doctor.plan(ports.root),
+            "mended": mended,
+            "versions": {
+                "cde": __version__,
+                "python": platform.python_version(),
+                "system": f"{platform.system()} {platform.machine()}",
+            },
+        }

@@ -1,0 +1,75 @@
+"""Show the project: where it is, how it is, how many features it has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import ProjectView, project_view
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.feature import CLOSED_STATUSES
+
+
+class WorkflowSummary(TypedDict):
+    """A workflow's name, what it is for and its phases."""
+
+    id: str
+    description: str
+    phases: list[str]
+
+
+class ProjectInfoReply(TypedDict):
+    """The project at a glance."""
+
+    project: ProjectView
+    features: dict[str, int]
+    open_features: int
+    facts: dict[str, Any]
+    default_workflow: str | None
+    workflows: list[WorkflowSummary]
+    workflow_problem: str | None
+    read_only_reason: str | None
+    read_only_since: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetProjectInfo(UseCase[ProjectInfoReply]):
+    """The project, its features by status, its facts and its workflows."""
+
+    def __call__(self, ports: Ports) -> ProjectInfoReply:
+        """Look it up; a broken workflow file is told, and does not fail the answer.
+
+        Raises:
+            CDEError: E001 to E004 and the repository's own.
+        """
+        project = ports.repository.get(ports.root)
+        since = project.read_only_since
+        counts = Counter(summary.status for summary in project.features.summaries())
+        summaries: list[WorkflowSummary] = []
+        default, problem = None, None
+        try:
+            catalog = ports.workflows.load(ports.root)
+        except CDEError as error:
+            problem = f"{error.code}: {error.message}"
+        else:
+            default = catalog.default
+            summaries = [
+                {"id": w.id, "description": w.description, "phases": [p.id for p in w.phases]}
+                for w in catalog.workflows.values()
+            ]
+        return {
+            "project": project_view(project, ports),
+            "features": dict(sorted(counts.items())),
+            "open_features": sum(
+                count for status, count in counts.items() if status not in CLOSED_STATUSES
+            ),
+            "facts": project.metadata,
+            "default_workflow": default,
+            "workflows": summaries,
+            "workflow_problem": problem,
+            "read_only_reason": project.read_only_reason,
+            "read_only_since": since.isoformat() if since else None,
+        }

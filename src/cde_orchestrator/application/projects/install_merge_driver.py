@@ -1,0 +1,33 @@
+"""Let git merge exports of the state by feature instead of by line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.use_case import UseCase
+
+
+class MergeDriverReply(TypedDict):
+    """The files that the driver merges, and what was written for it."""
+
+    pattern: str
+    changed: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallMergeDriver(UseCase[MergeDriverReply]):
+    """Name the driver in ``.gitattributes`` and in the repository's own settings.
+
+    Done twice, it changes nothing.
+    """
+
+    def __call__(self, ports: Ports) -> MergeDriverReply:
+        """Install it.
+
+        Raises:
+            CDEError: E203 or E204 not written, E922 the project is no git repository.
+        """
+        pattern, changed = ports.merge_driver.install(ports.root)
+        return {"pattern": pattern, "changed": changed}

@@ -1,0 +1,87 @@
+"""List, show and validate the project's workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+from cde_orchestrator.application.features.phase_prompt import sample_variables
+from cde_orchestrator.application.ports.core import Ports, PromptRenderer
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.workflow import Workflow, WorkflowCatalog
+
+
+class WorkflowsReply(TypedDict):
+    """The workflows of a project and the file that they come from."""
+
+    source: str
+    packaged: bool
+    default: str
+    workflows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowWorkflows(UseCase[WorkflowsReply]):
+    """The project's workflows.
+
+    Attributes:
+        name: only this one; all when None.
+        packaged: those that come with the product, whatever the project has.
+    """
+
+    name: str | None = None
+    packaged: bool = False
+
+    def __call__(self, ports: Ports) -> WorkflowsReply:
+        """Look them up.
+
+        Raises:
+            CDEError: E306, E310, E311.
+        """
+        catalog = _catalog(ports, self.packaged)
+        wanted = list(catalog.workflows.values())
+        return _reply(catalog, wanted if self.name is None else [catalog.get(self.name)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateWorkflows(UseCase[WorkflowsReply]):
+    """Check the project's workflow file, and each prompt by filling it in."""
+
+    def __call__(self, ports: Ports) -> WorkflowsReply:
+        """Check them.
+
+        Raises:
+            CDEError: E310 to E313, what is wrong first.
+        """
+        catalog = _catalog(ports, packaged=False)
+        for problem in prompt_problems(catalog, ports.prompts, ports.root):
+            raise problem
+        return _reply(catalog, list(catalog.workflows.values()))
+
+
+def prompt_problems(
+    catalog: WorkflowCatalog, prompts: PromptRenderer, root: Path
+) -> Iterator[CDEError]:
+    """The prompts that cannot be filled in with what a feature gives: E312 or E313 each."""
+    for workflow in catalog.workflows.values():
+        for phase in filter(lambda phase: phase.prompt, workflow.phases):
+            try:
+                prompts.render(root, phase.prompt, sample_variables(workflow, phase))
+            except CDEError as error:
+                yield error
+
+
+def _catalog(ports: Ports, packaged: bool) -> WorkflowCatalog:
+    return ports.workflows.load_packaged() if packaged else ports.workflows.load(ports.root)
+
+
+def _reply(catalog: WorkflowCatalog, workflows: list[Workflow]) -> WorkflowsReply:
+    return {
+        "source": catalog.source,
+        "packaged": catalog.packaged,
+        "default": catalog.default,
+        "workflows": [workflow.to_dict() for workflow in workflows],
+    }

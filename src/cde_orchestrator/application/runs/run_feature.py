@@ -1,0 +1,294 @@
+"""Take a feature through its phases with agents that are started here, without a person.
+
+Every step goes through the use cases that everybody uses: what an agent leaves is submitted to
+the same gates, and what was acknowledged is kept. So a run may end at any moment, however it
+ends, and another one goes on where the feature stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, TypedDict, TypeVar
+
+from cde_orchestrator.application.features.get_assignment import AssignmentReply, GetAssignment
+from cde_orchestrator.application.features.resume_feature import ResumeFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.ports.agents import Agents, Assignment
+from cde_orchestrator.application.runs.run_agent import RunAgent
+from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import (
+    FeatureView,
+    PhaseView,
+    ProjectView,
+    SubmitReply,
+)
+from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter
+from cde_orchestrator.domain.exceptions import (
+    AgentError,
+    CDEError,
+    CDESystemError,
+    CircuitBreakerOpenError,
+    FeatureError,
+    OutputError,
+)
+from cde_orchestrator.domain.feature import COMPLETED, FAILED
+
+Reply = TypeVar("Reply")
+Outcome = Literal["completed", "waits_for_person", "closed"]
+
+MOVED_ON = frozenset({"E105", "E106"})
+"""Somebody else completed the phase meanwhile, or closed the feature."""
+
+REFUSALS = frozenset({"E118", "E119", "E123"})
+"""Refusals beside those of outputs: the check failed, took too long, or was overtaken."""
+
+_UNATTENDED = """
+
+## You are run without a person
+
+Nobody reads along and nobody answers. Write the outputs to their paths in this folder and end: \
+they are submitted for you then. Do not call cde_submitWork or cde submit yourself.
+"""
+_REFUSED = """
+
+## What you left was refused
+
+This is attempt {attempt}. The gate said:
+
+{words}
+
+Mend that; what was right may stay as it is.
+"""
+
+
+class Handle(Protocol):
+    """Runs a use case inside its operation, as ``Application.handle``."""
+
+    def __call__(self, use_case: UseCase[Reply], /) -> Reply:
+        """The use case's reply."""
+        ...
+
+
+class PhaseRun(TypedDict):
+    """What became of a phase in this run."""
+
+    id: str
+    attempts: int
+    agent: str | None
+
+
+class RunReply(TypedDict):
+    """Where the feature stands when the run ends; ``phase`` is what waits for a person."""
+
+    project: ProjectView
+    feature: FeatureView
+    phase: PhaseView | None
+    outcome: Outcome
+    phases: list[PhaseRun]
+
+
+class RunObserver:
+    """Is told what happens; this one takes no notice."""
+
+    def phase_started(self, assignment: AssignmentReply) -> None:
+        """A phase is worked on from now."""
+
+    def attempt_started(self, attempt: int, attempts: int, agent: Agent) -> None:
+        """An agent is started for the phase."""
+
+    def line(self, line: str) -> None:
+        """The agent, or the phase's check, wrote a line."""
+
+    def agent_failed(self, error: CDEError) -> None:
+        """The agent could not be started, failed, or took too long."""
+
+    def refused(self, error: CDEError) -> None:
+        """What the agent left did not pass the gate."""
+
+    def accepted(self, reply: SubmitReply) -> None:
+        """The phase is completed."""
+
+
+@dataclass(slots=True)
+class _PhaseWork:
+    """The attempts at one phase in this run."""
+
+    id: str
+    agents: list[Agent]
+    attempts: int = 0
+    refusal: CDEError | None = None
+    last: CDEError | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class FeatureRun:
+    """Drives one feature until it is completed, or waits for a person.
+
+    Attributes:
+        handle: runs the use cases.
+        agents: says who may run agents for a feature.
+        names: the agents to use, the first choice first.
+        folder: where they work.
+        approve: submit the phases that a person answers, when their outputs stand there.
+        timeout_seconds: of one attempt; each agent's own when None.
+        observer: is told what happens.
+    """
+
+    handle: Handle
+    agents: Agents
+    names: Sequence[str]
+    folder: Path
+    approve: bool = False
+    timeout_seconds: float | None = None
+    observer: RunObserver = field(default_factory=RunObserver)
+    _done: list[PhaseRun] = field(default_factory=list)
+
+    def __call__(self, feature_id: str) -> RunReply:
+        """Go on where the feature stands.
+
+        Raises:
+            CDEError: E903 to E912, and whatever the use cases raise; the feature stands where
+                it stood.
+        """
+        # Never read again: what is run is what was trusted, whatever the settings say by then.
+        chosen = self.handle(GetTrustedAgents(names=self.names))
+        assignment = self.handle(GetAssignment(feature_id=feature_id))
+        feature = assignment["feature"]
+        if feature["status"] == FAILED:
+            self.handle(ResumeFeature(feature_id=feature["id"]))
+            assignment = self.handle(GetAssignment(feature_id=feature["id"]))
+        with self.agents.alone(feature["id"], feature["name"]):
+            work: _PhaseWork | None = None
+            while True:
+                phase = assignment["phase"]
+                if phase is None:
+                    closed: Outcome = "completed" if _is_completed(assignment) else "closed"
+                    return self._reply(assignment, closed)
+                if work is None or work.id != phase["id"]:
+                    work = _PhaseWork(phase["id"], [*chosen])
+                    self.observer.phase_started(assignment)
+                if phase["handler"] == "human_input":
+                    if not (self.approve and self._submit(assignment, work, None)):
+                        return self._reply(assignment, "waits_for_person")
+                else:
+                    self._attempt(assignment, work)
+                assignment = self.handle(GetAssignment(feature_id=feature["id"]))
+
+    def _attempt(self, assignment: AssignmentReply, work: _PhaseWork) -> None:
+        """One attempt at the phase by the first agent that can be started.
+
+        Raises:
+            CDESystemError: E908, no agent can, or all attempts are used up.
+        """
+        if work.attempts >= max(assignment["max_attempts"], 1):
+            raise self._nobody(assignment, work)
+        for agent in tuple(work.agents):
+            if self._worked(agent, assignment, work):
+                return
+            if work.last is not None and work.last.code in {"E906", "E907"}:
+                work.agents.remove(agent)  # the next attempt is another agent's, if there is one
+                work.agents.append(agent)
+                return
+        raise self._nobody(assignment, work)
+
+    def _worked(self, agent: Agent, assignment: AssignmentReply, work: _PhaseWork) -> bool:
+        """Let the agent work and submit what it left; False when the agent itself failed."""
+        feature, phase = assignment["feature"], _phase(assignment)
+        attempt = work.attempts + 1
+        assigned = Assignment(
+            prompt=phase["prompt"] + _UNATTENDED + _handed_back(work.refusal, attempt),
+            folder=self.folder,
+            timeout_seconds=self.timeout_seconds,
+            labels={"CDE_FEATURE": feature["name"], "CDE_PHASE": phase["id"]},
+        )
+        self.observer.attempt_started(attempt, assignment["max_attempts"], agent)
+        try:
+            self.handle(
+                RunAgent(
+                    feature_id=feature["id"],
+                    feature=feature["name"],
+                    phase_id=phase["id"],
+                    agent=agent,
+                    assignment=assigned,
+                    on_line=self.observer.line,
+                )
+            )
+        except (AgentError, CircuitBreakerOpenError) as error:
+            work.attempts += error.code in {"E906", "E907"}
+            work.last = error
+            self.observer.agent_failed(error)
+            return False
+        work.attempts = attempt
+        self._submit(assignment, work, agent)
+        return True
+
+    def _submit(self, assignment: AssignmentReply, work: _PhaseWork, agent: Agent | None) -> bool:
+        """Submit the phase's outputs as they stand; False when the gate refuses them."""
+        use_case = SubmitWork(
+            feature_id=assignment["feature"]["id"],
+            phase_id=work.id,
+            # The agent was told of it once and cannot always put it back by itself.
+            restore=work.refusal is not None and work.refusal.code == "E132",
+            watch=self._watch,
+        )
+        try:
+            reply = self.handle(use_case)
+        except FeatureError as error:
+            if error.code in MOVED_ON:
+                return True
+            if not isinstance(error, OutputError) and error.code not in REFUSALS:
+                raise
+            work.refusal = work.last = error
+            self.observer.refused(error)
+            return False
+        self._done.append(
+            {"id": work.id, "attempts": work.attempts, "agent": agent.name if agent else None}
+        )
+        self.observer.accepted(reply)
+        return True
+
+    def _watch(self, text: str) -> None:
+        for line in text.splitlines():
+            if line.strip():
+                self.observer.line(line)
+
+    def _nobody(self, assignment: AssignmentReply, work: _PhaseWork) -> CDEError:
+        reason = work.last.message if work.last else "no agent was named"
+        return CDESystemError.of(
+            "E908",
+            feature=assignment["feature"]["name"],
+            phase=work.id,
+            attempts=work.attempts,
+            reason=reason.rstrip("."),
+            project_path=assignment["project"]["path"],
+        )
+
+    def _reply(self, assignment: AssignmentReply, outcome: Outcome) -> RunReply:
+        return {
+            "project": assignment["project"],
+            "feature": assignment["feature"],
+            "phase": assignment["phase"],
+            "outcome": outcome,
+            "phases": list(self._done),
+        }
+
+
+def _phase(assignment: AssignmentReply) -> PhaseView:
+    phase = assignment["phase"]
+    if phase is None:
+        raise ValueError("the feature has no current phase")
+    return phase
+
+
+def _is_completed(assignment: AssignmentReply) -> bool:
+    return assignment["feature"]["status"] == COMPLETED
+
+
+def _handed_back(refusal: CDEError | None, attempt: int) -> str:
+    if refusal is None:
+        return ""
+    return _REFUSED.format(attempt=attempt, words=ErrorFormatter.format(refusal))

@@ -1,0 +1,1 @@
+"""Use cases of the stored state: recover, export, undo."""

@@ -1,0 +1,292 @@
+"""Look at the project's past, and bring it back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, TypedDict
+
+from cde_orchestrator.application.features.rollback_feature import FileRow
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.state.state_exports import export_of, parse_export
+from cde_orchestrator.application.state.undo_rollback import follow_rollbacks
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.exceptions import StateError, ValidationError
+
+LARGEST_HISTORY = 1_000
+
+
+class VerifyReply(TypedDict):
+    """Whether every stored file is whole, and what is wrong with those that are not."""
+
+    path: str
+    whole: bool
+    findings: list[dict[str, str]]
+
+
+class HistoryReply(TypedDict):
+    """Changes, newest first."""
+
+    changes: list[dict[str, Any]]
+
+
+class BackupsReply(TypedDict):
+    """The states that are kept, oldest first."""
+
+    backups: list[dict[str, Any]]
+
+
+class FeatureDifference(TypedDict):
+    """A feature that differs between two states, and the fields in which it does."""
+
+    id: str
+    name: str
+    fields: list[str]
+
+
+class Difference(TypedDict):
+    """What differs between two states."""
+
+    project: list[str]
+    added: list[str]
+    removed: list[str]
+    changed: list[FeatureDifference]
+
+
+class DiffReply(TypedDict):
+    """Two changes, and what differs between the states right after them."""
+
+    before: int
+    after: int
+    difference: Difference
+
+
+class StateReply(TypedDict):
+    """A state as an export, and the change that it is right after."""
+
+    sequence: int
+    state: dict[str, Any]
+
+
+class RestoreReply(TypedDict):
+    """What a restore changed, or would change; ``token`` confirms a dry run.
+
+    ``files`` are outputs that a rollback took back, and that now follow the state.
+    """
+
+    source: str
+    dry_run: bool
+    sequence: int
+    difference: Difference
+    token: str
+    files: list[FileRow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyState(UseCase[VerifyReply]):
+    """Judge every file and every record of the state; nothing is changed."""
+
+    def __call__(self, ports: Ports) -> VerifyReply:
+        """Judge them.
+
+        Raises:
+            CDEError: E001 to E003.
+        """
+        findings = [asdict(damage) for damage in ports.recovery.verify(ports.root)]
+        return {"path": str(ports.root), "whole": not findings, "findings": findings}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListChanges(UseCase[HistoryReply]):
+    """The project's changes, newest first.
+
+    Attributes:
+        limit: how many at the most, 1 to 1,000.
+        feature: only those about this feature.
+    """
+
+    limit: int = 50
+    feature: str | None = None
+
+    def __call__(self, ports: Ports) -> HistoryReply:
+        """Look them up.
+
+        Raises:
+            CDEError: E102, E103, E305 and the repository's own.
+        """
+        if not 1 <= self.limit <= LARGEST_HISTORY:
+            reason = f"it is {self.limit}, not between 1 and {LARGEST_HISTORY}"
+            raise ValidationError.of("E305", argument="limit", reason=reason)
+        entries = ports.recovery.history(ports.root, self.limit, self.feature)
+        return {"changes": [asdict(entry) for entry in entries]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListBackups(UseCase[BackupsReply]):
+    """The states that are kept."""
+
+    def __call__(self, ports: Ports) -> BackupsReply:
+        """Look them up.
+
+        Raises:
+            CDEError: E001 to E003.
+        """
+        return {"backups": [asdict(backup) for backup in ports.recovery.backups(ports.root)]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffStates(UseCase[DiffReply]):
+    """What differs between the states right after two changes.
+
+    Attributes:
+        before: the number of a change.
+        after: the number of another; the present state when None.
+    """
+
+    before: int
+    after: int | None = None
+
+    def __call__(self, ports: Ports) -> DiffReply:
+        """Compare them.
+
+        Raises:
+            CDEError: E004, E208 and the repository's own.
+        """
+        _, old = ports.recovery.state_at(ports.root, self.before)
+        number, new = ports.recovery.state_at(ports.root, self.after)
+        return {"before": self.before, "after": number, "difference": difference(old, new)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportState(UseCase[StateReply]):
+    """A whole state as one document.
+
+    Attributes:
+        at: the number of the change right after which; the present state when None.
+    """
+
+    at: int | None = None
+
+    def __call__(self, ports: Ports) -> StateReply:
+        """Look it up.
+
+        Raises:
+            CDEError: E004, E208 and the repository's own.
+        """
+        sequence, document = ports.recovery.state_at(ports.root, self.at)
+        return {"sequence": sequence, "state": export_of(document)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreState(UseCase[RestoreReply]):
+    """Make an earlier state, a backup or an export the present state.
+
+    Exactly one source is named. The restore is itself one change: what was there before is kept
+    as a backup, and ``at`` with the number before it brings it back.
+
+    Attributes:
+        at: the number of a change.
+        backup: a backup's file name.
+        export: the text of an export.
+        dry_run: only tell what would change.
+        token: what a dry run answered; the restore is refused when the source or the present
+            state is another by now.
+    """
+
+    at: int | None = None
+    backup: str | None = None
+    export: str | None = None
+    dry_run: bool = False
+    token: str | None = None
+
+    def __call__(self, ports: Ports) -> RestoreReply:
+        """Check the source whole, then restore it.
+
+        Raises:
+            CDEError: E004, E206, E208 to E211, E305 and the repository's own.
+        """
+        source, document = self._source(ports)
+        document = ports.recovery.checked_state(document)
+        present, before = self._present(ports)
+        token = _token(present or 0, document)
+        if self.token is not None and self.token != token:
+            raise StateError.of("E211", expected="another source or state", found=present or 0)
+        changed = difference(before, document)
+        sequence = present or 0
+        if not self.dry_run:
+            sequence = ports.recovery.restore(ports.root, document, present)
+        return {
+            "source": source,
+            "dry_run": self.dry_run,
+            "sequence": sequence,
+            "difference": changed,
+            "token": token,
+            "files": follow_rollbacks(
+                before, document, ports, again=self.export is None, dry_run=self.dry_run
+            ),
+        }
+
+    def _present(self, ports: Ports) -> tuple[int | None, Mapping[str, Any]]:
+        """The present state and its number; no number where it cannot be read at all."""
+        try:
+            return ports.recovery.state_at(ports.root, None)
+        except StateError as error:
+            if error.code != "E201":
+                raise
+            return None, {"features": {}}
+
+    def _source(self, ports: Ports) -> tuple[str, dict[str, Any]]:
+        named = [each for each in (self.at, self.backup, self.export) if each is not None]
+        if len(named) != 1:
+            reason = "name exactly one of at, backup and file"
+            raise ValidationError.of("E305", argument="source", reason=reason)
+        if self.at is not None:
+            return f"change {self.at}", ports.recovery.state_at(ports.root, self.at)[1]
+        if self.backup is not None:
+            return self.backup, ports.recovery.backup(ports.root, self.backup)
+        return "export", parse_export(self.export or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactState(UseCase[BackupsReply]):
+    """Seal the journal's active part and drop what retention does not keep."""
+
+    def __call__(self, ports: Ports) -> BackupsReply:
+        """Do it.
+
+        Raises:
+            CDEError: E004, E206 and the repository's own.
+        """
+        ports.recovery.compact(ports.root)
+        return {"backups": [asdict(backup) for backup in ports.recovery.backups(ports.root)]}
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
+    """What differs between two states, by the names of features and fields."""
+    old, new = before["features"], after["features"]
+    return {
+        "project": _fields(_own(before), _own(after)),
+        "added": [new[key]["name"] for key in new if key not in old],
+        "removed": [old[key]["name"] for key in old if key not in new],
+        "changed": [
+            {"id": key, "name": new[key]["name"], "fields": _fields(old[key], new[key])}
+            for key in new
+            if key in old and old[key] != new[key]
+        ],
+    }
+
+
+def _fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    keys = dict.fromkeys([*before, *after])
+    return [key for key in keys if before.get(key) != after.get(key)]
+
+
+def _own(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key != "features"}
+
+
+def _token(sequence: int, document: Mapping[str, Any]) -> str:
+    content = json.dumps([sequence, document], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -1,0 +1,112 @@
+"""Bring outputs back to where a restore of the state goes: before a rollback, or after it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cde_orchestrator.application.features.rollback_feature import (
+    ROLLED_BACK,
+    ROLLING_BACK,
+    FileRow,
+)
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.domain.exceptions import OutputError, StateError, ValidationError
+
+State = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A file that a rollback changed, and the digest to turn to; None: there was no file."""
+
+    output_id: str
+    path: str
+    wanted: str | None
+    left_at: str | None
+
+
+def follow_rollbacks(
+    before: State, after: State, ports: Ports, *, again: bool, dry_run: bool
+) -> list[FileRow]:
+    """Give the outputs the bytes that go with a restored state, as far as rollbacks took them.
+
+    A file that somebody changed since is kept beside; one whose content is no longer kept, or
+    that cannot be written, is left as it is: the state is restored in any case.
+
+    Args:
+        before: the state that was present.
+        after: the state that is restored.
+        ports: for files and contents.
+        again: follow rollbacks that the restored state has and the present one has not; only
+            where both are of this project's own past.
+        dry_run: only tell what would happen.
+    """
+    turns: dict[str, _Turn] = {}
+    for turn in _turns(before, after, again=again):
+        # The last one of a path is where it has to be, the first one where it was left.
+        first = turns.get(turn.path, turn)
+        turns[turn.path] = replace(turn, left_at=first.left_at)
+    rows = (_turned(turn, ports, dry_run=dry_run) for turn in turns.values())
+    return [row for row in rows if row is not None]
+
+
+def _turns(before: State, after: State, *, again: bool) -> Iterator[_Turn]:
+    for feature_id, restored in after["features"].items():
+        present = before["features"].get(feature_id)
+        if present is None:
+            continue
+        old, new = _rollbacks(present), _rollbacks(restored)
+        for event in reversed([each for each in old if each not in new]):
+            yield from (
+                _Turn(each["id"], each["path"], each["before"], each["after"])
+                for each in event["files"]
+            )
+        while new and new[-1]["event"] == ROLLING_BACK:  # it was stopped: nothing to follow
+            new.pop()
+        for event in [each for each in new if each not in old] if again else ():
+            yield from (
+                _Turn(each["id"], each["path"], each["after"], each["before"])
+                for each in event["files"]
+            )
+
+
+def _rollbacks(feature: State) -> list[Any]:
+    events = feature.get("work", {}).get("events", [])
+    kinds = {ROLLED_BACK, ROLLING_BACK}
+    return [each for each in events if each["event"] in kinds and each.get("files")]
+
+
+def _turned(turn: _Turn, ports: Ports, *, dry_run: bool) -> FileRow | None:
+    root, path, output_id = ports.root, turn.path, turn.output_id
+    try:
+        current = ports.files.read(root, path, output_id)
+        plain = ports.files.is_plain(root, path)
+    except (OutputError, ValidationError) as error:
+        return {"path": path, "action": "left", "kept_as": None, "reason": error.message}
+    found = None if current is None else hashlib.sha256(current).hexdigest()
+    if found == turn.wanted:
+        return None
+    data = None if turn.wanted is None else ports.objects.get(root, turn.wanted)
+    if not plain or (turn.wanted is not None and data is None):
+        gone = "the content of then is no longer kept"
+        reason = gone if plain else "it is no plain file"
+        return {"path": path, "action": "left", "kept_as": None, "reason": reason}
+    kept_as = f"{path}.before-rollback" if found not in {None, turn.left_at} else None
+    try:
+        if not dry_run and current is not None:
+            ports.objects.put(root, current)
+        if not dry_run and kept_as is not None:
+            kept_as = ports.files.set_aside(root, path, output_id)
+        if not dry_run:
+            ports.files.restore(root, path, output_id, data)
+    except StateError as error:
+        return {"path": path, "action": "left", "kept_as": None, "reason": error.message}
+    return {
+        "path": path,
+        "action": "removed" if data is None else "restored",
+        "kept_as": kept_as,
+        "reason": None,
+    }

@@ -1,0 +1,118 @@
+"""Commands about the agents that ``cde run`` starts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cde_orchestrator.cli.session.boundary import boundary
+from cde_orchestrator.cli.session.help import command_group, examples
+from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.runs.show_agents import AgentsReply
+
+group = command_group()
+
+
+@group.command("list", epilog=examples("cde agents list --json"))
+def list_agents(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """List the agents: found on PATH or not, version, trusted here or not, circuit breaker."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.runs.show_agents import ListAgents
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.agent import agent_list
+
+        answer(ListAgents(), agent_list, project=project, as_json=as_json)
+
+
+@group.command("test", epilog=examples("cde agents test claude"))
+def try_out(
+    name: Annotated[str, typer.Argument(help="The agent.")],
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give an agent a small task in a folder that is thrown away, and say how it went."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.runs.show_agents import TestAgent
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.agent import agent_tried
+
+        answer(TestAgent(name=name), agent_tried, project=project, as_json=as_json)
+
+
+@group.command(epilog=examples("cde agents trust claude codex", "cde agents trust --revoke codex"))
+def trust(
+    names: Annotated[list[str], typer.Argument(help="The agents.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask: you have read the commands.")
+    ] = False,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Trust them here no longer.")] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let agents be run in this project, by the commands that they have now.
+
+    An agent acts with your rights, on prompts that stand in the project. This is remembered
+    for you alone, outside of the project.
+    """
+    if yes and revoke:
+        raise typer.BadParameter("it goes without --yes", param_hint="--revoke")
+    with boundary(as_json=as_json):
+        from cde_orchestrator.cli.console.output import say
+        from cde_orchestrator.cli.views.agent import agent_list
+
+        reply = _distrusted(names, project) if revoke else trusted(names, project, ask=not yes)
+        say(reply, agent_list, project=project, as_json=as_json)
+
+
+def trusted(names: list[str], project: Path | None, *, ask: bool) -> AgentsReply:
+    """Trust the agents, asking the person first when there is one.
+
+    Raises:
+        CDESystemError: E912, nobody could be asked, the person said no, or a definition
+            changed meanwhile.
+    """
+    from cde_orchestrator.application.runs.show_agents import (
+        GetTrustedAgents,
+        ListAgents,
+        TrustAgents,
+    )
+    from cde_orchestrator.cli.session.application import application_at, project_root
+
+    with application_at(project_root(project)) as application:
+        if not ask:
+            return application.handle(TrustAgents(names=names))
+        rows = application.handle(ListAgents(names=names))["agents"]
+        new = [row for row in rows if not row["trusted"]]
+        for row in new:
+            if not _agreed(row["name"], row["command"], application.root):
+                application.handle(GetTrustedAgents(names=[row["name"]]))
+        shown = frozenset(row["digest"] for row in rows)
+        return application.handle(TrustAgents(names=names, digests=shown))
+
+
+def _distrusted(names: list[str], project: Path | None) -> AgentsReply:
+    from cde_orchestrator.application.projects.trust_commands import RevokeTrust
+    from cde_orchestrator.application.runs.show_agents import ListAgents
+    from cde_orchestrator.cli.session.application import application_at, project_root
+
+    with application_at(project_root(project)) as application:
+        application.handle(RevokeTrust(agents=names))
+        return application.handle(ListAgents(names=names))
+
+
+def _agreed(name: str, command: list[str], root: Path) -> bool:
+    """What the person answers; no, where there is none."""
+    from cde_orchestrator.cli.console.wording import clean
+
+    if not (sys.stdin and sys.stdin.isatty()):
+        return False
+    import shlex
+
+    typer.echo(f"{clean(name)} would run in {clean(root)}:", err=True)
+    typer.echo(f"  {clean(shlex.join(command))}", err=True)
+    return typer.confirm("It acts with your rights. Trust it in this project?", err=True)

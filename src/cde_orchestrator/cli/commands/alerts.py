@@ -1,0 +1,50 @@
+"""Commands about the alerts: what is wrong now, what was, and who is told."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cde_orchestrator.cli.session.boundary import boundary
+from cde_orchestrator.cli.session.help import command_group, examples
+from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+
+group = command_group()
+group.info.no_args_is_help = False
+
+
+@group.callback(
+    invoke_without_command=True,
+    epilog=examples("cde alerts", "cde alerts --history", "cde alerts test"),
+)
+def alerts(
+    context: typer.Context,
+    history: Annotated[
+        bool, typer.Option("--history", help="What happened to them, newest first.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="Events of the history, at most so many.")] = 50,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every alert: how it stands and since when, its figure and its threshold."""
+    if context.invoked_subcommand is not None:
+        return
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.alert import alert_history, alert_list
+
+        render = alert_history if history else alert_list
+        answer(ListAlerts(limit=limit), render, project=project, as_json=as_json)
+
+
+@group.command("test", epilog=examples("cde alerts test", "cde alerts test --json"))
+def fire_test(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Fire an alert for real, resolve it, and say who was told."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.monitoring.send_test_alert import TestAlert
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.alert import alert_tried
+
+        answer(TestAlert(), alert_tried, project=project, as_json=as_json)

@@ -1,0 +1,185 @@
+"""The command that shows the project in a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from cde_orchestrator.cli.session.boundary import boundary
+from cde_orchestrator.cli.session.help import PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.domain.exceptions import CDESystemError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from cde_orchestrator.cli.console.output import Look
+
+top_level = command_group()
+
+START_SECONDS = 30.0
+END_SECONDS = 10.0
+REASON_CHARACTERS = 300
+
+
+@top_level.command(
+    rich_help_panel=PROJECT_PANEL,
+    epilog=examples("cde dashboard", "cde dashboard --no-open", "cde dashboard --stop"),
+)
+def dashboard(
+    no_open: Annotated[
+        bool, typer.Option("--no-open", help="Print the address, and open no browser.")
+    ] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End the server that this command started before.")
+    ] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Open the project's dashboard in the browser, starting a server where none runs."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.cli.console.output import say
+        from cde_orchestrator.cli.session.application import logged, project_root
+
+        root = project_root(project)
+
+        def work() -> dict[str, Any]:
+            return _end(root) if stop else _open(root, browse=not no_open)
+
+        reply = logged("open_dashboard", root, work)
+        say(reply, _shown, project=project, as_json=as_json)
+
+
+def _open(root: Path, *, browse: bool) -> dict[str, Any]:
+    from cde_orchestrator.adapters.runners.server_file import running
+
+    found = running(root)
+    url, pid = (found.url, found.process.pid) if found else _start(root)
+    address = f"{url}/dashboard"
+    opened = False
+    if browse:
+        import webbrowser
+
+        opened = webbrowser.open(address)
+    return {"url": address, "pid": pid, "started": found is None, "opened": opened}
+
+
+def _start(root: Path) -> tuple[str, int]:
+    """A server in the background, on a port that is free: its address and its process.
+
+    Raises:
+        CDESystemError: E935, it does not come up.
+    """
+    from cde_orchestrator.adapters.runners.server_file import BACKGROUND_VARIABLE, answers
+    from cde_orchestrator.infrastructure.observability.correlation import child_environment
+
+    words = ["serve", "--transport", "http", "--port", "0", "--project", str(root), "--json"]
+    # Neither -m nor the folder that it starts in may make it import what the project keeps.
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "cde_orchestrator", *words],
+        cwd=root.anchor,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**child_environment(), **_python_path(), BACKGROUND_VARIABLE: "1"},
+        start_new_session=True,
+    ) as process:
+        said = bytearray()
+        errors = cast("IO[bytes]", process.stderr)
+        os.set_blocking(errors.fileno(), False)
+
+        def ended() -> int | None:
+            code = process.poll()
+            said.extend(errors.read() or b"")  # a pipe that is full would stop it
+            return code
+
+        told = _first_answer(cast("IO[bytes]", process.stdout), ended)
+        url = str(told.get("url", "")).removesuffix("/mcp")
+        deadline = time.monotonic() + START_SECONDS
+        while url and ended() is None and time.monotonic() < deadline:
+            if answers(url):
+                process.returncode = 0  # it outlives this command, as it is meant to
+                return url, process.pid
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+        ended()
+    reason = str(told.get("error", {}).get("message", "")) or _last_line(said)
+    raise CDESystemError.of("E935", reason=reason.rstrip("."), project_path=str(root))
+
+
+def _python_path() -> dict[str, str]:
+    """The folders of ``PYTHONPATH`` for a process that starts in another folder."""
+    folders = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    path = os.pathsep.join(str(Path(each).absolute()) for each in folders)
+    return {"PYTHONPATH": path} if path else {}
+
+
+def _last_line(said: bytes | bytearray) -> str:
+    """What it wrote last on standard error, which names the failure."""
+    from cde_orchestrator.infrastructure.observability.redaction import redacted_text
+
+    lines = said.decode("utf-8", "replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+    return redacted_text(last)[-REASON_CHARACTERS:]
+
+
+def _first_answer(output: IO[bytes], ended: Callable[[], int | None]) -> dict[str, Any]:
+    """The JSON object that a server begins with; empty when it ends, or takes too long."""
+    data, deadline = b"", time.monotonic() + START_SECONDS
+    with output:
+        os.set_blocking(output.fileno(), False)
+        while time.monotonic() < deadline:
+            was_ended = ended() is not None
+            data += output.read() or b""
+            try:
+                told = json.loads(data)
+            except ValueError:
+                if was_ended:
+                    break
+                time.sleep(0.02)
+                continue
+            return told if isinstance(told, dict) else {}
+    return {}
+
+
+def _end(root: Path) -> dict[str, Any]:
+    from cde_orchestrator.adapters.runners.callers import is_own
+    from cde_orchestrator.adapters.runners.server_file import running
+
+    found = running(root)
+    if found is None or not found.background:
+        return {"url": None, "pid": None, "stopped": False}
+    with suppress(ProcessLookupError):
+        os.kill(found.process.pid, signal.SIGTERM)
+    deadline = time.monotonic() + END_SECONDS
+    while is_own(found.process) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return {"url": f"{found.url}/dashboard", "pid": found.process.pid, "stopped": True}
+
+
+def _shown(reply: dict[str, Any], _look: Look) -> RenderableType:
+    from rich.text import Text
+
+    if "stopped" in reply:
+        ended = (
+            "The dashboard's server was ended"
+            if reply["stopped"]
+            else "No server of it runs in the background"
+        )
+        return Text(ended)
+    lines = [f"The dashboard is at {reply['url']}"]
+    if reply["started"]:
+        lines.append(f"Its server runs in the background (process {reply['pid']}).")
+        lines.append("To end it: cde dashboard --stop")
+    return Text("\n".join(lines))

@@ -1,0 +1,42 @@
+"""The command that examines the project."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from cde_orchestrator.cli.session.boundary import FINDINGS, boundary
+from cde_orchestrator.cli.session.help import PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+
+top_level = command_group()
+
+
+@top_level.command(rich_help_panel=PROJECT_PANEL, epilog=examples("cde doctor", "cde doctor --fix"))
+def doctor(
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend what is safe to mend.", show_default=False)
+    ] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Examine the project, however broken; exit code 1 when something needs attention.
+
+    Nothing is changed, unless --fix is given: then it says what it is going to mend, mends it
+    and examines the project again.
+    """
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.projects.diagnose import Diagnose
+        from cde_orchestrator.cli.console.output import say, show_beside
+        from cde_orchestrator.cli.session.application import ask
+        from cde_orchestrator.cli.views.doctor import diagnosed, planned
+
+        if fix and not as_json:
+            before = ask(Diagnose(), project)
+            show_beside(partial(planned, before), project=project)
+        reply = ask(Diagnose(fix=fix), project)
+        say(reply, diagnosed, project=project, as_json=as_json)
+        if not reply["healthy"]:
+            raise typer.Exit(FINDINGS)

@@ -1,0 +1,74 @@
+"""Commands about errors: what a code means, and what errors have left."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cde_orchestrator.cli.session.boundary import boundary
+from cde_orchestrator.cli.session.help import PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+
+top_level = command_group()
+group = command_group()
+
+
+@top_level.command(
+    rich_help_panel=PROJECT_PANEL,
+    epilog=examples("cde explain E101", "cde explain"),
+)
+def explain(
+    code: Annotated[
+        str | None,
+        typer.Argument(help="The error's code, as E101. Default: all.", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain an error code, and what mends it; without a code, list all of them."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.logs.explain_error import explain as explained
+        from cde_orchestrator.application.logs.explain_error import explain_all
+        from cde_orchestrator.cli.console.output import say
+        from cde_orchestrator.cli.session.application import logged, project_root
+        from cde_orchestrator.cli.views.error import catalog, explanation
+
+        root = project_root(None)
+        if code is None:
+            every = logged("explain_error", root, explain_all)
+            say(every, catalog, project=None, as_json=as_json)
+        else:
+            one = logged("explain_error", root, lambda: explained(code))
+            say(one, explanation, project=None, as_json=as_json)
+
+
+@group.command("list", epilog=examples("cde errors list --limit 5"))
+def list_reports(
+    limit: Annotated[int, typer.Option(min=1, help="Reports at most.")] = 20,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the reports that errors have left, newest first."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.logs.error_reports import ListErrorReports
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.error import reports
+
+        answer(ListErrorReports(limit=limit), reports, project=project, as_json=as_json)
+
+
+@group.command(epilog=examples("cde errors show 20251110T120000000000-0a1b2c3d"))
+def show(
+    report_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The report's id, as the list gives it.")
+    ],
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a report: the stack, what led to the error, and how things stood."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.logs.error_reports import ShowErrorReport
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.error import report
+
+        answer(ShowErrorReport(report_id=report_id), report, project=project, as_json=as_json)

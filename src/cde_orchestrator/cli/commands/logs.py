@@ -1,0 +1,146 @@
+"""Commands that answer from the log: what happened, in which order, and what was slow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cde_orchestrator.cli.session import completion
+from cde_orchestrator.cli.session.boundary import boundary
+from cde_orchestrator.cli.session.help import command_group, examples
+from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cde_orchestrator.application.logs.log_query import LogQuery
+
+group = command_group()
+group.info.no_args_is_help = False
+
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Not before: an age such as 30m, 2h or 7d, or a date such as 2026-11-01.",
+        show_default=False,
+    ),
+]
+
+
+@group.callback(
+    invoke_without_command=True,
+    epilog=examples(
+        "cde logs --feature add-a-login-page",
+        "cde logs --follow --level warning",
+        "cde logs slow --since 2h",
+        "cde logs trace 4bf92f3577b34da6",
+    ),
+)
+def logs(
+    context: typer.Context,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what is written, until Ctrl-C.")
+    ] = False,
+    level: Annotated[
+        str | None,
+        typer.Option(help="The least severe level: debug, info, warning, error or critical."),
+    ] = None,
+    feature: Annotated[
+        str | None,
+        typer.Option(
+            help="All that happened to a feature: its name, id or beginning of the id.",
+            autocompletion=completion.features,
+        ),
+    ] = None,
+    correlation: Annotated[
+        str | None, typer.Option(metavar="ID", help="One call: its id, or the beginning of it.")
+    ] = None,
+    operation: Annotated[
+        str | None, typer.Option(help="One operation, as start_feature or submit_work.")
+    ] = None,
+    since: SinceOption = None,
+    limit: Annotated[int, typer.Option(help="The newest lines, at most so many.")] = 200,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the newest lines of the project's log, those of rotated files included.
+
+    With --json and --follow, each line is a JSON value of its own.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.logs.log_query import LogQuery
+
+        query = LogQuery(
+            level=level,
+            feature=feature,
+            correlation_id=correlation,
+            operation=operation,
+            since=since,
+        )
+        if follow:
+            _follow(query, limit, project, as_json=as_json)
+        else:
+            _read(query, limit, project, as_json=as_json)
+
+
+@group.command(epilog=examples("cde logs trace 4bf92f3577b34da6 --json"))
+def trace(
+    correlation_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The call's correlation id, or its beginning.")
+    ],
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one call as a tree: its operations, what they did and where the time went."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.logs.trace_call import TraceCall
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.log import call_tree
+
+        answer(
+            TraceCall(correlation_id=correlation_id), call_tree, project=project, as_json=as_json
+        )
+
+
+@group.command(epilog=examples("cde logs slow", "cde logs slow --since 1d --limit 3"))
+def slow(
+    since: SinceOption = None,
+    limit: Annotated[int, typer.Option(help="At most so many operations.")] = 10,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the operations that took longest, each with what took most of its time."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.logs.list_slow_operations import ListSlowOperations
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.log import slow_operations
+
+        use_case = ListSlowOperations(limit=limit, since=since)
+        answer(use_case, slow_operations, project=project, as_json=as_json)
+
+
+def _read(query: LogQuery, limit: int, project: Path | None, *, as_json: bool) -> None:
+    from cde_orchestrator.application.logs.read_logs import ReadLogs
+    from cde_orchestrator.cli.session.application import answer
+    from cde_orchestrator.cli.views.log import log_lines
+
+    answer(ReadLogs(query=query, limit=limit), log_lines, project=project, as_json=as_json)
+
+
+def _follow(query: LogQuery, limit: int, project: Path | None, *, as_json: bool) -> None:
+    from cde_orchestrator.application.logs.read_logs import FollowLogs, ReadLogs
+    from cde_orchestrator.cli.session.application import application_at, project_root
+    from cde_orchestrator.cli.views.log import tell_entry
+
+    with application_at(project_root(project)) as application:
+        coming = application.handle(FollowLogs(query=query))
+        standing = application.handle(ReadLogs(query=query, limit=limit))["entries"]
+        for entry in standing:
+            tell_entry(entry, as_json=as_json)
+        for entry in coming:
+            if entry not in standing:  # else it was written while the log was read
+                tell_entry(entry, as_json=as_json)

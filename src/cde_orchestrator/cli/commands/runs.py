@@ -1,0 +1,163 @@
+"""The command that lets agents work by themselves."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from cde_orchestrator.cli.session import completion
+from cde_orchestrator.cli.session.boundary import boundary
+from cde_orchestrator.cli.session.help import FEATURE_PANEL, command_group, examples
+from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+
+if TYPE_CHECKING:
+    from cde_orchestrator.bootstrap import Application
+
+top_level = command_group()
+
+TERMINATED = 143
+"""What a shell sees of a program that SIGTERM ended."""
+
+
+FeatureReference = Annotated[
+    str | None,
+    typer.Argument(
+        help="The feature to go on with: its name, id or beginning of the id.",
+        autocompletion=completion.open_features,
+        show_default=False,
+    ),
+]
+AgentNames = Annotated[
+    str,
+    typer.Option(
+        "--agent",
+        "-a",
+        metavar="NAME[,NAME...]",
+        help="Who works, the first choice first; the next one when it fails.",
+        show_default=False,
+    ),
+]
+Prompt = Annotated[
+    str | None,
+    typer.Option(help="Start a feature from this and run it; - reads standard input."),
+]
+WorkflowName = Annotated[
+    str | None,
+    typer.Option(
+        "--workflow",
+        "-w",
+        help="The workflow of a feature that is started.",
+        autocompletion=completion.workflows,
+        show_default=False,
+    ),
+]
+All = Annotated[
+    bool,
+    typer.Option(
+        "--all", help="Run all open features, each in a git worktree of its own where it can."
+    ),
+]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="At once, with --all.")]
+Approve = Annotated[
+    bool,
+    typer.Option("--approve", help="Submit a person's phases, when their outputs stand there."),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=0.001,
+        max=86_400,  # as in the definition of an agent
+        help="Of one attempt. Default: the agent's own.",
+    ),
+]
+
+
+@top_level.command(
+    rich_help_panel=FEATURE_PANEL,
+    epilog=examples(
+        "cde run add-a-login-page --agent claude",
+        "cde run --prompt 'Add a login page' --agent claude,codex --approve",
+        "cde run --all --jobs 4 --agent claude",
+    ),
+)
+def run(
+    feature: FeatureReference = None,
+    agent: AgentNames = "",
+    prompt: Prompt = None,
+    workflow: WorkflowName = None,
+    every: All = False,
+    jobs: Jobs = 1,
+    approve: Approve = False,
+    timeout: Timeout = None,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let agents take a feature through its phases, until it is done or a person is needed.
+
+    What an agent leaves is submitted to the same gates as everybody's work; a refusal is handed
+    back to it as the next attempt. End the run as you like: the next one goes on from there.
+    """
+    if (feature is not None) + (prompt is not None) + every != 1:
+        raise typer.BadParameter("give one of a feature, --prompt for a new one, and --all")
+    names = [name.strip() for name in agent.split(",") if name.strip()]
+    if not names:
+        raise typer.BadParameter("name at least one", param_hint="'--agent'")
+    with boundary(as_json=as_json):
+        from cde_orchestrator.cli.commands.agents import trusted
+        from cde_orchestrator.cli.commands.run_steps import RunWish, run_all, run_one
+        from cde_orchestrator.cli.console.output import say, show_beside
+        from cde_orchestrator.cli.session.application import application_at, project_root
+        from cde_orchestrator.cli.views.run import display, run_cut_short, run_ended, runs_ended
+
+        wish = RunWish(names=names, approve=approve, timeout_seconds=timeout)
+        if not as_json and sys.stdin is not None and sys.stdin.isatty():
+            trusted(names, project, ask=True)
+        with _ending_on_sigterm(), application_at(project_root(project)) as application:
+            if every:
+                runs = run_all(application, wish, jobs=jobs, quiet=as_json)
+                say(runs, runs_ended, project=project, as_json=as_json)
+                raise typer.Exit(int(any(run["error"] for run in runs["runs"])))
+            reference = feature
+            try:
+                with display(as_json) as observer:
+                    reference = feature or _started(application, prompt or "", workflow, names)
+                    reply, _ = run_one(application, reference, wish, observer, apart=False)
+            except KeyboardInterrupt:
+                if reference is not None:
+                    show_beside(partial(run_cut_short, reference, agent), project=project)
+                raise
+        say(reply, run_ended, project=project, as_json=as_json)
+
+
+def _started(application: Application, prompt: str, workflow: str | None, names: list[str]) -> str:
+    """The id of a new feature; none is started for agents that may not be run."""
+    from cde_orchestrator.application.features.start_feature import StartFeature
+    from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
+    from cde_orchestrator.cli.console.input import STDIN, text_from_stdin
+
+    application.handle(GetTrustedAgents(names=names))
+    wanted = text_from_stdin("The prompt") if prompt == STDIN else prompt
+    reply = application.handle(StartFeature(prompt=wanted, workflow=workflow))
+    return reply["feature"]["id"]
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does: the agents end with it."""
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)

@@ -1,0 +1,270 @@
+"""The command that serves agents and editors."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import socket
+import sys
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from cde_orchestrator.cli.session.boundary import INTERRUPTED, boundary
+from cde_orchestrator.cli.session.help import SERVER_PANEL, command_group, examples
+from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.domain.exceptions import CDESystemError
+
+top_level = command_group()
+
+DEFAULT_PORT = 8787
+TOKEN_VARIABLE = "CDE_HTTP_TOKEN"  # noqa: S105 - where the token is, not the token
+SHORTEST_TOKEN = 16
+"""Characters of a bearer token at least; 16 random ones cannot be guessed over a network."""
+_BACKLOG = 128
+_LOOPBACK = ("127.", "::1")
+
+
+class Transport(StrEnum):
+    """How a client reaches the server."""
+
+    STDIO = "stdio"
+    HTTP = "http"
+
+
+_IN_FILES = r"""
+[dim]In ~/.codex/config.toml of Codex, once for all projects[/dim]
+  \[mcp_servers.cde]
+  command = "cde"
+  args = ["serve"]
+  required = true
+[dim]In .cursor/mcp.json of Cursor[/dim]
+  {"mcpServers": {"cde": {"command": "cde", "args": ["serve"]}}}
+[dim]In .vscode/mcp.json of VS Code[/dim]
+  {"servers": {"cde": {"type": "stdio", "command": "cde", "args": ["serve"]}}}"""
+
+
+@top_level.command(
+    rich_help_panel=SERVER_PANEL,
+    epilog=examples(
+        "claude mcp add cde -- cde serve",
+        "gemini mcp add --scope user cde cde serve",
+        "cde serve --transport http --port 0",
+    )
+    + _IN_FILES,
+)
+def serve(
+    transport: Annotated[
+        Transport,
+        typer.Option(help="stdio: a client starts this command. http: clients connect to it."),
+    ] = Transport.STDIO,
+    host: Annotated[str, typer.Option(help="The address to listen on, for http.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The port, for http; 0 takes a free one.")
+    ] = DEFAULT_PORT,
+    health_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Beside stdio, open /health, /metrics and /dashboard on this port; 0 takes a "
+            "free one. With http they are on its own port.",
+            show_default=False,
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Ask every http request for the bearer token in this file. "
+            f"The variable {TOKEN_VARIABLE} does the same.",
+            readable=False,
+            show_default=False,
+        ),
+    ] = None,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve the project to AI agents and editors over MCP, until the client or Ctrl-C ends it.
+
+    With --json, http prints its address on standard output.
+    """
+    with boundary(as_json=as_json):
+        from cde_orchestrator.cli.session.application import configure_logging, project_root
+
+        signal.signal(signal.SIGTERM, _end)
+        configure_logging()
+        root = project_root(project)
+        configure_logging(root)
+        pinned = project is not None
+        if transport is Transport.HTTP:
+            token = bearer_token(token_file)
+            _serve_http(root, token, pinned=pinned, host=host, port=port, as_json=as_json)
+        elif health_port is None:
+            _serve_stdio(root, pinned=pinned)
+        else:
+            _serve_with_pages(root, token_file, pinned=pinned, host=host, port=health_port)
+
+
+def listening(host: str, port: int, project: Path = Path()) -> socket.socket:
+    """A socket that listens on the address, for a project.
+
+    Raises:
+        CDESystemError: E901, the address cannot be had.
+    """
+    facts = {"host": host, "port": port, "project_path": str(project)}
+    if not host:  # to the system it would mean every address there is
+        raise CDESystemError.of("E901", reason="no host is named", **facts)
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if os.name == "posix":
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no host name"
+        raise CDESystemError.of("E901", reason=reason, **facts) from error
+    return listener
+
+
+def bearer_token(file: Path | None) -> str | None:
+    """The token that http requests must bear: of the file, else of the environment.
+
+    Raises:
+        CDESystemError: E924, it cannot be used.
+    """
+    if file is None and TOKEN_VARIABLE not in os.environ:
+        return None
+    source = TOKEN_VARIABLE if file is None else str(file)
+    try:
+        token = (os.environ[source] if file is None else file.read_text("utf-8")).strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise CDESystemError.of("E924", source=source, reason=reason) from error
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise CDESystemError.of("E924", source=source, reason="it is not one word of plain ASCII")
+    if len(token) < SHORTEST_TOKEN:
+        reason = f"it has {len(token)} characters, and at least {SHORTEST_TOKEN} are asked for"
+        raise CDESystemError.of("E924", source=source, reason=reason)
+    return token
+
+
+def _serve_http(
+    root: Path, token: str | None, *, pinned: bool, host: str, port: int, as_json: bool
+) -> None:
+    with listening(host, port, root) as listener:
+        url = f"{_address(host, listener)}/mcp"
+        if as_json:
+            from cde_orchestrator.cli.console.output import say_json
+
+            port = listener.getsockname()[1]
+            say_json({"url": url, "host": host, "port": port, "project": str(root)})
+        _tell(f"CDE Orchestrator serves {root} at {url} (Ctrl-C ends)")
+        _warn_of_network(listener, token, "change the project")
+        from cde_orchestrator.server import HttpSide, run_http
+
+        run_http(root, pinned=pinned, at=HttpSide(host, listener, token))
+
+
+def _serve_with_pages(
+    root: Path, token_file: Path | None, *, pinned: bool, host: str, port: int
+) -> None:
+    """Serve over stdio, with pages beside; where they cannot be had, the tools go on without."""
+    token = bearer_token(token_file)
+    try:
+        listener = listening(host, port, root)
+    except CDESystemError as error:
+        # A client starts one server for each session, and only the first one gets the port.
+        _log_taken(host, port, error)
+        _serve_stdio(root, pinned=pinned)
+        return
+    with listener:
+        url = _address(host, listener)
+        _tell(f"The health of {root} is at {url}/health, its pages at {url}/dashboard")
+        _warn_of_network(listener, token, "see what goes on in the project")
+        _serve_stdio(root, pinned=pinned, beside=(host, listener, token))
+
+
+def _log_taken(host: str, port: int, error: CDESystemError) -> None:
+    import structlog
+
+    log = structlog.get_logger(__name__)
+    log.warning(
+        "pages_not_served", host=host, port=port, error_code=error.code, reason=error.message
+    )
+    _tell(f"{error.message} The tools are served without pages beside them.")
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def _warn_of_network(listener: socket.socket, token: str | None, can: str) -> None:
+    if token is None and not listener.getsockname()[0].startswith(_LOOPBACK):
+        _tell(
+            f"Whoever reaches this address can {can}: it asks for no token. "
+            "--token-file makes it ask."
+        )
+
+
+def _serve_stdio(
+    root: Path, *, pinned: bool, beside: tuple[str, socket.socket, str | None] | None = None
+) -> None:
+    if sys.stdin is None:
+        return
+    if sys.stdin.isatty():
+        command = shlex.join(
+            ["claude", "mcp", "add", "cde", "--", "cde", "serve", "--project", str(root)]
+        )
+        _tell(f"Waiting for an MCP client on standard input. To connect one: {command}")
+    from cde_orchestrator.server import HttpSide, run_stdio
+
+    side = None if beside is None else HttpSide(*beside)
+    if sys.platform == "win32":
+        run_stdio(root, pinned=pinned, beside=side)
+        return
+    from cde_orchestrator.cli.console.endable_input import EndableInput
+
+    received: list[int] = []
+    with EndableInput() as standard_input:
+
+        def end(number: int, _frame: FrameType | None) -> None:
+            received.append(number)
+            standard_input.end()
+            # Whoever asks twice does not want to wait for what is still running.
+            signal.signal(number, signal.SIG_DFL)
+
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, end)
+        try:
+            run_stdio(root, pinned=pinned, beside=side)
+        finally:  # what ``end`` writes to is about to be closed
+            signal.signal(signal.SIGTERM, _end)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.SIGINT in received:
+        raise SystemExit(INTERRUPTED)
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _tell(line: str) -> None:
+    from rich.text import Text
+
+    from cde_orchestrator.cli.console.layout import unbroken
+    from cde_orchestrator.cli.console.output import show
+    from cde_orchestrator.cli.console.wording import clean
+
+    show(unbroken(Text(clean(line))), on_stderr=True)

@@ -1,0 +1,220 @@
+"""Commands around a phase: save, resume, close, take back, and trust its checks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cde_orchestrator.cli.session import completion
+from cde_orchestrator.cli.session.boundary import boundary
+from cde_orchestrator.cli.session.help import FEATURE_PANEL, PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli.session.options import (
+    AgentOption,
+    JsonOption,
+    ProjectOption,
+    TakeoverOption,
+)
+from cde_orchestrator.domain.exceptions import FeatureError
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.projects.trust_commands import TrustReply
+
+top_level = command_group()
+
+FeatureArgument = Annotated[
+    str,
+    typer.Argument(
+        help="The feature's name, id or beginning of the id.",
+        autocompletion=completion.features,
+    ),
+]
+Reason = Annotated[str, typer.Option("--reason", "-r", help="Why.")]
+
+
+@top_level.command(
+    rich_help_panel=FEATURE_PANEL,
+    epilog=examples(
+        "cde save add-a-login-page 'Form done; next: the reset mail'",
+        "git diff | cde save add-a-login-page -",
+    ),
+)
+def save(
+    feature: FeatureArgument,
+    note: Annotated[
+        str, typer.Argument(help="What is done, found out, next; - reads standard input.")
+    ],
+    phase: Annotated[
+        str | None,
+        typer.Option(
+            help="The current phase's id.",
+            autocompletion=completion.current_phase,
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[str | None, typer.Option(metavar="JSON", help="Data to keep with it.")] = None,
+    agent: AgentOption = None,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Save partial work inside the current phase, for whoever resumes it."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.features.save_progress import SaveProgress
+        from cde_orchestrator.cli.console.input import STDIN, json_from, text_from_stdin
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.work import saved
+
+        text = text_from_stdin("The note") if note == STDIN else note
+        value: Any = None if data is None else json_from(data, "--data")
+        use_case = SaveProgress(
+            feature_id=feature, phase_id=phase, note=text, data=value, agent=agent
+        )
+        answer(use_case, saved, project=project, as_json=as_json)
+
+
+@top_level.command(
+    rich_help_panel=FEATURE_PANEL,
+    epilog=examples("cde resume add-a-login-page", "cde resume add-a-login-page --agent ann"),
+)
+def resume(
+    feature: FeatureArgument,
+    agent: AgentOption = None,
+    takeover: TakeoverOption = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take up a feature where it stands, with all that is known of it.
+
+    A failed feature goes back to the phase that failed.
+    """
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.features.resume_feature import ResumeFeature
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.work import resumed
+
+        use_case = ResumeFeature(feature_id=feature, agent=agent, takeover=takeover)
+        answer(use_case, resumed, project=project, as_json=as_json)
+
+
+@top_level.command(
+    rich_help_panel=FEATURE_PANEL,
+    epilog=examples("cde close add-a-login-page cancelled --reason 'Not wanted any more'"),
+)
+def close(
+    feature: FeatureArgument,
+    outcome: Annotated[str, typer.Argument(help="failed or cancelled.")],
+    reason: Reason,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take no more work on a feature; its files stay."""
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.features.close_feature import CloseFeature
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.work import closed
+
+        use_case = CloseFeature(feature_id=feature, outcome=outcome, reason=reason)
+        answer(use_case, closed, project=project, as_json=as_json)
+
+
+@top_level.command(
+    rich_help_panel=FEATURE_PANEL,
+    epilog=examples(
+        "cde rollback add-a-login-page design --reason 'Wrong database' --dry-run",
+        "cde rollback add-a-login-page design --reason 'Wrong database'",
+    ),
+)
+def rollback(
+    feature: FeatureArgument,
+    to_phase: Annotated[str, typer.Argument(help="The phase to begin again.")],
+    reason: Reason,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only tell what would happen.")
+    ] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin an earlier phase again, with the outputs as they were then.
+
+    A file that was changed since is kept beside. Source code is git's: the commands that show
+    and undo its changes are told, and never run.
+    """
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.features.rollback_feature import RollbackFeature
+        from cde_orchestrator.cli.session.application import answer
+        from cde_orchestrator.cli.views.work import rolled_back
+
+        use_case = RollbackFeature(
+            feature_id=feature, to_phase=to_phase, reason=reason, dry_run=dry_run
+        )
+        answer(use_case, rolled_back, project=project, as_json=as_json)
+
+
+@top_level.command(
+    rich_help_panel=PROJECT_PANEL,
+    epilog=examples("cde trust", "cde trust --list", "cde trust --revoke"),
+)
+def trust(
+    only_list: Annotated[
+        bool, typer.Option("--list", help="Show the commands and whether they are trusted.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask: you have read the commands.")
+    ] = False,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Trust nothing in this project any longer.")
+    ] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the orchestrator run the checks of this project's workflows: read them first.
+
+    Trust is kept in your configuration folder, for these commands alone; commands that change
+    have to be trusted anew. Agents are trusted by cde agents trust; --list shows them too.
+    """
+    if only_list + yes + revoke > 1:
+        raise typer.BadParameter("give one of --list, --yes and --revoke")
+    with boundary(as_json=as_json):
+        from cde_orchestrator.application.projects.trust_commands import (
+            RevokeTrust,
+            ShowChecks,
+            TrustChecks,
+        )
+        from cde_orchestrator.cli.console.output import say
+        from cde_orchestrator.cli.session.application import application_at, project_root
+        from cde_orchestrator.cli.views.trust import checks, revoked, trusted
+
+        root = project_root(project)
+        with application_at(root) as application:
+            if revoke:
+                say(application.handle(RevokeTrust()), revoked, project=project, as_json=as_json)
+                return
+            reply = application.handle(ShowChecks())
+            pending = any(not row["trusted"] for row in reply["checks"])
+            if only_list or not pending:
+                say(reply, checks, project=project, as_json=as_json)
+                return
+            if not yes:
+                _require_person(reply, root)
+            digests = frozenset(row["digest"] for row in reply["checks"])
+            reply = application.handle(TrustChecks(digests=digests))
+        say(reply, trusted, project=project, as_json=as_json)
+
+
+def _require_person(reply: TrustReply, root: Path) -> None:
+    """Show the commands and ask whoever sits at the terminal.
+
+    Raises:
+        FeatureError: E128, nobody does, or the answer is no.
+    """
+    from cde_orchestrator.cli.console.output import is_terminal, show
+    from cde_orchestrator.cli.views.trust import checks_to_read
+
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        reason = "there is no terminal to ask at, and --yes was not given"
+        raise FeatureError.of("E128", path=str(root), reason=reason)
+    show(checks_to_read(reply), on_stderr=True)
+    if not typer.confirm("Trust all of this from now on?", err=True):
+        raise FeatureError.of("E128", path=str(root), reason="the answer was no")

@@ -1,0 +1,1 @@
+"""The terminal: output, input, layout and wording."""

@@ -1,0 +1,112 @@
+"""The shapes that all commands share: facts, panels, marks, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.wording import clean
+
+PANEL_WIDTH = 100
+"""Columns of a panel at most: longer lines read badly."""
+
+_MARKS = {
+    "completed": ("✓", "green"),
+    "pending": ("○", "dim"),
+    "failed": ("✗", "red"),
+    "cancelled": ("-", "dim"),
+    "rolled_back": ("↺", "magenta"),
+}
+_AT_WORK = ("●", "yellow")
+
+
+def mark(status: str) -> Text:
+    """The sign of a feature's or a phase's status."""
+    return Text(*_MARKS.get(status, _AT_WORK))
+
+
+def status_style(status: str) -> str:
+    """The style of a status."""
+    return _MARKS.get(status, _AT_WORK)[1]
+
+
+def done(*parts: str | tuple[str, str]) -> Text:
+    """A line that says what succeeded."""
+    return Text.assemble(("✓ ", "bold green"), *parts)
+
+
+def note(text: str) -> Text:
+    """A line that people should know of."""
+    return Text.assemble(("! ", "bold yellow"), clean(text))
+
+
+def facts(rows: Iterable[tuple[str, RenderableType | None]]) -> Table:
+    """Names and values, one a line; those without a value are left away."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        if value is not None:
+            table.add_row(name, value)
+    return table
+
+
+def remarked(titles: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> RenderableType:
+    """Rows in columns for a terminal, each with a remark of any length beneath it."""
+    lined = [titles, *(cells for cells, _ in rows)]
+    widths = [max(cell_len(cells[place]) for cells in lined) for place in range(len(titles))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (set_cell_size(cell, width) for cell, width in zip(cells, widths, strict=True))
+        return "  ".join(padded).rstrip()
+
+    lines: list[RenderableType] = [Text(line(titles), "dim")]
+    for cells, remark in rows:
+        lines += [Text(line(cells)), Padding(Text(remark, "dim"), (0, 0, 0, 4), expand=False)]
+    return Group(*lines)
+
+
+def section(title: Text, body: RenderableType, look: Look, style: str = "cyan") -> RenderableType:
+    """A titled part: a panel on a terminal, indented elsewhere."""
+    if look.terminal:
+        panel = Panel(body, title=title, title_align="left", border_style=style, padding=(0, 1))
+        return Constrain(panel, PANEL_WIDTH)
+    return Group(title, Padding(body, (0, 0, 0, 2), expand=False))
+
+
+def next_steps(steps: Sequence[tuple[str, str]]) -> RenderableType:
+    """Commands to go on with, each with what it is for; never wrapped, so they can be copied."""
+    width = max(cell_len(shown) for shown, _ in steps)
+    return Group(
+        *(
+            unbroken(
+                Text.assemble(
+                    ("  $ ", "dim"),
+                    (shown, "cyan"),
+                    " " * (width - cell_len(shown)),
+                    (f"   # {purpose}", "dim"),
+                )
+            )
+            for shown, purpose in steps
+        )
+    )
+
+
+def unbroken(text: Text) -> Text:
+    """The line, never wrapped."""
+    text.no_wrap, text.overflow = True, "ignore"
+    return text
+
+
+def spaced(*parts: RenderableType | None) -> Group:
+    """Parts with an empty line between them; None is left away."""
+    present = [part for part in parts if part is not None]
+    return Group(*[each for part in present for each in (Text(""), part)][1:])

@@ -1,0 +1,238 @@
+"""Standard output and standard error: beautiful on a terminal, plain and whole elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeAlias, TypeVar
+
+from cde_orchestrator.domain.clock import utc_now
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+PLAIN_WIDTH = 30_000
+"""Columns where there is no terminal: nothing is wrapped or cut for a width."""
+
+BROKEN_PIPE = 141
+"""What a shell sees of a program whose reader went away: 128 and SIGPIPE."""
+
+_HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
+
+# JSON keeps its meaning when these are written as escapes, and a terminal its own.
+_TROUBLESOME = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_BEYOND_ASCII = re.compile("[^\x00-\x7e]")
+_PLAIN_MARKS = str.maketrans(
+    {
+        "✓": "+",
+        "●": "*",
+        "○": "o",
+        "✗": "x",
+        "↺": "<",
+        "·": "-",
+        "•": "*",
+        "→": "->",
+        "…": "...",
+        "≥": ">=",
+    }
+)
+
+Reply = TypeVar("Reply")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """For whom something is rendered.
+
+    Attributes:
+        terminal: a person looks at a terminal; otherwise a file or a program reads.
+        width: columns of that terminal.
+        project: what ``--project`` was, so that commands can be shown with it.
+    """
+
+    terminal: bool
+    width: int = 80
+    now: datetime = field(default_factory=utc_now)
+    project: Path | None = None
+
+
+Render: TypeAlias = "Callable[[Reply, Look], RenderableType | None]"
+"""Tells a reply to people; None where there is nothing to tell."""
+
+
+def say(reply: Reply, render: Render[Reply], *, project: Path | None, as_json: bool) -> None:
+    """Print a reply: itself as JSON, or as ``render`` tells it to people."""
+    if as_json:
+        say_json(reply)
+    else:
+        renderable = render(reply, _look(sys.stdout, project))
+        if renderable is not None:
+            show(renderable)
+
+
+def say_anew(
+    reply: Reply, page: Render[Reply], line: Render[Reply], *, project: Path | None
+) -> None:
+    """Show what is looked at again and again: in the same place on a terminal, else as a line."""
+    look = _look(sys.stdout, project)
+    renderable = (page if look.terminal else line)(reply, look)
+    if renderable is None:
+        return
+    text = rendered(renderable, sys.stdout)
+    if look.terminal:  # from the top, each line to its end, then all below: nothing flickers
+        text = _HOME + text.replace("\n", _REST_OF_LINE + "\n") + _REST_OF_SCREEN
+    _write(sys.stdout, text)
+
+
+def say_json(value: object) -> None:
+    """Print a JSON value on standard output, in the stream's own encoding."""
+    _say_json(value, indent=2)
+
+
+def say_json_line(value: object) -> None:
+    """Print a JSON value on a line of its own."""
+    _say_json(value, indent=None)
+
+
+def _say_json(value: object, indent: int | None) -> None:
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    text = _TROUBLESOME.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    if not _encodable(text, sys.stdout):
+        text = json.dumps(value, indent=indent)
+    _write(sys.stdout, text + "\n")
+
+
+def say_raw(text: str) -> None:
+    """Print a text as it is, with a line's end; on a terminal without control characters."""
+    if is_terminal(sys.stdout):
+        from cde_orchestrator.cli.console.wording import clean_lines
+
+        text = clean_lines(text)
+    whole = text if text.endswith("\n") else text + "\n"
+    _write(sys.stdout, _fitted(whole, sys.stdout))
+
+
+def say_json_text(text: str) -> None:
+    """Print a text that is JSON as it is, escaping only what the stream cannot take."""
+    if is_terminal(sys.stdout):
+        text = _TROUBLESOME.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    if not _encodable(text, sys.stdout):
+        text = _BEYOND_ASCII.sub(lambda match: json.dumps(match.group())[1:-1], text)
+    _write(sys.stdout, text)
+
+
+def show_beside(render: Callable[[Look], RenderableType | None], *, project: Path | None) -> None:
+    """Print a remark on standard error, so that it is no part of what a program reads."""
+    renderable = render(_look(sys.stderr, project))
+    if renderable is not None:
+        show(renderable, on_stderr=True)
+
+
+def say_aside(text: str) -> None:
+    """Print on standard error what a command that runs prints; harmless on a terminal."""
+    if sys.stderr is None:
+        return
+    if is_terminal(sys.stderr):
+        from cde_orchestrator.cli.console.wording import clean_lines
+
+        text = clean_lines(text)
+    _write(sys.stderr, _fitted(text, sys.stderr))
+
+
+def show(renderable: RenderableType, *, on_stderr: bool = False) -> None:
+    """Print something for people."""
+    stream = sys.stderr if on_stderr else sys.stdout
+    if stream is not None:
+        _write(stream, rendered(renderable, stream))
+
+
+def rendered(renderable: RenderableType, stream: TextIO) -> str:
+    """What is written to show something on a stream: with colours only on a terminal."""
+    from rich.console import Console, Group
+
+    terminal = is_terminal(stream)
+    page = _Page(_encoding(stream))
+    console = Console(
+        file=page,
+        force_terminal=terminal,
+        width=None if terminal else PLAIN_WIDTH,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    # A text by itself would be joined with others, and lose that it must not be wrapped.
+    console.print(Group(renderable), crop=False)
+    text = page.getvalue()
+    if not terminal:
+        text = "".join(f"{line.rstrip()}\n" for line in text.split("\n")[:-1])
+    return text if _encodable(text, stream) else _fitted(text.translate(_PLAIN_MARKS), stream)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person looks at the stream."""
+    return stream is not None and stream.isatty()
+
+
+def _look(stream: TextIO | None, project: Path | None) -> Look:
+    width = shutil.get_terminal_size().columns
+    return Look(is_terminal(stream), width=width, project=project)
+
+
+class _Page(StringIO):
+    """Takes what is rendered, for a stream of an encoding: boxes are drawn in what it has."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._encoding = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override] # the base has a settable attribute
+        return self._encoding
+
+
+def _encoding(stream: TextIO | None) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def _fitted(text: str, stream: TextIO | None) -> str:
+    """The text with a question mark for each character that the stream has no word for."""
+    return text.encode(_encoding(stream), "replace").decode(_encoding(stream))
+
+
+def _encodable(text: str, stream: TextIO | None) -> bool:
+    try:
+        text.encode(_encoding(stream))
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write and flush; a stream that takes nothing more ends the command quietly."""
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        _abandon(stream, BROKEN_PIPE)
+    except OSError as error:
+        if stream is not sys.stderr:
+            _write(sys.stderr, f"cde: standard output: {error.strerror}\n")
+        _abandon(stream, 1)
+
+
+def _abandon(stream: TextIO, exit_code: int) -> NoReturn:
+    """End the command; what is left in the stream's buffer goes nowhere, without a word."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    raise SystemExit(exit_code) from None

@@ -1,0 +1,69 @@
+"""How values read: text from outside made harmless, times, sizes, commands to type."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import datetime, timedelta
+
+from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.domain.errors.template import plain
+
+_LINE_LIMIT = 30_000
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+
+
+def clean(value: object) -> str:
+    """One line that can neither forge lines nor move a terminal's cursor."""
+    return plain(value, _LINE_LIMIT)
+
+
+def clean_lines(text: str) -> str:
+    """The same for a text of several lines; tabs become blanks."""
+    return "\n".join(clean(line) for line in text.expandtabs(4).split("\n"))
+
+
+def moment(iso: str, look: Look) -> str:
+    """A time: ``5 minutes ago`` for people, as it is for programs."""
+    if not look.terminal:
+        return clean(iso)
+    seconds = int((look.now - datetime.fromisoformat(iso)).total_seconds())
+    for unit, length in _UNITS:
+        if seconds >= length:
+            count = seconds // length
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def lasted(start: str, end: str) -> str:
+    """How long something took: ``2d 3h``, ``3h 5m``, ``5m 10s``, ``8s``."""
+    passed: timedelta = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    seconds = max(int(passed.total_seconds()), 0)
+    for length, part, names in ((86_400, 3_600, "dh"), (3_600, 60, "hm"), (60, 1, "ms")):
+        if seconds >= length:
+            return f"{seconds // length}{names[0]} {seconds % length // part}{names[1]}"
+    return f"{seconds}s"
+
+
+def took(milliseconds: float) -> str:
+    """How long a call took: ``0.8 ms``, ``115 ms``, ``3.2 s``."""
+    if milliseconds < 9.95:
+        return f"{milliseconds:.1f} ms"
+    return f"{milliseconds:.0f} ms" if milliseconds < 999.5 else f"{milliseconds / 1000:.1f} s"
+
+
+def size(count: int) -> str:
+    """A number of bytes: ``312 bytes``, ``1.2 kB``, ``3.4 MB``."""
+    if count < 1_000:
+        return f"{count} byte{'' if count == 1 else 's'}"
+    return f"{count / 1_000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: ``1 phase``, ``3 phases``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def command(look: Look, *words: str) -> str:
+    """A command to type, for the same project."""
+    project = [] if look.project is None else ["--project", str(look.project)]
+    return clean(shlex.join(["cde", *words, *project]))

@@ -1,0 +1,1 @@
+"""What every command shares: the application, options, errors and completion."""

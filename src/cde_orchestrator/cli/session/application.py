@@ -1,0 +1,120 @@
+"""From a command's options to the product for one project, and back to a reply."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.infrastructure.system.project_path import folder_at
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.use_case import UseCase
+    from cde_orchestrator.bootstrap import Application
+    from cde_orchestrator.cli.console.output import Render
+
+Reply = TypeVar("Reply")
+
+
+def answer(
+    use_case: UseCase[Reply], render: Render[Reply], *, project: Path | None, as_json: bool
+) -> None:
+    """Run a use case on the project and show its reply.
+
+    Args:
+        use_case: what is wanted.
+        render: tells the reply to people.
+        project: the folder that ``--project`` names.
+        as_json: print the reply itself instead.
+
+    Raises:
+        CDEError: it was refused or failed.
+    """
+    from cde_orchestrator.cli.console.output import say
+
+    say(ask(use_case, project), render, project=project, as_json=as_json)
+
+
+def ask(use_case: UseCase[Reply], project: Path | None) -> Reply:
+    """The reply to a use case on the project that ``--project`` names.
+
+    Raises:
+        CDEError: it was refused or failed.
+    """
+    with application_at(project_root(project)) as application:
+        return application.handle(use_case)
+
+
+def logged(operation: str, root: Path, work: Callable[[], Reply]) -> Reply:
+    """The result of work that needs no product, logged like a use case of the project.
+
+    Raises:
+        CDEError: it was refused or failed.
+    """
+    configure_logging(root)
+    from cde_orchestrator.infrastructure.observability.operations import Operation
+
+    return Operation(operation, str(root)).run(work)
+
+
+@contextmanager
+def application_at(root: Path) -> Iterator[Application]:
+    """The product for the project at ``root``, closed at the end."""
+    configure_logging(root)
+    from cde_orchestrator.bootstrap import build_application
+
+    application = build_application(root)
+    try:
+        yield application
+    except CDEError as error:
+        error.context.setdefault("project_path", str(root))
+        raise
+    finally:
+        application.close()
+
+
+def configure_logging(root: Path | None = None) -> None:
+    """Log to the project's log and to standard error, as its settings say.
+
+    Settings of a project that are not valid are told by its first use case, not here.
+
+    Args:
+        root: the project whose settings count; without one only the environment does, and
+            everything goes to standard error.
+
+    Raises:
+        ValidationError: E314, the environment is not valid.
+    """
+    from cde_orchestrator.infrastructure.observability.logs.setup import (
+        LOG_FILE,
+        setup_logging,
+        setup_project_logging,
+    )
+    from cde_orchestrator.infrastructure.settings.settings import load_settings
+
+    if root is None:
+        setup_logging("WARNING")
+        level = load_settings(Path(os.devnull)).log_level
+        setup_logging(level if os.environ.get("CDE_LOG_LEVEL", "").strip() else "WARNING")
+        return
+    setup_logging("INFO", str(root / LOG_FILE))
+    with suppress(ValidationError):
+        setup_project_logging(root, load_settings(root))
+
+
+def project_root(project: Path | None) -> Path:
+    """The project that is meant: the folder named, else the nearest parent with a project.
+
+    Raises:
+        ProjectError: E001 to E003, it is no usable folder.
+        ValidationError: E303, its path is not UTF-8.
+    """
+    if project is not None:
+        return folder_at(project)
+    from cde_orchestrator.bootstrap import find_project_root
+
+    folder_at(Path())  # the current folder may be removed, or not be readable
+    return folder_at(find_project_root(Path()))

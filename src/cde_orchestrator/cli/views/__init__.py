@@ -1,0 +1,1 @@
+"""Replies as text for people, a module for each group."""

@@ -1,0 +1,53 @@
+"""What examining the project shows to people."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from cde_orchestrator.application.projects.diagnose import DiagnoseReply
+from cde_orchestrator.cli.console.layout import done, spaced, unbroken
+from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.wording import clean, counted
+from cde_orchestrator.domain.errors.formatter import ErrorPayload
+
+_STYLES = {"INFO": "cyan", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+_INDENT = (0, 0, 0, 2)
+
+
+def planned(reply: DiagnoseReply, _: Look) -> RenderableType | None:
+    """What is going to be mended; None when there is nothing."""
+    if not reply["mendable"]:
+        return None
+    steps = Table.grid(padding=(0, 1))
+    for step in reply["mendable"]:
+        steps.add_row(" •", Text(clean(step)))
+    return Group(Text("To be mended now", "bold"), steps)
+
+
+def diagnosed(reply: DiagnoseReply, _: Look) -> RenderableType:
+    """What was mended; what was found, worst first, each with what helps."""
+    mended = Group(*[done(clean(text)) for text in reply["mended"]]) if reply["mended"] else None
+    versions = Text(", ".join(f"{name} {it}" for name, it in reply["versions"].items()), "dim")
+    worst_first = sorted(
+        reply["findings"], key=lambda found: -list(_STYLES).index(found["severity"])
+    )
+    if not worst_first:
+        well = done("Nothing is wrong with ", (clean(reply["path"]), "bold"))
+        return spaced(mended, Group(well, Padding(versions, _INDENT, expand=False)))
+    head = Text.assemble(
+        (counted(len(worst_first), "finding"), "bold"), f" in {clean(reply['path'])}"
+    )
+    return spaced(mended, Group(head, versions), *map(_finding, worst_first))
+
+
+def _finding(found: ErrorPayload) -> RenderableType:
+    style = _STYLES[found["severity"]]
+    head = Text.assemble(
+        (f"{found['severity']:<8} ", style), (f"{found['code']} ", style), clean(found["title"])
+    )
+    fix = Text.assemble(("  $ ", "dim"), (clean(found["fixes"][0]["command"]), "cyan"))
+    message = Padding(Text(clean(found["message"])), _INDENT, expand=False)
+    return Group(head, message, unbroken(fix))

@@ -1,0 +1,252 @@
+"""Features and their phases, as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from cde_orchestrator.application.views import (
+    FeatureListReply,
+    FeatureReply,
+    FeatureRow,
+    FeatureStatusReply,
+    PhaseRecordView,
+    PhaseView,
+    SubmitReply,
+)
+from cde_orchestrator.cli.console.layout import (
+    done,
+    facts,
+    mark,
+    next_steps,
+    section,
+    spaced,
+    status_style,
+)
+from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.wording import (
+    clean,
+    clean_lines,
+    command,
+    counted,
+    lasted,
+    moment,
+    size,
+)
+
+NARROW = 72
+WIDE = 100
+"""Columns from which a terminal shows a feature's id, and its status apart from its phase."""
+
+_SHORT_ID = 8
+_EXPRESSION = "re:"
+
+
+def started(reply: FeatureReply, look: Look) -> RenderableType:
+    """A feature that was started, and its first phase."""
+    feature = reply["feature"]
+    line = done("Feature ", (clean(feature["name"]), "bold"), " started")
+    line.append(f"  workflow {clean(feature['workflow'])}", "dim")
+    return spaced(line, *assignment(reply, look))
+
+
+def submitted(reply: SubmitReply, look: Look) -> RenderableType:
+    """A phase that was accepted, what was recorded of it, and the next phase."""
+    accepted, feature = reply["accepted"], reply["feature"]
+    line = done("Phase ", (clean(accepted["id"]), "bold"), " accepted")
+    recorded = Group(line, *_recorded(accepted))
+    if reply["phase"] is None:
+        ended = done("Feature ", (clean(feature["name"]), "bold"), f" is {feature['status']}")
+        return spaced(recorded, ended)
+    return spaced(recorded, *assignment(reply, look))
+
+
+def feature_status(reply: FeatureStatusReply, look: Look) -> RenderableType:
+    """A feature, all its phases, and what the current one asks for."""
+    whole: Mapping[str, Any] = reply
+    feature: Mapping[str, Any] = reply["feature"]
+    head = Text.assemble(
+        (clean(feature["name"]), "bold"),
+        "  ",
+        (clean(feature["status"]), status_style(feature["status"])),
+        (f"  workflow {clean(feature['workflow'])} in {clean(reply['project']['name'])}", "dim"),
+    )
+    return spaced(
+        head,
+        _details(reply, look),
+        _phases(reply["phases"], whole.get("work", {}), look),
+        *assignment(reply, look),
+    )
+
+
+def feature_list(reply: FeatureListReply, look: Look) -> RenderableType | None:
+    """Features, one a line."""
+    return feature_table(reply["features"], look) if reply["features"] else None
+
+
+def list_remark(
+    reply: FeatureListReply, options: Sequence[str], look: Look
+) -> RenderableType | None:
+    """What stands beside a list asked with ``options``: that it is empty, or how it goes on."""
+    cursor = reply["next_cursor"]
+    if not reply["features"]:
+        start = command(look, "start", "What the feature shall do")
+        return Group(Text("No such features."), next_steps([(start, "start one")]))
+    if cursor is None:
+        return None
+    return Group(
+        Text(f"{len(reply['features'])} of {counted(reply['total'], 'feature')}.", style="dim"),
+        next_steps([(command(look, "list", *options, "--cursor", cursor), "the next ones")]),
+    )
+
+
+def feature_table(rows: Sequence[FeatureRow], look: Look) -> Table:
+    """Features in columns: as many as the terminal has room for, all of them elsewhere."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    columns = _columns(look)
+    for title in columns:
+        table.add_column(title, no_wrap=title in {"", "UPDATED", "ID"}, overflow="fold")
+    for row in rows:
+        style = status_style(row["status"])
+        cells = {
+            "": mark(row["status"]),
+            "FEATURE": Text(clean(row["name"]), style="bold"),
+            "PHASE": Text(clean(row["current_phase"] or "-")),
+            "AT": Text(clean(row["current_phase"] or row["status"]), style=style),
+            "STATUS": Text(clean(row["status"]), style=style),
+            "UPDATED": Text(moment(row["updated_at"], look)),
+            "ID": Text(clean(row["id"][:_SHORT_ID] if look.terminal else row["id"]), style="dim"),
+        }
+        table.add_row(*(cells[title] for title in columns))
+    return table
+
+
+def _columns(look: Look) -> list[str]:
+    if not look.terminal:
+        return ["FEATURE", "PHASE", "STATUS", "UPDATED", "ID"]
+    if look.width < WIDE:
+        return ["", "FEATURE", "AT", "UPDATED", *(["ID"] if look.width >= NARROW else [])]
+    return ["", "FEATURE", "PHASE", "STATUS", "UPDATED", "ID"]
+
+
+def _details(reply: Mapping[str, Any], look: Look) -> RenderableType | None:
+    """The goal and the times, where the reply has them."""
+    if "goal" not in reply:
+        return None
+    return facts(
+        [
+            ("Goal", Text(clean_lines(reply["goal"]))),
+            ("Id", Text(clean(reply["feature"]["id"]))),
+            ("Started", Text(moment(reply["created_at"], look))),
+            ("Updated", Text(moment(reply["updated_at"], look))),
+        ]
+    )
+
+
+def _phases(
+    records: Sequence[PhaseRecordView], work: Mapping[str, Any], look: Look
+) -> RenderableType:
+    width = max(len(clean(record["id"])) for record in records)
+    lines: list[RenderableType] = []
+    for record in records:
+        line = Text.assemble(mark(record["status"]), " ", f"{clean(record['id']):<{width}}  ")
+        line.append(*_standing(record, look))
+        lines += [line, *_recorded(record)]
+        if record["id"] in work:
+            lines += _kept(work[record["id"]])
+    return Group(*lines)
+
+
+def _kept(work: Mapping[str, Any]) -> list[RenderableType]:
+    """Why attempts at a phase failed, and what its last check left."""
+    lines: list[RenderableType] = [
+        Text.assemble(
+            (f"    attempt {failure['attempt']} failed: ", "dim"), clean(failure["reason"])
+        )
+        for failure in work["failures"]
+    ]
+    evidence = work["evidence"]
+    if evidence is not None:
+        code = evidence["exit_code"]
+        ending = "did not end in time" if code is None else f"ended with exit code {code}"
+        words = clean(" ".join(evidence["command"]))
+        seconds = evidence["duration_ms"] / 1000
+        lines.append(Text(f"    the check {words} {ending}, {seconds:.1f} s", "dim"))
+    return lines
+
+
+def _standing(record: PhaseRecordView, look: Look) -> tuple[str, str]:
+    """Where a phase stands, in words, and their style."""
+    status, began, ended = record["status"], record["started_at"], record["completed_at"]
+    words = [clean(status).replace("_", " ")]
+    if record["attempts"] > 1:
+        words.append(f"attempt {record['attempts']}")
+    if began and ended:
+        words.append(f"in {lasted(began, ended)}")
+    elif began:
+        words.append(f"began {moment(began, look)}")
+    return ", ".join(words), status_style(status)
+
+
+def _recorded(record: PhaseRecordView) -> list[RenderableType]:
+    return [
+        Text.assemble("    ", clean(output["path"]), (f"  {size(output['size'])}", "dim"))
+        for output in record["outputs"]
+    ]
+
+
+def assignment(reply: FeatureReply, look: Look) -> list[RenderableType]:
+    """What the current phase asks for and the commands for it; nothing when there is none."""
+    phase, name = reply["phase"], reply["feature"]["name"]
+    if phase is None:
+        return []
+    prompt = command(look, "status", name, "--prompt")
+    submit = command(look, "submit", name, phase["id"])
+    steps = [
+        (prompt, "its prompt, for a person" if _is_human(phase) else "its prompt, for an agent"),
+        (submit, "hand in its outputs"),
+    ]
+    return [_phase_panel(phase, look), next_steps(steps)]
+
+
+def _phase_panel(phase: PhaseView, look: Look) -> RenderableType:
+    title = Text.assemble(("Now: ", ""), (clean(phase["id"]), "bold"))
+    human = Text("A person answers this phase.", style="yellow") if _is_human(phase) else None
+    description = Text(clean(phase["description"])) if phase["description"] else None
+    outputs = [_demand(output) for output in phase["outputs"]]
+    produce = Group(Text("To produce", style="dim"), *outputs) if outputs else None
+    nothing = None if outputs else Text("Nothing has to be produced.", style="dim")
+    return section(title, spaced(description, human, produce, nothing), look)
+
+
+def _is_human(phase: PhaseView) -> bool:
+    return phase["handler"] == "human_input"
+
+
+def _demand(output: Mapping[str, Any]) -> RenderableType:
+    """An output's path, and beneath it what it must hold."""
+    head = Text.assemble((clean(output["path"]), "bold"), (f"  {clean(output['id'])}", "cyan"))
+    return Group(head, Padding(Text(demands(output), style="dim"), (0, 0, 0, 2), expand=False))
+
+
+def demands(output: Mapping[str, Any]) -> str:
+    """What an output must be like, in words."""
+    words = [clean(output["type"])]
+    if not output["required"]:
+        words.append("optional")
+    if output["min_bytes"] > 1:
+        words.append(f"at least {size(output['min_bytes'])}")
+    texts = [text for text in output["must_contain"] if not text.startswith(_EXPRESSION)]
+    patterns = [text[len(_EXPRESSION) :] for text in output["must_contain"] if text not in texts]
+    if texts:
+        words.append("with " + ", ".join(clean(text) for text in texts))
+    if patterns:
+        words.append("matching " + ", ".join(clean(text.strip()) for text in patterns))
+    if output["verdict"]:
+        words.append("verdict " + " or ".join(clean(text) for text in output["verdict"]))
+    return ", ".join(words)

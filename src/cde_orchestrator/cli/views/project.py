@@ -1,0 +1,154 @@
+"""The project, as people see it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cde_orchestrator.application.projects.get_project_info import ProjectInfoReply
+from cde_orchestrator.application.projects.onboard_project import OnboardReply
+from cde_orchestrator.application.projects.set_project_status import ProjectReply
+from cde_orchestrator.application.views import FeatureListReply, ProjectView
+from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, spaced, status_style
+from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.wording import clean, command, counted
+from cde_orchestrator.cli.views.feature import feature_table
+
+_STATUS_STYLES = {"active": "green", "archived": "dim", "error": "red"}
+
+
+def welcome(folder: str, look: Look) -> RenderableType:
+    """How to begin, in a folder that no project has been made of."""
+    about = Text("Takes features through their phases, with AI agents, in one project.")
+    here = Text.assemble(clean(folder), " holds no project yet. To begin:")
+    steps = [
+        (command(look, "init"), "take this folder into care"),
+        (command(look, "start", "What the feature shall do"), "start a feature"),
+        (command(look, "--help"), "see every command"),
+    ]
+    return spaced(Group(Text("CDE Orchestrator", "bold"), about), Group(here, next_steps(steps)))
+
+
+def onboarded(reply: OnboardReply, look: Look) -> RenderableType:
+    """What onboarding found and made."""
+    project, made = reply["project"], reply["created"]
+    again = reply["already_onboarded"]
+    said = " was onboarded already; nothing was changed" if again else " is onboarded"
+    created = Text("\n".join(clean(path) for path in made)) if made else None
+    rows = [("Folder", _path(project)), *_found(reply["facts"]), ("Created", created)]
+    start = command(look, "start", "What the feature shall do")
+    steps = [(start, "start a feature"), (command(look, "status"), "see the project at a glance")]
+    if not again:
+        connect = f"claude mcp add cde -- {command(look, 'serve')}"
+        steps.append((connect, "connect Claude Code; others: cde serve --help"))
+    if made and reply["facts"].get("test_command"):
+        steps.append((command(look, "trust"), "let submissions run the project's tests"))
+    return spaced(
+        done("Project ", (clean(project["name"]), "bold"), said), facts(rows), next_steps(steps)
+    )
+
+
+def changed(reply: ProjectReply, _look: Look) -> RenderableType:
+    """The project after a change of its status."""
+    project = reply["project"]
+    return done("Project ", (clean(project["name"]), "bold"), f" is {clean(project['status'])}")
+
+
+def project_info(reply: ProjectInfoReply, _look: Look) -> RenderableType:
+    """All that is known of the project."""
+    project = reply["project"]
+    default = reply["default_workflow"]
+    workflows = Table.grid(padding=(0, 2))
+    for workflow in reply["workflows"]:
+        word = " (default)" if workflow["id"] == default else ""
+        name = Text.assemble((clean(workflow["id"]), "bold"), (word, "cyan"))
+        workflows.add_row(name, Text(_chain(workflow["phases"]), style="dim"))
+    rows: list[tuple[str, RenderableType | None]] = [
+        ("Folder", _path(project)),
+        ("State", Text(clean(project["backend"]))),
+        *_found(reply["facts"]),
+        ("Features", _counts(reply)),
+        ("Workflows", workflows if reply["workflows"] else None),
+        ("Id", Text(clean(project["id"]), style="dim")),
+    ]
+    return spaced(_head(project), facts(rows), _trouble(reply))
+
+
+def glance(listed: FeatureListReply, info: ProjectInfoReply, look: Look) -> RenderableType:
+    """The project in a few lines, with the newest features that wait for work."""
+    head = Group(_head(info["project"]), _path(info["project"], "dim"))
+    rest = listed["total"] - len(listed["features"])
+    table = feature_table(listed["features"], look) if listed["features"] else None
+    steps: list[tuple[str, str]] = []
+    if not listed["features"]:
+        start = command(look, "start", "What the feature shall do")
+        steps.append((start, "start a feature"))
+    else:
+        name = listed["features"][0]["name"]
+        steps.append((command(look, "status", name), "what a feature waits for"))
+    if rest:
+        steps.append((command(look, "list", "--status", "open"), f"{rest} more"))
+    return spaced(
+        head, _counts(info), table, _trouble(info), next_steps(steps) if look.terminal else None
+    )
+
+
+def _head(project: ProjectView) -> Text:
+    status = project["status"]
+    head = Text.assemble(
+        (clean(project["name"]), "bold"),
+        "  ",
+        (clean(status), _STATUS_STYLES.get(status, "yellow")),
+    )
+    if project["read_only"]:
+        head.append("  read-only", "bold red")
+    return head
+
+
+def _path(project: ProjectView, style: str = "") -> Text:
+    return Text(clean(project["path"]), style=style)
+
+
+def _found(found: Mapping[str, Any]) -> list[tuple[str, RenderableType | None]]:
+    """What inspection found; facts of a project from elsewhere may be of any type."""
+    languages, tests = found.get("languages"), found.get("test_command")
+    listed = ", ".join(map(clean, languages)) if isinstance(languages, list) else ""
+    test = clean(shlex.join(map(str, tests))) if isinstance(tests, list) else ""
+    manager = found.get("package_manager")
+    return [
+        ("Languages", Text(listed) if listed else None),
+        ("Packages", Text(clean(manager)) if manager else None),
+        ("Tests", Text(test) if test else None),
+        ("Git", Text("yes" if found.get("git") else "no")),
+    ]
+
+
+def _counts(info: ProjectInfoReply) -> Text:
+    """How many features there are, and how many of each status."""
+    total = sum(info["features"].values())
+    if not total:
+        return Text("No features yet", style="dim")
+    line = Text.assemble((counted(total, "feature"), ""), (f", {info['open_features']} open", ""))
+    for status, count in info["features"].items():
+        line.append("  ·  ", "dim")
+        line.append(f"{count} {clean(status)}", status_style(status))
+    return line
+
+
+def _trouble(info: ProjectInfoReply) -> RenderableType | None:
+    problem, refused = info["workflow_problem"], info["read_only_reason"]
+    notes = []
+    if refused:
+        notes.append(note(f"Read-only since {info['read_only_since']}: {refused}"))
+    if problem:
+        notes.append(note(f"The workflow file is not valid. {problem}"))
+    return Group(*notes) if notes else None
+
+
+def _chain(phases: list[str]) -> str:
+    return " → ".join(map(clean, phases))

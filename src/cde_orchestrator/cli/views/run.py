@@ -1,0 +1,206 @@
+"""A run while it runs, and when it has ended."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cde_orchestrator.application.features.get_assignment import AssignmentReply
+from cde_orchestrator.application.runs.run_feature import RunObserver, RunReply
+from cde_orchestrator.application.runs.run_features import RunsReply
+from cde_orchestrator.application.views import SubmitReply
+from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
+from cde_orchestrator.cli.console.output import Look, is_terminal, show
+from cde_orchestrator.cli.console.wording import clean, command, counted
+from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.exceptions import CDEError
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+_LAST_LINES = 8
+
+
+class PlainDisplay(RunObserver):
+    """One line after the other on standard error, for files and logs.
+
+    Args:
+        prefix: stands before each line, to tell several features apart.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = clean(prefix)
+
+    def phase_started(self, assignment: AssignmentReply) -> None:
+        """Name the feature, the phase and its place."""
+        named = "" if self._prefix else clean(assignment["feature"]["name"]) + ": "
+        self._say(Text(named + place(assignment), style="bold"))
+
+    def attempt_started(self, attempt: int, attempts: int, agent: Agent) -> None:
+        """Name the agent and the attempt."""
+        self._say(Text(f"  attempt {attempt} of {attempts}: {clean(agent.name)}"))
+
+    def line(self, line: str) -> None:
+        """Pass the line on."""
+        self._say(Text(f"  | {clean(line)}", style="dim"))
+
+    def agent_failed(self, error: CDEError) -> None:
+        """Say why."""
+        self._say(Text(f"  ✗ {error.code} {clean(error.message)}", style="red"))
+
+    def refused(self, error: CDEError) -> None:
+        """Say what the gate said."""
+        self._say(Text(f"  ✗ refused: {error.code} {clean(error.message)}", style="yellow"))
+
+    def accepted(self, reply: SubmitReply) -> None:
+        """Name the phase."""
+        self._say(done(clean(reply["accepted"]["id"]), " accepted"))
+
+    def _say(self, text: Text) -> None:
+        show(Text.assemble((self._prefix, "cyan"), text), on_stderr=True)
+
+
+class LiveDisplay(PlainDisplay):
+    """The phase that is worked on, the times, the last lines and what is to come, redrawn."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__()
+        self._live = live
+        self._heading = ""
+        self._attempt = ""
+        self._later: list[str] = []
+        self._began = self._run_began = time.monotonic()
+        self._lines: deque[str] = deque(maxlen=_LAST_LINES)
+
+    def __rich__(self) -> RenderableType:
+        """What stands at the terminal's bottom now."""
+        now = time.monotonic()
+        head = Text.assemble(
+            ("● ", "yellow"),
+            (self._heading, "bold"),
+            (f"  {self._attempt}{_clock(now - self._began)}", "dim"),
+            (f"  {_clock(now - self._run_began)} in all", "dim"),
+        )
+        lines = [
+            Text(f"  {line}", style="dim", no_wrap=True, overflow="ellipsis")
+            for line in self._lines
+        ]
+        if self._later:
+            lines.append(Text(f"○ then {', '.join(self._later)}", style="dim"))
+        return Group(head, *lines)
+
+    def phase_started(self, assignment: AssignmentReply) -> None:
+        """Show the phase, and what follows."""
+        self._heading = f"{clean(assignment['feature']['name'])}: {place(assignment)}"
+        self._later = [clean(each) for each in assignment["phases"][assignment["number"] :]]
+        self._attempt = ""
+        self._began = time.monotonic()
+        self._lines.clear()
+
+    def attempt_started(self, attempt: int, attempts: int, agent: Agent) -> None:
+        """Show the attempt, and begin to count the time."""
+        self._attempt = f"attempt {attempt} of {attempts}, {clean(agent.name)}  "
+        self._began = time.monotonic()
+        self._lines.clear()
+
+    def line(self, line: str) -> None:
+        """Show it with the ones before."""
+        self._lines.append(clean(line))
+
+    def agent_failed(self, error: CDEError) -> None:
+        """Let it stand above."""
+        self._live.console.print(Text(f"✗ {error.code} {clean(error.message)}", style="red"))
+
+    def refused(self, error: CDEError) -> None:
+        """Let it stand above."""
+        words = f"✗ refused: {error.code} {clean(error.message)}"
+        self._live.console.print(Text(words, style="yellow"))
+
+    def accepted(self, reply: SubmitReply) -> None:
+        """Let it stand above."""
+        self._live.console.print(done(clean(reply["accepted"]["id"]), " accepted"))
+
+
+@contextmanager
+def display(as_json: bool) -> Iterator[RunObserver]:
+    """What shows a run: live on a terminal, lines elsewhere, nothing beside JSON."""
+    if as_json:
+        yield RunObserver()
+    elif not is_terminal(sys.stderr):
+        yield PlainDisplay()
+    else:
+        from rich.console import Console
+        from rich.live import Live
+
+        with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
+            shown = LiveDisplay(live)
+            live.update(shown)
+            yield shown
+
+
+def place(assignment: AssignmentReply) -> str:
+    """The phase, and its place among the phases."""
+    phase = assignment["phase"]
+    name = clean(phase["id"]) if phase else "-"
+    return f"{name} ({assignment['number']}/{assignment['total']})"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def run_ended(reply: RunReply, look: Look) -> RenderableType:
+    """Where the feature stands, and how to go on."""
+    feature, phase = reply["feature"], reply["phase"]
+    name = clean(feature["name"])
+    lines = [
+        done(
+            (clean(each["id"]), "bold"),
+            f"  {counted(each['attempts'], 'attempt')}" if each["agent"] else "  approved",
+            (f"  {clean(each['agent'] or '')}", "dim"),
+        )
+        for each in reply["phases"]
+    ]
+    done_so_far = Group(*lines) if lines else None
+    if phase is None:
+        return spaced(done_so_far, done("Feature ", (name, "bold"), f" is {feature['status']}"))
+    waits = note(f"{feature['name']} waits for a person: {phase['id']}")
+    steps = [
+        (command(look, "status", feature["name"], "--prompt"), "what the person is asked"),
+        (command(look, "submit", feature["name"], phase["id"]), "when the outputs stand there"),
+        (
+            command(look, "run", feature["name"], "--approve", "--agent", "NAME"),
+            "the same, and go on with agents",
+        ),
+    ]
+    return spaced(done_so_far, waits, next_steps(steps))
+
+
+def run_cut_short(feature: str, agents: str, look: Look) -> RenderableType:
+    """How to go on after Ctrl-C."""
+    step = command(look, "run", feature, "--agent", agents)
+    return spaced(note("Ended; nothing is lost."), next_steps([(step, "go on from here")]))
+
+
+def runs_ended(reply: RunsReply, look: Look) -> RenderableType:
+    """What became of each feature."""
+    lines: list[RenderableType] = []
+    for run in reply["runs"]:
+        name, error = clean(run["feature"]), run["error"]
+        if error is not None:
+            words = f"✗ {name}: {clean(error['message'])} {error['code']}"
+            lines.append(Text(words, style="red"))
+        elif run["outcome"] == "waits_for_person":
+            lines.append(note(f"{name} waits for a person"))
+        else:
+            lines.append(done((name, "bold"), f" is {run['outcome']}"))
+        if run["folder"]:
+            lines.append(Text(f"  in {clean(run['folder'])}", style="dim"))
+    return Group(*lines) if lines else Text("No open features.")

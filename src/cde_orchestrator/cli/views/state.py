@@ -1,0 +1,146 @@
+"""What the commands about the state show to people."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cde_orchestrator.application.state.recover_state import (
+    BackupsReply,
+    Difference,
+    DiffReply,
+    HistoryReply,
+    RestoreReply,
+    StateReply,
+    VerifyReply,
+)
+from cde_orchestrator.cli.console.layout import done, next_steps, note, remarked, spaced
+from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.wording import clean, command, counted, moment
+from cde_orchestrator.cli.views.work import file_rows
+
+
+class MergeReply(TypedDict):
+    """What a merge wrote, and what both sides had changed."""
+
+    written: str
+    conflicts: list[str]
+
+
+def verified(reply: VerifyReply, look: Look) -> RenderableType:
+    """Whether the state is whole."""
+    if reply["whole"]:
+        return done("Every file and every record is whole")
+    rows = _table("FILE", "WHAT IS WRONG")
+    for finding in reply["findings"]:
+        rows.add_row(clean(finding["file"]), Text(clean(finding["reason"]), "red"))
+    steps = [(command(look, "state", "backups"), "see what can be restored")]
+    return spaced(note(counted(len(reply["findings"]), "finding")), rows, next_steps(steps))
+
+
+def changes(reply: HistoryReply, look: Look) -> RenderableType:
+    """Changes, one a line, and on a terminal what each changed beneath it."""
+    if not reply["changes"]:
+        return note("No changes yet")
+    titles = ("CHANGE", "WHEN", "OPERATION", "BY")
+    told = []
+    for change in reply["changes"]:
+        cells = [str(change["sequence"]), moment(change["at"], look)]
+        cells += [clean(change["operation"]), clean(change["actor"])]
+        told.append((cells, clean(change["feature"] or ""), clean(change["summary"])))
+    if look.terminal:
+        beneath = [
+            (cells, f"{feature}: {what}" if feature else what) for cells, feature, what in told
+        ]
+        return remarked(titles, beneath)
+    table = _table(*titles, "FEATURE", "WHAT")
+    for cells, feature, what in told:
+        table.add_row(*cells, feature or "-", what)
+    return table
+
+
+def differences(reply: DiffReply, _: Look) -> RenderableType:
+    """What differs between two states."""
+    head = Text(f"From change {reply['before']} to change {reply['after']}")
+    return spaced(head, _difference(reply["difference"]))
+
+
+def state(reply: StateReply, _: Look) -> RenderableType:
+    """A state's features, one a line."""
+    features: list[dict[str, Any]] = reply["state"]["features"]
+    own = reply["state"]["project"]
+    head = Text.assemble(
+        (clean(own["name"]), "bold"),
+        f"  {clean(own['status'])}, {counted(len(features), 'feature')}, "
+        f"after change {reply['sequence']}",
+    )
+    rows = _table("FEATURE", "PHASE", "STATUS")
+    for feature in features:
+        phase = feature["current_phase"] or ""
+        rows.add_row(clean(feature["name"]), clean(phase), clean(feature["status"]))
+    return spaced(head, rows if features else None)
+
+
+def kept(reply: BackupsReply, look: Look) -> RenderableType:
+    """The states that are kept."""
+    if not reply["backups"]:
+        return note("No backups yet")
+    rows = _table("FILE", "CHANGE", "FEATURES", "BYTES", "")
+    for backup in reply["backups"]:
+        problem = Text(clean(backup["problem"] or ""), "red")
+        numbers = [str(backup[key]) for key in ("sequence", "features", "size")]
+        rows.add_row(clean(backup["file"]), *numbers, problem)
+    newest = next((b for b in reversed(reply["backups"]) if not b["problem"]), None)
+    if newest is None:
+        return rows
+    shown = command(look, "state", "restore", "--backup", newest["file"], "--dry-run")
+    return spaced(rows, next_steps([(shown, "see what it would change")]))
+
+
+def restored(reply: RestoreReply, look: Look) -> RenderableType:
+    """What a restore changed, or would change."""
+    if reply["dry_run"]:
+        head = note(f"Restoring {reply['source']} would change this; nothing is changed yet")
+        return spaced(head, _difference(reply["difference"]), file_rows(reply["files"]))
+    head = done("Restored ", (clean(reply["source"]), "bold"), f" as change {reply['sequence']}")
+    undo = command(look, "state", "restore", "--at", str(reply["sequence"] - 1))
+    return spaced(
+        head,
+        _difference(reply["difference"]),
+        file_rows(reply["files"]),
+        next_steps([(undo, "undo it")]) if any(reply["difference"].values()) else None,
+    )
+
+
+def merged(reply: MergeReply, _: Look) -> RenderableType:
+    """What a merge wrote, and its conflicts."""
+    head = done("Merged into ", (clean(reply["written"]), "bold"))
+    if not reply["conflicts"]:
+        return head
+    rows = _table("CHANGED ON BOTH SIDES; THE NEWEST REVISION WON")
+    for name in reply["conflicts"]:
+        rows.add_row(clean(name))
+    return spaced(head, rows)
+
+
+def _difference(found: Difference) -> RenderableType:
+    rows = Table.grid(padding=(0, 2))
+    for name in found["added"]:
+        rows.add_row(Text("+", "green"), clean(name))
+    for name in found["removed"]:
+        rows.add_row(Text("-", "red"), clean(name))
+    for each in found["changed"]:
+        rows.add_row(Text("~", "yellow"), clean(f"{each['name']}: {', '.join(each['fields'])}"))
+    if found["project"]:
+        rows.add_row(Text("~", "yellow"), clean(f"project: {', '.join(found['project'])}"))
+    return rows if rows.row_count else Text("Nothing differs", "dim")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

@@ -1,0 +1,82 @@
+"""What a person trusts in a project, as people see it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cde_orchestrator.application.projects.trust_commands import CheckRow, GrantRow, TrustReply
+from cde_orchestrator.cli.console.layout import done, mark, next_steps, spaced
+from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.wording import clean, command
+
+
+def checks(reply: TrustReply, look: Look) -> RenderableType:
+    """The commands, which are trusted, and what else is."""
+    if not reply["checks"]:
+        said: RenderableType = Text("This project runs no commands.")
+        return spaced(said, _others(reply["others"]))
+    pending = not all(row["trusted"] for row in reply["checks"])
+    step = (command(look, "trust"), "read and trust them")
+    return spaced(
+        _rows(reply["checks"]), _others(reply["others"]), next_steps([step]) if pending else None
+    )
+
+
+def checks_to_read(reply: TrustReply) -> RenderableType:
+    """The commands, before a person decides."""
+    intro = Text("Submitting work, or an alert, runs these commands of the project, as you:")
+    if any("state" in row["used_by"] for row in reply["checks"]):
+        intro.append("\n(connect is none: the project's state is kept in that database)")
+    return spaced(intro, _rows(reply["checks"]))
+
+
+def trusted(reply: TrustReply, _look: Look) -> RenderableType:
+    """The commands that are trusted now."""
+    return spaced(done("Trusted from now on"), _rows(reply["checks"]), _others(reply["others"]))
+
+
+def revoked(reply: TrustReply, _look: Look) -> RenderableType:
+    """That nothing is trusted any more."""
+    rows = _rows(reply["checks"]) if reply["checks"] else None
+    return spaced(done("Nothing is trusted in this project any longer"), rows)
+
+
+def _rows(rows: Sequence[CheckRow]) -> RenderableType:
+    return Group(
+        *(
+            _line(row["command"], row["directory"], ", ".join(row["used_by"]), row["trusted"])
+            for row in rows
+        )
+    )
+
+
+def _others(rows: Sequence[GrantRow]) -> RenderableType | None:
+    """Agents by name; a check that no workflow has any more."""
+    if not rows:
+        return None
+    lines = [
+        _line(
+            row["command"],
+            row["directory"],
+            f"agent {row['name']}" if row["kind"] == "agent" else "no workflow runs it now",
+            True,
+        )
+        for row in rows
+    ]
+    return Group(Text("Trusted too:", style="dim"), *lines)
+
+
+def _line(words: Sequence[str], directory: str, used: str, trusted: bool) -> Text:
+    where = "" if directory == "." else f"  in {clean(directory)}"
+    return Text.assemble(
+        mark("completed" if trusted else "pending"),
+        " ",
+        (clean(shlex.join(words)), "bold"),
+        where,
+        (f"  {clean(used)}", "dim"),
+        ("" if trusted else "  not trusted", "yellow"),
+    )

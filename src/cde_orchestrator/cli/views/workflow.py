@@ -1,0 +1,126 @@
+"""Workflows, as people see them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from cde_orchestrator.application.projects.show_workflows import WorkflowsReply
+from cde_orchestrator.cli.console.layout import done, facts, next_steps, spaced
+from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.wording import clean, command, counted
+from cde_orchestrator.cli.views.feature import demands
+
+_INDENT = (0, 0, 0, 2)
+
+
+def workflow_list(reply: WorkflowsReply, look: Look) -> RenderableType:
+    """Workflows with their phases and what each is for."""
+    if not look.terminal:
+        return _plain_list(reply)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for workflow in reply["workflows"]:
+        about = Text.assemble(clean(workflow["description"]), "\n", (_chain(workflow), "dim"))
+        table.add_row(_name(workflow, reply["default"]), about)
+    first = str(reply["workflows"][0]["id"])
+    steps = [(command(look, "workflow", "show", first), "phases, outputs and rules in full")]
+    return spaced(_source(reply), table, next_steps(steps))
+
+
+def workflow_details(reply: WorkflowsReply, _look: Look) -> RenderableType:
+    """Workflows with everything that stands in them."""
+    return spaced(
+        _source(reply), *(_workflow(each, reply["default"]) for each in reply["workflows"])
+    )
+
+
+def valid(reply: WorkflowsReply, _look: Look) -> RenderableType:
+    """That the workflow file and its prompts can be used."""
+    workflows = reply["workflows"]
+    phases = [phase for workflow in workflows for phase in workflow["phases"]]
+    prompts = sum(1 for phase in phases if phase["prompt"])
+    extent = ", ".join(
+        [
+            counted(len(workflows), "workflow"),
+            counted(len(phases), "phase"),
+            counted(prompts, "prompt"),
+        ]
+    )
+    return Group(done((clean(reply["source"]), "bold"), " is valid"), Text(f"  {extent}", "dim"))
+
+
+def _plain_list(reply: WorkflowsReply) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("WORKFLOW", "DEFAULT", "PHASES", "DESCRIPTION"):
+        table.add_column(column, no_wrap=True)
+    for workflow in reply["workflows"]:
+        default = "yes" if workflow["id"] == reply["default"] else "no"
+        phases = ",".join(clean(phase["id"]) for phase in workflow["phases"])
+        cells = (clean(workflow["id"]), default, phases, clean(workflow["description"]))
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _source(reply: WorkflowsReply) -> Text:
+    origin = "packaged with CDE Orchestrator" if reply["packaged"] else clean(reply["source"])
+    return Text(origin, style="dim")
+
+
+def _name(workflow: Mapping[str, Any], default: str) -> Text:
+    is_default = workflow["id"] == default
+    return Text.assemble(
+        (clean(workflow["id"]), "bold"), (" (default)" if is_default else "", "cyan")
+    )
+
+
+def _chain(workflow: Mapping[str, Any]) -> str:
+    return " → ".join(clean(phase["id"]) for phase in workflow["phases"])
+
+
+def _workflow(workflow: Mapping[str, Any], default: str) -> RenderableType:
+    head = _name(workflow, default)
+    head.append(f"  {counted(workflow['max_attempts'], 'attempt')} a phase", "dim")
+    description = Text(clean(workflow["description"])) if workflow["description"] else None
+    phases = [_phase(number, phase) for number, phase in enumerate(workflow["phases"], start=1)]
+    intro = Group(*(part for part in (head, description) if part is not None))
+    return spaced(intro, Padding(spaced(*phases), _INDENT, expand=False))
+
+
+def _phase(number: int, phase: Mapping[str, Any]) -> RenderableType:
+    human = phase["handler"] == "human_input"
+    head = Text.assemble((f"{number}. ", "dim"), (clean(phase["id"]), "bold"))
+    head.append("  a person answers" if human else "", "yellow")
+    description = Text(clean(phase["description"])) if phase["description"] else None
+    outputs: list[RenderableType] = [
+        Text.assemble(
+            (clean(output["path"]), ""),
+            (f"  {clean(output['id'])}", "cyan"),
+            (f"  {demands(output)}", "dim"),
+        )
+        for output in phase["outputs"]
+    ]
+    rows: list[tuple[str, RenderableType | None]] = [
+        ("Prompt", Text(clean(phase["prompt"])) if phase["prompt"] else None),
+        ("Inputs", Text(clean(", ".join(phase["inputs"]))) if phase["inputs"] else None),
+        ("Outputs", Group(*outputs) if outputs else None),
+        ("Changes", Text(clean(phase["changes"])) if phase["changes"] else None),
+        ("Check", _check(phase)),
+        ("Status", Text(clean(phase["status"])) if phase["status"] else None),
+    ]
+    body = Group(*(part for part in (description, facts(rows)) if part is not None))
+    return Group(head, Padding(body, (0, 0, 0, 3), expand=False))
+
+
+def _check(phase: Mapping[str, Any]) -> Text | None:
+    if not phase["check"]:
+        return None
+    limit = f"  in {clean(phase['check_directory'])}, at most {phase['check_timeout_seconds']:g} s"
+    return Text.assemble((clean(shlex.join(phase["check"])), "bold"), (limit, "dim"))

@@ -1,0 +1,1 @@
+"""Circuit breakers that all processes of a project share."""

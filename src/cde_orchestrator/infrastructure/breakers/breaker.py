@@ -1,0 +1,329 @@
+"""The circuit breaker: a part that keeps failing is left alone for a while.
+
+Closed, it lets every call through and counts failures in a row. Too many open it: calls are
+refused at once. After a time-out it is half-open: one call at a time is let through on trial.
+A trial that succeeds closes it, one that fails opens it again, for longer. The pattern is
+Michael Nygard's (Release It!, chapter 5).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+import structlog
+
+from cde_orchestrator.application.ports.breakers import BreakerView, wait_told
+from cde_orchestrator.domain.exceptions import (
+    CDEError,
+    CircuitBreakerOpenError,
+    FeatureError,
+    ProjectError,
+    ValidationError,
+)
+from cde_orchestrator.infrastructure.breakers.record import (
+    BreakerPolicy,
+    BreakerRecord,
+    BreakerState,
+)
+
+if TYPE_CHECKING:
+    from cde_orchestrator.infrastructure.breakers.file import BreakerFile
+
+log = structlog.get_logger(__name__)
+
+USER_MISTAKES: tuple[type[BaseException], ...] = (ProjectError, FeatureError, ValidationError)
+TRIAL_WAIT_SECONDS = 1.0
+"""What a refused caller is told to wait while somebody else's trial runs."""
+_LONGEST = 10
+"""The longest time-out is this many times the first one, unless it is given."""
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChange:
+    """A breaker went from one state to another."""
+
+    name: str
+    before: BreakerState
+    after: BreakerState
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    generation: int
+    end: Callable[[], None]
+
+
+Listener = Callable[[BreakerChange], None]
+
+
+class CircuitBreaker:
+    """Guards one part that may fail; safe among threads and tasks.
+
+    A call that was let through before the breaker changed its state has no say afterwards:
+    a late success does not close it, a late failure does not open it again.
+
+    Args:
+        failure_threshold: failures in a row that open it.
+        timeout: seconds that it stays open the first time.
+        name: what logs, errors and metrics call it.
+        longest_timeout: seconds that it stays open at most; ten times ``timeout`` when None.
+        failures: the exceptions that count.
+        ignored: exceptions among them that do not, as the user's own mistakes.
+        clock: seconds by a clock that never goes back.
+        listeners: told of every change of the state, after it and outside of any lock.
+        shared: where processes share the breaker; None for a breaker of this process alone.
+    """
+
+    def __init__(
+        self,
+        failure_threshold: int = 5,
+        timeout: float = 60,
+        *,
+        name: str = "breaker",
+        longest_timeout: float | None = None,
+        failures: type[Exception] | tuple[type[Exception], ...] = Exception,
+        ignored: tuple[type[BaseException], ...] = USER_MISTAKES,
+        clock: Callable[[], float] = time.monotonic,
+        listeners: tuple[Listener, ...] = (),
+        shared: BreakerFile | None = None,
+    ) -> None:
+        longest = timeout * _LONGEST if longest_timeout is None else longest_timeout
+        self.name = name
+        self._policy = BreakerPolicy(failure_threshold, timeout, longest)
+        self._failures = failures
+        self._ignored = ignored
+        self._clock = clock
+        self._listeners = [*listeners]
+        self._shared = shared
+        if shared is not None:
+            shared.longest_seconds = longest
+        self._record = BreakerRecord() if shared is None else shared.read()
+        self._mutex = threading.Lock()
+        self._trying = threading.Lock()
+
+    @property
+    def failure_threshold(self) -> int:
+        """Failures in a row that open it."""
+        return self._policy.failure_threshold
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that it stays open the first time."""
+        return self._policy.timeout_seconds
+
+    @property
+    def failure_count(self) -> int:
+        """Counted failures in a row."""
+        return self._current().failures
+
+    @property
+    def state(self) -> str:
+        """``closed``, ``open``, or ``half_open`` when a trial would be let through."""
+        return self._current().state(self._clock())
+
+    def view(self) -> BreakerView:
+        """The breaker as it stands."""
+        record, now = self._current(), self._clock()
+        left = 0.0 if record.until is None else max(record.until - now, 0.0)
+        return {
+            "name": self.name,
+            "state": record.state(now),
+            "failures": record.failures,
+            "openings": record.openings,
+            "retry_after_seconds": round(left, 3),
+            "last_failure": record.reason,
+        }
+
+    def call(
+        self,
+        func: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Call the function, unless the breaker is open.
+
+        Raises:
+            CircuitBreakerOpenError: E903, it is open, or half-open and on trial already.
+        """
+        permit = self._admit()
+        try:
+            result = func(*args, **kwargs)
+        except BaseException as error:
+            self._lost(permit, error)
+            raise
+        if permit is not self._record or self._record.failures:
+            self._won(permit)
+        return result
+
+    async def acall(
+        self,
+        func: Callable[Parameters, Awaitable[Result]],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Await the function's coroutine, unless the breaker is open; else as ``call``."""
+        permit = self._admit()
+        try:
+            result = await func(*args, **kwargs)
+        except BaseException as error:
+            self._lost(permit, error)
+            raise
+        if permit is not self._record or self._record.failures:
+            self._won(permit)
+        return result
+
+    def __call__(self, func: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+        """The function, or coroutine function, guarded by this breaker: a decorator."""
+        if inspect.iscoroutinefunction(func):
+
+            async def guarded(*args: Any, **kwargs: Any) -> Any:
+                return await self.acall(func, *args, **kwargs)
+
+            return cast("Callable[Parameters, Result]", functools.update_wrapper(guarded, func))
+
+        @functools.wraps(func)
+        def called(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+            return self.call(func, *args, **kwargs)
+
+        return called
+
+    def listen(self, listener: Listener) -> None:
+        """Tell ``listener`` of every change of the state that this process makes."""
+        self._listeners.append(listener)
+
+    def reset(self) -> None:
+        """Close it by hand; calls that are under way have no say any more."""
+        self._change(lambda record: record.reset(), "reset")
+
+    def _current(self) -> BreakerRecord:
+        if self._shared is not None and self._shared.is_news():
+            with self._mutex:
+                self._record = self._shared.read()
+        return self._record
+
+    def _admit(self) -> BreakerRecord | _Trial:
+        """The record that a call is let through with, or a trial.
+
+        Raises:
+            CircuitBreakerOpenError: E903.
+        """
+        record = self._record if self._shared is None else self._current()
+        if record.until is None:
+            return record
+        if self._clock() < record.until:
+            raise self._refusal(record)
+        return self._begin_trial(record)
+
+    def _begin_trial(self, record: BreakerRecord) -> BreakerRecord | _Trial:
+        if not self._trying.acquire(blocking=False):
+            raise self._refusal(record)
+        end: Callable[[], None] | None = self._trying.release
+        try:
+            end = self._trial_among_processes()
+        except BaseException:
+            self._trying.release()
+            raise
+        if end is None:
+            self._trying.release()
+            raise self._refusal(record)
+        # Whoever tried before has said how it went before letting go: look once more.
+        present = self._current()
+        if present.generation != record.generation:
+            end()
+            return self._admit()
+        self._tell("open", "half_open", present.reason)
+        return _Trial(present.generation, end)
+
+    def _trial_among_processes(self) -> Callable[[], None] | None:
+        """What ends the trial, here and among processes; None while another process tries."""
+        if self._shared is None:
+            return self._trying.release
+        try:
+            end_shared = self._shared.begin_trial()
+        except OSError as error:
+            self._alone(error)
+            return self._trying.release
+        if end_shared is None:
+            return None
+
+        def end() -> None:
+            end_shared()
+            self._trying.release()
+
+        return end
+
+    def _refusal(self, record: BreakerRecord) -> CircuitBreakerOpenError:
+        left = (record.until or 0.0) - self._clock()
+        return CircuitBreakerOpenError.of(
+            "E903",
+            breaker=self.name,
+            retry_after_seconds=wait_told(left if left > 0 else TRIAL_WAIT_SECONDS),
+            last_failure=record.reason or "unknown",
+        )
+
+    def _won(self, permit: BreakerRecord | _Trial) -> None:
+        try:
+            self._change(lambda record: record.succeeded(permit.generation), "success")
+        finally:
+            if isinstance(permit, _Trial):
+                permit.end()
+
+    def _lost(self, permit: BreakerRecord | _Trial, error: BaseException) -> None:
+        try:
+            if isinstance(error, self._failures) and not isinstance(error, self._ignored):
+                reason = error.code if isinstance(error, CDEError) else type(error).__name__
+                self._change(
+                    lambda record: record.failed(
+                        permit.generation, self._policy, self._clock(), reason
+                    ),
+                    reason,
+                )
+        finally:
+            if isinstance(permit, _Trial):
+                permit.end()
+
+    def _change(self, change: Callable[[BreakerRecord], BreakerRecord], reason: str) -> None:
+        before = self._record
+
+        def applied(record: BreakerRecord) -> BreakerRecord:
+            nonlocal before
+            before = record
+            return change(record)
+
+        with self._mutex:
+            after = self._record = self._kept(applied)
+        if before.generation != after.generation:
+            now_is: BreakerState = "closed" if after.until is None else "open"
+            self._tell(before.state(self._clock()), now_is, reason)
+
+    def _kept(self, change: Callable[[BreakerRecord], BreakerRecord]) -> BreakerRecord:
+        if self._shared is None:
+            return change(self._record)
+        try:
+            return self._shared.update(change)
+        except (OSError, CDEError) as error:
+            self._alone(error)
+            return change(self._record)
+
+    def _alone(self, error: BaseException) -> None:
+        log.warning("circuit_breaker_not_shared", breaker=self.name, reason=str(error))
+
+    def _tell(self, before: BreakerState, after: BreakerState, reason: str) -> None:
+        log.warning(
+            "circuit_breaker_changed", breaker=self.name, before=before, after=after, reason=reason
+        )
+        for listener in self._listeners:
+            try:
+                listener(BreakerChange(self.name, before, after, reason))
+            except Exception as error:  # noqa: BLE001 - no listener may break what is guarded
+                log.warning("breaker_listener_failed", breaker=self.name, reason=str(error))

@@ -1,0 +1,1 @@
+"""Alerts: rules, their state, and who is notified."""

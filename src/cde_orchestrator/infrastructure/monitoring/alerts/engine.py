@@ -1,0 +1,235 @@
+"""The alerts of a project: judged by whichever of its processes looks, told once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from cde_orchestrator.application.ports.health import (
+    AlertEvent,
+    AlertState,
+    AlertTestReply,
+    AlertView,
+    Notice,
+)
+from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.infrastructure.monitoring.alerts.rules import (
+    ERROR_PERCENT,
+    SLOWEST_MS,
+    AlertRule,
+)
+from cde_orchestrator.infrastructure.monitoring.alerts.state import Standing, course
+from cde_orchestrator.infrastructure.observability.recent_operations import recent_operations
+
+if TYPE_CHECKING:
+    from cde_orchestrator.infrastructure.monitoring.telemetry.database import Judge
+
+log = structlog.get_logger(__name__)
+
+TOLD = frozenset({"firing", "resolved"})
+"""The states that notifiers are told of."""
+
+TEST_RULE = AlertRule(
+    name="test",
+    title="An alert on trial",
+    severity="warning",
+    measure="test",
+    unit="",
+    message="Somebody tries out whether alerts arrive. Nothing is wrong.",
+    expression="vector(0)",
+)
+_LEVELS: Mapping[AlertState, int] = {
+    "inactive": logging.DEBUG,
+    "pending": logging.INFO,
+    "firing": logging.WARNING,
+    "resolved": logging.INFO,
+}
+
+
+class AlertStore(Protocol):
+    """Where the alerts stand, for all processes of the project."""
+
+    def alert_states(self) -> Mapping[str, Standing]:
+        """The alerts by name; those that never stirred are left out."""
+        ...
+
+    def transition(self, judge: Judge) -> Sequence[AlertEvent]:
+        """Change the alerts as ``judge`` says; what happened, which no other one is told."""
+        ...
+
+    def note(self, events: Sequence[AlertEvent]) -> None:
+        """Keep what happened, without any change of the alerts."""
+        ...
+
+    def alert_events(self, limit: int = 50) -> Sequence[AlertEvent]:
+        """What happened, newest first."""
+        ...
+
+
+class Teller(Protocol):
+    """Tells people and programs outside."""
+
+    def tell(self, event: AlertEvent, error_code: str | None) -> None:
+        """Tell everybody, some time soon."""
+        ...
+
+    def tell_now(self, events: Sequence[AlertEvent]) -> list[Notice]:
+        """Tell everybody at once, and say what became of it."""
+        ...
+
+
+class AlertEngine:
+    """Judges the alerts by the figures of now; safe among threads and processes.
+
+    Args:
+        rules: what is watched.
+        store: where the alerts stand.
+        notifiers: told of what fires and is resolved.
+        clock: where the time comes from.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[AlertRule],
+        store: AlertStore,
+        notifiers: Teller,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._rules = rules
+        self._store = store
+        self._notifiers = notifiers
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._measures: Mapping[str, float | None] = {}
+
+    def evaluate(self, measures: Mapping[str, float | None]) -> list[AlertEvent]:
+        """Judge the figures; what happened to the alerts, which is told everybody once.
+
+        Args:
+            measures: by the rules' measures; None, or none, where a figure is not known.
+        """
+        now = self._clock()
+        with self._mutex:
+            self._measures = dict(measures)
+
+        def judge(
+            before: Mapping[str, Standing],
+        ) -> tuple[dict[str, Standing], list[AlertEvent]]:
+            return _judged(self._rules, before, measures, now)
+
+        events = list(self._store.transition(judge))
+        for event in events:
+            rule = next(each for each in self._rules if each.name == event["name"])
+            _log(event, _LEVELS[event["state"]], _context(rule))
+            if event["state"] in TOLD:
+                self._notifiers.tell(event, rule.error_code)
+        return events
+
+    def views(self, measures: Mapping[str, float | None] | None = None) -> list[AlertView]:
+        """Every alert as it stands.
+
+        Args:
+            measures: the figures to show with it; None for those that were judged last.
+        """
+        standings = self._store.alert_states()
+        if measures is None:
+            with self._mutex:
+                measures = self._measures
+        return [
+            _view(rule, standings.get(rule.name, Standing()), measures.get(rule.measure))
+            for rule in self._rules
+        ]
+
+    def history(self, limit: int = 50) -> list[AlertEvent]:
+        """What happened to the alerts, newest first."""
+        return list(self._store.alert_events(limit))
+
+    def fire_test(self) -> AlertTestReply:
+        """Let an alert on trial fire and be resolved, and tell everybody; it takes its time."""
+        now = self._clock()
+        fired = course(TEST_RULE, Standing(), 1.0, now.timestamp())
+        over = course(TEST_RULE, fired[-1], 0.0, now.timestamp())
+        events = [_event(TEST_RULE, standing, now) for standing in (*fired, *over)]
+        self._store.note(events)
+        for event in events:
+            _log(event, logging.INFO, {})
+        notices = self._notifiers.tell_now([each for each in events if each["state"] in TOLD])
+        return {"event": events[-1], "notices": notices}
+
+
+def _judged(
+    rules: Sequence[AlertRule],
+    before: Mapping[str, Standing],
+    measures: Mapping[str, float | None],
+    now: datetime,
+) -> tuple[dict[str, Standing], list[AlertEvent]]:
+    changed: dict[str, Standing] = {}
+    events: list[AlertEvent] = []
+    for rule in rules:
+        standing = before.get(rule.name, Standing())
+        for after in course(rule, standing, measures.get(rule.measure), now.timestamp()):
+            if after.state != standing.state:
+                events.append(_event(rule, after, now))
+            changed[rule.name] = standing = after
+    return changed, events
+
+
+def _event(rule: AlertRule, standing: Standing, now: datetime) -> AlertEvent:
+    return {
+        "at": now.isoformat(),
+        "name": rule.name,
+        "title": rule.title,
+        "severity": rule.severity,
+        "state": standing.state,
+        "figure": standing.figure,
+        "message": rule.describe(standing.figure),
+    }
+
+
+def _view(rule: AlertRule, standing: Standing, figure: float | None) -> AlertView:
+    shown = standing.figure if figure is None else figure
+    since = standing.since
+    return {
+        "name": rule.name,
+        "title": rule.title,
+        "severity": rule.severity,
+        "state": standing.state,
+        "since": None if since is None else datetime.fromtimestamp(since, UTC).isoformat(),
+        "figure": shown,
+        "threshold": rule.threshold,
+        "unit": rule.unit,
+        "message": rule.describe(shown),
+        "error_code": rule.error_code,
+    }
+
+
+def _context(rule: AlertRule) -> dict[str, object]:
+    """The call of this process that may have to do with it."""
+    recent = recent_operations()
+    if rule.measure == ERROR_PERCENT:
+        recent = [each for each in recent if each.error_code is not None]
+    elif rule.measure == SLOWEST_MS:
+        recent = sorted(recent, key=lambda each: each.duration_ms)
+    else:
+        return {}
+    if not recent:
+        return {}
+    last = recent[-1]
+    return {"operation": last.name, "correlation_id": last.correlation_id}
+
+
+def _log(event: AlertEvent, level: int, context: Mapping[str, object]) -> None:
+    log.log(
+        level,
+        f"alert_{event['state']}",
+        alert=event["name"],
+        severity=event["severity"],
+        figure=event["figure"],
+        reason=event["message"],
+        **context,
+    )

@@ -1,0 +1,1 @@
+"""The health status: facts, and a verdict on each."""

@@ -1,0 +1,143 @@
+"""What is measured, in the formats that Prometheus reads.
+
+Labels are bounded: operations are the use cases, error codes the catalogue's, breakers, checks
+and alerts are few. Units are the base units, seconds and bytes, as its conventions have it
+(https://prometheus.io/docs/practices/naming/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from cde_orchestrator import __version__
+from cde_orchestrator.application.ports.health import AlertView
+from cde_orchestrator.infrastructure.monitoring import metric_names as names
+from cde_orchestrator.infrastructure.monitoring.health.checks import Facts
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import BUCKETS_SECONDS, Totals
+
+OPENMETRICS = "application/openmetrics-text"
+
+_BREAKER_STATES = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
+_VERDICTS = {"ok": 0.0, "warning": 1.0, "critical": 2.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """All that is told at one time.
+
+    Attributes:
+        facts: what was found of the project.
+        operations: since the process began, by name.
+        lock_waits: how long they waited for the project's lock.
+        alerts: all of them, firing or not.
+    """
+
+    facts: Facts
+    operations: Mapping[str, Totals]
+    lock_waits: Totals
+    alerts: Sequence[AlertView]
+    process_memory_bytes: int
+    uptime_seconds: float
+
+
+def expose(observation: Observation, accept: str) -> tuple[bytes, str]:
+    """The metrics as text, and its media type.
+
+    Args:
+        observation: what is told.
+        accept: formats that the reader takes, as HTTP says it: OpenMetrics where it is named,
+            else the text format 0.0.4, which every reader takes.
+    """
+    # Not ``accept`` itself: a version in it that is no version would be an exception.
+    wanted = f"{OPENMETRICS};version=1.0.0" if OPENMETRICS in accept else ""
+    encode, media_type = choose_encoder(wanted)
+    return encode(_Told(observation)), media_type
+
+
+class _Told(Collector):
+    """One observation, as what prometheus-client writes down."""
+
+    def __init__(self, observation: Observation) -> None:
+        self._observation = observation
+
+    def collect(self) -> Iterable[Metric]:
+        """Every metric."""
+        yield from self._of_operations()
+        yield from self._of_project()
+        yield from self._by_name()
+
+    def _of_operations(self) -> Iterator[Metric]:
+        seen = self._observation
+        calls = CounterMetricFamily(
+            names.OPERATIONS,
+            "Operations that ended, by outcome.",
+            labels=("operation", "outcome", "error_code"),
+        )
+        duration = HistogramMetricFamily(
+            names.OPERATION_DURATION, "How long operations took.", labels=("operation",)
+        )
+        for name, totals in sorted(seen.operations.items()):
+            for (outcome, code), count in sorted(totals.outcomes.items(), key=str):
+                calls.add_metric((name, outcome, code or ""), count)
+            duration.add_metric((name,), _buckets(totals), totals.seconds)
+        yield calls
+        yield duration
+        waits = HistogramMetricFamily(
+            names.LOCK_WAIT, "How long operations waited for the project's lock."
+        )
+        waits.add_metric((), _buckets(seen.lock_waits), seen.lock_waits.seconds)
+        yield waits
+
+    def _of_project(self) -> Iterator[Metric]:
+        seen, facts = self._observation, self._observation.facts
+        told: list[tuple[str, str, float]] = [
+            (names.ACTIVE_FEATURES, "Features that take more work.", facts.active_features),
+            (names.JOURNAL_BYTES, "Size of the journal.", facts.journal_bytes),
+            (names.STATE_BYTES, "Size of state.json.", facts.state_bytes),
+            (names.PROJECT_BYTES, "All that .cde takes up.", facts.disk_bytes),
+            (names.DISK_FREE_BYTES, "Free where the project lies.", facts.disk_free_bytes),
+            (names.MEMORY_USED_RATIO, "Memory in use, 0 to 1.", facts.memory_percent / 100),
+            (names.PROCESS_MEMORY_BYTES, "What the process occupies.", seen.process_memory_bytes),
+            (names.UPTIME_SECONDS, "Since the process began.", seen.uptime_seconds),
+            (names.READ_ONLY, "Whether the project takes no changes.", facts.read_only),
+            (names.RECOVERIES, "Files mended in the last minutes.", facts.recoveries),
+            (names.BACKUP_AGE_SECONDS, "Of changes in no backup.", facts.backup_age_seconds),
+            (names.CLAIMS_EXPIRED, "Leases that ran out.", facts.claims_expired),
+        ]
+        for name, about, value in told:
+            yield GaugeMetricFamily(name, about, value=float(value))
+
+    def _by_name(self) -> Iterator[Metric]:
+        seen = self._observation
+        breakers = {each["name"]: _BREAKER_STATES[each["state"]] for each in seen.facts.breakers}
+        checks = {name: _VERDICTS[verdict] for name, (verdict, _) in seen.facts.checks.items()}
+        alerts = {each["name"]: float(each["state"] == "firing") for each in seen.alerts}
+        yield _gauges(names.BREAKER_STATE, "0 closed, 0.5 half-open, 1 open.", "breaker", breakers)
+        yield _gauges(names.CHECK_STATE, "0 ok, 1 warning, 2 critical.", "check", checks)
+        yield _gauges(names.ALERT_FIRING, "Whether it fires.", "alert", alerts)
+        yield _gauges(names.BUILD_INFO, "Always 1.", "version", {__version__: 1.0})
+
+
+def _gauges(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, about, labels=(label,))
+    for key, value in values.items():
+        family.add_metric((key,), value)
+    return family
+
+
+def _buckets(totals: Totals) -> list[tuple[str, float]]:
+    """Cumulative, as the format has them."""
+    bounds = [*map(floatToGoString, BUCKETS_SECONDS), "+Inf"]
+    return [*zip(bounds, map(float, accumulate(totals.buckets)), strict=True)]

@@ -1,0 +1,307 @@
+"""The history of the figures as tables of SQLite; imported only where it is needed.
+
+Everything raises ``sqlite3.Error`` or ``OSError``, or ``ValueError`` where what is stored
+cannot be understood; ``TelemetryStore`` decides what becomes of that.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import weakref
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from cde_orchestrator.application.ports.health import AlertEvent
+from cde_orchestrator.infrastructure.monitoring.alerts.state import Standing
+from cde_orchestrator.infrastructure.monitoring.telemetry.records import Step
+
+SCHEMA = 1
+BUSY_SECONDS = 0.05
+"""How long to wait for another process that writes; it takes less than a millisecond."""
+
+DAY = 86_400
+KEPT_SECONDS: Mapping[int, int] = {
+    10: DAY,
+    60: 7 * DAY,
+    600: 7 * DAY,
+    3_600: 30 * DAY,
+    21_600: 30 * DAY,
+}
+"""How long a step of so many seconds is kept. Each sample is added to a step of every length,
+so that rolling up is nothing but forgetting the short ones."""
+
+EVENTS_KEPT = 1_000
+_PAGE_BYTES = 4_096
+_BESIDE = ("", "-wal", "-shm", "-journal")
+_CORRUPT = frozenset(
+    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
+)
+_SHORT_READ = sqlite3.SQLITE_IOERR_SHORT_READ
+_TABLES = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS steps (
+    seconds INTEGER NOT NULL, at INTEGER NOT NULL, content BLOB NOT NULL,
+    PRIMARY KEY (seconds, at)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alerts (
+    name TEXT PRIMARY KEY, state TEXT NOT NULL, since REAL, clearing_since REAL, seen REAL,
+    figure REAL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+    number INTEGER PRIMARY KEY, at TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL,
+    severity TEXT NOT NULL, state TEXT NOT NULL, figure REAL, message TEXT NOT NULL
+);
+PRAGMA user_version = {SCHEMA};
+COMMIT;
+"""
+
+Judge = Callable[[Mapping[str, Standing]], tuple[Mapping[str, Standing], Sequence[AlertEvent]]]
+"""From the alerts' standings to those that change, and what is to be told."""
+
+
+class NewerSchemaError(Exception):
+    """A later version of the product made the file, and may be using it."""
+
+
+class TelemetryDatabase:
+    """One connection to the history; the journal of SQLite is the ordinary one.
+
+    A write-ahead log would be of no use: a connection is open for one piece of work only, since
+    one that stays open keeps the disk from being unmounted, or mounted read-only.
+
+    Args:
+        path: the file; None for a history in memory.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            _require_plain_files(path)
+        self._connection = sqlite3.connect(
+            ":memory:" if path is None else path,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        # A history in memory goes with whoever kept it, who may never say that it is done.
+        weakref.finalize(self, self._connection.close)
+        try:
+            self._prepare()
+            self.identity = None if path is None else _identity(path)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close it."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    def copy_to(self, other: TelemetryDatabase) -> None:
+        """Replace all that the other one holds by a copy of this."""
+        self._connection.backup(other._connection)
+
+    def add(self, step: Step, at: float) -> None:
+        """Add what was measured at a time to the steps that it belongs to."""
+        with self._changing():
+            for seconds in KEPT_SECONDS:
+                begin = int(at // seconds) * seconds
+                before = self._connection.execute(
+                    "SELECT content FROM steps WHERE seconds = ? AND at = ?", (seconds, begin)
+                ).fetchone()
+                after = step
+                if before is not None:
+                    after = _step(before[0])
+                    after.merge(step)
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO steps VALUES (?, ?, ?)",
+                    (seconds, begin, after.encoded()),
+                )
+
+    def steps(self, seconds: int, since: float) -> list[tuple[int, Step]]:
+        """Steps of a length that began at ``since`` or later, oldest first."""
+        rows = self._connection.execute(
+            "SELECT at, content FROM steps WHERE seconds = ? AND at >= ? ORDER BY at",
+            (seconds, since),
+        ).fetchall()
+        return [(int(at), _step(content)) for at, content in rows]
+
+    def require_whole(self) -> None:
+        """Look through all of it.
+
+        Raises:
+            ValueError: it is damaged in a way that reading and writing may not notice.
+        """
+        (found,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if found != "ok":
+            raise ValueError(str(found))
+
+    def forget(self, now: float, most_bytes: int) -> None:
+        """Drop what is too old, and the oldest of what is too much."""
+        with self._changing():
+            for seconds, kept in KEPT_SECONDS.items():
+                self._connection.execute(
+                    "DELETE FROM steps WHERE seconds = ? AND (at < ? OR at > ?)",
+                    (seconds, now - kept, now + DAY),
+                )
+            self._connection.execute(
+                "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?",
+                (EVENTS_KEPT,),
+            )
+        while self._used_bytes() > most_bytes and self._drop_oldest():
+            pass
+        self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+
+    def standings(self) -> dict[str, Standing]:
+        """The alerts by name, as they stand."""
+        rows = self._connection.execute(
+            "SELECT name, state, since, clearing_since, seen, figure FROM alerts"
+        ).fetchall()
+        return {name: Standing(*values) for name, *values in rows}
+
+    def judge(self, judge: Judge) -> Sequence[AlertEvent]:
+        """Change the alerts as they are judged, alone; what is to be told."""
+        if not judge(self.standings())[0]:
+            return ()  # nothing changes: no need to keep others from writing
+        with self._changing():
+            changed, events = judge(self.standings())
+            self.put_standings(changed)
+            self.put_events(events)
+        return events
+
+    def put_standings(self, standings: Mapping[str, Standing]) -> None:
+        """Let alerts stand like this."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (name, each.state, each.since, each.clearing_since, each.seen, each.figure)
+                for name, each in standings.items()
+            ],
+        )
+
+    def put_events(self, events: Sequence[AlertEvent]) -> None:
+        """Keep what happened."""
+        self._connection.executemany(
+            "INSERT INTO events (at, name, title, severity, state, figure, message)"
+            " VALUES (:at, :name, :title, :severity, :state, :figure, :message)",
+            events,
+        )
+
+    def events(self, limit: int) -> list[AlertEvent]:
+        """What happened, newest first."""
+        rows = self._connection.execute(
+            "SELECT at, name, title, severity, state, figure, message FROM events"
+            " ORDER BY number DESC LIMIT ?",
+            (limit,),
+        ).fetchall()
+        return [
+            AlertEvent(
+                at=at,
+                name=name,
+                title=title,
+                severity=severity,
+                state=state,
+                figure=figure,
+                message=message,
+            )
+            for at, name, title, severity, state, figure, message in rows
+        ]
+
+    def _prepare(self) -> None:
+        # A power cut may cost the history: that is cheaper than a sync for each sample.
+        self._connection.execute("PRAGMA synchronous = OFF")
+        version = self._pragma("user_version")
+        if version > SCHEMA:
+            raise NewerSchemaError(f"its schema is {version}, and this version knows {SCHEMA}")
+        if version < SCHEMA:
+            self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            self._connection.executescript(_TABLES)
+
+    def _pragma(self, name: str) -> int:
+        with closing(self._connection.execute(f"PRAGMA {name}")) as cursor:
+            return int(cursor.fetchone()[0])
+
+    def _used_bytes(self) -> int:
+        return (self._pragma("page_count") - self._pragma("freelist_count")) * _PAGE_BYTES
+
+    def _drop_oldest(self) -> bool:
+        """Drop a tenth of the steps, the oldest; False when there is none."""
+        with self._changing():
+            (count,) = self._connection.execute("SELECT count(*) FROM steps").fetchone()
+            dropped = self._connection.execute(
+                "DELETE FROM steps WHERE (seconds, at) IN"
+                " (SELECT seconds, at FROM steps ORDER BY at LIMIT ?)",
+                (max(count // 10, 1),),
+            )
+            return dropped.rowcount > 0
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+
+def is_busy(error: Exception) -> bool:
+    """Whether another process was writing for too long."""
+    return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def is_broken(error: Exception) -> bool:
+    """Whether the file is damaged, or another file than it should be."""
+    if isinstance(error, ValueError):
+        return True
+    whole = getattr(error, "sqlite_errorcode", None)
+    return _code(error) in _CORRUPT or whole == _SHORT_READ
+
+
+def remove(path: Path, identity: tuple[int, int] | None) -> None:
+    """Remove the file, and what SQLite keeps beside it, unless it was exchanged meanwhile."""
+    if identity is not None and _identity(path) not in {identity, None}:
+        return
+    for suffix in _BESIDE:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    with suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
+
+
+def _require_plain_files(path: Path) -> None:
+    """Remove whatever is no file of its own: a link might lead out of the folder."""
+    for suffix in _BESIDE:
+        beside = path.with_name(path.name + suffix)
+        try:
+            mode = beside.lstat().st_mode
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(mode):
+            beside.rmdir()  # an empty one; any other is somebody's, and an error
+        elif not stat.S_ISREG(mode):
+            beside.unlink()
+
+
+def _step(content: object) -> Step:
+    """A stored step.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        return Step.decoded(content)  # type: ignore[arg-type] # whatever it is, it is judged here
+    except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"a stored step cannot be read: {error}") from error
+
+
+def _code(error: Exception) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

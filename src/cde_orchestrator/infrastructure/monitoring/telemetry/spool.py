@@ -1,0 +1,113 @@
+"""What processes that live for a moment leave for the history: a line each, appended.
+
+To open the history's file costs a command more than all the rest of its end: SQLite has to be
+loaded. Whoever opens it next takes the lines into it. A line may be lost, where the process
+that takes the lines dies, or one is appended at the very moment in which they are taken.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    from cde_orchestrator.infrastructure.monitoring.telemetry.meter import Counts
+    from cde_orchestrator.infrastructure.monitoring.telemetry.records import Step
+
+FILE = "telemetry.db-pending"
+MOST_BYTES = 262_144
+"""Length at which nothing more is left: somebody has to take it first."""
+
+_WRITING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+_NEVER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def leave(folder: Path, at: float, operations: Mapping[str, Counts]) -> bool:
+    """Leave the operations of a process; False where too much waits to be taken already.
+
+    Where nothing can be written they are lost, and nobody is told.
+
+    Args:
+        folder: the project's ``.cde``; where there is none, nothing is left.
+        at: seconds since the epoch.
+        operations: by name.
+    """
+    content = {
+        "at": at,
+        "operations": {
+            name: [each.outcomes.total(), each.errors, each.latencies.stored(), each.refusals]
+            for name, each in operations.items()
+        },
+    }
+    try:
+        descriptor = os.open(folder / FILE, _WRITING | _NEVER, 0o644)
+    except OSError:
+        return True
+    try:
+        found = os.fstat(descriptor)
+        if found.st_size > MOST_BYTES:
+            return False
+        if stat.S_ISREG(found.st_mode):
+            with suppress(OSError):
+                os.write(descriptor, orjson.dumps(content) + b"\n")
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def take(folder: Path) -> list[tuple[float, Step]]:
+    """All that was left, which nobody else is given; lines of the same ten seconds as one.
+
+    What cannot be read is gone.
+    """
+    path = folder / FILE
+    if not os.path.lexists(path):
+        return []
+    taken = path.with_name(f"{FILE}.{secrets.token_hex(6)}")
+    try:
+        path.replace(taken)
+    except OSError:
+        return []
+    try:
+        data = _content(taken)
+    finally:
+        with suppress(OSError):
+            taken.unlink()
+    together: dict[int, tuple[float, Step]] = {}
+    for at, step in _read(data):
+        first = together.setdefault(int(at // 10), (at, step))
+        if first[1] is not step:
+            first[1].merge(step)
+    return list(together.values())
+
+
+def _content(path: Path) -> bytes:
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | _NEVER)
+        with os.fdopen(descriptor, "rb") as file:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return file.read(2 * MOST_BYTES)
+    return b""
+
+
+def _read(data: bytes) -> Iterator[tuple[float, Step]]:
+    from cde_orchestrator.infrastructure.monitoring.telemetry.latency import Latencies
+    from cde_orchestrator.infrastructure.monitoring.telemetry.records import OperationStep, Step
+
+    for line in data.splitlines():
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            content = orjson.loads(line)
+            operations = {
+                str(name): OperationStep(
+                    int(calls), int(errors), Latencies.from_stored(**stored), *map(int, refusals)
+                )
+                for name, (calls, errors, stored, *refusals) in content["operations"].items()
+            }
+            yield float(content["at"]), Step(operations)

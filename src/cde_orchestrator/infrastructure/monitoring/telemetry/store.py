@@ -1,0 +1,318 @@
+"""The history of the figures, of all processes of a project, in ``.cde/telemetry.db``.
+
+It may be lost at any time, and nothing that goes wrong with it is ever raised: a damaged file is
+made anew; where there can be no file, the history of this process is kept in memory, until there
+can be one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import structlog
+
+from cde_orchestrator.application.ports.health import (
+    AlertEvent,
+    HistoryReply,
+    Point,
+    Span,
+    slowest,
+)
+from cde_orchestrator.infrastructure.monitoring.telemetry import spool
+from cde_orchestrator.infrastructure.paths import FOLDER
+
+if TYPE_CHECKING:
+    from cde_orchestrator.infrastructure.monitoring.alerts.state import Standing
+    from cde_orchestrator.infrastructure.monitoring.telemetry.database import (
+        Judge,
+        TelemetryDatabase,
+    )
+    from cde_orchestrator.infrastructure.monitoring.telemetry.records import Recent, Sample, Step
+
+log = structlog.get_logger(__name__)
+
+FILE = "telemetry.db"
+MOST_BYTES = 32_000_000
+RETRY_SECONDS = 30.0
+"""How long the history stays in memory before a file is tried again."""
+TEND_SECONDS = 600.0
+"""How often the file is looked through for damage, and what is too old, or too much, dropped."""
+_UNSAVED_MOST = 1_000
+
+SPANS: Mapping[Span, tuple[int, int]] = {
+    "hour": (60, 60),
+    "day": (600, 144),
+    "week": (3_600, 168),
+    "month": (21_600, 120),
+}
+"""Seconds of a step, and steps, of each span of time."""
+_FINEST = 10
+_WATCHED_SECONDS = 60.0
+
+Result = TypeVar("Result")
+Write: TypeAlias = "Callable[[TelemetryDatabase], None]"
+
+
+class TelemetryStore:
+    """The history of one project; safe among threads and processes.
+
+    Args:
+        root: the project's folder; while it holds no project, nothing is written to it.
+        most_bytes: what the file may take up; the oldest goes first.
+        monotonic: seconds by a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        most_bytes: int = MOST_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._path = root / FOLDER / FILE
+        self._most_bytes = most_bytes
+        self._monotonic = monotonic
+        self._mutex = threading.Lock()
+        self._memory: TelemetryDatabase | None = None
+        self._retry_at = 0.0
+        self._tend_at = 0.0
+        self._unsaved: deque[Write] = deque(maxlen=_UNSAVED_MOST)
+        self._told: set[str] = set()
+
+    def add(self, sample: Sample) -> None:
+        """Add what a process measured; while another process is writing, with the next one."""
+        from cde_orchestrator.infrastructure.monitoring.telemetry.records import Step
+
+        at, step = sample.at.timestamp(), Step.of(sample)
+        with self._mutex:
+            self._tend(at)
+            self._take_spooled()
+            self._write(lambda database: database.add(step, at))
+
+    def history(self, span: Span, now: datetime) -> HistoryReply:
+        """What all processes measured in the span of time that ends now."""
+        from cde_orchestrator.infrastructure.monitoring.telemetry.records import Step
+
+        seconds, count = SPANS[span]
+        last = int(now.timestamp() // seconds) * seconds
+        first = last - (count - 1) * seconds
+        steps = dict(self._steps(seconds, first))
+        whole = Step()
+        for begin, step in steps.items():
+            if begin <= last:
+                whole.merge(step)
+        points = []
+        for begin in range(first, last + seconds, seconds):
+            passed = min(seconds, max(now.timestamp() - begin, 1.0))
+            points.append(_point(begin, steps.get(begin) or Step(), passed))
+        figures = [each.figures(name) for name, each in whole.operations.items()]
+        return {
+            "span": span,
+            "step_seconds": seconds,
+            "points": points,
+            "operations": slowest(figures, len(figures)),
+        }
+
+    def recent(self, seconds: float, now: datetime) -> Recent:
+        """The operations of all processes that ended in the last seconds, to within ten."""
+        from cde_orchestrator.infrastructure.monitoring.telemetry.records import Recent, Step
+
+        together = Step()
+        for begin, step in self._steps(_FINEST, now.timestamp() - seconds - _FINEST):
+            if begin <= now.timestamp():
+                together.merge(step)
+        return Recent.of(together)
+
+    def is_watched(self, now: datetime) -> bool:
+        """Whether a server has measured lately, and judged the alerts by it."""
+        since = now.timestamp() - _WATCHED_SECONDS
+        nothing: list[tuple[int, Step]] = []
+        with self._mutex:
+            steps = self._work(lambda database: database.steps(_FINEST, since), default=nothing)
+        return any(step.gauged_at for _, step in steps)
+
+    def alert_states(self) -> dict[str, Standing]:
+        """The alerts by name, as all processes have them; those that never stirred are left out."""
+        with self._mutex:
+            return self._work(lambda database: database.standings(), default={})
+
+    def transition(self, judge: Judge) -> Sequence[AlertEvent]:
+        """Change the alerts as ``judge`` says; what happened, which no other process is told.
+
+        Args:
+            judge: from the standings to those that change, and what is to be told; it may be
+                called twice, and is pure.
+        """
+        nothing: Sequence[AlertEvent] = ()
+        with self._mutex:
+            events = self._work(lambda database: database.judge(judge), default=nothing)
+            if events and self._memory is not None:
+                self._unsaved.append(lambda database: database.put_events(events))
+            return events
+
+    def note(self, events: Sequence[AlertEvent]) -> None:
+        """Keep what happened, without any change of the alerts."""
+        with self._mutex:
+            self._write(lambda database: database.put_events(events))
+
+    def alert_events(self, limit: int = 50) -> list[AlertEvent]:
+        """What happened to the alerts, newest first."""
+        with self._mutex:
+            return self._work(lambda database: database.events(limit), default=[])
+
+    def _steps(self, seconds: int, since: float) -> list[tuple[int, Step]]:
+        with self._mutex:
+            self._take_spooled()
+            return self._work(lambda database: database.steps(seconds, since), default=[])
+
+    def _take_spooled(self) -> None:
+        """Add what short processes left."""
+        for at, step in spool.take(self._path.parent):
+            self._write(partial(_add, step=step, at=at))
+
+    def _write(self, write: Write) -> None:
+        """Write, and whatever could not be written before; what cannot be, is kept for later."""
+        if not self._is_done(write) or self._memory is not None:
+            self._unsaved.append(write)
+            return
+        while self._unsaved and self._is_done(self._unsaved[0]) and self._memory is None:
+            self._unsaved.popleft()
+
+    def _is_done(self, write: Write) -> bool:
+        def work(database: TelemetryDatabase) -> bool:
+            write(database)
+            return True
+
+        return self._work(work, default=False)
+
+    def _work(self, work: Callable[[TelemetryDatabase], Result], default: Result) -> Result:
+        """The result; the default while another process writes, or nothing helps."""
+        from cde_orchestrator.infrastructure.monitoring.telemetry.database import is_busy
+
+        for _ in range(3):  # the file, a new file, memory
+            database = None
+            try:
+                database = self._opened()
+                return work(database)
+            except Exception as error:  # noqa: BLE001 - a history never fails whoever adds to it
+                if is_busy(error):
+                    return default
+                self._recover(error, database)
+            finally:
+                if database is not None and database is not self._memory:
+                    database.close()
+        return default
+
+    def _opened(self) -> TelemetryDatabase:
+        from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
+
+        if self._memory is not None and self._monotonic() >= self._retry_at:
+            self._leave_memory(self._memory)
+        if self._memory is None and not self._path.parent.is_dir():
+            self._memory, self._retry_at = TelemetryDatabase(None), 0.0
+        return self._memory or TelemetryDatabase(self._path)
+
+    def _recover(self, error: Exception, database: TelemetryDatabase | None) -> None:
+        """Make a broken file anew; go on in memory where that does not help."""
+        from cde_orchestrator.infrastructure.monitoring.telemetry.database import is_broken, remove
+
+        if not is_broken(error) or self._memory is not None:
+            self._go_to_memory(error, database)
+            return
+        try:
+            remove(self._path, database.identity if database else None)
+        except OSError as refused:
+            self._go_to_memory(refused, database)
+        else:
+            self._tell("telemetry_recreated", error)
+
+    def _leave_memory(self, memory: TelemetryDatabase) -> None:
+        """Bring what was kept in memory to the file, if there can be one again."""
+        from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
+
+        if not self._path.parent.is_dir():
+            return
+        self._retry_at = self._monotonic() + RETRY_SECONDS
+        try:
+            with closing(TelemetryDatabase(self._path)) as database:
+                database.judge(lambda before: (_newer(memory.standings(), before), ()))
+                while self._unsaved:
+                    self._unsaved[0](database)
+                    self._unsaved.popleft()
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is still the memory
+            self._tell("telemetry_in_memory", error)
+            return
+        memory.close()
+        self._memory = None
+
+    def _go_to_memory(self, error: Exception, database: TelemetryDatabase | None) -> None:
+        """Keep the history in memory from now on, with what can still be read of the file's."""
+        from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
+
+        memory = TelemetryDatabase(None)
+        if database is not None:
+            try:
+                database.copy_to(memory)
+            except Exception as unread:  # noqa: BLE001 - then it begins with nothing
+                log.debug("telemetry_not_copied", reason=str(unread))
+                memory = TelemetryDatabase(None)
+        self._memory, self._retry_at = memory, self._monotonic() + RETRY_SECONDS
+        self._tell("telemetry_in_memory", error)
+
+    def _tend(self, now: float) -> None:
+        if self._monotonic() < self._tend_at:
+            return
+        self._tend_at = self._monotonic() + TEND_SECONDS
+
+        def work(database: TelemetryDatabase) -> None:
+            database.require_whole()
+            database.forget(now, self._most_bytes)
+
+        self._work(work, default=None)
+
+    def _tell(self, event: str, error: Exception) -> None:
+        """Log it once; the figures are worth no more."""
+        if event not in self._told:
+            self._told.add(event)
+            log.info(event, path=str(self._path), reason=str(error))
+
+
+def _add(database: TelemetryDatabase, step: Step, at: float) -> None:
+    database.add(step, at)
+
+
+def _newer(
+    standings: Mapping[str, Standing], before: Mapping[str, Standing]
+) -> dict[str, Standing]:
+    """The standings that were taken later than those of the same name."""
+    return {
+        name: each
+        for name, each in standings.items()
+        if name not in before or (each.since or 0.0) > (before[name].since or 0.0)
+    }
+
+
+def _point(begin: int, step: Step, seconds: float) -> Point:
+    latencies = step.whole().latencies
+    return {
+        "at": datetime.fromtimestamp(begin, UTC).isoformat(),
+        "operations": step.calls,
+        "errors": step.errors,
+        "refusals": step.refusals,
+        "operations_per_second": step.calls / seconds,
+        "error_rate": step.errors / step.calls if step.calls else 0.0,
+        "refusal_rate": step.refusals / step.calls if step.calls else 0.0,
+        "p50_ms": latencies.quantile(0.5),
+        "p95_ms": latencies.quantile(0.95),
+        "p99_ms": latencies.quantile(0.99),
+        "memory_mb": step.memory_mb,
+        "active_features": step.active_features,
+        "disk_mb": step.disk_mb,
+    }

@@ -1,0 +1,1 @@
+"""Operations, correlation ids, traces and redaction."""

@@ -1,0 +1,1 @@
+"""The log: set up, rendered, written, rotated and read."""

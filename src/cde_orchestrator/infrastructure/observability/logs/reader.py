@@ -1,0 +1,167 @@
+"""Reads a project's log: JSON lines, in files that rotate and are compressed meanwhile."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+from cde_orchestrator.application.ports.core import LogEntry
+from cde_orchestrator.infrastructure.observability.logs.retention import COMPRESSED, rotated_files
+from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
+from cde_orchestrator.infrastructure.system.file_ops import open_in_own_folder
+
+_BEGINNING = b'{"timestamp":"'
+_POLL_SECONDS = 0.2
+_TEXTS = (
+    *("level", "correlation_id", "operation", "operation_id", "actor", "outcome", "error_code"),
+    *("project_id", "feature_id", "feature", "phase_id"),
+)
+
+
+class JsonLogReader:
+    """Reads ``.cde/logs``.
+
+    Args:
+        wait: lets time pass until the file is looked at again, while it is followed.
+    """
+
+    def __init__(self, wait: Callable[[float], None] = time.sleep) -> None:
+        self._wait = wait
+
+    def entries(
+        self, root: Path, since: datetime | None = None, containing: Sequence[str] = ()
+    ) -> Iterator[LogEntry]:
+        """The entries, oldest first; files whose last line is older are not even opened."""
+        path = root / LOG_FILE
+        needed = [text.encode("utf-8", "surrogatepass") for text in containing]
+        earliest = _stamp(since) if since else ""
+        for file in [*rotated_files(path), path]:
+            try:
+                if since is not None and file.stat().st_mtime < since.timestamp():
+                    continue
+                with _opened(file) as lines:
+                    for line in lines:
+                        if all(text in line for text in needed):
+                            entry = _decoded(line)
+                            if entry is not None and entry["timestamp"] >= earliest:
+                                yield entry
+            except (OSError, EOFError, zlib.error):
+                continue  # removed or damaged meanwhile
+
+    def follow(self, root: Path) -> Iterator[LogEntry]:
+        """Entries that are written from now on; rotation is noticed."""
+        path = root / LOG_FILE
+        file = _open_plain(path)
+        if file is not None:
+            file.seek(0, os.SEEK_END)
+        return self._followed(path, file)
+
+    def _followed(self, path: Path, file: IO[bytes] | None) -> Iterator[LogEntry]:
+        pending = b""
+        try:
+            while True:
+                piece = file.readline() if file else b""
+                if piece:
+                    pending += piece
+                    if pending.endswith(b"\n"):
+                        entry = _decoded(pending)
+                        pending = b""
+                        if entry is not None:
+                            yield entry
+                    continue
+                if file is None:
+                    file = _open_plain(path)
+                    if file is not None:
+                        continue
+                elif _is_replaced(file, path):
+                    # Its last lines may have come after it was looked at for the last time.
+                    for line in file.readlines():
+                        entry = _decoded(pending + line)
+                        pending = b""
+                        if entry is not None:
+                            yield entry
+                    file.close()
+                    file, pending = None, b""
+                    continue
+                elif _is_truncated(file):
+                    file.seek(0)
+                    pending = b""
+                    continue
+                self._wait(_POLL_SECONDS)
+        finally:
+            if file is not None:
+                file.close()
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[IO[bytes]]:
+    with open(file, "rb", opener=open_in_own_folder) as stored:
+        if file.suffix == COMPRESSED:
+            with gzip.open(stored) as lines:
+                yield lines  # type: ignore[misc]
+        else:
+            yield stored
+
+
+def _open_plain(path: Path) -> IO[bytes] | None:
+    try:
+        return open(path, "rb", opener=open_in_own_folder)
+    except OSError:
+        return None
+
+
+def _is_replaced(file: IO[bytes], path: Path) -> bool:
+    try:
+        return not os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False
+
+
+def _is_truncated(file: IO[bytes]) -> bool:
+    """Whether the file was made shorter where it lies, as by a shell's ``>``."""
+    return os.fstat(file.fileno()).st_size < file.tell()
+
+
+def _decoded(line: bytes) -> LogEntry | None:
+    """The entry of a line; where a writer was killed in the middle of one, that of its end."""
+    for candidate in (line, line[max(line.rfind(_BEGINNING), 0) :]):
+        try:
+            entry = orjson.loads(candidate)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(entry, dict) and _is_well_formed(entry):
+            return entry
+    return None
+
+
+def _is_well_formed(entry: LogEntry) -> bool:
+    """Whether what readers build upon is of the type that they expect; files can be edited."""
+    spans = entry.get("spans") or {}
+    return (
+        _is_moment(entry.get("timestamp"))
+        and isinstance(entry.get("event"), str)
+        and all(isinstance(entry.get(name), str | None) for name in _TEXTS)
+        and isinstance(entry.get("duration_ms"), int | float | None)
+        and isinstance(spans, dict)
+        and all(isinstance(value, int | float) for value in spans.values())
+    )
+
+
+def _is_moment(value: object) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,252 @@
+"""Where log events go: to the project's log file and to standard error, never to standard output.
+
+Events of structlog and records of the standard library take the same way: through the handlers
+of the root logger, where each becomes one line.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import structlog
+
+from cde_orchestrator.infrastructure.observability.correlation import call_context
+from cde_orchestrator.infrastructure.observability.logs.handler import ProjectLogHandler
+from cde_orchestrator.infrastructure.observability.logs.render import OWN, json_line, people_line
+from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.settings.settings import (
+    LOG_LEVELS,
+    Settings,
+    levels_by_logger,
+)
+
+LEVELS: Mapping[str, int] = {name: getattr(logging, name) for name in LOG_LEVELS}
+LEVEL_VARIABLE = "CDE_LOG_LEVEL"
+MAX_BYTES = 10 * 1024 * 1024
+RETENTION_DAYS = 7
+LOG_FILE = Path(FOLDER) / "logs" / "cde.log"
+
+# What libraries tell about each request, the operations tell better.
+_QUIET = dict.fromkeys(("asyncio", "httpcore", "httpx", "mcp", "urllib3", "uvicorn"), "WARNING")
+_QUIET["opentelemetry"] = "ERROR"
+_QUIET["opentelemetry.exporter"] = "CRITICAL"  # what it drops is told by who calls it
+_set_levels: set[str] = set()
+_KEEPER_SECONDS = 3_600.0
+
+log = structlog.get_logger(__name__)
+
+
+def setup_logging(
+    level: str = "INFO",
+    output_file: str | None = None,
+    *,
+    stderr_level: str | None = None,
+    format: str = "auto",
+    levels: Mapping[str, str] | None = None,
+    max_bytes: int = MAX_BYTES,
+    retention_days: int = RETENTION_DAYS,
+) -> None:
+    """Send events to a file, and to standard error; done again, it replaces what was set up.
+
+    Args:
+        level: the least severe level that is logged, one of ``LEVELS``.
+        output_file: file that gets JSON lines. Its folder is made where the folder above it
+            exists; until that exists, the newest lines are held back. None: standard error
+            alone.
+        stderr_level: the same for standard error; by default ``level`` without a file, and
+            WARNING beside one.
+        format: of standard error: ``json``, ``text``, or ``auto`` for text on a terminal.
+        levels: by logger, for those below or above ``level``.
+        max_bytes: length at which the file is rotated.
+        retention_days: for how long rotated files are kept.
+    """
+    console = StderrHandler(format)
+    console.setLevel(LEVELS[stderr_level or ("WARNING" if output_file else level)])
+    handlers: list[logging.Handler] = [console]
+    if output_file is not None:
+        handlers.append(
+            ProjectLogHandler(
+                Path(output_file),
+                max_bytes=max_bytes,
+                retention_days=retention_days,
+                on_failure=console.tell_failure,
+            )
+        )
+    stop_logging()
+    root = logging.getLogger()
+    root.setLevel(LEVELS[level])
+    for handler in handlers:
+        root.addHandler(handler)
+    for name, own in {**_QUIET, **(levels or {})}.items():
+        logging.getLogger(name).setLevel(LEVELS[own])
+        _set_levels.add(name)
+    structlog.configure(
+        processors=_PROCESSORS,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        # Asked anew for each event: a test may capture them, or set up something else.
+        cache_logger_on_first_use=False,
+    )
+
+
+def stop_logging() -> None:
+    """Undo what was set up: nothing is logged, until it is set up again."""
+    root = logging.getLogger()
+    for handler in _installed():
+        root.removeHandler(handler)
+        handler.close()
+    for name in _set_levels:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    _set_levels.clear()
+
+
+def setup_project_logging(root: Path, settings: Settings) -> None:
+    """Log as the settings of the project at ``root`` say."""
+    demanded = os.environ.get(LEVEL_VARIABLE, "").strip()
+    louder = max(settings.log_level, "WARNING", key=lambda name: LEVELS[name])
+    setup_logging(
+        settings.log_level,
+        str(root / LOG_FILE),
+        stderr_level=settings.log_level if demanded else louder,
+        format=settings.log_format,
+        levels=levels_by_logger(settings.log_levels),
+        max_bytes=settings.log_file_bytes,
+        retention_days=settings.log_retention_days,
+    )
+
+
+def log_to_project(root: Path) -> None:
+    """From now on write the log of the project at ``root``."""
+    for handler in _installed():
+        if isinstance(handler, ProjectLogHandler):
+            handler.direct_to(root / LOG_FILE)
+
+
+def tend_log(now: float) -> None:
+    """Rotate, compress and remove what is due ``now``, in seconds since the epoch."""
+    for handler in _installed():
+        if isinstance(handler, ProjectLogHandler):
+            if handler.is_of_earlier_day(now):
+                log.info("log_day_began")  # the first line of a new file
+            handler.tidy(now)
+
+
+def keep_tending(
+    interval_seconds: float = _KEEPER_SECONDS, tend: Callable[[float], None] = tend_log
+) -> threading.Event:
+    """Tend the log from time to time, until the event that is returned is set.
+
+    For servers: there a log grows old although nobody writes it.
+    """
+    stop = threading.Event()
+
+    def keep() -> None:
+        while not stop.wait(interval_seconds):
+            tend(time.time())
+
+    threading.Thread(target=keep, name="cde-log-keeper", daemon=True).start()
+    return stop
+
+
+def keep_lost_lines() -> None:
+    """Write on standard error what the log file does not take.
+
+    For servers, whose standard error somebody keeps; a person at a terminal is told once.
+    """
+    handlers = _installed()
+    for console in handlers:
+        for file in handlers:
+            if isinstance(console, StderrHandler) and isinstance(file, ProjectLogHandler):
+                file.on_lost = console.stand_in
+
+
+class StderrHandler(logging.Handler):
+    """Tells people, or whoever reads standard error; a stream that takes nothing is left alone."""
+
+    def __init__(self, format: str = "auto") -> None:
+        super().__init__()
+        self._format = format
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line, or an exception's few."""
+        stream = sys.stderr  # asked anew: it may be replaced while the process runs
+        if stream is None or self._is_told_anyway(record):
+            return
+        try:
+            terminal = stream.isatty()
+            as_text = terminal if self._format == "auto" else self._format == "text"
+            line = people_line(record, colours=terminal) if as_text else json_line(record)
+            stream.write(line + "\n")
+            stream.flush()
+        except Exception:  # noqa: BLE001 - a log never fails a call
+            return
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Do without the line."""
+
+    def stand_in(self, record: logging.LogRecord) -> None:
+        """Write a line that the log file did not take, unless it was written here already."""
+        if record.levelno < self.level:
+            self.emit(record)
+
+    def tell_failure(self, path: Path, error: BaseException) -> None:
+        """Say that the log file cannot be written."""
+        event = {"event": "log_not_written", "path": str(path), "reason": str(error)}
+        record = logging.LogRecord(__name__, logging.WARNING, "", 0, event["event"], None, None)
+        setattr(record, OWN, event)
+        if record.levelno >= self.level:
+            self.emit(record)
+
+    def _is_told_anyway(self, record: logging.LogRecord) -> bool:
+        """Whether who called sees it anyway: the command line tells failures in its own words.
+
+        What nobody foresaw has no words of its own but its traceback.
+        """
+        if self.level <= logging.INFO or call_context().actor != "cli" or record.exc_info:
+            return False
+        own = getattr(record, OWN, {})
+        if own.get("event") in _UNTOLD:
+            return False
+        return "error_code" in own or own.get("event") == "operation_slow"
+
+
+_UNTOLD = frozenset(
+    {"state_damaged", "backup_damaged", "state_uncertain", "error_report_not_written"}
+)
+"""Events with a code that no failed call tells: it goes on with what is whole."""
+
+
+def _installed() -> list[logging.Handler]:
+    ours = (StderrHandler, ProjectLogHandler)
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, ours)]
+
+
+def _hand_over(logger: logging.Logger, method: str, event: MutableMapping[str, Any]) -> NoReturn:
+    """Hand the event to the standard library, whole; who logged it is not looked for."""
+    level = logging.ERROR if method == "exception" else LEVELS[method.upper()]
+    raised = _raised(event.pop("exc_info", None))
+    record = logging.LogRecord(logger.name, level, "", 0, str(event["event"]), None, raised)
+    setattr(record, OWN, event)
+    logger.handle(record)
+    raise structlog.DropEvent
+
+
+def _raised(asked: Any) -> Any:
+    """What ``exc_info`` means: an exception, or the one that is handled."""
+    if isinstance(asked, BaseException):
+        return type(asked), asked, asked.__traceback__
+    return sys.exc_info() if asked else None
+
+
+_PROCESSORS: list[Any] = [
+    structlog.stdlib.filter_by_level,
+    structlog.contextvars.merge_contextvars,
+    _hand_over,
+]

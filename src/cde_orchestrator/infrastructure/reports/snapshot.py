@@ -1,0 +1,220 @@
+"""What is known at the moment of an error: its stack, what led to it, how things stand.
+
+Everything here is for a report and for nobody else: secrets are taken out, texts are cut, and
+nothing waits for a lock that may be the very thing that failed.
+"""
+
+from __future__ import annotations
+
+import linecache
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from traceback import walk_tb
+from typing import Any
+
+import orjson
+
+from cde_orchestrator import __version__
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateError
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.infrastructure.observability.recent_operations import recent_operations
+from cde_orchestrator.infrastructure.observability.redaction import redacted, redacted_text
+from cde_orchestrator.infrastructure.settings.settings import settings_states
+from cde_orchestrator.infrastructure.system.file_ops import read_bounded
+from cde_orchestrator.storage.format.files import StateFiles
+
+JOURNAL_ENTRIES = 20
+CHAIN_LIMIT = 8
+FRAME_LIMIT = 40
+TEXT_LIMIT = 4_000
+ITEM_LIMIT = 100
+CHECKPOINT_LIMIT = 4_000_000
+
+FILES = "filesystem"
+"""The repository whose state ``.cde/state.json`` pictures."""
+
+_REDACTION_WINDOW = 100_000
+_LIBRARIES = ("mcp", "orjson", "pydantic", "stamina", "structlog", "typer")
+
+
+def bounded(value: Any, name: str = "") -> Any:
+    """A value as JSON has it, without secrets, long texts and long lists cut."""
+    return _cut(redacted(_shortened(value), name))
+
+
+def stack_of(raised: BaseException) -> list[dict[str, Any]]:
+    """The exception and those that led to it, what happened first last."""
+    chain: list[dict[str, Any]] = []
+    current: BaseException | None = raised
+    while current is not None and len(chain) < CHAIN_LIMIT:
+        chain.append(
+            {
+                "type": type(current).__qualname__,
+                "message": bounded(str(current)),
+                "frames": _frames(current),
+            }
+        )
+        current = current.__cause__ or (
+            None if current.__suppress_context__ else current.__context__
+        )
+    return chain
+
+
+def what_led_here(root: Path, ports: Ports | None) -> dict[str, Any]:
+    """The last operations of this process and the last changes of the project."""
+    journal: Any = []
+    if ports is not None:
+        try:
+            journal = [asdict(each) for each in ports.recovery.history(root, JOURNAL_ENTRIES)]
+        except CDEError as error:
+            journal = {"unavailable": f"{error.code}: {error.message}"}
+    return {
+        "recent_operations": [asdict(each) for each in recent_operations()],
+        "journal": bounded(journal),
+    }
+
+
+def how_things_stand(
+    root: Path,
+    ports: Ports | None,
+    error: CDEError,
+    arguments: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The project and the feature concerned."""
+    if ports is None or isinstance(error, StateError | CDESystemError):
+        elsewhere = _not_in_files(root, ports)
+        seen = {"unavailable": elsewhere} if elsewhere else _last_checkpoint(root)
+        return {"project": seen, "feature": None}
+    try:
+        project = ports.repository.get(root)
+    except CDEError as unavailable:
+        return {"project": {"unavailable": unavailable.code}, "feature": None}
+    return {
+        "project": bounded(_without_features(project)),
+        "feature": bounded(_feature(project, error, arguments)),
+    }
+
+
+@cache
+def surroundings() -> dict[str, Any]:
+    """Versions and platform."""
+    return {
+        "versions": {
+            "cde-orchestrator": __version__,
+            "python": sys.version.split()[0],
+            **{name: _version(name) for name in _LIBRARIES},
+        },
+        "platform": {
+            "system": platform.system(),
+            "release": platform.release(),
+            "machine": platform.machine(),
+        },
+    }
+
+
+def _frames(error: BaseException) -> list[dict[str, Any]]:
+    frames = []
+    for frame, line in walk_tb(error.__traceback__):
+        code = frame.f_code
+        source = linecache.getline(code.co_filename, line, frame.f_globals).strip()
+        frames.append(
+            {
+                "file": code.co_filename,
+                "line": line,
+                "function": code.co_qualname,
+                "code": redacted_text(source[:TEXT_LIMIT]),
+            }
+        )
+    return frames[-FRAME_LIMIT:]
+
+
+def _without_features(project: Project) -> dict[str, Any]:
+    left_out = {"features", "workflows", "clock"}
+    return {
+        **{
+            each.name: _plain(getattr(project, each.name))
+            for each in fields(project)
+            if each.name not in left_out
+        },
+        "features": len(project.features),
+    }
+
+
+def _feature(
+    project: Project, error: CDEError, arguments: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    for reference in (arguments.get("feature_id"), error.context.get("feature")):
+        if isinstance(reference, str):
+            try:
+                return asdict(project.feature(reference))
+            except CDEError:
+                continue
+    return None
+
+
+def _not_in_files(root: Path, ports: Ports | None) -> str | None:
+    """Why ``.cde/state.json``, where there is one, may be of another time; None when it is not."""
+    if ports is not None:
+        backend = ports.repository.backend
+        return None if backend == FILES else f"the state is kept in {backend}"
+    try:
+        values = {each.key: each.value for each in settings_states(root)}
+    except CDEError as error:
+        return f"{error.code}: where the state is kept is not known"
+    database = values["state_url"] or values["state_project"]
+    return "the state is kept in a database" if database else None
+
+
+def _last_checkpoint(root: Path) -> dict[str, Any] | None:
+    """The picture of the state as it lies on the disk, read without any lock."""
+    path = StateFiles(root).state
+    try:
+        content = orjson.loads(read_bounded(path, CHECKPOINT_LIMIT))
+    except (OSError, ValueError) as error:
+        return {"unavailable": str(error)}
+    if not isinstance(content, dict):
+        return {"unavailable": "not an object"}
+    features = content.pop("features", [])
+    content.pop("workflows", None)
+    return {**bounded(content), "features": len(features) if isinstance(features, list) else None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def _shortened(value: Any, depth: int = 8) -> Any:
+    """The value with texts and lists so short that looking for secrets takes no time."""
+    if isinstance(value, str):
+        return value[:_REDACTION_WINDOW]
+    if depth and isinstance(value, Mapping):
+        return {key: _shortened(item, depth - 1) for key, item in list(value.items())[:ITEM_LIMIT]}
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return [_shortened(item, depth - 1) for item in list(value)[:ITEM_LIMIT]]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value)[:_REDACTION_WINDOW]
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str):
+        surplus = len(value) - TEXT_LIMIT
+        return value if surplus <= 0 else f"{value[:TEXT_LIMIT]}… ({surplus} characters more)"
+    if isinstance(value, dict):
+        return {_cut(key): _cut(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cut(item) for item in value]
+    return value

@@ -1,0 +1,214 @@
+"""Reports of errors, one file each under ``.cde/errors``, newest kept within bounds.
+
+A report is evidence, never a duty: whatever goes wrong while one is written is logged, and the
+error that it is about is told without it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from cde_orchestrator.application.ports.core import ErrorReportSummary, Ports
+from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.exceptions import (
+    BackendUnreachableError,
+    CDEError,
+    CircuitBreakerOpenError,
+)
+from cde_orchestrator.infrastructure.observability.correlation import call_context
+from cde_orchestrator.infrastructure.observability.redaction import redacted_text
+from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.reports import snapshot
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, refuse_link
+
+log = structlog.get_logger(__name__)
+
+REPORTS = "errors"
+REPORT_BYTES = 256 * 1024
+"""Bytes of one report; the largest parts are left away where it would have more."""
+_READ_BYTES = 4 * REPORT_BYTES
+
+_ID = re.compile(r"\d{8}T\d{12}-[0-9a-f]{8}")
+_EXPENDABLE = ("project", "journal", "feature", "operation", "exceptions", "context")
+
+
+@dataclass(frozen=True, slots=True)
+class FileErrorReports:
+    """Keeps the reports of any project in the project's own folder.
+
+    Attributes:
+        kept: newest reports that are kept.
+        most_bytes: bytes that they may take up together.
+    """
+
+    kept: int = 200
+    most_bytes: int = 20_000_000
+    clock: Clock = utc_now
+
+    def capture(
+        self,
+        root: Path,
+        error: CDEError,
+        raised: BaseException,
+        *,
+        operation: str,
+        arguments: Mapping[str, Any],
+        ports: Ports | None = None,
+    ) -> None:
+        """Write a report and note its id on the error; nothing happens without a project.
+
+        Args:
+            root: the project's folder.
+            error: what is told.
+            raised: what was raised at first, whose stack is of interest.
+            operation: what was asked for, as ``start_feature`` or a tool's name.
+            arguments: what it was given.
+            ports: where the project's state and history come from.
+        """
+        if error.report_tried:
+            return
+        try:
+            if not (root / FOLDER).is_dir():
+                return
+            error.report_tried = True
+            report = self._report(root, error, raised, operation, arguments, ports)
+            self._write(root / FOLDER / REPORTS, report)
+        except Exception as trouble:  # noqa: BLE001 - evidence must never cost the answer
+            log.warning("error_report_not_written", error_code=error.code, reason=str(trouble))
+        else:
+            error.report_id = report["id"]
+
+    def summaries(self, root: Path, limit: int) -> list[ErrorReportSummary]:
+        """The newest reports, newest first; one that cannot be read is told as such."""
+        return [_summary(path) for path in self._files(root / FOLDER / REPORTS)[::-1][:limit]]
+
+    def load(self, root: Path, report_id: str) -> dict[str, Any] | None:
+        """A whole report; None when there is none with this id, or it cannot be read."""
+        if not _ID.fullmatch(report_id):
+            return None
+        return _read(root / FOLDER / REPORTS / f"{report_id}.json")
+
+    def _report(
+        self,
+        root: Path,
+        error: CDEError,
+        raised: BaseException,
+        operation: str,
+        arguments: Mapping[str, Any],
+        ports: Ports | None,
+    ) -> dict[str, Any]:
+        now = self.clock()
+        call = call_context()
+        return {
+            "id": f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}",
+            "at": now.isoformat(),
+            "code": error.code,
+            "message": snapshot.bounded(error.message),
+            "recoverable": error.recoverable,
+            "correlation_id": error.correlation_id,
+            "operation": {
+                "name": redacted_text(operation),
+                "actor": call.actor,
+                "arguments": snapshot.bounded(arguments),
+            },
+            "context": snapshot.bounded(error.context),
+            "exceptions": snapshot.stack_of(raised),
+            **snapshot.what_led_here(root, None if _is_out_of_reach(error) else ports),
+            **snapshot.how_things_stand(root, ports, error, arguments),
+            **snapshot.surroundings(),
+        }
+
+    def _write(self, folder: Path, report: dict[str, Any]) -> None:
+        OsFileOps().make_folder(folder)
+        path = folder / f"{report['id']}.json"
+        temporary = path.with_suffix(".tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(_encoded(report))
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        self._prune(folder)
+
+    def _prune(self, folder: Path) -> None:
+        """Remove the oldest reports that are too many or too much together."""
+        total = 0
+        for number, path in enumerate(reversed(self._files(folder))):
+            with suppress(OSError):
+                total += path.stat().st_size
+                if number >= self.kept or (number and total > self.most_bytes):
+                    path.unlink()
+
+    def _files(self, folder: Path) -> list[Path]:
+        """The reports, oldest first: ids begin with the time. What is no file is none of them."""
+        try:
+            refuse_link(folder)
+            with os.scandir(folder) as entries:
+                names = [each.name for each in entries if each.is_file(follow_symlinks=False)]
+        except OSError:
+            return []
+        names = sorted(name for name in names if _ID.fullmatch(name.removesuffix(".json")))
+        return [folder / name for name in names]
+
+
+def _cause(report: Mapping[str, Any]) -> str:
+    """What the error said; of one that nobody foresaw, what was raised at first."""
+    chain = report.get("exceptions")
+    if report.get("code") == "E999" and isinstance(chain, list) and chain:
+        first = chain[-1]
+        return f"{first.get('type')}: {first.get('message')}" if isinstance(first, dict) else "?"
+    return str(report.get("message", "the report cannot be read"))
+
+
+def _is_out_of_reach(error: CDEError) -> bool:
+    """Whether asking for the history again would only take time."""
+    return isinstance(error, BackendUnreachableError | CircuitBreakerOpenError)
+
+
+def _encoded(report: dict[str, Any]) -> bytes:
+    data = _json(report)
+    for part in _EXPENDABLE:
+        if len(data) <= REPORT_BYTES:
+            break
+        report[part] = {"left_away": "the report would have been too large"}
+        data = _json(report)
+    return data
+
+
+def _json(report: Mapping[str, Any]) -> bytes:
+    return json.dumps(report, indent=1, default=str).encode()
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        refuse_link(path.parent)
+        content = json.loads(read_bounded(path, _READ_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _summary(path: Path) -> ErrorReportSummary:
+    report = _read(path) or {}
+    operation = report.get("operation")
+    name = operation.get("name") if isinstance(operation, dict) else None
+    return ErrorReportSummary(
+        id=path.stem,
+        at=str(report.get("at", "")),
+        code=str(report.get("code", "?")),
+        operation=str(name or "?"),
+        message=_cause(report),
+        correlation_id=str(report.get("correlation_id") or ""),
+    )

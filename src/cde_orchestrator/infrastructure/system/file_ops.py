@@ -1,0 +1,312 @@
+"""The one seam between the stored state and the operating system.
+
+Everything that the state store does to a file goes through ``FileOps``, so that a test can
+fail, or stop the world at, any single operation.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from cde_orchestrator.infrastructure.system.spans import BYTES_WRITTEN, count
+
+if sys.platform == "darwin":
+    import fcntl
+
+
+class AppendNotUndoneError(OSError):
+    """A change failed half-way and could not be undone: what is on disk is not known."""
+
+
+class FileOps(Protocol):
+    """The file operations of the state store; each may raise ``OSError``."""
+
+    def read(self, path: Path, offset: int = 0) -> bytes:
+        """The file's bytes from ``offset`` on."""
+        ...
+
+    def open_append(self, path: Path) -> int:
+        """A descriptor that appends to a file that is there."""
+        ...
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        """Write once; the number of bytes written, which may be fewer than given."""
+        ...
+
+    def size(self, descriptor: int) -> int:
+        """The file's size in bytes."""
+        ...
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Cut the file to ``size`` bytes."""
+        ...
+
+    def fdatasync(self, descriptor: int) -> None:
+        """Return once the file's data is on disk."""
+        ...
+
+    def close(self, descriptor: int) -> None:
+        """Close the descriptor."""
+        ...
+
+    def create(self, path: Path) -> int:
+        """A descriptor of a new file; fails when there is one already."""
+        ...
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Rename ``source`` over ``target``."""
+        ...
+
+    def sync_folder(self, path: Path) -> None:
+        """Return once the folder's entries are on disk."""
+        ...
+
+    def unlink(self, path: Path) -> None:
+        """Remove the file."""
+        ...
+
+    def make_folder(self, path: Path) -> None:
+        """Make the folder, unless it is there; its parent must be."""
+        ...
+
+    def free_bytes(self, path: Path) -> int:
+        """Bytes that this user may still write to the file system of ``path``."""
+        ...
+
+
+def open_regular(path: Path | str, flags: int) -> int:
+    """A descriptor of an ordinary file, and of nothing else.
+
+    A checked-out ``.cde`` may hold anything. A link would lead out of the project, a pipe would
+    block whoever opens it, a device would do what devices do: none of them is a state file.
+    Links above the file are the owner's own choice: ``.cde`` itself may be one.
+
+    Raises:
+        OSError: ELOOP for a link, EISDIR for a folder, EINVAL for a pipe, a device or a
+            socket, or what the system says.
+    """
+    path = Path(path)
+    try:
+        descriptor = os.open(path, flags | _PLAIN, 0o644)
+    except OSError as error:
+        if in_the_way(path) is None:
+            raise
+        # ENXIO: a pipe that nobody reads, or a socket
+        code = errno.EINVAL if error.errno == errno.ENXIO else error.errno or 0
+        raise _not_regular(path, code) from error
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    raise _not_regular(path, errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL)
+
+
+def open_in_own_folder(path: Path | str, flags: int) -> int:
+    """The same for a file in a folder below ``.cde``, which is no link either.
+
+    Raises:
+        OSError: as ``open_regular``; ELOOP where the folder is a link.
+    """
+    refuse_link(Path(path).parent)
+    return open_regular(path, flags)
+
+
+def refuse_link(folder: Path) -> None:
+    """What is in a linked folder lies elsewhere.
+
+    Raises:
+        OSError: ELOOP, the folder is a link.
+    """
+    if folder.is_symlink():
+        raise _not_regular(folder, errno.ELOOP)
+
+
+def read_bounded(path: Path, limit_bytes: int) -> bytes:
+    """All of an ordinary file, which may grow while it is read.
+
+    Raises:
+        OSError: as ``open_regular``; EFBIG, it has more than ``limit_bytes``.
+    """
+    with open(open_regular(path, os.O_RDONLY), "rb") as file:
+        data = file.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {limit_bytes} bytes", str(path))
+    return data
+
+
+_PLAIN = 0
+for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_NOINHERIT"):
+    _PLAIN |= getattr(os, _name, 0)  # each system has its own of them
+
+
+def _not_regular(path: Path, code: int) -> OSError:
+    return OSError(code, f"{in_the_way(path) or 'no file'} stands in its place", str(path))
+
+
+class OsFileOps:
+    """The operations of the operating system itself."""
+
+    def read(self, path: Path, offset: int = 0) -> bytes:
+        """The file's bytes from ``offset`` on."""
+        with open(open_regular(path, os.O_RDONLY), "rb") as file:
+            if offset:
+                file.seek(offset)
+            return file.read()
+
+    def open_append(self, path: Path) -> int:
+        """A descriptor that appends to a file that is there."""
+        return open_regular(path, os.O_WRONLY | os.O_APPEND)
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        """Write once; the number of bytes written, which may be fewer than given."""
+        return os.write(descriptor, data)
+
+    def size(self, descriptor: int) -> int:
+        """The file's size in bytes."""
+        return os.fstat(descriptor).st_size
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Cut the file to ``size`` bytes."""
+        os.ftruncate(descriptor, size)
+
+    def fdatasync(self, descriptor: int) -> None:
+        """Return once the file's data is on disk."""
+        _sync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        """Close the descriptor."""
+        os.close(descriptor)
+
+    def create(self, path: Path) -> int:
+        """A descriptor of a new file; fails when there is one already."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Rename ``source`` over ``target``."""
+        source.replace(target)
+
+    def sync_folder(self, path: Path) -> None:
+        """Return once the folder's entries are on disk."""
+        if os.name == "nt":  # pragma: no cover - folders cannot be opened there
+            return
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def unlink(self, path: Path) -> None:
+        """Remove the file."""
+        path.unlink()
+
+    def make_folder(self, path: Path) -> None:
+        """Make the folder, unless it is there; its parent must be."""
+        refuse_link(path)
+        path.mkdir(exist_ok=True)
+        refuse_link(path)
+
+    def free_bytes(self, path: Path) -> int:
+        """Bytes that this user may still write to the file system of ``path``."""
+        return shutil.disk_usage(path).free
+
+
+def make_own_folder(folder: Path) -> None:
+    """Make a folder of ``.cde``, and that one too where it is missing.
+
+    Raises:
+        OSError: ELOOP, a link is in its place, or what the system says.
+    """
+    folder.parent.mkdir(exist_ok=True)
+    OsFileOps().make_folder(folder)
+
+
+def _sync(descriptor: int) -> None:
+    if sys.platform == "darwin":  # fsync there leaves the data in the disk's own cache
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        getattr(os, "fdatasync", os.fsync)(descriptor)
+
+
+def in_the_way(path: Path) -> str | None:
+    """What stands where a file belongs, in words; None for an ordinary file or nothing."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return None
+    kinds = {stat.S_IFREG: None, stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link"}
+    return kinds.get(stat.S_IFMT(mode), "a pipe, a device or a socket")
+
+
+def read_file(ops: FileOps, path: Path) -> bytes | None:
+    """The file's bytes; None where there is none, and nothing of what stands in its place.
+
+    Raises:
+        OSError: there is a file, and it cannot be read.
+    """
+    try:
+        return ops.read(path)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        if in_the_way(path) is None:
+            raise
+        return b""
+
+
+def write_all(ops: FileOps, descriptor: int, data: bytes) -> None:
+    """Write every byte, going on after short writes."""
+    view = memoryview(data)
+    while view:
+        written = ops.write(descriptor, bytes(view))
+        if written <= 0:
+            raise OSError(errno.EIO, "nothing was written")
+        view = view[written:]
+    count(BYTES_WRITTEN, len(data))
+
+
+def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = None) -> Path:
+    """Write ``data`` durably beside ``path``, to be renamed over it; the temporary file.
+
+    It has a name of its own, so that writers do not share one.
+
+    Args:
+        ops: the file operations.
+        path: where the data belongs.
+        data: all of it.
+        mode: permissions; those of any new file when None.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        descriptor = ops.create(temporary)
+        try:
+            write_all(ops, descriptor, data)
+            ops.fdatasync(descriptor)
+        finally:
+            ops.close(descriptor)
+        if mode is not None:
+            temporary.chmod(mode)
+    except OSError:
+        with suppress(OSError):
+            ops.unlink(temporary)
+        raise
+    return temporary
+
+
+def replace_file(ops: FileOps, path: Path, data: bytes, mode: int | None = None) -> None:
+    """Put ``data`` at ``path`` so that the old content or the new one is there, never a part."""
+    temporary = stage_file(ops, path, data, mode)
+    try:
+        ops.replace(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            ops.unlink(temporary)
+        raise
+    ops.sync_folder(path.parent)

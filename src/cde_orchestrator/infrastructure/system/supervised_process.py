@@ -1,0 +1,199 @@
+"""A command that is watched while it runs, and of which no process is left afterwards.
+
+The one way in which checks and agents are run.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Literal
+
+from cde_orchestrator.infrastructure.system import process_guard
+from cde_orchestrator.infrastructure.system.process_guard import GRACE_SECONDS, MARK, kill_marked
+from cde_orchestrator.infrastructure.system.retry import is_transient_on_starting
+
+_CHUNK_BYTES = 65_536
+_CHUNKS_WAITING = 64
+
+_Event = tuple[Literal["output", "end_of_output", "exit", "stop"], bytes]
+
+
+class NotStartedError(OSError):
+    """The command could not be started; ``strerror`` says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a command ended.
+
+    Attributes:
+        exit_code: its exit code; 128 and the signal's number when a signal ended it.
+        cause: ``exit`` of its own, ``timeout``, or ``stop`` when it was ended by ``stop``.
+    """
+
+    exit_code: int
+    cause: Literal["exit", "timeout", "stop"]
+
+
+class SupervisedProcess:
+    """One run of one command, in a process group of its own.
+
+    Args:
+        command: its arguments, the program first.
+        folder: where it runs.
+        environment: all that it sees of the environment.
+        stdin: what it reads; nothing when None.
+        grace_seconds: how long it may take to end when it is asked to.
+
+    Raises:
+        NotStartedError: it cannot be run in that folder, or with these arguments.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        stdin: IO[bytes] | None = None,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
+        self._run_id = uuid.uuid4().hex
+        self._events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
+        self._grace_seconds = grace_seconds
+        self._exited = threading.Event()
+        self._report = b""
+        self._room = threading.Semaphore(_CHUNKS_WAITING)
+        # Both ends close by themselves when either process ends, however it does.
+        self._lifeline, held = socket.socketpair()
+        guard = [sys.executable, "-I", str(Path(process_guard.__file__)), str(held.fileno())]
+        try:
+            self._process = subprocess.Popen(
+                [*guard, *command],
+                cwd=folder,
+                env={**environment, MARK: self._run_id},
+                stdin=stdin or subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(held.fileno(),),
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            self._lifeline.close()
+            number, words = getattr(error, "errno", None), getattr(error, "strerror", None)
+            raise NotStartedError(number, words or str(error)) from error
+        finally:
+            held.close()
+        for work in (self._read, self._wait):
+            threading.Thread(target=work, name="cde-supervisor", daemon=True).start()
+
+    def stop(self) -> None:
+        """End it, from any thread."""
+        self._events.put(("stop", b""))
+
+    def watch(self, on_output: Callable[[bytes], None], timeout_seconds: float) -> Ending:
+        """Pass on its output until it ends; end it when it takes too long.
+
+        Whatever happens here, an exception of ``on_output`` and Ctrl-C too, none of its
+        processes is left afterwards.
+
+        Raises:
+            NotStartedError: there is no such program, or it may not be run.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        more_to_come = True
+        try:
+            while (left := deadline - time.monotonic()) > 0:
+                try:
+                    kind, data = self._events.get(timeout=left)
+                except queue.Empty:
+                    break
+                if kind == "output":
+                    self._room.release()
+                    on_output(data)
+                elif kind == "end_of_output":
+                    more_to_come = False
+                elif kind == "stop":
+                    return self._ending("stop")
+                elif kind == "exit":
+                    self._sweep()
+                    if more_to_come:
+                        self._rest(on_output)
+                    return self._ending("exit")
+            return self._ending("timeout")
+        finally:
+            self._end()
+            self._room.release(_CHUNKS_WAITING)
+            self._lifeline.close()
+
+    def _ending(self, cause: Literal["exit", "timeout", "stop"]) -> Ending:
+        code = self._end()
+        if self._report:
+            number = int(self._report)
+            raise NotStartedError(number, os.strerror(number))
+        return Ending(code, cause)
+
+    def _end(self) -> int:
+        """Ask it to end, then make it; the exit code."""
+        if self._process.returncode is None:
+            if not self._exited.is_set():
+                self._signal(signal.SIGTERM)
+                self._exited.wait(self._grace_seconds)
+            self._sweep()
+            self._exited.wait()
+        code = self._process.wait()
+        return code if code >= 0 else 128 - code
+
+    def _sweep(self) -> None:
+        self._signal(signal.SIGKILL)
+        kill_marked(self._run_id)
+
+    def _signal(self, number: int) -> None:
+        """Signal the group; its leader is not reaped yet, so that the number is still its own."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def _rest(self, on_output: Callable[[bytes], None]) -> None:
+        """What was still on its way when it ended."""
+        with suppress(queue.Empty):
+            while (event := self._events.get(timeout=self._grace_seconds))[0] != "end_of_output":
+                if event[0] == "output":
+                    self._room.release()
+                    on_output(event[1])
+
+    def _wait(self) -> None:
+        """Wait for the guard's end of the lifeline to close, which it does as the guard ends.
+
+        Nothing reaps the guard before, so that its number stays its own.
+        """
+        with suppress(OSError):
+            while data := self._lifeline.recv(16):
+                self._report += data
+        self._exited.set()
+        self._events.put(("exit", b""))
+
+    def _read(self) -> None:
+        output = self._process.stdout
+        assert output is not None  # noqa: S101 - for the type checker: it is a pipe
+        with output:
+            while data := os.read(output.fileno(), _CHUNK_BYTES):
+                self._room.acquire()
+                self._events.put(("output", data))
+        self._events.put(("end_of_output", b""))
+
+
+def may_start_later(error: BaseException) -> bool:
+    """Whether the command never began, for a reason that may be gone in a moment."""
+    return isinstance(error, NotStartedError) and is_transient_on_starting(error)

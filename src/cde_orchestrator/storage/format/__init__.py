@@ -1,0 +1,1 @@
+"""What the state's files hold, and how each is read and written."""

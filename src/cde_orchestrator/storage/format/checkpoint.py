@@ -1,0 +1,117 @@
+"""The checkpoint's format: the whole state at one sequence, readable by people.
+
+``state.json`` is indented JSON whose ``checksum`` is the BLAKE2b-128 digest of the file with
+that checksum blanked, so that every byte of it is covered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from cde_orchestrator.storage.format.json_patch import Document
+
+SCHEMA_VERSION = 1
+
+_BLANK = b"0" * 32
+_MARK = b'"checksum": "'
+OWN_KEYS = ("schema_version", "sequence", "checksum", "record_checksum")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The state at one sequence.
+
+    Attributes:
+        record_checksum: checksum of the journal record with that sequence.
+        document: the state, its features keyed by id.
+        size: bytes of the file.
+    """
+
+    sequence: int
+    record_checksum: str
+    document: Document
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotACheckpoint:
+    """Why a file is no checkpoint of this version.
+
+    Attributes:
+        reason: what is wrong, in words.
+        content: the parsed content of a file that is no damaged one: it bears none of this
+            product's own keys, or a newer schema version.
+        schema_version: the file's version, where it is newer than this one.
+    """
+
+    reason: str
+    content: dict[str, Any] | None = None
+    schema_version: int | None = None
+
+
+def encode(document: Document, sequence: int, record_checksum: str) -> bytes:
+    """The file's content; the same state always gives the same bytes."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "sequence": sequence,
+        "checksum": _BLANK.decode(),
+        "record_checksum": record_checksum,
+        **{key: value for key, value in document.items() if key not in OWN_KEYS},
+        "features": list(document.get("features", {}).values()),
+    }
+    data = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    position = data.index(_MARK) + len(_MARK)
+    digest = hashlib.blake2b(data, digest_size=16).hexdigest().encode()
+    return data[:position] + digest + data[position + 32 :]
+
+
+def decode(data: bytes) -> Checkpoint | NotACheckpoint:
+    """Judge a file's content."""
+    try:
+        content = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return _decode_leniently(data)
+    if not isinstance(content, dict):
+        return NotACheckpoint("it is not a JSON object")
+    if not any(key in content for key in OWN_KEYS):
+        return NotACheckpoint("it bears no schema_version", content=content)
+    if not _checksum_holds(data):
+        return NotACheckpoint("its checksum does not match its content")
+    version = content["schema_version"]
+    if version > SCHEMA_VERSION:
+        return NotACheckpoint("it is from a newer version", content, version)
+    return Checkpoint(
+        content["sequence"], content["record_checksum"], document_of(content), len(data)
+    )
+
+
+def document_of(content: Document) -> Document:
+    """The state in a file's content, its features keyed by id."""
+    document = {key: value for key, value in content.items() if key not in OWN_KEYS}
+    document["features"] = {feature["id"]: feature for feature in content["features"]}
+    return document
+
+
+def _checksum_holds(data: bytes) -> bool:
+    position = data.find(_MARK) + len(_MARK)
+    stored = data[position : position + 32]
+    blanked = data[:position] + _BLANK + data[position + 32 :]
+    return hashlib.blake2b(blanked, digest_size=16).hexdigest().encode() == stored
+
+
+def _decode_leniently(data: bytes) -> NotACheckpoint:
+    # Files of older releases may hold what only the standard library reads, as NaN.
+    try:
+        content = json.loads(data)
+    except ValueError as error:
+        return NotACheckpoint(f"it is not JSON ({error})")
+    except RecursionError:
+        return NotACheckpoint("it is nested too deeply")
+    if isinstance(content, dict) and not any(key in content for key in OWN_KEYS):
+        return NotACheckpoint("it bears no schema_version", content=content)
+    return NotACheckpoint("it is not JSON of this product")

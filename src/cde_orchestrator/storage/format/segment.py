@@ -1,0 +1,127 @@
+"""The journal's active segment, which stands twice: ``journal.jsonl`` and its mirror.
+
+Both copies hold the same bytes. A change is written to the journal and made durable, then
+to the mirror; where either refuses, both are cut back and the change was never made.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from cde_orchestrator.infrastructure.system.file_ops import (
+    AppendNotUndoneError,
+    FileOps,
+    replace_file,
+    write_all,
+)
+from cde_orchestrator.infrastructure.system.retry import is_transient, retrying
+from cde_orchestrator.storage.format.files import StateFiles
+
+
+class FileReplacedError(OSError):
+    """A copy is not the file that was loaded; it is not written to before it is loaded."""
+
+    @classmethod
+    def at(cls, path: Path) -> FileReplacedError:
+        """The error, in the system's words, for the file at ``path``."""
+        return cls(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+
+
+class Segment:
+    """Writes both copies of the active segment; only under the project's lock."""
+
+    def __init__(self, files: StateFiles, ops: FileOps) -> None:
+        self._files = files
+        self._ops = ops
+
+    def append(self, line: bytes, first: int, size: int) -> None:
+        """Append ``line`` to copies that are ``size`` bytes long; durable on return.
+
+        What was refused for a moment, and surely undone, is tried again.
+
+        Raises:
+            AppendNotUndoneError: writing failed, and so did cutting the copies back.
+            FileReplacedError: somebody replaced a copy; the files are to be loaded first.
+            OSError: the copies are as they were.
+        """
+
+        def was_undone(error: BaseException) -> bool:
+            unsafe = isinstance(error, (AppendNotUndoneError, FileReplacedError))
+            return is_transient(error) and not unsafe and self.agrees(first, size)
+
+        retrying(lambda: self._append_once(line, first, size), "append_change", was_undone)
+
+    def _append_once(self, line: bytes, first: int, size: int) -> None:
+        opened: list[int] = []
+        try:
+            self._append_to(self._files.journal, line, size, opened, durable=True)
+            self._append_to(self._files.mirror(first), line, size, opened, durable=False)
+            self._require_in_place(opened[0])
+        except OSError as error:
+            try:
+                for descriptor in opened:
+                    self._ops.truncate(descriptor, size)
+                    # A power cut must not bring back what the caller is told was not made.
+                    self._ops.fdatasync(descriptor)
+            except OSError as refused:
+                raise AppendNotUndoneError(refused.errno, str(refused)) from error
+            raise
+        finally:
+            for descriptor in opened:
+                with suppress(OSError):
+                    self._ops.close(descriptor)
+
+    def rewrite(self, data: bytes, first: int) -> None:
+        """Put a segment's content into both copies, the mirror first."""
+        replace_file(self._ops, self._files.mirror(first), data)
+        replace_file(self._ops, self._files.journal, data)
+
+    def complete_mirror(self, first: int) -> None:
+        """Make the mirror durable, so that it can stand for the sealed segment.
+
+        It is written anew: where a sync of it failed once, a later one that succeeds would not
+        bring back what was dropped then.
+
+        Raises:
+            OSError: it could not be, or the copies differ; nothing may be sealed then.
+        """
+        mirror = self._files.mirror(first)
+        data = self._ops.read(self._files.journal)
+        if self._ops.read(mirror) != data:
+            raise OSError(f"{mirror} differs from the journal")
+        replace_file(self._ops, mirror, data)
+
+    def agrees(self, first: int, size: int) -> bool:
+        """Whether both copies are ``size`` bytes long."""
+        try:
+            copies = (self._files.journal, self._files.mirror(first))
+            return all(copy.lstat().st_size == size for copy in copies)
+        except FileNotFoundError:
+            return False
+
+    def _require_in_place(self, descriptor: int) -> None:
+        """What was written must be what others will read: the file at the journal's path."""
+        journal = self._files.journal
+        try:
+            if os.path.samestat(os.fstat(descriptor), journal.lstat()):
+                return
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError:  # a look that is refused tells nothing
+            return
+        raise FileReplacedError.at(journal)
+
+    def _append_to(
+        self, path: Path, line: bytes, size: int, opened: list[int], *, durable: bool
+    ) -> None:
+        descriptor = self._ops.open_append(path)
+        if self._ops.size(descriptor) != size:
+            self._ops.close(descriptor)  # and not cut back: it is not what was loaded
+            raise FileReplacedError.at(path)
+        opened.append(descriptor)
+        write_all(self._ops, descriptor, line)
+        if durable:
+            self._ops.fdatasync(descriptor)

@@ -1,0 +1,387 @@
+"""What one process holds in memory of a project's state, and how it catches up with the files."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
+from cde_orchestrator.infrastructure.system.file_ops import FileOps
+from cde_orchestrator.infrastructure.system.os_errors import error_words, told
+from cde_orchestrator.infrastructure.system.process_lock import one_thread
+from cde_orchestrator.infrastructure.system.spans import LOAD, span
+from cde_orchestrator.storage import loader, repair
+from cde_orchestrator.storage.forked_history import rejoin
+from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.format.journal import Record
+from cde_orchestrator.storage.format.json_patch import Document, Patch, apply
+from cde_orchestrator.storage.format.segment import Segment
+from cde_orchestrator.storage.head import Files, Head
+from cde_orchestrator.storage.held_folder import HeldFolder
+from cde_orchestrator.storage.loader import IN_PLACE, Loaded
+from cde_orchestrator.storage.project_lock import ProjectLock
+from cde_orchestrator.storage.read_only import PROBE_EVERY_SECONDS, ReadOnly, WriteGuard
+
+log = structlog.get_logger(__name__)
+
+UNDISTURBED_TRIES = 5
+"""Looks at files that somebody else may be changing, before a reader waits for the lock."""
+Migration = Callable[[dict[str, Any]], Document]
+Listener = Callable[[Document, Patch | None], None]
+
+
+class StateMemory:
+    """The state as one process knows it; safe to be used by any of its threads.
+
+    Its mutex is kept for moments only: a writer takes its turn, then waits for the other
+    processes, and only then touches the memory. A reader waits for neither.
+
+    Args:
+        files: where the state stands.
+        ops: the file operations.
+        lock: the lock between processes.
+        guard: told what the disk refuses.
+        migrate: turns the content of a version-less state file into a document.
+        on_change: told the document after each change, with what changed in it; None when
+            all of it may have changed.
+
+    Attributes:
+        head: where this process stands; None when there is no state.
+        uncertain: why no change may be built on the state; None when one may.
+        unmended: why damaged files still stand as they were found; None when none do. Each
+            change tries to mend them first, and a reader every few seconds.
+    """
+
+    def __init__(
+        self,
+        files: StateFiles,
+        ops: FileOps,
+        lock: ProjectLock,
+        guard: WriteGuard,
+        migrate: Migration,
+        on_change: Listener,
+    ) -> None:
+        self.head: Head | None = None
+        self.uncertain: ReadOnly | None = None
+        self.unmended: ReadOnly | None = None
+        self._mend_again_at = 0.0
+        self._files = files
+        self._ops = ops
+        self._lock = lock
+        self._guard = guard
+        self._migrate = migrate
+        self._on_change = on_change
+        self._segment = Segment(files, ops)
+        self._turn = threading.RLock()
+        self._mutex = threading.RLock()
+        self._writing = False
+        self._root = HeldFolder(files.root)
+
+    @property
+    def document(self) -> Document:
+        """The state as of the last refresh; empty when there is none. Not to be changed.
+
+        Its features are those of the store, which its writers go on changing; whoever walks
+        over them takes a ``snapshot``.
+        """
+        head = self.head
+        return dict(head.document) if head else {}
+
+    @property
+    def sequence(self) -> int:
+        """The number of the last change that this process has seen."""
+        head = self.head
+        return head.sequence if head else 0
+
+    def snapshot(self) -> tuple[int, Document]:
+        """The number of the last change seen, and the state after it, which stays as it is."""
+        with self._memory():
+            document = self.document
+            if "features" in document:
+                document["features"] = dict(document["features"])
+            return self.sequence, document
+
+    @span(LOAD)
+    def refresh(self) -> None:
+        """Bring ``document`` up to date; nothing is read when nothing changed.
+
+        A change under way is not waited for, neither this process's nor another's.
+
+        Raises:
+            StateError: E201 or E202, the state cannot be read.
+        """
+        with told(self._files.folder, "E201"):
+            with self._memory():
+                settled = self._writing or self._is_settled()
+            if not settled:
+                self._settle_in_turn()
+        self._guard.look(self.needed_bytes())
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be up to date for one change. Only in turn and under the lock.
+
+        Nobody else can be ahead meanwhile, so that the readers of this process need not look.
+
+        Raises:
+            OSError: the state cannot be read, or not be mended.
+            StateError: E201, E202 or E205.
+        """
+        with self._memory():
+            self._load_for_writing()
+            self._writing = True
+        try:
+            yield
+        finally:
+            with self._mutex:
+                self._writing = False
+
+    def adopt(self, loaded: Loaded) -> None:
+        """Take over what was loaded."""
+        with self._mutex:
+            self._adopt(loaded)
+
+    def advance(self, head: Head, record: Record) -> None:
+        """Take over a change that this process made, once it is on disk."""
+        with self._mutex:
+            self._advance(head, record)
+
+    def release(self) -> None:
+        """Keep the project's folder open no longer; what is at its path is followed then."""
+        with self._mutex:
+            self._root.release()
+
+    def needed_bytes(self) -> int:
+        """Room for the next checkpoint and its backup."""
+        head = self.head
+        return 2 * head.checkpoint_size if head else 0
+
+    def note_uncertainty(self, reason: str | None) -> None:
+        """Remember why no change may be built on the state, and say it once; None for nothing."""
+        if reason is None:
+            self.uncertain = None
+        elif self.uncertain is None or self.uncertain.reason != reason:
+            path = str(self._files.root)
+            log.critical("state_uncertain", error_code="E206", path=path, reason=reason)
+            self.uncertain = ReadOnly(reason, utc_now())
+
+    def in_turn(self) -> AbstractContextManager[None]:
+        """One writer of this process at a time, waiting no longer than for a process."""
+        return one_thread(self._turn, self._lock.timeout_seconds)
+
+    def _follow(self, head: Head, *, locked: bool) -> bool:
+        """Apply what others appended since; False when the files must be loaded anew."""
+        if locked:
+            appended = head.appended(self._files.journal, self._ops)
+        else:
+            appended = head.committed(self._files, self._ops)
+        if appended is None:
+            return False
+        for record in appended:
+            try:
+                self._advance(head, record)
+            except ValueError:
+                return False
+        return locked or not head.is_sealed(self._files)
+
+    def _advance(self, head: Head, record: Record) -> None:
+        head.document = apply(head.document, record.change.changes, IN_PLACE)
+        head.sequence, head.checksum = record.sequence, record.checksum
+        head.size += len(record.line)
+        self._root.hold()
+        self._on_change(head.document, record.change.changes)
+
+    def _is_settled(self) -> bool:
+        """Look without waiting; False when the lock must be had to go on."""
+        if not self._files.folder.is_dir():
+            if self.knows_more():
+                return False
+            self._forget()
+            return True
+        try:
+            if not self._is_to_mend() and self.head and self.head.is_of(self._files.journal):
+                return True
+            return self._load_for_reading()
+        except OSError as error:
+            if self.head is None:
+                raise
+            self._guard.refused(error)
+            log.warning("state_read_from_memory", reason=str(error))
+            return True
+
+    def _load_for_reading(self) -> bool:
+        """Load beside other readers, or behind a writer what is surely committed.
+
+        What is to be mended is mended at once, if nobody else has the lock.
+        """
+        with self.beside_readers() as locked:
+            if not self._is_to_mend() and self.head and self._follow(self.head, locked=locked):
+                return True
+            marks = self._files.marks()
+            loaded = self._loaded() if locked else self._undisturbed()
+        if loaded is None or self._compare(loaded) is not Files.FOLLOW:
+            return False
+        if not loaded.needs_mending:
+            self._adopt(loaded)
+            return True
+        try:
+            held = self._lock.attempt()
+            if held is None:
+                return False
+            with held:
+                self._load_for_writing(loaded if marks == self._files.marks() else None)
+        except OSError as error:
+            self._guard.refused(error)
+            self._adopt(loaded)
+            self._put_off_mending(error)
+        return True
+
+    def _is_to_mend(self) -> bool:
+        """Whether damage that could not be mended is to be tried again by a reader."""
+        return self.unmended is not None and time.monotonic() >= self._mend_again_at
+
+    def _put_off_mending(self, error: OSError) -> None:
+        """Go on reading what was put together, but build no change on damaged files."""
+        where = Path(str(error.filename or self._files.folder))
+        if where.suffix == ".tmp":  # its name is another one each time
+            where = where.parent
+        reason = f"damaged files cannot be mended: {error_words(error)} ({where})"
+        self._mend_again_at = time.monotonic() + PROBE_EVERY_SECONDS
+        if self.unmended is None or self.unmended.reason != reason:
+            log.error("state_not_mended", path=str(self._files.root), reason=str(error))
+            self.unmended = ReadOnly(reason, utc_now())
+
+    def _undisturbed(self) -> Loaded | None:
+        """What whole files tell that nobody changed meanwhile, though somebody might."""
+        for _ in range(UNDISTURBED_TRIES):
+            marks = self._files.marks()
+            with suppress(StateError):
+                loaded = loader.load(self._files, self._ops)
+                if marks == self._files.marks() and not loaded.needs_mending:
+                    return loaded
+        return None
+
+    @contextmanager
+    def beside_readers(self) -> Iterator[bool]:
+        """Share the lock, if no writer has it; whether that is so."""
+        try:
+            held = self._lock.attempt(shared=True)
+        except OSError as error:
+            # Nobody can write where the lock cannot be opened, but for its missing file.
+            self._guard.refused(error)
+            log.info("read_without_lock", reason=str(error))
+            yield True
+            return
+        with held or nullcontext():
+            yield held is not None
+
+    def _settle_in_turn(self) -> None:
+        """Load and mend under the lock, waiting for it; without it when it cannot be had."""
+        try:
+            with self.in_turn():
+                if not self._files.folder.is_dir():
+                    self._ops.make_folder(self._files.folder)
+                with self._lock.exclusive(), self._memory():
+                    self._load_for_writing()
+            return
+        except (OSError, LockTimeoutError) as error:
+            if isinstance(error, OSError):
+                self._guard.refused(error)
+            log.warning("read_without_lock", reason=str(error))
+        with self._memory():
+            if not self._writing and self.head is None:
+                self._adopt(loader.load(self._files, self._ops), certain=False)
+
+    @span(LOAD)
+    def _load_for_writing(self, loaded: Loaded | None = None) -> None:
+        """Load, unless that was just done, and mend. Only under the lock."""
+        head = self.head
+        followed = head is not None and self.unmended is None and self._follow(head, locked=True)
+        if head is not None and followed and self._segment.agrees(head.first, head.size):
+            return
+        self._ops.make_folder(self._files.backups)
+        loaded = self._reconciled(loaded or self._loaded())
+        if loaded.legacy is not None:
+            document = self._migrate(loaded.legacy)
+            repair.migrate(self._files, self._ops, loaded, document)
+        elif loaded.needs_mending:
+            repair.mend(self._files, self._ops, loaded)
+        if head is not None and self._compare(loaded) is Files.DIFFER:
+            rejoin(self._files, self._ops, loaded, head)
+        self._adopt(loaded)
+
+    def reload(self) -> None:
+        """Load anew and mend. Only in turn and under the lock.
+
+        Raises:
+            OSError: the state cannot be read, or not be mended.
+            StateError: E201 or E202.
+        """
+        with self._mutex:
+            self._load_for_writing()
+
+    def _loaded(self) -> Loaded | None:
+        """What the files tell; None where they tell no state and this process knows one."""
+        try:
+            return loader.load(self._files, self._ops)
+        except StateError as error:
+            if error.code != "E201" or not self.knows_more():
+                raise
+            return None
+
+    def knows_more(self) -> bool:
+        """Whether this process knows a state of the very folder that stands there."""
+        return self.sequence > 0 and self._root.is_in_place()
+
+    def _compare(self, loaded: Loaded | None) -> Files:
+        """What the files are to this process; another folder at the same path is followed."""
+        if self.head is None or not self.knows_more():
+            return Files.FOLLOW
+        return self.head.compare(loaded, self._files, self._ops)
+
+    def _reconciled(self, loaded: Loaded | None) -> Loaded:
+        """What the files tell, once nothing that this process knows can be lost by it.
+
+        Changes that damage took are put back from memory. Another history, or an older copy that
+        is whole, was put there by somebody and is followed; what it replaced is kept.
+        """
+        head, standing = self.head, self._compare(loaded)
+        if loaded is not None and standing is not Files.LACK:
+            if head is not None and standing is Files.DIFFER:
+                repair.keep_replaced(self._files, self._ops, head)
+            return loaded
+        if head is not None:
+            repair.put_back(self._files, self._ops, head)
+        return loader.load(self._files, self._ops)
+
+    def _adopt(self, loaded: Loaded, *, certain: bool = True) -> None:
+        self.note_uncertainty(loaded.uncertainty)
+        if not loaded.needs_mending:
+            self.unmended = None
+        if loaded.legacy is not None:
+            loaded.document, loaded.sequence = self._migrate(loaded.legacy), 1
+        if loaded.sequence == 0:
+            self._forget()
+            return
+        self.head = Head.of(loaded)
+        self._root.release()
+        self._root.hold()
+        if certain:
+            self.head.note_file(self._files.journal)
+        self._on_change(loaded.document, None)
+        log.info("project_loaded", project_id=loaded.document.get("id"), sequence=loaded.sequence)
+
+    def _forget(self) -> None:
+        self.head = None
+        self._root.release()
+
+    def _memory(self) -> AbstractContextManager[None]:
+        """One thread of this process at a time in what is held in memory."""
+        return one_thread(self._mutex, self._lock.timeout_seconds)

@@ -1,0 +1,125 @@
+"""The lock of a project: its file ``lock``, and the folder ``.cde`` itself.
+
+The file can be deleted while it is locked, and whoever comes next locks a new one. The folder
+cannot be replaced without the state in it, so the folder decides. The file is locked first: it
+says who holds the lock, and earlier releases lock it alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.storage.format.files import StateFiles
+
+_NO_FOLDER_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
+"""What a file system says that locks files only, as NFS does."""
+
+
+class ProjectLock:
+    """The lock between processes for changes of one project.
+
+    Args:
+        files: the project's files.
+        timeout_seconds: how long to wait for another holder.
+    """
+
+    def __init__(self, files: StateFiles, timeout_seconds: float = 5.0) -> None:
+        self.timeout_seconds = timeout_seconds
+        self._file = ProcessLock(files.lock, timeout_seconds)
+        self._folder = _FolderLock(files.folder, timeout_seconds, self._file)
+        self._locks = [self._file, self._folder] if os.name == "posix" else [self._file]
+
+    @contextmanager
+    def exclusive(self) -> Iterator[float]:
+        """Hold the lock alone.
+
+        Yields:
+            Seconds waited for it.
+
+        Raises:
+            LockTimeoutError: E205, another process kept it for too long.
+            OSError: the lock's file or the folder cannot be opened.
+        """
+        with self._acquired(shared=False) as (descriptors, waited):
+            for lock, descriptor in zip(self._locks, descriptors, strict=True):
+                lock.sign(descriptor)
+            yield waited
+
+    @contextmanager
+    def shared(self) -> Iterator[float]:
+        """Hold the lock together with other readers; else as ``exclusive``."""
+        with self._acquired(shared=True) as (_, waited):
+            yield waited
+
+    def attempt(self, *, shared: bool = False) -> ExitStack | None:
+        """Take the lock if nobody holds it, without waiting.
+
+        Args:
+            shared: together with others that share it.
+
+        Returns:
+            What closes to let go of the lock; None when it is held.
+
+        Raises:
+            OSError: the lock's file or the folder cannot be opened.
+        """
+        with ExitStack() as held:
+            for lock in self._locks:
+                descriptor = lock.attempt(shared=shared)
+                if descriptor is None:
+                    return None
+                held.callback(os.close, descriptor)
+            return held.pop_all()
+
+    @contextmanager
+    def _acquired(self, *, shared: bool) -> Iterator[tuple[list[int], float]]:
+        """Hold every lock, all of them had within one time-out; their descriptors."""
+        started, descriptors = time.monotonic(), list[int]()
+        with ExitStack() as held:
+            for lock in self._locks:
+                left = self.timeout_seconds - (time.monotonic() - started)
+                descriptors.append(lock.acquire(shared=shared, seconds=left)[0])
+                held.callback(os.close, descriptors[-1])
+            yield descriptors, time.monotonic() - started
+
+    def is_current(self) -> bool:
+        """Whether the folder that this process holds alone is the one that stands there."""
+        return self._folder.held is None or self._folder.is_current(self._folder.held)
+
+
+class _FolderLock(ProcessLock):
+    """A lock on a folder; nothing is written, so the file beside it says who holds it."""
+
+    def __init__(self, path: Path, timeout_seconds: float, file: ProcessLock) -> None:
+        super().__init__(path, timeout_seconds)
+        self.held: int | None = None
+        self._file = file
+
+    def holder(self) -> str:
+        return self._file.holder()
+
+    def sign(self, descriptor: int) -> None:
+        self.held = descriptor
+
+    def _take(self, descriptor: int, *, shared: bool) -> bool:
+        try:
+            return super()._take(descriptor, shared=shared)
+        except OSError as error:
+            if error.errno in _NO_FOLDER_LOCKS:
+                return True
+            raise
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def is_current(self, descriptor: int) -> bool:
+        try:  # the folder may be a link, by the owner's choice
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+        except FileNotFoundError:
+            return False

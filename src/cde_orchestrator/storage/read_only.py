@@ -1,0 +1,132 @@
+"""Read-only mode: what the disk refused once is not tried at every call."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.exceptions import ReadOnlyModeError
+from cde_orchestrator.infrastructure.system.file_ops import FileOps, write_all
+
+log = structlog.get_logger(__name__)
+
+PROBE_EVERY_SECONDS = 5.0
+REFUSALS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+)
+"""What the system says when a disk cannot be written, now or at all."""
+
+_PROBE = b"The disk is tried; this file may be removed.\n"
+SPARE_BYTES = 64 * 1024
+"""Free space that must be left beside the next checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOnly:
+    """Why changes are refused, and since when."""
+
+    reason: str
+    since: datetime
+
+    def error(self) -> ReadOnlyModeError:
+        """What a change is refused with: E206."""
+        return ReadOnlyModeError.of("E206", reason=self.reason, since=self.since.isoformat())
+
+
+class WriteGuard:
+    """Knows whether a project's folder can be written.
+
+    Args:
+        folder: the project's folder ``.cde``.
+        ops: the file operations.
+        monotonic: seconds of a clock that never goes back.
+    """
+
+    def __init__(
+        self, folder: Path, ops: FileOps, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._folder = folder
+        self._ops = ops
+        self._monotonic = monotonic
+        self._mode: ReadOnly | None = None
+        self._next_probe = 0.0
+
+    @property
+    def mode(self) -> ReadOnly | None:
+        """Why and since when changes are refused; None while they are not."""
+        return self._mode
+
+    def refused(self, error: OSError) -> None:
+        """Take note of a write that failed; what is no disk's refusal is left alone."""
+        if error.errno in REFUSALS:
+            self._enter(os.strerror(error.errno or 0))
+
+    def look(self, needed_bytes: int, *, force: bool = False) -> None:
+        """Enter the mode when space runs short; leave it when a probe succeeds."""
+        short = self._shortage(needed_bytes)
+        if short is not None:
+            self._enter(short)
+        elif self._mode is not None and (force or self._monotonic() >= self._next_probe):
+            self._probe()
+
+    def require(self, needed_bytes: int, *, force: bool = False) -> None:
+        """Refuse a change in read-only mode, before it does anything.
+
+        Raises:
+            ReadOnlyModeError: E206.
+        """
+        self.look(needed_bytes, force=force)
+        mode = self._mode  # another thread may end it meanwhile
+        if mode is not None:
+            raise mode.error()
+
+    def _shortage(self, needed_bytes: int) -> str | None:
+        try:
+            free = self._ops.free_bytes(self._folder)
+        except OSError:
+            return None
+        wanted = needed_bytes + SPARE_BYTES
+        return None if free >= wanted else f"{free} bytes are free, {wanted} are needed"
+
+    def _probe(self) -> None:
+        """Write, sync and remove a small file."""
+        path = self._folder / f".probe-{secrets.token_hex(6)}"
+        self._next_probe = self._monotonic() + PROBE_EVERY_SECONDS
+        try:
+            descriptor = self._ops.create(path)
+            try:
+                write_all(self._ops, descriptor, _PROBE)
+                self._ops.fdatasync(descriptor)
+            finally:
+                self._ops.close(descriptor)
+                self._ops.unlink(path)
+        except OSError as error:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            log.debug("read_only_probe_failed", reason=str(error))
+            return
+        self._leave()
+
+    def _enter(self, reason: str) -> None:
+        mode = self._mode
+        if mode is None:
+            self._mode = ReadOnly(reason, utc_now())
+            self._next_probe = self._monotonic() + PROBE_EVERY_SECONDS
+            log.error("read_only_entered", path=str(self._folder), reason=reason)
+        elif mode.reason != reason:
+            self._mode = ReadOnly(reason, mode.since)
+
+    def _leave(self) -> None:
+        mode, self._mode = self._mode, None
+        if mode is not None:
+            log.warning("read_only_left", path=str(self._folder), since=str(mode.since))

@@ -1,0 +1,94 @@
+"""How far back a project's history is kept."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import structlog
+
+from cde_orchestrator.infrastructure.system.file_ops import FileOps
+from cde_orchestrator.storage.format.files import StateFiles
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """What is kept in ``backups``; the newest checkpoint always is.
+
+    Attributes:
+        count: checkpoints.
+        days: age of a checkpoint.
+        total_bytes: checkpoints and segments together.
+    """
+
+    count: int = 10
+    days: float = 30.0
+    total_bytes: int = 256 * 1024 * 1024
+
+    def lets_go(self, count: int, modified: float, total_bytes: int) -> bool:
+        """Whether the oldest of so many checkpoints goes.
+
+        Args:
+            count: checkpoints that there are.
+            modified: when the oldest was made, in seconds since the epoch.
+            total_bytes: what all of them take up, with the segments.
+        """
+        too_old = modified < time.time() - self.days * 86_400
+        return count > 1 and (count > self.count or too_old or total_bytes > self.total_bytes)
+
+
+DEFAULT_RETENTION = Retention()
+
+
+def prune(files: StateFiles, ops: FileOps, retention: Retention) -> list[Path]:
+    """Remove the oldest backups, and the segments that only they would need.
+
+    The newest checkpoint, every segment after it and files of other names are never touched.
+
+    Returns:
+        What was removed.
+    """
+    checkpoints = list(files.checkpoints().items())
+    removed: list[Path] = []
+    while checkpoints:
+        sequence, path = checkpoints[0]
+        if not retention.lets_go(len(checkpoints), _modified(path), _size(files)):
+            break
+        removed += _remove(ops, [path, *_segments_before(files, checkpoints[1][0])])
+        checkpoints = checkpoints[1:]
+        log.info("backup_removed", sequence=sequence)
+    return removed
+
+
+def _segments_before(files: StateFiles, sequence: int) -> list[Path]:
+    """Segments that end with the checkpoint at ``sequence``, or before it."""
+    segments = files.segments().items()
+    return [path for (_, path), (following, _) in pairwise(segments) if following <= sequence + 1]
+
+
+def _remove(ops: FileOps, paths: list[Path]) -> list[Path]:
+    for path in paths:
+        with suppress(OSError):
+            ops.unlink(path)
+    return paths
+
+
+def _size(files: StateFiles) -> int:
+    return sum(_stat(path)[0] for path in files.backups.iterdir())
+
+
+def _modified(path: Path) -> float:
+    return _stat(path)[1]
+
+
+def _stat(path: Path) -> tuple[int, float]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, float("inf")
+    return stat.st_size, stat.st_mtime

@@ -1,0 +1,201 @@
+"""A server is found as long as it runs and answers, and never taken for another one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from cde_orchestrator.adapters.runners import callers, server_file
+from cde_orchestrator.adapters.runners.callers import current_process, is_own
+from cde_orchestrator.adapters.runners.server_file import FILE, announced, running
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """Wants a token for everything."""
+
+    def do_GET(self) -> None:
+        """Refuse."""
+        self.send_error(401)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Where something answers."""
+    server = HTTPServer(("127.0.0.1", 0), Guarded)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server.server_address[1]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[HTTPServer]:
+    """Sends everybody to another address, which must not be asked."""
+
+    class Sending(Guarded):
+        def do_GET(self) -> None:
+            """Tell another address of the same server."""
+            asked.append(self.path)
+            self.send_response(302)
+            self.send_header("Location", "/other")
+            self.end_headers()
+
+    asked: list[str] = []
+    server = HTTPServer(("127.0.0.1", 0), Sending)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    assert asked == ["/health"]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project's folder."""
+    (tmp_path / ".cde").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
+def test_a_server_is_found_while_it_runs(root: Path, port: int, host: str) -> None:
+    assert running(root) is None
+    with announced(root, host, port):
+        found = running(root)
+        assert found is not None
+        name = "localhost" if host == "localhost" else "127.0.0.1"
+        assert (found.url, found.background) == (f"http://{name}:{port}", False)
+        assert found.process == current_process()
+    assert running(root) is None
+    assert list((root / ".cde").iterdir()) == []
+
+
+def test_one_that_does_not_answer_is_not_found(root: Path, port: int) -> None:
+    with announced(root, "::1", 9):
+        assert running(root) is None
+
+
+@pytest.mark.parametrize("gone", ["", "another start"])
+def test_a_process_of_the_same_number_is_another_one(root: Path, port: int, gone: str) -> None:
+    with announced(root, "127.0.0.1", port):
+        path = root / ".cde" / FILE
+        told = json.loads(path.read_text())
+        told["process"]["started"] = gone
+        path.write_text(json.dumps(told))
+        assert running(root) is None
+    assert path.exists(), "what another one wrote stays"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"url": "file:///etc/passwd"}', "\xff", "[" * 100_000]
+)
+def test_a_file_that_says_nothing_is_no_server(root: Path, content: str) -> None:
+    (root / ".cde" / FILE).write_text(content, encoding="latin-1")
+
+    assert running(root) is None
+
+
+def test_an_address_that_is_none_is_no_server(root: Path, port: int) -> None:
+    with announced(root, "127.0.0.1", port):
+        path = root / ".cde" / FILE
+        told = json.loads(path.read_text())
+        path.write_text(json.dumps({**told, "url": "file:///etc"}))
+        assert running(root) is None
+
+
+def test_who_sends_elsewhere_is_no_server_and_is_not_followed(
+    root: Path, elsewhere: HTTPServer
+) -> None:
+    with announced(root, "127.0.0.1", elsewhere.server_address[1]):
+        assert running(root) is None
+
+
+def test_a_server_is_asked_without_a_proxy(
+    root: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with announced(root, "127.0.0.1", port):
+        assert running(root) is not None
+
+
+def test_a_server_that_only_a_network_reaches_says_nothing(root: Path) -> None:
+    with announced(root, "192.0.2.1", 80):
+        assert list((root / ".cde").iterdir()) == []
+
+
+def test_what_stands_in_the_place_of_the_file_is_replaced_and_not_followed(
+    root: Path, port: int
+) -> None:
+    other = root / "other"
+    other.write_text("mine")
+    for name in (FILE, f"http-server.{os.getpid()}.tmp"):
+        (root / ".cde" / name).symlink_to(other)
+    with announced(root, "127.0.0.1", port):
+        assert running(root) is not None
+        assert (root / ".cde" / FILE).lstat().st_mode & 0o777 == 0o600
+    assert other.read_text() == "mine"
+
+
+def test_a_file_without_end_is_no_server(root: Path, port: int) -> None:
+    with announced(root, "127.0.0.1", port):
+        path = root / ".cde" / FILE
+        path.write_text(path.read_text() + " " * 20_000)
+        assert running(root) is None
+
+
+def test_a_process_of_another_user_is_nobody_of_ours() -> None:
+    assert is_own(current_process())
+    own = psutil.Process().username()
+    others = (each for each in psutil.process_iter(["username"]) if each.pid > 1)
+    foreign = next((each.pid for each in others if each.info["username"] != own), None)
+    with ExitStack() as ending:
+        if foreign is None:
+            if os.geteuid() != 0:
+                pytest.skip("every process here is this user's")
+            process = subprocess.Popen(["sleep", "100"], user=65534)
+            ending.callback(process.wait)
+            ending.callback(process.kill)
+            foreign = process.pid
+        started = callers._started(foreign)
+        assert started is not None
+        assert not is_own(replace(current_process(), pid=foreign, started=started))
+
+
+def test_where_nothing_can_be_written_the_server_serves_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with announced(tmp_path, "127.0.0.1", 1):  # there is no project
+        assert running(tmp_path) is None
+    (tmp_path / ".cde").mkdir()
+    (tmp_path / ".cde" / FILE).mkdir()
+    with announced(tmp_path, "127.0.0.1", 1):
+        assert running(tmp_path) is None
+    assert [path.name for path in (tmp_path / ".cde").iterdir()] == [FILE]
+
+
+def test_a_server_in_the_background_says_so(
+    root: Path, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(server_file.BACKGROUND_VARIABLE, "1")
+    with announced(root, "127.0.0.1", port):
+        found = running(root)
+        assert found is not None
+        assert found == replace(found, background=True)

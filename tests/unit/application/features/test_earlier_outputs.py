@@ -1,0 +1,168 @@
+"""What was accepted stays as it was, or the next phase is refused until it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.application.features.fail_phase import FailPhase
+from cde_orchestrator.application.features.rollback_feature import RollbackFeature
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.domain.exceptions import OutputError, ReadOnlyModeError
+from tests.fakes import InMemoryFiles, World, catalog, writing_workflow
+
+SPEC = "specs/login/spec.md"
+NOTES = "specs/login/notes.txt"
+ACCEPTED = b"## Goal\nLog in\n"
+
+
+class WithFolder(InMemoryFiles):
+    """Files of which one turned into a folder."""
+
+    def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
+        """The file's content; E112 for the specification."""
+        if relative == SPEC:
+            raise OutputError.of("E112", output=output_id, path=relative, reason="a folder")
+        return super().read(root, relative, output_id)
+
+
+def begin(world: World) -> None:
+    """Start ``login`` and complete its first phase."""
+    world.run(StartFeature(prompt="Add login", name="login"))
+    results = {"spec": ACCEPTED.decode(), "notes": "Mind it"}
+    world.run(SubmitWork(feature_id="login", phase_id="define", results=results))
+
+
+@pytest.fixture
+def building(world: World) -> World:
+    """The feature in its second phase."""
+    begin(world)
+    return world
+
+
+def submit(world: World, *, restore: bool = False) -> str:
+    """Submit the second phase; the feature's status then."""
+    results = {"report": "Done"}
+    use_case = SubmitWork(feature_id="login", phase_id="build", results=results, restore=restore)
+    return world.run(use_case)["feature"]["status"]
+
+
+def refusal(world: World, *, restore: bool = False) -> OutputError:
+    """The error of the submission, which ran no check."""
+    with pytest.raises(OutputError) as caught:
+        submit(world, restore=restore)
+    assert world.checks.run_checks == []
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("now", "problem"),
+    [
+        (b"Something else\n", "was changed since phase define was accepted"),
+        (b"", "was changed since phase define was accepted"),
+        (None, "is missing since phase define was accepted"),
+    ],
+)
+def test_an_accepted_output_that_is_another_one_now_is_refused(
+    building: World, now: bytes | None, problem: str
+) -> None:
+    building.files.contents.pop(SPEC)
+    if now is not None:
+        building.files.contents[SPEC] = now
+    error = refusal(building)
+
+    assert error.code == "E132"
+    assert (error.context["phase"], error.context["owner"]) == ("build", "define")
+    assert error.context["problems"] == f"spec at {SPEC} {problem}"
+    assert [each["path"] for each in error.context["outputs"]] == [SPEC]
+
+
+def test_all_that_changed_is_named_at_once(building: World) -> None:
+    building.files.contents |= {SPEC: b"x", NOTES: b"y"}
+
+    assert [each["path"] for each in refusal(building).context["outputs"]] == [SPEC, NOTES]
+
+
+def test_one_that_cannot_be_read_any_more_counts_as_missing(building: World) -> None:
+    contents, building.files = building.files.contents, WithFolder()
+    building.files.contents = contents
+
+    assert "is missing" in refusal(building).context["problems"]
+
+
+def test_the_same_bytes_pass_whoever_wrote_them(building: World) -> None:
+    building.files.contents[SPEC] = bytes(bytearray(ACCEPTED))
+
+    assert submit(building) == "completed"
+
+
+def test_an_attempt_that_is_given_up_makes_it_no_better(building: World) -> None:
+    building.files.contents[SPEC] = b"x"
+    building.run(FailPhase(feature_id="login", phase_id="build", reason="Broken"))
+
+    assert refusal(building).code == "E132"
+
+
+def test_a_restoring_submission_puts_it_back_and_keeps_what_stood_there(building: World) -> None:
+    building.files.contents[SPEC] = b"Something else\n"
+    del building.files.contents[NOTES]
+
+    assert submit(building, restore=True) == "completed"
+    assert building.files.contents[SPEC] == ACCEPTED
+    assert building.files.contents[NOTES] == b"Mind it\n"
+    assert building.files.contents[f"{SPEC}.before-rollback"] == b"Something else\n"
+    assert f"{NOTES}.before-rollback" not in building.files.contents
+
+
+def test_a_restoring_submission_leaves_alone_what_did_not_change(building: World) -> None:
+    assert submit(building, restore=True) == "completed"
+    assert f"{SPEC}.before-rollback" not in building.files.contents
+
+
+def test_what_is_no_longer_kept_cannot_be_put_back_and_says_so(building: World) -> None:
+    building.files.contents[SPEC] = b"x"
+    building.objects.contents.clear()
+    error = refusal(building, restore=True)
+
+    assert "no longer kept" in error.context["problems"]
+    assert building.files.contents[SPEC] == b"x"
+
+
+def test_a_read_only_project_has_nothing_put_back(building: World) -> None:
+    building.files.contents[SPEC] = b"x"
+    building.repository.read_only_reason = "the disk is full"
+    with pytest.raises(ReadOnlyModeError):
+        submit(building, restore=True)
+
+    assert building.files.contents[SPEC] == b"x"
+
+
+def test_beginning_its_phase_again_accepts_another_one(building: World) -> None:
+    building.files.contents[SPEC] = b"x"
+    building.run(RollbackFeature(feature_id="login", to_phase="define", reason="Other goal"))
+    results = {"spec": "## Goal\nLog out\n"}
+    building.run(SubmitWork(feature_id="login", phase_id="define", results=results))
+
+    assert submit(building) == "completed"
+
+
+@pytest.mark.parametrize("path", ["CHANGELOG.md", "specs/{feature}/spec.md"])
+def test_what_others_may_write_or_a_later_phase_declares_may_change(
+    world: World, path: str
+) -> None:
+    workflow = writing_workflow()
+    define, build = workflow.phases
+    spec = replace(define.outputs[0], path=path)
+    later = (replace(build.outputs[0], path="specs/login/spec.md"),)
+    phases = (
+        replace(define, outputs=(spec, define.outputs[1])),
+        replace(build, outputs=later if path != "CHANGELOG.md" else build.outputs),
+    )
+    world.workflows.own = catalog(replace(workflow, phases=phases), packaged=False)
+    begin(world)
+    world.files.contents[path.replace("{feature}", "login")] = b"More than before\n"
+
+    assert submit(world) == "completed"

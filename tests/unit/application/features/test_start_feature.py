@@ -1,0 +1,193 @@
+"""Starting a feature answers with its first phase, or changes nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.domain.exceptions import (
+    CDEError,
+    FeatureError,
+    ProjectError,
+    ReadOnlyModeError,
+    StateError,
+    ValidationError,
+)
+from cde_orchestrator.domain.workflow import Phase, Workflow
+from tests.fakes import World, catalog, writing_workflow
+
+
+def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
+    reply = world.run(StartFeature(prompt="  Add a login page "))
+    project = world.project
+    feature = project.feature("add-a-login-page")
+
+    assert reply == {
+        "project": {
+            "id": project.id,
+            "name": "shop",
+            "path": "/home/shop",
+            "status": "active",
+            "backend": "memory",
+            "read_only": False,
+        },
+        "feature": {
+            "id": feature.id,
+            "name": "add-a-login-page",
+            "status": "defining",
+            "current_phase": "define",
+            "workflow": "standard",
+        },
+        "phase": {
+            "id": "define",
+            "description": "Say what is wanted.",
+            "handler": "agent",
+            "prompt": "standard/define.md: Add a login page",
+            "outputs": [
+                {
+                    "id": "spec",
+                    "path": "specs/add-a-login-page/spec.md",
+                    "type": "markdown",
+                    "required": True,
+                    "min_bytes": 10,
+                    "must_contain": ["## Goal"],
+                    "verdict": [],
+                },
+                {
+                    "id": "notes",
+                    "path": "specs/add-a-login-page/notes.txt",
+                    "type": "text",
+                    "required": False,
+                    "min_bytes": 1,
+                    "must_contain": [],
+                    "verdict": [],
+                },
+            ],
+        },
+    }
+    assert json.loads(json.dumps(reply)) == reply
+
+
+def test_the_feature_is_kept_with_its_workflow(world: World) -> None:
+    world.clock.advance()
+    reply = world.run(StartFeature(prompt="Add login"))
+    kept = world.project.feature(reply["feature"]["id"])
+
+    assert kept.prompt == "Add login"
+    assert kept.created_at == world.clock.now
+    assert world.project.workflow_of(kept) == writing_workflow()
+
+
+def test_a_feature_follows_the_workflow_that_is_named(world: World) -> None:
+    quick = Workflow(id="quick", phases=(Phase(id="fix", description="Mend it."),))
+    world.workflows.own = catalog(writing_workflow(), quick, packaged=False)
+    reply = world.run(StartFeature(prompt="Add login", workflow="quick", name="mend"))
+
+    assert reply["feature"]["workflow"] == "quick"
+    assert reply["feature"]["name"] == "mend"
+    assert reply["feature"]["status"] == "in_progress"
+    assert reply["phase"] is not None
+    assert reply["phase"]["prompt"] == "Mend it."
+    assert reply["phase"]["outputs"] == []
+
+
+def refused(world: World, use_case: StartFeature, expected: type[CDEError]) -> CDEError:
+    """The error with which the use case is refused, having changed nothing."""
+    before = len(world.project.features)
+    with pytest.raises(expected) as caught:
+        world.run(use_case)
+    assert len(world.project.features) == before
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("use_case", "code"),
+    [
+        (StartFeature(prompt=" \n"), "E301"),
+        (StartFeature(prompt="x" * 20_001), "E302"),
+        (StartFeature(prompt="a\x00b"), "E303"),
+        (StartFeature(prompt="Add login", name="No Slug"), "E304"),
+        (StartFeature(prompt="Add login", workflow="unheard-of"), "E306"),
+        (StartFeature(prompt="Add login", workflow=""), "E306"),
+    ],
+)
+def test_what_cannot_be_accepted_starts_nothing(
+    world: World, use_case: StartFeature, code: str
+) -> None:
+    assert refused(world, use_case, ValidationError).code == code
+
+
+def test_a_name_that_is_taken_starts_nothing(world: World) -> None:
+    world.run(StartFeature(prompt="Add login", name="login"))
+    error = refused(world, StartFeature(prompt="Again", name="login"), FeatureError)
+
+    assert error.code == "E104"
+    assert error.context["free_name"] == "login-2"
+
+
+@pytest.mark.parametrize(("missing", "code"), [(True, "E312"), (False, "E313")])
+def test_a_prompt_template_that_is_not_usable_starts_nothing(
+    world: World, missing: bool, code: str
+) -> None:
+    (world.prompts.missing if missing else world.prompts.broken).add("standard/define.md")
+
+    assert refused(world, StartFeature(prompt="Add login"), ValidationError).code == code
+
+
+@pytest.mark.parametrize("key", [None, "first-try"])
+def test_the_first_template_is_tried_before_the_project_is_held(
+    world: World, key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[str] = []
+    monkeypatch.setattr(world.repository, "transaction", lambda root: held.append(str(root)))
+    world.prompts.broken.add("standard/define.md")
+
+    with pytest.raises(ValidationError) as caught:
+        world.run(StartFeature(prompt="Add login", idempotency_key=key))
+    assert caught.value.code == "E313"
+    assert held == []
+
+
+def test_a_repeated_call_gets_its_feature_though_the_template_broke_since(world: World) -> None:
+    first = world.run(StartFeature(prompt="Add login", idempotency_key="first-try"))
+    world.workflows.failure = ValidationError.of(
+        "E313", template="standard/define.md", reason="'goal' is undefined"
+    )
+    again = world.run(StartFeature(prompt="Add login", idempotency_key="first-try"))
+
+    assert again["feature"] == first["feature"]
+
+
+def test_a_broken_workflow_file_starts_nothing(world: World) -> None:
+    world.workflows.failure = ValidationError.of("E310", path="w", line=3, reason="a tab")
+
+    assert refused(world, StartFeature(prompt="Add login"), ValidationError).code == "E310"
+
+
+def test_a_read_only_project_starts_nothing(world: World) -> None:
+    world.repository.read_only_reason = "the disk is full"
+
+    assert refused(world, StartFeature(prompt="Add login"), ReadOnlyModeError).code == "E206"
+
+
+def test_a_change_that_could_not_be_written_started_nothing(world: World) -> None:
+    world.repository.commit_failure = StateError.of("E204", path="/home/shop")
+
+    assert refused(world, StartFeature(prompt="Add login"), StateError).code == "E204"
+
+
+def test_a_project_that_is_not_active_starts_nothing(world: World) -> None:
+    project = world.project
+    project.archive()
+    world.repository.put(project)
+
+    assert refused(world, StartFeature(prompt="Add login"), FeatureError).code == "E101"
+
+
+def test_a_folder_without_a_project_starts_nothing(folder: World) -> None:
+    with pytest.raises(ProjectError) as caught:
+        folder.run(StartFeature(prompt="Add login"))
+
+    assert caught.value.code == "E004"

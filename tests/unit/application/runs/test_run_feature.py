@@ -1,0 +1,362 @@
+"""Which agent works on what, how often, and when a person is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.get_assignment import AssignmentReply, GetAssignment
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.ports.agents import (
+    AgentProbe,
+    AgentTrialReply,
+    Assignment,
+    NoAgents,
+    OnLine,
+)
+from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.projects.trust_commands import RevokeTrust
+from cde_orchestrator.application.runs.run_feature import FeatureRun, RunObserver
+from cde_orchestrator.application.runs.show_agents import (
+    GetTrustedAgents,
+    ListAgents,
+    TestAgent,
+    TrustAgents,
+)
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import SubmitReply
+from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.exceptions import (
+    AgentError,
+    CDEError,
+    CDESystemError,
+    CircuitBreakerOpenError,
+)
+from cde_orchestrator.domain.workflow import Output, Phase, Workflow
+from tests.fakes import ROOT, Reply, World, catalog
+
+SPEC = "## Goal\n\nWhat is wanted, and how anybody can see it.\n"
+WRITES = "writes"
+Step = str | CDEError
+
+
+def agent(name: str) -> Agent:
+    return Agent(name=name, command=(name, "--go"))
+
+
+@dataclass
+class ScriptedAgents:
+    """Agents that do, run after run, what a script says: write the output, leave it, or fail."""
+
+    world: World
+    scripts: dict[str, list[Step]]
+    asked: list[tuple[str, Assignment]] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None
+    commands: Iterator[tuple[str, ...]] = field(default_factory=lambda: iter(()))
+    ran: list[Agent] = field(default_factory=list)
+
+    def definitions(self) -> Mapping[str, Agent]:
+        command = next(self.commands, None)
+        known = {name: agent(name) for name in self.scripts}
+        return {
+            name: replace(each, command=command or each.command) for name, each in known.items()
+        }
+
+    def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
+        self.asked.append((agent.name, assignment))
+        self.ran.append(agent)
+        script = self.scripts[agent.name]
+        step = script.pop(0) if len(script) > 1 else script[0]
+        on_line(f"{agent.name} works")
+        if isinstance(step, CDEError):
+            raise step
+        if step == WRITES:
+            path = f"specs/{assignment.labels['CDE_FEATURE']}/spec.md"
+            self.world.files.contents[path] = SPEC.encode()
+        self.meanwhile()
+
+    def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
+        return {
+            "name": agent.name,
+            "source": agent.source,
+            "command": [*agent.command],
+            "prompt": agent.prompt,
+            "timeout_seconds": agent.timeout_seconds,
+            "found": True,
+            "version": "1.0" if ask_version else None,
+            "breaker": "closed",
+        }
+
+    def try_out(self, agent: Agent) -> AgentTrialReply:
+        return {"name": agent.name, "wrote_file": True, "duration_ms": 1.0, "last_lines": []}
+
+    @contextmanager
+    def alone(self, feature_id: str, feature: str) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class Watching(RunObserver):
+    """Writes down what it is told."""
+
+    told: list[str] = field(default_factory=list)
+
+    def phase_started(self, assignment: AssignmentReply) -> None:
+        phase = assignment["phase"]
+        self.told.append(f"{phase['id'] if phase else '-'} {assignment['number']}")
+
+    def attempt_started(self, attempt: int, attempts: int, agent: Agent) -> None:
+        self.told.append(f"{agent.name} {attempt}/{attempts}")
+
+    def line(self, line: str) -> None:
+        self.told.append(line)
+
+    def agent_failed(self, error: CDEError) -> None:
+        self.told.append(f"failed {error.code}")
+
+    def refused(self, error: CDEError) -> None:
+        self.told.append(f"refused {error.code}")
+
+    def accepted(self, reply: SubmitReply) -> None:
+        self.told.append(f"accepted {reply['accepted']['id']}")
+
+
+@dataclass
+class Stage:
+    world: World
+    agents: ScriptedAgents
+    watching: Watching = field(default_factory=Watching)
+
+    def handle(self, use_case: UseCase[Reply]) -> Reply:
+        ports: Ports = replace(self.world.ports, agents=self.agents)
+        return use_case(ports)
+
+    def run(self, *names: str, approve: bool = False, feature: str = "wish") -> Any:
+        return FeatureRun(
+            handle=self.handle,
+            agents=self.agents,
+            names=names,
+            folder=ROOT,
+            approve=approve,
+            observer=self.watching,
+        )(feature)
+
+
+def workflow(*handlers: str) -> Workflow:
+    phases = tuple(
+        Phase(
+            id=f"p{number}",
+            handler="human_input" if handler == "human_input" else "agent",
+            prompt="standard/define.md",
+            outputs=(Output(id=f"o{number}", path="specs/{feature}/spec.md"),),
+        )
+        for number, handler in enumerate(handlers, start=1)
+    )
+    return Workflow(id="standard", max_attempts=3, phases=phases)
+
+
+def stage(*handlers: str, **scripts: list[Step]) -> Stage:
+    world = World.active()
+    world.workflows.own = catalog(workflow(*(handlers or ("agent",))), packaged=False)
+    agents = ScriptedAgents(world, scripts)
+    made = Stage(world, agents)
+    made.handle(StartFeature(prompt="A wish", name="wish"))
+    return made
+
+
+def failed(code: str) -> CDEError:
+    return AgentError.of(code, agent="a", reason="it broke", last_line="none", timeout_seconds=1)
+
+
+def test_an_agent_that_delivers_completes_the_feature() -> None:
+    on = stage("agent", "agent", a=[WRITES])
+    reply = on.run("a")
+    assert reply["outcome"] == "completed"
+    assert reply["phase"] is None
+    assert reply["phases"] == [
+        {"id": "p1", "attempts": 1, "agent": "a"},
+        {"id": "p2", "attempts": 1, "agent": "a"},
+    ]
+    assert on.watching.told[:4] == ["p1 1", "a 1/3", "a works", "accepted p1"]
+    _, assignment = on.agents.asked[0]
+    assert (assignment.folder, assignment.timeout_seconds) == (ROOT, None)
+    assert assignment.labels == {"CDE_FEATURE": "wish", "CDE_PHASE": "p1"}
+
+
+def test_a_refusal_is_handed_back_to_the_same_agent() -> None:
+    on = stage(a=["idle", "idle", WRITES], b=[WRITES])
+    assert on.run("a", "b")["phases"] == [{"id": "p1", "attempts": 3, "agent": "a"}]
+    prompts = [assignment.prompt for _, assignment in on.agents.asked]
+    assert "E110" not in prompts[0]
+    assert "E110" in prompts[1]
+    assert "attempt 3" in prompts[2]
+
+
+def test_an_earlier_output_that_an_agent_changes_is_told_once_and_then_put_back() -> None:
+    on = stage(a=[WRITES, "idle"])
+    first = workflow("agent").phases[0]
+    more = Output(id="more", path="specs/{feature}/more.md", required=False)
+    phases = (first, replace(first, id="p2", outputs=(more,)))
+    on.world.workflows.own = catalog(Workflow(id="w", phases=phases), packaged=False)
+    on.handle(CloseFeature(feature_id="wish", outcome="cancelled", reason="Another one"))
+    on.handle(StartFeature(prompt="A wish", name="other"))
+    spec = "specs/other/spec.md"
+
+    def spoil() -> None:
+        if len(on.agents.asked) > 1:
+            on.world.files.contents[spec] = b"Spoiled"
+
+    on.agents.meanwhile = spoil
+    assert on.run("a", feature="other")["phases"][1]["attempts"] == 2
+    assert "refused E132" in on.watching.told
+    assert on.world.files.contents[spec] == SPEC.encode()
+
+
+def test_after_the_last_attempt_the_phase_waits_for_a_person() -> None:
+    on = stage(a=["idle"])
+    with pytest.raises(CDESystemError) as refusal:
+        on.run("a")
+    assert refusal.value.code == "E908"
+    assert refusal.value.context["attempts"] == 3
+    assert on.handle(GetAssignment(feature_id="wish"))["feature"]["current_phase"] == "p1"
+
+
+@pytest.mark.parametrize("code", ["E906", "E907"])
+def test_the_next_agent_works_when_one_failed_and_then_the_first_again(code: str) -> None:
+    on = stage(a=[failed(code), WRITES], b=[failed(code)])
+    assert on.run("a", "b")["phases"] == [{"id": "p1", "attempts": 3, "agent": "a"}]
+    assert [name for name, _ in on.agents.asked] == ["a", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    "down",
+    [
+        failed("E905"),
+        CircuitBreakerOpenError.of(
+            "E903", breaker="agent-a", retry_after_seconds=1.0, last_failure="E906"
+        ),
+    ],
+)
+def test_an_agent_that_is_down_costs_no_attempt(down: CDEError) -> None:
+    on = stage(a=[down], b=["idle", WRITES])
+    assert on.run("a", "b")["phases"] == [{"id": "p1", "attempts": 2, "agent": "b"}]
+
+
+def test_with_all_agents_down_the_phase_waits_for_a_person_at_once() -> None:
+    on = stage(a=[failed("E905")], b=[failed("E905")])
+    with pytest.raises(CDESystemError) as refusal:
+        on.run("a", "b")
+    assert refusal.value.code == "E908"
+    assert len(on.agents.asked) == 2
+
+
+def test_a_person_is_waited_for() -> None:
+    on = stage("human_input", "agent", a=[WRITES])
+    reply = on.run("a")
+    assert (reply["outcome"], reply["phase"]["id"]) == ("waits_for_person", "p1")
+    assert on.agents.asked == []
+
+
+def test_a_persons_phase_is_approved_when_its_outputs_stand_there() -> None:
+    on = stage("human_input", "agent", a=[WRITES])
+    assert on.run("a", approve=True)["outcome"] == "waits_for_person"
+    assert on.watching.told[-1] == "refused E110"
+    on.world.files.contents["specs/wish/spec.md"] = SPEC.encode()
+    reply = on.run("a", approve=True)
+    assert reply["outcome"] == "completed"
+    assert reply["phases"][0] == {"id": "p1", "attempts": 0, "agent": None}
+
+
+def test_a_phase_that_somebody_else_completed_meanwhile_is_done_once() -> None:
+    on = stage("agent", "agent", a=[WRITES])
+    on.agents.meanwhile = lambda: on.handle(SubmitWork(feature_id="wish", phase_id="p1"))
+    assert on.run("a")["outcome"] == "completed"
+    phases = on.handle(GetFeatureStatus(feature_id="wish"))["phases"]
+    assert [(phase["status"], phase["attempts"]) for phase in phases] == [("completed", 1)] * 2
+
+
+def test_any_other_refusal_ends_the_run() -> None:
+    on = stage(a=[WRITES])
+    on.agents.meanwhile = lambda: setattr(on.world.repository, "read_only_reason", "full")
+    with pytest.raises(CDEError) as refusal:
+        on.run("a")
+    assert refusal.value.code == "E206"
+
+
+def test_a_closed_feature_has_nothing_to_run() -> None:
+    on = stage(a=[WRITES])
+    on.run("a")
+    assert on.run("a")["outcome"] == "completed"
+    assert len(on.agents.asked) == 1
+
+
+def test_agents_are_looked_at_before_anything_is_done() -> None:
+    on = stage(a=[WRITES], b=[WRITES])
+    on.world.trust.careful = True
+    on.handle(TrustAgents(names=["a"]))
+    for names, code in ((("a", "nobody"), "E910"), (("a", "b"), "E912")):
+        with pytest.raises(CDESystemError) as refusal:
+            on.run(*names)
+        assert refusal.value.code == code
+    assert on.agents.asked == []
+
+
+def test_agents_are_listed_tried_out_and_trusted() -> None:
+    on = stage(a=[WRITES])
+    on.world.trust.careful = True
+    assert on.handle(ListAgents())["agents"][0]["version"] == "1.0"  # a built-in one is harmless
+    with pytest.raises(CDESystemError):
+        on.handle(TestAgent(name="a"))
+    assert on.handle(TrustAgents(names=["a"]))["agents"][0]["trusted"]
+    assert on.handle(TestAgent(name="a"))["wrote_file"]
+    assert on.handle(GetTrustedAgents(names=["a", "a"])) == [agent("a")]
+
+
+def test_what_is_run_is_what_was_trusted_whatever_the_settings_say_by_then() -> None:
+    on = stage(a=[WRITES])
+    on.agents.commands = iter([("a", "--go"), ("evil",)])
+    on.run("a")
+    assert [each.command for each in on.agents.ran] == [("a", "--go")]
+
+
+def test_an_agent_that_is_another_than_the_person_was_shown_is_not_trusted() -> None:
+    on = stage(a=[WRITES], b=[WRITES])
+    on.world.trust.careful = True
+    rows = on.handle(ListAgents(names=["a"]))["agents"]
+    shown = frozenset(row["digest"] for row in rows)
+    with pytest.raises(CDESystemError) as refusal:
+        on.handle(TrustAgents(names=["a", "b"], digests=shown))
+    assert refusal.value.code == "E912"
+    assert on.world.trust.grants == []
+    assert on.handle(TrustAgents(names=["a"], digests=shown))["agents"][0]["trusted"]
+
+
+def test_trust_in_an_agent_is_taken_back() -> None:
+    on = stage(a=[WRITES], b=[WRITES])
+    on.world.trust.careful = True
+    on.handle(TrustAgents(names=["a", "b"]))
+    reply = on.handle(RevokeTrust(agents=["b"]))
+    assert [row["name"] for row in reply["others"]] == ["a"]
+    assert [row["trusted"] for row in on.handle(ListAgents())["agents"]] == [True, False]
+    assert on.handle(RevokeTrust())["others"] == []
+
+
+def test_where_no_agents_are_there_are_none() -> None:
+    none = NoAgents()
+    none.stop()
+    assert none.definitions() == {}
+    with none.alone("id", "name"):
+        assert not none.probe(agent("a"), ask_version=True)["found"]
+    with pytest.raises(CDESystemError) as refused:
+        none.try_out(agent("a"))
+    assert refused.value.code == "E905"

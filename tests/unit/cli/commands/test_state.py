@@ -1,0 +1,176 @@
+"""The commands about the stored state."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from cde_orchestrator.cli.commands.state import export as main_export
+from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.views.state import changes
+from cde_orchestrator.storage.format.files import StateFiles
+from tests.unit.cli.conftest import Terminal
+
+CHANGE_KEYS = {"sequence", "at", "operation", "actor", "correlation_id", "feature", "summary"}
+
+
+@pytest.fixture
+def shop(at_project: Terminal) -> Terminal:
+    """A terminal in a project with two features; the changes are 1 to 4."""
+    for name in ("login", "search"):
+        at_project.answer("start", "Anything", "--name", name)
+    return at_project
+
+
+def names(terminal: Terminal) -> list[str]:
+    return [row["name"] for row in terminal.answer("list")["features"]]
+
+
+def test_history_lists_changes_newest_first_and_of_one_feature(shop: Terminal) -> None:
+    changes = shop.answer("state", "history")["changes"]
+    assert [change["sequence"] for change in changes] == [4, 3, 2, 1]
+    assert set(changes[0]) == CHANGE_KEYS
+    of_login = shop.answer("state", "history", "--feature", "login", "--limit", "1")["changes"]
+    assert [change["sequence"] for change in of_login] == [3]
+    assert "start_feature" in shop.run("state", "history")
+
+
+def test_a_state_is_restored_shown_compared_and_the_restore_undone(shop: Terminal) -> None:
+    dry = shop.answer("state", "restore", "--at", "3", "--dry-run")
+    assert dry["difference"]["removed"] == ["search"]
+    assert names(shop) == ["search", "login"]
+    assert "search" in shop.run("state", "restore", "--at", "3")
+    assert names(shop) == ["login"]
+    assert "login" in shop.run("state", "show", "--at", "3")
+    assert shop.answer("state", "diff", "3", "4")["difference"]["added"] == ["search"]
+    assert "+  search" in shop.run("state", "diff", "3", "4")
+    shop.answer("state", "restore", "--at", "4")
+    assert names(shop) == ["search", "login"]
+
+
+def test_a_restore_that_changed_nothing_offers_no_undoing(shop: Terminal) -> None:
+    assert "restore --at 4" in shop.run("state", "restore", "--at", "3")
+    assert "--at" not in shop.run("state", "restore", "--at", "5")
+
+
+def test_a_restore_after_a_gap_is_a_change_although_nothing_differs(shop: Terminal) -> None:
+    stored = StateFiles(shop.folder)
+    for path in (stored.journal, stored.mirror(1)):
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:3] + lines[4:]))
+    for path in (stored.state, *stored.checkpoints().values()):
+        path.unlink()
+    shop.run("state", "restore", "--at", "2")
+    newest = shop.answer("state", "history")["changes"][0]
+    assert (newest["sequence"], newest["operation"]) == (5, "restore_state")
+    assert shop.answer("state", "verify")["whole"] is True
+
+
+def test_backups_are_listed_and_restored_by_name(shop: Terminal) -> None:
+    compacted = shop.answer("state", "compact")["backups"]
+    shop.answer("start", "Later", "--name", "later")
+    assert compacted[0]["file"] in shop.run("state", "backups")
+    shop.answer("state", "restore", "--backup", compacted[0]["file"])
+    assert names(shop) == ["search", "login"]
+    assert "would change" in shop.run("state", "restore", "--backup", "state.json", "--dry-run")
+
+
+def test_an_export_is_imported_again(shop: Terminal) -> None:
+    shop.run("state", "export", "--output", "export.json")
+    assert (shop.folder / "export.json").read_text() == shop.run("state", "export")
+    shop.answer("start", "Later", "--name", "later")
+    shop.answer("state", "import", "export.json")
+    assert names(shop) == ["search", "login"]
+    shop.answer("state", "restore", "--file", "export.json")
+
+
+def test_two_exports_are_merged_into_ours(shop: Terminal) -> None:
+    shop.run("state", "export", "--output", "base.json")
+    shop.answer("project", "archive")
+    shop.run("state", "export", "--output", "theirs.json")
+    shop.run("state", "export", "--output", "ours.json", "--at", "4")
+    merged = shop.answer("state", "merge", "base.json", "ours.json", "theirs.json")
+    assert merged == {"written": "ours.json", "conflicts": []}
+    logged = (shop.folder / ".cde" / "logs" / "cde.log").read_text()
+    assert '"operation":"merge_exports"' in logged
+    ours = json.loads((shop.folder / "ours.json").read_text())
+    assert ours["project"]["status"] == "archived"
+
+
+def test_conflicts_of_a_merge_are_told(shop: Terminal) -> None:
+    shop.run("state", "export", "--output", "base.json")
+    for side, moment in (("ours", "2099"), ("theirs", "2098")):
+        export = json.loads((shop.folder / "base.json").read_text())
+        export["features"][0]["updated_at"] = moment
+        (shop.folder / f"{side}.json").write_text(json.dumps(export))
+    assert "feature login" in shop.run("state", "merge", "base.json", "ours.json", "theirs.json")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["state", "restore", "--at", "99"], "E208"),
+        (["state", "restore", "--backup", "nope.json"], "E209"),
+        (["state", "import", "missing.json"], "E305"),
+        (["state", "import", "."], "E305"),
+        (["state", "import", "latin.json"], "E210"),
+        (["state", "import", "broken.json"], "E210"),
+        (["state", "show", "--at", "0"], "E208"),
+        (["state", "diff", "1", "99"], "E208"),
+        (["state", "history", "--limit", "0"], "E305"),
+        (["state", "export", "--output", "missing/export.json"], "E203"),
+    ],
+)
+def test_what_cannot_be_done_with_the_state_is_refused(
+    shop: Terminal, arguments: list[str], code: str
+) -> None:
+    (shop.folder / "latin.json").write_bytes(b'{"\xff": 1}')
+    export = json.loads(shop.run("state", "export"))
+    del export["features"][0]["name"]
+    (shop.folder / "broken.json").write_text(json.dumps(export))
+    assert shop.refused(*arguments) == code
+    assert names(shop) == ["search", "login"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--at", "1", "--backup", "x"]])
+def test_a_restore_wants_exactly_one_source(shop: Terminal, arguments: list[str]) -> None:
+    assert "exactly one" in shop.misused("state", "restore", *arguments)
+
+
+def test_verify_judges_every_file(shop: Terminal) -> None:
+    assert shop.answer("state", "verify")["whole"]
+    assert "whole" in shop.run("state", "verify")
+    (shop.folder / ".cde" / "state.json").write_text("{")
+    assert ".cde/state.json" in shop.run("state", "verify")
+    assert shop.exit_code == 1
+    assert not json.loads(shop.run("state", "verify", "--json"))["whole"]
+
+
+def test_an_export_that_fails_writes_nothing_into_the_file_it_is_sent_to(
+    shop: Terminal, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main_export(at=999, as_json=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_on_a_terminal_a_history_fits_its_width_and_what_changed_stands_beneath() -> None:
+    at = "2025-11-10T12:00:00+00:00"
+    change = {"sequence": 12, "at": at, "operation": "submit_work", "actor": "cli"}
+    long = {**change, "feature": "a-" * 20, "summary": "status: designing, " * 9}
+    own = {**change, "feature": None, "summary": "name: shop"}
+    look = Look(terminal=True, width=80, now=datetime.fromisoformat(at))
+    shown = StringIO()
+
+    Console(file=shown, width=80).print(changes({"changes": [long, own]}, look))
+
+    lines = shown.getvalue().splitlines()
+    assert lines[0].split() == ["CHANGE", "WHEN", "OPERATION", "BY"]
+    assert lines[1].rstrip() == "12      just now  submit_work  cli"
+    assert lines[2].startswith("    a-a-a-")
+    assert lines[-1].strip() == "name: shop"
+    assert max(map(len, lines)) <= 80

@@ -1,0 +1,349 @@
+"""How replies look to people, in words and on a terminal."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from cde_orchestrator.application.views import (
+    FeatureReply,
+    FeatureRow,
+    FeatureStatusReply,
+    PhaseView,
+    ProjectView,
+)
+from cde_orchestrator.cli.console import wording
+from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.session.errors import failure
+from cde_orchestrator.cli.views import feature, project, workflow
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter
+from cde_orchestrator.domain.exceptions import FeatureError
+
+NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
+SCREEN = Look(terminal=True, now=NOON)
+FILE = Look(terminal=False, now=NOON)
+
+PROJECT: ProjectView = {
+    "id": "p1",
+    "name": "shop",
+    "path": "/home/shop",
+    "status": "active",
+    "backend": "filesystem",
+    "read_only": False,
+}
+
+
+def seen(renderable: RenderableType, width: int = 80) -> str:
+    """What stands on a screen, without colours and trailing blanks."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    with console.capture() as capture:
+        console.print(renderable, crop=False)
+    return "\n".join(line.rstrip() for line in capture.get().split("\n"))
+
+
+def ago(**passed: float) -> str:
+    """A time before noon, as replies have it."""
+    return (NOON - timedelta(**passed)).isoformat()
+
+
+def phase(**changes: Any) -> PhaseView:
+    """A phase to work on."""
+    whole: Any = {
+        "id": "define",
+        "description": "Say what is wanted.",
+        "handler": "agent",
+        "prompt": "# Define",
+        "outputs": [],
+    }
+    return {**whole, **changes}  # type: ignore[typeddict-item] # changes are the tests' own
+
+
+def reply(current: PhaseView | None) -> FeatureReply:
+    """A feature in a phase."""
+    return {
+        "project": PROJECT,
+        "feature": {
+            "id": "f1",
+            "name": "login",
+            "status": "defining",
+            "current_phase": "define",
+            "workflow": "standard",
+        },
+        "phase": current,
+    }
+
+
+@pytest.mark.parametrize(
+    ("passed", "words"),
+    [
+        ({"seconds": -5}, "just now"),
+        ({"seconds": 59}, "just now"),
+        ({"seconds": 60}, "1 minute ago"),
+        ({"minutes": 59}, "59 minutes ago"),
+        ({"hours": 1}, "1 hour ago"),
+        ({"days": 3, "hours": 5}, "3 days ago"),
+    ],
+)
+def test_a_time_is_told_by_how_long_ago_it_was(passed: dict[str, float], words: str) -> None:
+    assert wording.moment(ago(**passed), SCREEN) == words
+    assert wording.moment(ago(**passed), FILE) == ago(**passed)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-1, "0s"), (8, "8s"), (70, "1m 10s"), (3_700, "1h 1m"), (90_000, "1d 1h")],
+)
+def test_a_duration_is_told_in_two_units(seconds: int, words: str) -> None:
+    assert wording.lasted(ago(seconds=seconds), ago()) == words
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1_234, "1.2 kB"), (3_400_000, "3.4 MB")],
+)
+def test_a_size_is_told_in_the_unit_that_fits(count: int, words: str) -> None:
+    assert wording.size(count) == words
+
+
+def test_a_command_is_shown_as_a_shell_takes_it() -> None:
+    look = Look(terminal=True, project=Path("/my shop"))
+
+    assert wording.command(look, "start", "it's new") == (
+        """cde start 'it'"'"'s new' --project '/my shop'"""
+    )
+
+
+def test_lines_are_cleaned_one_by_one() -> None:
+    assert wording.clean_lines("a\x1b[1m\n\tb\r") == "a [1m\n    b "
+
+
+def test_a_screen_shows_as_many_columns_as_it_has_room_for() -> None:
+    rows: list[FeatureRow] = [
+        {
+            "id": "0123456789abcdef",
+            "name": "login",
+            "status": "defining",
+            "current_phase": "define",
+            "updated_at": ago(minutes=2),
+        },
+        {
+            "id": "fedcba9876543210",
+            "name": "old",
+            "status": "completed",
+            "current_phase": None,
+            "updated_at": ago(days=2),
+        },
+    ]
+
+    narrow, usual, wide, file = (
+        seen(feature.feature_table(rows, look), 200)
+        for look in (
+            Look(terminal=True, now=NOON, width=60),
+            Look(terminal=True, now=NOON, width=80),
+            Look(terminal=True, now=NOON, width=120),
+            FILE,
+        )
+    )
+
+    assert narrow.splitlines()[2] == "✓  old      completed  2 days ago"
+    assert usual.splitlines()[1] == "●  login    define     2 minutes ago  01234567"
+    assert wide.splitlines()[2].split("  ")[0] == "✓"
+    assert "STATUS" in wide
+    assert file.splitlines()[2].split()[:3] == ["old", "-", "completed"]
+    assert "fedcba9876543210" in file
+
+
+def test_a_phase_tells_what_each_output_must_be_like() -> None:
+    outputs = [
+        {
+            "id": "spec",
+            "path": "specs/login/spec.md",
+            "type": "markdown",
+            "required": True,
+            "min_bytes": 400,
+            "must_contain": ["## Goal", "re:\\bAC1\\b"],
+            "verdict": ["approved", "fine"],
+        },
+        {
+            "id": "notes",
+            "path": "notes.txt",
+            "type": "text",
+            "required": False,
+            "min_bytes": 1,
+            "must_contain": [],
+            "verdict": [],
+        },
+    ]
+
+    text = seen(feature.started(reply(phase(outputs=outputs)), SCREEN))
+
+    assert "╭─ Now: define ─" in text
+    assert "│ specs/login/spec.md  spec" in text
+    assert "│   markdown, at least 400 bytes, with ## Goal, matching \\bAC1\\b, verdict" in text
+    assert "│   text, optional" in text
+    assert "  $ cde status login --prompt   # its prompt, for an agent" in text
+
+
+def test_a_phase_for_a_person_without_outputs_says_so() -> None:
+    current = phase(handler="human_input", description="")
+
+    text = seen(feature.started(reply(current), FILE))
+
+    assert "Now: define\n  A person answers this phase.\n" in text
+    assert "Nothing has to be produced." in text
+    assert "# its prompt, for a person" in text
+
+
+def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
+    def record(phase_id: str, status: str, **changes: Any) -> Any:
+        empty: dict[str, Any] = {
+            "attempts": 0,
+            "started_at": None,
+            "completed_at": None,
+            "outputs": [],
+        }
+        return {"id": phase_id, "status": status, **empty, **changes}
+
+    artifact = {"id": "spec", "path": "spec.md", "sha256": "0", "size": 1_500}
+    whole: FeatureStatusReply = {
+        **reply(None),
+        "phases": [
+            record(
+                "define",
+                "completed",
+                attempts=2,
+                started_at=ago(minutes=5),
+                completed_at=ago(minutes=3),
+                outputs=[artifact],
+            ),
+            record("build", "failed", attempts=1, started_at=ago(minutes=3)),
+            record("check", "rolled_back"),
+            record("review", "pending"),
+        ],
+    }
+
+    text = seen(feature.feature_status(whole, SCREEN))
+
+    assert text == (
+        "login  defining  workflow standard in shop\n"
+        "\n"
+        "✓ define  completed, attempt 2, in 2m 0s\n"
+        "    spec.md  1.5 kB\n"
+        "✗ build   failed, began 3 minutes ago\n"
+        "↺ check   rolled back\n"
+        "○ review  pending\n"
+    )
+
+
+def test_a_read_only_project_with_unusual_facts_is_told() -> None:
+    info: Any = {
+        "project": {**PROJECT, "read_only": True, "status": "error"},
+        "features": {"completed": 2},
+        "open_features": 0,
+        "facts": {"languages": "Python", "test_command": ["pytest", "-k", "a b"], "git": True},
+        "default_workflow": "standard",
+        "workflows": [{"id": "standard", "description": "", "phases": ["a", "b"]}],
+        "workflow_problem": None,
+        "read_only_reason": None,
+        "read_only_since": None,
+    }
+
+    text = seen(project.project_info(info, SCREEN))
+
+    assert text.startswith("shop  error  read-only\n")
+    assert "Languages" not in text
+    assert "Tests      pytest -k 'a b'" in text
+    assert "Features   2 features, 0 open  ·  2 completed" in text
+    assert "standard (default)  a → b" in text
+
+
+def test_a_glance_tells_how_many_features_are_left_out() -> None:
+    row = {
+        "id": "f1",
+        "name": "login",
+        "status": "defining",
+        "current_phase": "define",
+        "updated_at": ago(),
+    }
+    info: Any = {
+        "project": PROJECT,
+        "features": {"defining": 30},
+        "open_features": 30,
+        "workflow_problem": None,
+        "read_only_reason": None,
+        "read_only_since": None,
+    }
+    listed: Any = {"project": PROJECT, "features": [row], "total": 30, "next_cursor": "x"}
+    nothing: Any = {"project": PROJECT, "features": [], "total": 0, "next_cursor": None}
+
+    some = seen(project.glance(listed, info, SCREEN))
+    info["features"] = {}
+    none = seen(project.glance(nothing, info, SCREEN))
+
+    assert "  $ cde status login         # what a feature waits for\n" in some
+    assert "  $ cde list --status open   # 29 more" in some
+    assert "# start a feature" in none
+
+
+def test_workflows_are_told_on_a_screen_with_all_that_a_phase_may_have() -> None:
+    told: Any = {
+        "source": "/home/shop/.cde/workflow.yml",
+        "packaged": False,
+        "default": "standard",
+        "workflows": [
+            {
+                "id": "standard",
+                "description": "",
+                "max_attempts": 1,
+                "phases": [
+                    {
+                        "id": "ask",
+                        "description": "",
+                        "handler": "human_input",
+                        "prompt": "",
+                        "inputs": ["spec"],
+                        "outputs": [],
+                        "changes": "required",
+                        "check": ["make", "test all"],
+                        "check_directory": "sub",
+                        "check_timeout_seconds": 60.0,
+                        "status": "asking",
+                    }
+                ],
+            }
+        ],
+    }
+
+    listed = seen(workflow.workflow_list(told, SCREEN))
+    whole = seen(workflow.workflow_details(told, SCREEN))
+
+    assert "standard (default)" in listed
+    assert "$ cde workflow show standard   #" in listed
+    assert whole == (
+        "/home/shop/.cde/workflow.yml\n"
+        "\n"
+        "standard (default)  1 attempt a phase\n"
+        "\n"
+        "  1. ask  a person answers\n"
+        "     Inputs   spec\n"
+        "     Changes  required\n"
+        "     Check    make 'test all'  in sub, at most 60 s\n"
+        "     Status   asking\n"
+    )
+
+
+def test_a_failure_stands_in_a_panel_and_its_fix_can_be_copied() -> None:
+    error = FeatureError.of("E102", reference="[red]x[/red]\x1b", project_path="/" + "long" * 30)
+    payload = ErrorFormatter.payload(error)
+
+    text = seen(failure(payload, SCREEN), 60)
+
+    assert text.startswith("╭─ ✗ Feature Not Found  E102 ─")
+    assert "'[red]x[/red] '" in text
+    assert f"\n  $ cde list --project /{'long' * 30}\n" in text
+    assert text.endswith("More about it: cde explain E102\n")

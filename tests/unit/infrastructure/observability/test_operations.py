@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError, StateError
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.operations import Operation
+from cde_orchestrator.infrastructure.system import spans
+from cde_orchestrator.infrastructure.system.spans import span
+
+
+def operation(slow_ms: float = 1_000) -> Operation:
+    return Operation("submit_work", "/home/shop", slow_ms=lambda: slow_ms)
+
+
+def test_an_operation_logs_its_start_and_its_end() -> None:
+    with calling("mcp:agent", "call-1"), capture_logs() as logs:
+        assert operation().run(lambda: 7) == 7
+    first, last = logs
+    assert (first["event"], last["event"]) == ("operation_started", "operation_finished")
+    assert first["actor"] == "mcp:agent"
+    assert {line["correlation_id"] for line in logs} == {"call-1"}
+    assert {line["operation"] for line in logs} == {"submit_work"}
+    assert first["operation_id"] == last["operation_id"]
+    assert last["outcome"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("raised", "event", "outcome", "code", "level"),
+    [
+        (FeatureError.of("E102", reference="x"), "operation_refused", "refused", "E102", "warning"),
+        (StateError.of("E205"), "operation_failed", "failed", "E205", "warning"),
+        (ZeroDivisionError(), "operation_failed", "failed", "E999", "error"),
+    ],
+)
+def test_an_operation_that_does_not_succeed_says_how(
+    raised: Exception, event: str, outcome: str, code: str, level: str
+) -> None:
+    def work() -> None:
+        raise raised
+
+    with capture_logs() as logs, pytest.raises(CDEError) as caught:
+        operation().run(work)
+    last = logs[-1]
+    assert caught.value.code == code
+    assert (last["event"], last["outcome"], last["error_code"]) == (event, outcome, code)
+    assert last["log_level"] == level
+    assert last["duration_ms"] >= 0
+
+
+def test_a_slow_operation_names_its_bottleneck(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(spans, "perf_counter", lambda: now[0])
+
+    def work() -> None:
+        with span("check"):
+            now[0] += 2
+
+    with capture_logs() as logs:
+        operation(slow_ms=-1).run(work)
+        operation(slow_ms=60_000).run(work)
+    slow = [line for line in logs if line["event"] == "operation_slow"]
+    assert len(slow) == 1
+    assert slow[0]["bottleneck"] == "check"
+    assert slow[0]["spans"] == {"check": 2_000}
+    assert slow[0]["log_level"] == "warning"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"project": {"id": "p-1"}, "feature": {"id": "f-1", "name": "login"}},
+        {"project": {"id": "p-1"}},
+        {"project": None, "feature": "text"},
+        None,
+    ],
+)
+def test_any_reply_will_do(reply: Any) -> None:
+    assert operation().run(lambda: reply) is reply
+
+
+def test_what_watches_is_logged_for_debugging_only() -> None:
+    with capture_logs() as entries:
+        Operation("get_health", "/home/shop", routine=True).run(lambda: None)
+    assert {entry["log_level"] for entry in entries} == {"debug"}
+
+
+def test_every_end_is_told_to_the_meter() -> None:
+    meter = OperationMeter()
+
+    def refuse() -> None:
+        raise FeatureError.of("E101", status="archived")
+
+    Operation("submit_work", "/home/shop", telemetry=meter).run(lambda: None)
+    with pytest.raises(FeatureError):
+        Operation("submit_work", "/home/shop", telemetry=meter).run(refuse)
+    outcomes = meter.totals()[0]["submit_work"].outcomes
+    assert outcomes == {("ok", None): 1, ("refused", "E101"): 1}
+
+
+@pytest.mark.parametrize("part", [spans.AGENT, spans.CHECK])
+def test_health_is_told_how_long_it_took_without_agents_and_checks(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meter, now = OperationMeter(), [0.0]
+    monkeypatch.setattr(spans, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def wait() -> None:
+        with span(part):
+            now[0] += 7
+        now[0] += 0.1
+
+    Operation("run_agent", "/home/shop", telemetry=meter).run(wait)
+    assert meter.undrained()["run_agent"].latencies.longest_ms == pytest.approx(100)

@@ -1,0 +1,323 @@
+"""Reports of errors: what is in them, how many there are, and that they never get in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from structlog.testing import capture_logs
+
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.logs.error_reports import ListErrorReports, ShowErrorReport
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.bootstrap import Application, build_application
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError
+from cde_orchestrator.infrastructure.reports.store import REPORT_BYTES, FileErrorReports
+from cde_orchestrator.infrastructure.settings.settings import settings_file
+from tests.fakes import FakeClock
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Application:
+    """An active project with a feature."""
+    application = build_application(tmp_path)
+    application.handle(OnboardProject())
+    application.handle(StartFeature(prompt="Add a login page", name="login"))
+    return application
+
+
+def refusal(application: Application, reference: str = "nothing") -> CDEError:
+    """The error of a question after a feature that does not exist."""
+    with pytest.raises(CDEError) as caught:
+        application.handle(GetFeatureStatus(feature_id=reference))
+    return caught.value
+
+
+def report_of(application: Application, error: CDEError) -> dict[str, Any]:
+    assert error.report_id is not None
+    return application.handle(ShowErrorReport(report_id=error.report_id))["report"]
+
+
+def files(root: Path) -> list[Path]:
+    return sorted((root / ".cde" / "errors").iterdir())
+
+
+def capture(reports: FileErrorReports, root: Path, error: CDEError, **arguments: Any) -> None:
+    reports.capture(root, error, error, operation="drill", arguments=arguments)
+
+
+def test_a_report_tells_what_was_asked_what_led_here_and_how_things_stand(
+    application: Application,
+) -> None:
+    error = refusal(application, "lgin")
+    report = report_of(application, error)
+
+    assert report["code"] == "E102"
+    assert report["correlation_id"] == error.correlation_id
+    assert report["operation"]["name"] == "get_feature_status"
+    assert report["operation"]["arguments"] == {"feature_id": "lgin", "detail": "brief"}
+    assert report["recent_operations"][-1]["name"] == "start_feature"
+    assert [entry["operation"] for entry in report["journal"]][:2] == [
+        "start_feature",
+        "onboard_project",
+    ]
+    assert report["journal"][0]["feature"] == "login"
+    assert report["project"]["status"] == "active"
+    assert report["project"]["features"] == 1
+    assert {"cde-orchestrator", "python", "mcp"} <= set(report["versions"])
+    assert set(report["platform"]) == {"system", "release", "machine"}
+
+
+def test_the_stack_is_that_of_what_was_raised_at_first(application: Application) -> None:
+    class Broken(GetFeatureStatus):
+        def __call__(self, ports: object) -> NoReturn:
+            try:
+                raise OSError("the token=hunter2 of the disk")
+            except OSError as error:
+                raise ZeroDivisionError("halved by nothing") from error
+
+    with pytest.raises(CDEError) as caught:
+        application.handle(Broken(feature_id="login"))
+    report = report_of(application, caught.value)
+
+    assert report["code"] == "E999"
+    assert [each["type"] for each in report["exceptions"]] == ["ZeroDivisionError", "OSError"]
+    frame = report["exceptions"][0]["frames"][-1]
+    assert frame["file"] == __file__
+    assert frame["code"].startswith("raise ZeroDivisionError")
+    assert "hunter2" not in json.dumps(report["exceptions"][1]["message"])
+
+
+def test_the_feature_concerned_stands_in_the_report(application: Application) -> None:
+    reports = FileErrorReports()
+    error = FeatureError.of("E105", feature="login", status="completed")
+    application.report(error, error, "submit_work", {"feature_id": "login"})
+
+    report = reports.load(application.root, error.report_id or "")
+    assert report is not None
+    assert report["feature"]["name"] == "login"
+    assert report["feature"]["phases"]["define"]["status"] == "in_progress"
+
+
+def test_secrets_are_taken_out(application: Application) -> None:
+    error = FeatureError.of("E102", reference="ghp_" + "a1B2" * 9)
+    application.report(error, error, "tool", {"password": "hunter2", "feature_id": "token=hunter2"})
+
+    content = files(application.root)[-1].read_text()
+    assert "hunter2" not in content
+    assert "a1B2" not in content
+
+
+def test_without_a_project_there_is_no_report(tmp_path: Path) -> None:
+    error = refusal(build_application(tmp_path))
+
+    assert (error.code, error.report_id) == ("E004", None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_error_leaves_one_report(application: Application) -> None:
+    error = refusal(application)
+    application.report(error, error, "again", {})
+
+    assert len(files(application.root)) == 1
+
+
+def test_a_report_is_for_the_owner_alone(application: Application) -> None:
+    refusal(application)
+
+    assert files(application.root)[0].stat().st_mode & 0o077 == 0
+
+
+def test_only_the_newest_are_kept_and_the_list_begins_with_the_newest(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    clock = FakeClock()
+    reports = FileErrorReports(kept=3, clock=clock)
+    made = []
+    for _ in range(5):
+        error = CDEError.of("E102", reference="x")
+        capture(reports, tmp_path, error)
+        made.append(error.report_id)
+        clock.advance(1)
+
+    assert [each.id for each in reports.summaries(tmp_path, 10)] == made[:1:-1]
+    assert [each.id for each in reports.summaries(tmp_path, 2)] == made[:2:-1]
+    assert len(files(tmp_path)) == 3
+
+
+def test_a_report_is_bounded_and_so_are_all_together(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    reports = FileErrorReports(most_bytes=REPORT_BYTES)
+    huge = {f"argument{number}": "x" * 100_000 for number in range(200)}
+    for _ in range(4):
+        capture(reports, tmp_path, CDEError("m", "E999", huge), **huge)
+
+    sizes = [path.stat().st_size for path in files(tmp_path)]
+    assert max(sizes) <= REPORT_BYTES
+    assert sum(sizes) <= REPORT_BYTES
+
+
+def test_settings_say_how_many_are_kept(application: Application) -> None:
+    settings_file(application.root).write_text("error_reports_kept = 2\n")
+    again = build_application(application.root)
+    for _ in range(4):
+        refusal(again)
+
+    assert len(files(application.root)) == 2
+
+
+def test_what_lies_in_the_folder_beside_the_reports_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / ".cde" / "errors"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    reports = FileErrorReports(kept=1)
+    for _ in range(3):
+        capture(reports, tmp_path, CDEError.of("E102", reference="x"))
+
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert len(reports.summaries(tmp_path, 10)) == 1
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", "\udcff", '{"operation": 7}'])
+def test_a_damaged_report_is_listed_and_does_not_fail_the_list(
+    tmp_path: Path, content: str
+) -> None:
+    folder = tmp_path / ".cde" / "errors"
+    folder.mkdir(parents=True)
+    file = folder / "20251110T120000000000-0a1b2c3d.json"
+    file.write_bytes(content.encode("utf-8", "surrogateescape"))
+
+    assert [each.code for each in FileErrorReports().summaries(tmp_path, 5)] == ["?"]
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "linked folder", "without end"])
+def test_what_is_no_report_is_neither_read_nor_waited_for_nor_removed(
+    tmp_path: Path, kind: str
+) -> None:
+    folder = tmp_path / ".cde" / "errors"
+    folder.mkdir(parents=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    name = "20251110T120000000000-0a1b2c3d"
+    secret = other / f"{name}.json"
+    secret.write_text('{"code": "E001"}' + " " * (2**21 if kind == "without end" else 0))
+    file = folder / f"{name}.json"
+    if kind == "linked folder":
+        folder.rmdir()
+        folder.symlink_to(other)
+    elif kind == "without end":
+        secret.rename(file)
+    elif kind == "link":
+        file.symlink_to(secret)
+    else:
+        os.mkfifo(file) if kind == "pipe" else file.mkdir()
+    reports = FileErrorReports(kept=1)
+
+    assert reports.load(tmp_path, name) is None
+    assert [each.code for each in reports.summaries(tmp_path, 5)] in ([], ["?"])
+    capture(reports, tmp_path, CDEError.of("E102", reference="x"))
+    assert kind == "without end" or os.path.lexists(file)
+    assert kind == "without end" or secret.exists()
+
+
+def test_a_state_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    os.mkfifo(tmp_path / ".cde" / "state.json")
+    error = CDEError.of("E102", reference="x")
+    capture(FileErrorReports(), tmp_path, error)
+
+    assert error.report_id is not None
+
+
+def test_a_folder_that_cannot_even_be_looked_at_never_fails_the_call(tmp_path: Path) -> None:
+    error = CDEError.of("E102", reference="x")
+    capture(FileErrorReports(), tmp_path / ("x" * 5_000), error)
+
+    assert error.report_id is None
+
+
+@pytest.mark.parametrize(
+    "report_id", ["", "..", "../state", "20251110T120000000000-0a1b2c3d", "x" * 10_000, "\x00"]
+)
+def test_a_report_that_does_not_exist_has_a_code(application: Application, report_id: str) -> None:
+    with pytest.raises(CDEError) as caught:
+        application.handle(ShowErrorReport(report_id=report_id))
+    assert caught.value.code == "E322"
+
+
+def test_a_list_has_at_least_one_place(application: Application) -> None:
+    with pytest.raises(CDEError) as caught:
+        application.handle(ListErrorReports(limit=0))
+    assert caught.value.code == "E305"
+
+
+@pytest.mark.parametrize(
+    "obstacle", ["a file in its place", "a link that leads nowhere", "a link to a folder"]
+)
+def test_a_report_that_cannot_be_written_never_fails_the_call(
+    application: Application, obstacle: str
+) -> None:
+    place = application.root / ".cde" / "errors"
+    if obstacle == "a file in its place":
+        place.write_text("in the way")
+    elif obstacle == "a link to a folder":
+        (application.root / "elsewhere").mkdir()
+        place.symlink_to(application.root / "elsewhere")
+    else:
+        os.symlink("nowhere", place)
+    with capture_logs() as logged:
+        error = refusal(application)
+        application.report(error, error, "again", {})
+
+    assert (error.code, error.report_id) == ("E102", None)
+    assert [each["event"] for each in logged].count("error_report_not_written") == 1
+    assert not list(application.root.glob("elsewhere/*"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), {1, 2}, b"bytes", object(), "\udcff", {("a", 1): "b"}, [[[[[[[[[[1]]]]]]]]]]],
+)
+def test_any_context_makes_a_report(tmp_path: Path, value: object) -> None:
+    (tmp_path / ".cde").mkdir()
+    reports = FileErrorReports()
+    error = CDEError("m", "E999", {"value": value})
+    capture(reports, tmp_path, error, value=value)
+
+    assert reports.load(tmp_path, error.report_id or "") is not None
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", ""])
+def test_a_state_that_cannot_be_read_leaves_a_report_all_the_same(
+    application: Application, damage: str
+) -> None:
+    root = application.root
+    application.close()
+    for path in (root / ".cde").rglob("*"):
+        if path.suffix in {".json", ".jsonl"}:
+            path.write_text(damage)
+    error = refusal(build_application(root))
+
+    assert error.code == "E201"
+    report = report_of(build_application(root), error)
+    assert "unavailable" in report["project"]
+    assert report["journal"] == []
+
+
+def test_the_file_of_a_state_that_was_moved_to_a_database_is_not_taken_for_the_state(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = application.root
+    application.close()
+    with settings_file(root).open("a", encoding="utf-8") as file:
+        file.write('state_project = "moved"\n')
+    unreachable = "postgresql://nobody@127.0.0.1:1/nothing"
+    for url, code in (("", "E314"), (unreachable, "E217")):
+        monkeypatch.setenv("CDE_STATE_URL", url)
+        error = refusal(build_application(root))
+        assert error.code == code
+        path = root / ".cde" / "errors" / f"{error.report_id}.json"
+        assert list(json.loads(path.read_bytes())["project"]) == ["unavailable"]

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import pytest
+
+from cde_orchestrator.storage.format.journal import (
+    GENESIS,
+    Change,
+    Record,
+    decode_records,
+    encode_header,
+    encode_record,
+    newest_records,
+    scan,
+)
+
+
+def change(number: int) -> Change:
+    return Change(
+        at="2026-01-01T00:00:00+00:00",
+        operation="start_feature",
+        actor="test",
+        correlation_id=f"call-{number}",
+        changes=[{"op": "add", "path": f"/features/{number}", "value": {"id": str(number)}}],
+    )
+
+
+def records(count: int) -> list[Record]:
+    made: list[Record] = []
+    previous = GENESIS
+    for number in range(1, count + 1):
+        made.append(encode_record(number, previous, change(number)))
+        previous = made[-1].checksum
+    return made
+
+
+def segment(count: int) -> bytes:
+    lines = [encode_header(1, GENESIS).line, *(record.line for record in records(count))]
+    return b"".join(lines)
+
+
+def test_a_whole_segment_is_read_back_as_written() -> None:
+    found = scan(segment(3))
+    assert found.header == encode_header(1, GENESIS)
+    assert found.records == records(3)
+    assert found.size == len(segment(3))
+    assert not found.damage
+    assert not found.torn
+
+
+def test_each_record_names_the_one_before() -> None:
+    first, second, third = records(3)
+    assert (first.previous, second.previous, third.previous) == (
+        GENESIS,
+        first.checksum,
+        second.checksum,
+    )
+
+
+@pytest.mark.parametrize("size", [0, 5])
+def test_a_segment_without_a_whole_header_is_damaged(size: int) -> None:
+    found = scan(segment(2)[:size])
+    assert found.damage
+    assert not found.torn
+
+
+def test_an_unfinished_last_line_is_torn_and_the_lines_before_it_hold() -> None:
+    whole = segment(2)
+    found = scan(segment(3)[: len(whole) + 10])
+    assert found.torn
+    assert found.records == records(2)
+    assert found.size == len(whole)
+
+
+def test_every_flipped_bit_of_every_byte_is_noticed() -> None:
+    data = segment(2)
+    for position in range(len(data)):
+        for bit in range(8):
+            flipped = bytearray(data)
+            flipped[position] ^= 1 << bit
+            assert scan(bytes(flipped)).damage, (position, bit)
+
+
+def test_lines_after_a_damaged_one_are_still_read() -> None:
+    data = bytearray(segment(3))
+    data[len(segment(1)) - 5] ^= 1
+    found = scan(bytes(data))
+    assert [record.sequence for record in found.records] == [2, 3]
+    assert not found.torn
+
+
+def test_records_are_read_from_the_newest_on_and_only_those_that_mention_a_word() -> None:
+    first, second, third = records(3)
+    assert list(newest_records(segment(3))) == [third, second, first]
+    assert list(newest_records(segment(3)[:-5])) == [second, first]
+    assert list(newest_records(segment(3), [b'"call-2"'])) == [second]
+    assert list(newest_records(segment(3), [b"nowhere"])) == []
+
+
+def test_appended_lines_are_decoded_up_to_an_unfinished_one() -> None:
+    first, second = records(2)
+    assert decode_records(first.line + second.line) == [first, second]
+    assert decode_records(first.line + second.line[:-4]) == [first]
+
+
+def test_appended_lines_that_are_not_records_are_refused() -> None:
+    assert decode_records(b"nonsense\n") is None
+    assert decode_records(encode_header(1, GENESIS).line) is None
+
+
+def test_a_sealed_line_of_another_make_is_no_record() -> None:
+    from cde_orchestrator.storage.format import journal
+
+    line, _ = journal._seal({"sequence": 1})
+    assert decode_records(line) is None
+    broken, _ = journal._seal({"format": journal.FORMAT})
+    assert scan(broken).header is None
+
+
+def test_what_is_whole_from_the_beginning_on_ends_at_the_first_damage() -> None:
+    header, first, second, third = segment(3).splitlines(keepends=True)
+    found = scan(header + first + second.replace(b"test", b"tset") + third)
+
+    assert found.size == len(header + first)
+    assert [record.sequence for record in found.records] == [1, 3]
+    assert found.damage == ["line 3 is damaged"]
+
+
+def test_a_line_that_is_still_being_written_does_not_hide_those_before_it() -> None:
+    first, second, third = (record.line for record in records(3))
+
+    assert decode_records(first + second + third[:-1]) == records(2)
+    assert decode_records(first + second.replace(b"test", b"tset") + third) is None
+
+
+def test_only_an_unfinished_last_line_and_nothing_else_is_torn() -> None:
+    whole = segment(3)
+    header, first, *rest = whole.splitlines(keepends=True)
+
+    assert scan(whole).torn is False
+    assert scan(whole[:-5]).torn is True
+    assert scan(header + first.replace(b"test", b"tset") + b"".join(rest)[:-5]).torn is False
+    assert scan(header + first.replace(b"test", b"tset") + b"".join(rest)).torn is False
+
+
+def test_a_segment_begins_with_the_name_of_its_format() -> None:
+    assert b'"cde-journal"' in encode_header(1, "").line

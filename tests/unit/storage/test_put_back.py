@@ -1,0 +1,266 @@
+"""A process that knows more than the files tell never goes back behind that in silence."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.storage.format.files import StateFiles
+
+Loss = Callable[[StateFiles], None]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    made = tmp_path / "project"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def server(root: Path) -> FilesystemProjectRepository:
+    repository = FilesystemProjectRepository()
+    repository.get_or_create(root)
+    with repository.transaction(root) as project:
+        project.activate()
+    for number in range(12):
+        start(repository, root, f"f{number}")
+    return repository
+
+
+def start(repository: FilesystemProjectRepository, root: Path, name: str) -> None:
+    with repository.transaction(root) as project:
+        project.start_feature("Do it", name=name)
+
+
+def names(repository: FilesystemProjectRepository, root: Path) -> list[str]:
+    return [feature.name for feature in repository.get(root).features]
+
+
+BEFORE = [f"f{number}" for number in range(12)]
+
+
+def both_copies(files: StateFiles) -> None:
+    for path in (files.journal, *files.segments().values()):
+        path.unlink()
+
+
+def every_state_file(files: StateFiles) -> None:
+    both_copies(files)
+    files.state.unlink()
+
+
+def the_folder(files: StateFiles) -> None:
+    shutil.rmtree(files.folder)
+
+
+def content(files: StateFiles) -> None:
+    for path in (files.journal, files.state, *files.segments().values()):
+        path.write_bytes(b"not a state\n")
+
+
+def a_record(files: StateFiles) -> None:
+    for path in (files.journal, *files.segments().values()):
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([*lines[:6], b"{}\n", *lines[7:]]))
+
+
+LOSSES = [both_copies, every_state_file, the_folder, content, a_record]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_change_after_a_loss_is_made_on_what_was_acknowledged(
+    server: FilesystemProjectRepository, root: Path, loss: Loss
+) -> None:
+    loss(StateFiles(root))
+    with capture_logs() as logs:
+        start(server, root, "after")
+    assert names(server, root) == [*BEFORE, "after"]
+    fresh = FilesystemProjectRepository()
+    assert names(fresh, root) == [*BEFORE, "after"]
+    assert fresh.verify(root) == []
+    (told,) = [each for each in logs if each["event"] == "state_put_back"]
+    assert (told["error_code"], told["log_level"]) == ("E212", "warning")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_read_after_a_loss_writes_what_was_acknowledged(
+    server: FilesystemProjectRepository, root: Path, loss: Loss
+) -> None:
+    loss(StateFiles(root))
+    assert names(server, root) == BEFORE
+    assert names(FilesystemProjectRepository(), root) == BEFORE
+
+
+def test_the_process_that_knows_most_puts_back_most(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    idle = FilesystemProjectRepository()
+    assert names(idle, root) == BEFORE
+    start(server, root, "later")
+    shutil.rmtree(root / ".cde")
+    assert names(idle, root) == BEFORE
+    assert names(server, root) == [*BEFORE, "later"]
+    assert names(idle, root) == [*BEFORE, "later"]
+    start(idle, root, "last")
+    fresh = FilesystemProjectRepository()
+    assert names(fresh, root) == names(server, root) == [*BEFORE, "later", "last"]
+    assert fresh.verify(root) == []
+
+
+def test_processes_that_go_on_from_different_states_come_together(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    idle = FilesystemProjectRepository()
+    assert names(idle, root) == BEFORE
+    start(server, root, "later")
+    with server.transaction(root) as project:
+        for name in ("f1", "f2"):
+            project.feature(name).close("cancelled", "no need", "somebody", utc_now())
+    shutil.rmtree(root / ".cde")
+    with idle.transaction(root) as project:
+        project.feature("f2").close("failed", "it cannot be", "somebody", utc_now())
+        project.start_feature("Do it", name="meanwhile")
+    with capture_logs() as logs:
+        assert sorted(names(server, root)) == sorted([*BEFORE, "later", "meanwhile"])
+    assert "history_rejoined" in {each["event"] for each in logs}
+    (joined,) = FilesystemProjectRepository().history(root, 1)
+    assert (joined.operation, joined.actor) == ("rejoin_history", "cde")
+    start(idle, root, "last")
+    fresh = FilesystemProjectRepository()
+    for each in (fresh, idle, server):
+        found = {feature.name: feature.status for feature in each.get(root).features}
+        assert sorted(found) == sorted([*BEFORE, "later", "meanwhile", "last"])
+        assert (found["f1"], found["f2"]) == ("cancelled", "failed")
+    assert fresh.verify(root) == []
+    assert len(kept(root)) == 1
+
+
+def test_an_older_copy_of_a_history_that_was_put_back_is_followed(
+    server: FilesystemProjectRepository, root: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(root / ".cde")
+    start(server, root, "copied")
+    shutil.copytree(root / ".cde", tmp_path / "copy")
+    start(server, root, "later")
+    shutil.rmtree(root / ".cde")
+    shutil.copytree(tmp_path / "copy", root / ".cde")
+    assert names(server, root) == [*BEFORE, "copied"]
+
+
+def test_a_project_that_was_begun_anew_there_is_followed(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    shutil.rmtree(root / ".cde")
+    other = FilesystemProjectRepository()
+    begun = other.get_or_create(root)
+    with capture_logs() as logs:
+        assert server.get(root).id == begun.id
+    assert names(server, root) == []
+    assert "state_replaced" in {each["event"] for each in logs}
+    assert len(kept(root)) == 1
+
+
+def test_a_whole_older_copy_is_followed_and_what_it_replaced_is_kept(
+    server: FilesystemProjectRepository, root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(root / ".cde", tmp_path / "copy")
+    start(server, root, "later")
+    shutil.rmtree(root / ".cde")
+    shutil.copytree(tmp_path / "copy", root / ".cde")
+    with capture_logs() as logs:
+        assert names(server, root) == BEFORE
+    (told,) = [each for each in logs if each["event"] == "state_replaced"]
+    assert (told["error_code"], told["log_level"]) == ("E211", "warning")
+    assert [str(path) for path in kept(root)] == [told["kept"]]
+    assert names(server, root) == BEFORE
+    assert len(kept(root)) == 1
+    name = kept(root)[0].name.split("-", 1)[1]
+    shutil.copyfile(kept(root)[0], root / ".cde" / "backups" / name)
+    fresh = FilesystemProjectRepository()
+    fresh.restore(root, fresh.backup(root, name))
+    assert names(fresh, root) == [*BEFORE, "later"]
+
+
+def test_another_history_of_the_same_project_is_followed(
+    server: FilesystemProjectRepository, root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(root, tmp_path / "copy")
+    start(server, root, "here")
+    other = FilesystemProjectRepository()
+    start(other, tmp_path / "copy", "there")
+    shutil.rmtree(root / ".cde")
+    shutil.copytree(tmp_path / "copy" / ".cde", root / ".cde")
+    assert names(server, root) == [*BEFORE, "there"]
+    assert len(kept(root)) == 1
+
+
+def test_a_history_that_went_on_elsewhere_is_followed_without_a_word(
+    server: FilesystemProjectRepository, root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(root, tmp_path / "copy")
+    start(FilesystemProjectRepository(), tmp_path / "copy", "there")
+    shutil.rmtree(root / ".cde")
+    shutil.copytree(tmp_path / "copy" / ".cde", root / ".cde")
+    assert names(server, root) == [*BEFORE, "there"]
+    assert kept(root) == []
+
+
+def test_nothing_is_written_into_another_folder_at_the_same_path(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    root.rename(root.with_name("moved"))
+    root.mkdir()
+    with pytest.raises(CDEError) as caught:
+        server.get(root)
+    assert caught.value.code == "E004"
+    assert list(root.iterdir()) == []
+    assert names(FilesystemProjectRepository(), root.with_name("moved")) == BEFORE
+
+
+def read(server: FilesystemProjectRepository, root: Path) -> None:
+    with pytest.raises(CDEError) as caught:
+        server.get(root)
+    assert caught.value.code == "E004"
+
+
+def change(server: FilesystemProjectRepository, root: Path) -> None:
+    with pytest.raises(CDEError) as caught:
+        start(server, root, "after")
+    assert caught.value.code == "E004"
+
+
+def end(server: FilesystemProjectRepository, root: Path) -> None:
+    server.close()
+
+
+@pytest.mark.parametrize("use", [read, change, end])
+def test_nothing_is_written_into_a_folder_that_was_removed_and_made_again(
+    server: FilesystemProjectRepository,
+    root: Path,
+    use: Callable[[FilesystemProjectRepository, Path], None],
+) -> None:
+    shutil.rmtree(root)
+    root.mkdir()
+    (root / "README").write_text("another project")
+    use(server, root)
+    assert [path.name for path in root.iterdir()] == ["README"]
+
+
+def test_a_process_that_ends_puts_back_what_it_knows(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    shutil.rmtree(root / ".cde")
+    server.close()
+    assert names(FilesystemProjectRepository(), root) == BEFORE
+
+
+def kept(root: Path) -> list[Path]:
+    return sorted((root / ".cde" / "quarantine").glob("*-state-*.json"))

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.application.state.recover_state import CompactState
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention, prune
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> StateFiles:
+    files = StateFiles(tmp_path)
+    files.backups.mkdir(parents=True)
+    for number in (10, 20, 30, 40):
+        files.backup(number).write_bytes(b"x" * 100)
+        files.mirror(number - 9).write_bytes(b"y" * 100)
+    files.mirror(41).write_bytes(b"y" * 100)
+    (files.backups / "state-versionless.json").write_bytes(b"z")
+    return files
+
+
+def kept(files: StateFiles) -> tuple[list[int], list[int]]:
+    return list(files.checkpoints()), list(files.segments())
+
+
+def test_by_count_the_oldest_go_with_the_segments_that_only_they_need(files: StateFiles) -> None:
+    removed = prune(files, OsFileOps(), Retention(count=2))
+    assert kept(files) == ([30, 40], [31, 41])
+    assert len(removed) == 5
+
+
+def test_by_age_the_oldest_go(files: StateFiles) -> None:
+    os.utime(files.backup(10), (0, 0))
+    prune(files, OsFileOps(), Retention())
+    assert kept(files) == ([20, 30, 40], [21, 31, 41])
+
+
+def test_by_size_the_oldest_go_until_the_rest_fits(files: StateFiles) -> None:
+    prune(files, OsFileOps(), Retention(total_bytes=350))
+    assert kept(files) == ([40], [41])
+
+
+def test_the_newest_checkpoint_and_files_of_other_names_stay(files: StateFiles) -> None:
+    for path in files.backups.iterdir():
+        os.utime(path, (0, 0))
+    prune(files, OsFileOps(), Retention(count=0, days=0, total_bytes=0))
+    assert kept(files) == ([40], [41])
+    assert (files.backups / "state-versionless.json").exists()
+
+
+def test_nothing_goes_that_retention_keeps(files: StateFiles) -> None:
+    assert prune(files, OsFileOps(), Retention()) == []
+
+
+def test_the_settings_say_how_much_is_kept(tmp_path: Path) -> None:
+    application = build_application(tmp_path)
+    application.handle(OnboardProject())
+    (tmp_path / ".cde" / "config.toml").write_text("backups_kept = 2\n")
+    application = build_application(tmp_path)
+    for number in range(4):
+        application.handle(StartFeature(prompt=f"Do {number}"))
+        application.handle(CompactState())
+    assert len(StateFiles(tmp_path).checkpoints()) == 2
+
+
+def test_what_is_kept_without_settings_is_what_the_documentation_says() -> None:
+    kept = DEFAULT_RETENTION
+
+    assert Retention(count=10, days=30.0, total_bytes=256 * 1024 * 1024) == kept
+    assert not kept.lets_go(10, time.time() - 29 * 86_400, 256 * 1024 * 1024)
+    assert kept.lets_go(11, time.time(), 0)
+    assert kept.lets_go(2, time.time() - 31 * 86_400, 0)
+    assert kept.lets_go(2, time.time(), 256 * 1024 * 1024 + 1)
+    assert not kept.lets_go(1, 0, 2**40)
+
+
+def test_a_backup_that_vanished_meanwhile_is_neither_old_nor_large(
+    files: StateFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.backup(10).unlink()
+    files.backup(10).symlink_to("nowhere")
+
+    assert prune(files, OsFileOps(), Retention(total_bytes=801)) == []
