@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cde_orchestrator.adapters.git.merge_driver import GitMergeDriver
-from cde_orchestrator.adapters.project_files.validators import ParsingContentJudge
+from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.application.ports.core import ErrorReportSummary, LogEntry, OutputText, Ports
 from cde_orchestrator.application.use_case import UseCase
@@ -378,7 +378,7 @@ class World:
             files=self.files,
             inspector=self.inspector,
             reports=self.reports,
-            content=ParsingContentJudge(),
+            content=ParsingContentValidator(),
             checks=self.checks,
             trust=self.trust,
             objects=self.objects,
@@ -490,6 +490,6 @@ class HealthyDoctor:
         """Nothing is to be mended."""
         return []
 
-    def mend(self, root: Path) -> list[str]:
+    def repair(self, root: Path) -> list[str]:
         """Nothing is mended."""
         return []

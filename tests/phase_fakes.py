@@ -50,7 +50,7 @@ class ScriptedChecks:
         self.busy = False
 
     @contextmanager
-    def alone(self, root: Path, feature: Feature) -> Iterator[None]:
+    def lock_check(self, root: Path, feature: Feature) -> Iterator[None]:
         """Be the only one; what happens meanwhile is let in."""
         if self.busy:
             phase = feature.current_phase

@@ -63,7 +63,7 @@ class Application:
         self._assemble = assemble
         self._ports: Ports | None = None
         self._kept_worktrees: GitWorktrees | None = None
-        self._makeshift: Ports | None = None
+        self._fallback_ports: Ports | None = None
         self._assembling = threading.Lock()
         self._is_watched = False
         self._reports = FileErrorReports()
@@ -153,7 +153,7 @@ class Application:
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the application is not used afterwards."""
-        for ports in (self._ports, self._makeshift):
+        for ports in (self._ports, self._fallback_ports):
             if ports is not None:
                 ports.health.close()
                 ports.repository.close()
@@ -174,24 +174,24 @@ class Application:
                 except ValidationError:
                     if not tolerant:
                         raise
-                    return self._assembled_makeshift()
+                    return self._assembled_fallback()
                 self._reports = _reports(self.settings)
                 self._ports = self._assemble(self.root, self.settings, self._meter)
                 _at_work[:] = [weakref.ref(self)]
-                self._end_makeshift()
+                self._end_fallback()
             return self._ports
 
-    def _assembled_makeshift(self) -> Ports:
+    def _assembled_fallback(self) -> Ports:
         """What works with the defaults, until the settings are valid again."""
-        if self._makeshift is None:
-            self._makeshift = self._assemble(self.root, Settings(), self._meter)
-        return self._makeshift
+        if self._fallback_ports is None:
+            self._fallback_ports = self._assemble(self.root, Settings(), self._meter)
+        return self._fallback_ports
 
-    def _end_makeshift(self) -> None:
-        if self._makeshift is not None:
-            self._makeshift.health.close()
-            self._makeshift.repository.close()
-            self._makeshift = None
+    def _end_fallback(self) -> None:
+        if self._fallback_ports is not None:
+            self._fallback_ports.health.close()
+            self._fallback_ports.repository.close()
+            self._fallback_ports = None
         if self._is_watched and self._ports is not None:
             self._ports.health.watch()
 
@@ -208,7 +208,7 @@ def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
     from cde_orchestrator.adapters.git.version_control import GitVersionControl
     from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
     from cde_orchestrator.adapters.project_files.inspector import FilesystemProjectInspector
-    from cde_orchestrator.adapters.project_files.validators import ParsingContentJudge
+    from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
     from cde_orchestrator.adapters.repositories.objects import FilesystemObjectStore
     from cde_orchestrator.adapters.runners.agents import CommandLineAgents
     from cde_orchestrator.adapters.runners.callers import ProcessCallers
@@ -247,7 +247,7 @@ def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
         files=files,
         inspector=FilesystemProjectInspector(),
         reports=_reports(settings),
-        content=ParsingContentJudge(),
+        content=ParsingContentValidator(),
         checks=SubprocessCheckRunner(),
         trust=trust,
         objects=FilesystemObjectStore(),

@@ -38,8 +38,8 @@ from cde_orchestrator.infrastructure.observability.logs.setup import (
 from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.observability.tracing import start_tracing
 from cde_orchestrator.infrastructure.paths import FOLDER
-from cde_orchestrator.infrastructure.system.compute_slot import TURNS
-from cde_orchestrator.infrastructure.system.gc_tuning import keep_pauses_short
+from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
+from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.mcp_tools import alerts, errors, features, health, project, recovery, work
 from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
@@ -122,7 +122,7 @@ class ServedProject:
         """
         if use_case.routine:  # who watches a busy server must not wait for it
             return self._application.handle(use_case)
-        with TURNS.taken():
+        with COMPUTE_SLOT.held():
             return self._application.handle(use_case)
 
     def report(
@@ -148,7 +148,7 @@ class ServedProject:
                 raise ProjectError.of("E006", served=str(served.root), path=str(wanted))
             candidate = build_application(wanted)
             try:
-                with TURNS.taken():
+                with COMPUTE_SLOT.held():
                     reply = candidate.handle(use_case)
             except BaseException:
                 candidate.close()
@@ -364,7 +364,7 @@ def _http_server(app: ASGIApp, live: LiveChanges) -> EndingServer:
 @contextmanager
 def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
     start_tracing(str(root))
-    keep_pauses_short()
+    tune_garbage_collector()
     served = ServedProject(root, pinned=pinned)
     keep_lost_lines()
     tending = keep_tending()

@@ -189,11 +189,11 @@ def test_a_small_task_shows_whether_it_may_write(agents: CommandLineAgents) -> N
 
 
 def test_a_feature_is_run_once_at_a_time(agents: CommandLineAgents) -> None:
-    with agents.alone("id", "column"):
-        error = refusal(lambda: agents.alone("id", "column").__enter__())
+    with agents.lock_run("id", "column"):
+        error = refusal(lambda: agents.lock_run("id", "column").__enter__())
         assert error.code == "E909"
         assert error.context["holder"] == f"process {os.getpid()}"
-        with agents.alone("other", "other"):
+        with agents.lock_run("other", "other"):
             pass
-    with agents.alone("id", "column"):
+    with agents.lock_run("id", "column"):
         pass

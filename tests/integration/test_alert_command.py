@@ -31,14 +31,14 @@ def notifier(root: Path, program: str, timeout_seconds: float = 30.0) -> Command
 
 def refused(told: CommandNotifier) -> CDEError:
     with pytest.raises(CDEError) as caught:
-        told.tell(b"{}")
+        told.send(b"{}")
     return caught.value
 
 
 def test_a_command_reads_the_alert_from_its_standard_input(tmp_path: Path) -> None:
     program = "import sys; open('told', 'w').write(sys.stdin.read())"
 
-    notifier(tmp_path, program).tell(json.dumps({"alert": "x"}).encode())
+    notifier(tmp_path, program).send(json.dumps({"alert": "x"}).encode())
 
     assert json.loads((tmp_path / "told").read_text()) == {"alert": "x"}
 
@@ -53,7 +53,7 @@ def test_a_command_that_nobody_trusts_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "told").exists()
 
     trust.grants.append(command.command_line)
-    told.tell(b"{}")
+    told.send(b"{}")
     assert (tmp_path / "told").exists()
 
 
@@ -87,8 +87,8 @@ def test_the_command_stands_in_the_settings(tmp_path: Path) -> None:
     assert load_alert_command(tmp_path) is None
     assert configured(tmp_path, "log_level = 'INFO'") is None
     assert configured(tmp_path, "[alerts]\ncommand = []") is None
-    assert configured(tmp_path, "[alerts]\ncommand = ['tell', 'me']\ntimeout_seconds = 3") == Check(
-        ("tell", "me"), ".", 3.0
+    assert configured(tmp_path, "[alerts]\ncommand = ['send', 'me']\ntimeout_seconds = 3") == Check(
+        ("send", "me"), ".", 3.0
     )
 
 
@@ -97,7 +97,7 @@ def test_the_command_stands_in_the_settings(tmp_path: Path) -> None:
     [
         "alerts = 1",
         "alerts = ",
-        "[alerts]\ncommand = 'tell me'",
+        "[alerts]\ncommand = 'send me'",
         "[alerts]\ncommand = [1]",
         "[alerts]\ncommand = ['']",
         "[alerts]\ncommand = ['x']\ntimeout_seconds = 0",
@@ -122,7 +122,7 @@ def test_those_are_told_whom_the_settings_name(tmp_path: Path) -> None:
         ]
 
     assert names(Settings()) == []
-    configured(tmp_path, "[alerts]\ncommand = ['tell']")
+    configured(tmp_path, "[alerts]\ncommand = ['send']")
     assert names(Settings(alert_webhook_url="http://x/")) == ["webhook", "command"]
 
 
@@ -135,19 +135,19 @@ def test_an_address_that_came_with_the_project_is_sent_nothing_until_a_person_tr
     with receiving() as receiver:
         settings = Settings(alert_webhook_url=receiver.address)
 
-        def tell() -> None:
+        def send() -> None:
             (webhook,) = configured_notifiers(tmp_path, settings, BreakerRegistry(), trust)
-            webhook.tell(b"{}")
+            webhook.send(b"{}")
 
         with pytest.raises(CDEError) as caught:
-            tell()
+            send()
         assert (caught.value.code, receiver.received) == ("E929", [])
 
         (sending,) = alert_commands(tmp_path, settings)
         trust.grants.append(sending.command_line)
-        tell()
+        send()
         trust.grants.clear()
         monkeypatch.setenv("CDE_ALERT_WEBHOOK_URL", receiver.address)
-        tell()
+        send()
         assert alert_commands(tmp_path, settings) == []
         assert len(receiver.received) == 2

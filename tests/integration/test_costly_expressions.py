@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from cde_orchestrator.adapters.project_files import validators
-from cde_orchestrator.adapters.project_files.validators import ParsingContentJudge
+from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
 
-search = ParsingContentJudge().search
+search = ParsingContentValidator().search
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.records import Baseline, Evidence, Progress
 from cde_orchestrator.infrastructure.observability.correlation import calling
-from cde_orchestrator.infrastructure.system.compute_slot import Turns
+from cde_orchestrator.infrastructure.system.compute_slot import ComputeSlot
 from tests.fakes import NOON, writing_workflow
 from tests.phase_fakes import evidence_of
 
@@ -79,20 +79,20 @@ def test_a_check_has_no_input_and_runs_in_its_folder(tmp_path: Path) -> None:
 def test_while_a_check_runs_another_call_has_its_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns, go = Turns(patience_seconds=60), tmp_path / "go"
-    monkeypatch.setattr(subprocess_check_runner, "TURNS", turns)
+    turns, go = ComputeSlot(patience_seconds=60), tmp_path / "go"
+    monkeypatch.setattr(subprocess_check_runner, "COMPUTE_SLOT", turns)
     begun = Event()
 
     def call() -> None:
         assert begun.wait(60)
-        with turns.taken():
+        with turns.held():
             go.touch()
 
     other = Thread(target=call)
     other.start()
     begin = "import os, time\nprint('begun', flush=True)\n"
     wait = begin + "while not os.path.exists('go'): time.sleep(0.01)"
-    with turns.taken():
+    with turns.held():
         runner = SubprocessCheckRunner()
         evidence = runner.run(tmp_path, python(wait, 60.0), NOON, lambda _: begun.set())
     other.join(60)
@@ -104,7 +104,7 @@ def test_a_check_that_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
     evidence = run(tmp_path, Check(("sh", "-c", "sleep 600 & echo $!; wait"), ".", 2.0))
 
     assert evidence.exit_code is None
-    assert evidence.told().startswith("The check")
+    assert evidence.summary().startswith("The check")
     assert is_gone(int(evidence.tail))
 
 
@@ -188,12 +188,12 @@ def test_a_feature_is_checked_by_one_submission_at_a_time(tmp_path: Path) -> Non
         for name in ("one", "other")
     )
     checks = SubprocessCheckRunner()
-    with checks.alone(tmp_path, one), checks.alone(tmp_path, other):
-        with pytest.raises(CDEError) as caught, SubprocessCheckRunner().alone(tmp_path, one):
+    with checks.lock_check(tmp_path, one), checks.lock_check(tmp_path, other):
+        with pytest.raises(CDEError) as caught, SubprocessCheckRunner().lock_check(tmp_path, one):
             pytest.fail("two at once")
         assert caught.value.code == "E129"
         assert caught.value.context["holder"] == f"process {os.getpid()}"
-    with checks.alone(tmp_path, one):
+    with checks.lock_check(tmp_path, one):
         pass
 
 
@@ -202,7 +202,7 @@ def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     feature = Feature.create(
         project_id="p", name="one", prompt="x", workflow=writing_workflow(), now=NOON
     )
-    with pytest.raises(CDEError) as caught, SubprocessCheckRunner().alone(tmp_path, feature):
+    with pytest.raises(CDEError) as caught, SubprocessCheckRunner().lock_check(tmp_path, feature):
         pytest.fail("no lock")
 
     assert caught.value.code == "E203"

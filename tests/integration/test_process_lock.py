@@ -12,7 +12,7 @@ import pytest
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError
 from cde_orchestrator.infrastructure.system import process_lock
-from cde_orchestrator.infrastructure.system.compute_slot import TURNS
+from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock, one_thread
 
 HOLDER = """
@@ -149,7 +149,7 @@ def interrupt(lock: ProcessLock, meanwhile: Callable[[], None]) -> None:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TURNS, "leave", leave)
+        patch.setattr(COMPUTE_SLOT, "leave", leave)
         with pytest.raises(KeyboardInterrupt), lock.exclusive():
             pass
 

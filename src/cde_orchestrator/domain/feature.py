@@ -118,7 +118,7 @@ class PhaseRecord:
         """Why the last attempt failed or the last check did, in words; None if none did."""
         told = [(each.at, each.reason) for each in self.failures[-1:]]
         if self.evidence is not None and not self.evidence.passed:
-            told.append((self.evidence.at, self.evidence.told()))
+            told.append((self.evidence.at, self.evidence.summary()))
         return max(told)[1] if told else None
 
     def roll_back(self) -> None:

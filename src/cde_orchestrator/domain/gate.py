@@ -118,7 +118,7 @@ class Gate:
                 phase=self.phase.id,
                 back_to=self.back_to or self.phase.id,
                 problems="; ".join(map(str, found)),
-                outputs=[told(problem) for problem in found],
+                outputs=[problem_as_dict(problem) for problem in found],
             )
 
     def _about(self, output: Output, content: bytes | None) -> Iterable[Problem]:
@@ -164,7 +164,7 @@ class Gate:
 _Finding = tuple[str, str, int | None]
 
 
-def told(problem: Problem) -> dict[str, Any]:
+def problem_as_dict(problem: Problem) -> dict[str, Any]:
     """A problem as an error's context has it."""
     return {key: value for key, value in asdict(problem).items() if value is not None}
 

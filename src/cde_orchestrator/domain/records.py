@@ -61,7 +61,7 @@ class Evidence:
         """Whether the command ended with exit code 0."""
         return self.exit_code == 0
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The evidence as a failure in words, with the end of the output."""
         if self.exit_code is None:
             ending = f"was ended after {self.duration_ms / 1000:.0f} s"

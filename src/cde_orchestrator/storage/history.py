@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, in_the_way, read_file
-from cde_orchestrator.infrastructure.system.os_errors import told
+from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format.checkpoint import Checkpoint, NotACheckpoint
 from cde_orchestrator.storage.format.files import StateFiles
@@ -219,7 +219,7 @@ class StateHistory:
         )
 
     def _read(self, path: Path) -> bytes | None:
-        with told(path, "E201"):
+        with translate_os_errors(path, "E201"):
             return read_file(self._ops, path)
 
 

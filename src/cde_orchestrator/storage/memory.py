@@ -14,7 +14,7 @@ import structlog
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.infrastructure.system.file_ops import FileOps
-from cde_orchestrator.infrastructure.system.os_errors import error_words, told
+from cde_orchestrator.infrastructure.system.os_errors import error_words, translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import one_thread
 from cde_orchestrator.infrastructure.system.spans import LOAD, span
 from cde_orchestrator.storage import loader, repair
@@ -117,7 +117,7 @@ class StateMemory:
         Raises:
             StateError: E201 or E202, the state cannot be read.
         """
-        with told(self._files.folder, "E201"):
+        with translate_os_errors(self._files.folder, "E201"):
             with self._memory():
                 settled = self._writing or self._is_settled()
             if not settled:
@@ -312,7 +312,7 @@ class StateMemory:
             document = self._migrate(loaded.legacy)
             repair.migrate(self._files, self._ops, loaded, document)
         elif loaded.needs_mending:
-            repair.mend(self._files, self._ops, loaded)
+            repair.repair(self._files, self._ops, loaded)
         if head is not None and self._compare(loaded) is Files.DIFFER:
             rejoin(self._files, self._ops, loaded, head)
         self._adopt(loaded)

@@ -27,7 +27,7 @@ from cde_orchestrator.storage.loader import Finding, Loaded
 log = structlog.get_logger(__name__)
 
 
-def mend(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
+def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     """Put damaged files into quarantine and write them anew. Only under the lock.
 
     A damaged copy stays where it is until it is replaced: what it still tells may be needed

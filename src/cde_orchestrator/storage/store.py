@@ -16,7 +16,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
     replace_file,
 )
-from cde_orchestrator.infrastructure.system.os_errors import told
+from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.spans import JOURNAL, span
 from cde_orchestrator.storage import loader, repair
 from cde_orchestrator.storage.archive import StateArchive
@@ -254,7 +254,7 @@ class StateStore:
         Raises:
             StateError: E201 or E202.
         """
-        with told(self.files.folder, "E201"):
+        with translate_os_errors(self.files.folder, "E201"):
             loaded = loader.load(self.files, self._ops)
         self._memory.note_uncertainty(loaded.uncertainty)
         self._guard.look(0)
@@ -337,7 +337,7 @@ class StateStore:
     @contextmanager
     def _written(self, path: Path) -> Iterator[None]:
         """Translate what the system refuses, and remember a disk that takes no writes."""
-        with told(path):
+        with translate_os_errors(path):
             try:
                 yield
             except OSError as error:

@@ -22,7 +22,7 @@ from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.web._responses import HEADERS, failure, path_of
-from cde_orchestrator.web.kept import PATIENCE_SECONDS, Kept
+from cde_orchestrator.web.kept import PATIENCE_SECONDS, RefreshingCache
 
 LIVENESS = "/health"
 NOT_READY = 503
@@ -57,9 +57,10 @@ class HealthRoutes:
 
     def __init__(self, run: Callable[[UseCase[Any]], Any]) -> None:
         self._run = run
-        self._health = Kept(self._make_health)
+        self._health = RefreshingCache(self._make_health)
         self._metrics = {
-            accept: Kept(partial(self._make_metrics, accept)) for accept in (_PLAIN, _OPENMETRICS)
+            accept: RefreshingCache(partial(self._make_metrics, accept))
+            for accept in (_PLAIN, _OPENMETRICS)
         }
 
     def routes(self) -> list[Route]:
@@ -112,7 +113,7 @@ async def _alive(_: Request) -> Response:
 
 
 async def _answered(
-    request: Request, kept: Kept[Any], choose: Callable[[Any], _Answer]
+    request: Request, kept: RefreshingCache[Any], choose: Callable[[Any], _Answer]
 ) -> Response:
     """The kept answer; a probe is told a failure in JSON and as one that may pass."""
     try:

@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 5.0
 Made = TypeVar("Made")
 
 
-class Kept(Generic[Made]):
+class RefreshingCache(Generic[Made]):
     """Makes something in a thread beside, again and again while somebody asks for it.
 
     Whoever asks is given the newest at once. Only the first, and whoever comes after a long

@@ -22,7 +22,7 @@ from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
 from tests.unit.cli.conftest import Terminal
-from tests.unit.cli.test_views import FILE, PROJECT, SCREEN, phase, seen
+from tests.unit.cli.views.test_views import FILE, PROJECT, SCREEN, phase, seen
 
 DELIVERS = """
 import pathlib, sys

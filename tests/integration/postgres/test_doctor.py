@@ -24,7 +24,7 @@ def codes(doctor: PostgresDoctor, root: Path) -> list[str]:
 def test_a_database_in_order_is_healthy(repository: PostgresProjectRepository, root: Path) -> None:
     doctor = PostgresDoctor(repository, HealthyDoctor())
     assert codes(doctor, root) == []
-    assert doctor.plan(root) == doctor.mend(root) == []
+    assert doctor.plan(root) == doctor.repair(root) == []
 
 
 def test_a_database_that_does_not_answer_is_found(
@@ -33,7 +33,7 @@ def test_a_database_that_does_not_answer_is_found(
     doctor = PostgresDoctor(repository, HealthyDoctor())
     with server.stopped():
         assert codes(doctor, root) == ["E217"]
-        assert doctor.plan(root) == doctor.mend(root) == []
+        assert doctor.plan(root) == doctor.repair(root) == []
 
 
 def test_what_was_altered_is_found_and_written_anew(
@@ -43,7 +43,7 @@ def test_what_was_altered_is_found_and_written_anew(
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("UPDATE cde_project SET document = '{}'")
     assert codes(doctor, root) == ["E212"]
-    assert len(doctor.plan(root)) == len(doctor.mend(root)) == 1
+    assert len(doctor.plan(root)) == len(doctor.repair(root)) == 1
     assert codes(doctor, root) == []
     assert repository.get(root).status == "active"
 

@@ -462,7 +462,7 @@ def test_tables_of_a_newer_release_are_read_and_not_changed(
         start(repository, root, "Refused")
     with pytest.raises(ReadOnlyModeError):
         repository.compact(root)
-    assert repository.mend(root) == []
+    assert repository.repair(root) == []
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ALTER TABLE cde_project RENAME COLUMN sequence TO number")
     with pytest.raises(StateError) as caught:

@@ -173,7 +173,7 @@ def test_what_was_altered_by_hand_is_found_and_mended_from_the_history(
     with pytest.raises(StateError) as caught:
         open_repository().get(root)
     assert caught.value.code == "E201"
-    assert len(repository.mend(root)) == 2
+    assert len(repository.repair(root)) == 2
     assert repository.verify(root) == []
     assert names(open_repository(), root) == ["kept", "altered"]
 

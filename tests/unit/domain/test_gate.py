@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cde_orchestrator
-from cde_orchestrator.adapters.project_files.validators import ParsingContentJudge
+from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
 from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.exceptions import OutputError
@@ -31,8 +31,8 @@ def gate(*outputs: Output, skeleton: str = "") -> Gate:
     return Gate(
         phase=Phase(id="define", outputs=outputs),
         feature_name="login",
-        syntax=ParsingContentJudge().problem,
-        search=ParsingContentJudge().search,
+        syntax=ParsingContentValidator().error_in,
+        search=ParsingContentValidator().search,
         skeleton=skeleton,
     )
 

@@ -64,15 +64,15 @@ class PostgresDoctor:
                 planned += [f"write {each.file} anew from its history" for each in damaged]
             return planned + self._rest.plan(root)
 
-    def mend(self, root: Path) -> list[str]:
+    def repair(self, root: Path) -> list[str]:
         """Mend what is safe to mend; what was done, in words."""
         done: list[str] = []
         with closing(self._repository):
             try:
-                done += self._repository.mend(root)
+                done += self._repository.repair(root)
             except CDEError as error:
                 log.warning("not_mended", error_code=error.code, reason=error.message)
-            return done + self._rest.mend(root)
+            return done + self._rest.repair(root)
 
     def _database(self, root: Path) -> Iterator[CDEError]:
         newest = self._repository.history(root, 1)

@@ -66,7 +66,7 @@ class ExaminedRepository(Protocol):
         """The project; nothing is mended."""
         ...
 
-    def mend(self, path: Path) -> list[str]:
+    def repair(self, path: Path) -> list[str]:
         """Mend what is damaged; what was done, in words."""
         ...
 
@@ -122,14 +122,14 @@ class ProjectDoctor:
                 planned.append(f"write {damage.file} anew from what survives{kept}")
         return planned + [f"remove {path.relative_to(root)}" for path in _temporary(stored)]
 
-    def mend(self, root: Path) -> list[str]:
+    def repair(self, root: Path) -> list[str]:
         """Mend what is safe: copies of the state, backups, leftovers; what was done, in words."""
         stored = StateFiles(root)
         damaged = _verified(stored) if self._is_certain(root) else []
         stood = {damage.file for damage in damaged if _stands(root, damage)}
         if damaged:
             try:
-                self._repository.mend(root)
+                self._repository.repair(root)
             except CDEError as error:
                 log.warning("not_mended", error_code=error.code, reason=error.message)
         left = {damage.file for damage in _verified(stored)}

@@ -14,7 +14,7 @@ from cde_orchestrator.adapters.git.view import view_of
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import child_environment
-from cde_orchestrator.infrastructure.system.compute_slot import TURNS
+from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.retry import is_transient_on_starting, retrying
 from cde_orchestrator.infrastructure.system.spans import GIT, span
 
@@ -90,7 +90,7 @@ class Git:
             CircuitBreakerOpenError: E903, git is given time to recover.
         """
         watch = Stopwatch()
-        TURNS.leave()
+        COMPUTE_SLOT.leave()
         with span(GIT):
             done = self._breaker.call(self._patiently, arguments, timeout_seconds)
         log.info(

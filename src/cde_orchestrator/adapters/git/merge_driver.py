@@ -8,7 +8,7 @@ from cde_orchestrator.adapters.git.command import Git, GitError
 from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, replace_file
-from cde_orchestrator.infrastructure.system.os_errors import told
+from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 
 PATTERN = "*.cde.json"
 """Files that the driver merges: exports of the state."""
@@ -40,7 +40,7 @@ class GitMergeDriver:
         for key in changed:
             _git(root, "config", "--local", key, _SETTINGS[key])
         attributes = root / ".gitattributes"
-        with told(attributes):
+        with translate_os_errors(attributes):
             present = attributes.read_bytes() if attributes.exists() else b""
             if _ATTRIBUTE.encode() not in present.splitlines():
                 separator = b"\n" if present and not present.endswith(b"\n") else b""

@@ -47,10 +47,10 @@ _YAML_TAGS = frozenset(
 """What every safe parser knows; any other tag asks one program to build an object."""
 
 
-class ParsingContentJudge:
+class ParsingContentValidator:
     """Asks the parser of each format."""
 
-    def problem(self, kind: str, text: str) -> str | None:
+    def error_in(self, kind: str, text: str) -> str | None:
         """Why a text is not valid ``json``, ``yaml`` or ``toml``, or None."""
         try:
             _PARSERS[kind](text)

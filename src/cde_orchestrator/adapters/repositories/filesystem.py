@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Shelf:
+class _OpenProject:
     """One project's store and the index over its features."""
 
     store: StateStore
@@ -73,7 +73,7 @@ class FilesystemProjectRepository:
         self._clock = clock
         self._lock_timeout_seconds = lock_timeout_seconds
         self._retention = retention
-        self._shelves: dict[Path, _Shelf] = {}
+        self._shelves: dict[Path, _OpenProject] = {}
         self._kept_from_git: set[Path] = set()
         self._mutex = threading.Lock()
 
@@ -212,7 +212,7 @@ class FilesystemProjectRepository:
         index.follow(document, None)
         return loaded_project(document, index, root, self._clock, store.read_only)
 
-    def mend(self, path: Path | str) -> list[str]:
+    def repair(self, path: Path | str) -> list[str]:
         """Write damaged copies and backups anew from what survives; what was done, in words.
 
         Raises:
@@ -302,7 +302,7 @@ class FilesystemProjectRepository:
         for shelf in shelves:
             shelf.store.close()
 
-    def _shelf(self, root: Path) -> _Shelf:
+    def _shelf(self, root: Path) -> _OpenProject:
         with self._mutex:
             if root not in self._shelves:
                 index = FeatureIndex()
@@ -314,32 +314,32 @@ class FilesystemProjectRepository:
                     retention=self._retention,
                     lock_timeout_seconds=self._lock_timeout_seconds,
                 )
-                self._shelves[root] = _Shelf(store, index)
+                self._shelves[root] = _OpenProject(store, index)
             return self._shelves[root]
 
-    def _recorded(self, path: Path | str) -> _Shelf:
+    def _recorded(self, path: Path | str) -> _OpenProject:
         """The project whose files are there, whatever is wrong with them.
 
         Raises:
             ProjectError: E001, E002, E003, or E004 when there is not one file of a state.
         """
         shelf = self._shelf(folder_at(path))
-        if not shelf.store.files.stand():
+        if not shelf.store.files.exist():
             raise no_project(shelf.store.files.root)
         return shelf
 
-    def _existing(self, path: Path | str) -> _Shelf:
+    def _existing(self, path: Path | str) -> _OpenProject:
         root = folder_at(path)
         shelf = self._shelf(root)
         shelf.store.refresh()
         _require_state(shelf)
         return shelf
 
-    def _project(self, shelf: _Shelf) -> Project:
+    def _project(self, shelf: _OpenProject) -> Project:
         document, store = _require_state(shelf), shelf.store
         return loaded_project(document, shelf.index, store.files.root, self._clock, store.read_only)
 
-    def _commit(self, shelf: _Shelf, changes: Patch, operation: str) -> None:
+    def _commit(self, shelf: _OpenProject, changes: Patch, operation: str) -> None:
         record = shelf.store.commit(change_made(changes, operation, self._clock))
         log.info("project_saved", sequence=record.sequence, bytes=len(record.line))
         self._keep_from_git(shelf.store.files.root)
@@ -351,7 +351,7 @@ class FilesystemProjectRepository:
             keep_from_git(root)
 
 
-def _require_state(shelf: _Shelf) -> Document:
+def _require_state(shelf: _OpenProject) -> Document:
     """The present state, which somebody may have deleted since the last look.
 
     Raises:

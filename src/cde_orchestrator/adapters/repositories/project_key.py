@@ -16,7 +16,7 @@ from cde_orchestrator.infrastructure.settings.settings import (
     settings_states,
 )
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps, replace_file
-from cde_orchestrator.infrastructure.system.os_errors import told
+from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.storage.format.files import StateFiles
 
@@ -43,7 +43,7 @@ def ensure_key(root: Path, ops: FileOps | None = None) -> str:
         ValidationError: E314 or E320, the settings are not valid.
     """
     ops, files, path = ops or OsFileOps(), StateFiles(root), settings_file(root)
-    with told(path):
+    with translate_os_errors(path):
         ops.make_folder(files.folder)
         with ProcessLock(files.lock).exclusive():
             key = key_of(root)

@@ -28,7 +28,7 @@ from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import call_environment
 from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
 from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
-from cde_orchestrator.infrastructure.system.os_errors import told
+from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.system.spans import AGENT, span
 
@@ -104,10 +104,10 @@ class CommandLineAgents:
         }
 
     @contextmanager
-    def alone(self, feature_id: str, feature: str) -> Iterator[None]:
+    def lock_run(self, feature_id: str, feature: str) -> Iterator[None]:
         """Hold the lock of the feature's runs; E909 when another process has it."""
         folder = self._root / FOLDER / RUNS
-        with told(folder):
+        with translate_os_errors(folder):
             make_own_folder(folder)
             lock = ProcessLock(folder / f"{feature_id}.lock", 0.0)
             descriptor = lock.attempt()
@@ -247,7 +247,7 @@ class CommandLineAgents:
         folder = assignment.folder / FOLDER / RUNS
         path = folder / f"prompt-{secrets.token_hex(6)}.md"
         try:
-            with told(path):
+            with translate_os_errors(path):
                 make_own_folder(folder)
                 path.write_bytes(data)
             yield agent.arguments(str(path)), None

@@ -20,7 +20,7 @@ from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.infrastructure.observability.correlation import child_environment
 from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
-from cde_orchestrator.infrastructure.system.compute_slot import TURNS
+from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
@@ -37,7 +37,7 @@ class SubprocessCheckRunner:
     """Runs commands without a shell, and leaves none of their processes behind."""
 
     @contextmanager
-    def alone(self, root: Path, feature: Feature) -> Iterator[None]:
+    def lock_check(self, root: Path, feature: Feature) -> Iterator[None]:
         """Hold the lock of the feature's checks; E129 when another submission has it."""
         path = root / FOLDER / RUNS / f"{feature.id}.check.lock"
         try:
@@ -76,7 +76,7 @@ class SubprocessCheckRunner:
 
         def once() -> Ending:
             process = SupervisedProcess(check.command, folder=folder, environment=visible)
-            TURNS.leave()
+            COMPUTE_SLOT.leave()
             return process.watch(capture.add, check.timeout_seconds)
 
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cde_orchestrator.application.features.leases import Desk
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import adopt_workflow
 from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.application.use_case import UseCase
@@ -40,7 +40,7 @@ class CloseFeature(UseCase[FeatureReply]):
         if self.outcome not in OUTCOMES:
             reason = f"it is {self.outcome!r}, not {FAILED} or {CANCELLED}"
             raise ValidationError.of("E305", argument="outcome", reason=reason)
-        why, desk = checked_reason(self.reason), Desk.of(ports, None)
+        why, desk = checked_reason(self.reason), CallerLeases.of(ports, None)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()
             feature = project.feature(self.feature_id)

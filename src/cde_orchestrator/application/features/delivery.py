@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cde_orchestrator.application.ports.core import OutputText, Ports
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
 from cde_orchestrator.domain.feature import Artifact, PhaseRecord
-from cde_orchestrator.domain.gate import Gate, Problem, told
+from cde_orchestrator.domain.gate import Gate, Problem, problem_as_dict
 from cde_orchestrator.domain.text import checked_text
 from cde_orchestrator.domain.workflow import Output, Phase
 
@@ -63,7 +63,7 @@ class Delivery:
             raise error
         return found
 
-    def through(self, gate: Gate) -> dict[str, bytes]:
+    def accepted_contents(self, gate: Gate) -> dict[str, bytes]:
         """``contents`` that the gate lets pass; a refusal names all that is wrong.
 
         Raises:
@@ -78,7 +78,7 @@ class Delivery:
         named = {problem.output for problem in problems}
         problems += [problem for problem in gate.problems(found) if problem.output not in named]
         first = unreadable[0][1]
-        facts = {**first.context, "outputs": [told(problem) for problem in problems]}
+        facts = {**first.context, "outputs": [problem_as_dict(problem) for problem in problems]}
         if "reason" in facts:
             facts["reason"] = "; ".join([facts["reason"], *map(str, problems[1:])])
         raise type(first).of(first.code, **facts)

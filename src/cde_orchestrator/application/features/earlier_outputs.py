@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
 from cde_orchestrator.domain.feature import Artifact, Feature, PhaseStatus
-from cde_orchestrator.domain.gate import Problem, told
+from cde_orchestrator.domain.gate import Problem, problem_as_dict
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 _OF_THE_FEATURE = "{feature}"
@@ -46,7 +46,7 @@ def require_accepted(feature: Feature, phase: Phase, workflow: Workflow, ports: 
             phase=phase.id,
             owner=changed[0].phase.id,
             problems="; ".join(map(str, problems)),
-            outputs=[told(problem) for problem in problems],
+            outputs=[problem_as_dict(problem) for problem in problems],
         )
 
 

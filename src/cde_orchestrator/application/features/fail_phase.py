@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cde_orchestrator.application.features.leases import Desk
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import adopt_workflow, committed_phase_view
 from cde_orchestrator.application.ports.core import Ports
@@ -52,7 +52,7 @@ class FailPhase(UseCase[FailedReply]):
         if self.results:
             words = "an attempt that is given up delivers nothing; leave results or failed away"
             raise ValidationError.of("E305", argument="results", reason=words)
-        reason, desk = checked_reason(self.reason), Desk.of(ports, self.agent)
+        reason, desk = checked_reason(self.reason), CallerLeases.of(ports, self.agent)
         key, tree = checked_key(self.idempotency_key), ports.git.work_tree(ports.root)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()

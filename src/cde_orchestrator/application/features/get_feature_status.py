@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cde_orchestrator.application.features.leases import Desk
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import committed_phase_view, workflow_for
 from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.application.use_case import UseCase
@@ -42,7 +42,7 @@ class GetFeatureStatus(UseCase[FeatureStatusReply | FeatureDetailReply]):
         if self.detail not in DETAILS:
             reason = f"it is {self.detail!r}, not one of {', '.join(DETAILS)}"
             raise ValidationError.of("E305", argument="detail", reason=reason)
-        desk = Desk.of(ports, None)
+        desk = CallerLeases.of(ports, None)
         project = ports.repository.get(ports.root)
         feature = project.feature(self.feature_id)
         workflow = workflow_for(project, feature, ports)

@@ -17,7 +17,7 @@ AGENT_LIMIT = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class CallerLeases:
     """The caller in front of the features of one project."""
 
     ports: Ports
@@ -25,7 +25,7 @@ class Desk:
     now: datetime
 
     @classmethod
-    def of(cls, ports: Ports, agent: str | None) -> Desk:
+    def of(cls, ports: Ports, agent: str | None) -> CallerLeases:
         """The desk for a call that may name its agent.
 
         Raises:

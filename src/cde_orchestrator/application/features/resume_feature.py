@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
-from cde_orchestrator.application.features.leases import Desk
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import (
     adopt_workflow,
@@ -101,7 +101,7 @@ class ResumeFeature(UseCase[ResumeReply]):
             CDEError: E004, E102, E103, E105, E122, E206, E302, E303, E305, E310, E311
                 and the repository's own.
         """
-        desk = Desk.of(ports, self.agent)
+        desk = CallerLeases.of(ports, self.agent)
         present = ports.repository.get(ports.root).feature(self.feature_id)
         # Asked for while the state is free, and only where a phase may begin again.
         tree = None if present.is_open else ports.git.work_tree(ports.root)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypedDict
 
-from cde_orchestrator.application.features.leases import Desk
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import adopt_workflow, committed_phase_view
 from cde_orchestrator.application.features.source_changes import PhaseStart, SourceRow
@@ -116,7 +116,7 @@ class RollbackFeature(UseCase[RollbackReply]):
             CDEError: E004, E102, E103, E107, E122, E126, E206, E302, E303, E305 and the
                 repository's own.
         """
-        reason, desk = checked_reason(self.reason), Desk.of(ports, None)
+        reason, desk = checked_reason(self.reason), CallerLeases.of(ports, None)
         tree = ports.git.work_tree(ports.root)
         if self.dry_run:
             project = ports.repository.get(ports.root)
@@ -127,7 +127,7 @@ class RollbackFeature(UseCase[RollbackReply]):
             taken = self._take_back(project, reason, desk, tree)
         return self._reply(project, taken, ports)
 
-    def _announce(self, reason: str, desk: Desk, tree: WorkTree | None) -> None:
+    def _announce(self, reason: str, desk: CallerLeases, tree: WorkTree | None) -> None:
         """Make it durable what the files are before the first of them is touched."""
         ports = desk.ports
         present = ports.repository.get(ports.root)
@@ -151,7 +151,7 @@ class RollbackFeature(UseCase[RollbackReply]):
             )
 
     def _take_back(
-        self, project: Project, reason: str, desk: Desk, tree: WorkTree | None
+        self, project: Project, reason: str, desk: CallerLeases, tree: WorkTree | None
     ) -> _Taken:
         ports = desk.ports
         feature = project.feature(self.feature_id)

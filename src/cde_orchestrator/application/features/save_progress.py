@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from cde_orchestrator.application.features.leases import Desk
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import adopt_workflow
 from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.application.use_case import UseCase
@@ -54,7 +54,7 @@ class SaveProgress(UseCase[SavedReply]):
             CDEError: E004, E102, E103, E105 to E107, E206, E302, E303, E305, E315 and the
                 repository's own.
         """
-        desk = Desk.of(ports, self.agent)
+        desk = CallerLeases.of(ports, self.agent)
         progress = Progress.checked(desk.now, desk.caller.name, self.note, self.data)
         with ports.repository.transaction(ports.root) as project:
             project.require_writable()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cde_orchestrator.application.features.leases import Desk
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import (
     adopt_workflow,
@@ -48,7 +48,7 @@ class StartFeature(UseCase[FeatureReply]):
                 and the repository's own.
         """
         key = checked_key(self.idempotency_key)
-        desk, tree = Desk.of(ports, None), ports.git.work_tree(ports.root)
+        desk, tree = CallerLeases.of(ports, None), ports.git.work_tree(ports.root)
         tried = self._tried_workflow(key, ports)
         baseline = baseline_for(tried, ports)
         with ports.repository.transaction(ports.root) as project:

@@ -10,7 +10,7 @@ import structlog
 
 from cde_orchestrator.application.features.delivery import Delivery
 from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
-from cde_orchestrator.application.features.leases import Desk
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import (
     adopt_workflow,
@@ -80,7 +80,7 @@ class SubmitWork(UseCase[SubmitReply]):
             CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E132, E206, E302,
                 E303, E305, E312, E313, E315 and the repository's own.
         """
-        desk = Desk.of(ports, self.agent)
+        desk = CallerLeases.of(ports, self.agent)
         project = ports.repository.get(ports.root)
         project.require_writable()
         feature = project.feature(self.feature_id)
@@ -88,10 +88,10 @@ class SubmitWork(UseCase[SubmitReply]):
         if phase is None or phase.gate_check is None or feature.current_phase != phase.id:
             return self._examined(desk)
         desk.require_free(feature, takeover=self.takeover)
-        with ports.checks.alone(ports.root, feature):
+        with ports.checks.lock_check(ports.root, feature):
             return self._examined(desk)  # from the start: the one before may have been accepted
 
-    def _examined(self, desk: Desk) -> SubmitReply:
+    def _examined(self, desk: CallerLeases) -> SubmitReply:
         ports = desk.ports
         project = ports.repository.get(ports.root)
         feature = project.feature(self.feature_id)
@@ -146,12 +146,12 @@ class SubmitWork(UseCase[SubmitReply]):
         gate = Gate(
             phase=phase,
             feature_name=feature.name,
-            syntax=delivery.ports.content.problem,
+            syntax=delivery.ports.content.error_in,
             search=delivery.ports.content.search,
             skeleton=skeleton,
             back_to=workflow.judged_phase(phase.id).id,
         )
-        return delivery.through(gate)
+        return delivery.accepted_contents(gate)
 
     def _check(
         self, feature: Feature, phase: Phase, delivery: Delivery, ports: Ports
@@ -189,7 +189,7 @@ class SubmitWork(UseCase[SubmitReply]):
         )
 
     def _accept(
-        self, desk: Desk, examined: Feature, contents: _Contents, evidence: Evidence | None
+        self, desk: CallerLeases, examined: Feature, contents: _Contents, evidence: Evidence | None
     ) -> SubmitReply:
         ports, tree = desk.ports, desk.ports.git.work_tree(desk.ports.root)
         with ports.repository.transaction(ports.root) as project:

@@ -8,7 +8,7 @@ from datetime import datetime
 from heapq import nlargest
 from typing import TypedDict
 
-from cde_orchestrator.application.features.leases import Desk
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import workflow_for
 from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.application.views import ClaimView
@@ -81,7 +81,7 @@ def board_of(project: Project, ports: Ports) -> Board:
     counts = Counter(summary.status for summary in summaries)
     waiting = [each for each in summaries if each.status not in CLOSED_STATUSES]
     closed = [each for each in summaries if each.status in CLOSED_STATUSES]
-    desk = Desk.of(ports, None)
+    desk = CallerLeases.of(ports, None)
     cards = _cards(project, nlargest(OPEN_SHOWN, waiting, key=_touched), desk)
     done = _cards(project, nlargest(CLOSED_SHOWN, closed, key=_touched), desk)
     in_phase = Counter(summary.current_phase or "" for summary in waiting)
@@ -136,7 +136,7 @@ def _event(at: datetime, kind: str, text: str, by: str | None) -> FeatureEvent:
     return {"at": at.isoformat(), "kind": kind, "text": short, "by": by}
 
 
-def _cards(project: Project, summaries: Sequence[FeatureSummary], desk: Desk) -> list[Card]:
+def _cards(project: Project, summaries: Sequence[FeatureSummary], desk: CallerLeases) -> list[Card]:
     orders: dict[tuple[str, str | None], list[str]] = {}
     cards = []
     for summary in summaries:
@@ -149,7 +149,7 @@ def _cards(project: Project, summaries: Sequence[FeatureSummary], desk: Desk) ->
     return cards
 
 
-def _card(summary: FeatureSummary, feature: Feature, order: list[str], desk: Desk) -> Card:
+def _card(summary: FeatureSummary, feature: Feature, order: list[str], desk: CallerLeases) -> Card:
     """A card; a feature of an older release stands where it was stored."""
     record = feature.phases.get(feature.current_phase or "")
     place = order.index(feature.current_phase) + 1 if feature.current_phase in order else 0

@@ -11,7 +11,7 @@ from cde_orchestrator.domain.exceptions import CDESystemError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestAlert(UseCase[AlertTestReply]):
+class SendTestAlert(UseCase[AlertTestReply]):
     """Fire an alert for real, resolve it, and tell everybody who is to be told."""
 
     __test__ = False  # for pytest, which takes every Test... for one of its own

@@ -89,7 +89,7 @@ class Agents(Protocol):
         """
         ...
 
-    def alone(self, feature_id: str, feature: str) -> AbstractContextManager[None]:
+    def lock_run(self, feature_id: str, feature: str) -> AbstractContextManager[None]:
         """Be the only run of a feature on this machine; ends with the process.
 
         Raises:
@@ -131,7 +131,7 @@ class NoAgents:
         """Always E905."""
         raise _no_agents(agent)
 
-    def alone(self, feature_id: str, feature: str) -> AbstractContextManager[None]:
+    def lock_run(self, feature_id: str, feature: str) -> AbstractContextManager[None]:
         """Nobody else runs anything."""
         return nullcontext()
 

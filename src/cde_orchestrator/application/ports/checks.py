@@ -19,10 +19,10 @@ Watch = Callable[[str], None]
 """Is told what a command prints, piece by piece."""
 
 
-class ContentJudge(Protocol):
+class ContentValidator(Protocol):
     """Knows the formats of outputs, and searches them."""
 
-    def problem(self, kind: str, text: str) -> str | None:
+    def error_in(self, kind: str, text: str) -> str | None:
         """Why a text is not valid ``json``, ``yaml`` or ``toml``, or None."""
         ...
 
@@ -34,7 +34,7 @@ class ContentJudge(Protocol):
 class CheckRunner(Protocol):
     """Runs checks; whether they may run is not its business."""
 
-    def alone(self, root: Path, feature: Feature) -> AbstractContextManager[None]:
+    def lock_check(self, root: Path, feature: Feature) -> AbstractContextManager[None]:
         """Be the only submission on this machine that checks the feature's current phase.
 
         It ends with the process, however that ends.

@@ -14,7 +14,7 @@ from cde_orchestrator.application.ports.breakers import Breakers, NoBreakers
 from cde_orchestrator.application.ports.checks import (
     Callers,
     CheckRunner,
-    ContentJudge,
+    ContentValidator,
     ObjectStore,
     TrustStore,
     VersionControl,
@@ -185,7 +185,7 @@ class Doctor(Protocol):
         """What ``mend`` would do, in words; nothing is changed."""
         ...
 
-    def mend(self, root: Path) -> list[str]:
+    def repair(self, root: Path) -> list[str]:
         """Mend what is safe to mend; what was done, in words."""
         ...
 
@@ -368,7 +368,7 @@ class Ports:
     files: ProjectFiles
     inspector: ProjectInspector
     reports: ErrorReports
-    content: ContentJudge
+    content: ContentValidator
     checks: CheckRunner
     trust: TrustStore
     objects: ObjectStore

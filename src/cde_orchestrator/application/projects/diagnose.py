@@ -41,7 +41,7 @@ class Diagnose(UseCase[DiagnoseReply]):
 
     def __call__(self, ports: Ports) -> DiagnoseReply:
         """Examine it; no finding is an error of this call."""
-        mended = ports.doctor.mend(ports.root) if self.fix else []
+        mended = ports.doctor.repair(ports.root) if self.fix else []
         findings = [ErrorFormatter.payload(found) for found in ports.doctor.examine(ports.root)]
         return {
             "path": str(ports.root),

@@ -161,7 +161,7 @@ class FeatureRun:
         if feature["status"] == FAILED:
             self.handle(ResumeFeature(feature_id=feature["id"]))
             assignment = self.handle(GetAssignment(feature_id=feature["id"]))
-        with self.agents.alone(feature["id"], feature["name"]):
+        with self.agents.lock_run(feature["id"], feature["name"]):
             work: _PhaseWork | None = None
             while True:
                 phase = assignment["phase"]

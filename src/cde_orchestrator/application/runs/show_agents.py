@@ -48,7 +48,7 @@ class ListAgents(UseCase[AgentsReply]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestAgent(UseCase[AgentTrialReply]):
+class TryAgent(UseCase[AgentTrialReply]):
     """Give an agent a small task, outside of the project.
 
     Attributes:

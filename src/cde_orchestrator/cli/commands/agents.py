@@ -37,11 +37,11 @@ def try_out(
 ) -> None:
     """Give an agent a small task in a folder that is thrown away, and say how it went."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.runs.show_agents import TestAgent
+        from cde_orchestrator.application.runs.show_agents import TryAgent
         from cde_orchestrator.cli.session.application import answer
         from cde_orchestrator.cli.views.agent import agent_tried
 
-        answer(TestAgent(name=name), agent_tried, project=project, as_json=as_json)
+        answer(TryAgent(name=name), agent_tried, project=project, as_json=as_json)
 
 
 @group.command(epilog=examples("cde agents trust claude codex", "cde agents trust --revoke codex"))

@@ -43,8 +43,8 @@ def alerts(
 def fire_test(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Fire an alert for real, resolve it, and say who was told."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.monitoring.send_test_alert import TestAlert
+        from cde_orchestrator.application.monitoring.send_test_alert import SendTestAlert
         from cde_orchestrator.cli.session.application import answer
         from cde_orchestrator.cli.views.alert import alert_tried
 
-        answer(TestAlert(), alert_tried, project=project, as_json=as_json)
+        answer(SendTestAlert(), alert_tried, project=project, as_json=as_json)

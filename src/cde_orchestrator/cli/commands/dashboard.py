@@ -23,7 +23,7 @@ from cde_orchestrator.domain.exceptions import CDESystemError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from cde_orchestrator.cli.console.output import Look
+    from cde_orchestrator.cli.console.output import RenderTarget
 
 top_level = command_group()
 
@@ -168,7 +168,7 @@ def _end(root: Path) -> dict[str, Any]:
     return {"url": f"{found.url}/dashboard", "pid": found.process.pid, "stopped": True}
 
 
-def _shown(reply: dict[str, Any], _look: Look) -> RenderableType:
+def _shown(reply: dict[str, Any], _look: RenderTarget) -> RenderableType:
     from rich.text import Text
 
     if "stopped" in reply:

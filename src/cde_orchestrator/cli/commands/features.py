@@ -146,7 +146,7 @@ def submit(
     with boundary(as_json=as_json):
         from cde_orchestrator.application.features.fail_phase import FailPhase
         from cde_orchestrator.application.features.submit_work import SubmitWork
-        from cde_orchestrator.cli.console.output import say_aside
+        from cde_orchestrator.cli.console.output import print_to_stderr
         from cde_orchestrator.cli.session.application import answer
         from cde_orchestrator.cli.views.feature import submitted
         from cde_orchestrator.cli.views.work import gave_up
@@ -170,7 +170,7 @@ def submit(
             agent=agent,
             takeover=takeover,
             restore=restore,
-            watch=None if as_json else say_aside,
+            watch=None if as_json else print_to_stderr,
         )
         answer(use_case, submitted, project=project, as_json=as_json)
 

@@ -58,7 +58,7 @@ def health(
 
 def _watch(every: float, project: Path | None, *, as_json: bool) -> NoReturn:
     from cde_orchestrator.application.monitoring.get_health import WatchHealth
-    from cde_orchestrator.cli.console.output import say_anew, say_json_line
+    from cde_orchestrator.cli.console.output import redraw, say_json_line
     from cde_orchestrator.cli.session.application import application_at, project_root
     from cde_orchestrator.cli.views.health import health_line, health_page
 
@@ -68,7 +68,7 @@ def _watch(every: float, project: Path | None, *, as_json: bool) -> NoReturn:
             if as_json:
                 say_json_line(reply)
             else:
-                say_anew(reply, health_page, health_line, project=project)
+                redraw(reply, health_page, health_line, project=project)
             time.sleep(every)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, replace_file
-from cde_orchestrator.infrastructure.system.os_errors import told
+from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 
 
 def write_file(path: Path, text: str) -> None:
@@ -14,5 +14,5 @@ def write_file(path: Path, text: str) -> None:
     Raises:
         StateError: E203 or E204, it cannot be written.
     """
-    with told(path):
+    with translate_os_errors(path):
         replace_file(OsFileOps(), path, text.encode())

@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import clean
 
 PANEL_WIDTH = 100
@@ -74,7 +74,9 @@ def remarked(titles: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -
     return Group(*lines)
 
 
-def section(title: Text, body: RenderableType, look: Look, style: str = "cyan") -> RenderableType:
+def section(
+    title: Text, body: RenderableType, look: RenderTarget, style: str = "cyan"
+) -> RenderableType:
     """A titled part: a panel on a terminal, indented elsewhere."""
     if look.terminal:
         panel = Panel(body, title=title, title_align="left", border_style=style, padding=(0, 1))

@@ -50,7 +50,7 @@ Reply = TypeVar("Reply")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class RenderTarget:
     """For whom something is rendered.
 
     Attributes:
@@ -65,7 +65,7 @@ class Look:
     project: Path | None = None
 
 
-Render: TypeAlias = "Callable[[Reply, Look], RenderableType | None]"
+Render: TypeAlias = "Callable[[Reply, RenderTarget], RenderableType | None]"
 """Tells a reply to people; None where there is nothing to tell."""
 
 
@@ -79,9 +79,7 @@ def say(reply: Reply, render: Render[Reply], *, project: Path | None, as_json: b
             show(renderable)
 
 
-def say_anew(
-    reply: Reply, page: Render[Reply], line: Render[Reply], *, project: Path | None
-) -> None:
+def redraw(reply: Reply, page: Render[Reply], line: Render[Reply], *, project: Path | None) -> None:
     """Show what is looked at again and again: in the same place on a terminal, else as a line."""
     look = _look(sys.stdout, project)
     renderable = (page if look.terminal else line)(reply, look)
@@ -130,14 +128,16 @@ def say_json_text(text: str) -> None:
     _write(sys.stdout, text)
 
 
-def show_beside(render: Callable[[Look], RenderableType | None], *, project: Path | None) -> None:
+def show_beside(
+    render: Callable[[RenderTarget], RenderableType | None], *, project: Path | None
+) -> None:
     """Print a remark on standard error, so that it is no part of what a program reads."""
     renderable = render(_look(sys.stderr, project))
     if renderable is not None:
         show(renderable, on_stderr=True)
 
 
-def say_aside(text: str) -> None:
+def print_to_stderr(text: str) -> None:
     """Print on standard error what a command that runs prints; harmless on a terminal."""
     if sys.stderr is None:
         return
@@ -182,9 +182,9 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _look(stream: TextIO | None, project: Path | None) -> Look:
+def _look(stream: TextIO | None, project: Path | None) -> RenderTarget:
     width = shutil.get_terminal_size().columns
-    return Look(is_terminal(stream), width=width, project=project)
+    return RenderTarget(is_terminal(stream), width=width, project=project)
 
 
 class _Page(StringIO):

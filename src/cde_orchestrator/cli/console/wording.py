@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import datetime, timedelta
 
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.domain.errors.template import plain
 
 _LINE_LIMIT = 30_000
@@ -22,7 +22,7 @@ def clean_lines(text: str) -> str:
     return "\n".join(clean(line) for line in text.expandtabs(4).split("\n"))
 
 
-def moment(iso: str, look: Look) -> str:
+def moment(iso: str, look: RenderTarget) -> str:
     """A time: ``5 minutes ago`` for people, as it is for programs."""
     if not look.terminal:
         return clean(iso)
@@ -63,7 +63,7 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def command(look: Look, *words: str) -> str:
+def command(look: RenderTarget, *words: str) -> str:
     """A command to type, for the same project."""
     project = [] if look.project is None else ["--project", str(look.project)]
     return clean(shlex.join(["cde", *words, *project]))

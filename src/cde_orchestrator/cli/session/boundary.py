@@ -66,12 +66,12 @@ def misused(command: list[str], usage: str, reason: str, *, as_json: bool) -> No
 def _refuse(
     error: CDEError, raised: Exception, *, as_json: bool, exit_code: int = REFUSED
 ) -> NoReturn:
-    from cde_orchestrator.cli.session.errors import tell
+    from cde_orchestrator.cli.session.errors import print_error
 
     # Fixes name the project; an error from before it was looked up means the one that is here.
     error.context.setdefault("project_path", ".")
     _report(error, raised)
-    tell(error, as_json=as_json)
+    print_error(error, as_json=as_json)
     raise SystemExit(exit_code) from None
 
 

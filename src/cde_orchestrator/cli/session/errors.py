@@ -9,14 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.cli.console.layout import section, spaced, unbroken
-from cde_orchestrator.cli.console.output import Look, say_json, show_beside
+from cde_orchestrator.cli.console.output import RenderTarget, say_json, show_beside
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload
 from cde_orchestrator.domain.exceptions import CDEError
 
 _STYLES = {"INFO": "blue", "WARNING": "yellow"}
 
 
-def tell(error: CDEError, *, as_json: bool) -> None:
+def print_error(error: CDEError, *, as_json: bool) -> None:
     """Print a failure: a panel on standard error, or ``{"error": ...}`` on standard output."""
     payload = ErrorFormatter.payload(error)
     if as_json:
@@ -25,7 +25,7 @@ def tell(error: CDEError, *, as_json: bool) -> None:
         show_beside(partial(failure, payload), project=None)
 
 
-def failure(payload: ErrorPayload, look: Look) -> RenderableType:
+def failure(payload: ErrorPayload, look: RenderTarget) -> RenderableType:
     """What happened and what helps; commands stand outside the panel, so they can be copied."""
     style = _STYLES.get(payload["severity"], "red")
     title = Text.assemble(

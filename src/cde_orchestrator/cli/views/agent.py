@@ -13,13 +13,13 @@ from cde_orchestrator.application.ports.agents import AgentTrialReply
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.application.runs.show_agents import AgentsReply
 from cde_orchestrator.cli.console.layout import done, mark, next_steps, note, spaced
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command
 
 _STYLES = {"closed": "green", "half_open": "yellow", "open": "red"}
 
 
-def agent_list(reply: AgentsReply, look: Look) -> RenderableType:
+def agent_list(reply: AgentsReply, look: RenderTarget) -> RenderableType:
     """Agents in columns; those that could be used once they are trusted, and how."""
     table = _table("", "AGENT", "VERSION", "HERE", "COMMAND")
     for agent in reply["agents"]:
@@ -40,7 +40,7 @@ def agent_list(reply: AgentsReply, look: Look) -> RenderableType:
     return spaced(table, next_steps(steps) if pending else None)
 
 
-def agent_tried(reply: AgentTrialReply, look: Look) -> RenderableType:
+def agent_tried(reply: AgentTrialReply, look: RenderTarget) -> RenderableType:
     """How a small task went."""
     name = clean(reply["name"])
     seconds = f"  {reply['duration_ms'] / 1_000:.1f} s"
@@ -52,7 +52,7 @@ def agent_tried(reply: AgentTrialReply, look: Look) -> RenderableType:
     return spaced(Group(line, *lines), warning)
 
 
-def breaker_list(reply: BreakersReply, look: Look) -> RenderableType:
+def breaker_list(reply: BreakersReply, look: RenderTarget) -> RenderableType:
     """Circuit breakers in columns."""
     if not reply["breakers"]:
         return Text("Nothing that is guarded has failed.")
@@ -73,7 +73,7 @@ def breaker_list(reply: BreakersReply, look: Look) -> RenderableType:
     return spaced(table, next_steps(steps) if steps else None)
 
 
-def breaker_closed(reply: BreakerView, look: Look) -> RenderableType:
+def breaker_closed(reply: BreakerView, look: RenderTarget) -> RenderableType:
     """A circuit breaker that was closed by hand."""
     return done("The breaker ", (clean(reply["name"]), "bold"), " is closed")
 

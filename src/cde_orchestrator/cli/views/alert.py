@@ -8,13 +8,13 @@ from rich.text import Text
 
 from cde_orchestrator.application.ports.health import AlertsReply, AlertTestReply
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, moment
 
 _STYLES = {"inactive": "green", "pending": "yellow", "firing": "bold red", "resolved": "cyan"}
 
 
-def alert_list(reply: AlertsReply, look: Look) -> RenderableType:
+def alert_list(reply: AlertsReply, look: RenderTarget) -> RenderableType:
     """Every alert in columns, and beneath what those say that fire."""
     if not reply["alerts"]:
         return note("Nothing is watched here.")
@@ -36,7 +36,7 @@ def alert_list(reply: AlertsReply, look: Look) -> RenderableType:
     return spaced(table, said, next_steps(steps))
 
 
-def alert_history(reply: AlertsReply, look: Look) -> RenderableType:
+def alert_history(reply: AlertsReply, look: RenderTarget) -> RenderableType:
     """What happened to the alerts, one event a line."""
     if not reply["history"]:
         return note("No alert has ever stirred.")
@@ -51,7 +51,7 @@ def alert_history(reply: AlertsReply, look: Look) -> RenderableType:
     return table
 
 
-def alert_tried(reply: AlertTestReply, look: Look) -> RenderableType:
+def alert_tried(reply: AlertTestReply, look: RenderTarget) -> RenderableType:
     """Who was told of an alert on trial."""
     names = [notice["notifier"] for notice in reply["notices"]]
     lines: list[RenderableType] = [done("An alert fired and was resolved, on trial")]

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cde_orchestrator.application.projects.diagnose import DiagnoseReply
 from cde_orchestrator.cli.console.layout import done, spaced, unbroken
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, counted
 from cde_orchestrator.domain.errors.formatter import ErrorPayload
 
@@ -17,7 +17,7 @@ _STYLES = {"INFO": "cyan", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bol
 _INDENT = (0, 0, 0, 2)
 
 
-def planned(reply: DiagnoseReply, _: Look) -> RenderableType | None:
+def planned(reply: DiagnoseReply, _: RenderTarget) -> RenderableType | None:
     """What is going to be mended; None when there is nothing."""
     if not reply["mendable"]:
         return None
@@ -27,7 +27,7 @@ def planned(reply: DiagnoseReply, _: Look) -> RenderableType | None:
     return Group(Text("To be mended now", "bold"), steps)
 
 
-def diagnosed(reply: DiagnoseReply, _: Look) -> RenderableType:
+def diagnosed(reply: DiagnoseReply, _: RenderTarget) -> RenderableType:
     """What was mended; what was found, worst first, each with what helps."""
     mended = Group(*[done(clean(text)) for text in reply["mended"]]) if reply["mended"] else None
     versions = Text(", ".join(f"{name} {it}" for name, it in reply["versions"].items()), "dim")

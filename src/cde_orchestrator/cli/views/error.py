@@ -20,14 +20,14 @@ from cde_orchestrator.cli.console.layout import (
     spaced,
     unbroken,
 )
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, moment
 from cde_orchestrator.infrastructure.settings.settings import SettingState
 
 _STYLES = {"INFO": "blue", "WARNING": "yellow"}
 
 
-def explanation(reply: ExplainReply, look: Look) -> RenderableType:
+def explanation(reply: ExplainReply, look: RenderTarget) -> RenderableType:
     """What a code means and what mends it."""
     known = reply["explanation"]
     style = _STYLES.get(known["severity"], "red")
@@ -48,7 +48,7 @@ def explanation(reply: ExplainReply, look: Look) -> RenderableType:
     return Group(section(title, body, look, style), Text("To fix it", style="dim"), *commands)
 
 
-def catalog(reply: CatalogReply, _look: Look) -> RenderableType:
+def catalog(reply: CatalogReply, _look: RenderTarget) -> RenderableType:
     """All codes, range by range."""
     parts: list[RenderableType] = []
     for family in reply["families"]:
@@ -62,7 +62,7 @@ def catalog(reply: CatalogReply, _look: Look) -> RenderableType:
     return spaced(*parts)
 
 
-def reports(reply: ErrorReportsReply, look: Look) -> RenderableType:
+def reports(reply: ErrorReportsReply, look: RenderTarget) -> RenderableType:
     """Reports, one a line."""
     rows = reply["reports"]
     if not rows:
@@ -85,7 +85,7 @@ def reports(reply: ErrorReportsReply, look: Look) -> RenderableType:
     return Group(table, steps)
 
 
-def report(reply: ErrorReportReply, _look: Look) -> RenderableType:
+def report(reply: ErrorReportReply, _look: RenderTarget) -> RenderableType:
     """One report: what happened first, the rest as it is kept."""
     content = reply["report"]
     operation = content.get("operation")
@@ -106,7 +106,7 @@ def report(reply: ErrorReportReply, _look: Look) -> RenderableType:
     return spaced(head, Group(*(unbroken(Text(clean(line))) for line in lines)))
 
 
-def settings(states: Sequence[SettingState], _look: Look) -> RenderableType:
+def settings(states: Sequence[SettingState], _look: RenderTarget) -> RenderableType:
     """Every setting, where it comes from, and what is wrong with it."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("SETTING", "VALUE", "FROM", "VARIABLE"):

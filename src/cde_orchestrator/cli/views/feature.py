@@ -28,7 +28,7 @@ from cde_orchestrator.cli.console.layout import (
     spaced,
     status_style,
 )
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import (
     clean,
     clean_lines,
@@ -47,7 +47,7 @@ _SHORT_ID = 8
 _EXPRESSION = "re:"
 
 
-def started(reply: FeatureReply, look: Look) -> RenderableType:
+def started(reply: FeatureReply, look: RenderTarget) -> RenderableType:
     """A feature that was started, and its first phase."""
     feature = reply["feature"]
     line = done("Feature ", (clean(feature["name"]), "bold"), " started")
@@ -55,7 +55,7 @@ def started(reply: FeatureReply, look: Look) -> RenderableType:
     return spaced(line, *assignment(reply, look))
 
 
-def submitted(reply: SubmitReply, look: Look) -> RenderableType:
+def submitted(reply: SubmitReply, look: RenderTarget) -> RenderableType:
     """A phase that was accepted, what was recorded of it, and the next phase."""
     accepted, feature = reply["accepted"], reply["feature"]
     line = done("Phase ", (clean(accepted["id"]), "bold"), " accepted")
@@ -66,7 +66,7 @@ def submitted(reply: SubmitReply, look: Look) -> RenderableType:
     return spaced(recorded, *assignment(reply, look))
 
 
-def feature_status(reply: FeatureStatusReply, look: Look) -> RenderableType:
+def feature_status(reply: FeatureStatusReply, look: RenderTarget) -> RenderableType:
     """A feature, all its phases, and what the current one asks for."""
     whole: Mapping[str, Any] = reply
     feature: Mapping[str, Any] = reply["feature"]
@@ -84,13 +84,13 @@ def feature_status(reply: FeatureStatusReply, look: Look) -> RenderableType:
     )
 
 
-def feature_list(reply: FeatureListReply, look: Look) -> RenderableType | None:
+def feature_list(reply: FeatureListReply, look: RenderTarget) -> RenderableType | None:
     """Features, one a line."""
     return feature_table(reply["features"], look) if reply["features"] else None
 
 
 def list_remark(
-    reply: FeatureListReply, options: Sequence[str], look: Look
+    reply: FeatureListReply, options: Sequence[str], look: RenderTarget
 ) -> RenderableType | None:
     """What stands beside a list asked with ``options``: that it is empty, or how it goes on."""
     cursor = reply["next_cursor"]
@@ -105,7 +105,7 @@ def list_remark(
     )
 
 
-def feature_table(rows: Sequence[FeatureRow], look: Look) -> Table:
+def feature_table(rows: Sequence[FeatureRow], look: RenderTarget) -> Table:
     """Features in columns: as many as the terminal has room for, all of them elsewhere."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     columns = _columns(look)
@@ -126,7 +126,7 @@ def feature_table(rows: Sequence[FeatureRow], look: Look) -> Table:
     return table
 
 
-def _columns(look: Look) -> list[str]:
+def _columns(look: RenderTarget) -> list[str]:
     if not look.terminal:
         return ["FEATURE", "PHASE", "STATUS", "UPDATED", "ID"]
     if look.width < WIDE:
@@ -134,7 +134,7 @@ def _columns(look: Look) -> list[str]:
     return ["", "FEATURE", "PHASE", "STATUS", "UPDATED", "ID"]
 
 
-def _details(reply: Mapping[str, Any], look: Look) -> RenderableType | None:
+def _details(reply: Mapping[str, Any], look: RenderTarget) -> RenderableType | None:
     """The goal and the times, where the reply has them."""
     if "goal" not in reply:
         return None
@@ -149,7 +149,7 @@ def _details(reply: Mapping[str, Any], look: Look) -> RenderableType | None:
 
 
 def _phases(
-    records: Sequence[PhaseRecordView], work: Mapping[str, Any], look: Look
+    records: Sequence[PhaseRecordView], work: Mapping[str, Any], look: RenderTarget
 ) -> RenderableType:
     width = max(len(clean(record["id"])) for record in records)
     lines: list[RenderableType] = []
@@ -180,7 +180,7 @@ def _kept(work: Mapping[str, Any]) -> list[RenderableType]:
     return lines
 
 
-def _standing(record: PhaseRecordView, look: Look) -> tuple[str, str]:
+def _standing(record: PhaseRecordView, look: RenderTarget) -> tuple[str, str]:
     """Where a phase stands, in words, and their style."""
     status, began, ended = record["status"], record["started_at"], record["completed_at"]
     words = [clean(status).replace("_", " ")]
@@ -200,7 +200,7 @@ def _recorded(record: PhaseRecordView) -> list[RenderableType]:
     ]
 
 
-def assignment(reply: FeatureReply, look: Look) -> list[RenderableType]:
+def assignment(reply: FeatureReply, look: RenderTarget) -> list[RenderableType]:
     """What the current phase asks for and the commands for it; nothing when there is none."""
     phase, name = reply["phase"], reply["feature"]["name"]
     if phase is None:
@@ -214,7 +214,7 @@ def assignment(reply: FeatureReply, look: Look) -> list[RenderableType]:
     return [_phase_panel(phase, look), next_steps(steps)]
 
 
-def _phase_panel(phase: PhaseView, look: Look) -> RenderableType:
+def _phase_panel(phase: PhaseView, look: RenderTarget) -> RenderableType:
     title = Text.assemble(("Now: ", ""), (clean(phase["id"]), "bold"))
     human = Text("A person answers this phase.", style="yellow") if _is_human(phase) else None
     description = Text(clean(phase["description"])) if phase["description"] else None

@@ -18,7 +18,7 @@ from cde_orchestrator.application.ports.health import (
     slowest,
 )
 from cde_orchestrator.cli.console.layout import facts, next_steps, spaced
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, counted, took
 
 SLOWEST_SHOWN = 5
@@ -36,7 +36,7 @@ _PERCENTILES: tuple[tuple[str, Literal["p50_ms", "p95_ms", "p99_ms"]], ...] = (
 _STATUSES = {"healthy": "bold green", "degraded": "bold yellow", "unhealthy": "bold red"}
 
 
-def health_page(reply: HealthReply, look: Look) -> RenderableType:
+def health_page(reply: HealthReply, look: RenderTarget) -> RenderableType:
     """Verdicts, figures where they are no longer fine, and what to do."""
     head = Text.assemble(
         ("● ", _STATUSES[reply["status"]]),
@@ -48,7 +48,7 @@ def health_page(reply: HealthReply, look: Look) -> RenderableType:
     )
 
 
-def health_line(reply: HealthReply, look: Look) -> RenderableType:
+def health_line(reply: HealthReply, look: RenderTarget) -> RenderableType:
     """All of it on one line: time, status, what is not well, and the figures."""
     metrics = reply["metrics"]
     wrong = [f"{name}={verdict}" for name, verdict in reply["checks"].items() if verdict != "ok"]
@@ -66,7 +66,7 @@ def health_line(reply: HealthReply, look: Look) -> RenderableType:
     return Text(" ".join(words))
 
 
-def _time(reply: HealthReply, look: Look) -> str:
+def _time(reply: HealthReply, look: RenderTarget) -> str:
     """When it was looked: by the clock on the wall for people, in UTC for programs."""
     at = datetime.fromisoformat(reply["checked_at"])
     return f"{at.astimezone():%H:%M:%S}" if look.terminal else f"{at.astimezone(UTC):%FT%TZ}"
@@ -147,7 +147,7 @@ def _row(each: OperationFigures) -> list[str]:
     return [clean(each["operation"]), *counts, *latencies]
 
 
-def _what_to_do(reply: HealthReply, look: Look) -> RenderableType | None:
+def _what_to_do(reply: HealthReply, look: RenderTarget) -> RenderableType | None:
     """The catalogue's advice for each code, once."""
     codes = [
         reply["details"][name]["error_code"]

@@ -18,7 +18,7 @@ from cde_orchestrator.application.logs.read_logs import LogReply
 from cde_orchestrator.application.logs.trace_call import TracedOperation, TraceEvent, TraceReply
 from cde_orchestrator.application.ports.core import LogEntry
 from cde_orchestrator.cli.console.layout import note, remarked, spaced
-from cde_orchestrator.cli.console.output import Look, is_terminal, say_json_line, show
+from cde_orchestrator.cli.console.output import RenderTarget, is_terminal, say_json_line, show
 from cde_orchestrator.cli.console.wording import clean
 
 _STYLES = {"debug": "dim", "info": "green", "warning": "yellow", "error": "red"}
@@ -33,7 +33,7 @@ _LEFT_AWAY = frozenset(
 )
 
 
-def log_lines(reply: LogReply, look: Look) -> RenderableType:
+def log_lines(reply: LogReply, look: RenderTarget) -> RenderableType:
     """Entries, one a line."""
     if not reply["entries"]:
         return note("The log holds nothing like that.")
@@ -44,7 +44,7 @@ def log_lines(reply: LogReply, look: Look) -> RenderableType:
     return Group(*lines)
 
 
-def log_line(entry: LogEntry, look: Look) -> Text:
+def log_line(entry: LogEntry, look: RenderTarget) -> Text:
     """One entry: its time here on a terminal, in UTC elsewhere."""
     level = str(entry.get("level", ""))
     details = {name: value for name, value in entry.items() if name not in _LEFT_AWAY}
@@ -66,10 +66,10 @@ def tell_entry(entry: LogEntry, *, as_json: bool) -> None:
     if as_json:
         say_json_line(entry)
     else:
-        show(log_line(entry, Look(is_terminal(sys.stdout))))
+        show(log_line(entry, RenderTarget(is_terminal(sys.stdout))))
 
 
-def call_tree(reply: TraceReply, look: Look) -> RenderableType:
+def call_tree(reply: TraceReply, look: RenderTarget) -> RenderableType:
     """A call with its operations; times are milliseconds since it began."""
     head = Text.assemble(
         (f"Call {clean(reply['correlation_id'])}", "bold"),
@@ -85,7 +85,7 @@ def call_tree(reply: TraceReply, look: Look) -> RenderableType:
     return tree
 
 
-def slow_operations(reply: SlowReply, look: Look) -> RenderableType:
+def slow_operations(reply: SlowReply, look: RenderTarget) -> RenderableType:
     """The slowest operations, the slowest one first."""
     if not reply["operations"]:
         return note("The log holds no operation that has ended.")
@@ -107,7 +107,7 @@ def slow_operations(reply: SlowReply, look: Look) -> RenderableType:
     return table
 
 
-def _slowest(reply: SlowReply, look: Look) -> RenderableType:
+def _slowest(reply: SlowReply, look: RenderTarget) -> RenderableType:
     rows = []
     for row in reply["operations"]:
         call = clean(row["correlation_id"])[:_SHORT_ID]
@@ -154,7 +154,7 @@ def _event_line(event: TraceEvent) -> Text:
     )
 
 
-def _time(timestamp: str, look: Look, *, day: bool = False) -> str:
+def _time(timestamp: str, look: RenderTarget, *, day: bool = False) -> str:
     if not look.terminal:
         return clean(timestamp)
     try:

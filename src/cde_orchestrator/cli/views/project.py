@@ -15,14 +15,14 @@ from cde_orchestrator.application.projects.onboard_project import OnboardReply
 from cde_orchestrator.application.projects.set_project_status import ProjectReply
 from cde_orchestrator.application.views import FeatureListReply, ProjectView
 from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, spaced, status_style
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, counted
 from cde_orchestrator.cli.views.feature import feature_table
 
 _STATUS_STYLES = {"active": "green", "archived": "dim", "error": "red"}
 
 
-def welcome(folder: str, look: Look) -> RenderableType:
+def welcome(folder: str, look: RenderTarget) -> RenderableType:
     """How to begin, in a folder that no project has been made of."""
     about = Text("Takes features through their phases, with AI agents, in one project.")
     here = Text.assemble(clean(folder), " holds no project yet. To begin:")
@@ -34,7 +34,7 @@ def welcome(folder: str, look: Look) -> RenderableType:
     return spaced(Group(Text("CDE Orchestrator", "bold"), about), Group(here, next_steps(steps)))
 
 
-def onboarded(reply: OnboardReply, look: Look) -> RenderableType:
+def onboarded(reply: OnboardReply, look: RenderTarget) -> RenderableType:
     """What onboarding found and made."""
     project, made = reply["project"], reply["created"]
     again = reply["already_onboarded"]
@@ -53,13 +53,13 @@ def onboarded(reply: OnboardReply, look: Look) -> RenderableType:
     )
 
 
-def changed(reply: ProjectReply, _look: Look) -> RenderableType:
+def changed(reply: ProjectReply, _look: RenderTarget) -> RenderableType:
     """The project after a change of its status."""
     project = reply["project"]
     return done("Project ", (clean(project["name"]), "bold"), f" is {clean(project['status'])}")
 
 
-def project_info(reply: ProjectInfoReply, _look: Look) -> RenderableType:
+def project_info(reply: ProjectInfoReply, _look: RenderTarget) -> RenderableType:
     """All that is known of the project."""
     project = reply["project"]
     default = reply["default_workflow"]
@@ -79,7 +79,7 @@ def project_info(reply: ProjectInfoReply, _look: Look) -> RenderableType:
     return spaced(_head(project), facts(rows), _trouble(reply))
 
 
-def glance(listed: FeatureListReply, info: ProjectInfoReply, look: Look) -> RenderableType:
+def glance(listed: FeatureListReply, info: ProjectInfoReply, look: RenderTarget) -> RenderableType:
     """The project in a few lines, with the newest features that wait for work."""
     head = Group(_head(info["project"]), _path(info["project"], "dim"))
     rest = listed["total"] - len(listed["features"])

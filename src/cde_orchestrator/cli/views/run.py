@@ -17,7 +17,7 @@ from cde_orchestrator.application.runs.run_feature import RunObserver, RunReply
 from cde_orchestrator.application.runs.run_features import RunsReply
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
-from cde_orchestrator.cli.console.output import Look, is_terminal, show
+from cde_orchestrator.cli.console.output import RenderTarget, is_terminal, show
 from cde_orchestrator.cli.console.wording import clean, command, counted
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.exceptions import CDEError
@@ -156,7 +156,7 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
-def run_ended(reply: RunReply, look: Look) -> RenderableType:
+def run_ended(reply: RunReply, look: RenderTarget) -> RenderableType:
     """Where the feature stands, and how to go on."""
     feature, phase = reply["feature"], reply["phase"]
     name = clean(feature["name"])
@@ -183,13 +183,13 @@ def run_ended(reply: RunReply, look: Look) -> RenderableType:
     return spaced(done_so_far, waits, next_steps(steps))
 
 
-def run_cut_short(feature: str, agents: str, look: Look) -> RenderableType:
+def run_cut_short(feature: str, agents: str, look: RenderTarget) -> RenderableType:
     """How to go on after Ctrl-C."""
     step = command(look, "run", feature, "--agent", agents)
     return spaced(note("Ended; nothing is lost."), next_steps([(step, "go on from here")]))
 
 
-def runs_ended(reply: RunsReply, look: Look) -> RenderableType:
+def runs_ended(reply: RunsReply, look: RenderTarget) -> RenderableType:
     """What became of each feature."""
     lines: list[RenderableType] = []
     for run in reply["runs"]:

@@ -18,7 +18,7 @@ from cde_orchestrator.application.state.recover_state import (
     VerifyReply,
 )
 from cde_orchestrator.cli.console.layout import done, next_steps, note, remarked, spaced
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, counted, moment
 from cde_orchestrator.cli.views.work import file_rows
 
@@ -30,7 +30,7 @@ class MergeReply(TypedDict):
     conflicts: list[str]
 
 
-def verified(reply: VerifyReply, look: Look) -> RenderableType:
+def verified(reply: VerifyReply, look: RenderTarget) -> RenderableType:
     """Whether the state is whole."""
     if reply["whole"]:
         return done("Every file and every record is whole")
@@ -41,7 +41,7 @@ def verified(reply: VerifyReply, look: Look) -> RenderableType:
     return spaced(note(counted(len(reply["findings"]), "finding")), rows, next_steps(steps))
 
 
-def changes(reply: HistoryReply, look: Look) -> RenderableType:
+def changes(reply: HistoryReply, look: RenderTarget) -> RenderableType:
     """Changes, one a line, and on a terminal what each changed beneath it."""
     if not reply["changes"]:
         return note("No changes yet")
@@ -62,13 +62,13 @@ def changes(reply: HistoryReply, look: Look) -> RenderableType:
     return table
 
 
-def differences(reply: DiffReply, _: Look) -> RenderableType:
+def differences(reply: DiffReply, _: RenderTarget) -> RenderableType:
     """What differs between two states."""
     head = Text(f"From change {reply['before']} to change {reply['after']}")
     return spaced(head, _difference(reply["difference"]))
 
 
-def state(reply: StateReply, _: Look) -> RenderableType:
+def state(reply: StateReply, _: RenderTarget) -> RenderableType:
     """A state's features, one a line."""
     features: list[dict[str, Any]] = reply["state"]["features"]
     own = reply["state"]["project"]
@@ -84,7 +84,7 @@ def state(reply: StateReply, _: Look) -> RenderableType:
     return spaced(head, rows if features else None)
 
 
-def kept(reply: BackupsReply, look: Look) -> RenderableType:
+def kept(reply: BackupsReply, look: RenderTarget) -> RenderableType:
     """The states that are kept."""
     if not reply["backups"]:
         return note("No backups yet")
@@ -100,7 +100,7 @@ def kept(reply: BackupsReply, look: Look) -> RenderableType:
     return spaced(rows, next_steps([(shown, "see what it would change")]))
 
 
-def restored(reply: RestoreReply, look: Look) -> RenderableType:
+def restored(reply: RestoreReply, look: RenderTarget) -> RenderableType:
     """What a restore changed, or would change."""
     if reply["dry_run"]:
         head = note(f"Restoring {reply['source']} would change this; nothing is changed yet")
@@ -115,7 +115,7 @@ def restored(reply: RestoreReply, look: Look) -> RenderableType:
     )
 
 
-def merged(reply: MergeReply, _: Look) -> RenderableType:
+def merged(reply: MergeReply, _: RenderTarget) -> RenderableType:
     """What a merge wrote, and its conflicts."""
     head = done("Merged into ", (clean(reply["written"]), "bold"))
     if not reply["conflicts"]:

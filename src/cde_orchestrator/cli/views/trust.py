@@ -10,11 +10,11 @@ from rich.text import Text
 
 from cde_orchestrator.application.projects.trust_commands import CheckRow, GrantRow, TrustReply
 from cde_orchestrator.cli.console.layout import done, mark, next_steps, spaced
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command
 
 
-def checks(reply: TrustReply, look: Look) -> RenderableType:
+def checks(reply: TrustReply, look: RenderTarget) -> RenderableType:
     """The commands, which are trusted, and what else is."""
     if not reply["checks"]:
         said: RenderableType = Text("This project runs no commands.")
@@ -34,12 +34,12 @@ def checks_to_read(reply: TrustReply) -> RenderableType:
     return spaced(intro, _rows(reply["checks"]))
 
 
-def trusted(reply: TrustReply, _look: Look) -> RenderableType:
+def trusted(reply: TrustReply, _look: RenderTarget) -> RenderableType:
     """The commands that are trusted now."""
     return spaced(done("Trusted from now on"), _rows(reply["checks"]), _others(reply["others"]))
 
 
-def revoked(reply: TrustReply, _look: Look) -> RenderableType:
+def revoked(reply: TrustReply, _look: RenderTarget) -> RenderableType:
     """That nothing is trusted any more."""
     rows = _rows(reply["checks"]) if reply["checks"] else None
     return spaced(done("Nothing is trusted in this project any longer"), rows)

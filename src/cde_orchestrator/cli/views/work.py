@@ -14,14 +14,14 @@ from cde_orchestrator.application.features.save_progress import SavedReply
 from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.application.views import FailedReply, FeatureReply, ProgressView
 from cde_orchestrator.cli.console.layout import done, facts, mark, note, section, spaced, unbroken
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, clean_lines, counted, moment, size
 from cde_orchestrator.cli.views.feature import assignment
 
 _ACTIONS = {"restored": "↺", "removed": "-", "unchanged": "·", "left": "!"}
 
 
-def gave_up(reply: FailedReply, look: Look) -> RenderableType:
+def gave_up(reply: FailedReply, look: RenderTarget) -> RenderableType:
     """An attempt that was recorded as failed, and how it goes on."""
     left = reply["attempts_left"]
     line = note(f"The attempt at {reply['failed']['id']} is recorded as failed")
@@ -32,14 +32,14 @@ def gave_up(reply: FailedReply, look: Look) -> RenderableType:
     return spaced(line, *assignment(reply, look))
 
 
-def saved(reply: SavedReply, _look: Look) -> RenderableType:
+def saved(reply: SavedReply, _look: RenderTarget) -> RenderableType:
     """Progress that was saved."""
     line = done("Saved in ", (clean(reply["feature"]["current_phase"] or ""), "bold"))
     line.append(f"  {counted(reply['kept'], 'note')} kept", "dim")
     return line
 
 
-def resumed(reply: ResumeReply, look: Look) -> RenderableType:
+def resumed(reply: ResumeReply, look: RenderTarget) -> RenderableType:
     """A feature and everything that whoever goes on should know."""
     feature, claim, gate = reply["feature"], reply["claim"], reply["gate"]
     head = done("Feature ", (clean(feature["name"]), "bold"), f" is {clean(feature['status'])}")
@@ -69,7 +69,7 @@ def resumed(reply: ResumeReply, look: Look) -> RenderableType:
     )
 
 
-def _note(progress: ProgressView, look: Look) -> Text:
+def _note(progress: ProgressView, look: RenderTarget) -> Text:
     line = Text.assemble(
         (f"{moment(progress['at'], look)}  {clean(progress['by'])}\n", "dim"), "  "
     )
@@ -79,13 +79,13 @@ def _note(progress: ProgressView, look: Look) -> Text:
     return line
 
 
-def closed(reply: FeatureReply, _look: Look) -> RenderableType:
+def closed(reply: FeatureReply, _look: RenderTarget) -> RenderableType:
     """A feature that takes no more work."""
     feature = reply["feature"]
     return done("Feature ", (clean(feature["name"]), "bold"), f" is {clean(feature['status'])}")
 
 
-def rolled_back(reply: RollbackReply, look: Look) -> RenderableType:
+def rolled_back(reply: RollbackReply, look: RenderTarget) -> RenderableType:
     """What a rollback did, or would do."""
     name, phase = clean(reply["feature"]["name"]), clean(reply["feature"]["current_phase"] or "")
     head = (

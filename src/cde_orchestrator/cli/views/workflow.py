@@ -13,14 +13,14 @@ from rich.text import Text
 
 from cde_orchestrator.application.projects.show_workflows import WorkflowsReply
 from cde_orchestrator.cli.console.layout import done, facts, next_steps, spaced
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, counted
 from cde_orchestrator.cli.views.feature import demands
 
 _INDENT = (0, 0, 0, 2)
 
 
-def workflow_list(reply: WorkflowsReply, look: Look) -> RenderableType:
+def workflow_list(reply: WorkflowsReply, look: RenderTarget) -> RenderableType:
     """Workflows with their phases and what each is for."""
     if not look.terminal:
         return _plain_list(reply)
@@ -35,14 +35,14 @@ def workflow_list(reply: WorkflowsReply, look: Look) -> RenderableType:
     return spaced(_source(reply), table, next_steps(steps))
 
 
-def workflow_details(reply: WorkflowsReply, _look: Look) -> RenderableType:
+def workflow_details(reply: WorkflowsReply, _look: RenderTarget) -> RenderableType:
     """Workflows with everything that stands in them."""
     return spaced(
         _source(reply), *(_workflow(each, reply["default"]) for each in reply["workflows"])
     )
 
 
-def valid(reply: WorkflowsReply, _look: Look) -> RenderableType:
+def valid(reply: WorkflowsReply, _look: RenderTarget) -> RenderableType:
     """That the workflow file and its prompts can be used."""
     workflows = reply["workflows"]
     phases = [phase for workflow in workflows for phase in workflow["phases"]]

@@ -96,7 +96,7 @@ class Operation:
         """Whether a run of it that took so long counts as slow."""
         return duration_ms > self._slow_ms()
 
-    def tell(
+    def record(
         self, outcome: str, error_code: str | None, duration_ms: float, wait_ms: float
     ) -> None:
         """Count a run of it."""
@@ -169,7 +169,7 @@ class _Run:
         self._span.finish({**self._subject, **told})
         # An agent or a check takes as long as it takes: health tells of the product's own.
         own_ms = duration_ms - spans.get(AGENT, 0.0) - spans.get(CHECK, 0.0)
-        self._operation.tell(outcome, error_code, own_ms, usage["lock_wait_ms"])
+        self._operation.record(outcome, error_code, own_ms, usage["lock_wait_ms"])
         if self._operation.is_slow(duration_ms):
             self._log.warning(
                 "operation_slow",

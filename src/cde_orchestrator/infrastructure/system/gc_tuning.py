@@ -16,7 +16,7 @@ SWITCH_SECONDS = 0.001
 waits for every thread that works on another one."""
 
 
-def keep_pauses_short() -> None:
+def tune_garbage_collector() -> None:
     """Set up this process, which is a server's own, so that no answer waits for the others."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])

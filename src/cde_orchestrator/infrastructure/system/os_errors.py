@@ -14,7 +14,7 @@ from cde_orchestrator.infrastructure.system.file_ops import AppendNotUndoneError
 
 
 @contextmanager
-def told(path: Path, code: str = "E203") -> Iterator[None]:
+def translate_os_errors(path: Path, code: str = "E203") -> Iterator[None]:
     """Translate an ``OSError`` of work on the state.
 
     Args:

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError
-from cde_orchestrator.infrastructure.system.compute_slot import TURNS
+from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.file_ops import open_regular
 from cde_orchestrator.infrastructure.system.spans import LOCK_WAIT, span
 
@@ -193,7 +193,7 @@ class ProcessLock:
             os.close(descriptor)
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(self.path)) from error
         try:
-            TURNS.leave()
+            COMPUTE_SLOT.leave()
             decided = waiter.decided.wait(seconds)
         except BaseException:  # the caller was interrupted; the lock must not stay with nobody
             if not waiter.abandon():

@@ -80,7 +80,7 @@ class StateFiles:
         """Checkpoints in ``backups``, oldest first, by sequence."""
         return self._numbered("state")
 
-    def stand(self) -> bool:
+    def exist(self) -> bool:
         """Whether there is any file of a state, whole or not."""
         if any(os.path.lexists(path) for path in (self.state, self.journal)):
             return True

@@ -42,7 +42,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
 
 def run_alone(root: Path) -> None:
     agents = CommandLineAgents(root, BreakerRegistry(root), dict(os.environ))
-    agents.alone("id", "column").__enter__()
+    agents.lock_run("id", "column").__enter__()
 
 
 def give_the_prompt(root: Path) -> None:
@@ -54,7 +54,7 @@ def give_the_prompt(root: Path) -> None:
 def check_alone(root: Path) -> None:
     workflow = writing_workflow()
     feature = Feature.create(project_id="p", name="one", prompt="x", workflow=workflow, now=NOON)
-    SubprocessCheckRunner().alone(root, feature).__enter__()
+    SubprocessCheckRunner().lock_check(root, feature).__enter__()
 
 
 def keep(root: Path) -> None:

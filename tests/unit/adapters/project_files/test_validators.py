@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from cde_orchestrator.adapters.project_files.validators import ParsingContentJudge
+from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
 
-search = ParsingContentJudge().search
+search = ParsingContentValidator().search
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ def test_what_costs_nothing_needs_no_process(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("opened", ["[", "{", "- ", "[{a: "])
 def test_yaml_that_would_take_for_ever_is_nested_too_deep(opened: str) -> None:
-    assert ParsingContentJudge().problem("yaml", opened * 300_000) == "it is nested too deep"
+    assert ParsingContentValidator().error_in("yaml", opened * 300_000) == "it is nested too deep"
 
 
 def test_brackets_in_texts_and_side_by_side_are_no_depth_of_yaml() -> None:
     text = "a: |\n  " + "[" * 5_000 + "\nb:\n" + "- [[1], {c: 2}]\n" * 500
 
-    assert ParsingContentJudge().problem("yaml", text) is None
+    assert ParsingContentValidator().error_in("yaml", text) is None

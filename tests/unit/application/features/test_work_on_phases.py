@@ -362,14 +362,14 @@ def test_a_submission_is_not_checked_while_another_one_is(building: World) -> No
 def test_a_submission_that_was_accepted_before_its_turn_came_is_not_checked_again(
     building: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alone = building.checks.alone
+    alone = building.checks.lock_check
 
     def twin_first(*arguments: Any) -> Any:
-        monkeypatch.setattr(building.checks, "alone", alone)
+        monkeypatch.setattr(building.checks, "lock_check", alone)
         submit(building, "build", "Done")
         return alone(*arguments)
 
-    monkeypatch.setattr(building.checks, "alone", twin_first)
+    monkeypatch.setattr(building.checks, "lock_check", twin_first)
 
     assert submit(building, "build", "Done")["accepted"]["id"] == "build"
     assert len(building.checks.run_checks) == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
-from cde_orchestrator.application.monitoring.send_test_alert import TestAlert
+from cde_orchestrator.application.monitoring.send_test_alert import SendTestAlert
 from cde_orchestrator.application.ports.health import AlertsReply, AlertTestReply, NoHealth, Notice
 from cde_orchestrator.domain.exceptions import CDEError
 from tests.fakes import World
@@ -50,14 +50,14 @@ def test_a_history_has_a_sensible_length(world: World, limit: int) -> None:
 
 
 def test_a_trial_says_who_was_told(world: World) -> None:
-    reply = TestAlert()(replace(world.ports, health=Told(True, True)))
+    reply = SendTestAlert()(replace(world.ports, health=Told(True, True)))
 
     assert [notice["notifier"] for notice in reply["notices"]] == ["n0", "n1"]
 
 
 def test_a_trial_that_did_not_reach_everybody_is_an_error(world: World) -> None:
     with pytest.raises(CDEError) as caught:
-        TestAlert()(replace(world.ports, health=Told(True, False)))
+        SendTestAlert()(replace(world.ports, health=Told(True, False)))
 
     assert caught.value.code == "E929"
     assert caught.value.context["notifier"] == "n1"

@@ -28,7 +28,7 @@ class ListedDoctor:
         """Everything will be mended."""
         return [f"mend {error.code}" for error in self.found]
 
-    def mend(self, root: Path) -> list[str]:
+    def repair(self, root: Path) -> list[str]:
         """Mend everything."""
         self.mended, self.found = [f"mended {error.code}" for error in self.found], []
         return self.mended

@@ -27,8 +27,8 @@ from cde_orchestrator.application.runs.run_feature import FeatureRun, RunObserve
 from cde_orchestrator.application.runs.show_agents import (
     GetTrustedAgents,
     ListAgents,
-    TestAgent,
     TrustAgents,
+    TryAgent,
 )
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import SubmitReply
@@ -98,7 +98,7 @@ class ScriptedAgents:
         return {"name": agent.name, "wrote_file": True, "duration_ms": 1.0, "last_lines": []}
 
     @contextmanager
-    def alone(self, feature_id: str, feature: str) -> Iterator[None]:
+    def lock_run(self, feature_id: str, feature: str) -> Iterator[None]:
         yield
 
     def stop(self) -> None:
@@ -316,9 +316,9 @@ def test_agents_are_listed_tried_out_and_trusted() -> None:
     on.world.trust.careful = True
     assert on.handle(ListAgents())["agents"][0]["version"] == "1.0"  # a built-in one is harmless
     with pytest.raises(CDESystemError):
-        on.handle(TestAgent(name="a"))
+        on.handle(TryAgent(name="a"))
     assert on.handle(TrustAgents(names=["a"]))["agents"][0]["trusted"]
-    assert on.handle(TestAgent(name="a"))["wrote_file"]
+    assert on.handle(TryAgent(name="a"))["wrote_file"]
     assert on.handle(GetTrustedAgents(names=["a", "a"])) == [agent("a")]
 
 
@@ -355,7 +355,7 @@ def test_where_no_agents_are_there_are_none() -> None:
     none = NoAgents()
     none.stop()
     assert none.definitions() == {}
-    with none.alone("id", "name"):
+    with none.lock_run("id", "name"):
         assert not none.probe(agent("a"), ask_version=True)["found"]
     with pytest.raises(CDESystemError) as refused:
         none.try_out(agent("a"))

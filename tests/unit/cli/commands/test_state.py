@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from cde_orchestrator.cli.commands.state import export as main_export
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.views.state import changes
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.unit.cli.conftest import Terminal
@@ -163,7 +163,7 @@ def test_on_a_terminal_a_history_fits_its_width_and_what_changed_stands_beneath(
     change = {"sequence": 12, "at": at, "operation": "submit_work", "actor": "cli"}
     long = {**change, "feature": "a-" * 20, "summary": "status: designing, " * 9}
     own = {**change, "feature": None, "summary": "name: shop"}
-    look = Look(terminal=True, width=80, now=datetime.fromisoformat(at))
+    look = RenderTarget(terminal=True, width=80, now=datetime.fromisoformat(at))
     shown = StringIO()
 
     Console(file=shown, width=80).print(changes({"changes": [long, own]}, look))

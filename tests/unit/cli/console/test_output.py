@@ -13,10 +13,10 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cde_orchestrator.cli.console.output import (
-    Look,
+    RenderTarget,
+    redraw,
     rendered,
     say,
-    say_anew,
     say_json,
     say_json_text,
     say_raw,
@@ -137,9 +137,9 @@ def test_a_raw_text_that_ends_its_line_gets_no_other_end(monkeypatch: pytest.Mon
 
 
 def test_a_reply_is_told_with_the_look_of_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[Look] = []
+    looks: list[RenderTarget] = []
 
-    def render(reply: str, look: Look) -> Text | None:
+    def render(reply: str, look: RenderTarget) -> Text | None:
         looks.append(look)
         return Text(reply) if reply else None
 
@@ -224,7 +224,7 @@ def test_what_is_looked_at_again_stays_in_its_place_on_a_terminal(
     monkeypatch.setattr(sys, "stdout", stream)
 
     for reply in ("first", "then"):
-        say_anew(
+        redraw(
             reply,
             lambda said, _: Text(f"{said}\nin full"),
             lambda said, _: Text(f"{said} in short"),

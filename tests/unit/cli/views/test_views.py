@@ -18,15 +18,15 @@ from cde_orchestrator.application.views import (
     ProjectView,
 )
 from cde_orchestrator.cli.console import wording
-from cde_orchestrator.cli.console.output import Look
+from cde_orchestrator.cli.console.output import RenderTarget
 from cde_orchestrator.cli.session.errors import failure
 from cde_orchestrator.cli.views import feature, project, workflow
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import FeatureError
 
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
-SCREEN = Look(terminal=True, now=NOON)
-FILE = Look(terminal=False, now=NOON)
+SCREEN = RenderTarget(terminal=True, now=NOON)
+FILE = RenderTarget(terminal=False, now=NOON)
 
 PROJECT: ProjectView = {
     "id": "p1",
@@ -111,7 +111,7 @@ def test_a_size_is_told_in_the_unit_that_fits(count: int, words: str) -> None:
 
 
 def test_a_command_is_shown_as_a_shell_takes_it() -> None:
-    look = Look(terminal=True, project=Path("/my shop"))
+    look = RenderTarget(terminal=True, project=Path("/my shop"))
 
     assert wording.command(look, "start", "it's new") == (
         """cde start 'it'"'"'s new' --project '/my shop'"""
@@ -143,9 +143,9 @@ def test_a_screen_shows_as_many_columns_as_it_has_room_for() -> None:
     narrow, usual, wide, file = (
         seen(feature.feature_table(rows, look), 200)
         for look in (
-            Look(terminal=True, now=NOON, width=60),
-            Look(terminal=True, now=NOON, width=80),
-            Look(terminal=True, now=NOON, width=120),
+            RenderTarget(terminal=True, now=NOON, width=60),
+            RenderTarget(terminal=True, now=NOON, width=80),
+            RenderTarget(terminal=True, now=NOON, width=120),
             FILE,
         )
     )

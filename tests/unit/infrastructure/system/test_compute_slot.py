@@ -10,17 +10,17 @@ from threading import Barrier, Event, Thread
 import pytest
 
 from cde_orchestrator.infrastructure.system import gc_tuning
-from cde_orchestrator.infrastructure.system.compute_slot import Turns
-from cde_orchestrator.infrastructure.system.gc_tuning import keep_pauses_short
+from cde_orchestrator.infrastructure.system.compute_slot import ComputeSlot
+from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
 
 
 def test_one_thread_computes_at_a_time() -> None:
-    turns, begin, at_work, most = Turns(patience_seconds=60), Barrier(4), [], []
+    turns, begin, at_work, most = ComputeSlot(patience_seconds=60), Barrier(4), [], []
 
     def compute() -> None:
         begin.wait()
         for _ in range(50):
-            with turns.taken():
+            with turns.held():
                 at_work.append(1)
                 most.append(len(at_work))
                 sum(range(2_000))
@@ -40,17 +40,17 @@ def test_one_thread_computes_at_a_time() -> None:
 def test_who_waits_for_long_gives_the_turn_away_and_who_does_not_delays_for_a_while_only(
     leaves: bool,
 ) -> None:
-    turns, waits, over, ran = Turns(patience_seconds=0.05), Event(), Event(), Event()
+    turns, waits, over, ran = ComputeSlot(patience_seconds=0.05), Event(), Event(), Event()
 
     def wait_for_long() -> None:
-        with turns.taken():
+        with turns.held():
             if leaves:
                 turns.leave()
             waits.set()
             over.wait(60)
 
     def compute() -> None:
-        with turns.taken():
+        with turns.held():
             ran.set()
 
     waiting = Thread(target=wait_for_long)
@@ -62,44 +62,44 @@ def test_who_waits_for_long_gives_the_turn_away_and_who_does_not_delays_for_a_wh
     over.set()
     for thread in (waiting, computing):
         thread.join(60)
-    with turns.taken():  # and the next one finds it free
+    with turns.held():  # and the next one finds it free
         pass
 
 
 def test_to_leave_without_a_turn_is_nothing() -> None:
-    turns = Turns(patience_seconds=0)
+    turns = ComputeSlot(patience_seconds=0)
     turns.leave()
-    with turns.taken():
+    with turns.held():
         turns.leave()
         turns.leave()
 
 
 def test_who_has_the_turn_goes_on_with_it_and_keeps_it_to_the_end() -> None:
-    turns, tried = Turns(patience_seconds=0), []
+    turns, tried = ComputeSlot(patience_seconds=0), []
 
     def somebody_else() -> bool:
         def try_it() -> None:
-            with turns.taken():
-                tried.append(turns._own.turn)
+            with turns.held():
+                tried.append(turns._own.held)
 
         thread = Thread(target=try_it)
         thread.start()
         thread.join(60)
         return bool(tried.pop())
 
-    with turns.taken():
-        with turns.taken():
+    with turns.held():
+        with turns.held():
             pass
         assert not somebody_else()
     assert somebody_else()
 
 
 def test_whatever_is_raised_the_turn_is_given_back() -> None:
-    turns = Turns(patience_seconds=0)
-    with pytest.raises(KeyboardInterrupt), turns.taken():
+    turns = ComputeSlot(patience_seconds=0)
+    with pytest.raises(KeyboardInterrupt), turns.held():
         raise KeyboardInterrupt
-    with turns.taken():
-        assert turns._own.turn
+    with turns.held():
+        assert turns._own.held
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def _as_it_was() -> Iterator[None]:
 def test_what_survived_a_long_collection_is_not_looked_through_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    keep_pauses_short()
+    tune_garbage_collector()
     before = gc.get_freeze_count()
     monkeypatch.setattr(gc_tuning, "LONG_PAUSE_SECONDS", 60.0)
     gc.collect()

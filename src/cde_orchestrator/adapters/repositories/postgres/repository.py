@@ -212,13 +212,13 @@ class PostgresProjectRepository:
         """
         return self.get(path)
 
-    def mend(self, path: Path | str) -> list[str]:
+    def repair(self, path: Path | str) -> list[str]:
         """Write the present state anew where it is not what its history leads to.
 
         Raises:
             StateError: E203 to E206, or E217.
         """
-        return self._store(folder_at(path)).mend()
+        return self._store(folder_at(path)).repair()
 
     def backups(self, path: Path | str) -> list[Backup]:
         """The states that were kept whole, oldest first."""

@@ -25,7 +25,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
-from cde_orchestrator.infrastructure.system.compute_slot import TURNS
+from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.retry import is_transient, retrying
 
 log = structlog.get_logger(__name__)
@@ -106,13 +106,13 @@ class PostgresSession:
     def guarded(self, work: Callable[[], Result]) -> Result:
         """The same for work that repeats itself, with ``retried`` and ``once``."""
 
-        def told() -> Result:
+        def reached() -> Result:
             try:
                 return work()
             except DisconnectedError as error:
                 raise self.unreachable(str(error)) from error
 
-        return self._breaker.call(told)
+        return self._breaker.call(reached)
 
     def retried(self, work: Callable[[], Result], operation: str) -> Result:
         """What ``work`` gives, tried again while that is promising.
@@ -149,7 +149,7 @@ class PostgresSession:
         if not self._trusted():
             self._drop()
             raise UntrustedBackendError.of("E218", where=self.where)
-        TURNS.leave()  # the network and the database may take long
+        COMPUTE_SLOT.leave()  # the network and the database may take long
         connection = self._connected()
         try:
             return work(connection)
@@ -176,7 +176,7 @@ class PostgresSession:
         return BackendUnreachableError.of("E217", where=self.where, reason=reason)
 
     @contextmanager
-    def told(self, code: str) -> Iterator[None]:
+    def translate_errors(self, code: str) -> Iterator[None]:
         """Translate what the database refuses.
 
         Args:

@@ -103,7 +103,7 @@ class PostgresStore:
         with self._alone():
             if self._changing:
                 return  # inside a change it is as new as it gets
-            with self._session.told("E201"):
+            with self._session.translate_errors("E201"):
                 self._session.repeatable(self._follow, "look_at_state")
                 if self._refusal is not None and self._monotonic() >= self._next_probe:
                     self._probe()
@@ -121,7 +121,7 @@ class PostgresStore:
             StateError: E201, E202, E203 or E217.
         """
         with self._alone():
-            with self._session.told("E203"):
+            with self._session.translate_errors("E203"):
                 self._session.repeatable(self._prepare, "make_tables")
                 if force and self._refusal is not None:
                     self._probe()
@@ -179,7 +179,7 @@ class PostgresStore:
                     raise StateError.of("E216", path=self._session.where) from error
                 raise
 
-        with self._session.told("E203"):
+        with self._session.translate_errors("E203"):
             try:
                 record = self._session.guarded(repeated)
             except psycopg.Error as error:
@@ -200,7 +200,7 @@ class PostgresStore:
                 return otherwise
             return work(PostgresArchive(connection, self.key))
 
-        with self._alone(), self._session.told("E201"):
+        with self._alone(), self._session.translate_errors("E201"):
             return self._session.repeatable(found, "look_at_history")
 
     def keep_backup(self) -> None:
@@ -215,10 +215,10 @@ class PostgresStore:
             archive.keep(self._stored(), self.sequence, self._standing.checksum)
             archive.prune(self._retention)
 
-        with self._alone(), self._session.told("E203"):
+        with self._alone(), self._session.translate_errors("E203"):
             self._session.repeatable(keep, "keep_backup")
 
-    def mend(self) -> list[str]:
+    def repair(self) -> list[str]:
         """Write the present state anew where it is not what its history leads to.
 
         Returns:
@@ -239,7 +239,7 @@ class PostgresStore:
                     return []
             return [f"{each.file} was written anew" for each in damaged]
 
-        with self._alone(), self._session.told("E203"):
+        with self._alone(), self._session.translate_errors("E203"):
             done = self._session.repeatable(mended, "mend_state")
             self._forget()
         return done

@@ -76,7 +76,7 @@ class CommandNotifier:
             ignored=(),
         )
 
-    def tell(self, payload: bytes) -> None:
+    def send(self, payload: bytes) -> None:
         """Run it to its end, or end it, with all that it started, when it takes too long.
 
         Raises:

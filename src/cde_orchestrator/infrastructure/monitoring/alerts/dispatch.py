@@ -33,7 +33,7 @@ class Notifier(Protocol):
     name: str
     """As ``webhook``."""
 
-    def tell(self, payload: bytes) -> None:
+    def send(self, payload: bytes) -> None:
         """Pass on an event, JSON.
 
         Raises:
@@ -58,7 +58,7 @@ class Notifiers:
         self._worker: threading.Thread | None = None
         self._telling = False
 
-    def tell(self, event: AlertEvent, error_code: str | None = None) -> None:
+    def send(self, event: AlertEvent, error_code: str | None = None) -> None:
         """Tell everybody, some time soon."""
         payload = self._payload(event, error_code)
         with self._changed:
@@ -169,7 +169,7 @@ def _told(notifier: Notifier, payloads: Sequence[bytes]) -> Notice:
     """Tell one notifier; what became of it."""
     try:
         for payload in payloads:
-            notifier.tell(payload)
+            notifier.send(payload)
     except CDEError as error:
         log.warning(
             "alert_not_told", notifier=notifier.name, error_code=error.code, reason=error.message

@@ -71,10 +71,10 @@ class AlertStore(Protocol):
         ...
 
 
-class Teller(Protocol):
+class AlertDispatcher(Protocol):
     """Tells people and programs outside."""
 
-    def tell(self, event: AlertEvent, error_code: str | None) -> None:
+    def send(self, event: AlertEvent, error_code: str | None) -> None:
         """Tell everybody, some time soon."""
         ...
 
@@ -97,7 +97,7 @@ class AlertEngine:
         self,
         rules: Sequence[AlertRule],
         store: AlertStore,
-        notifiers: Teller,
+        notifiers: AlertDispatcher,
         clock: Clock = utc_now,
     ) -> None:
         self._rules = rules
@@ -127,7 +127,7 @@ class AlertEngine:
             rule = next(each for each in self._rules if each.name == event["name"])
             _log(event, _LEVELS[event["state"]], _context(rule))
             if event["state"] in TOLD:
-                self._notifiers.tell(event, rule.error_code)
+                self._notifiers.send(event, rule.error_code)
         return events
 
     def views(self, measures: Mapping[str, float | None] | None = None) -> list[AlertView]:

@@ -59,7 +59,7 @@ class WebhookNotifier:
             ignored=(),
         )
 
-    def tell(self, payload: bytes) -> None:
+    def send(self, payload: bytes) -> None:
         """Send it; where that fails in a way that may pass, several times.
 
         Raises:

@@ -53,7 +53,7 @@ def silent() -> Iterator[str]:
 
 def refused(notifier: WebhookNotifier) -> CDEError:
     with pytest.raises(CDEError) as caught:
-        notifier.tell(b"{}")
+        notifier.send(b"{}")
     assert "s3cret" not in caught.value.message
     return caught.value
 
@@ -62,7 +62,7 @@ def test_a_webhook_gets_the_alert_as_json(tmp_path: Path, receiver: Receiver) ->
     webhook = WebhookNotifier(receiver.address, BreakerRegistry())
     notifiers = Notifiers(tmp_path, lambda: [webhook])
 
-    notifiers.tell(EVENT, "E206")
+    notifiers.send(EVENT, "E206")
     notifiers.close(10)
 
     (told,) = receiver.received
@@ -77,7 +77,7 @@ def test_a_receiver_that_fails_for_a_moment_gets_it_with_the_next_try(receiver: 
     receiver.statuses = [500, 429]
     registry = BreakerRegistry()
 
-    WebhookNotifier(receiver.address, registry).tell(b"{}")
+    WebhookNotifier(receiver.address, registry).send(b"{}")
 
     assert len(receiver.received) == 3
     assert registry.get(BREAKER).failure_count == 0
@@ -96,7 +96,7 @@ def test_a_receiver_that_refuses_is_not_asked_again(receiver: Receiver, status: 
 def test_a_name_and_a_password_in_the_address_are_sent_as_a_header(receiver: Receiver) -> None:
     address = receiver.address.replace("http://", "http://ann:s3%40cret@")
 
-    WebhookNotifier(address, BreakerRegistry()).tell(b"{}")
+    WebhookNotifier(address, BreakerRegistry()).send(b"{}")
 
     assert receiver.headers[0]["Authorization"] == "Basic YW5uOnMzQGNyZXQ="
 
@@ -148,7 +148,7 @@ class Slow:
     def __init__(self) -> None:
         self.begun, self.go, self.told = threading.Event(), threading.Event(), 0
 
-    def tell(self, payload: bytes) -> None:
+    def send(self, payload: bytes) -> None:
         self.begun.set()
         assert self.go.wait(60)
         self.told += 1
@@ -157,12 +157,12 @@ class Slow:
 def test_nobody_waits_for_a_notifier_that_takes_its_time(tmp_path: Path) -> None:
     slow = Slow()
     notifiers = Notifiers(tmp_path, lambda: [slow])
-    notifiers.tell(EVENT)
+    notifiers.send(EVENT)
     assert slow.begun.wait(60)
 
     with capture_logs() as logs:
         for _ in range(WAITING_MOST + 5):
-            notifiers.tell(EVENT)
+            notifiers.send(EVENT)
     assert [entry["event"] for entry in logs] == ["alert_not_told"] * 5
     notifiers.close(0.01)
     assert slow.told == 0
@@ -180,7 +180,7 @@ class Broken:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def tell(self, payload: bytes) -> None:
+    def send(self, payload: bytes) -> None:
         raise self._error
 
 

@@ -28,12 +28,12 @@ class Listening:
     def __init__(self) -> None:
         self.told: list[tuple[str, str, str | None]] = []
 
-    def tell(self, event: AlertEvent, error_code: str | None) -> None:
+    def send(self, event: AlertEvent, error_code: str | None) -> None:
         self.told.append((event["name"], event["state"], error_code))
 
     def tell_now(self, events: Sequence[AlertEvent]) -> list[Notice]:
         for event in events:
-            self.tell(event, None)
+            self.send(event, None)
         return [{"notifier": "ear", "told": True, "message": ""}]
 
 
