@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,8 @@ def repository_in(folder: Path) -> Path:
     """A repository with one commit."""
     git(folder, "init", "-q", "-b", "main")
     (folder / "a.txt").write_bytes(b"a\r\nb\r\n")
+    later = time.time() + 3600  # a file that is newer than the index is always compared
+    os.utime(folder / "a.txt", (later, later))
     (folder / "b" / "c").mkdir(parents=True)
     (folder / "b" / "c" / "d.txt").write_text("d\n")
     git(folder, "-c", "core.autocrlf=true", "add", ".")
