@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -95,3 +96,41 @@ def test_a_project_is_kept_open_while_its_state_is_known(tmp_path: Path) -> None
         assert kept_open(tmp_path) == 1
     store.close()
     assert kept_open(tmp_path) == 0
+
+
+def test_sixty_four_folders_are_kept_open_and_those_let_go_of_make_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: set[int] = set()
+    monkeypatch.setattr(held_folder, "_open", opened)
+    folders = [tmp_path / str(number) for number in range(66)]
+    held = [HeldFolder(folder) for folder in folders]
+    for folder, each in zip(folders, held, strict=True):
+        folder.mkdir()
+        each.hold()
+    assert [kept_open(folder) for folder in folders] == [1] * 64 + [0] * 2
+    held[0].release()
+    held[-1].release()
+    held[-1].hold()
+    assert [kept_open(folder) for folder in folders] == [0] + [1] * 63 + [0, 1]
+    for each in held:
+        each.release()
+    assert opened == set()
+
+
+def test_only_a_folder_is_kept_open_and_not_for_reading(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: set[int] = set()
+    monkeypatch.setattr(held_folder, "_open", opened)
+    file = folder / "file"
+    file.touch()
+    held = HeldFolder(file)
+    held.hold()
+    assert (kept_open(file), opened) == (0, set())
+    held = HeldFolder(folder)
+    held.hold()
+    (descriptor,) = opened
+    path_only = getattr(os, "O_PATH", 0)
+    assert fcntl.fcntl(descriptor, fcntl.F_GETFL) & path_only == path_only
+    held.release()

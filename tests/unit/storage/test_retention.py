@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
@@ -89,3 +90,45 @@ def test_a_backup_that_vanished_meanwhile_is_neither_old_nor_large(
     files.backup(10).symlink_to("nowhere")
 
     assert prune(files, OsFileOps(), Retention(total_bytes=801)) == []
+
+
+def test_a_checkpoint_goes_once_it_is_older_than_so_many_days(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, days = 2_000_000_000.0, 30 * 86_400
+    monkeypatch.setattr(time, "time", lambda: now)
+
+    assert not DEFAULT_RETENTION.lets_go(2, now - days, 0)
+    assert DEFAULT_RETENTION.lets_go(2, now - days - 1, 0)
+
+
+def test_a_segment_with_a_change_after_the_next_checkpoint_stays(tmp_path: Path) -> None:
+    files = StateFiles(tmp_path)
+    files.backups.mkdir(parents=True)
+    for path in (files.backup(10), files.backup(20)):
+        path.write_bytes(b"x")
+    for first in (1, 11, 22):  # the second one holds the changes 11 to 21
+        files.mirror(first).write_bytes(b"y")
+
+    assert prune(files, OsFileOps(), Retention(count=1)) == [files.backup(10), files.mirror(1)]
+    assert kept(files) == ([20], [11, 22])
+
+
+def test_the_log_names_each_backup_that_was_removed(files: StateFiles) -> None:
+    with capture_logs() as logs:
+        prune(files, OsFileOps(), Retention(count=2))
+    assert logs == [
+        {"event": "backup_removed", "log_level": "info", "sequence": sequence}
+        for sequence in (10, 20)
+    ]
+
+
+def test_what_cannot_be_removed_does_not_keep_the_rest(files: StateFiles) -> None:
+    class Refusing(OsFileOps):
+        def unlink(self, path: Path) -> None:
+            if path == files.backup(10):
+                raise PermissionError
+            super().unlink(path)
+
+    prune(files, Refusing(), Retention(count=2))
+    assert kept(files) == ([10, 30, 40], [31, 41])

@@ -8,13 +8,19 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, ValidationError
+from cde_orchestrator.domain.exceptions import (
+    CircuitBreakerOpenError,
+    LockTimeoutError,
+    ValidationError,
+)
 from cde_orchestrator.infrastructure.breakers.breaker import BreakerChange, CircuitBreaker
+from cde_orchestrator.infrastructure.breakers.file import BreakerFile
 from cde_orchestrator.infrastructure.breakers.record import BreakerRecord
 
 
@@ -463,3 +469,117 @@ def test_a_record_of_another_kind_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(ValueError, match=f"^{reason}$"):
         record.check()
+
+
+def test_a_view_says_that_there_is_nothing_to_wait_for_while_calls_are_let_through(
+    seconds: Seconds,
+) -> None:
+    breaker = CircuitBreaker(3, 10, clock=seconds)
+    assert breaker.view() == {
+        "name": "breaker",
+        "state": "closed",
+        "failures": 0,
+        "openings": 0,
+        "retry_after_seconds": 0.0,
+        "last_failure": "",
+    }
+    fail(breaker, 3)
+    seconds.now += 0.0004
+    assert breaker.view()["retry_after_seconds"] == 10.0
+    seconds.now += 10
+    assert breaker.view()["retry_after_seconds"] == 0.0
+
+
+def test_a_wait_may_end_when_the_clock_begins(seconds: Seconds) -> None:
+    seconds.now = -10.0
+    breaker = opened(seconds)
+    with pytest.raises(CircuitBreakerOpenError) as refusal:
+        breaker.call(working)
+    assert refusal.value.retry_after_seconds == 10.0
+
+
+def test_a_failure_with_a_code_is_known_by_it(seconds: Seconds) -> None:
+    def refused() -> NoReturn:
+        raise LockTimeoutError.of("E205", holder="process 1", waited_seconds=5.0)
+
+    breaker = CircuitBreaker(1, 10, clock=seconds)
+    with pytest.raises(LockTimeoutError):
+        breaker.call(refused)
+    assert breaker.view()["last_failure"] == "E205"
+    with pytest.raises(CircuitBreakerOpenError) as refusal:
+        breaker.call(working)
+    assert refusal.value.context["last_failure"] == "E205"
+
+
+def test_the_longest_time_out_is_ten_times_the_first_unless_it_is_given(seconds: Seconds) -> None:
+    waits = []
+    breaker = opened(seconds)
+    for _ in range(5):
+        waits.append(breaker.view()["retry_after_seconds"])
+        seconds.now += waits[-1]
+        fail(breaker, 1)
+    assert waits == [10.0, 20.0, 40.0, 80.0, 100.0]
+
+
+async def awaited(breaker: CircuitBreaker, work: Callable[[], object]) -> object:
+    async def coroutine(*, result: Callable[[], object]) -> object:
+        return result()
+
+    return await breaker.acall(coroutine, result=work)
+
+
+@pytest.mark.parametrize("awaits", [False, True])
+def test_a_trial_during_which_it_was_closed_by_hand_leaves_room_for_the_next(
+    seconds: Seconds, awaits: bool
+) -> None:
+    def call(breaker: CircuitBreaker, work: Callable[[], object]) -> object:
+        return asyncio.run(awaited(breaker, work)) if awaits else breaker.call(work)
+
+    breaker = opened(seconds)
+    seconds.now += 10
+    assert call(breaker, breaker.reset) is None
+    assert breaker.state == "closed"
+    fail(breaker, 2)
+    assert call(breaker, working) == "done"
+    assert breaker.failure_count == 0
+    fail(breaker, 3)
+    seconds.now += 10
+    assert call(breaker, working) == "done"
+    assert breaker.state == "closed"
+
+
+def test_the_log_says_what_changed_and_which_listener_failed(seconds: Seconds) -> None:
+    def broken(change: BreakerChange) -> None:
+        raise RuntimeError("no room")
+
+    with capture_logs() as logs:
+        opened(seconds, name="git", listeners=(broken,))
+    changed, failed = logs
+    assert changed == {
+        "event": "circuit_breaker_changed",
+        "log_level": "warning",
+        "breaker": "git",
+        "before": "closed",
+        "after": "open",
+        "reason": "ConnectionError",
+    }
+    assert failed == {
+        "event": "breaker_listener_failed",
+        "log_level": "warning",
+        "breaker": "git",
+        "reason": "no room",
+    }
+
+
+def test_a_shared_breaker_that_is_open_is_closed_by_hand_where_nothing_can_be_written(
+    seconds: Seconds, tmp_path: Path
+) -> None:
+    class Refusing(BreakerFile):
+        def update(self, change: Callable[[BreakerRecord], BreakerRecord]) -> BreakerRecord:
+            raise OSError("no room")
+
+    changes: list[BreakerChange] = []
+    opened(seconds, shared=BreakerFile(tmp_path, "git", seconds, seconds))
+    shared = Refusing(tmp_path, "git", seconds, seconds)
+    CircuitBreaker(3, 10, clock=seconds, listeners=(changes.append,), shared=shared).reset()
+    assert changes == [BreakerChange("breaker", "open", "closed", "reset")]

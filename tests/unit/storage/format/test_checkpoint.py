@@ -94,3 +94,75 @@ def test_only_an_object_without_our_own_keys_may_be_of_an_older_release(
     assert isinstance(found, NotACheckpoint)
     assert (found.content is not None) is has_content
     assert (found.reason == "it bears no schema_version") is has_content
+
+
+def test_the_file_begins_with_its_own_members() -> None:
+    content = json.loads(encode({"id": "p"}, 7, "abc"))
+
+    assert list(content) == [
+        *("schema_version", "sequence", "checksum", "record_checksum", "id", "features"),
+    ]
+    assert (content["schema_version"], content["sequence"]) == (1, 7)
+    assert (content["record_checksum"], content["features"]) == ("abc", [])
+    assert len(content["checksum"]) == 32
+
+
+def test_members_with_the_names_of_its_own_are_not_part_of_the_state() -> None:
+    document = {**DOCUMENT, "sequence": 99, "record_checksum": "other", "schema_version": 9}
+    data = encode({**document, "checksum": "f" * 32}, 7, "abc")
+
+    assert decode(data) == Checkpoint(7, "abc", DOCUMENT, len(data))
+
+
+@pytest.mark.parametrize("key", ["schema_version", "sequence", "checksum", "record_checksum"])
+@pytest.mark.parametrize("value", ["1", "NaN"])
+def test_any_of_its_own_members_makes_a_file_a_damaged_checkpoint(key: str, value: str) -> None:
+    found = decode(f'{{"{key}": {value}, "id": "p"}}'.encode())
+
+    assert isinstance(found, NotACheckpoint)
+    assert found.content is None
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"[1]", "it is not a JSON object"),
+        (b"[NaN]", "it is not JSON of this product"),
+        (b'{"sequence": NaN}', "it is not JSON of this product"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (
+            encode(DOCUMENT, 7, "abc").replace(b"Project", b"Product"),
+            "its checksum does not match its content",
+        ),
+    ],
+)
+def test_a_damaged_file_comes_with_the_reason(data: bytes, reason: str) -> None:
+    assert decode(data) == NotACheckpoint(reason)
+
+
+def test_what_is_no_json_comes_with_the_words_of_the_parser() -> None:
+    found = decode(b"{")
+
+    assert isinstance(found, NotACheckpoint)
+    assert found.reason.startswith("it is not JSON (Expecting property name")
+
+
+@pytest.mark.parametrize("score", ["1", "NaN"])
+def test_a_file_of_an_older_release_comes_with_its_content(score: str) -> None:
+    found = decode(f'{{"id": "p", "score": {score}}}'.encode())
+
+    assert isinstance(found, NotACheckpoint)
+    assert found.reason == "it bears no schema_version"
+    assert found.content is not None
+    assert list(found.content) == ["id", "score"]
+
+
+def test_a_newer_file_comes_with_its_content_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = SCHEMA_VERSION + 1
+    monkeypatch.setattr("cde_orchestrator.storage.format.checkpoint.SCHEMA_VERSION", newest)
+    newer = encode(DOCUMENT, 7, "abc")
+    monkeypatch.undo()
+
+    assert decode(newer) == NotACheckpoint(
+        "it is from a newer version", json.loads(newer), schema_version=newest
+    )

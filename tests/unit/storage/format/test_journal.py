@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cde_orchestrator.storage.format.journal import (
@@ -10,6 +12,7 @@ from cde_orchestrator.storage.format.journal import (
     encode_header,
     encode_record,
     newest_records,
+    ranges_of,
     scan,
 )
 
@@ -144,3 +147,60 @@ def test_only_an_unfinished_last_line_and_nothing_else_is_torn() -> None:
 
 def test_a_segment_begins_with_the_name_of_its_format() -> None:
     assert b'"cde-journal"' in encode_header(1, "").line
+
+
+def test_the_members_of_a_line_are_those_of_the_format() -> None:
+    header = json.loads(encode_header(4, "before", ((1, 2),)).line)
+    made = json.loads(records(1)[0].line)
+
+    assert list(header) == ["format", "version", "first", "previous", "lost", "checksum"]
+    assert list(header.values())[:5] == ["cde-journal", 1, 4, "before", [[1, 2]]]
+    assert list(made) == [
+        *("sequence", "at", "operation", "actor", "correlation_id", "changes", "previous"),
+        "checksum",
+    ]
+    assert list(made.values())[:5] == [
+        *(1, "2026-01-01T00:00:00+00:00", "start_feature", "test", "call-1"),
+    ]
+    assert made["previous"] == GENESIS == ""
+
+
+def test_a_header_is_read_back_with_what_is_lost() -> None:
+    header = encode_header(4, "before", ((1, 2), (5, 5)))
+
+    assert scan(header.line).header == header
+    assert scan(header.line).header != encode_header(4, "before")
+
+
+def test_only_the_first_line_can_be_the_header() -> None:
+    first, other = encode_header(1, GENESIS), encode_header(2, "other")
+
+    assert scan(first.line + other.line).header == first
+    assert scan(records(1)[0].line + other.line).header is None
+
+
+def test_damage_is_described_line_by_line() -> None:
+    header, *lines = segment(2).splitlines(keepends=True)
+
+    assert scan(b"").damage == ["the header is missing or damaged"]
+    assert scan(header[:9]).damage == ["the header is missing or damaged", "line 1 is unfinished"]
+    assert scan(b"\n" + b"".join(lines)).damage == [
+        *("the header is missing or damaged", "line 1 is damaged"),
+    ]
+    assert scan(header + b"x\n" + lines[0][:-1]).damage == [
+        *("line 2 is damaged", "line 3 is unfinished"),
+    ]
+
+
+def test_a_line_that_ends_in_anything_but_a_line_break_is_unfinished() -> None:
+    first, second = (record.line for record in records(2))
+    ended_otherwise = second[:-1] + b"x"
+
+    assert decode_records(first + ended_otherwise) == records(1)
+    assert scan(encode_header(1, GENESIS).line + first + ended_otherwise).torn
+    assert list(newest_records(first + ended_otherwise, [b"call-2"])) == []
+
+
+def test_numbers_in_a_row_are_one_range() -> None:
+    assert ranges_of({9, 1, 2, 3, 5, 10}) == ((1, 3), (5, 5), (9, 10))
+    assert ranges_of(set()) == ()

@@ -11,7 +11,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cde_orchestrator.storage.format.json_patch import Document, apply, diff, replay
+from cde_orchestrator.storage.format.json_patch import (
+    Document,
+    apply,
+    diff,
+    keys_of,
+    pointer,
+    replay,
+)
+from tests.proportion import require_proportion
 
 keys = (
     st.text(max_size=4) | st.text("~/01", max_size=4) | st.sampled_from(["", "~1", "~0", "/", "a"])
@@ -219,3 +227,41 @@ def test_what_is_the_same_object_is_not_looked_at() -> None:
 
     shared = Untouchable(a=1)
     assert diff({"x": shared}, {"x": shared}) == []
+
+
+def test_a_pointer_names_its_keys_and_gives_them_back() -> None:
+    assert pointer() == ""
+    assert pointer("a", "b/c~d", "~1") == "/a/b~1c~0d/~01"
+    assert keys_of("/a/b~1c~0d/~01") == ["a", "b/c~d", "~1"]
+    assert keys_of("/a/b") == ["a", "b"]
+    assert keys_of("") == []
+
+
+def test_a_difference_follows_what_is_the_same_object() -> None:
+    shared: Document = {"b": 1}
+
+    assert diff({"a": shared, "c": 1}, {"a": shared, "c": 2}) == [
+        {"op": "add", "path": "/c", "value": 2}
+    ]
+
+
+@pytest.mark.parametrize("outer", [list, tuple])
+def test_the_order_of_members_within_a_list_makes_no_difference(outer: type) -> None:
+    one, other = outer([{"a": 1, "b": 2}]), outer([{"b": 2, "a": 1}])
+
+    assert diff({"x": one}, {"x": other}) == diff({"x": other}, {"x": one}) == []
+
+
+def test_the_whole_document_cannot_be_removed() -> None:
+    with pytest.raises(ValueError, match=r"^the whole document cannot be removed$"):
+        apply({"a": 1}, [{"op": "remove", "path": ""}])
+
+
+def test_what_is_on_the_way_of_many_operations_is_copied_once() -> None:
+    def change_each(text: str) -> None:
+        numbers = range(len(text))
+        features = {str(number): {"status": "new"} for number in numbers}
+        paths = (f"/features/{number}/status" for number in numbers)
+        apply({"features": features}, [{"op": "add", "path": path, "value": 1} for path in paths])
+
+    require_proportion(change_each, lambda scale: "x" * 2_000 * scale)
