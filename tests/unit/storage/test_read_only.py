@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
@@ -152,3 +155,157 @@ def test_a_refusal_says_why_and_since_when(guard: WriteGuard) -> None:
         "reason": os.strerror(errno.EIO),
         "since": guard.mode.since.isoformat(),
     }
+
+
+class Syscalls(OsFileOps):
+    """The system's operations, with what a probe did; one of them may be refused."""
+
+    def __init__(self, refused: str = "") -> None:
+        self.refused = refused
+        self.done: list[tuple[str, object]] = []
+
+    def _note(self, operation: str, subject: object) -> None:
+        self.done.append((operation, subject))
+        if operation == self.refused:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def create(self, path: Path) -> int:
+        self._note("create", path)
+        return super().create(path)
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        self._note("write", data)
+        return super().write(descriptor, data)
+
+    def fdatasync(self, descriptor: int) -> None:
+        self._note("fdatasync", descriptor)
+        super().fdatasync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        super().close(descriptor)
+        self._note("close", descriptor)
+
+    def unlink(self, path: Path) -> None:
+        self._note("unlink", path)
+        super().unlink(path)
+
+    def free_bytes(self, path: Path) -> int:
+        self.done.append(("free_bytes", path))
+        return 10**9
+
+
+def test_a_probe_writes_syncs_and_removes_a_file_with_a_name_of_its_own(tmp_path: Path) -> None:
+    ops = Syscalls()
+    guard = WriteGuard(tmp_path, ops)
+    names: list[str] = []
+    for _ in range(2):
+        ops.done.clear()
+        guard.refused(OSError(errno.EIO, "no"))
+        guard.require(0, force=True)
+        asked, made, *rest = ops.done
+        assert asked == ("free_bytes", tmp_path)
+        path = made[1]
+        assert isinstance(path, Path)
+        assert path.parent == tmp_path
+        names.append(path.name)
+        descriptor = rest[1][1]
+        assert [made, *rest] == [
+            ("create", path),
+            ("write", b"The disk is tried; this file may be removed.\n"),
+            ("fdatasync", descriptor),
+            ("close", descriptor),
+            ("unlink", path),
+        ]
+    assert all(re.fullmatch(r"\.probe-[0-9a-f]{12}", name) for name in names)
+    assert names[0] != names[1]
+
+
+@pytest.mark.parametrize("refused", ["create", "write", "fdatasync", "close", "unlink"])
+def test_a_probe_that_is_refused_at_any_step_is_logged_and_leaves_nothing(
+    tmp_path: Path, refused: str
+) -> None:
+    guard = WriteGuard(tmp_path, Syscalls(refused))
+    guard.refused(OSError(errno.EIO, "no"))
+    with capture_logs() as logs, pytest.raises(ReadOnlyModeError):
+        guard.require(0, force=True)
+    assert list(tmp_path.iterdir()) == []
+    assert logs == [
+        {
+            "event": "read_only_probe_failed",
+            "log_level": "debug",
+            "reason": "[Errno 5] Input/output error",
+        }
+    ]
+
+
+def test_a_probe_waits_until_five_seconds_have_passed_since_the_refusal(
+    guard: WriteGuard, disk: Disk, now: list[float]
+) -> None:
+    guard.refused(OSError(errno.EIO, "no"))
+    disk.broken = True
+    now[0] = 104.9
+    guard.look(0)
+    assert disk.probes == 0
+    now[0] = 105.0
+    guard.look(0)
+    assert disk.probes == 1
+    now[0] = 109.9
+    guard.look(0)
+    assert disk.probes == 1
+    now[0] = 110.0
+    guard.look(0)
+    assert disk.probes == 2
+
+
+def test_entering_and_leaving_the_mode_is_logged_once(
+    guard: WriteGuard, tmp_path: Path, disk: Disk
+) -> None:
+    disk.free = 0
+    with capture_logs() as logs:
+        guard.look(7)
+        guard.look(8)
+        assert guard.mode is not None
+        since = guard.mode.since
+        assert guard.mode.reason == "0 bytes are free, 65544 are needed"
+        guard.look(8, force=True)
+        disk.free = 10**9
+        guard.look(8)
+        assert disk.probes == 0
+        guard.look(8, force=True)
+        guard.look(8, force=True)
+    assert disk.probes == 1
+    assert (datetime.now(UTC) - since) < timedelta(hours=1)
+    assert logs == [
+        {
+            "event": "read_only_entered",
+            "log_level": "error",
+            "path": str(tmp_path),
+            "reason": "0 bytes are free, 65543 are needed",
+        },
+        {
+            "event": "read_only_left",
+            "log_level": "warning",
+            "path": str(tmp_path),
+            "since": str(since),
+        },
+    ]
+
+
+def test_a_mode_that_another_thread_ends_meanwhile_is_left_once(tmp_path: Path, disk: Disk) -> None:
+    class Ended(Disk):
+        def create(self, path: Path) -> int:
+            if not self.probes:
+                self.probes += 1
+                ended.look(0, force=True)
+            return super().create(path)
+
+    ended = WriteGuard(tmp_path, Ended())
+    ended.refused(OSError(errno.EIO, "no"))
+    with capture_logs() as logs:
+        ended.look(0, force=True)
+    assert [each["event"] for each in logs] == ["read_only_left"]
+
+
+def test_an_error_without_a_number_is_no_refusal(guard: WriteGuard) -> None:
+    guard.refused(OSError("no"))
+    assert guard.mode is None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, replace_file, write_all
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.storage import memory
@@ -19,6 +21,8 @@ from cde_orchestrator.storage.format.journal import GENESIS, Change, encode_head
 from cde_orchestrator.storage.format.json_patch import Patch
 from cde_orchestrator.storage.format.segment import Segment
 from cde_orchestrator.storage.loader import load
+from cde_orchestrator.storage.project_lock import ProjectLock
+from cde_orchestrator.storage.scrubber import StateScrubber
 from cde_orchestrator.storage.store import StateStore
 
 
@@ -512,3 +516,74 @@ def test_what_a_writer_changes_while_it_is_read_is_read_again(
     assert names(other) == "abc"
     assert held is not None
     os.close(held)
+
+
+@pytest.mark.parametrize(("wait", "taken"), [(None, ["attempt"]), (True, ["shared"])])
+def test_only_who_says_so_waits_for_the_lock_and_its_turn_to_hold_the_files_steady(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch, wait: bool | None, taken: list[str]
+) -> None:
+    other = StateStore(store.files.root, lock_timeout_seconds=0.05)
+    asked, refused = list[str](), list[str]()
+    attempt, shared = ProjectLock.attempt, ProjectLock.shared
+
+    def noted_attempt(lock: ProjectLock, *, shared: bool = False) -> ExitStack | None:
+        asked.append("attempt")
+        return attempt(lock, shared=shared)
+
+    def noted_shared(lock: ProjectLock) -> AbstractContextManager[float]:
+        asked.append("shared")
+        return shared(lock)
+
+    def take_turn() -> None:
+        try:
+            with other._memory.in_turn():
+                pass
+        except LockTimeoutError as error:
+            refused.append(error.code)
+
+    monkeypatch.setattr(ProjectLock, "attempt", noted_attempt)
+    monkeypatch.setattr(ProjectLock, "shared", noted_shared)
+    with other.steady() if wait is None else other.steady(wait=wait):
+        thread = threading.Thread(target=take_turn)
+        thread.start()
+        thread.join(60)
+    assert asked == taken
+    assert refused == (["E205"] if wait else [])
+
+
+def test_a_restart_is_taken_over_by_the_process_that_made_it(store: StateStore) -> None:
+    put(store, "c", "d")
+    broken = without(store, 3)
+    with broken.exclusive(uncertain=True):
+        broken.restart()
+        assert (broken.sequence, broken.read_only) == (4, None)
+        assert load(store.files, OsFileOps()).sequence == 4
+
+
+def test_closing_after_changes_of_others_alone_leaves_the_state_file_as_it_is(
+    store: StateStore,
+) -> None:
+    store.close()
+    put(reopened(store), "c")
+    before = store.files.state.read_bytes()
+    assert names(store) == "abc"
+    store.close()
+    assert store.files.state.read_bytes() == before
+
+
+def test_backups_are_looked_at_once_for_each_segment(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    def look(scrubber: StateScrubber) -> list[str]:
+        looks.append(1)
+        return []
+
+    monkeypatch.setattr(StateScrubber, "look", look)
+    other = reopened(store)
+    put(other, "c", "d")
+    assert looks == [1]
+    seal(other)
+    put(other, "e", "f")
+    assert looks == [1, 1]

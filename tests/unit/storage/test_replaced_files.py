@@ -274,3 +274,39 @@ def test_readers_share_the_lock_and_a_folder_may_be_a_link(tmp_path: Path) -> No
         assert lock.is_current()
         files.folder.unlink()
         assert not lock.is_current()
+
+
+def test_a_change_that_is_found_in_the_files_is_not_taken_over_twice(tmp_path: Path) -> None:
+    ops, heard = MeddledOps(), list[Patch | None]()
+    store = StateStore(tmp_path, on_change=lambda _, changes: heard.append(changes), ops=ops)
+    put(store, "a")
+    heard.clear()
+    ops.meddle.append(lambda: replaced_journal(store.files))
+    put(store, "b")
+    assert heard == [None]
+    ops.appended.clear()
+    put(store, "c")
+    assert ops.appended == [store.files.journal, store.files.mirror(1)]
+    assert history(tmp_path) == ["a", "b", "c"]
+
+
+def test_a_change_is_not_written_into_an_older_state_that_took_the_place_of_its_own(
+    tmp_path: Path, ops: MeddledOps
+) -> None:
+    store = StateStore(tmp_path, ops=ops)
+    put(store, "a")
+    paths = [store.files.state, store.files.mirror(1), store.files.journal]
+    older = {path: path.read_bytes() for path in paths}
+    put(store, "b")
+
+    def put_all_there() -> None:
+        for path, data in older.items():
+            put_there(path, data)
+
+    ops.meddle.append(put_all_there)
+    with pytest.raises(StateError) as caught:
+        put(store, "c")
+    assert caught.value.code == "E203"
+    assert history(tmp_path) == ["a"]
+    put(store, "d")
+    assert history(tmp_path) == ["a", "d"]

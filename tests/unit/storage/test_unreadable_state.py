@@ -17,7 +17,9 @@ from cde_orchestrator.application.state.recover_state import (
 )
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.storage.format import checkpoint
 from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.store import StateStore
 
 
 @pytest.fixture
@@ -148,3 +150,25 @@ def test_damaged_backups_go_into_quarantine_when_a_history_is_begun_anew(
     kept = [path.read_bytes() for path in files if path.name != ".gitignore"]
     assert sorted(kept) == sorted(ruined)
     assert FilesystemProjectRepository().verify(tmp_path) == []
+
+
+def test_a_state_that_can_be_told_is_not_begun_again(tmp_path: Path, export: str) -> None:
+    store = FilesystemProjectRepository()._existing(tmp_path).store
+    last = len(FilesystemProjectRepository().history(tmp_path, 9))
+    with pytest.raises(CDEError) as caught, store.begun_anew({"features": {}}):
+        pass
+    assert caught.value.code == "E211"
+    assert caught.value.context == {"expected": "none", "found": last}
+
+
+def test_a_state_of_a_newer_shape_is_not_begun_again(
+    tmp_path: Path, export: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "SCHEMA_VERSION", 2)
+    data = checkpoint.encode({"features": {"x": {"name": "without an id"}}}, 2, "")
+    monkeypatch.undo()
+    StateFiles(tmp_path).state.write_bytes(data)
+    with pytest.raises(CDEError) as caught, StateStore(tmp_path).begun_anew({"features": {}}):
+        pass
+    assert caught.value.code == "E202"
+    assert StateFiles(tmp_path).state.read_bytes() == data
