@@ -85,6 +85,41 @@ def test_a_writer_waits_for_a_reader_and_gives_up_in_time(lock_file: Path) -> No
     assert caught.value.code == "E205"
 
 
+def test_who_waits_in_its_own_thread_gets_the_lock_in_the_end(lock_file: Path) -> None:
+    holder = hold_in_another_process(lock_file)
+    acquired = threading.Event()
+
+    def wait() -> None:
+        with ProcessLock(lock_file, 0.0).blocking():
+            acquired.set()
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    assert not acquired.is_set()
+    release(holder)
+    waiter.join(60)
+    assert acquired.is_set()
+
+
+def test_who_waited_for_a_file_that_was_removed_locks_the_new_one(lock_file: Path) -> None:
+    holder = hold_in_another_process(lock_file)
+    held, enough = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        with ProcessLock(lock_file).blocking():
+            held.set()
+            enough.wait(60)
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    lock_file.unlink()
+    release(holder)
+    assert held.wait(60)
+    assert ProcessLock(lock_file).attempt() is None
+    enough.set()
+    waiter.join(60)
+
+
 def test_the_error_names_the_process_that_holds_the_lock(lock_file: Path) -> None:
     holder = hold_in_another_process(lock_file)
     try:

@@ -105,6 +105,25 @@ class ProcessLock:
         finally:
             os.close(descriptor)
 
+    @contextmanager
+    def blocking(self) -> Iterator[None]:
+        """Hold the lock alone, waiting in this thread for however long it takes.
+
+        For work of microseconds, which a thread that waits would delay more than another holder.
+
+        Raises:
+            OSError: the lock's file cannot be opened.
+        """
+        while True:
+            descriptor = self._open()
+            try:
+                # Where somebody removed the file meanwhile, the new one is locked.
+                if _lock(descriptor, shared=False, block=True) and self.is_current(descriptor):
+                    yield
+                    return
+            finally:
+                os.close(descriptor)
+
     def attempt(self, *, shared: bool = False) -> int | None:
         """Take the lock if nobody holds it, without waiting.
 

@@ -13,15 +13,12 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cde_orchestrator.application.logs.log_query import ENDS
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.observability.logs import retention
 from cde_orchestrator.infrastructure.observability.logs.render import json_line
-
-if TYPE_CHECKING:
-    from cde_orchestrator.infrastructure.observability.logs.rotating_file import RotatingLogFile
+from cde_orchestrator.infrastructure.observability.logs.rotating_file import RotatingLogFile
 
 MOMENT_SECONDS = 0.1
 """For how long a line waits for those after it."""
@@ -82,16 +79,13 @@ class ProjectLogHandler(logging.Handler):
         """From now on write another file."""
         with self._alone():
             if path != self._path:
-                self._close_file()
-                self._path = path
+                self._file, self._path = None, path
 
     def close(self) -> None:
-        """Write what is gathered and let go of the file."""
+        """Write what is gathered."""
         self._ended.set()
         self._waiting.set()
         self.flush()
-        with self._alone():
-            self._close_file()
         super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
@@ -147,10 +141,6 @@ class ProjectLogHandler(logging.Handler):
         return self.lock or nullcontext()
 
     def _open(self) -> RotatingLogFile:
-        from cde_orchestrator.infrastructure.observability.logs.rotating_file import (
-            RotatingLogFile,
-        )
-
         path = self._path
         return RotatingLogFile(
             path,
@@ -158,8 +148,3 @@ class ProjectLogHandler(logging.Handler):
             retention_days=self._retention_days,
             on_failure=lambda error: self._on_failure(path, error),
         )
-
-    def _close_file(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
