@@ -12,7 +12,6 @@ from typing import Any
 
 import psutil
 import pytest
-import stamina
 from structlog.testing import capture_logs
 
 from cde_orchestrator.adapters.runners import agents as agent_cli
@@ -22,7 +21,6 @@ from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, CircuitBreakerOpenError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system import supervised_process
-from cde_orchestrator.infrastructure.system.retry import ATTEMPTS
 from cde_orchestrator.infrastructure.system.supervised_process import (
     NotStartedError,
     SupervisedProcess,
@@ -120,8 +118,7 @@ def test_an_agent_that_cannot_be_started_this_moment_is_started_in_the_next(
         return SupervisedProcess(*arguments, **keywords)
 
     monkeypatch.setattr(supervised_process, "SupervisedProcess", busy)
-    with stamina.set_testing(True, attempts=ATTEMPTS, cap=True):
-        assert ran(agents, python(ECHO), root) == ["Grüße"]
+    assert ran(agents, python(ECHO), root) == ["Grüße"]
     assert len(tried) == 3
 
 

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import stamina
 
 from cde_orchestrator.adapters.git.command import Git, GitBrokenError, GitError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system.retry import ATTEMPTS
 
 BUSY = "fatal: Unable to create '/repository/.git/index.lock': File exists."
-
-
-@pytest.fixture(autouse=True)
-def _nobody_waits() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=ATTEMPTS, cap=True):
-        yield
 
 
 class Script:

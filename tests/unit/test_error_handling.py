@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-import stamina
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -281,8 +280,7 @@ def test_recovery_strategies(tmp_path: Path) -> None:
 
     # What is transient is tried again, unseen.
     ops.code = errno.EAGAIN
-    with stamina.set_testing(True, attempts=3):
-        repository.save(project)
+    repository.save(project)
     assert repository.get(tmp_path).status is ProjectStatus.ACTIVE
 
     # What is not leaves the state as it was, and says whether it is worth another try.

@@ -8,6 +8,9 @@ is not transient; its time-out was the wait.
 from __future__ import annotations
 
 import errno
+import math
+import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -67,6 +70,7 @@ def retrying(
     *,
     attempts: int = ATTEMPTS,
     timeout_seconds: float = TIMEOUT_SECONDS,
+    wait: Callable[[float], None] = time.sleep,
 ) -> Result:
     """The result of ``work``, tried again while ``when`` says so and the bounds allow it.
 
@@ -76,46 +80,33 @@ def retrying(
         when: whether to try again after this error.
         attempts: how often at the most, the first try included.
         timeout_seconds: no new try is begun after this, counted from the first failure.
+        wait: lets so many seconds pass.
 
     Raises:
         Exception: as ``work`` raised it at last.
     """
-    try:
-        return work()
-    except Exception as error:
-        if attempts < 2 or not when(error):
-            raise
-        first: Exception | None = error
-        reason = str(error)
-    import stamina
-
-    stamina.instrumentation.set_on_retry_hooks(())  # each try is logged below, in our words
-    for attempt in stamina.retry_context(
-        on=when,
-        attempts=attempts,
-        timeout=timeout_seconds,
-        wait_initial=_FIRST_WAIT_SECONDS,
-        wait_max=_LONGEST_WAIT_SECONDS,
-        wait_jitter=_JITTER_SECONDS,
-    ):
-        with attempt:
-            if first is not None:  # the try above was the first of the attempts
-                failed, first = first, None
-                log.info("retry_scheduled", operation=operation, reason=reason)
-                raise failed
-            log.info(
-                "retrying",
-                operation=operation,
-                attempt=attempt.num,
-                attempts=attempts,
-                reason=reason,
-            )
-            try:
-                return work()
-            except Exception as error:
-                reason = str(error)
+    deadline, attempt = math.inf, 1
+    while True:
+        try:
+            return work()
+        except Exception as error:
+            now = time.monotonic()
+            deadline = min(deadline, now + timeout_seconds)
+            pause = _pause(attempt)
+            if attempt >= attempts or now + pause > deadline or not when(error):
                 raise
-    raise AssertionError("stamina ends with a result or an exception")  # pragma: no cover
+            reason = str(error)
+        if attempt == 1:
+            log.info("retry_scheduled", operation=operation, reason=reason)
+        wait(pause)
+        attempt += 1
+        log.info("retrying", operation=operation, attempt=attempt, attempts=attempts, reason=reason)
+
+
+def _pause(failures: int) -> float:
+    """Seconds before the next try: twice as long each time, and not the same for everybody."""
+    jitter = random.uniform(0, _JITTER_SECONDS)  # noqa: S311 - no secret
+    return min(_FIRST_WAIT_SECONDS * 2.0 ** min(failures - 1, 64) + jitter, _LONGEST_WAIT_SECONDS)
 
 
 class RetryingReads:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import stamina
 from structlog.testing import capture_logs
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
@@ -25,12 +24,6 @@ from cde_orchestrator.storage.store import StateStore
 
 MOMENTARY = [errno.EINTR, errno.EAGAIN, errno.ESTALE, errno.ENOLCK]
 LASTING = [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.ENOENT, errno.EISDIR, errno.EDQUOT]
-
-
-@pytest.fixture(autouse=True)
-def _nobody_waits() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=ATTEMPTS, cap=True):
-        yield
 
 
 class BackendError(Exception):
@@ -125,16 +118,34 @@ def history(store: StateStore) -> list[int]:
 def test_what_is_momentary_is_tried_again(code: int, failures: int) -> None:
     work = Flaky(OSError(code, "no"), failures)
 
-    assert retrying(work, "drill") == "done"
+    assert retrying(work, "drill", wait=lambda _seconds: None) == "done"
     assert work.calls == failures + 1
 
 
-def test_the_tries_are_bounded_and_the_last_error_is_told() -> None:
+def test_the_tries_are_bounded_and_the_last_error_is_raised() -> None:
     work = Flaky(OSError(errno.EAGAIN, "no"), 1_000)
 
     with pytest.raises(OSError, match="no"):
-        retrying(work, "drill")
+        retrying(work, "drill", wait=lambda _seconds: None)
     assert work.calls == ATTEMPTS
+
+
+def test_each_pause_is_longer_than_the_last_until_they_are_long() -> None:
+    pauses: list[float] = []
+    retrying(Flaky(OSError(errno.EAGAIN, "no"), 9), "drill", attempts=10, wait=pauses.append)
+
+    for pause, least in zip(pauses, [0.01, 0.02, 0.04, 0.08, 0.16, 0.32], strict=False):
+        assert least <= pause <= least + 0.02
+    assert pauses[6:] == [0.5] * 3
+
+
+def test_no_try_begins_after_the_time_out() -> None:
+    work = Flaky(OSError(errno.EAGAIN, "no"), 1_000)
+    pauses: list[float] = []
+
+    with pytest.raises(OSError, match="no"):
+        retrying(work, "drill", timeout_seconds=0.0, wait=pauses.append)
+    assert (work.calls, pauses) == (1, [])
 
 
 @pytest.mark.parametrize("code", LASTING)
@@ -157,7 +168,7 @@ def test_what_is_no_failure_of_the_system_is_not_tried_again(error: BaseExceptio
 
 def test_each_try_is_logged() -> None:
     with capture_logs() as logs:
-        retrying(Flaky(OSError(errno.EAGAIN, "no"), 2), "drill")
+        retrying(Flaky(OSError(errno.EAGAIN, "no"), 2), "drill", wait=lambda _seconds: None)
 
     assert [(each["event"], each["operation"]) for each in logs] == [
         ("retry_scheduled", "drill"),
