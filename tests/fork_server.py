@@ -36,7 +36,6 @@ _PRELOADED = (
     "rich.syntax",
     "rich.table",
     "rich.traceback",
-    "stamina",
     "typer._adapters",
     "typer.rich_utils",
     "yaml",

@@ -28,7 +28,6 @@ _SLOW_IMPORTS = (
     "psutil",
     "pydantic",
     "rich.console",
-    "stamina",
     "starlette.applications",
     "structlog",
     "typer",

@@ -20,7 +20,7 @@ OWN = "sys.argv = ['cde', *sys.argv[1:]]\nfrom cde_orchestrator.__main__ import 
 BARE = "from mcp.server import MCPServer\nMCPServer('bare').run('stdio')"
 # Beside what the SDK brings along anyway, and the standard library.
 NEEDED = {
-    *("cde_orchestrator", "concurrent_log_handler", "orjson", "portalocker", "structlog"),
+    *("cde_orchestrator", "orjson", "structlog"),
     *("annotated_doc", "shellingham", "typer"),
     "greenlet",  # structlog takes it where it stands, as it does beside the browser's tests
 }
@@ -67,9 +67,3 @@ def test_a_command_leaves_its_figures_without_loading_sqlite(project: Path) -> N
 
     assert not {"sqlite3", "psutil", "prometheus_client", "starlette"} & loaded
     assert (project / ".cde" / FILE).is_file()
-
-
-def test_the_library_of_retries_is_not_loaded_before_anything_failed(tmp_path: Path) -> None:
-    script = "from cde_orchestrator.infrastructure.system.retry import retrying\nretrying(int, 'x')"
-
-    assert "stamina" not in imported(script, cwd=tmp_path)

@@ -40,7 +40,7 @@ FILES = "filesystem"
 """The repository whose state ``.cde/state.json`` pictures."""
 
 _REDACTION_WINDOW = 100_000
-_LIBRARIES = ("mcp", "orjson", "pydantic", "stamina", "structlog", "typer")
+_LIBRARIES = ("mcp", "orjson", "pydantic", "structlog", "typer")
 
 
 def bounded(value: Any, name: str = "") -> Any:
