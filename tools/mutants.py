@@ -51,7 +51,7 @@ GROUPS = {
     ],
     "secrets": [
         f"{PACKAGE}/domain/secrets.py",
-        f"{PACKAGE}/infrastructure/observability/redaction.py",
+        f"{PACKAGE}/adapters/repositories/changes.py",
     ],
     "leases": [f"{PACKAGE}/domain/claim.py", f"{PACKAGE}/application/features/leases.py"],
     "breakers": [

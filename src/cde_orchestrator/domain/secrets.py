@@ -3,12 +3,16 @@
 Formats are those that the issuers document: GitHub ``ghp_``, GitLab ``glpat-``, Slack ``xox?-``,
 Stripe ``sk_live_``, OpenAI and Anthropic ``sk-``, AWS ``AKIA``, Google ``AIza``, npm ``npm_``,
 PyPI ``pypi-``, JSON Web Tokens, PEM private keys; bearer tokens, and credentials in URLs.
+
+What people say is kept word for word unless it is surely a secret. What the product writes about
+itself, as logs and error reports, is cleaned strictly: better a word too many than a secret.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 REDACTED = "[redacted]"
@@ -24,21 +28,47 @@ SECRET_TEXT = re.compile(
     r"|\beyJ[\w-]{8,1024}+\.eyJ[\w-]{8,}+\.[\w-]*",
     re.DOTALL,
 )
+# Each of the patterns below keeps its first group, and what follows that is the secret.
 # A password may hold an @ that nobody escaped.
 # Bounded and possessive: hostile text must not cost time quadratic in its length.
-URL_CREDENTIALS = re.compile(
-    r"\b([a-z][a-z0-9+.-]{0,30}+://)[^\s/@:]*+(?::[^\s/@]*+(?:@[^\s/@\"'<>,;]*+(?=@))*+)?@",
+_URL_CREDENTIALS = re.compile(
+    r"\b([a-z][a-z0-9+.-]{0,30}+://)[^\s/@:]*+(?::[^\s/@]*+(?:@[^\s/@\"'<>,;]*+(?=@))*+)?(?=@)",
     re.IGNORECASE,
 )
+_SCHEME = r"\b((?:bearer|basic)\s+)"
+_LETTERS = r"[A-Za-z0-9+/=._~-]"
 # With a digit in it: "bearer authentication" is no secret.
-_BEARER = re.compile(r"\b(bearer|basic)(\s+)(?=[^\s\d]*\d)[A-Za-z0-9+/=._~-]{12,}", re.IGNORECASE)
+_BEARER = re.compile(rf"{_SCHEME}(?=[^\s\d]*\d){_LETTERS}{{12,}}", re.IGNORECASE)
+_STRICT_BEARER = re.compile(rf"{_SCHEME}{_LETTERS}{{8,}}", re.IGNORECASE)
+_WORDS = "password|passwd|passphrase|secret|token"
+_KEYS = "api|access|account|private"
 # Six characters or more with a digit in them: "password: at least 8 characters" is a
 # requirement, password=hunter2 is none.
 _ASSIGNED = re.compile(
-    r"(?<!\w)(\w{0,40}(?:passwd|password|passphrase|secret|token|(?:api|access|account|private)"
+    rf"(?<!\w)(\w{{0,40}}(?:{_WORDS}|(?:{_KEYS})"
     r"[-_]?key)[\"']?(?:\s?=\s?[\"']?|:\s?[\"']|:))(?=[^\s\"',;&]{0,80}\d)[^\s\"',;&]{6,}",
     re.IGNORECASE,
 )
+_STRICT_NAMES = rf"(?:{_WORDS}|pwd|(?:{_KEYS}|ssh|encryption|signing)[-_]?key)"
+# The name as code, JSON, a header or an option spells it: {"api_key": "..."}, --password ... .
+_STRICT_ASSIGNED = re.compile(
+    rf"\b(\w*{_STRICT_NAMES}\\*[\"']?\s*[=:]\s*)"
+    r"(?:\\+\"[^\"\\]+(?:\\+\"|\Z)|\"(?:[^\"\\]|\\.)+(?:\"|\Z)|'(?:[^'\\]|\\.)+(?:'|\Z)|"
+    r"[^\s,;&\"']+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_OPTION = re.compile(
+    rf"(--[\w-]{{0,40}}{_STRICT_NAMES}\s+)(?:\"[^\"]+\"|'[^']+'|[^\s\"'-][^\s\"']*)",
+    re.IGNORECASE,
+)
+_HEADER = re.compile(
+    r"\b((?:(?:proxy-)?authorization|(?:set-)?cookie)\\*[\"']?\s*:\s*\\*[\"']?)"
+    r"(?!(?:bearer|basic)\s)[^\s\r\n\"'\\][^\r\n\"'\\]*",
+    re.IGNORECASE,
+)
+_LENIENT = (_URL_CREDENTIALS, _BEARER, _ASSIGNED)
+_STRICT = (_URL_CREDENTIALS, _STRICT_BEARER, _HEADER, _OPTION, _STRICT_ASSIGNED)
+_DEPTH = 8
 _SECRET_NAME = re.compile(
     r"pass(word|wd|phrase)?$|secret|token$|api[-_]?key|"
     r"(access|account|private|ssh|encryption|signing)[-_]?key|"
@@ -83,22 +113,37 @@ HINTS = Hints(
     *("passw", "passphrase", "secret", "token", "_key", "-key", "apikey", "tkey", "sskey", "ekey"),
 )
 """What every text with a secret in it holds; most texts are done with after this."""
+# One of these is in every name that ``is_secret_name`` knows, in lower case.
+_NAME_HINTS = Hints(
+    *("pass", "secret", "token", "key", "auth", "credential", "cookie", "session", "pwd")
+)
+_ALL_HINTS = Hints(*HINTS.words, *_NAME_HINTS.words)
 
 
-def without_secrets(text: str) -> str:
-    """The text with each secret replaced, otherwise word for word as it was."""
-    if not HINTS.stand_in(text):
+def without_secrets(text: str, *, strict: bool = False) -> str:
+    """The text with each secret replaced, otherwise word for word as it was.
+
+    Args:
+        text: any text.
+        strict: whether whatever is assigned to the name of a secret is one.
+    """
+    if not HINTS.stand_in(text) and not (strict and _may_assign_secret(text)):
         return text
     text = SECRET_TEXT.sub(REDACTED, text)
-    text = URL_CREDENTIALS.sub(rf"\1{REDACTED}@", text)
-    text = _BEARER.sub(rf"\1\2{REDACTED}", text)
-    return _ASSIGNED.sub(rf"\1{REDACTED}", text)
+    for pattern in _STRICT if strict else _LENIENT:
+        text = pattern.sub(rf"\1{REDACTED}", text)
+    return text
 
 
 @lru_cache(maxsize=512)
 def is_secret_name(name: str) -> bool:
     """Whether what stands under the name is a secret, as far as a name can tell."""
     return _SECRET_NAME.search(name) is not None
+
+
+def is_suspicious(line: str) -> bool:
+    """Whether JSON on a line, names of members included, may hold a secret; quick."""
+    return _ALL_HINTS.stand_in(line)
 
 
 def data_without_secrets(value: Any, *, by_name: bool = False) -> Any:
@@ -109,15 +154,32 @@ def data_without_secrets(value: Any, *, by_name: bool = False) -> Any:
         by_name: whether all that stands under a secret's name is one. For data from outside:
             the product's own names are ids as well, and a phase may be called ``auth``.
     """
-    if isinstance(value, str):
-        return without_secrets(value)
-    if isinstance(value, dict):
-        return {
-            name: REDACTED
-            if by_name and item is not None and is_secret_name(str(name))
-            else data_without_secrets(item, by_name=by_name)
-            for name, item in value.items()
-        }
-    if isinstance(value, list):
-        return [data_without_secrets(item, by_name=by_name) for item in value]
-    return value
+    return _clean(value, "", by_name=by_name, strict=False, depth=-1)
+
+
+def redacted(value: Any, name: str = "") -> Any:
+    """The value without what may be a secret, strictly; ``name`` is what it stands under.
+
+    Mappings and sequences are copied, at most 8 deep; anything that is no JSON becomes text.
+    """
+    return _clean(value, name, by_name=True, strict=True, depth=_DEPTH)
+
+
+def _clean(value: Any, name: str, *, by_name: bool, strict: bool, depth: int) -> Any:
+    """The value without secrets, followed ``depth`` deep; to its end where that is below 0."""
+    if value is None or isinstance(value, bool):
+        return value
+    if by_name and is_secret_name(name):
+        return REDACTED
+    if isinstance(value, int | float):
+        return value
+    below = partial(_clean, by_name=by_name, strict=strict, depth=depth - 1)
+    if depth and isinstance(value, Mapping):
+        return {str(key): below(item, str(key)) for key, item in value.items()}
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return [below(item, "") for item in value]
+    return without_secrets(str(value), strict=strict)
+
+
+def _may_assign_secret(text: str) -> bool:
+    return ("=" in text or ":" in text or "--" in text) and _NAME_HINTS.stand_in(text)

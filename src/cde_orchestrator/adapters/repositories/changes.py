@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import orjson
 
 from cde_orchestrator.adapters.repositories.codec import (
     FeatureIndex,
@@ -11,10 +14,9 @@ from cde_orchestrator.adapters.repositories.codec import (
 )
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.secrets import HINTS, data_without_secrets, without_secrets
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.infrastructure.observability.correlation import call_context
-from cde_orchestrator.infrastructure.observability.redaction import patch_without_secrets
 from cde_orchestrator.storage.format.journal import Change
 from cde_orchestrator.storage.format.json_patch import Document, Patch
 from cde_orchestrator.storage.read_only import ReadOnly
@@ -54,3 +56,26 @@ def change_made(changes: Patch, operation: str, clock: Clock) -> Change:
         correlation_id=context.correlation_id,
         changes=patch_without_secrets(changes),
     )
+
+
+def patch_without_secrets(changes: Patch) -> Patch:
+    """The changes with each secret of a known make replaced, before they are kept for ever.
+
+    Workflows stay as they are: they are code, which would no longer do what it says.
+    """
+    if not HINTS.stand_in(orjson.dumps(changes).decode()):
+        return changes
+    return [
+        operation
+        if operation["path"].startswith("/workflows") or "value" not in operation
+        else {**operation, "value": _kept(operation)}
+        for operation in changes
+    ]
+
+
+def _kept(operation: dict[str, Any]) -> Any:
+    value = operation["value"]
+    clean = data_without_secrets(value)
+    if operation["path"] == "" and "workflows" in value:
+        clean["workflows"] = value["workflows"]
+    return clean

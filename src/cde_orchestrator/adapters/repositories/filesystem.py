@@ -12,7 +12,12 @@ from typing import Any
 
 import structlog
 
-from cde_orchestrator.adapters.repositories.changes import change_made, loaded_project, new_project
+from cde_orchestrator.adapters.repositories.changes import (
+    change_made,
+    loaded_project,
+    new_project,
+    patch_without_secrets,
+)
 from cde_orchestrator.adapters.repositories.codec import (
     FeatureIndex,
     project_changes,
@@ -30,7 +35,6 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.observability.correlation import call_context
-from cde_orchestrator.infrastructure.observability.redaction import patch_without_secrets
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.infrastructure.system.retry import RetryingReads

@@ -24,6 +24,7 @@ from cde_orchestrator.application.ports.agents import (
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
+from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import call_environment
 from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
@@ -147,14 +148,12 @@ class CommandLineAgents:
                 process.stop()
 
     def _run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
-        from cde_orchestrator.infrastructure.observability.redaction import redacted_text
-
         bound = log.bind(agent=agent.name, **assignment.labels)
         last: deque[str] = deque(maxlen=1)
         seconds = assignment.timeout_seconds or agent.timeout_seconds
 
         def line_came(line: str) -> None:
-            line = redacted_text(line)
+            line = without_secrets(line, strict=True)
             last.append(line)
             bound.info("agent_output", line=line)
             on_line(line)

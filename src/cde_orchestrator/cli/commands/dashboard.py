@@ -127,11 +127,11 @@ def _python_path() -> dict[str, str]:
 
 def _last_line(said: bytes | bytearray) -> str:
     """What it wrote last on standard error, which names the failure."""
-    from cde_orchestrator.infrastructure.observability.redaction import redacted_text
+    from cde_orchestrator.domain.secrets import without_secrets
 
     lines = said.decode("utf-8", "replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
-    return redacted_text(last)[-REASON_CHARACTERS:]
+    return without_secrets(last, strict=True)[-REASON_CHARACTERS:]
 
 
 def _first_answer(output: IO[bytes], ended: Callable[[], int | None]) -> dict[str, Any]:

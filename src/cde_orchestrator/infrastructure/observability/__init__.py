@@ -1,1 +1,1 @@
-"""Operations, correlation ids, traces and redaction."""
+"""Operations, correlation ids, traces and logs."""

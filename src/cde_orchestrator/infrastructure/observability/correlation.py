@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
-from cde_orchestrator.infrastructure.observability.redaction import redacted_text
+from cde_orchestrator.domain.secrets import without_secrets
 
 ENVIRONMENT_VARIABLE = "CDE_CORRELATION_ID"
 TRACE_VARIABLE = "TRACEPARENT"
@@ -131,4 +131,6 @@ def new_correlation_id() -> str:
 def _acceptable(correlation_id: str | None) -> str | None:
     if not correlation_id or not _ACCEPTABLE.fullmatch(correlation_id):
         return None
-    return correlation_id if redacted_text(correlation_id) == correlation_id else None
+    return (
+        correlation_id if without_secrets(correlation_id, strict=True) == correlation_id else None
+    )

@@ -23,8 +23,8 @@ from cde_orchestrator import __version__
 from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateError
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.secrets import redacted, without_secrets
 from cde_orchestrator.infrastructure.observability.recent_operations import recent_operations
-from cde_orchestrator.infrastructure.observability.redaction import redacted, redacted_text
 from cde_orchestrator.infrastructure.settings.settings import settings_states
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
 from cde_orchestrator.storage.format.files import StateFiles
@@ -128,7 +128,7 @@ def _frames(error: BaseException) -> list[dict[str, Any]]:
                 "file": code.co_filename,
                 "line": line,
                 "function": code.co_qualname,
-                "code": redacted_text(source[:TEXT_LIMIT]),
+                "code": without_secrets(source[:TEXT_LIMIT], strict=True),
             }
         )
     return frames[-FRAME_LIMIT:]

@@ -25,8 +25,8 @@ from cde_orchestrator.domain.exceptions import (
     CDEError,
     CircuitBreakerOpenError,
 )
+from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import call_context
-from cde_orchestrator.infrastructure.observability.redaction import redacted_text
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.reports import snapshot
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, refuse_link
@@ -117,7 +117,7 @@ class FileErrorReports:
             "recoverable": error.recoverable,
             "correlation_id": error.correlation_id,
             "operation": {
-                "name": redacted_text(operation),
+                "name": without_secrets(operation, strict=True),
                 "actor": call.actor,
                 "arguments": snapshot.bounded(arguments),
             },

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
-from cde_orchestrator.domain.secrets import REDACTED
-from cde_orchestrator.infrastructure.observability.redaction import redacted_text
+from cde_orchestrator.domain.secrets import REDACTED, redacted
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
 
@@ -170,7 +169,7 @@ class SettingState:
         """What is in force, without what may be a secret in it."""
         address = _ADDRESS.fullmatch(self.value) if isinstance(self.value, str) else None
         if address is None:
-            return redacted_text(self.value) if isinstance(self.value, str) else self.value
+            return redacted(self.value)
         scheme, credentials, host, rest = address.groups()
         return f"{scheme}{host}" + (f"/{REDACTED}" if credentials or rest else "")
 

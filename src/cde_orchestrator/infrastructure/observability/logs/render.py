@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 from cde_orchestrator import __version__
+from cde_orchestrator.domain.secrets import is_suspicious, redacted
 from cde_orchestrator.domain.subject import subject
 from cde_orchestrator.infrastructure.observability.correlation import call_context
-from cde_orchestrator.infrastructure.observability.redaction import is_suspicious, redacted
 from cde_orchestrator.infrastructure.observability.tracing import current_ids
 
 OWN = "cde_event"

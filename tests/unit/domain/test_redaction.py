@@ -1,4 +1,4 @@
-"""Secrets are taken out; everything else stays as it is."""
+"""Secrets are taken out of what the product writes about itself; the rest stays as it is."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cde_orchestrator.infrastructure.observability.redaction import (
-    REDACTED,
-    is_suspicious,
-    patch_without_secrets,
-    redacted,
-    redacted_text,
-)
-from cde_orchestrator.storage.format.json_patch import Patch
+from cde_orchestrator.domain.secrets import REDACTED, is_suspicious, redacted, without_secrets
 from tests.proportion import require_proportion
 
 SECRETS = {
@@ -66,12 +59,17 @@ surroundings = st.text(
 )
 
 
+def strictly(text: str) -> str:
+    """The text as the product writes it about itself."""
+    return without_secrets(text, strict=True)
+
+
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
 @given(before=surroundings, after=surroundings)
 def test_a_secret_of_a_known_make_is_taken_out_of_any_text(
     secret: str, before: str, after: str
 ) -> None:
-    text = redacted_text(f"{before} {secret} {after}")
+    text = strictly(f"{before} {secret} {after}")
 
     assert secret not in text
     assert REDACTED in text
@@ -106,49 +104,21 @@ def test_whatever_stands_under_a_secret_name_is_taken_out(name: str, value: Any)
         ("private_key=hunter2", "hunter2"),
         ("AccountKey=hunter2;Endpoint=x", "hunter2"),
         ("https://me:p@hunter2@host/x", "hunter2"),
+        ("Bearer postgresql://me:hunter2@db", "hunter2"),
     ],
 )
 def test_a_secret_in_the_middle_of_words_is_taken_out(text: str, secret: str) -> None:
-    assert secret not in redacted_text(text)
+    assert secret not in strictly(text)
 
 
 @pytest.mark.parametrize("kind", ["api", "access", "account", "private", "ssh", "encryption"])
 @pytest.mark.parametrize("joint", ["", "-", "_"])
 def test_a_key_is_known_however_its_name_is_joined(kind: str, joint: str) -> None:
     for name in (f"{kind}{joint}key", f"{kind}{joint}key".upper()):
-        assert redacted_text(f"{name}=q1w2e3r4 x") == f"{name}={REDACTED} x"
-        assert redacted_text(f"--{name} q1w2e3r4 x") == f"--{name} {REDACTED} x"
+        assert strictly(f"{name}=q1w2e3r4 x") == f"{name}={REDACTED} x"
+        assert strictly(f"--{name} q1w2e3r4 x") == f"--{name} {REDACTED} x"
         assert redacted({name: "q1w2e3r4"}) == {name: REDACTED}
         assert is_suspicious(f'{{"{name}": "q1w2e3r4"}}')
-
-
-@pytest.mark.parametrize("operation", ["add", "replace"])
-@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
-def test_a_change_is_kept_without_the_secrets_in_it(operation: str, secret: str) -> None:
-    changes: Patch = [
-        {"op": operation, "path": "/features/a/extra", "value": {"deep": [f"Use {secret}"]}},
-        {"op": "remove", "path": "/features/b"},
-        {"op": operation, "path": "/name", "value": "Shop"},
-    ]
-    kept = patch_without_secrets(changes)
-
-    assert kept[0] == {**changes[0], "value": {"deep": [f"Use {REDACTED}"]}}
-    assert kept[1:] == changes[1:]
-    assert secret in changes[0]["value"]["deep"][0]
-
-
-def test_workflows_are_kept_word_for_word_wherever_they_stand_in_a_change() -> None:
-    run = ["sh", "-c", "curl https://me:hunter2@host"]
-    part: Patch = [{"op": "add", "path": "/workflows/a", "value": {"check": run}}]
-    whole: Patch = [
-        {"op": "add", "path": "", "value": {"workflows": {"a": run}, "name": f"x {run[2]}"}}
-    ]
-    without: Patch = [{"op": "add", "path": "", "value": {"name": f"x {run[2]}"}}]
-    name = f"x curl https://{REDACTED}@host"
-
-    assert patch_without_secrets(part) == part
-    assert patch_without_secrets(whole)[0]["value"] == {"workflows": {"a": run}, "name": name}
-    assert patch_without_secrets(without)[0]["value"] == {"name": name}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +135,7 @@ def test_workflows_are_kept_word_for_word_wherever_they_stand_in_a_change() -> N
     ],
 )
 def test_plain_words_stay_as_they_are(text: str) -> None:
-    assert redacted_text(text) == text
+    assert strictly(text) == text
 
 
 def test_names_that_only_sound_alike_stay() -> None:
@@ -196,7 +166,7 @@ def test_done_twice_it_changes_nothing_more(value: Any) -> None:
 
 @given(st.text(max_size=300))
 def test_any_text_is_taken(text: str) -> None:
-    assert isinstance(redacted_text(text), str)
+    assert isinstance(strictly(text), str)
 
 
 def test_what_is_no_json_becomes_text_without_secrets() -> None:
@@ -238,7 +208,7 @@ def test_what_is_nested_too_deep_becomes_text_without_secrets() -> None:
     ],
 )
 def test_hostile_texts_take_time_in_proportion_to_their_length(part: str) -> None:
-    require_proportion(redacted_text, lambda n: f"a://{part * (n * 50_000 // len(part))}")
+    require_proportion(strictly, lambda n: f"a://{part * (n * 50_000 // len(part))}")
 
 
 @pytest.mark.parametrize("shape", ["list", "mapping"])
