@@ -22,6 +22,7 @@ from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.facade import Monitoring
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.observability.operations import Operation
+from cde_orchestrator.infrastructure.observability.tracing import guard_exports
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.reports.store import FileErrorReports
 from cde_orchestrator.infrastructure.settings.outward import connecting
@@ -198,6 +199,7 @@ class Application:
 
 def build_application(root: Path) -> Application:
     """The product for the project at ``root``, with its state where the settings say."""
+    guard_exports(BreakerRegistry)
     return Application(root, _ports)
 
 

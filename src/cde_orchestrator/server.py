@@ -363,9 +363,9 @@ def _http_server(app: ASGIApp, live: LiveChanges) -> EndingServer:
 
 @contextmanager
 def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
-    start_tracing(str(root))
     tune_garbage_collector()
     served = ServedProject(root, pinned=pinned)
+    start_tracing(str(root))
     keep_lost_lines()
     tending = keep_tending()
     watching = Timer(WATCH_AFTER_SECONDS, served.watch)

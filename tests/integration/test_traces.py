@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.trace_export import (
     FAILURES,
     REST_SECONDS,
@@ -187,7 +188,8 @@ class Collectors(SpanExporter):
 def test_a_collector_that_comes_back_is_sent_to_again(project: Path) -> None:
     now = [0.0]
     collector = Collectors()
-    exporter = GuardedExporter(collector, project, 2.0, clock=lambda: now[0])
+    breakers = BreakerRegistry(project, clock=lambda: now[0])
+    exporter = GuardedExporter(collector, breakers, 2.0, clock=lambda: now[0])
     for _ in range(FAILURES + 5):
         assert exporter.export([]) is SpanExportResult.FAILURE
     assert collector.asked == FAILURES
@@ -204,7 +206,8 @@ def test_a_process_that_ends_sends_for_a_moment_only(project: Path) -> None:
     now = [0.0]
     collector = Collectors()
     collector.there = True
-    exporter = GuardedExporter(collector, project, 2.0, clock=lambda: now[0])
+    breakers = BreakerRegistry(project, clock=lambda: now[0])
+    exporter = GuardedExporter(collector, breakers, 2.0, clock=lambda: now[0])
     exporter.end()
     now[0] = 1.9
     assert exporter.export([]) is SpanExportResult.SUCCESS

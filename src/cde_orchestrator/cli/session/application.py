@@ -55,8 +55,11 @@ def logged(operation: str, root: Path, work: Callable[[], Reply]) -> Reply:
         CDEError: it was refused or failed.
     """
     configure_logging(root)
+    from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
     from cde_orchestrator.infrastructure.observability.operations import Operation
+    from cde_orchestrator.infrastructure.observability.tracing import guard_exports
 
+    guard_exports(BreakerRegistry)
     return Operation(operation, str(root)).run(work)
 
 

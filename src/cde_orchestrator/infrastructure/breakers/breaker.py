@@ -48,22 +48,9 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class BreakerChange:
-    """A breaker went from one state to another."""
-
-    name: str
-    before: BreakerState
-    after: BreakerState
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Trial:
     generation: int
     end: Callable[[], None]
-
-
-Listener = Callable[[BreakerChange], None]
 
 
 class CircuitBreaker:
@@ -80,7 +67,6 @@ class CircuitBreaker:
         failures: the exceptions that count.
         ignored: exceptions among them that do not, as the user's own mistakes.
         clock: seconds by a clock that never goes back.
-        listeners: told of every change of the state, after it and outside of any lock.
         shared: where processes share the breaker; None for a breaker of this process alone.
     """
 
@@ -94,7 +80,6 @@ class CircuitBreaker:
         failures: type[Exception] | tuple[type[Exception], ...] = Exception,
         ignored: tuple[type[BaseException], ...] = USER_MISTAKES,
         clock: Callable[[], float] = time.monotonic,
-        listeners: tuple[Listener, ...] = (),
         shared: BreakerFile | None = None,
     ) -> None:
         longest = timeout * _LONGEST if longest_timeout is None else longest_timeout
@@ -103,7 +88,6 @@ class CircuitBreaker:
         self._failures = failures
         self._ignored = ignored
         self._clock = clock
-        self._listeners = [*listeners]
         self._shared = shared
         if shared is not None:
             shared.longest_seconds = longest
@@ -197,10 +181,6 @@ class CircuitBreaker:
 
         return called
 
-    def listen(self, listener: Listener) -> None:
-        """Tell ``listener`` of every change of the state that this process makes."""
-        self._listeners.append(listener)
-
     def reset(self) -> None:
         """Close it by hand; calls that are under way have no say any more."""
         self._change(lambda record: record.reset(), "reset")
@@ -241,7 +221,7 @@ class CircuitBreaker:
         if present.generation != record.generation:
             end()
             return self._admit()
-        self._tell("open", "half_open", present.reason)
+        self._log_change("open", "half_open", present.reason)
         return _Trial(present.generation, end)
 
     def _trial_among_processes(self) -> Callable[[], None] | None:
@@ -304,7 +284,7 @@ class CircuitBreaker:
             after = self._record = self._kept(applied)
         if before.generation != after.generation:
             now_is: BreakerState = "closed" if after.until is None else "open"
-            self._tell(before.state(self._clock()), now_is, reason)
+            self._log_change(before.state(self._clock()), now_is, reason)
 
     def _kept(self, change: Callable[[BreakerRecord], BreakerRecord]) -> BreakerRecord:
         if self._shared is None:
@@ -318,12 +298,7 @@ class CircuitBreaker:
     def _alone(self, error: BaseException) -> None:
         log.warning("circuit_breaker_not_shared", breaker=self.name, reason=str(error))
 
-    def _tell(self, before: BreakerState, after: BreakerState, reason: str) -> None:
+    def _log_change(self, before: BreakerState, after: BreakerState, reason: str) -> None:
         log.warning(
             "circuit_breaker_changed", breaker=self.name, before=before, after=after, reason=reason
         )
-        for listener in self._listeners:
-            try:
-                listener(BreakerChange(self.name, before, after, reason))
-            except Exception as error:  # noqa: BLE001 - no listener may break what is guarded
-                log.warning("breaker_listener_failed", breaker=self.name, reason=str(error))

@@ -14,7 +14,7 @@ from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.infrastructure.paths import FOLDER
 
 if TYPE_CHECKING:
-    from cde_orchestrator.infrastructure.breakers.breaker import CircuitBreaker, Listener
+    from cde_orchestrator.infrastructure.breakers.breaker import CircuitBreaker
     from cde_orchestrator.infrastructure.breakers.file import BreakerFile
 
 BREAKERS = "breakers"
@@ -28,19 +28,13 @@ class BreakerRegistry:
         root: the project's folder; None for breakers of this process alone. A folder without
             a project in it is not written to.
         clock: seconds by a clock that never goes back.
-        listeners: told of every change of every breaker that this process makes.
     """
 
     def __init__(
-        self,
-        root: Path | None = None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        listeners: tuple[Listener, ...] = (),
+        self, root: Path | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._state_folder = None if root is None else root / FOLDER
         self._clock = clock
-        self._listeners = listeners
         self._breakers: dict[str, CircuitBreaker] = {}
         self._mutex = threading.Lock()
 
@@ -73,7 +67,6 @@ class BreakerRegistry:
                     failures=failures,
                     ignored=USER_MISTAKES if ignored is None else ignored,
                     clock=self._clock,
-                    listeners=self._listeners,
                     shared=self._file(name),
                 )
             return self._breakers[name]

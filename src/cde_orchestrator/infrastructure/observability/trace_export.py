@@ -1,6 +1,6 @@
 """Sends spans to a collector, and leaves one alone that does not take them.
 
-The exporter of OpenTelemetry tries again by itself, within its time-out. Around it stands the
+The exporter of OpenTelemetry tries again by itself, within its time-out. Around it is the
 circuit breaker ``otlp``, which the processes of a project share: ten commands do not wait ten
 times for a collector that is gone.
 """
@@ -10,14 +10,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from typing import Protocol
 
 import structlog
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError
-from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
 BREAKER = "otlp"
 FAILURES = 3
@@ -30,12 +29,36 @@ class CollectorError(Exception):
     """The collector did not take what was sent."""
 
 
+class Breaker(Protocol):
+    """A circuit breaker."""
+
+    def call(
+        self, func: Callable[[Sequence[ReadableSpan]], None], spans: Sequence[ReadableSpan], /
+    ) -> None:
+        """Call the function with the spans.
+
+        Raises:
+            CircuitBreakerOpenError: E903, it is open.
+        """
+        ...
+
+
+class BreakerSource(Protocol):
+    """Has the circuit breakers of a project."""
+
+    def get(
+        self, name: str, *, failure_threshold: int, timeout: float, failures: type[Exception]
+    ) -> Breaker:
+        """The breaker of that name."""
+        ...
+
+
 class GuardedExporter(SpanExporter):
     """Exports through a circuit breaker, and not for long once the process ends.
 
     Args:
         exporter: sends the spans.
-        root: the project whose processes share the breaker; None for one of this process.
+        breakers: where the breaker is from; None for none.
         patience_seconds: after this from ``end`` on, nothing more is sent.
         clock: seconds by a clock that never goes back.
     """
@@ -43,14 +66,16 @@ class GuardedExporter(SpanExporter):
     def __init__(
         self,
         exporter: SpanExporter,
-        root: Path | None,
+        breakers: BreakerSource | None,
         patience_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._exporter = exporter
-        self._breaker = BreakerRegistry(root, clock=clock).get(
-            BREAKER, failure_threshold=FAILURES, timeout=REST_SECONDS, failures=CollectorError
-        )
+        self._breaker: Breaker | None = None
+        if breakers is not None:
+            self._breaker = breakers.get(
+                BREAKER, failure_threshold=FAILURES, timeout=REST_SECONDS, failures=CollectorError
+            )
         self._patience_seconds = patience_seconds
         self._clock = clock
         self._deadline: float | None = None
@@ -60,7 +85,10 @@ class GuardedExporter(SpanExporter):
         if self._deadline is not None and self._clock() > self._deadline:
             return _dropped(spans, "the process ends", logging.WARNING)
         try:
-            self._breaker.call(self._send, spans)
+            if self._breaker is None:
+                self._send(spans)
+            else:
+                self._breaker.call(self._send, spans)
         except CollectorError:
             return _dropped(spans, "the collector did not take them", logging.WARNING)
         except CircuitBreakerOpenError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from cde_orchestrator.infrastructure.observability.correlation import CallContex
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span, Tracer
+
+    from cde_orchestrator.infrastructure.observability.trace_export import BreakerSource
 
 SERVICE = "cde-orchestrator"
 PREFIX = "cde."
@@ -38,6 +40,7 @@ class _Tracing:
 
     decided = False
     tracer: Tracer | None = None
+    breakers_of: Callable[[Path], BreakerSource] | None = None
 
 
 class TracedOperation:
@@ -111,6 +114,15 @@ def current_ids() -> dict[str, str]:
     }
 
 
+def guard_exports(breakers_of: Callable[[Path], BreakerSource]) -> None:
+    """Leave a collector that fails alone for a while; before the first operation begins.
+
+    Args:
+        breakers_of: the circuit breakers of the project in a folder.
+    """
+    _Tracing.breakers_of = breakers_of
+
+
 def start_tracing(project: str) -> Tracer | None:
     """The tracer; None when nobody asked for traces, or the extra is not installed.
 
@@ -151,7 +163,8 @@ def _provider(root: Path) -> TracerProvider:
     provider = TracerProvider(resource=Resource.create(own), shutdown_on_exit=False)
     # A collector that does not answer must not keep a command from ending for long.
     patience = None if any(map(os.environ.get, _TIMEOUTS)) else _PATIENCE_SECONDS
-    exporter = GuardedExporter(OTLPSpanExporter(timeout=patience), root, _PATIENCE_SECONDS)
+    breakers = _Tracing.breakers_of(root) if _Tracing.breakers_of else None
+    exporter = GuardedExporter(OTLPSpanExporter(timeout=patience), breakers, _PATIENCE_SECONDS)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     atexit.register(provider.shutdown)
     atexit.register(exporter.end)  # called before the one above

@@ -19,7 +19,7 @@ from cde_orchestrator.domain.exceptions import (
     LockTimeoutError,
     ValidationError,
 )
-from cde_orchestrator.infrastructure.breakers.breaker import BreakerChange, CircuitBreaker
+from cde_orchestrator.infrastructure.breakers.breaker import CircuitBreaker
 from cde_orchestrator.infrastructure.breakers.file import BreakerFile
 from cde_orchestrator.infrastructure.breakers.record import BreakerRecord
 
@@ -255,35 +255,6 @@ def test_a_cancelled_task_does_not_count() -> None:
     assert breaker.state == "closed"
 
 
-def test_listeners_are_told_of_each_change(seconds: Seconds) -> None:
-    told: list[BreakerChange] = []
-    breaker = opened(seconds, name="git", listeners=(told.append,))
-    seconds.now += 10
-    breaker.call(working)
-    assert [(each.before, each.after) for each in told] == [
-        ("closed", "open"),
-        ("open", "half_open"),
-        ("half_open", "closed"),
-    ]
-    assert {each.name for each in told} == {"git"}
-    assert told[0].reason == "ConnectionError"
-
-
-def test_a_listener_that_fails_breaks_nothing(seconds: Seconds) -> None:
-    def broken(change: BreakerChange) -> None:
-        raise RuntimeError
-
-    breaker = CircuitBreaker(1, clock=seconds)
-    breaker.listen(broken)
-    with capture_logs() as logs:
-        fail(breaker, 1)
-    assert breaker.state == "open"
-    assert [each["event"] for each in logs] == [
-        "circuit_breaker_changed",
-        "breaker_listener_failed",
-    ]
-
-
 def test_of_fifty_threads_exactly_one_is_on_trial(seconds: Seconds) -> None:
     breaker = opened(seconds)
     seconds.now += 10
@@ -385,13 +356,19 @@ def test_a_trial_that_succeeds_or_fails_leaves_room_for_the_next(seconds: Second
     assert breaker.call(working) == "done"
 
 
-def test_a_listener_is_told_who_closed_the_breaker(seconds: Seconds) -> None:
-    changes: list[BreakerChange] = []
-    breaker = opened(seconds, name="git", listeners=(changes.append,))
-    breaker.reset()
-    assert changes == [
-        BreakerChange("git", "closed", "open", "ConnectionError"),
-        BreakerChange("git", "open", "closed", "reset"),
+def changed(before: str, after: str, reason: str) -> dict[str, str]:
+    """The line of the log about a change of the breaker ``git``."""
+    own = {"breaker": "git", "before": before, "after": after, "reason": reason}
+    return {"event": "circuit_breaker_changed", "log_level": "warning", **own}
+
+
+def test_the_log_says_who_closed_the_breaker(seconds: Seconds) -> None:
+    with capture_logs() as logs:
+        breaker = opened(seconds, name="git")
+        breaker.reset()
+    assert logs == [
+        changed("closed", "open", "ConnectionError"),
+        changed("open", "closed", "reset"),
     ]
 
 
@@ -420,15 +397,15 @@ def test_who_is_refused_because_of_a_trial_is_told_to_wait_for_a_second(seconds:
     assert breaker.call(on_trial) == 1.0
 
 
-def test_a_change_is_told_with_its_reason(seconds: Seconds) -> None:
-    told: list[BreakerChange] = []
-    breaker = opened(seconds, name="git", listeners=(told.append,))
-    seconds.now += 10
-    breaker.call(working)
-    assert told == [
-        BreakerChange("git", "closed", "open", "ConnectionError"),
-        BreakerChange("git", "open", "half_open", "ConnectionError"),
-        BreakerChange("git", "half_open", "closed", "success"),
+def test_each_change_is_logged_with_its_reason(seconds: Seconds) -> None:
+    with capture_logs() as logs:
+        breaker = opened(seconds, name="git")
+        seconds.now += 10
+        breaker.call(working)
+    assert logs == [
+        changed("closed", "open", "ConnectionError"),
+        changed("open", "half_open", "ConnectionError"),
+        changed("half_open", "closed", "success"),
     ]
 
 
