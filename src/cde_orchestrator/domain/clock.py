@@ -14,6 +14,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def parse_utc(text: str) -> datetime:
+    """The moment of a text in ISO 8601, aware; one without a zone is meant in UTC.
+
+    Raises:
+        ValueError: it is none.
+    """
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 class Stopwatch:
     """Milliseconds since it was made, by a clock that never goes back."""
 

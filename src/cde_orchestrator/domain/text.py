@@ -46,3 +46,11 @@ def opening_words(text: str, limit: int = 50) -> str:
     opening = text[: limit + 1]
     end = max((place for place, character in enumerate(opening) if character.isspace()), default=0)
     return opening[:end].rstrip()
+
+
+def shortened(text: str, limit: int) -> str:
+    """The text, cut in the middle to about ``limit`` characters: causes are at both ends."""
+    if len(text) <= limit:
+        return text
+    head, tail = text[: limit // 3], text[-(limit - limit // 3) :]
+    return f"{head}\n[{len(text) - limit} characters left out]\n{tail}"

@@ -60,7 +60,7 @@ def register(server: MCPServer, service: Service) -> None:
             return reply(kept, _backups_text(kept["backups"]), _WHOLE)
         restore = RestoreState(at=at, backup=backup, dry_run=token is None, token=token)
         done = service.handle(restore)
-        return reply({**done, **_shortened(done["difference"])}, _restore_text(done), _WHOLE)
+        return reply({**done, **_first_names(done["difference"])}, _restore_text(done), _WHOLE)
 
 
 def _history(service: Service, limit: int, feature: str | None) -> CallToolResult:
@@ -92,7 +92,7 @@ def _backups_text(backups: list[dict[str, Any]]) -> str:
     return "\n".join(lines) or "No backups yet."
 
 
-def _shortened(found: Difference) -> dict[str, Any]:
+def _first_names(found: Difference) -> dict[str, Any]:
     """The difference with a few names of each kind, and how many there are beyond."""
     kinds: Mapping[str, Any] = found
     lists: dict[str, list[Any]] = dict(kinds)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
-from cde_orchestrator.domain.clock import Stopwatch, utc_now
+import pytest
+
+from cde_orchestrator.domain.clock import Stopwatch, parse_utc, utc_now
 
 
 def test_the_time_is_aware_and_in_utc() -> None:
     assert utc_now().tzinfo is UTC
     assert utc_now().utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-11-29T12:00:00", "2026-11-29T12:00:00Z", "2026-11-29T13:00:00+01:00"]
+)
+def test_a_time_without_a_zone_is_meant_in_utc(text: str) -> None:
+    assert parse_utc(text) == datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
 def test_a_stopwatch_never_goes_back() -> None:

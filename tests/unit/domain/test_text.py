@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.domain.text import PROMPT_LIMIT, checked_prompt, checked_text, opening_words
+from cde_orchestrator.domain.text import (
+    PROMPT_LIMIT,
+    checked_prompt,
+    checked_text,
+    opening_words,
+    shortened,
+)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +121,8 @@ def test_an_accepted_prompt_can_be_stored_and_is_accepted_again(prompt: str) -> 
 )
 def test_the_opening_ends_between_words(text: str, opening: str) -> None:
     assert opening_words(text) == opening
+
+
+def test_a_text_that_is_too_long_is_cut_in_the_middle() -> None:
+    assert shortened("short", 5) == "short"
+    assert shortened("abc" + "x" * 10 + "defghi", 9) == "abc\n[10 characters left out]\ndefghi"

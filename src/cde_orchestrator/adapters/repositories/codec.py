@@ -9,7 +9,6 @@ from __future__ import annotations
 import bisect
 import copy
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from itertools import islice, takewhile
 from typing import Any
 
@@ -22,7 +21,7 @@ from cde_orchestrator.adapters.repositories.work_codec import (
     encode_record_work,
     idempotency_key_of,
 )
-from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.clock import Clock, parse_utc, utc_now
 from cde_orchestrator.domain.feature import Artifact, Feature, PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project, ProjectStatus
@@ -215,8 +214,8 @@ def decode_project(
         name=document["name"],
         path=path,
         status=ProjectStatus(document["status"]),
-        created_at=_moment(document["created_at"]),
-        updated_at=_moment(document["updated_at"]),
+        created_at=parse_utc(document["created_at"]),
+        updated_at=parse_utc(document["updated_at"]),
         metadata=copy.deepcopy(document.get("metadata") or {}),
         workflows=dict(document.get("workflows") or {}),
         extra=_unknown(document, _PROJECT_KEYS),
@@ -297,8 +296,8 @@ def decode_feature(document: Document) -> Feature:
         current_phase=document["current_phase"],
         workflow_type=document["workflow_type"],
         workflow_digest=document.get("workflow_digest"),
-        created_at=_moment(document["created_at"]),
-        updated_at=_moment(document["updated_at"]),
+        created_at=parse_utc(document["created_at"]),
+        updated_at=parse_utc(document["updated_at"]),
         phases={key: _decode_record(record) for key, record in document["phases"].items()},
         artifacts=copy.deepcopy(document["artifacts"]),
         metadata=copy.deepcopy(document["metadata"]),
@@ -329,8 +328,8 @@ def _decode_record(document: Document) -> PhaseRecord:
         id=document["id"],
         status=PhaseStatus(document["status"]),
         attempts=document["attempts"],
-        started_at=_moment(started) if started else None,
-        completed_at=_moment(completed) if completed else None,
+        started_at=parse_utc(started) if started else None,
+        completed_at=parse_utc(completed) if completed else None,
         outputs=[Artifact(**output) for output in document["outputs"]],
         extra=_unknown(document, _RECORD_KEYS),
     )
@@ -345,8 +344,8 @@ def _summary(document: Document) -> FeatureSummary:
         name=document["name"],
         status=document["status"],
         current_phase=document["current_phase"],
-        created_at=_moment(document["created_at"]),
-        updated_at=_moment(document["updated_at"]),
+        created_at=parse_utc(document["created_at"]),
+        updated_at=parse_utc(document["updated_at"]),
         claimed_by=claimed_by,
         claimed_until=claimed_until,
     )
@@ -354,8 +353,3 @@ def _summary(document: Document) -> FeatureSummary:
 
 def _unknown(document: Document, known: frozenset[str]) -> dict[str, Any]:
     return copy.deepcopy({key: value for key, value in document.items() if key not in known})
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

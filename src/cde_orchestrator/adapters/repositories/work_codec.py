@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from cde_orchestrator.domain.claim import Claim, Process
+from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.feature import Feature, PhaseRecord
 from cde_orchestrator.domain.records import Baseline, Evidence, Failure, Progress
 from cde_orchestrator.storage.format.json_patch import Document
@@ -84,7 +85,7 @@ def idempotency_key_of(document: Document) -> str | None:
 def claim_of(document: Document) -> tuple[str | None, datetime | None]:
     """Who has the lease on a stored feature, and until when."""
     claim = _work(document).get("claim")
-    return (claim["agent"], _moment(claim["until"])) if claim else (None, None)
+    return (claim["agent"], parse_utc(claim["until"])) if claim else (None, None)
 
 
 def _work(document: Document) -> Document:
@@ -118,16 +119,11 @@ def _claim(document: Document) -> Claim:
         **{
             **document,
             "process": Process(**process) if process else None,
-            "since": _moment(document["since"]),
-            "until": _moment(document["until"]),
+            "since": parse_utc(document["since"]),
+            "until": parse_utc(document["until"]),
         }
     )
 
 
 def _timed(document: Document) -> Document:
-    return {**document, "at": _moment(document["at"])}
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return {**document, "at": parse_utc(document["at"])}

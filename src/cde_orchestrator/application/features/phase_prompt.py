@@ -9,6 +9,7 @@ from cde_orchestrator.application.views import PhaseView, output_view
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 GOAL_LIMIT = 6_000
@@ -172,14 +173,6 @@ def _progress(feature: Feature, phase: Phase) -> list[dict[str, str]]:
 def _last_failure(feature: Feature, phase: Phase) -> str | None:
     failure = feature.phases[phase.id].last_failure()
     return None if failure is None else shortened(failure, NOTE_LIMIT)
-
-
-def shortened(text: str, limit: int) -> str:
-    """The text, cut in the middle to about ``limit`` characters: causes stand at both ends."""
-    if len(text) <= limit:
-        return text
-    head, tail = text[: limit // 3], text[-(limit - limit // 3) :]
-    return f"{head}\n[{len(text) - limit} characters left out]\n{tail}"
 
 
 def _inputs(phase: Phase, workflow: Workflow) -> list[tuple[Phase, Any]]:

@@ -10,7 +10,6 @@ from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import (
     adopt_workflow,
     committed_phase_view,
-    shortened,
 )
 from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.application.use_case import UseCase
@@ -23,6 +22,7 @@ from cde_orchestrator.application.views import (
     project_view,
 )
 from cde_orchestrator.domain.feature import Feature, PhaseStatus
+from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 PROGRESS_SHOWN = 10

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cde_orchestrator.application.ports.core import LogEntry, Ports
+from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.exceptions import ValidationError
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -31,9 +32,7 @@ def moment_from(text: str, now: datetime) -> datetime:
     try:
         if age:
             return now - timedelta(**{_UNITS[age.group(2)]: int(age.group(1))})
-        moment = datetime.fromisoformat(text.strip())
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        moment = moment.astimezone(UTC)
+        moment = parse_utc(text.strip()).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         reason = "it is neither an age nor a date"
         raise ValidationError.of("E317", text=text, reason=reason) from error

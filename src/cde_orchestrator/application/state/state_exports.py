@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.names import free_name
 
@@ -141,10 +142,9 @@ def _revised(revision: Mapping[str, Any]) -> tuple[datetime, str]:
     """When it was changed; what is no time is older than every time."""
     told = str(revision.get("updated_at", ""))
     try:
-        moment = datetime.fromisoformat(told)
+        return parse_utc(told), told
     except ValueError:
         return datetime.min.replace(tzinfo=UTC), told
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)), told
 
 
 def _own(side: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO, TypeAlias, TypeVar
 
 from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.errors.template import json_escaped
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,8 +29,6 @@ BROKEN_PIPE = 141
 
 _HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
 
-# JSON keeps its meaning when these are written as escapes, and a terminal its own.
-_TROUBLESOME = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _BEYOND_ASCII = re.compile("[^\x00-\x7e]")
 _PLAIN_MARKS = str.maketrans(
     {
@@ -103,7 +102,7 @@ def say_json_line(value: object) -> None:
 
 def _say_json(value: object, indent: int | None) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=False)
-    text = _TROUBLESOME.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    text = json_escaped(text)
     if not _encodable(text, sys.stdout):
         text = json.dumps(value, indent=indent)
     _write(sys.stdout, text + "\n")
@@ -122,7 +121,7 @@ def say_raw(text: str) -> None:
 def say_json_text(text: str) -> None:
     """Print a text that is JSON as it is, escaping only what the stream cannot take."""
     if is_terminal(sys.stdout):
-        text = _TROUBLESOME.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+        text = json_escaped(text)
     if not _encodable(text, sys.stdout):
         text = _BEYOND_ASCII.sub(lambda match: json.dumps(match.group())[1:-1], text)
     _write(sys.stdout, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import shlex
@@ -22,6 +23,9 @@ PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(\|shell)?\}")
 _JOINERS = "\u200c\u200d"
 """Format characters that emoji and several scripts need; paths have them, and fixes must."""
 
+_UNUSUAL = re.compile("[^ -~]")
+_BEYOND_ASCII = re.compile("[^\0-~]")
+
 
 def placeholders(template: str) -> frozenset[str]:
     """The names that a template wants from the context."""
@@ -38,7 +42,7 @@ def plain(value: object, limit: int = VALUE_LIMIT) -> str:
         text = str(value)[: limit * 4]
     except ValueError:  # Python writes no integer of more than 4,300 digits in decimals
         text = "?"
-    clean = "".join(" " if _is_unsafe(character) else character for character in text)
+    clean = _UNUSUAL.sub(lambda match: " " if _is_unsafe(match[0]) else match[0], text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
@@ -55,6 +59,15 @@ def fill(template: str, context: Mapping[str, Any], limit: int = VALUE_LIMIT) ->
 def _shell_path(path: str) -> str:
     """A path as one word of a command, and never taken for an option."""
     return shlex.quote(f"./{path}" if path.startswith("-") else path)
+
+
+def json_escaped(text: str) -> str:
+    """JSON as it means, with each such character in it as an escape; line ends of it stay."""
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _BEYOND_ASCII.sub(
+        lambda match: json.dumps(match[0])[1:-1] if _is_unsafe(match[0]) else match[0], text
+    )
 
 
 def storable(value: object) -> str:

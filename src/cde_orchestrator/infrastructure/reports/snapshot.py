@@ -45,7 +45,7 @@ _LIBRARIES = ("mcp", "orjson", "pydantic", "structlog", "typer")
 
 def bounded(value: Any, name: str = "") -> Any:
     """A value as JSON has it, without secrets, long texts and long lists cut."""
-    return _cut(redacted(_shortened(value), name))
+    return _cut(redacted(_windowed(value), name))
 
 
 def stack_of(raised: BaseException) -> list[dict[str, Any]]:
@@ -196,14 +196,14 @@ def _plain(value: Any) -> Any:
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
-def _shortened(value: Any, depth: int = 8) -> Any:
+def _windowed(value: Any, depth: int = 8) -> Any:
     """The value with texts and lists so short that looking for secrets takes no time."""
     if isinstance(value, str):
         return value[:_REDACTION_WINDOW]
     if depth and isinstance(value, Mapping):
-        return {key: _shortened(item, depth - 1) for key, item in list(value.items())[:ITEM_LIMIT]}
+        return {key: _windowed(item, depth - 1) for key, item in list(value.items())[:ITEM_LIMIT]}
     if depth and isinstance(value, list | tuple | set | frozenset):
-        return [_shortened(item, depth - 1) for item in list(value)[:ITEM_LIMIT]]
+        return [_windowed(item, depth - 1) for item in list(value)[:ITEM_LIMIT]]
     if value is None or isinstance(value, bool | int | float):
         return value
     return str(value)[:_REDACTION_WINDOW]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 import unicodedata
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from cde_orchestrator.domain.errors.template import (
     VALUE_LIMIT,
     fill,
+    json_escaped,
     jsonable,
     placeholders,
     plain,
@@ -110,6 +112,14 @@ def test_a_long_value_is_cut_and_says_so(length: int) -> None:
 def test_the_limit_can_be_chosen() -> None:
     assert plain("abcdef", 4) == "abc…"
     assert fill("<{text}>", {"text": "abcdef"}, 4) == "<abc…>"
+
+
+@given(st.text(st.characters() | st.sampled_from(LINE_BREAKS + JOINERS + "\u202e\U000e0001\ud800")))
+def test_json_means_the_same_without_a_character_that_could_fool_anybody(text: str) -> None:
+    escaped = json_escaped(json.dumps({text: [text]}, ensure_ascii=False, indent=2))
+
+    assert json.loads(escaped) == {text: [text]}
+    assert plain(escaped.replace("\n", " "), len(escaped)) == escaped.replace("\n", " ")
 
 
 def test_text_that_no_encoding_holds_is_written_out() -> None:

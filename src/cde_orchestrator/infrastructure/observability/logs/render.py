@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import traceback
 from datetime import UTC, datetime
 from types import TracebackType
@@ -14,6 +13,7 @@ from typing import Any
 import orjson
 
 from cde_orchestrator import __version__
+from cde_orchestrator.domain.errors.template import json_escaped
 from cde_orchestrator.domain.secrets import is_suspicious, redacted
 from cde_orchestrator.domain.subject import subject
 from cde_orchestrator.infrastructure.observability.correlation import call_context
@@ -27,14 +27,12 @@ LONGEST_LINE = 32_000
 
 _LINE = "cde_line"
 _LONGEST_INPUT = 100_000
-_CUT = 1_000
+_CUT_CHARACTERS = 1_000
 _FRAMES = 30
 _CAUSES = 5
 _HARMLESS = frozenset({"timestamp", "level", "logger", "pid", "version", "correlation_id"})
 _RESERVED = ("timestamp", "level", "logger", "event", "pid", "version")
 
-# Some readers take these for a line's end; others obey them, or cannot read them.
-_TROUBLESOME = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _COLOURS = {"DEBUG": 2, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 31}
 _LEFT_TO_FILES = frozenset({"timestamp", "level", "logger", "event", "pid", "version", "exception"})
 
@@ -59,7 +57,7 @@ def _line_of(event: dict[str, Any]) -> str:
         event = _redacted(event)
     line = _encoded(event)
     if len(line) > LONGEST_LINE:
-        line = _encoded({name: _shortened(value) for name, value in event.items()})
+        line = _encoded({name: _cut(value) for name, value in event.items()})
     return line
 
 
@@ -139,20 +137,18 @@ def _encoded(event: dict[str, Any]) -> str:
         line = orjson.dumps(event, default=str).decode()
     except (TypeError, ValueError, RecursionError):  # lone surrogates, giant numbers
         line = json.dumps(event, default=str)
-    if line.isascii() and "\x7f" not in line:
-        return line
-    return _TROUBLESOME.sub(lambda match: f"\\u{ord(match.group()):04x}", line)
+    return json_escaped(line)
 
 
 def _bounded(value: Any) -> Any:
     return value[:_LONGEST_INPUT] if isinstance(value, str) else value
 
 
-def _shortened(value: Any) -> Any:
+def _cut(value: Any) -> Any:
     if isinstance(value, int | float | None):
         return value
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if len(text) <= _CUT else f"{text[:_CUT]}… [cut]"
+    return text if len(text) <= _CUT_CHARACTERS else f"{text[:_CUT_CHARACTERS]}… [cut]"
 
 
 def _structured(error: BaseException) -> list[dict[str, Any]]:
