@@ -29,18 +29,10 @@ class CollectorError(Exception):
     """The collector did not take what was sent."""
 
 
-class Breaker(Protocol):
-    """A circuit breaker."""
-
+class _Breaker(Protocol):
     def call(
         self, func: Callable[[Sequence[ReadableSpan]], None], spans: Sequence[ReadableSpan], /
-    ) -> None:
-        """Call the function with the spans.
-
-        Raises:
-            CircuitBreakerOpenError: E903, it is open.
-        """
-        ...
+    ) -> None: ...
 
 
 class BreakerSource(Protocol):
@@ -48,7 +40,7 @@ class BreakerSource(Protocol):
 
     def get(
         self, name: str, *, failure_threshold: int, timeout: float, failures: type[Exception]
-    ) -> Breaker:
+    ) -> _Breaker:
         """The breaker of that name."""
         ...
 
@@ -71,7 +63,7 @@ class GuardedExporter(SpanExporter):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._exporter = exporter
-        self._breaker: Breaker | None = None
+        self._breaker: _Breaker | None = None
         if breakers is not None:
             self._breaker = breakers.get(
                 BREAKER, failure_threshold=FAILURES, timeout=REST_SECONDS, failures=CollectorError
