@@ -1,4 +1,4 @@
-"""Secrets that can be told by their make, or by their name, wherever in a text they stand.
+"""Secrets that can be recognised by their make, or by their name, anywhere in a text.
 
 Formats are those that the issuers document: GitHub ``ghp_``, GitLab ``glpat-``, Slack ``xox?-``,
 Stripe ``sk_live_``, OpenAI and Anthropic ``sk-``, AWS ``AKIA``, Google ``AIza``, npm ``npm_``,
@@ -82,8 +82,8 @@ _RARE = "zjxqkybwvgh"
 class Hints:
     """Words in lower case, one of which a text may hold.
 
-    To look for a single letter takes a tenth of the time that a word takes, so words with a rare
-    letter are looked for only where that is found.
+    A search for a single letter takes a tenth of the time that a word takes, so words with a rare
+    letter are searched for only where that is found.
     """
 
     def __init__(self, *words: str) -> None:
@@ -94,8 +94,8 @@ class Hints:
             groups.setdefault(letter, []).append(word)
         self._groups = [(letter, tuple(group)) for letter, group in groups.items()]
 
-    def stand_in(self, text: str) -> bool:
-        """Whether any of the words stands in the text, in whatever case."""
+    def found_in(self, text: str) -> bool:
+        """Whether any of the words is in the text, in whatever case."""
         text = text.lower()
         for letter, words in self._groups:
             if letter in text:
@@ -127,7 +127,7 @@ def without_secrets(text: str, *, strict: bool = False) -> str:
         text: any text.
         strict: whether whatever is assigned to the name of a secret is one.
     """
-    if not HINTS.stand_in(text) and not (strict and _may_assign_secret(text)):
+    if not HINTS.found_in(text) and not (strict and _may_assign_secret(text)):
         return text
     text = SECRET_TEXT.sub(REDACTED, text)
     for pattern in _STRICT if strict else _LENIENT:
@@ -137,13 +137,13 @@ def without_secrets(text: str, *, strict: bool = False) -> str:
 
 @lru_cache(maxsize=512)
 def is_secret_name(name: str) -> bool:
-    """Whether what stands under the name is a secret, as far as a name can tell."""
+    """Whether what is stored under the name is a secret, as far as a name can say."""
     return _SECRET_NAME.search(name) is not None
 
 
 def is_suspicious(line: str) -> bool:
     """Whether JSON on a line, names of members included, may hold a secret; quick."""
-    return _ALL_HINTS.stand_in(line)
+    return _ALL_HINTS.found_in(line)
 
 
 def data_without_secrets(value: Any, *, by_name: bool = False) -> Any:
@@ -151,14 +151,14 @@ def data_without_secrets(value: Any, *, by_name: bool = False) -> Any:
 
     Args:
         value: any JSON value.
-        by_name: whether all that stands under a secret's name is one. For data from outside:
+        by_name: whether all that is under a secret's name is one. For data from outside:
             the product's own names are ids as well, and a phase may be called ``auth``.
     """
     return _clean(value, "", by_name=by_name, strict=False, depth=-1)
 
 
 def redacted(value: Any, name: str = "") -> Any:
-    """The value without what may be a secret, strictly; ``name`` is what it stands under.
+    """The value without what may be a secret, strictly; ``name`` is what it is under.
 
     Mappings and sequences are copied, at most 8 deep; anything that is no JSON becomes text.
     """
@@ -182,4 +182,4 @@ def _clean(value: Any, name: str, *, by_name: bool, strict: bool, depth: int) ->
 
 
 def _may_assign_secret(text: str) -> bool:
-    return ("=" in text or ":" in text or "--" in text) and _NAME_HINTS.stand_in(text)
+    return ("=" in text or ":" in text or "--" in text) and _NAME_HINTS.found_in(text)

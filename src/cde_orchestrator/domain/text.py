@@ -40,7 +40,7 @@ def checked_text(field: str, text: str, limit: int) -> str:
 
 
 def opening_words(text: str, limit: int = 50) -> str:
-    """The beginning of a text, ended between words: half a secret cannot be told from a word."""
+    """The beginning of a text, ended between words: half a secret looks like a word."""
     if len(text) <= limit:
         return text
     opening = text[: limit + 1]

@@ -108,7 +108,7 @@ def test_progress_is_kept_without_what_stands_under_the_name_of_a_secret() -> No
 
 @given(st.text(), st.sampled_from(sorted(SECRETS)))
 def test_wherever_a_secret_stands_it_is_looked_for(text: str, name: str) -> None:
-    assert HINTS.stand_in(text + SECRETS[name])
+    assert HINTS.found_in(text + SECRETS[name])
     assert SECRETS[name] not in without_secrets(f"{text} {SECRETS[name]} {text}")
 
 
@@ -132,8 +132,8 @@ def test_every_name_of_a_secret_is_known_in_whatever_case(name: str, assignment:
 def test_no_text_that_a_pattern_knows_is_passed_over(pattern: str, data: st.DataObject) -> None:
     ascii_text = st.characters(codec="ascii")
     text = data.draw(st.from_regex(PATTERNS[pattern], fullmatch=True, alphabet=ascii_text))
-    assert HINTS.stand_in(text)
+    assert HINTS.found_in(text)
 
 
 def test_a_text_without_hints_is_done_with_at_once() -> None:
-    assert not HINTS.stand_in("Add a login page, and say who may see it")
+    assert not HINTS.found_in("Add a login page, and say who may see it")

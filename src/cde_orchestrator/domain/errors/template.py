@@ -50,8 +50,8 @@ def fill(template: str, context: Mapping[str, Any], limit: int = VALUE_LIMIT) ->
     """The template with each ``{name}`` replaced; a name that is missing becomes ``?``."""
 
     def value(match: re.Match[str]) -> str:
-        told = plain(context.get(match[1], "?"), max(limit, _LIMITS.get(match[1], 0)))
-        return _shell_path(told) if match[2] else told
+        shown_value = plain(context.get(match[1], "?"), max(limit, _LIMITS.get(match[1], 0)))
+        return _shell_path(shown_value) if match[2] else shown_value
 
     return PLACEHOLDER.sub(value, template)
 

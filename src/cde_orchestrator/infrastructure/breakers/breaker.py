@@ -1,4 +1,4 @@
-"""The circuit breaker: a part that keeps failing is left alone for a while.
+"""The circuit breaker: a part that keeps failing is not called for a while.
 
 Closed, it lets every call through and counts failures in a row. Too many open it: calls are
 refused at once. After a time-out it is half-open: one call at a time is let through on trial.
@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 USER_MISTAKES: tuple[type[BaseException], ...] = (ProjectError, FeatureError, ValidationError)
 TRIAL_WAIT_SECONDS = 1.0
-"""What a refused caller is told to wait while somebody else's trial runs."""
+"""How long a refused caller is to wait while somebody else's trial runs."""
 _LONGEST = 10
 """The longest time-out is this many times the first one, unless it is given."""
 
@@ -116,7 +116,7 @@ class CircuitBreaker:
         return self._current().state(self._clock())
 
     def view(self) -> BreakerView:
-        """The breaker as it stands."""
+        """The breaker as it is."""
         record, now = self._current(), self._clock()
         left = 0.0 if record.until is None else max(record.until - now, 0.0)
         return {
@@ -216,7 +216,7 @@ class CircuitBreaker:
         if end is None:
             self._trying.release()
             raise self._refusal(record)
-        # Whoever tried before has said how it went before letting go: look once more.
+        # Whoever tried before recorded the result before letting go: check once more.
         present = self._current()
         if present.generation != record.generation:
             end()

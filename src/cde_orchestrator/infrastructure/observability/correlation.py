@@ -114,7 +114,7 @@ def child_environment() -> dict[str, str]:
 
 
 def call_environment() -> dict[str, str]:
-    """The variables that tell a child process which call it works for."""
+    """The variables that name to a child process the call that it works for."""
     context = call_context()
     own = {
         ENVIRONMENT_VARIABLE: context.correlation_id,

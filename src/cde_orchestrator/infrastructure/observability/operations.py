@@ -39,9 +39,9 @@ class Operation:
     Args:
         name: the use case's name, as ``start_feature``.
         project_path: the project that it is about.
-        capture: told each error before it is raised.
+        capture: given each error before it is raised.
         slow_ms: milliseconds above which it counts as slow, asked when it ends.
-        telemetry: told how it ended.
+        telemetry: counts how it ended.
         routine: whether something that watches asks for it again and again: its course is
             logged for debugging only.
     """
@@ -118,7 +118,7 @@ class Operation:
 
 
 class _Run:
-    """Tells the log, and the trace, how one run began and ended."""
+    """Logs and traces how one run began and ended."""
 
     def __init__(
         self,
@@ -161,13 +161,13 @@ class _Run:
     def _ended(self, outcome: str, error_code: str | None = None) -> dict[str, Any]:
         duration_ms = self.elapsed_ms
         spans = self._recorder.spans()
-        told: dict[str, Any] = {"outcome": outcome}
+        ended: dict[str, Any] = {"outcome": outcome}
         if error_code is not None:
-            told["error_code"] = error_code
+            ended["error_code"] = error_code
         usage = self._recorder.usage()
-        told |= {"duration_ms": duration_ms, **usage, "spans": spans}
-        self._span.finish({**self._subject, **told})
-        # An agent or a check takes as long as it takes: health tells of the product's own.
+        ended |= {"duration_ms": duration_ms, **usage, "spans": spans}
+        self._span.finish({**self._subject, **ended})
+        # An agent or a check takes as long as it takes: health counts the product's own.
         own_ms = duration_ms - spans.get(AGENT, 0.0) - spans.get(CHECK, 0.0)
         self._operation.record(outcome, error_code, own_ms, usage["lock_wait_ms"])
         if self._operation.is_slow(duration_ms):
@@ -177,7 +177,7 @@ class _Run:
                 bottleneck=bottleneck(spans, duration_ms),
                 spans=spans,
             )
-        return told
+        return ended
 
 
 def _name_reply(reply: object) -> None:

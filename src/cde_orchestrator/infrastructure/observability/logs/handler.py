@@ -33,7 +33,7 @@ class ProjectLogHandler(logging.Handler):
         path: the log file.
         max_bytes: length at which the file is rotated.
         retention_days: for how long rotated files are kept.
-        on_failure: told once that the file cannot be written.
+        on_failure: called once, when the file cannot be written.
 
     Attributes:
         on_lost: given each line that the file did not take.
@@ -122,7 +122,7 @@ class ProjectLogHandler(logging.Handler):
     def _has_place(self) -> bool:
         try:
             return self._path.parent.parent.is_dir()
-        except OSError:  # the folder may not be looked into
+        except OSError:  # the folder cannot be read
             return False
 
     def _start_writer(self) -> None:

@@ -31,7 +31,7 @@ class JsonLogReader:
     """Reads ``.cde/logs``.
 
     Args:
-        wait: lets time pass until the file is looked at again, while it is followed.
+        wait: lets time pass between two reads of a file that is followed.
     """
 
     def __init__(self, wait: Callable[[float], None] = time.sleep) -> None:
@@ -83,7 +83,7 @@ class JsonLogReader:
                     if file is not None:
                         continue
                 elif _is_replaced(file, path):
-                    # Its last lines may have come after it was looked at for the last time.
+                    # Its last lines may have come after the last read.
                     for line in file.readlines():
                         entry = _decoded(pending + line)
                         pending = b""

@@ -52,8 +52,8 @@ def json_line(record: logging.LogRecord) -> str:
 
 
 def _line_of(event: dict[str, Any]) -> str:
-    told = {name: value for name, value in event.items() if name not in _HARMLESS}
-    if is_suspicious(_encoded(told)):  # seldom, and looking closer takes longer than the rest
+    own = {name: value for name, value in event.items() if name not in _HARMLESS}
+    if is_suspicious(_encoded(own)):  # seldom, and the redaction takes longer than the rest
         event = _redacted(event)
     line = _encoded(event)
     if len(line) > LONGEST_LINE:

@@ -33,10 +33,10 @@ MAX_BYTES = 10 * 1024 * 1024
 RETENTION_DAYS = 7
 LOG_FILE = Path(FOLDER) / "logs" / "cde.log"
 
-# What libraries tell about each request, the operations tell better.
+# What libraries log of each request, the operations log better.
 _QUIET = dict.fromkeys(("asyncio", "httpcore", "httpx", "mcp", "urllib3", "uvicorn"), "WARNING")
 _QUIET["opentelemetry"] = "ERROR"
-_QUIET["opentelemetry.exporter"] = "CRITICAL"  # what it drops is told by who calls it
+_QUIET["opentelemetry.exporter"] = "CRITICAL"  # its caller logs what it drops
 _set_levels: set[str] = set()
 _KEEPER_SECONDS = 3_600.0
 
@@ -61,7 +61,7 @@ def setup_logging(
             exists; until that exists, the newest lines are held back. None: standard error
             alone.
         stderr_level: the same for standard error; by default ``level`` without a file, and
-            WARNING beside one.
+            WARNING with one.
         format: of standard error: ``json``, ``text``, or ``auto`` for text on a terminal.
         levels: by logger, for those below or above ``level``.
         max_bytes: length at which the file is rotated.
@@ -76,7 +76,7 @@ def setup_logging(
                 Path(output_file),
                 max_bytes=max_bytes,
                 retention_days=retention_days,
-                on_failure=console.tell_failure,
+                on_failure=console.report_failure,
             )
         )
     stop_logging()
@@ -91,7 +91,7 @@ def setup_logging(
         processors=_PROCESSORS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        # Asked anew for each event: a test may capture them, or set up something else.
+        # Not cached: a test may capture events, or set up something else.
         cache_logger_on_first_use=False,
     )
 
@@ -158,17 +158,17 @@ def keep_tending(
 def keep_lost_lines() -> None:
     """Write on standard error what the log file does not take.
 
-    For servers, whose standard error somebody keeps; a person at a terminal is told once.
+    For servers, whose standard error somebody keeps; a person at a terminal gets one warning.
     """
     handlers = _installed()
     for console in handlers:
         for file in handlers:
             if isinstance(console, StderrHandler) and isinstance(file, ProjectLogHandler):
-                file.on_lost = console.stand_in
+                file.on_lost = console.write_lost
 
 
 class StderrHandler(logging.Handler):
-    """Tells people, or whoever reads standard error; a stream that takes nothing is left alone."""
+    """Writes to standard error; does without where the stream takes nothing."""
 
     def __init__(self, format: str = "auto") -> None:
         super().__init__()
@@ -176,8 +176,8 @@ class StderrHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line, or an exception's few."""
-        stream = sys.stderr  # asked anew: it may be replaced while the process runs
-        if stream is None or self._is_told_anyway(record):
+        stream = sys.stderr  # it may be replaced while the process runs
+        if stream is None or self._is_shown_anyway(record):
             return
         try:
             terminal = stream.isatty()
@@ -191,36 +191,36 @@ class StderrHandler(logging.Handler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Do without the line."""
 
-    def stand_in(self, record: logging.LogRecord) -> None:
+    def write_lost(self, record: logging.LogRecord) -> None:
         """Write a line that the log file did not take, unless it was written here already."""
         if record.levelno < self.level:
             self.emit(record)
 
-    def tell_failure(self, path: Path, error: BaseException) -> None:
-        """Say that the log file cannot be written."""
+    def report_failure(self, path: Path, error: BaseException) -> None:
+        """Report that the log file cannot be written."""
         event = {"event": "log_not_written", "path": str(path), "reason": str(error)}
         record = logging.LogRecord(__name__, logging.WARNING, "", 0, event["event"], None, None)
         setattr(record, OWN, event)
         if record.levelno >= self.level:
             self.emit(record)
 
-    def _is_told_anyway(self, record: logging.LogRecord) -> bool:
-        """Whether who called sees it anyway: the command line tells failures in its own words.
+    def _is_shown_anyway(self, record: logging.LogRecord) -> bool:
+        """Whether the caller sees it anyway: the command line shows failures in its own words.
 
         What nobody foresaw has no words of its own but its traceback.
         """
         if self.level <= logging.INFO or call_context().actor != "cli" or record.exc_info:
             return False
         own = getattr(record, OWN, {})
-        if own.get("event") in _UNTOLD:
+        if own.get("event") in _NOT_SHOWN:
             return False
         return "error_code" in own or own.get("event") == "operation_slow"
 
 
-_UNTOLD = frozenset(
+_NOT_SHOWN = frozenset(
     {"state_damaged", "backup_damaged", "state_uncertain", "error_report_not_written"}
 )
-"""Events with a code that no failed call tells: it goes on with what is whole."""
+"""Events with a code that no failed call shows: it continues with what is whole."""
 
 
 def _installed() -> list[logging.Handler]:
@@ -229,7 +229,7 @@ def _installed() -> list[logging.Handler]:
 
 
 def _hand_over(logger: logging.Logger, method: str, event: MutableMapping[str, Any]) -> NoReturn:
-    """Hand the event to the standard library, whole; who logged it is not looked for."""
+    """Hand the event to the standard library, whole, without a search for its caller."""
     level = logging.ERROR if method == "exception" else LEVELS[method.upper()]
     raised = _raised(event.pop("exc_info", None))
     record = logging.LogRecord(logger.name, level, "", 0, str(event["event"]), None, raised)
