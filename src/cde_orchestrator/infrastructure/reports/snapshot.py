@@ -24,6 +24,7 @@ from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateError
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import redacted, without_secrets
+from cde_orchestrator.infrastructure.observability.logs.render import causes_of
 from cde_orchestrator.infrastructure.observability.recent_operations import recent_operations
 from cde_orchestrator.infrastructure.settings.settings import settings_states
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
@@ -50,20 +51,14 @@ def bounded(value: Any, name: str = "") -> Any:
 
 def stack_of(raised: BaseException) -> list[dict[str, Any]]:
     """The exception and those that led to it, what happened first last."""
-    chain: list[dict[str, Any]] = []
-    current: BaseException | None = raised
-    while current is not None and len(chain) < CHAIN_LIMIT:
-        chain.append(
-            {
-                "type": type(current).__qualname__,
-                "message": bounded(str(current)),
-                "frames": _frames(current),
-            }
-        )
-        current = current.__cause__ or (
-            None if current.__suppress_context__ else current.__context__
-        )
-    return chain
+    return [
+        {
+            "type": type(each).__qualname__,
+            "message": bounded(str(each)),
+            "frames": _frames(each),
+        }
+        for each in causes_of(raised, CHAIN_LIMIT)
+    ]
 
 
 def what_led_here(root: Path, ports: Ports | None) -> dict[str, Any]:

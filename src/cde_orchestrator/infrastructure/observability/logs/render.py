@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import traceback
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -151,21 +152,26 @@ def _cut(value: Any) -> Any:
     return text if len(text) <= _CUT_CHARACTERS else f"{text[:_CUT_CHARACTERS]}… [cut]"
 
 
-def _structured(error: BaseException) -> list[dict[str, Any]]:
-    """The exception and what led to it, innermost last: no local variables, no source."""
-    causes: list[dict[str, Any]] = []
-    present: BaseException | None = error
-    while present is not None and len(causes) < _CAUSES:
-        causes.append(
-            {
-                "type": type(present).__qualname__,
-                "message": str(present),
-                "frames": _frames(present.__traceback__),
-            }
-        )
+def causes_of(raised: BaseException, limit: int) -> Iterator[BaseException]:
+    """The exception and those that led to it, ``limit`` in all, what happened first last."""
+    present: BaseException | None = raised
+    while present is not None and limit > 0:
+        yield present
         hidden = present.__suppress_context__
         present = present.__cause__ or (None if hidden else present.__context__)
-    return causes
+        limit -= 1
+
+
+def _structured(error: BaseException) -> list[dict[str, Any]]:
+    """The exception and what led to it, innermost last: no local variables, no source."""
+    return [
+        {
+            "type": type(each).__qualname__,
+            "message": str(each),
+            "frames": _frames(each.__traceback__),
+        }
+        for each in causes_of(error, _CAUSES)
+    ]
 
 
 def _frames(origin: TracebackType | None) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import structlog
 
@@ -41,6 +41,8 @@ _set_levels: set[str] = set()
 _KEEPER_SECONDS = 3_600.0
 
 log = structlog.get_logger(__name__)
+
+Kind = TypeVar("Kind", bound=logging.Handler)
 
 
 def setup_logging(
@@ -99,7 +101,7 @@ def setup_logging(
 def stop_logging() -> None:
     """Undo what was set up: nothing is logged, until it is set up again."""
     root = logging.getLogger()
-    for handler in _installed():
+    for handler in [*_installed(StderrHandler), *_installed(ProjectLogHandler)]:
         root.removeHandler(handler)
         handler.close()
     for name in _set_levels:
@@ -124,18 +126,16 @@ def setup_project_logging(root: Path, settings: Settings) -> None:
 
 def log_to_project(root: Path) -> None:
     """From now on write the log of the project at ``root``."""
-    for handler in _installed():
-        if isinstance(handler, ProjectLogHandler):
-            handler.direct_to(root / LOG_FILE)
+    for handler in _installed(ProjectLogHandler):
+        handler.direct_to(root / LOG_FILE)
 
 
 def tend_log(now: float) -> None:
     """Rotate, compress and remove what is due ``now``, in seconds since the epoch."""
-    for handler in _installed():
-        if isinstance(handler, ProjectLogHandler):
-            if handler.is_of_earlier_day(now):
-                log.info("log_day_began")  # the first line of a new file
-            handler.tidy(now)
+    for handler in _installed(ProjectLogHandler):
+        if handler.is_of_earlier_day(now):
+            log.info("log_day_began")  # the first line of a new file
+        handler.tidy(now)
 
 
 def keep_tending(
@@ -160,11 +160,9 @@ def keep_lost_lines() -> None:
 
     For servers, whose standard error somebody keeps; a person at a terminal gets one warning.
     """
-    handlers = _installed()
-    for console in handlers:
-        for file in handlers:
-            if isinstance(console, StderrHandler) and isinstance(file, ProjectLogHandler):
-                file.on_lost = console.write_lost
+    for console in _installed(StderrHandler):
+        for file in _installed(ProjectLogHandler):
+            file.on_lost = console.write_lost
 
 
 class StderrHandler(logging.Handler):
@@ -223,9 +221,8 @@ _NOT_SHOWN = frozenset(
 """Events with a code that no failed call shows: it continues with what is whole."""
 
 
-def _installed() -> list[logging.Handler]:
-    ours = (StderrHandler, ProjectLogHandler)
-    return [handler for handler in logging.getLogger().handlers if isinstance(handler, ours)]
+def _installed(kind: type[Kind]) -> list[Kind]:
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, kind)]
 
 
 def _hand_over(logger: logging.Logger, method: str, event: MutableMapping[str, Any]) -> NoReturn:
