@@ -231,7 +231,7 @@ class CircuitBreaker:
         try:
             end_shared = self._shared.begin_trial()
         except OSError as error:
-            self._alone(error)
+            self._log_not_shared(error)
             return self._trying.release
         if end_shared is None:
             return None
@@ -292,10 +292,10 @@ class CircuitBreaker:
         try:
             return self._shared.update(change)
         except (OSError, CDEError) as error:
-            self._alone(error)
+            self._log_not_shared(error)
             return change(self._record)
 
-    def _alone(self, error: BaseException) -> None:
+    def _log_not_shared(self, error: BaseException) -> None:
         log.warning("circuit_breaker_not_shared", breaker=self.name, reason=str(error))
 
     def _log_change(self, before: BreakerState, after: BreakerState, reason: str) -> None:

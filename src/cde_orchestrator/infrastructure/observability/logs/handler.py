@@ -72,12 +72,12 @@ class ProjectLogHandler(logging.Handler):
 
     def flush(self) -> None:
         """Write what is gathered."""
-        with self._alone():
+        with self._locked():
             self._write()
 
     def direct_to(self, path: Path) -> None:
         """From now on write another file."""
-        with self._alone():
+        with self._locked():
             if path != self._path:
                 self._file, self._path = None, path
 
@@ -137,7 +137,7 @@ class ProjectLogHandler(logging.Handler):
             self._waiting.clear()
             self.flush()
 
-    def _alone(self) -> AbstractContextManager[object]:
+    def _locked(self) -> AbstractContextManager[object]:
         return self.lock or nullcontext()
 
     def _open(self) -> RotatingLogFile:
