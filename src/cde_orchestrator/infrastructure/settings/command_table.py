@@ -1,0 +1,73 @@
+"""A table of the settings file that describes a command to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from cde_orchestrator.domain.exceptions import ValidationError
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTable:
+    """A table as it was found; whatever is not valid in it is refused with E314.
+
+    Attributes:
+        name: in full, as ``agents.claude``.
+        source: the settings file.
+    """
+
+    name: str
+    values: Mapping[str, Any]
+    source: Path
+
+    @classmethod
+    def of(cls, name: str, values: object, source: Path) -> CommandTable:
+        """What stands in the file by that name.
+
+        Raises:
+            ValidationError: E314, it is something else than a table.
+        """
+        if not isinstance(values, dict):
+            raise _refusal(name, source, "it must be a table")
+        return cls(name, values, source)
+
+    def require_keys(self, *known: str) -> None:
+        """Refuse a table that holds any other key."""
+        unknown = sorted(self.values.keys() - set(known))
+        if unknown:
+            self.refuse(unknown[0], f"there are only {', '.join(known)}")
+
+    def words(self, key: str) -> tuple[str, ...]:
+        """A list of strings, as a command line is one; empty where there is none."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list) or not all(_is_word(word) for word in value):
+            self.refuse(key, "it must be a list of strings")
+        return tuple(value)
+
+    def seconds(self, key: str, most: float, default: float = 0.0) -> float:
+        """A time above 0 that is at most ``most``."""
+        value = self.values.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.refuse(key, "it must be a number")
+        if not 0 < value <= most:
+            self.refuse(key, f"it must be between 0 and {most:.0f}")
+        return float(value)
+
+    def refuse(self, key: str, reason: str) -> NoReturn:
+        """Refuse the value of a key.
+
+        Raises:
+            ValidationError: E314.
+        """
+        raise _refusal(f"{self.name}.{key}", self.source, reason)
+
+
+def _refusal(setting: str, source: Path, reason: str) -> ValidationError:
+    return ValidationError.of("E314", setting=setting, source=str(source), reason=reason)
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and "\0" not in value
