@@ -5,5 +5,8 @@ from __future__ import annotations
 FOLDER = ".cde"
 """The folder in the project that everything of the product is in."""
 
+STATE = "state.json"
+"""In ``FOLDER``: the newest checkpoint of the state, as far as files keep it."""
+
 RUNS = "runs"
 """In ``FOLDER``: what runs of agents and checks need, as locks and prompts in files."""

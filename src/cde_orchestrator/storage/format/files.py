@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.paths import FOLDER, STATE
 
 MISSING = ".missing"
 """Ends the name of a note in quarantine that a file was gone and was written anew."""
@@ -32,7 +32,7 @@ class StateFiles:
     @cached_property
     def state(self) -> Path:
         """The newest checkpoint."""
-        return self.folder / "state.json"
+        return self.folder / STATE
 
     @cached_property
     def journal(self) -> Path:
