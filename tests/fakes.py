@@ -17,6 +17,7 @@ from cde_orchestrator.adapters.project_files.validators import ParsingContentVal
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.application.ports.core import ErrorReportSummary, LogEntry, OutputText, Ports
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import (
     CDEError,
     OutputError,
@@ -108,6 +109,11 @@ class InMemoryProjectRepository:
         project = self.get(path)
         yield project
         self._commit(project)
+
+    def condition(self, path: Path | str) -> StateCondition:
+        """Nothing is known of it."""
+        self._folder(path)
+        return StateCondition()
 
     def close(self) -> None:
         """Remember that it was closed."""

@@ -37,8 +37,8 @@ from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
-from cde_orchestrator.infrastructure.monitoring.telemetry.meter import Counts, OperationMeter
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample, Tally
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.settings.settings import Settings
@@ -165,16 +165,15 @@ def history(root: Path) -> None:
         wrong = 11 <= hour < 12
         operations = {}
         for name, (calls, typical) in OPERATIONS.items():
-            counts = Counts()
+            tally = Tally()
             for _ in range(
                 int(calls * length / 1440 * busy * random.uniform(0.5, 2) + random.random())
             ):
                 share = 0.14 if wrong else 0.012
-                outcome = ("failed", "E906") if random.random() < share else ("ok", None)
-                counts.outcomes[outcome] += 1
-                counts.latencies.add(typical * random.lognormvariate(0, 0.7) * (1 + wrong))
-            operations[name] = counts
-        store.add(Sample(at, operations, 80 + random.random() * 9, 8, 1.4))
+                outcome = "failed" if random.random() < share else "ok"
+                tally.count(outcome, typical * random.lognormvariate(0, 0.7) * (1 + wrong))
+            operations[name] = tally
+        store.add(Sample(operations, 80 + random.random() * 9, at.timestamp(), 8, 1.4), at)
 
 
 def broken_agent(root: Path) -> None:

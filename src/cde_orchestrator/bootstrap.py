@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +18,7 @@ from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
-from cde_orchestrator.infrastructure.monitoring.facade import Monitoring
+from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.observability.tracing import guard_exports
@@ -35,9 +34,8 @@ if TYPE_CHECKING:
     from cde_orchestrator.adapters.repositories.postgres.repository import (
         PostgresProjectRepository,
     )
-    from cde_orchestrator.application.ports.health import HealthReply
     from cde_orchestrator.domain.check import Check
-    from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import Notifier
+    from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
     from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
 
 Reply = TypeVar("Reply")
@@ -178,7 +176,6 @@ class Application:
                     return self._assembled_fallback()
                 self._reports = _reports(self.settings)
                 self._ports = self._assemble(self.root, self.settings, self._meter)
-                _at_work[:] = [weakref.ref(self)]
                 self._end_fallback()
             return self._ports
 
@@ -228,12 +225,13 @@ def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
     trusted = partial(_is_state_trusted, root, settings, trust)
     repository, doctor = _state(settings, breakers, folder_doctor, trusted)
 
-    def look() -> ProjectChecks:
+    @cache
+    def checks() -> ProjectChecks:
         from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
 
         return ProjectChecks(root, repository, workflows, breakers, settings, utc_now)
 
-    def told() -> Sequence[Notifier]:
+    def notifiers() -> Sequence[Notifier]:
         from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import configured_notifiers
 
         return configured_notifiers(root, settings, breakers, trust)
@@ -258,7 +256,7 @@ def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
         logs=JsonLogReader(),
         agents=CommandLineAgents(root, breakers),
         breakers=breakers,
-        health=Monitoring(root, meter, settings, look, notifiers=told),
+        health=HealthMonitor(root, meter, settings, lambda: checks().facts(), notifiers=notifiers),
         settings_commands=partial(_settings_commands, root, settings),
     )
 
@@ -274,28 +272,6 @@ def _settings_commands(root: Path, settings: Settings) -> Sequence[tuple[Check, 
 def _is_state_trusted(root: Path, settings: Settings, trust: TrustStore) -> bool:
     database = connecting(settings)
     return database is None or trust.trusts(root, database.command_line)
-
-
-_at_work: list[weakref.ref[Application]] = []
-"""The application of this process that was assembled last."""
-
-
-def health_of(root: Path | None) -> HealthReply:
-    """How the project is that this process works on, else the nearest one from the folder up.
-
-    Args:
-        root: None is the current folder.
-    """
-    from cde_orchestrator.application.monitoring.get_health import GetHealth
-
-    working = _at_work[0]() if _at_work else None
-    if working is not None and root in {None, working.root}:
-        return working.handle(GetHealth())
-    application = build_application(find_project_root(root or Path()))
-    try:
-        return application.handle(GetHealth())
-    finally:
-        application.close()
 
 
 def _state(

@@ -81,9 +81,9 @@ class ScriptedHealth(NoHealth):
         self.points: list[Point] = []
         self.events: list[AlertEvent] = []
 
-    def status(self) -> HealthReply:
+    def get_status(self) -> HealthReply:
         """As the disk is."""
-        reply = super().status()
+        reply = super().get_status()
         reply["checks"] = {"disk_space": self.disk, "memory": "ok", "state_file_writable": "ok"}
         reply["details"] = {name: detail(f"{name} was looked at") for name in reply["checks"]}
         if self.disk != "ok":

@@ -74,6 +74,18 @@ def test_a_new_project_is_being_onboarded_and_bears_the_folders_name(
     assert repository.get_or_create(root, "other name").id == project.id
 
 
+def test_of_a_sound_state_nothing_is_wrong_and_of_none_too(
+    repository: ProjectRepository, active: Path, tmp_path: Path
+) -> None:
+    condition = repository.condition(active)
+    assert condition.refusal is None
+    assert condition.is_in_database == (repository.backend == "postgresql")
+    for each in (condition, repository.condition(tmp_path)):
+        for part in (each.journal, each.backups):
+            assert (part.harm, part.is_lost, [*part.repaired]) == (None, False, [])
+    assert list(tmp_path.iterdir()) == [active]
+
+
 def test_a_path_that_does_not_exist_is_named_as_it_was_given(repository: ProjectRepository) -> None:
     with pytest.raises(ProjectError) as caught:
         repository.get_or_create("/invalid")

@@ -28,9 +28,9 @@ from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError, LockTimeoutError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.alerts.webhook import WebhookNotifier
-from cde_orchestrator.infrastructure.monitoring.facade import Monitoring
 from cde_orchestrator.infrastructure.monitoring.health import monitor
 from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
+from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
 from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.storage import read_only
@@ -69,7 +69,7 @@ class Served:
     def configure(self, config: str) -> None:
         (self.root / ".cde" / "config.toml").write_text(f"{SHORT}\n{config}")
 
-    def watched(self) -> Monitoring:
+    def watched(self) -> HealthMonitor:
         """What a server makes of the settings when it starts."""
         settings, breakers = load_settings(self.root), BreakerRegistry()
         checks = ProjectChecks(
@@ -80,18 +80,18 @@ class Served:
             settings,
             self.clock,
         )
-        return Monitoring(
+        return HealthMonitor(
             self.root,
             self.application._meter,
             settings,
-            lambda: checks,
+            checks.facts,
             notifiers=lambda: [WebhookNotifier(self.receiver.address, breakers)],
             clock=self.clock,
         )
 
     def look(self, seconds: float = 0) -> None:
         self.clock.advance(seconds)
-        self.monitoring._sampled().sample()
+        self.monitoring.sample()
 
     def past(self, alert: str) -> list[str]:
         """The states that an alert took, in order."""
@@ -100,8 +100,7 @@ class Served:
 
     def told(self, alert: str) -> list[str]:
         """The states of an alert that the receiver was told."""
-        assert self.monitoring._notifiers is not None
-        self.monitoring._notifiers.close(10)
+        self.monitoring.close()  # which waits for them
         events = [each["alert"] for each in self.receiver.received]
         return [event["state"] for event in events if event["name"] == alert]
 
@@ -111,7 +110,7 @@ class Served:
         assert self.past(alert) == WHOLE[:1]
         self.look(5)
         assert self.past(alert) == WHOLE[:2]
-        status = self.monitoring.status()
+        status = self.monitoring.get_status()
         assert [each["name"] for each in status["alerts"]] == [alert]
         assert status["checks"]["alerts"] != "ok"
 
@@ -121,7 +120,7 @@ class Served:
         self.look(5)
         assert self.past(alert) == WHOLE
         assert self.told(alert) == WHOLE[1:]
-        assert self.monitoring.status()["alerts"] == []
+        assert self.monitoring.get_status()["alerts"] == []
 
     def close(self) -> None:
         self.monitoring.close()
@@ -135,6 +134,7 @@ Serve = Callable[..., Served]
 def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Starts to watch a project."""
     monkeypatch.setattr(monitor, "SHARED_SECONDS", -1.0)
+    monkeypatch.setattr(monitor, "SEND_SECONDS", 10.0)
     monkeypatch.setattr(read_only, "PROBE_EVERY_SECONDS", 0.0)
     monkeypatch.setenv("NO_PROXY", "*")
     opened: list[Served] = []
@@ -161,7 +161,7 @@ def test_calls_that_are_refused_fire_no_alert_and_leave_health_as_it_is(serve: S
     served.look()
     served.look(30)
 
-    status = served.monitoring.status()
+    status = served.monitoring.get_status()
     assert (status["status"], status["alerts"]) == ("healthy", [])
     assert status["metrics"]["error_rate"] == 0.0
     assert status["metrics"]["refusal_rate"] == pytest.approx(30 / 31, abs=1e-6)
@@ -177,7 +177,7 @@ def test_calls_that_fail_fire_the_alert_of_the_error_rate(serve: Serve) -> None:
                 served.application.handle(StartFeature(prompt="In vain"))
 
     served.goes_wrong("high_error_rate")
-    status = served.monitoring.status()
+    status = served.monitoring.get_status()
     assert status["status"] == "degraded"
     assert status["metrics"]["error_rate"] == pytest.approx(2 / 21, abs=1e-6)
     served.is_mended("high_error_rate", after=400)

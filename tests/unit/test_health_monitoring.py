@@ -24,16 +24,15 @@ from cde_orchestrator.application.ports.breakers import NoBreakers
 from cde_orchestrator.application.ports.health import Verdict
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import Application, build_application
-from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.health import HealthMonitor, get_health_status
 from cde_orchestrator.infrastructure.monitoring.alerts import rules as alert_rules
-from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import Notifiers
+from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
 from cde_orchestrator.infrastructure.monitoring.alerts.engine import AlertEngine
+from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
-from cde_orchestrator.infrastructure.monitoring.health.monitor import (
-    HealthMonitor,
-    get_health_status,
-)
+from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
@@ -91,7 +90,9 @@ def test_metrics_calculation_accurate(tmp_path: Path, shop: Application) -> None
     for number in range(3):
         shop.handle(StartFeature(prompt=f"Number {number}"))
 
-    metrics = _monitor(shop, meter).get_status()["metrics"]
+    (tmp_path / ".cde" / spool.FILE).unlink()  # what onboarding it left
+
+    metrics = _monitor(tmp_path, meter).get_status()["metrics"]
 
     # The same as numpy.percentile, whose method "linear" is this one; told within 2 %.
     cuts = statistics.quantiles(durations, n=100, method="inclusive")
@@ -121,7 +122,7 @@ def test_operations_are_counted_whatever_became_of_them(shop: Application) -> No
         shop.handle(StartFeature(prompt="First", name="first"))
     shop.handle(GetHealth())
 
-    metrics = get_health_status(shop.root)["metrics"]
+    metrics = get_health_status(shop)["metrics"]
 
     counted = {
         each["operation"]: (each["calls"], each["errors"], each["refusals"])
@@ -141,15 +142,14 @@ def test_the_figures_are_those_of_all_processes_of_the_last_five_minutes(tmp_pat
     for _ in range(30):
         other.ended("submit_work", "failed", "E999", 40.0, 0.0)
         long_ago.ended("submit_work", "failed", "E999", 9_000.0, 0.0)
-    TelemetryStore(tmp_path).add(Sample(now - timedelta(minutes=4), other.drain()))
-    TelemetryStore(tmp_path).add(Sample(now - timedelta(minutes=10), long_ago.drain()))
+    TelemetryStore(tmp_path).add(Sample(other.drain()), now - timedelta(minutes=4))
+    TelemetryStore(tmp_path).add(Sample(long_ago.drain()), now - timedelta(minutes=10))
     for _ in range(60):
         meter.ended("submit_work", "ok", None, 10.0, 0.0)
-    store.add(Sample(now, meter.drain()))
+    store.add(Sample(meter.drain()), now)
     meter.ended("list_features", "ok", None, 20.0, 0.0)  # and has not been written yet
-    monitor = HealthMonitor(tmp_path, meter, _checks(tmp_path), store=store, clock=lambda: now)
 
-    metrics = monitor.get_status()["metrics"]
+    metrics = _monitor(tmp_path, meter, lambda: now).get_status()["metrics"]
 
     counted = {each["operation"]: (each["calls"], each["errors"]) for each in metrics["operations"]}
     assert counted == {"submit_work": (90, 30), "list_features": (1, 0)}
@@ -165,17 +165,15 @@ def test_what_fired_when_the_last_server_ended_makes_nothing_unhealthy(
     tmp_path: Path, age_seconds: int, verdict: Verdict
 ) -> None:
     (tmp_path / ".cde").mkdir()
-    now, store = utc_now(), TelemetryStore(tmp_path)
+    now, store, meter = utc_now(), TelemetryStore(tmp_path), OperationMeter()
     then = now - timedelta(seconds=age_seconds)
     rules = alert_rules.alert_rules(Settings(alert_error_hold_seconds=0.0))
-    engine = AlertEngine(rules, store, Notifiers(tmp_path, list), lambda: then)
-    store.add(Sample(then, {}, memory_mb=1.0, active_features=1, disk_mb=1.0))
+    dispatcher = AlertDispatcher(tmp_path, list)
+    engine = AlertEngine(rules, AlertStore(store), dispatcher, lambda: then)
+    store.add(Sample({}, 1.0, then.timestamp(), active_features=1, disk_mb=1.0), then)
     engine.evaluate({alert_rules.ERROR_PERCENT: 90.0})
-    monitor = HealthMonitor(
-        tmp_path, OperationMeter(), _checks(tmp_path), store=store, alerts=engine, clock=lambda: now
-    )
 
-    health = monitor.get_status()
+    health = _monitor(tmp_path, meter, lambda: now).get_status()
 
     assert [each["state"] for each in health["alerts"]] == ["firing"]
     assert health["checks"]["alerts"] == verdict
@@ -388,19 +386,11 @@ def _break(application: Application, name: str) -> None:
         breaker.call(fail)
 
 
-def _monitor(application: Application, meter: OperationMeter) -> HealthMonitor:
-    return HealthMonitor(application.root, meter, _checks(application.root))
-
-
-def _checks(root: Path) -> ProjectChecks:
-    return ProjectChecks(
-        root,
-        FilesystemProjectRepository(),
-        YamlWorkflowRepository(),
-        NoBreakers(),
-        Settings(),
-        utc_now,
-    )
+def _monitor(root: Path, meter: OperationMeter, clock: Clock = utc_now) -> HealthMonitor:
+    settings, workflows = Settings(), YamlWorkflowRepository()
+    repository, breakers = FilesystemProjectRepository(), NoBreakers()
+    checks = ProjectChecks(root, repository, workflows, breakers, settings, utc_now)
+    return HealthMonitor(root, meter, settings, checks.facts, clock=clock)
 
 
 def test_alert_thresholds_work(tmp_path: Path) -> None:
@@ -408,7 +398,8 @@ def test_alert_thresholds_work(tmp_path: Path) -> None:
     holds = ("error", "slow", "disk", "memory")
     at_once: dict[str, Any] = {f"alert_{name}_hold_seconds": 0.0 for name in holds}
     rules = alert_rules.alert_rules(Settings(**at_once, alert_clear_seconds=0.0))
-    engine = AlertEngine(rules, TelemetryStore(tmp_path), Notifiers(tmp_path, list))
+    alerts, dispatcher = AlertStore(TelemetryStore(tmp_path)), AlertDispatcher(tmp_path, list)
+    engine = AlertEngine(rules, alerts, dispatcher)
 
     def changed(errors: float, slowest_ms: float, free_mb: float, memory: float) -> set[str]:
         events = engine.evaluate(

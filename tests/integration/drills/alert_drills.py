@@ -6,8 +6,9 @@ from functools import partial
 
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.infrastructure.monitoring.alerts import rules as alert_rules
-from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import Notifiers
+from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
 from cde_orchestrator.infrastructure.monitoring.alerts.engine import AlertEngine
+from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.infrastructure.settings.settings import Settings
@@ -26,10 +27,11 @@ async def proved(stage: Stage, measure: str, figure: float, *, names: str | None
     """A server finds a figure that is too bad; the doctor tells of it until it is fine again."""
     store = TelemetryStore(stage.root)
     rules = alert_rules.alert_rules(AT_ONCE)
-    engine = AlertEngine(rules, store, Notifiers(stage.root, list))
+    engine = AlertEngine(rules, AlertStore(store), AlertDispatcher(stage.root, list))
 
     def measured(found: float) -> None:
-        store.add(Sample(utc_now(), {}, memory_mb=70.0, active_features=1, disk_mb=0.1))
+        now = utc_now()
+        store.add(Sample({}, 70.0, now.timestamp(), active_features=1, disk_mb=0.1), now)
         engine.evaluate({measure: found})
 
     measured(figure)

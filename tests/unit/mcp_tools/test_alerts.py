@@ -17,6 +17,7 @@ from mcp.types import ResourceUpdatedNotification, TextResourceContents
 from cde_orchestrator.application.ports.health import AlertEvent
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.mcp_tools import alerts
 from cde_orchestrator.mcp_tools.alerts import URI, AlertSubscriptions
@@ -52,7 +53,7 @@ def fire_in_another_process(root: Path) -> None:
         "figure": 1.0,
         "message": "It is.",
     }
-    TelemetryStore(root).note([event])
+    AlertStore(TelemetryStore(root)).note([event])
 
 
 async def test_the_alerts_can_be_read(tmp_path: Path) -> None:

@@ -269,6 +269,7 @@ def _life_of(holder: str) -> str:
 def _alerts(stored: StateFiles) -> Iterator[CDEError]:
     """What fires and no other check finds; what fired when the last server ended is no news."""
     from cde_orchestrator.infrastructure.monitoring.alerts.rules import alert_rules, error_of
+    from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
     from cde_orchestrator.infrastructure.monitoring.telemetry.store import FILE, TelemetryStore
 
     if not (stored.folder / FILE).is_file():
@@ -276,7 +277,7 @@ def _alerts(stored: StateFiles) -> Iterator[CDEError]:
     history = TelemetryStore(stored.root)
     if not history.is_watched(datetime.now(UTC)):
         return
-    standings = history.alert_states()
+    standings = AlertStore(history).states()
     for rule in alert_rules(load_settings(stored.root)):
         standing = standings.get(rule.name)
         if standing is not None and standing.state == "firing":

@@ -29,6 +29,7 @@ from cde_orchestrator.adapters.repositories.legacy import migrate
 from cde_orchestrator.adapters.repositories.missing_state import no_project, traces_of_project
 from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import (
     StateError,
 )
@@ -39,6 +40,7 @@ from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.infrastructure.system.retry import RetryingReads
 from cde_orchestrator.infrastructure.system.spans import DOMAIN, span
+from cde_orchestrator.storage.condition import condition_of
 from cde_orchestrator.storage.format.json_patch import Document, Patch, diff
 from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention
 from cde_orchestrator.storage.store import StateStore
@@ -200,6 +202,15 @@ class FilesystemProjectRepository:
         store = self._recorded(path).store
         with store.steady(wait=True):
             return store.archive().verify()
+
+    def condition(self, path: Path | str) -> StateCondition:
+        """How the files of the state are, however broken; nothing is changed.
+
+        Raises:
+            ProjectError: E001, E002 or E003, the path is no usable folder.
+        """
+        store = self._shelf(folder_at(path)).store
+        return condition_of(store.files, self._ops, is_read_only=store.read_only is not None)
 
     def peek(self, path: Path | str) -> Project:
         """The project as its files tell it; nothing is mended.

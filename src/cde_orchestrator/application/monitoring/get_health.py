@@ -38,7 +38,7 @@ class GetHealth(UseCase[HealthReply]):
 
     def __call__(self, ports: Ports) -> HealthReply:
         """Check everything."""
-        return ports.health.status()
+        return ports.health.get_status()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,7 +127,7 @@ class ShowDashboard(UseCase[DashboardReply]):
         except CDEError as error:
             error.context.setdefault("project_path", str(ports.root))
             problem = ErrorFormatter.payload(error)
-        health = ports.health.status()
+        health = ports.health.get_status()
         history = ports.health.history(span)
         recent = history if span == "hour" else ports.health.history("hour")
         alerts = ports.health.alerts(ALERT_EVENTS)

@@ -22,6 +22,7 @@ from cde_orchestrator.application.ports.checks import (
 from cde_orchestrator.application.ports.health import Health, NoHealth
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
@@ -81,6 +82,14 @@ class ProjectRepository(Protocol):
         Raises:
             ProjectError: E004, there is none.
             StateError: E203 or E204, not written.
+        """
+        ...
+
+    def condition(self, path: Path | str) -> StateCondition:
+        """How what is stored is, however broken; nothing is changed, and nobody waited for.
+
+        Raises:
+            ProjectError: E001 to E003 alone.
         """
         ...
 

@@ -171,7 +171,7 @@ class AlertTestReply(TypedDict):
 class Health(Protocol):
     """Knows how the project and this process are; no method fails for what it finds."""
 
-    def status(self) -> HealthReply:
+    def get_status(self) -> HealthReply:
         """Everything checked now."""
         ...
 
@@ -201,7 +201,7 @@ class Health(Protocol):
 
 
 class Telemetry(Protocol):
-    """What the operations tell as they end; it never fails and costs microseconds."""
+    """What operations report as they end; it never fails and costs microseconds."""
 
     def ended(
         self,
@@ -248,7 +248,7 @@ def overall(checks: Mapping[str, Verdict]) -> HealthStatus:
 class NoHealth:
     """Stands where nothing is watched."""
 
-    def status(self) -> HealthReply:
+    def get_status(self) -> HealthReply:
         """Healthy, for nothing is known to be otherwise."""
         figures: Any = dict.fromkeys(
             HealthMetrics.__annotations__.keys() - {"operations", "active_features"}, 0.0

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+MB = 2**20
+"""Bytes, as figures are shown."""
 WALK_EVERY_SECONDS = 30.0
 WALK_ENTRIES = 20_000
 """Files that a look at a folder's size counts at most; it costs about 0.1 s."""

@@ -45,9 +45,9 @@ class ScriptedHealth(NoHealth):
     present: list[AlertView] = field(default_factory=list)
     points: list[Any] = field(default_factory=list)
 
-    def status(self) -> HealthReply:
+    def get_status(self) -> HealthReply:
         """Degraded, when there is a code."""
-        reply = super().status()
+        reply = super().get_status()
         if self.code is not None:
             reply["status"] = "degraded"
             reply["checks"] = {"disk_space": "warning"}

@@ -22,7 +22,7 @@ def test_the_worst_part_decides(checks: dict[str, Verdict], status: str) -> None
 
 def test_where_nothing_is_watched_nothing_is_wrong() -> None:
     health = NoHealth()
-    assert health.status()["status"] == "healthy"
+    assert health.get_status()["status"] == "healthy"
     assert health.history("day")["points"] == []
     assert health.alerts()["alerts"] == []
     assert health.test_alert()["notices"] == []

@@ -22,6 +22,7 @@ from cde_orchestrator.adapters.repositories.postgres.store import PostgresStore
 from cde_orchestrator.adapters.repositories.project_key import ensure_key, key_of
 from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.condition import PartCondition, StateCondition
 from cde_orchestrator.domain.exceptions import (
     ConcurrentChangeError,
     ProjectError,
@@ -219,6 +220,15 @@ class PostgresProjectRepository:
             StateError: E203 to E206, or E217.
         """
         return self._store(folder_at(path)).repair()
+
+    def condition(self, path: Path | str) -> StateCondition:
+        """What is known without asking the database, whose own tools watch what it keeps."""
+        return StateCondition(
+            f"The state is kept in {self.backend}.",
+            journal=PartCondition(f"Changes are kept in {self.backend}."),
+            backups=PartCondition(f"Backups are those of {self.backend}."),
+            is_in_database=True,
+        )
 
     def backups(self, path: Path | str) -> list[Backup]:
         """The states that were kept whole, oldest first."""

@@ -1,4 +1,4 @@
-"""Tells people and programs outside of what happens to the alerts, and delays nobody by it."""
+"""Sends what happens to the alerts to people and programs outside, and delays nobody by it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 import structlog
@@ -18,36 +18,22 @@ from cde_orchestrator.application.ports.health import AlertEvent, Notice
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
 from cde_orchestrator.infrastructure.settings.outward import sending
 from cde_orchestrator.infrastructure.settings.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 WAITING_MOST = 100
-"""Alerts that wait to be told; the oldest one gives way to the newest."""
+"""Alerts that wait to be sent; the oldest one gives way to the newest."""
 
 
-class Notifier(Protocol):
-    """One way to tell."""
-
-    name: str
-    """As ``webhook``."""
-
-    def send(self, payload: bytes) -> None:
-        """Pass on an event, JSON.
-
-        Raises:
-            CDESystemError: E929, nobody was told; E903, it failed so often that it rests.
-        """
-        ...
-
-
-class Notifiers:
-    """Tells all notifiers, one event after the other, in a thread of its own.
+class AlertDispatcher:
+    """Sends events to all notifiers, one after the other, in a thread of its own.
 
     Args:
         root: the project's folder, which the payload names.
-        notifiers: gives those that are to be told; asked anew for each event.
+        notifiers: gives those that there are at the moment; asked for each event.
     """
 
     def __init__(self, root: Path, notifiers: Callable[[], Sequence[Notifier]]) -> None:
@@ -56,10 +42,10 @@ class Notifiers:
         self._waiting: deque[bytes] = deque()
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
-        self._telling = False
+        self._is_sending = False
 
     def send(self, event: AlertEvent, error_code: str | None = None) -> None:
-        """Tell everybody, some time soon."""
+        """Send it to everybody, some time soon."""
         payload = self._payload(event, error_code)
         with self._changed:
             if len(self._waiting) == WAITING_MOST:
@@ -73,23 +59,23 @@ class Notifiers:
                 self._worker.start()
             self._changed.notify_all()
 
-    def tell_now(self, events: Sequence[AlertEvent]) -> list[Notice]:
-        """Tell everybody at once, and say what became of it; the log is told in any case.
+    def send_now(self, events: Sequence[AlertEvent]) -> list[Notice]:
+        """Send them to everybody at once; what became of it, the log included.
 
         Raises:
             CDEError: as the notifiers' settings are not valid.
         """
         payloads = [self._payload(event, None) for event in events]
         return [
-            {"notifier": "log", "told": True, "message": "It stands in the log."},
-            *(_told(notifier, payloads) for notifier in self._notifiers()),
+            {"notifier": "log", "told": True, "message": "It is in the log."},
+            *(_sent(notifier, payloads) for notifier in self._notifiers()),
         ]
 
     def close(self, seconds: float) -> None:
-        """Wait until all was told, but not for longer."""
+        """Wait until all was sent, but not for longer."""
         deadline = time.monotonic() + seconds
         with self._changed:
-            while self._waiting or self._telling:
+            while self._waiting or self._is_sending:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return
@@ -98,19 +84,19 @@ class Notifiers:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._telling = False
+                self._is_sending = False
                 self._changed.notify_all()
                 while not self._waiting:
                     self._changed.wait()
                 payload = self._waiting.popleft()
-                self._telling = True
+                self._is_sending = True
             try:
                 notifiers = self._notifiers()
             except CDEError as error:
                 log.warning("alert_not_told", notifier="all", error_code=error.code)
                 continue
             for notifier in notifiers:
-                _told(notifier, [payload])
+                _sent(notifier, [payload])
 
     def _payload(self, event: AlertEvent, error_code: str | None) -> bytes:
         content: dict[str, Any] = {
@@ -165,8 +151,8 @@ def alert_commands(root: Path, settings: Settings) -> list[Check]:
     return [each for each in found if each is not None]
 
 
-def _told(notifier: Notifier, payloads: Sequence[bytes]) -> Notice:
-    """Tell one notifier; what became of it."""
+def _sent(notifier: Notifier, payloads: Sequence[bytes]) -> Notice:
+    """Send to one notifier; what became of it."""
     try:
         for payload in payloads:
             notifier.send(payload)
@@ -180,4 +166,4 @@ def _told(notifier: Notifier, payloads: Sequence[bytes]) -> Notice:
         log.exception("alert_not_told", notifier=notifier.name, reason=type(error).__name__)
         return {"notifier": notifier.name, "told": False, "message": type(error).__name__}
     log.info("alert_told", notifier=notifier.name)
-    return {"notifier": notifier.name, "told": True, "message": "It was told."}
+    return {"notifier": notifier.name, "told": True, "message": "It was sent."}

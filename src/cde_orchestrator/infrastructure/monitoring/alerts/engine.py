@@ -1,4 +1,4 @@
-"""The alerts of a project: judged by whichever of its processes looks, told once."""
+"""The alerts of a project: judged by whichever of its processes looks, sent once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -15,24 +14,22 @@ from cde_orchestrator.application.ports.health import (
     AlertState,
     AlertTestReply,
     AlertView,
-    Notice,
 )
 from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
 from cde_orchestrator.infrastructure.monitoring.alerts.rules import (
     ERROR_PERCENT,
     SLOWEST_MS,
     AlertRule,
 )
 from cde_orchestrator.infrastructure.monitoring.alerts.state import Standing, course
+from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.observability.recent_operations import recent_operations
-
-if TYPE_CHECKING:
-    from cde_orchestrator.infrastructure.monitoring.telemetry.database import Judge
 
 log = structlog.get_logger(__name__)
 
-TOLD = frozenset({"firing", "resolved"})
-"""The states that notifiers are told of."""
+SENT = frozenset({"firing", "resolved"})
+"""The states that are sent to the notifiers."""
 
 TEST_RULE = AlertRule(
     name="test",
@@ -51,45 +48,13 @@ _LEVELS: Mapping[AlertState, int] = {
 }
 
 
-class AlertStore(Protocol):
-    """Where the alerts stand, for all processes of the project."""
-
-    def alert_states(self) -> Mapping[str, Standing]:
-        """The alerts by name; those that never stirred are left out."""
-        ...
-
-    def transition(self, judge: Judge) -> Sequence[AlertEvent]:
-        """Change the alerts as ``judge`` says; what happened, which no other one is told."""
-        ...
-
-    def note(self, events: Sequence[AlertEvent]) -> None:
-        """Keep what happened, without any change of the alerts."""
-        ...
-
-    def alert_events(self, limit: int = 50) -> Sequence[AlertEvent]:
-        """What happened, newest first."""
-        ...
-
-
-class AlertDispatcher(Protocol):
-    """Tells people and programs outside."""
-
-    def send(self, event: AlertEvent, error_code: str | None) -> None:
-        """Tell everybody, some time soon."""
-        ...
-
-    def tell_now(self, events: Sequence[AlertEvent]) -> list[Notice]:
-        """Tell everybody at once, and say what became of it."""
-        ...
-
-
 class AlertEngine:
     """Judges the alerts by the figures of now; safe among threads and processes.
 
     Args:
         rules: what is watched.
         store: where the alerts stand.
-        notifiers: told of what fires and is resolved.
+        dispatcher: sends what fires and is resolved.
         clock: where the time comes from.
     """
 
@@ -97,18 +62,18 @@ class AlertEngine:
         self,
         rules: Sequence[AlertRule],
         store: AlertStore,
-        notifiers: AlertDispatcher,
+        dispatcher: AlertDispatcher,
         clock: Clock = utc_now,
     ) -> None:
         self._rules = rules
         self._store = store
-        self._notifiers = notifiers
+        self._dispatcher = dispatcher
         self._clock = clock
         self._mutex = threading.Lock()
         self._measures: Mapping[str, float | None] = {}
 
     def evaluate(self, measures: Mapping[str, float | None]) -> list[AlertEvent]:
-        """Judge the figures; what happened to the alerts, which is told everybody once.
+        """Judge the figures; what happened to the alerts, which is sent once.
 
         Args:
             measures: by the rules' measures; None, or none, where a figure is not known.
@@ -126,8 +91,8 @@ class AlertEngine:
         for event in events:
             rule = next(each for each in self._rules if each.name == event["name"])
             _log(event, _LEVELS[event["state"]], _context(rule))
-            if event["state"] in TOLD:
-                self._notifiers.send(event, rule.error_code)
+            if event["state"] in SENT:
+                self._dispatcher.send(event, rule.error_code)
         return events
 
     def views(self, measures: Mapping[str, float | None] | None = None) -> list[AlertView]:
@@ -136,7 +101,7 @@ class AlertEngine:
         Args:
             measures: the figures to show with it; None for those that were judged last.
         """
-        standings = self._store.alert_states()
+        standings = self._store.states()
         if measures is None:
             with self._mutex:
                 measures = self._measures
@@ -145,12 +110,8 @@ class AlertEngine:
             for rule in self._rules
         ]
 
-    def history(self, limit: int = 50) -> list[AlertEvent]:
-        """What happened to the alerts, newest first."""
-        return list(self._store.alert_events(limit))
-
     def fire_test(self) -> AlertTestReply:
-        """Let an alert on trial fire and be resolved, and tell everybody; it takes its time."""
+        """Let an alert on trial fire and be resolved, and wait until it was sent."""
         now = self._clock()
         fired = course(TEST_RULE, Standing(), 1.0, now.timestamp())
         over = course(TEST_RULE, fired[-1], 0.0, now.timestamp())
@@ -158,7 +119,7 @@ class AlertEngine:
         self._store.note(events)
         for event in events:
             _log(event, logging.INFO, {})
-        notices = self._notifiers.tell_now([each for each in events if each["state"] in TOLD])
+        notices = self._dispatcher.send_now([each for each in events if each["state"] in SENT])
         return {"event": events[-1], "notices": notices}
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from cde_orchestrator import __version__
-from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.monitoring.alerts.notifier import GuardedNotifier
 from cde_orchestrator.infrastructure.system.retry import retrying
 
 if TYPE_CHECKING:
@@ -21,12 +21,10 @@ BREAKER = "alert-webhook"
 TIMEOUT_SECONDS = 5.0
 """How long to wait for a connection, and for each piece of the answer."""
 
-_FAILURES_ALLOWED = 3
-_REST_SECONDS = 60.0
 _BUSY = frozenset({408, 425, 429})
 
 
-class WebhookNotifier:
+class WebhookNotifier(GuardedNotifier):
     """One address; what it answers counts only as far as it took the alert.
 
     The address may hold a secret, so that no text says more of it than the host.
@@ -39,6 +37,7 @@ class WebhookNotifier:
     """
 
     name = "webhook"
+    subject = "its address"
 
     def __init__(
         self,
@@ -48,34 +47,15 @@ class WebhookNotifier:
         *,
         trusted: Callable[[], bool] = lambda: True,
     ) -> None:
+        super().__init__(breakers, BREAKER, trusted)
         self._address = address
         self._timeout_seconds = timeout_seconds
-        self._trusted = trusted
-        self._breaker = breakers.get(
-            BREAKER,
-            failure_threshold=_FAILURES_ALLOWED,
-            timeout=_REST_SECONDS,
-            failures=OSError,
-            ignored=(),
-        )
 
-    def send(self, payload: bytes) -> None:
-        """Send it; where that fails in a way that may pass, several times.
+    def _deliver(self, payload: bytes) -> None:
+        retrying(lambda: self._post(payload), "alert_webhook", _may_pass)
 
-        Raises:
-            CDESystemError: E929, nobody trusts the address, or it was not taken.
-            CircuitBreakerOpenError: E903, the receiver failed so often that it is left alone.
-        """
-        if not self._trusted():
-            reason = "nobody trusts its address in this project, which takes cde trust"
-            raise CDESystemError.of("E929", notifier=self.name, reason=reason)
-        try:
-            self._breaker.call(retrying, lambda: self._post(payload), "alert_webhook", _may_pass)
-        except OSError as error:
-            host = urlsplit(self._address).hostname
-            raise CDESystemError.of(
-                "E929", notifier=self.name, reason=f"{host}: {_words(error)}"
-            ) from None  # what was raised may name the address
+    def _reason(self, error: OSError) -> str:
+        return f"{urlsplit(self._address).hostname}: {_words(error)}"
 
     def _post(self, payload: bytes) -> None:
         """Send it once.

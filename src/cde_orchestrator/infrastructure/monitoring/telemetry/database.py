@@ -10,13 +10,11 @@ import sqlite3
 import stat
 import weakref
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from cde_orchestrator.application.ports.health import AlertEvent
-from cde_orchestrator.infrastructure.monitoring.alerts.state import Standing
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Step
+from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
 
 SCHEMA = 1
 BUSY_SECONDS = 0.05
@@ -33,7 +31,6 @@ KEPT_SECONDS: Mapping[int, int] = {
 """How long a step of so many seconds is kept. Each sample is added to a step of every length,
 so that rolling up is nothing but forgetting the short ones."""
 
-EVENTS_KEPT = 1_000
 _PAGE_BYTES = 4_096
 _BESIDE = ("", "-wal", "-shm", "-journal")
 _CORRUPT = frozenset(
@@ -46,20 +43,9 @@ CREATE TABLE IF NOT EXISTS steps (
     seconds INTEGER NOT NULL, at INTEGER NOT NULL, content BLOB NOT NULL,
     PRIMARY KEY (seconds, at)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS alerts (
-    name TEXT PRIMARY KEY, state TEXT NOT NULL, since REAL, clearing_since REAL, seen REAL,
-    figure REAL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (
-    number INTEGER PRIMARY KEY, at TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL,
-    severity TEXT NOT NULL, state TEXT NOT NULL, figure REAL, message TEXT NOT NULL
-);
 PRAGMA user_version = {SCHEMA};
 COMMIT;
 """
-
-Judge = Callable[[Mapping[str, Standing]], tuple[Mapping[str, Standing], Sequence[AlertEvent]]]
-"""From the alerts' standings to those that change, and what is to be told."""
 
 
 class NewerSchemaError(Exception):
@@ -74,55 +60,60 @@ class TelemetryDatabase:
 
     Args:
         path: the file; None for a history in memory.
+
+    Attributes:
+        connection: for whoever keeps tables of its own in the same file.
+        in_memory: whether it ends with the process.
     """
 
     def __init__(self, path: Path | None) -> None:
+        self.in_memory = path is None
         if path is not None:
             _require_plain_files(path)
-        self._connection = sqlite3.connect(
+        self.connection = sqlite3.connect(
             ":memory:" if path is None else path,
             timeout=BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,
         )
         # A history in memory goes with whoever kept it, who may never say that it is done.
-        weakref.finalize(self, self._connection.close)
+        weakref.finalize(self, self.connection.close)
         try:
             self._prepare()
             self.identity = None if path is None else _identity(path)
         except BaseException:
-            self._connection.close()
+            self.connection.close()
             raise
 
     def close(self) -> None:
         """Close it."""
         with suppress(sqlite3.Error):
-            self._connection.close()
+            self.connection.close()
 
     def copy_to(self, other: TelemetryDatabase) -> None:
         """Replace all that the other one holds by a copy of this."""
-        self._connection.backup(other._connection)
+        self.connection.backup(other.connection)
 
-    def add(self, step: Step, at: float) -> None:
+    def add(self, sample: Sample, at: float) -> None:
         """Add what was measured at a time to the steps that it belongs to."""
-        with self._changing():
+        with self.changing():
             for seconds in KEPT_SECONDS:
                 begin = int(at // seconds) * seconds
-                before = self._connection.execute(
+                before = self.connection.execute(
                     "SELECT content FROM steps WHERE seconds = ? AND at = ?", (seconds, begin)
                 ).fetchone()
-                after = step
+                after = sample
                 if before is not None:
                     after = _step(before[0])
-                    after.merge(step)
-                self._connection.execute(
+                    after.merge(sample)
+                self.connection.execute(
                     "INSERT OR REPLACE INTO steps VALUES (?, ?, ?)",
                     (seconds, begin, after.encoded()),
                 )
 
-    def steps(self, seconds: int, since: float) -> list[tuple[int, Step]]:
+    def steps(self, seconds: int, since: float) -> list[tuple[int, Sample]]:
         """Steps of a length that began at ``since`` or later, oldest first."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             "SELECT at, content FROM steps WHERE seconds = ? AND at >= ? ORDER BY at",
             (seconds, since),
         ).fetchall()
@@ -134,93 +125,46 @@ class TelemetryDatabase:
         Raises:
             ValueError: it is damaged in a way that reading and writing may not notice.
         """
-        (found,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
+        (found,) = self.connection.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
             raise ValueError(str(found))
 
     def forget(self, now: float, most_bytes: int) -> None:
         """Drop what is too old, and the oldest of what is too much."""
-        with self._changing():
+        with self.changing():
             for seconds, kept in KEPT_SECONDS.items():
-                self._connection.execute(
+                self.connection.execute(
                     "DELETE FROM steps WHERE seconds = ? AND (at < ? OR at > ?)",
                     (seconds, now - kept, now + DAY),
                 )
-            self._connection.execute(
-                "DELETE FROM events WHERE number <= (SELECT max(number) FROM events) - ?",
-                (EVENTS_KEPT,),
-            )
         while self._used_bytes() > most_bytes and self._drop_oldest():
             pass
-        self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+        self.connection.execute("PRAGMA incremental_vacuum").fetchall()
 
-    def standings(self) -> dict[str, Standing]:
-        """The alerts by name, as they stand."""
-        rows = self._connection.execute(
-            "SELECT name, state, since, clearing_since, seen, figure FROM alerts"
-        ).fetchall()
-        return {name: Standing(*values) for name, *values in rows}
-
-    def judge(self, judge: Judge) -> Sequence[AlertEvent]:
-        """Change the alerts as they are judged, alone; what is to be told."""
-        if not judge(self.standings())[0]:
-            return ()  # nothing changes: no need to keep others from writing
-        with self._changing():
-            changed, events = judge(self.standings())
-            self.put_standings(changed)
-            self.put_events(events)
-        return events
-
-    def put_standings(self, standings: Mapping[str, Standing]) -> None:
-        """Let alerts stand like this."""
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (name, each.state, each.since, each.clearing_since, each.seen, each.figure)
-                for name, each in standings.items()
-            ],
-        )
-
-    def put_events(self, events: Sequence[AlertEvent]) -> None:
-        """Keep what happened."""
-        self._connection.executemany(
-            "INSERT INTO events (at, name, title, severity, state, figure, message)"
-            " VALUES (:at, :name, :title, :severity, :state, :figure, :message)",
-            events,
-        )
-
-    def events(self, limit: int) -> list[AlertEvent]:
-        """What happened, newest first."""
-        rows = self._connection.execute(
-            "SELECT at, name, title, severity, state, figure, message FROM events"
-            " ORDER BY number DESC LIMIT ?",
-            (limit,),
-        ).fetchall()
-        return [
-            AlertEvent(
-                at=at,
-                name=name,
-                title=title,
-                severity=severity,
-                state=state,
-                figure=figure,
-                message=message,
-            )
-            for at, name, title, severity, state, figure, message in rows
-        ]
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """A transaction, alone: committed on success, as it was on an error."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+            raise
 
     def _prepare(self) -> None:
         # A power cut may cost the history: that is cheaper than a sync for each sample.
-        self._connection.execute("PRAGMA synchronous = OFF")
+        self.connection.execute("PRAGMA synchronous = OFF")
         version = self._pragma("user_version")
         if version > SCHEMA:
             raise NewerSchemaError(f"its schema is {version}, and this version knows {SCHEMA}")
         if version < SCHEMA:
-            self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            self._connection.executescript(_TABLES)
+            self.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            self.connection.executescript(_TABLES)
 
     def _pragma(self, name: str) -> int:
-        with closing(self._connection.execute(f"PRAGMA {name}")) as cursor:
+        with closing(self.connection.execute(f"PRAGMA {name}")) as cursor:
             return int(cursor.fetchone()[0])
 
     def _used_bytes(self) -> int:
@@ -228,25 +172,14 @@ class TelemetryDatabase:
 
     def _drop_oldest(self) -> bool:
         """Drop a tenth of the steps, the oldest; False when there is none."""
-        with self._changing():
-            (count,) = self._connection.execute("SELECT count(*) FROM steps").fetchone()
-            dropped = self._connection.execute(
+        with self.changing():
+            (count,) = self.connection.execute("SELECT count(*) FROM steps").fetchone()
+            dropped = self.connection.execute(
                 "DELETE FROM steps WHERE (seconds, at) IN"
                 " (SELECT seconds, at FROM steps ORDER BY at LIMIT ?)",
                 (max(count // 10, 1),),
             )
             return dropped.rowcount > 0
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-            raise
 
 
 def is_busy(error: Exception) -> bool:
@@ -291,14 +224,14 @@ def _require_plain_files(path: Path) -> None:
             beside.unlink()
 
 
-def _step(content: object) -> Step:
+def _step(content: object) -> Sample:
     """A stored step.
 
     Raises:
         ValueError: it is something else.
     """
     try:
-        return Step.decoded(content)  # type: ignore[arg-type] # whatever it is, it is judged here
+        return Sample.decoded(content)  # type: ignore[arg-type] # whatever it is, it is judged here
     except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"a stored step cannot be read: {error}") from error
 

@@ -12,40 +12,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from cde_orchestrator.infrastructure.monitoring.telemetry.latency import Latencies
+from cde_orchestrator.infrastructure.monitoring.telemetry.records import Tally
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds for the metrics: around a millisecond to above the lock's bounded wait."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """Operations of one name, in a stretch of time or since the process began.
-
-    Attributes:
-        outcomes: calls by outcome (``ok``, ``refused``, ``failed``) and error code.
-    """
-
-    outcomes: Counter[tuple[str, str | None]] = field(default_factory=Counter)
-    latencies: Latencies = field(default_factory=Latencies)
-
-    @property
-    def errors(self) -> int:
-        """Calls that failed."""
-        return self._count("failed")
-
-    @property
-    def refusals(self) -> int:
-        """Calls that were refused, as they should be."""
-        return self._count("refused")
-
-    def merge(self, other: Counts) -> None:
-        """Count all that another one counted."""
-        self.outcomes.update(other.outcomes)
-        self.latencies.merge(other.latencies)
-
-    def _count(self, outcome: str) -> int:
-        return sum(count for (each, _), count in self.outcomes.items() if each == outcome)
 
 
 @dataclass(slots=True)
@@ -75,7 +45,7 @@ class OperationMeter:
         self._mutex = threading.Lock()
         self._totals: dict[str, Totals] = {}
         self._lock_waits = Totals()
-        self._undrained: dict[str, Counts] = {}
+        self._undrained: dict[str, Tally] = {}
 
     @property
     def uptime_seconds(self) -> float:
@@ -96,9 +66,7 @@ class OperationMeter:
             totals.outcomes[outcome, error_code] += 1
             _observe(totals, duration_ms / 1000)
             _observe(self._lock_waits, lock_wait_ms / 1000)
-            counts = self._undrained.setdefault(operation, Counts())
-            counts.outcomes[outcome, error_code] += 1
-            counts.latencies.add(duration_ms)
+            self._undrained.setdefault(operation, Tally()).count(outcome, duration_ms)
 
     def totals(self) -> tuple[dict[str, Totals], Totals]:
         """Since the process began: the operations by name, and their waits for the lock."""
@@ -112,15 +80,15 @@ class OperationMeter:
         """Whether ``drain`` would give anything."""
         return bool(self._undrained)
 
-    def undrained(self) -> dict[str, Counts]:
+    def undrained(self) -> dict[str, Tally]:
         """What ``drain`` would give, as a copy."""
         with self._mutex:
-            copies: dict[str, Counts] = {}
-            for name, counts in self._undrained.items():
-                copies.setdefault(name, Counts()).merge(counts)
+            copies: dict[str, Tally] = {}
+            for name, tally in self._undrained.items():
+                copies.setdefault(name, Tally()).merge(tally)
             return copies
 
-    def drain(self) -> dict[str, Counts]:
+    def drain(self) -> dict[str, Tally]:
         """What was counted since the last time that this was asked, by operation."""
         with self._mutex:
             drained, self._undrained = self._undrained, {}

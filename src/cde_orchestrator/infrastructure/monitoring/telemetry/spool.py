@@ -13,13 +13,11 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import orjson
 
-if TYPE_CHECKING:
-    from cde_orchestrator.infrastructure.monitoring.telemetry.meter import Counts
-    from cde_orchestrator.infrastructure.monitoring.telemetry.records import Step
+from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample, Tally
 
 FILE = "telemetry.db-pending"
 MOST_BYTES = 262_144
@@ -29,7 +27,7 @@ _WRITING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 _NEVER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-def leave(folder: Path, at: float, operations: Mapping[str, Counts]) -> bool:
+def leave(folder: Path, at: float, operations: Mapping[str, Tally]) -> bool:
     """Leave the operations of a process; False where too much waits to be taken already.
 
     Where nothing can be written they are lost, and nobody is told.
@@ -41,10 +39,7 @@ def leave(folder: Path, at: float, operations: Mapping[str, Counts]) -> bool:
     """
     content = {
         "at": at,
-        "operations": {
-            name: [each.outcomes.total(), each.errors, each.latencies.stored(), each.refusals]
-            for name, each in operations.items()
-        },
+        "operations": {name: each.stored() for name, each in operations.items()},
     }
     try:
         descriptor = os.open(folder / FILE, _WRITING | _NEVER, 0o644)
@@ -62,7 +57,7 @@ def leave(folder: Path, at: float, operations: Mapping[str, Counts]) -> bool:
     return True
 
 
-def take(folder: Path) -> list[tuple[float, Step]]:
+def take(folder: Path) -> list[tuple[float, Sample]]:
     """All that was left, which nobody else is given; lines of the same ten seconds as one.
 
     What cannot be read is gone.
@@ -80,11 +75,11 @@ def take(folder: Path) -> list[tuple[float, Step]]:
     finally:
         with suppress(OSError):
             taken.unlink()
-    together: dict[int, tuple[float, Step]] = {}
-    for at, step in _read(data):
-        first = together.setdefault(int(at // 10), (at, step))
-        if first[1] is not step:
-            first[1].merge(step)
+    together: dict[int, tuple[float, Sample]] = {}
+    for at, sample in _read(data):
+        first = together.setdefault(int(at // 10), (at, sample))
+        if first[1] is not sample:
+            first[1].merge(sample)
     return list(together.values())
 
 
@@ -97,17 +92,16 @@ def _content(path: Path) -> bytes:
     return b""
 
 
-def _read(data: bytes) -> Iterator[tuple[float, Step]]:
-    from cde_orchestrator.infrastructure.monitoring.telemetry.latency import Latencies
-    from cde_orchestrator.infrastructure.monitoring.telemetry.records import OperationStep, Step
-
+def _read(data: bytes) -> Iterator[tuple[float, Sample]]:
     for line in data.splitlines():
         with suppress(ValueError, TypeError, KeyError, AttributeError):
             content = orjson.loads(line)
-            operations = {
-                str(name): OperationStep(
-                    int(calls), int(errors), Latencies.from_stored(**stored), *map(int, refusals)
-                )
-                for name, (calls, errors, stored, *refusals) in content["operations"].items()
-            }
-            yield float(content["at"]), Step(operations)
+            tallies = {str(name): _tally(each) for name, each in content["operations"].items()}
+            yield float(content["at"]), Sample(tallies)
+
+
+def _tally(stored: Any) -> Tally:
+    if isinstance(stored, list):  # of an older release
+        calls, errors, latencies, *refusals = stored
+        stored = {"c": calls, "e": errors, "r": sum(refusals), **latencies}
+    return Tally.from_stored(stored)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -19,23 +19,13 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import structlog
 
-from cde_orchestrator.application.ports.health import (
-    AlertEvent,
-    HistoryReply,
-    Point,
-    Span,
-    slowest,
-)
+from cde_orchestrator.application.ports.health import HistoryReply, Point, Span, slowest
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
+from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
 from cde_orchestrator.infrastructure.paths import FOLDER
 
 if TYPE_CHECKING:
-    from cde_orchestrator.infrastructure.monitoring.alerts.state import Standing
-    from cde_orchestrator.infrastructure.monitoring.telemetry.database import (
-        Judge,
-        TelemetryDatabase,
-    )
-    from cde_orchestrator.infrastructure.monitoring.telemetry.records import Recent, Sample, Step
+    from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
 
 log = structlog.get_logger(__name__)
 
@@ -56,9 +46,11 @@ SPANS: Mapping[Span, tuple[int, int]] = {
 """Seconds of a step, and steps, of each span of time."""
 _FINEST = 10
 _WATCHED_SECONDS = 60.0
+_NOTHING: list[tuple[int, Sample]] = []
 
 Result = TypeVar("Result")
 Write: TypeAlias = "Callable[[TelemetryDatabase], None]"
+Carry: TypeAlias = "Callable[[TelemetryDatabase, TelemetryDatabase], None]"
 
 
 class TelemetryStore:
@@ -84,34 +76,30 @@ class TelemetryStore:
         self._retry_at = 0.0
         self._tend_at = 0.0
         self._unsaved: deque[Write] = deque(maxlen=_UNSAVED_MOST)
-        self._told: set[str] = set()
+        self._carried: list[Carry] = []
+        self._logged: set[str] = set()
 
-    def add(self, sample: Sample) -> None:
-        """Add what a process measured; while another process is writing, with the next one."""
-        from cde_orchestrator.infrastructure.monitoring.telemetry.records import Step
-
-        at, step = sample.at.timestamp(), Step.of(sample)
+    def add(self, sample: Sample, at: datetime) -> None:
+        """Add what was measured; while another process is writing, with the next sample."""
         with self._mutex:
-            self._tend(at)
+            self._tend(at.timestamp())
             self._take_spooled()
-            self._write(lambda database: database.add(step, at))
+            self._write(partial(_add, sample=sample, at=at.timestamp()))
 
     def history(self, span: Span, now: datetime) -> HistoryReply:
         """What all processes measured in the span of time that ends now."""
-        from cde_orchestrator.infrastructure.monitoring.telemetry.records import Step
-
         seconds, count = SPANS[span]
         last = int(now.timestamp() // seconds) * seconds
         first = last - (count - 1) * seconds
         steps = dict(self._steps(seconds, first))
-        whole = Step()
+        whole = Sample()
         for begin, step in steps.items():
             if begin <= last:
                 whole.merge(step)
         points = []
         for begin in range(first, last + seconds, seconds):
             passed = min(seconds, max(now.timestamp() - begin, 1.0))
-            points.append(_point(begin, steps.get(begin) or Step(), passed))
+            points.append(_point(begin, steps.get(begin) or Sample(), passed))
         figures = [each.figures(name) for name, each in whole.operations.items()]
         return {
             "span": span,
@@ -120,62 +108,52 @@ class TelemetryStore:
             "operations": slowest(figures, len(figures)),
         }
 
-    def recent(self, seconds: float, now: datetime) -> Recent:
-        """The operations of all processes that ended in the last seconds, to within ten."""
-        from cde_orchestrator.infrastructure.monitoring.telemetry.records import Recent, Step
-
-        together = Step()
+    def recent(self, seconds: float, now: datetime) -> Sample:
+        """What all processes did in the last seconds, to within ten."""
+        together = Sample()
         for begin, step in self._steps(_FINEST, now.timestamp() - seconds - _FINEST):
             if begin <= now.timestamp():
                 together.merge(step)
-        return Recent.of(together)
+        return together
 
     def is_watched(self, now: datetime) -> bool:
         """Whether a server has measured lately, and judged the alerts by it."""
         since = now.timestamp() - _WATCHED_SECONDS
-        nothing: list[tuple[int, Step]] = []
-        with self._mutex:
-            steps = self._work(lambda database: database.steps(_FINEST, since), default=nothing)
+        steps = self.ask(lambda database: database.steps(_FINEST, since), default=_NOTHING)
         return any(step.gauged_at for _, step in steps)
 
-    def alert_states(self) -> dict[str, Standing]:
-        """The alerts by name, as all processes have them; those that never stirred are left out."""
-        with self._mutex:
-            return self._work(lambda database: database.standings(), default={})
-
-    def transition(self, judge: Judge) -> Sequence[AlertEvent]:
-        """Change the alerts as ``judge`` says; what happened, which no other process is told.
+    def ask(self, work: Callable[[TelemetryDatabase], Result], default: Result) -> Result:
+        """The result of work on the file, or in memory; the default where there is none.
 
         Args:
-            judge: from the standings to those that change, and what is to be told; it may be
-                called twice, and is pure.
+            work: it may be done twice.
+            default: while another process writes, or nothing helps.
         """
-        nothing: Sequence[AlertEvent] = ()
         with self._mutex:
-            events = self._work(lambda database: database.judge(judge), default=nothing)
-            if events and self._memory is not None:
-                self._unsaved.append(lambda database: database.put_events(events))
-            return events
+            return self._work(work, default)
 
-    def note(self, events: Sequence[AlertEvent]) -> None:
-        """Keep what happened, without any change of the alerts."""
+    def write(self, write: Write) -> None:
+        """Write, now or with what is written next."""
         with self._mutex:
-            self._write(lambda database: database.put_events(events))
+            self._write(write)
 
-    def alert_events(self, limit: int = 50) -> list[AlertEvent]:
-        """What happened to the alerts, newest first."""
-        with self._mutex:
-            return self._work(lambda database: database.events(limit), default=[])
+    def write_later(self, write: Write) -> None:
+        """Write it when there can be a file again: for work that is done in memory."""
+        self._unsaved.append(write)
 
-    def _steps(self, seconds: int, since: float) -> list[tuple[int, Step]]:
+    def on_return(self, carry: Carry) -> None:
+        """Have this done, from memory to the file, when there can be a file again."""
+        self._carried.append(carry)
+
+    def _steps(self, seconds: int, since: float) -> list[tuple[int, Sample]]:
         with self._mutex:
             self._take_spooled()
-            return self._work(lambda database: database.steps(seconds, since), default=[])
+            return self._work(lambda database: database.steps(seconds, since), _NOTHING)
 
     def _take_spooled(self) -> None:
         """Add what short processes left."""
-        for at, step in spool.take(self._path.parent):
-            self._write(partial(_add, step=step, at=at))
+        for at, sample in spool.take(self._path.parent):
+            self._write(partial(_add, sample=sample, at=at))
 
     def _write(self, write: Write) -> None:
         """Write, and whatever could not be written before; what cannot be, is kept for later."""
@@ -231,7 +209,7 @@ class TelemetryStore:
         except OSError as refused:
             self._go_to_memory(refused, database)
         else:
-            self._tell("telemetry_recreated", error)
+            self._log("telemetry_recreated", error)
 
     def _leave_memory(self, memory: TelemetryDatabase) -> None:
         """Bring what was kept in memory to the file, if there can be one again."""
@@ -242,12 +220,13 @@ class TelemetryStore:
         self._retry_at = self._monotonic() + RETRY_SECONDS
         try:
             with closing(TelemetryDatabase(self._path)) as database:
-                database.judge(lambda before: (_newer(memory.standings(), before), ()))
+                for carry in self._carried:
+                    carry(memory, database)
                 while self._unsaved:
                     self._unsaved[0](database)
                     self._unsaved.popleft()
         except Exception as error:  # noqa: BLE001 - whatever it is, there is still the memory
-            self._tell("telemetry_in_memory", error)
+            self._log("telemetry_in_memory", error)
             return
         memory.close()
         self._memory = None
@@ -264,7 +243,7 @@ class TelemetryStore:
                 log.debug("telemetry_not_copied", reason=str(unread))
                 memory = TelemetryDatabase(None)
         self._memory, self._retry_at = memory, self._monotonic() + RETRY_SECONDS
-        self._tell("telemetry_in_memory", error)
+        self._log("telemetry_in_memory", error)
 
     def _tend(self, now: float) -> None:
         if self._monotonic() < self._tend_at:
@@ -277,41 +256,30 @@ class TelemetryStore:
 
         self._work(work, default=None)
 
-    def _tell(self, event: str, error: Exception) -> None:
+    def _log(self, event: str, error: Exception) -> None:
         """Log it once; the figures are worth no more."""
-        if event not in self._told:
-            self._told.add(event)
+        if event not in self._logged:
+            self._logged.add(event)
             log.info(event, path=str(self._path), reason=str(error))
 
 
-def _add(database: TelemetryDatabase, step: Step, at: float) -> None:
-    database.add(step, at)
+def _add(database: TelemetryDatabase, sample: Sample, at: float) -> None:
+    database.add(sample, at)
 
 
-def _newer(
-    standings: Mapping[str, Standing], before: Mapping[str, Standing]
-) -> dict[str, Standing]:
-    """The standings that were taken later than those of the same name."""
-    return {
-        name: each
-        for name, each in standings.items()
-        if name not in before or (each.since or 0.0) > (before[name].since or 0.0)
-    }
-
-
-def _point(begin: int, step: Step, seconds: float) -> Point:
-    latencies = step.whole().latencies
+def _point(begin: int, step: Sample, seconds: float) -> Point:
+    whole = step.whole()
     return {
         "at": datetime.fromtimestamp(begin, UTC).isoformat(),
-        "operations": step.calls,
-        "errors": step.errors,
-        "refusals": step.refusals,
-        "operations_per_second": step.calls / seconds,
-        "error_rate": step.errors / step.calls if step.calls else 0.0,
-        "refusal_rate": step.refusals / step.calls if step.calls else 0.0,
-        "p50_ms": latencies.quantile(0.5),
-        "p95_ms": latencies.quantile(0.95),
-        "p99_ms": latencies.quantile(0.99),
+        "operations": whole.calls,
+        "errors": whole.errors,
+        "refusals": whole.refusals,
+        "operations_per_second": whole.calls / seconds,
+        "error_rate": whole.error_rate(),
+        "refusal_rate": whole.refusal_rate(),
+        "p50_ms": whole.latencies.quantile(0.5),
+        "p95_ms": whole.latencies.quantile(0.95),
+        "p99_ms": whole.latencies.quantile(0.99),
         "memory_mb": step.memory_mb,
         "active_features": step.active_features,
         "disk_mb": step.disk_mb,

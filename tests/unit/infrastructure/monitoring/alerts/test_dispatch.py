@@ -15,9 +15,9 @@ from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import (
     WAITING_MOST,
-    Notifier,
-    Notifiers,
+    AlertDispatcher,
 )
+from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
 from cde_orchestrator.infrastructure.monitoring.alerts.webhook import BREAKER, WebhookNotifier
 from tests.receiver import Receiver, receiving
 
@@ -60,10 +60,10 @@ def refused(notifier: WebhookNotifier) -> CDEError:
 
 def test_a_webhook_gets_the_alert_as_json(tmp_path: Path, receiver: Receiver) -> None:
     webhook = WebhookNotifier(receiver.address, BreakerRegistry())
-    notifiers = Notifiers(tmp_path, lambda: [webhook])
+    dispatcher = AlertDispatcher(tmp_path, lambda: [webhook])
 
-    notifiers.send(EVENT, "E206")
-    notifiers.close(10)
+    dispatcher.send(EVENT, "E206")
+    dispatcher.close(10)
 
     (told,) = receiver.received
     assert told["alert"] == EVENT
@@ -156,19 +156,19 @@ class Slow:
 
 def test_nobody_waits_for_a_notifier_that_takes_its_time(tmp_path: Path) -> None:
     slow = Slow()
-    notifiers = Notifiers(tmp_path, lambda: [slow])
-    notifiers.send(EVENT)
+    dispatcher = AlertDispatcher(tmp_path, lambda: [slow])
+    dispatcher.send(EVENT)
     assert slow.begun.wait(60)
 
     with capture_logs() as logs:
         for _ in range(WAITING_MOST + 5):
-            notifiers.send(EVENT)
+            dispatcher.send(EVENT)
     assert [entry["event"] for entry in logs] == ["alert_not_told"] * 5
-    notifiers.close(0.01)
+    dispatcher.close(0.01)
     assert slow.told == 0
 
     slow.go.set()
-    notifiers.close(10)
+    dispatcher.close(10)
     assert slow.told == 1 + WAITING_MOST
 
 
@@ -193,7 +193,7 @@ def test_a_notifier_that_fails_keeps_no_other_from_being_told(
         WebhookNotifier(receiver.address, BreakerRegistry()),
     ]
 
-    notices = Notifiers(tmp_path, lambda: all_of_them).tell_now([EVENT, EVENT])
+    notices = AlertDispatcher(tmp_path, lambda: all_of_them).send_now([EVENT, EVENT])
 
     assert [(each["notifier"], each["told"]) for each in notices] == [
         ("log", True),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.application.ports.health import AlertEvent, Notice
 from cde_orchestrator.infrastructure.monitoring.alerts import rules
+from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
 from cde_orchestrator.infrastructure.monitoring.alerts.engine import AlertEngine
 from cde_orchestrator.infrastructure.monitoring.alerts.rules import alert_rules
+from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.infrastructure.observability.recent_operations import note
 from cde_orchestrator.infrastructure.settings.settings import Settings
@@ -22,19 +24,18 @@ from tests.fakes import FakeClock
 SETTINGS = Settings(alert_error_hold_seconds=20.0, alert_clear_seconds=20.0)
 
 
-class Listening:
-    """Remembers what it is told."""
+class Ear:
+    """A notifier that remembers what it is sent."""
+
+    name = "ear"
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, str, str | None]] = []
+        self.heard: list[tuple[str, str, str | None]] = []
 
-    def send(self, event: AlertEvent, error_code: str | None) -> None:
-        self.told.append((event["name"], event["state"], error_code))
-
-    def tell_now(self, events: Sequence[AlertEvent]) -> list[Notice]:
-        for event in events:
-            self.send(event, None)
-        return [{"notifier": "ear", "told": True, "message": ""}]
+    def send(self, payload: bytes) -> None:
+        content: dict[str, Any] = orjson.loads(payload)
+        alert = content["alert"]
+        self.heard.append((alert["name"], alert["state"], content["error_code"]))
 
 
 class Stage:
@@ -42,15 +43,30 @@ class Stage:
 
     def __init__(self, root: Path, settings: Settings = SETTINGS) -> None:
         (root / ".cde").mkdir(exist_ok=True)
-        self.clock, self.ear = FakeClock(), Listening()
+        self.clock, self.ear = FakeClock(), Ear()
+        self.dispatcher = AlertDispatcher(root, lambda: [self.ear])
         self.settings = settings
         self.root = root
         self.engine = self.another()
 
     def another(self) -> AlertEngine:
         """The engine of a process that starts now."""
-        store = TelemetryStore(self.root)
-        return AlertEngine(alert_rules(self.settings), store, self.ear, self.clock)
+        rules = alert_rules(self.settings)
+        return AlertEngine(rules, self.store(), self.dispatcher, self.clock)
+
+    def store(self) -> AlertStore:
+        return AlertStore(TelemetryStore(self.root))
+
+    @property
+    def heard(self) -> list[tuple[str, str, str | None]]:
+        """What was sent: name, state and the catalogue's entry."""
+        self.dispatcher.close(60)
+        return self.ear.heard
+
+    @property
+    def states(self) -> list[str]:
+        """The states that alerts took, newest first."""
+        return [event["state"] for event in self.store().events()]
 
     def look(self, seconds: float, **measures: float | None) -> list[str]:
         """What happens when the figures are looked at after so many seconds."""
@@ -90,8 +106,8 @@ def test_each_alert_is_pending_fires_and_is_resolved(
         happened += stage.look(10, **{measure: good})
 
     assert happened == [f"{name} pending", f"{name} firing", f"{name} resolved"]
-    assert [state for _, state, _ in stage.ear.told] == ["firing", "resolved"]
-    assert [event["state"] for event in stage.engine.history()] == ["resolved", "firing", "pending"]
+    assert [state for _, state, _ in stage.heard] == ["firing", "resolved"]
+    assert stage.states == ["resolved", "firing", "pending"]
 
 
 def test_a_process_that_starts_again_does_not_fire_again(stage: Stage) -> None:
@@ -100,7 +116,7 @@ def test_a_process_that_starts_again_does_not_fire_again(stage: Stage) -> None:
     stage.engine = stage.another()
 
     assert stage.look(10, read_only=1.0) == []
-    assert len(stage.ear.told) == 1
+    assert len(stage.heard) == 1
 
 
 def test_a_hold_goes_on_in_another_process(stage: Stage) -> None:
@@ -121,7 +137,7 @@ def judge_often(root: Path, out: Connection) -> None:
 
 def test_of_many_processes_one_makes_each_change(tmp_path: Path) -> None:
     (tmp_path / ".cde").mkdir()
-    TelemetryStore(tmp_path).alert_states()
+    AlertStore(TelemetryStore(tmp_path)).states()
     context, pipes, processes = multiprocessing.get_context("fork"), [], []
     for _ in range(3):
         here, there = context.Pipe()
@@ -133,7 +149,7 @@ def test_of_many_processes_one_makes_each_change(tmp_path: Path) -> None:
     for process in processes:
         process.join()
 
-    kept = TelemetryStore(tmp_path).alert_events(1_000)
+    kept = AlertStore(TelemetryStore(tmp_path)).events(1_000)
     assert sorted(happened) == sorted(f"{each['name']} {each['state']}" for each in kept)
     states = [event["state"] for event in reversed(kept)]
     cycle = ["pending", "firing", "resolved"]
@@ -160,7 +176,7 @@ def test_a_view_shows_the_newest_figure_and_since_when(stage: Stage) -> None:
 def test_the_notifiers_are_told_which_entry_of_the_catalogue_helps(stage: Stage) -> None:
     stage.look(0, breakers_open=1.0)
 
-    assert stage.ear.told == [("breaker_open", "firing", "E903")]
+    assert stage.heard == [("breaker_open", "firing", "E903")]
 
 
 def test_what_happens_is_logged_with_the_call_that_it_is_about(stage: Stage) -> None:
@@ -183,7 +199,8 @@ def test_an_alert_on_trial_goes_the_whole_way_and_changes_no_other(stage: Stage)
     reply = stage.engine.fire_test()
 
     assert (reply["event"]["name"], reply["event"]["state"]) == ("test", "resolved")
-    assert reply["notices"] == [{"notifier": "ear", "told": True, "message": ""}]
-    assert [state for _, state, _ in stage.ear.told] == ["firing", "resolved"]
-    assert [each["state"] for each in stage.engine.history()] == ["resolved", "firing", "pending"]
+    notified = [(each["notifier"], each["told"]) for each in reply["notices"]]
+    assert notified == [("log", True), ("ear", True)]
+    assert [state for _, state, _ in stage.heard] == ["firing", "resolved"]
+    assert stage.states == ["resolved", "firing", "pending"]
     assert {view["state"] for view in stage.engine.views()} == {"inactive"}

@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 
 from cde_orchestrator.application.ports.health import AlertEvent, Span
 from cde_orchestrator.infrastructure.monitoring.alerts.state import Standing
+from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.telemetry.database import (
     KEPT_SECONDS,
     TelemetryDatabase,
 )
-from cde_orchestrator.infrastructure.monitoring.telemetry.meter import Counts
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample, Step
+from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample, Tally
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import (
     RETRY_SECONDS,
     TelemetryStore,
@@ -52,20 +52,19 @@ def file_of(root: Path) -> Path:
     return root / ".cde" / "telemetry.db"
 
 
-def counts(*durations_ms: float, errors: int = 0, refusals: int = 0) -> Counts:
+def tally(*durations_ms: float, errors: int = 0, refusals: int = 0) -> Tally:
     """Calls that took so long, the first ones failed, or were refused."""
-    counted = Counts()
+    counted = Tally()
     for number, duration in enumerate(durations_ms):
         outcome = "failed" if number < errors else "refused" if refusals else "ok"
         refusals -= outcome == "refused"
-        counted.outcomes[outcome, None] += 1
-        counted.latencies.add(duration)
+        counted.count(outcome, duration)
     return counted
 
 
-def sample(at: datetime = NOON, *durations_ms: float, errors: int = 0, **gauges: float) -> Sample:
-    operations = {"submit_work": counts(*durations_ms, errors=errors)} if durations_ms else {}
-    return Sample(at, operations, **gauges)  # type: ignore[arg-type] # a figure is a float here
+def sample(*durations_ms: float, errors: int = 0, **gauges: float) -> Sample:
+    operations = {"submit_work": tally(*durations_ms, errors=errors)} if durations_ms else {}
+    return Sample(operations, **gauges)  # type: ignore[arg-type] # a figure is a float here
 
 
 def calls_of(store: TelemetryStore, span: Span = "hour", now: datetime = NOON) -> int:
@@ -101,7 +100,7 @@ class Monotonic:
 def test_a_span_has_steps_of_equal_length_up_to_now(
     store: TelemetryStore, span: Span, step: int, count: int
 ) -> None:
-    store.add(sample(NOON, 5.0))
+    store.add(sample(5.0), NOON)
 
     history = store.history(span, NOON)
 
@@ -113,7 +112,7 @@ def test_a_span_has_steps_of_equal_length_up_to_now(
 
 
 def test_a_point_says_what_happened_in_its_step(store: TelemetryStore) -> None:
-    store.add(sample(NOON, 10.0, 20.0, 30.0, errors=1, memory_mb=80, active_features=2, disk_mb=1))
+    store.add(sample(10.0, 20.0, 30.0, errors=1, memory_mb=80, active_features=2, disk_mb=1), NOON)
 
     *empty, point = store.history("hour", NOON + timedelta(seconds=59))["points"]
 
@@ -128,22 +127,22 @@ def test_refusals_are_counted_apart_and_a_step_of_an_older_release_has_none(
     store: TelemetryStore, root: Path
 ) -> None:
     for _ in range(2):
-        store.add(Sample(NOON, {"submit_work": counts(1.0, 2.0, 3.0, 4.0, errors=1, refusals=2)}))
+        store.add(Sample({"submit_work": tally(1.0, 2.0, 3.0, 4.0, errors=1, refusals=2)}), NOON)
 
     [point] = store.history("hour", NOON)["points"][-1:]
     assert (point["operations"], point["errors"], point["refusals"]) == (8, 2, 4)
     assert (point["error_rate"], point["refusal_rate"]) == (0.25, 0.5)
-    assert store.recent(60, NOON).error_percent() == 25.0
-    step = Step.of(Sample(NOON, {"submit_work": counts(1.0, errors=1)}))
+    assert store.recent(60, NOON).whole().error_rate() == 0.25
+    step = Sample({"submit_work": tally(1.0, errors=1)})
     older = orjson.loads(zlib.decompress(step.encoded()))
     assert older["o"]["submit_work"].pop("r") == 0
-    read = Step.decoded(zlib.compress(orjson.dumps(older)))
-    assert (read.errors, read.refusals) == (1, 0)
+    read = Sample.decoded(zlib.compress(orjson.dumps(older)))
+    assert (read.whole().errors, read.whole().refusals) == (1, 0)
 
 
 def test_the_operations_of_a_span_are_told_slowest_first(store: TelemetryStore) -> None:
-    store.add(Sample(NOON, {"start_feature": counts(5.0), "submit_work": counts(900.0, errors=1)}))
-    store.add(Sample(NOON + timedelta(minutes=5), {"start_feature": counts(7.0)}))
+    store.add(Sample({"start_feature": tally(5.0), "submit_work": tally(900.0, errors=1)}), NOON)
+    store.add(Sample({"start_feature": tally(7.0)}), NOON + timedelta(minutes=5))
 
     operations = store.history("day", NOON + timedelta(minutes=10))["operations"]
 
@@ -162,11 +161,11 @@ def test_the_operations_of_a_span_are_told_slowest_first(store: TelemetryStore) 
 def test_adding_up_is_exact_whatever_the_order(
     calls: list[tuple[int, float]], chance: random.Random
 ) -> None:
-    def added(ordered: list[tuple[int, float]]) -> dict[int, list[tuple[int, Step]]]:
+    def added(ordered: list[tuple[int, float]]) -> dict[int, list[tuple[int, Sample]]]:
         database = TelemetryDatabase(None)
         for second, duration in ordered:
             database.add(
-                Step.of(sample(NOON + timedelta(seconds=second), duration, disk_mb=second + 1)),
+                sample(duration, gauged_at=NOON.timestamp() + second, disk_mb=second + 1),
                 NOON.timestamp() + second,
             )
         return {length: database.steps(length, 0) for length in KEPT_SECONDS}
@@ -182,7 +181,7 @@ def test_adding_up_is_exact_whatever_the_order(
                 if begin <= NOON.timestamp() + second < begin + length
             ]
             assert begin == other_begin
-            assert step.calls == other.calls == len(mine)
+            assert step.whole().calls == other.whole().calls == len(mine)
             latencies = step.whole().latencies
             assert latencies.buckets == other.whole().latencies.buckets
             assert latencies.longest_ms == max(mine)
@@ -194,9 +193,9 @@ def test_short_steps_are_forgotten_and_long_ones_stay(root: Path) -> None:
     clock = Monotonic()
     store = TelemetryStore(root, monotonic=clock)
     for days in (0, 2, 10, 40):
-        store.add(sample(NOON - timedelta(days=days), 1.0))
+        store.add(sample(1.0), NOON - timedelta(days=days))
     clock.now += 600
-    store.add(sample(NOON, 1.0))
+    store.add(sample(1.0), NOON)
 
     database = TelemetryDatabase(file_of(root))
     kept = {
@@ -212,7 +211,7 @@ def test_short_steps_are_forgotten_and_long_ones_stay(root: Path) -> None:
 
 def test_what_happened_yesterday_is_known_after_a_restart(root: Path) -> None:
     before = TelemetryStore(root)
-    before.add(sample(NOON - timedelta(days=1), 5.0, 6.0))
+    before.add(sample(5.0, 6.0), NOON - timedelta(days=1))
 
     after = TelemetryStore(root)
 
@@ -225,8 +224,8 @@ def test_the_size_is_bounded_and_the_oldest_goes_first(root: Path) -> None:
     store = TelemetryStore(root, 200_000, clock)
     names = [f"operation_{number}" for number in range(20)]
     for minute in range(120):
-        operations = {name: counts(*(chance.uniform(1, 900) for _ in range(20))) for name in names}
-        store.add(Sample(NOON + timedelta(minutes=minute), operations))
+        operations = {name: tally(*(chance.uniform(1, 900) for _ in range(20))) for name in names}
+        store.add(Sample(operations), NOON + timedelta(minutes=minute))
         clock.now += 300
 
     assert file_of(root).stat().st_size < 300_000
@@ -240,15 +239,15 @@ def test_the_size_is_bounded_and_the_oldest_goes_first(root: Path) -> None:
 def add_many(root: Path, times: int) -> None:
     store = TelemetryStore(root)
     for _ in range(times):
-        store.add(sample(NOON, 5.0))
+        store.add(sample(5.0), NOON)
     for _ in range(100):  # what another one's writing kept back
         if not store._unsaved:
             break
-        store.add(sample(NOON))
+        store.add(sample(), NOON)
 
 
 def test_processes_that_add_at_once_lose_nothing(root: Path) -> None:
-    TelemetryStore(root).add(sample(NOON, 5.0))
+    TelemetryStore(root).add(sample(5.0), NOON)
     context = multiprocessing.get_context("fork")
     processes = [context.Process(target=add_many, args=(root, 50)) for _ in range(4)]
     for process in processes:
@@ -260,7 +259,7 @@ def test_processes_that_add_at_once_lose_nothing(root: Path) -> None:
 
 
 def test_a_process_that_is_killed_while_it_adds_costs_nothing_that_was_added(root: Path) -> None:
-    TelemetryStore(root).add(sample(NOON - timedelta(days=1), 5.0))
+    TelemetryStore(root).add(sample(5.0), NOON - timedelta(days=1))
     context = multiprocessing.get_context("fork")
     for _ in range(5):
         process = context.Process(target=add_many, args=(root, 100_000))
@@ -278,15 +277,15 @@ def test_a_process_that_is_killed_while_it_adds_costs_nothing_that_was_added(roo
 
 
 def test_a_sample_waits_while_another_process_writes(root: Path, store: TelemetryStore) -> None:
-    store.add(sample(NOON, 1.0))
+    store.add(sample(1.0), NOON)
     other = sqlite3.connect(file_of(root), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    store.add(sample(NOON, 2.0))
+    store.add(sample(2.0), NOON)
     assert calls_of(store) == 1
     other.execute("COMMIT")
     other.close()
 
-    store.add(sample(NOON, 3.0))
+    store.add(sample(3.0), NOON)
 
     assert calls_of(store) == 3
 
@@ -324,20 +323,21 @@ def replace_step(path: Path) -> None:
 )
 def test_a_damaged_file_is_made_anew(root: Path, damage: Callable[[Path], None]) -> None:
     before = TelemetryStore(root)
-    before.add(sample(NOON, 1.0, memory_mb=1))
+    before.add(sample(1.0, memory_mb=1), NOON)
     damage(file_of(root))
 
     store = TelemetryStore(root)
     store.history("hour", NOON)
-    store.add(sample(NOON, 2.0))
+    store.add(sample(2.0), NOON)
 
     assert calls_of(TelemetryStore(root)) == 1
 
 
 def test_whatever_byte_is_damaged_a_new_server_can_add_and_judge(root: Path) -> None:
     store, chance = TelemetryStore(root), random.Random(7)
-    store.add(sample(NOON, 1.0, memory_mb=1))
-    store.transition(lambda _: ({"read_only": Standing("firing", 5.0)}, [event()]))
+    alerts = AlertStore(store)
+    store.add(sample(1.0, memory_mb=1), NOON)
+    alerts.transition(lambda _: ({"read_only": Standing("firing", 5.0)}, [event()]))
     whole = file_of(root).read_bytes()
     for number in range(150):
         damaged = bytearray(whole)
@@ -349,22 +349,23 @@ def test_whatever_byte_is_damaged_a_new_server_can_add_and_judge(root: Path) -> 
         file_of(root).write_bytes(damaged)
 
         store = TelemetryStore(root)
-        store.transition(lambda _: ({"read_only": Standing("resolved", 6.0)}, [event("resolved")]))
-        store.add(sample(NOON, 2.0))
+        alerts = AlertStore(store)
+        alerts.transition(lambda _: ({"read_only": Standing("resolved", 6.0)}, [event("resolved")]))
+        store.add(sample(2.0), NOON)
 
         assert calls_of(store) >= 1, number
-        store.alert_states()
-        store.alert_events()
+        alerts.states()
+        alerts.events()
 
 
 def test_a_file_that_is_removed_under_a_server_is_made_anew(
     root: Path, store: TelemetryStore
 ) -> None:
-    store.add(sample(NOON, 1.0))
+    store.add(sample(1.0), NOON)
     for path in (root / ".cde").iterdir():
         path.unlink()
 
-    store.add(sample(NOON, 2.0))
+    store.add(sample(2.0), NOON)
 
     assert file_of(root).is_file()
     assert calls_of(TelemetryStore(root)) == 1
@@ -377,7 +378,7 @@ def test_a_link_out_of_the_folder_is_not_followed(root: Path, name: str) -> None
     (root / ".cde" / name).symlink_to(victim)
 
     store = TelemetryStore(root)
-    store.add(sample(NOON, 1.0))
+    store.add(sample(1.0), NOON)
 
     assert victim.read_bytes() == b""
     assert stat.S_ISREG(file_of(root).lstat().st_mode)
@@ -387,7 +388,7 @@ def test_a_link_out_of_the_folder_is_not_followed(root: Path, name: str) -> None
 def test_a_pipe_at_its_place_does_not_block(root: Path, store: TelemetryStore) -> None:
     os.mkfifo(file_of(root))
 
-    store.add(sample(NOON, 1.0))
+    store.add(sample(1.0), NOON)
 
     assert stat.S_ISREG(file_of(root).lstat().st_mode)
 
@@ -398,7 +399,7 @@ def test_a_folder_at_its_place_is_left_alone_and_the_history_stays_in_memory(
     file_of(root).mkdir()
     (file_of(root) / "mine").touch()
 
-    store.add(sample(NOON, 1.0))
+    store.add(sample(1.0), NOON)
 
     assert calls_of(store) == 1
     assert (file_of(root) / "mine").is_file()
@@ -410,7 +411,7 @@ def test_a_file_of_a_later_version_is_left_alone(root: Path, store: TelemetrySto
     later.close()
     content = file_of(root).read_bytes()
 
-    store.add(sample(NOON, 1.0))
+    store.add(sample(1.0), NOON)
 
     assert calls_of(store) == 1
     assert file_of(root).read_bytes() == content
@@ -418,12 +419,12 @@ def test_a_file_of_a_later_version_is_left_alone(root: Path, store: TelemetrySto
 
 def test_outside_of_a_project_nothing_is_written_until_there_is_one(tmp_path: Path) -> None:
     store = TelemetryStore(tmp_path)
-    store.add(sample(NOON, 1.0))
+    store.add(sample(1.0), NOON)
     assert list(tmp_path.iterdir()) == []
     assert calls_of(store) == 1
 
     (tmp_path / ".cde").mkdir()
-    store.add(sample(NOON, 2.0))
+    store.add(sample(2.0), NOON)
 
     assert calls_of(TelemetryStore(tmp_path)) == 2
 
@@ -433,65 +434,45 @@ def test_on_a_disk_that_refuses_it_goes_on_in_memory_and_comes_back(tmp_path: Pa
         (disk / ".cde").mkdir()
         clock = Monotonic()
         store = TelemetryStore(disk, monotonic=clock)
-        store.add(sample(NOON, 1.0))
+        alerts = AlertStore(store)
+        store.add(sample(1.0), NOON)
         remount(disk, "ro")
 
-        store.add(sample(NOON, 2.0))
-        store.transition(lambda _: ({"read_only": Standing("firing", 5.0)}, [event()]))
+        store.add(sample(2.0), NOON)
+        alerts.transition(lambda _: ({"read_only": Standing("firing", 5.0)}, [event()]))
         assert calls_of(store) == 2
-        assert store.alert_states() == {"read_only": Standing("firing", 5.0)}
+        assert alerts.states() == {"read_only": Standing("firing", 5.0)}
 
         remount(disk, "rw")
         clock.now += RETRY_SECONDS
-        store.add(sample(NOON, 3.0))
+        store.add(sample(3.0), NOON)
         again = TelemetryStore(disk)
         assert calls_of(again) == 3
-        assert again.alert_states() == {"read_only": Standing("firing", 5.0)}
-        assert again.alert_events() == [event()]
+        assert AlertStore(again).states() == {"read_only": Standing("firing", 5.0)}
+        assert AlertStore(again).events() == [event()]
 
 
 def test_a_full_disk_costs_nothing_but_the_file(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         (disk / ".cde").mkdir()
         store = TelemetryStore(disk)
-        store.add(sample(NOON, 1.0))
+        store.add(sample(1.0), NOON)
         with simulate_disk_full(disk):
             for second in range(2_000):
-                store.add(sample(NOON + timedelta(seconds=second), 2.0))
+                store.add(sample(2.0), NOON + timedelta(seconds=second))
 
 
 def test_lately_counts_what_all_processes_did(root: Path, store: TelemetryStore) -> None:
     for _ in range(2):
-        TelemetryStore(root).add(sample(NOON, 5.0, 1_500.0, errors=1))
-    store.add(sample(NOON - timedelta(minutes=10), 9_000.0))
+        TelemetryStore(root).add(sample(5.0, 1_500.0, errors=1), NOON)
+    store.add(sample(9_000.0), NOON - timedelta(minutes=10))
 
     recent = store.recent(300, NOON + timedelta(seconds=20))
 
-    assert (recent.calls, recent.errors, recent.slowest) == (4, 2, "submit_work")
-    assert recent.slowest_ms == 1_500.0
-    assert recent.error_percent() == 50.0
-    assert recent.error_percent(least_calls=20) == 0.0
-    assert store.recent(300, NOON + timedelta(hours=1)).slowest_ms == 0.0
-
-
-def test_a_change_of_an_alert_happens_once_whoever_judges(root: Path) -> None:
-    def judge(
-        before: object,
-    ) -> tuple[dict[str, Standing], list[AlertEvent]]:
-        if before == {}:
-            return {"read_only": Standing("firing", 5.0, None, None, 1.0)}, [event()]
-        return {}, []
-
-    first, second = TelemetryStore(root), TelemetryStore(root)
-
-    assert [*first.transition(judge)] == [event()]
-    assert [*second.transition(judge)] == []
-    assert second.alert_states() == {"read_only": Standing("firing", 5.0, None, None, 1.0)}
-    assert second.alert_events() == [event()]
-
-
-def test_events_are_told_newest_first_and_bounded(store: TelemetryStore) -> None:
-    store.note([event("pending"), event("firing")])
-    store.note([event("resolved")])
-
-    assert [each["state"] for each in store.alert_events(2)] == ["resolved", "firing"]
+    whole = recent.whole()
+    assert (whole.calls, whole.errors, [*recent.operations]) == (4, 2, ["submit_work"])
+    assert whole.latencies.longest_ms == 1_500.0
+    assert whole.error_rate() == 0.5
+    assert whole.error_rate(least_calls=20) == 0.0
+    later = store.recent(300, NOON + timedelta(hours=1)).whole()
+    assert (later.latencies.longest_ms, later.error_rate(), later.refusal_rate()) == (0.0, 0.0, 0.0)

@@ -35,7 +35,7 @@ _VERDICTS = {"ok": 0.0, "warning": 1.0, "critical": 2.0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """All that is told at one time.
+    """All that is exposed at one time.
 
     Attributes:
         facts: what was found of the project.
@@ -56,17 +56,17 @@ def expose(observation: Observation, accept: str) -> tuple[bytes, str]:
     """The metrics as text, and its media type.
 
     Args:
-        observation: what is told.
+        observation: what is exposed.
         accept: formats that the reader takes, as HTTP says it: OpenMetrics where it is named,
             else the text format 0.0.4, which every reader takes.
     """
     # Not ``accept`` itself: a version in it that is no version would be an exception.
     wanted = f"{OPENMETRICS};version=1.0.0" if OPENMETRICS in accept else ""
     encode, media_type = choose_encoder(wanted)
-    return encode(_Told(observation)), media_type
+    return encode(_Observed(observation)), media_type
 
 
-class _Told(Collector):
+class _Observed(Collector):
     """One observation, as what prometheus-client writes down."""
 
     def __init__(self, observation: Observation) -> None:
@@ -102,21 +102,25 @@ class _Told(Collector):
 
     def _of_project(self) -> Iterator[Metric]:
         seen, facts = self._observation, self._observation.facts
-        told: list[tuple[str, str, float]] = [
+        gauges: list[tuple[str, str, float]] = [
             (names.ACTIVE_FEATURES, "Features that take more work.", facts.active_features),
-            (names.JOURNAL_BYTES, "Size of the journal.", facts.journal_bytes),
-            (names.STATE_BYTES, "Size of state.json.", facts.state_bytes),
+            (names.JOURNAL_BYTES, "Size of the journal.", facts.state.journal_bytes or 0),
+            (names.STATE_BYTES, "Size of state.json.", facts.state.state_bytes),
             (names.PROJECT_BYTES, "All that .cde takes up.", facts.disk_bytes),
             (names.DISK_FREE_BYTES, "Free where the project lies.", facts.disk_free_bytes),
             (names.MEMORY_USED_RATIO, "Memory in use, 0 to 1.", facts.memory_percent / 100),
             (names.PROCESS_MEMORY_BYTES, "What the process occupies.", seen.process_memory_bytes),
             (names.UPTIME_SECONDS, "Since the process began.", seen.uptime_seconds),
             (names.READ_ONLY, "Whether the project takes no changes.", facts.read_only),
-            (names.RECOVERIES, "Files mended in the last minutes.", facts.recoveries),
-            (names.BACKUP_AGE_SECONDS, "Of changes in no backup.", facts.backup_age_seconds),
+            (names.RECOVERIES, "Files repaired in the last minutes.", facts.recoveries),
+            (
+                names.BACKUP_AGE_SECONDS,
+                "Of changes in no backup.",
+                facts.state.backup_age_seconds or 0,
+            ),
             (names.CLAIMS_EXPIRED, "Leases that ran out.", facts.claims_expired),
         ]
-        for name, about, value in told:
+        for name, about, value in gauges:
             yield GaugeMetricFamily(name, about, value=float(value))
 
     def _by_name(self) -> Iterator[Metric]:
