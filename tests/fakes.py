@@ -30,6 +30,7 @@ from cde_orchestrator.domain.feature import Artifact, Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow, WorkflowCatalog
+from tests.health_fakes import NoHealth
 from tests.phase_fakes import (
     FakeCallers,
     FakeGit,
@@ -392,6 +393,7 @@ class World:
             callers=self.callers,
             logs=self.logs,
             clock=self.clock,
+            health=NoHealth(),
         )
 
     @property

@@ -21,7 +21,6 @@ from cde_orchestrator.application.ports.health import (
     Health,
     HealthReply,
     HistoryReply,
-    NoHealth,
     Point,
     Span,
     Verdict,
@@ -37,6 +36,7 @@ from cde_orchestrator.server import ServedProject, build_app
 from cde_orchestrator.web.ending_server import EndingServer
 from cde_orchestrator.web.live import LiveChanges
 from tests import command_line
+from tests.health_fakes import NoHealth
 
 PATIENCE_SECONDS = 60
 expect.set_options(timeout=PATIENCE_SECONDS * 1_000)

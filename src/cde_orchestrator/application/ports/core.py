@@ -19,7 +19,7 @@ from cde_orchestrator.application.ports.checks import (
     TrustStore,
     VersionControl,
 )
-from cde_orchestrator.application.ports.health import Health, NoHealth
+from cde_orchestrator.application.ports.health import Health
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.condition import StateCondition
@@ -384,8 +384,8 @@ class Ports:
     git: VersionControl
     callers: Callers
     logs: LogReader
+    health: Health
     clock: Clock = utc_now
     agents: Agents = field(default_factory=NoAgents)
     breakers: Breakers = field(default_factory=NoBreakers)
-    health: Health = field(default_factory=NoHealth)
     settings_commands: Callable[[], Sequence[tuple[Check, str]]] = tuple

@@ -8,7 +8,7 @@ failed, for the state or the system did, and those that were refused, which is t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypedDict
+from typing import Literal, Protocol, TypedDict
 
 Verdict = Literal["ok", "warning", "critical"]
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
@@ -243,57 +243,6 @@ def overall(checks: Mapping[str, Verdict]) -> HealthStatus:
     if "critical" in found:
         return "unhealthy"
     return "degraded" if "warning" in found else "healthy"
-
-
-class NoHealth:
-    """Stands where nothing is watched."""
-
-    def get_status(self) -> HealthReply:
-        """Healthy, for nothing is known to be otherwise."""
-        figures: Any = dict.fromkeys(
-            HealthMetrics.__annotations__.keys() - {"operations", "active_features"}, 0.0
-        )
-        return {
-            "status": "healthy",
-            "version": "",
-            "uptime_seconds": 0.0,
-            "checked_at": "",
-            "metrics": figures | {"operations": [], "active_features": 0},
-            "checks": {},
-            "details": {},
-            "alerts": [],
-        }
-
-    def history(self, span: Span) -> HistoryReply:
-        """Empty."""
-        return {"span": span, "step_seconds": 60, "points": [], "operations": []}
-
-    def alerts(self, limit: int = 50) -> AlertsReply:
-        """None."""
-        return {"alerts": [], "history": []}
-
-    def test_alert(self) -> AlertTestReply:
-        """An event that nobody was told of."""
-        event: AlertEvent = {
-            "at": "",
-            "name": "test",
-            "title": "Test",
-            "severity": "warning",
-            "state": "resolved",
-            "figure": None,
-            "message": "",
-        }
-        return {"event": event, "notices": []}
-
-    def exposition(self, accept: str) -> tuple[bytes, str]:
-        """Empty."""
-        return b"", "text/plain"
-
-    def watch(self) -> None:
-        """Nothing."""
-
-    def close(self) -> None:
-        """Nothing."""
 
 
 def slowest(operations: Sequence[OperationFigures], count: int) -> list[OperationFigures]:

@@ -8,9 +8,10 @@ import pytest
 
 from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
 from cde_orchestrator.application.monitoring.send_test_alert import SendTestAlert
-from cde_orchestrator.application.ports.health import AlertsReply, AlertTestReply, NoHealth, Notice
+from cde_orchestrator.application.ports.health import AlertsReply, AlertTestReply, Notice
 from cde_orchestrator.domain.exceptions import CDEError
 from tests.fakes import World
+from tests.health_fakes import NoHealth
 
 
 class Told(NoHealth):

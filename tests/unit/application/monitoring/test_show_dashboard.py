@@ -24,7 +24,6 @@ from cde_orchestrator.application.ports.health import (
     AlertView,
     HealthReply,
     HistoryReply,
-    NoHealth,
     Span,
     detail,
 )
@@ -33,6 +32,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
 from cde_orchestrator.domain.history import HistoryEntry
 from tests.fakes import NOON, ROOT, World, older_feature
+from tests.health_fakes import NoHealth
 
 Reply = TypeVar("Reply")
 

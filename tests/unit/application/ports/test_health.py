@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cde_orchestrator.application.ports.health import NoHealth, Verdict, overall
+from cde_orchestrator.application.ports.health import Verdict, overall
 
 
 @pytest.mark.parametrize(
@@ -18,12 +18,3 @@ from cde_orchestrator.application.ports.health import NoHealth, Verdict, overall
 )
 def test_the_worst_part_decides(checks: dict[str, Verdict], status: str) -> None:
     assert overall(checks) == status
-
-
-def test_where_nothing_is_watched_nothing_is_wrong() -> None:
-    health = NoHealth()
-    assert health.get_status()["status"] == "healthy"
-    assert health.history("day")["points"] == []
-    assert health.alerts()["alerts"] == []
-    assert health.test_alert()["notices"] == []
-    assert health.exposition("")[0] == b""

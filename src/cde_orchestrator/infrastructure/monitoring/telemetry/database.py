@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 import stat
 import weakref
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -104,7 +103,7 @@ class TelemetryDatabase:
                 ).fetchone()
                 after = sample
                 if before is not None:
-                    after = _step(before[0])
+                    after = Sample.decoded(before[0])
                     after.merge(sample)
                 self.connection.execute(
                     "INSERT OR REPLACE INTO steps VALUES (?, ?, ?)",
@@ -117,7 +116,7 @@ class TelemetryDatabase:
             "SELECT at, content FROM steps WHERE seconds = ? AND at >= ? ORDER BY at",
             (seconds, since),
         ).fetchall()
-        return [(int(at), _step(content)) for at, content in rows]
+        return [(int(at), Sample.decoded(content)) for at, content in rows]
 
     def require_whole(self) -> None:
         """Look through all of it.
@@ -222,18 +221,6 @@ def _require_plain_files(path: Path) -> None:
             beside.rmdir()  # an empty one; any other is somebody's, and an error
         elif not stat.S_ISREG(mode):
             beside.unlink()
-
-
-def _step(content: object) -> Sample:
-    """A stored step.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    try:
-        return Sample.decoded(content)  # type: ignore[arg-type] # whatever it is, it is judged here
-    except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"a stored step cannot be read: {error}") from error
 
 
 def _code(error: Exception) -> int:

@@ -135,9 +135,12 @@ class Sample:
         """What ``encoded`` gave.
 
         Raises:
-            Exception: of any kind, where it is something else.
+            ValueError: it is something else.
         """
-        content: dict[str, Any] = orjson.loads(zlib.decompress(data))
-        operations = {name: Tally.from_stored(each) for name, each in content["o"].items()}
-        gauged_at, active_features, disk_mb = content["g"]
-        return cls(operations, content["m"], float(gauged_at), active_features, disk_mb)
+        try:
+            content: dict[str, Any] = orjson.loads(zlib.decompress(data))
+            tallies = {name: Tally.from_stored(each) for name, each in content["o"].items()}
+            gauged_at, active_features, disk_mb = content["g"]
+            return cls(tallies, content["m"], float(gauged_at), active_features, disk_mb)
+        except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"a stored sample cannot be read: {error}") from error

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -47,9 +46,10 @@ SPANS: Mapping[Span, tuple[int, int]] = {
 _FINEST = 10
 _WATCHED_SECONDS = 60.0
 _NOTHING: list[tuple[int, Sample]] = []
+_NOT_DONE = object()
 
 Result = TypeVar("Result")
-Write: TypeAlias = "Callable[[TelemetryDatabase], None]"
+Write: TypeAlias = "Callable[[TelemetryDatabase], object]"
 Carry: TypeAlias = "Callable[[TelemetryDatabase, TelemetryDatabase], None]"
 
 
@@ -84,7 +84,7 @@ class TelemetryStore:
         with self._mutex:
             self._tend(at.timestamp())
             self._take_spooled()
-            self._write(partial(_add, sample=sample, at=at.timestamp()))
+            self._add(sample, at.timestamp())
 
     def history(self, span: Span, now: datetime) -> HistoryReply:
         """What all processes measured in the span of time that ends now."""
@@ -153,7 +153,10 @@ class TelemetryStore:
     def _take_spooled(self) -> None:
         """Add what short processes left."""
         for at, sample in spool.take(self._path.parent):
-            self._write(partial(_add, sample=sample, at=at))
+            self._add(sample, at)
+
+    def _add(self, sample: Sample, at: float) -> None:
+        self._write(lambda database: database.add(sample, at))
 
     def _write(self, write: Write) -> None:
         """Write, and whatever could not be written before; what cannot be, is kept for later."""
@@ -164,11 +167,7 @@ class TelemetryStore:
             self._unsaved.popleft()
 
     def _is_done(self, write: Write) -> bool:
-        def work(database: TelemetryDatabase) -> bool:
-            write(database)
-            return True
-
-        return self._work(work, default=False)
+        return self._work(write, default=_NOT_DONE) is not _NOT_DONE
 
     def _work(self, work: Callable[[TelemetryDatabase], Result], default: Result) -> Result:
         """The result; the default while another process writes, or nothing helps."""
@@ -261,10 +260,6 @@ class TelemetryStore:
         if event not in self._logged:
             self._logged.add(event)
             log.info(event, path=str(self._path), reason=str(error))
-
-
-def _add(database: TelemetryDatabase, sample: Sample, at: float) -> None:
-    database.add(sample, at)
 
 
 def _point(begin: int, step: Sample, seconds: float) -> Point:
