@@ -34,7 +34,7 @@ from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.infrastructure.system.resource_usage import FolderSize

@@ -50,9 +50,9 @@ def condition_of(files: StateFiles, ops: FileOps, *, is_read_only: bool) -> Stat
     if is_missing:
         journal_harm = Damage(files.journal.name, "it is missing")
     if backup_harm is None and age > 0:
-        backup_harm = Damage(files.backups.name, "the newest changes are in no backup")
+        backup_harm = Damage(files.backups.name, "the newest changes have no backup")
     return StateCondition(
-        "The state loads and can be written.",
+        "The state can be read and written.",
         refusal,
         PartCondition(
             "Every change is in the journal.",

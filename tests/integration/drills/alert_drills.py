@@ -9,7 +9,7 @@ from cde_orchestrator.infrastructure.monitoring.alerts import rules as alert_rul
 from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
 from cde_orchestrator.infrastructure.monitoring.alerts.engine import AlertEngine
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from tests.integration.drills.stage import Stage, drill

@@ -277,11 +277,11 @@ def _alerts(stored: StateFiles) -> Iterator[CDEError]:
     history = TelemetryStore(stored.root)
     if not history.is_watched(datetime.now(UTC)):
         return
-    standings = AlertStore(history).states()
+    statuses = AlertStore(history).states()
     for rule in alert_rules(load_settings(stored.root)):
-        standing = standings.get(rule.name)
-        if standing is not None and standing.state == "firing":
-            error = error_of(rule, standing.figure)
+        status = statuses.get(rule.name)
+        if status is not None and status.state == "firing":
+            error = error_of(rule, status.figure)
             if error is not None:
                 yield error
 

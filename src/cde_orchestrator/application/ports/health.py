@@ -36,7 +36,7 @@ class HealthMetrics(TypedDict):
     Rates and latencies are of the last five minutes of all processes of the project, the
     commands and those that ended too: what the history holds, to within ten seconds, and what
     this process has yet to add to it. What another server did in its last ten seconds comes
-    with its next sample. The percentiles are told within 2 %; ``operations_per_second`` is the
+    with its next sample. The percentiles are exact within 2 %; ``operations_per_second`` is the
     mean of the five minutes.
 
     ``memory_mb`` is what this process occupies, ``memory_percent`` what is in use of the
@@ -70,7 +70,7 @@ class CheckDetail(TypedDict):
 
 
 class AlertView(TypedDict):
-    """An alert as it stands; ``since`` is when it took this state, ISO 8601, UTC."""
+    """An alert as it is; ``since`` is when it took this state, ISO 8601, UTC."""
 
     name: str
     title: str
@@ -147,14 +147,14 @@ class HistoryReply(TypedDict):
 
 
 class AlertsReply(TypedDict):
-    """Every alert as it stands, and what happened, newest first."""
+    """Every alert as it is, and what happened, newest first."""
 
     alerts: list[AlertView]
     history: list[AlertEvent]
 
 
 class Notice(TypedDict):
-    """What became of telling somebody."""
+    """What became of notifying somebody."""
 
     notifier: str
     told: bool
@@ -162,7 +162,7 @@ class Notice(TypedDict):
 
 
 class AlertTestReply(TypedDict):
-    """The alert that was fired on trial, and who was told."""
+    """The alert that was fired on trial, and who was notified."""
 
     event: AlertEvent
     notices: list[Notice]
@@ -184,7 +184,7 @@ class Health(Protocol):
         ...
 
     def test_alert(self) -> AlertTestReply:
-        """Fire an alert for real, resolve it, and tell everybody who is to be told."""
+        """Fire an alert for real, resolve it, and notify everybody who is to be notified."""
         ...
 
     def exposition(self, accept: str) -> tuple[bytes, str]:

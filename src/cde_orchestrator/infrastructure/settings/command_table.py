@@ -25,7 +25,7 @@ class CommandTable:
 
     @classmethod
     def of(cls, name: str, values: object, source: Path) -> CommandTable:
-        """What stands in the file by that name.
+        """What is in the file by that name.
 
         Raises:
             ValidationError: E314, it is something else than a table.

@@ -14,7 +14,7 @@ MB = 2**20
 """Bytes, as figures are shown."""
 WALK_EVERY_SECONDS = 30.0
 WALK_ENTRIES = 20_000
-"""Files that a look at a folder's size counts at most; it costs about 0.1 s."""
+"""Files that are counted at most for a folder's size; it costs about 0.1 s."""
 
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 _OWN_GROUPS = Path("/proc/self/cgroup")
@@ -43,7 +43,7 @@ def free_bytes(folder: Path) -> int:
     """Bytes that this user may still write to the file system of the folder.
 
     Raises:
-        OSError: it cannot be told.
+        OSError: it is not known.
     """
     return shutil.disk_usage(folder).free
 
@@ -117,7 +117,7 @@ def _occupied(folder: Path) -> int:
     seen: set[tuple[int, int]] = set()
     folders = [str(folder)]
     while folders and left > 0:
-        with suppress(OSError):  # it went while it was looked at, or may not be seen
+        with suppress(OSError):  # it went meanwhile, or may not be seen
             here = folders.pop()
             total += _blocks(os.stat(here))
             with os.scandir(here) as entries:
@@ -143,5 +143,5 @@ def _own_blocks(entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> int:
 
 
 def _blocks(stat: os.stat_result) -> int:
-    # Windows tells no blocks; the unit of the others is 512 bytes whatever the disk's is.
+    # Windows reports no blocks; the unit of the others is 512 bytes whatever the disk's is.
     return stat.st_blocks * 512 if hasattr(stat, "st_blocks") else stat.st_size

@@ -18,6 +18,10 @@ from cde_orchestrator.application.ports.health import AlertEvent, Notice
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.monitoring.alerts.command import (
+    CommandNotifier,
+    load_alert_command,
+)
 from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
 from cde_orchestrator.infrastructure.settings.outward import sending
 from cde_orchestrator.infrastructure.settings.settings import Settings
@@ -128,11 +132,6 @@ def configured_notifiers(
             return command_to_send is None or trust.trusts(root, command_to_send.command_line)
 
         notifiers.append(WebhookNotifier(address, breakers, trusted=trusted))
-    from cde_orchestrator.infrastructure.monitoring.alerts.command import (
-        CommandNotifier,
-        load_alert_command,
-    )
-
     command = load_alert_command(root)
     if command is not None:
         notifiers.append(CommandNotifier(root, command, trust, breakers))
@@ -145,8 +144,6 @@ def alert_commands(root: Path, settings: Settings) -> list[Check]:
     Raises:
         ValidationError: E314, the command is not valid.
     """
-    from cde_orchestrator.infrastructure.monitoring.alerts.command import load_alert_command
-
     found = (sending(settings), load_alert_command(root))
     return [each for each in found if each is not None]
 

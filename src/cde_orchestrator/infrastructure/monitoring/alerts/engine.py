@@ -22,7 +22,7 @@ from cde_orchestrator.infrastructure.monitoring.alerts.rules import (
     SLOWEST_MS,
     AlertRule,
 )
-from cde_orchestrator.infrastructure.monitoring.alerts.state import Standing, course
+from cde_orchestrator.infrastructure.monitoring.alerts.state import AlertStatus, transitions
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.observability.recent_operations import recent_operations
 
@@ -33,11 +33,11 @@ SENT = frozenset({"firing", "resolved"})
 
 TEST_RULE = AlertRule(
     name="test",
-    title="An alert on trial",
+    title="Test alert",
     severity="warning",
     measure="test",
     unit="",
-    message="Somebody tries out whether alerts arrive. Nothing is wrong.",
+    message="This is a test of whether alerts arrive. Nothing is wrong.",
     expression="vector(0)",
 )
 _LEVELS: Mapping[AlertState, int] = {
@@ -53,7 +53,7 @@ class AlertEngine:
 
     Args:
         rules: what is watched.
-        store: where the alerts stand.
+        store: where the alerts are kept.
         dispatcher: sends what fires and is resolved.
         clock: where the time comes from.
     """
@@ -83,8 +83,8 @@ class AlertEngine:
             self._measures = dict(measures)
 
         def judge(
-            before: Mapping[str, Standing],
-        ) -> tuple[dict[str, Standing], list[AlertEvent]]:
+            before: Mapping[str, AlertStatus],
+        ) -> tuple[dict[str, AlertStatus], list[AlertEvent]]:
             return _judged(self._rules, before, measures, now)
 
         events = list(self._store.transition(judge))
@@ -96,26 +96,26 @@ class AlertEngine:
         return events
 
     def views(self, measures: Mapping[str, float | None] | None = None) -> list[AlertView]:
-        """Every alert as it stands.
+        """Every alert as it is.
 
         Args:
             measures: the figures to show with it; None for those that were judged last.
         """
-        standings = self._store.states()
+        statuses = self._store.states()
         if measures is None:
             with self._mutex:
                 measures = self._measures
         return [
-            _view(rule, standings.get(rule.name, Standing()), measures.get(rule.measure))
+            _view(rule, statuses.get(rule.name, AlertStatus()), measures.get(rule.measure))
             for rule in self._rules
         ]
 
     def fire_test(self) -> AlertTestReply:
         """Let an alert on trial fire and be resolved, and wait until it was sent."""
         now = self._clock()
-        fired = course(TEST_RULE, Standing(), 1.0, now.timestamp())
-        over = course(TEST_RULE, fired[-1], 0.0, now.timestamp())
-        events = [_event(TEST_RULE, standing, now) for standing in (*fired, *over)]
+        fired = transitions(TEST_RULE, AlertStatus(), 1.0, now.timestamp())
+        over = transitions(TEST_RULE, fired[-1], 0.0, now.timestamp())
+        events = [_event(TEST_RULE, status, now) for status in (*fired, *over)]
         self._store.note(events)
         for event in events:
             _log(event, logging.INFO, {})
@@ -125,41 +125,41 @@ class AlertEngine:
 
 def _judged(
     rules: Sequence[AlertRule],
-    before: Mapping[str, Standing],
+    before: Mapping[str, AlertStatus],
     measures: Mapping[str, float | None],
     now: datetime,
-) -> tuple[dict[str, Standing], list[AlertEvent]]:
-    changed: dict[str, Standing] = {}
+) -> tuple[dict[str, AlertStatus], list[AlertEvent]]:
+    changed: dict[str, AlertStatus] = {}
     events: list[AlertEvent] = []
     for rule in rules:
-        standing = before.get(rule.name, Standing())
-        for after in course(rule, standing, measures.get(rule.measure), now.timestamp()):
-            if after.state != standing.state:
+        status = before.get(rule.name, AlertStatus())
+        for after in transitions(rule, status, measures.get(rule.measure), now.timestamp()):
+            if after.state != status.state:
                 events.append(_event(rule, after, now))
-            changed[rule.name] = standing = after
+            changed[rule.name] = status = after
     return changed, events
 
 
-def _event(rule: AlertRule, standing: Standing, now: datetime) -> AlertEvent:
+def _event(rule: AlertRule, status: AlertStatus, now: datetime) -> AlertEvent:
     return {
         "at": now.isoformat(),
         "name": rule.name,
         "title": rule.title,
         "severity": rule.severity,
-        "state": standing.state,
-        "figure": standing.figure,
-        "message": rule.describe(standing.figure),
+        "state": status.state,
+        "figure": status.figure,
+        "message": rule.describe(status.figure),
     }
 
 
-def _view(rule: AlertRule, standing: Standing, figure: float | None) -> AlertView:
-    shown = standing.figure if figure is None else figure
-    since = standing.since
+def _view(rule: AlertRule, status: AlertStatus, figure: float | None) -> AlertView:
+    shown = status.figure if figure is None else figure
+    since = status.since
     return {
         "name": rule.name,
         "title": rule.title,
         "severity": rule.severity,
-        "state": standing.state,
+        "state": status.state,
         "since": None if since is None else datetime.fromtimestamp(since, UTC).isoformat(),
         "figure": shown,
         "threshold": rule.threshold,

@@ -60,7 +60,7 @@ class GuardedNotifier:
             CircuitBreakerOpenError: E903, it failed so often that it rests.
         """
         if not self._trusted():
-            reason = f"nobody trusts {self.subject} in this project, which takes cde trust"
+            reason = f"{self.subject} is not trusted in this project; run cde trust"
             raise CDESystemError.of("E929", notifier=self.name, reason=reason)
         try:
             self._breaker.call(self._deliver, payload)

@@ -1,4 +1,4 @@
-"""How an alert goes from one state to the next: no clock, no storage, no telling."""
+"""How an alert goes from one state to the next: no clock, no storage, no notifying."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from cde_orchestrator.application.ports.health import AlertState
 from cde_orchestrator.infrastructure.monitoring.alerts.rules import AlertRule
 
 GAP_SECONDS = 60.0
-"""When nobody looked for longer, nobody knows that a breach, or its end, went on meanwhile."""
+"""When nobody checked for longer, nobody knows that a breach, or its end, went on meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How an alert stands; times are seconds since the epoch.
+class AlertStatus:
+    """The status of an alert; times are seconds since the epoch.
 
     Attributes:
         since: when it took its state.
         clearing_since: since when the figure of a firing alert has been fine.
-        seen: when a hold that is running was looked at last.
+        seen: when a hold that is running was checked last.
         figure: when it took its state.
     """
 
@@ -30,55 +30,57 @@ class Standing:
     figure: float | None = None
 
 
-def course(rule: AlertRule, standing: Standing, figure: float | None, now: float) -> list[Standing]:
-    """The standings that follow, in order; empty where nothing changes.
+def transitions(
+    rule: AlertRule, status: AlertStatus, figure: float | None, now: float
+) -> list[AlertStatus]:
+    """The statuses that follow, in order; empty where nothing changes.
 
     Breached, an alert is pending; when the breach has lasted, it fires; when its figure has
     been fine for long enough, it is resolved. Where nothing has to last, several follow at once.
 
     Args:
         rule: what it is about.
-        standing: how it stands.
+        status: of the alert.
         figure: None where it is not known: then nothing fires, and what fires goes on.
         now: seconds since the epoch.
     """
     if figure is not None and math.isnan(figure):
         figure = None
-    if standing.state == "firing":
-        return _while_firing(rule, standing, figure, now)
+    if status.state == "firing":
+        return _while_firing(rule, status, figure, now)
     if rule.off or figure is None or not rule.is_breached(figure):
-        return [Standing("inactive", now)] if standing.state == "pending" else []
-    if standing.state != "pending":
-        pending = Standing("pending", now, seen=now, figure=figure)
+        return [AlertStatus("inactive", now)] if status.state == "pending" else []
+    if status.state != "pending":
+        pending = AlertStatus("pending", now, seen=now, figure=figure)
         return [pending, *_while_pending(rule, pending, figure, now)]
-    return _while_pending(rule, standing, figure, now)
+    return _while_pending(rule, status, figure, now)
 
 
 def _while_pending(
-    rule: AlertRule, standing: Standing, figure: float, now: float
-) -> list[Standing]:
-    since = _went_on(standing.since, standing.seen, now)
+    rule: AlertRule, status: AlertStatus, figure: float, now: float
+) -> list[AlertStatus]:
+    since = _went_on(status.since, status.seen, now)
     if now - since >= rule.hold_seconds:
-        return [Standing("firing", now, figure=figure)]
-    seen = replace(standing, since=since, seen=now)
-    return [] if seen == standing else [seen]
+        return [AlertStatus("firing", now, figure=figure)]
+    seen = replace(status, since=since, seen=now)
+    return [] if seen == status else [seen]
 
 
 def _while_firing(
-    rule: AlertRule, standing: Standing, figure: float | None, now: float
-) -> list[Standing]:
+    rule: AlertRule, status: AlertStatus, figure: float | None, now: float
+) -> list[AlertStatus]:
     if rule.off:
-        return [Standing("resolved", now, figure=figure)]
+        return [AlertStatus("resolved", now, figure=figure)]
     if figure is None:
         return []
     if not rule.is_clear(figure):
-        still = replace(standing, clearing_since=None, seen=None)
-        return [] if still == standing else [still]
-    since = _went_on(standing.clearing_since, standing.seen, now)
+        still = replace(status, clearing_since=None, seen=None)
+        return [] if still == status else [still]
+    since = _went_on(status.clearing_since, status.seen, now)
     if now - since >= rule.clear_seconds:
-        return [Standing("resolved", now, figure=figure)]
-    seen = replace(standing, clearing_since=since, seen=now)
-    return [] if seen == standing else [seen]
+        return [AlertStatus("resolved", now, figure=figure)]
+    seen = replace(status, clearing_since=since, seen=now)
+    return [] if seen == status else [seen]
 
 
 def _went_on(since: float | None, seen: float | None, now: float) -> float:

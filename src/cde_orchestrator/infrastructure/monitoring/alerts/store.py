@@ -1,4 +1,4 @@
-"""Where the alerts stand and what happened to them: tables in the file of the history."""
+"""The status of the alerts and what happened to them: tables in the file of the history."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from cde_orchestrator.application.ports.health import AlertEvent
-from cde_orchestrator.infrastructure.monitoring.alerts.state import Standing
+from cde_orchestrator.infrastructure.monitoring.alerts.state import AlertStatus
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 
 if TYPE_CHECKING:
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 EVENTS_KEPT = 1_000
 
-Judge = Callable[[Mapping[str, Standing]], tuple[Mapping[str, Standing], Sequence[AlertEvent]]]
-"""From the alerts' standings to those that change, and what is to be sent."""
+Judge = Callable[
+    [Mapping[str, AlertStatus]], tuple[Mapping[str, AlertStatus], Sequence[AlertEvent]]
+]
+"""From the alerts' statuses to those that change, and what is to be sent."""
 
 _ALERTS = """
 CREATE TABLE IF NOT EXISTS alerts (
@@ -42,10 +44,10 @@ class AlertStore:
         self._history = history
         history.on_return(_carry_newer)
 
-    def states(self) -> Mapping[str, Standing]:
+    def states(self) -> Mapping[str, AlertStatus]:
         """The alerts by name; those that never stirred are omitted."""
-        nothing: dict[str, Standing] = {}
-        return self._history.ask(_standings, default=nothing)
+        nothing: dict[str, AlertStatus] = {}
+        return self._history.ask(_statuses, default=nothing)
 
     def transition(self, judge: Judge) -> Sequence[AlertEvent]:
         """Change the alerts as ``judge`` says; what happened, which no other process is given.
@@ -73,10 +75,10 @@ class AlertStore:
 
 def _judge(database: TelemetryDatabase, judge: Judge) -> Sequence[AlertEvent]:
     """Change the alerts as they are judged, alone; what is to be sent."""
-    if not judge(_standings(database))[0]:
+    if not judge(_statuses(database))[0]:
         return ()  # nothing changes: no need to keep others from writing
     with database.changing():
-        changed, events = judge(_standings(database))
+        changed, events = judge(_statuses(database))
         database.connection.executemany(
             "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?)",
             [
@@ -88,19 +90,21 @@ def _judge(database: TelemetryDatabase, judge: Judge) -> Sequence[AlertEvent]:
     return events
 
 
-def _standings(database: TelemetryDatabase) -> dict[str, Standing]:
+def _statuses(database: TelemetryDatabase) -> dict[str, AlertStatus]:
     database.connection.execute(_ALERTS)
     rows = database.connection.execute(
         "SELECT name, state, since, clearing_since, seen, figure FROM alerts"
     ).fetchall()
-    return {name: Standing(*values) for name, *values in rows}
+    return {name: AlertStatus(*values) for name, *values in rows}
 
 
 def _carry_newer(memory: TelemetryDatabase, file: TelemetryDatabase) -> None:
-    """Keep in the file the standings that were taken later than those of the same name there."""
-    found = _standings(memory)
+    """Keep in the file the statuses that were taken later than those of the same name there."""
+    found = _statuses(memory)
 
-    def newer(before: Mapping[str, Standing]) -> tuple[dict[str, Standing], Sequence[AlertEvent]]:
+    def newer(
+        before: Mapping[str, AlertStatus],
+    ) -> tuple[dict[str, AlertStatus], Sequence[AlertEvent]]:
         return {
             name: each
             for name, each in found.items()

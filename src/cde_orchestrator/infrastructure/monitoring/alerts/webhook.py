@@ -75,12 +75,12 @@ class WebhookNotifier(GuardedNotifier):
         request = Request(address, payload, headers, method="POST")  # noqa: S310
         try:
             with _opener().open(request, timeout=self._timeout_seconds):
-                return  # anything from 200 to 299; whatever is said beside it
+                return  # anything from 200 to 299; whatever else is said
         except HTTPError as error:
             error.close()
             raise _RefusedError(error.code) from None
         except (HTTPException, ValueError) as error:
-            raise OSError(f"no answer of HTTP: {type(error).__name__}") from error
+            raise OSError(f"not an HTTP answer: {type(error).__name__}") from error
 
 
 class _RefusedError(OSError):

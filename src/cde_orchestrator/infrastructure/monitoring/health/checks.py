@@ -40,7 +40,7 @@ from cde_orchestrator.infrastructure.system.resource_usage import (
 log = structlog.get_logger(__name__)
 
 RECENT = timedelta(days=1)
-"""How long a file in quarantine is a warning: somebody should look at the disk."""
+"""How long a file in quarantine is a warning: somebody should check the disk."""
 RECOVERY_WINDOW = timedelta(minutes=10)
 """How long damage that was repaired is counted among the measures of alerts."""
 BREAKERS_SHOWN = 50
@@ -224,7 +224,11 @@ class ProjectChecks:
                     reason=project.read_only_reason,
                     since=since.isoformat() if since else "now",
                 )
-        return _ok("The project takes changes." if found else "Whether it is, is not known.")
+        return _ok(
+            "The project accepts changes."
+            if found
+            else "It is not known whether the project is read-only."
+        )
 
     def _database(self, facts: Facts) -> Probe:
         """The state was just loaded from it: what was said of that holds for it."""

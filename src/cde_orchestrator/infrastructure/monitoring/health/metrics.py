@@ -103,22 +103,22 @@ class _Observed(Collector):
     def _of_project(self) -> Iterator[Metric]:
         seen, facts = self._observation, self._observation.facts
         gauges: list[tuple[str, str, float]] = [
-            (names.ACTIVE_FEATURES, "Features that take more work.", facts.active_features),
+            (names.ACTIVE_FEATURES, "Features that are open.", facts.active_features),
             (names.JOURNAL_BYTES, "Size of the journal.", facts.state.journal_bytes or 0),
             (names.STATE_BYTES, "Size of state.json.", facts.state.state_bytes),
-            (names.PROJECT_BYTES, "All that .cde takes up.", facts.disk_bytes),
-            (names.DISK_FREE_BYTES, "Free where the project lies.", facts.disk_free_bytes),
+            (names.PROJECT_BYTES, "Size of .cde.", facts.disk_bytes),
+            (names.DISK_FREE_BYTES, "Free on the project's disk.", facts.disk_free_bytes),
             (names.MEMORY_USED_RATIO, "Memory in use, 0 to 1.", facts.memory_percent / 100),
-            (names.PROCESS_MEMORY_BYTES, "What the process occupies.", seen.process_memory_bytes),
+            (names.PROCESS_MEMORY_BYTES, "Memory of the process.", seen.process_memory_bytes),
             (names.UPTIME_SECONDS, "Since the process began.", seen.uptime_seconds),
-            (names.READ_ONLY, "Whether the project takes no changes.", facts.read_only),
+            (names.READ_ONLY, "Whether the project is read-only.", facts.read_only),
             (names.RECOVERIES, "Files repaired in the last minutes.", facts.recoveries),
             (
                 names.BACKUP_AGE_SECONDS,
-                "Of changes in no backup.",
+                "Age of changes without a backup.",
                 facts.state.backup_age_seconds or 0,
             ),
-            (names.CLAIMS_EXPIRED, "Leases that ran out.", facts.claims_expired),
+            (names.CLAIMS_EXPIRED, "Leases that expired.", facts.claims_expired),
         ]
         for name, about, value in gauges:
             yield GaugeMetricFamily(name, about, value=float(value))

@@ -27,7 +27,7 @@ from cde_orchestrator.application.ports.health import (
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.infrastructure.system.resource_usage import MB, process_memory_bytes
@@ -214,7 +214,7 @@ class HealthMonitor:
             rules.BACKUP_AGE_HOURS: (facts.state.backup_age_seconds or 0.0) / 3600,
             rules.CLAIMS_EXPIRED: float(facts.claims_expired),
             rules.ERROR_PERCENT: 100 * errors.error_rate(rules.ERROR_LEAST_CALLS),
-            rules.SLOWEST_MS: slow.latencies.longest_ms,
+            rules.SLOWEST_MS: slow.longest_ms,
         }
 
     def _facts(self, oldest_seconds: float = 0.0) -> Facts:
@@ -240,7 +240,7 @@ class HealthMonitor:
             message = f"None is firing; pending: {names}." if names else "No alert is firing."
             return "ok", detail(message, figure=0.0, unit="firing", threshold=0.0)
         if not self._parts.history.is_watched(self._clock()):
-            return "ok", detail(f"No server judges them now; when one last did, {names} fired.")
+            return "ok", detail(f"No server checks them now; at the last check, {names} fired.")
         worst = min(firing, key=lambda alert: alert["severity"])  # critical comes before warning
         return worst["severity"], detail(
             " ".join(alert["message"] for alert in firing),

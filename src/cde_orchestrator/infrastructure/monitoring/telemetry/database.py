@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 
 SCHEMA = 1
 BUSY_SECONDS = 0.05
@@ -31,7 +31,7 @@ KEPT_SECONDS: Mapping[int, int] = {
 so that rolling up is nothing but forgetting the short ones."""
 
 _PAGE_BYTES = 4_096
-_BESIDE = ("", "-wal", "-shm", "-journal")
+_SUFFIXES = ("", "-wal", "-shm", "-journal")
 _CORRUPT = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
 )
@@ -119,7 +119,7 @@ class TelemetryDatabase:
         return [(int(at), Sample.decoded(content)) for at, content in rows]
 
     def require_whole(self) -> None:
-        """Look through all of it.
+        """Check all of it.
 
         Raises:
             ValueError: it is damaged in a way that reading and writing may not notice.
@@ -195,10 +195,10 @@ def is_broken(error: Exception) -> bool:
 
 
 def remove(path: Path, identity: tuple[int, int] | None) -> None:
-    """Remove the file, and what SQLite keeps beside it, unless it was exchanged meanwhile."""
+    """Remove the file, and what SQLite keeps next to it, unless it was exchanged meanwhile."""
     if identity is not None and _identity(path) not in {identity, None}:
         return
-    for suffix in _BESIDE:
+    for suffix in _SUFFIXES:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
@@ -211,16 +211,16 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def _require_plain_files(path: Path) -> None:
     """Remove whatever is no file of its own: a link might lead out of the folder."""
-    for suffix in _BESIDE:
-        beside = path.with_name(path.name + suffix)
+    for suffix in _SUFFIXES:
+        found = path.with_name(path.name + suffix)
         try:
-            mode = beside.lstat().st_mode
+            mode = found.lstat().st_mode
         except FileNotFoundError:
             continue
         if stat.S_ISDIR(mode):
-            beside.rmdir()  # an empty one; any other is somebody's, and an error
+            found.rmdir()  # an empty one; any other is somebody's, and an error
         elif not stat.S_ISREG(mode):
-            beside.unlink()
+            found.unlink()
 
 
 def _code(error: Exception) -> int:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Tally
+from cde_orchestrator.infrastructure.monitoring.telemetry.tally import Tally
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds for the metrics: around a millisecond to above the lock's bounded wait."""
@@ -20,7 +20,7 @@ BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 @dataclass(slots=True)
 class Totals:
-    """One name's calls since the process began, in the buckets that metrics are told in.
+    """One name's calls since the process began, in the buckets of the metrics.
 
     Attributes:
         outcomes: calls by outcome and error code.
@@ -33,7 +33,7 @@ class Totals:
 
 
 class OperationMeter:
-    """Counts what it is told; safe among threads.
+    """Counts what is reported to it; safe among threads.
 
     Args:
         monotonic: seconds by a clock that never goes back.

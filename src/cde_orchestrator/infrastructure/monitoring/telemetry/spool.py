@@ -17,7 +17,8 @@ from typing import Any
 
 import orjson
 
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample, Tally
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.tally import Tally
 
 FILE = "telemetry.db-pending"
 MOST_BYTES = 262_144
@@ -30,7 +31,7 @@ _NEVER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(o
 def leave(folder: Path, at: float, operations: Mapping[str, Tally]) -> bool:
     """Leave the operations of a process; False where too much waits to be taken already.
 
-    Where nothing can be written they are lost, and nobody is told.
+    Where nothing can be written they are lost, and nothing is raised.
 
     Args:
         folder: the project's ``.cde``; where there is none, nothing is left.

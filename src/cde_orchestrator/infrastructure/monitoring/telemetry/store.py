@@ -1,7 +1,7 @@
 """The history of the figures, of all processes of a project, in ``.cde/telemetry.db``.
 
 It may be lost at any time, and nothing that goes wrong with it is ever raised: a damaged file is
-made anew; where there can be no file, the history of this process is kept in memory, until there
+replaced; where there can be no file, the history of this process is kept in memory, until there
 can be one.
 """
 
@@ -20,7 +20,7 @@ import structlog
 
 from cde_orchestrator.application.ports.health import HistoryReply, Point, Span, slowest
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.paths import FOLDER
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ MOST_BYTES = 32_000_000
 RETRY_SECONDS = 30.0
 """How long the history stays in memory before a file is tried again."""
 TEND_SECONDS = 600.0
-"""How often the file is looked through for damage, and what is too old, or too much, dropped."""
+"""How often the file is checked for damage, and what is too old, or too much, dropped."""
 _UNSAVED_MOST = 1_000
 
 SPANS: Mapping[Span, tuple[int, int]] = {
@@ -197,7 +197,7 @@ class TelemetryStore:
         return self._memory or TelemetryDatabase(self._path)
 
     def _recover(self, error: Exception, database: TelemetryDatabase | None) -> None:
-        """Make a broken file anew; go on in memory where that does not help."""
+        """Replace a broken file; go on in memory where that does not help."""
         from cde_orchestrator.infrastructure.monitoring.telemetry.database import is_broken, remove
 
         if not is_broken(error) or self._memory is not None:
@@ -272,9 +272,9 @@ def _point(begin: int, step: Sample, seconds: float) -> Point:
         "operations_per_second": whole.calls / seconds,
         "error_rate": whole.error_rate(),
         "refusal_rate": whole.refusal_rate(),
-        "p50_ms": whole.latencies.quantile(0.5),
-        "p95_ms": whole.latencies.quantile(0.95),
-        "p99_ms": whole.latencies.quantile(0.99),
+        "p50_ms": whole.quantile(0.5),
+        "p95_ms": whole.quantile(0.95),
+        "p99_ms": whole.quantile(0.99),
         "memory_mb": step.memory_mb,
         "active_features": step.active_features,
         "disk_mb": step.disk_mb,

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from cde_orchestrator.application.ports.health import AlertState
 from cde_orchestrator.infrastructure.monitoring.alerts.rules import AlertRule, alert_rules
-from cde_orchestrator.infrastructure.monitoring.alerts.state import GAP_SECONDS, Standing, course
+from cde_orchestrator.infrastructure.monitoring.alerts.state import (
+    GAP_SECONDS,
+    AlertStatus,
+    transitions,
+)
 from cde_orchestrator.infrastructure.settings.settings import Settings
 
 RULE = AlertRule(
@@ -30,12 +34,12 @@ RULE = AlertRule(
 
 def walk(rule: AlertRule, *looks: tuple[float, float | None]) -> list[tuple[float, AlertState]]:
     """Every state that is taken, with its time, when the figures are looked at."""
-    standing, taken = Standing(), []
+    status, taken = AlertStatus(), []
     for now, figure in looks:
-        for after in course(rule, standing, figure, now):
-            if after.state != standing.state:
+        for after in transitions(rule, status, figure, now):
+            if after.state != status.state:
                 taken.append((now, after.state))
-            standing = after
+            status = after
     return taken
 
 
@@ -106,8 +110,10 @@ def test_what_is_switched_off_ends() -> None:
     off = replace(RULE, off=True)
 
     assert walk(off, (0, 99), (50, 99)) == []
-    assert course(off, Standing("firing", 5.0), 99.0, 9.0)[-1].state == "resolved"
-    assert course(off, Standing("pending", 5.0, seen=5.0), 99.0, 9.0)[-1].state == "inactive"
+    assert transitions(off, AlertStatus("firing", 5.0), 99.0, 9.0)[-1].state == "resolved"
+    assert (
+        transitions(off, AlertStatus("pending", 5.0, seen=5.0), 99.0, 9.0)[-1].state == "inactive"
+    )
 
 
 class Model:
@@ -150,12 +156,12 @@ def test_it_goes_as_the_model_goes(
     hold: float, clear: float, looks: list[tuple[float, float]]
 ) -> None:
     rule = replace(RULE, hold_seconds=hold, clear_seconds=clear)
-    model, standing, now = Model(rule), Standing(), 0.0
+    model, status, now = Model(rule), AlertStatus(), 0.0
     for passed, figure in looks:
         now += passed
-        standing = next(iter(reversed(course(rule, standing, figure, now))), standing)
+        status = next(iter(reversed(transitions(rule, status, figure, now))), status)
         model.look(now, figure)
-        assert standing.state == model.state
+        assert status.state == model.state
 
 
 def test_the_rules_are_those_of_the_plan_and_ours() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from cde_orchestrator.application.ports.health import AlertEvent, AlertState
 from cde_orchestrator.infrastructure.monitoring.alerts import store as alert_store
-from cde_orchestrator.infrastructure.monitoring.alerts.state import Standing
+from cde_orchestrator.infrastructure.monitoring.alerts.state import AlertStatus
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import RETRY_SECONDS, TelemetryStore
 
@@ -33,16 +33,16 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_change_of_an_alert_happens_once_whoever_judges(root: Path) -> None:
-    def judge(before: object) -> tuple[dict[str, Standing], list[AlertEvent]]:
+    def judge(before: object) -> tuple[dict[str, AlertStatus], list[AlertEvent]]:
         if before == {}:
-            return {"read_only": Standing("firing", 5.0, None, None, 1.0)}, [event()]
+            return {"read_only": AlertStatus("firing", 5.0, None, None, 1.0)}, [event()]
         return {}, []
 
     first, second = AlertStore(TelemetryStore(root)), AlertStore(TelemetryStore(root))
 
     assert [*first.transition(judge)] == [event()]
     assert [*second.transition(judge)] == []
-    assert second.states() == {"read_only": Standing("firing", 5.0, None, None, 1.0)}
+    assert second.states() == {"read_only": AlertStatus("firing", 5.0, None, None, 1.0)}
     assert second.events() == [event()]
 
 
@@ -63,10 +63,10 @@ def test_what_was_judged_in_memory_gives_way_to_what_was_judged_later(
     now = 0.0
     history = TelemetryStore(tmp_path, monotonic=lambda: now)
     alerts = AlertStore(history)
-    alerts.transition(lambda _: ({"read_only": Standing("firing", in_memory)}, [event()]))
+    alerts.transition(lambda _: ({"read_only": AlertStatus("firing", in_memory)}, [event()]))
     (tmp_path / ".cde").mkdir()
     other = AlertStore(TelemetryStore(tmp_path))
-    other.transition(lambda _: ({"read_only": Standing("resolved", 5.0)}, [event("resolved")]))
+    other.transition(lambda _: ({"read_only": AlertStatus("resolved", 5.0)}, [event("resolved")]))
 
     now += RETRY_SECONDS
 

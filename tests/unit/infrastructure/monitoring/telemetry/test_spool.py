@@ -13,7 +13,6 @@ from cde_orchestrator.infrastructure.monitoring.health.checks import Facts
 from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Tally
 from cde_orchestrator.infrastructure.monitoring.telemetry.spool import (
     FILE,
     MOST_BYTES,
@@ -21,6 +20,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.spool import (
     take,
 )
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
+from cde_orchestrator.infrastructure.monitoring.telemetry.tally import Tally
 from cde_orchestrator.infrastructure.settings.settings import Settings
 
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
@@ -47,7 +47,7 @@ def test_what_is_left_is_taken_once_and_lines_of_the_same_time_as_one(folder: Pa
     taken = take(folder)
 
     assert [(at, sample.whole().calls) for at, sample in taken] == [(0, 9), (10, 3)]
-    assert taken[0][1].operations["x"].latencies.longest_ms == 2.0
+    assert taken[0][1].operations["x"].longest_ms == 2.0
     assert take(folder) == []
     assert list(folder.iterdir()) == []
 
@@ -67,7 +67,8 @@ def test_failures_and_refusals_are_left_apart_and_lines_of_an_older_release_are_
     counted.merge(tally(1.0, 1.0, outcome="failed"))
     counted.merge(tally(1.0, 1.0, 1.0, outcome="refused"))
     leave(folder, 0, {"x": counted})
-    latencies = counted.latencies.stored()
+    stored = counted.stored()
+    latencies = {key: stored[key] for key in ("buckets", "total_ms", "longest_ms")}
     with (folder / FILE).open("ab") as file:
         for older in ([5, 1, latencies], [4, 1, latencies, 2]):
             file.write(orjson.dumps({"at": 0, "operations": {"x": older}}) + b"\n")
@@ -76,7 +77,7 @@ def test_failures_and_refusals_are_left_apart_and_lines_of_an_older_release_are_
 
     whole = sample.whole()
     assert (whole.calls, whole.errors, whole.refusals) == (15, 4, 5)
-    assert whole.latencies.calls == 18
+    assert whole.buckets.total() == 18
 
 
 def test_more_is_left_only_once_somebody_took_it(folder: Path) -> None:

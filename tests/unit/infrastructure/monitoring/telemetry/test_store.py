@@ -19,17 +19,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cde_orchestrator.application.ports.health import AlertEvent, Span
-from cde_orchestrator.infrastructure.monitoring.alerts.state import Standing
+from cde_orchestrator.infrastructure.monitoring.alerts.state import AlertStatus
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.telemetry.database import (
     KEPT_SECONDS,
     TelemetryDatabase,
 )
-from cde_orchestrator.infrastructure.monitoring.telemetry.records import Sample, Tally
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import (
     RETRY_SECONDS,
     TelemetryStore,
 )
+from cde_orchestrator.infrastructure.monitoring.telemetry.tally import Tally
 from tests.disks import remount, simulate_disk_full, small_disk
 
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
@@ -182,10 +183,10 @@ def test_adding_up_is_exact_whatever_the_order(
             ]
             assert begin == other_begin
             assert step.whole().calls == other.whole().calls == len(mine)
-            latencies = step.whole().latencies
-            assert latencies.buckets == other.whole().latencies.buckets
-            assert latencies.longest_ms == max(mine)
-            assert latencies.total_ms == pytest.approx(sum(mine))
+            whole = step.whole()
+            assert whole.buckets == other.whole().buckets
+            assert whole.longest_ms == max(mine)
+            assert whole.total_ms == pytest.approx(sum(mine))
             assert step.disk_mb == other.disk_mb
 
 
@@ -337,7 +338,7 @@ def test_whatever_byte_is_damaged_a_new_server_can_add_and_judge(root: Path) -> 
     store, chance = TelemetryStore(root), random.Random(7)
     alerts = AlertStore(store)
     store.add(sample(1.0, memory_mb=1), NOON)
-    alerts.transition(lambda _: ({"read_only": Standing("firing", 5.0)}, [event()]))
+    alerts.transition(lambda _: ({"read_only": AlertStatus("firing", 5.0)}, [event()]))
     whole = file_of(root).read_bytes()
     for number in range(150):
         damaged = bytearray(whole)
@@ -350,7 +351,9 @@ def test_whatever_byte_is_damaged_a_new_server_can_add_and_judge(root: Path) -> 
 
         store = TelemetryStore(root)
         alerts = AlertStore(store)
-        alerts.transition(lambda _: ({"read_only": Standing("resolved", 6.0)}, [event("resolved")]))
+        alerts.transition(
+            lambda _: ({"read_only": AlertStatus("resolved", 6.0)}, [event("resolved")])
+        )
         store.add(sample(2.0), NOON)
 
         assert calls_of(store) >= 1, number
@@ -439,16 +442,16 @@ def test_on_a_disk_that_refuses_it_goes_on_in_memory_and_comes_back(tmp_path: Pa
         remount(disk, "ro")
 
         store.add(sample(2.0), NOON)
-        alerts.transition(lambda _: ({"read_only": Standing("firing", 5.0)}, [event()]))
+        alerts.transition(lambda _: ({"read_only": AlertStatus("firing", 5.0)}, [event()]))
         assert calls_of(store) == 2
-        assert alerts.states() == {"read_only": Standing("firing", 5.0)}
+        assert alerts.states() == {"read_only": AlertStatus("firing", 5.0)}
 
         remount(disk, "rw")
         clock.now += RETRY_SECONDS
         store.add(sample(3.0), NOON)
         again = TelemetryStore(disk)
         assert calls_of(again) == 3
-        assert AlertStore(again).states() == {"read_only": Standing("firing", 5.0)}
+        assert AlertStore(again).states() == {"read_only": AlertStatus("firing", 5.0)}
         assert AlertStore(again).events() == [event()]
 
 
@@ -471,8 +474,8 @@ def test_lately_counts_what_all_processes_did(root: Path, store: TelemetryStore)
 
     whole = recent.whole()
     assert (whole.calls, whole.errors, [*recent.operations]) == (4, 2, ["submit_work"])
-    assert whole.latencies.longest_ms == 1_500.0
+    assert whole.longest_ms == 1_500.0
     assert whole.error_rate() == 0.5
     assert whole.error_rate(least_calls=20) == 0.0
     later = store.recent(300, NOON + timedelta(hours=1)).whole()
-    assert (later.latencies.longest_ms, later.error_rate(), later.refusal_rate()) == (0.0, 0.0, 0.0)
+    assert (later.longest_ms, later.error_rate(), later.refusal_rate()) == (0.0, 0.0, 0.0)

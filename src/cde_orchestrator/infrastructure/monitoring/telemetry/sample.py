@@ -1,4 +1,4 @@
-"""What the history of the figures is made of: tallies of calls, and samples that hold them."""
+"""What the history of the figures is made of."""
 
 from __future__ import annotations
 
@@ -8,77 +8,10 @@ from typing import Any
 
 import orjson
 
-from cde_orchestrator.application.ports.health import OperationFigures
-from cde_orchestrator.infrastructure.monitoring.telemetry.latency import Latencies
+from cde_orchestrator.infrastructure.monitoring.telemetry.tally import Tally
 
 _FASTEST = 1
 """Level of compression: what is stored is rewritten often."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """Calls, of one operation or of all together, in a stretch of time.
-
-    Attributes:
-        errors: those that failed; ``refusals`` those that were refused, as they should be.
-    """
-
-    calls: int = 0
-    errors: int = 0
-    refusals: int = 0
-    latencies: Latencies = field(default_factory=Latencies)
-
-    def count(self, outcome: str, duration_ms: float) -> None:
-        """Count a call; its outcome is ``ok``, ``refused`` or ``failed``."""
-        self.calls += 1
-        self.errors += outcome == "failed"
-        self.refusals += outcome == "refused"
-        self.latencies.add(duration_ms)
-
-    def merge(self, other: Tally) -> None:
-        """Count all that another one counted."""
-        self.calls += other.calls
-        self.errors += other.errors
-        self.refusals += other.refusals
-        self.latencies.merge(other.latencies)
-
-    def error_rate(self, least_calls: int = 1) -> float:
-        """The share, 0 to 1, of the calls that failed; 0 of fewer than ``least_calls``."""
-        return self.errors / self.calls if self.calls >= max(least_calls, 1) else 0.0
-
-    def refusal_rate(self) -> float:
-        """The share, 0 to 1, of the calls that were refused."""
-        return self.refusals / self.calls if self.calls else 0.0
-
-    def figures(self, operation: str) -> OperationFigures:
-        """As people are shown it."""
-        latencies = self.latencies
-        return {
-            "operation": operation,
-            "calls": self.calls,
-            "errors": self.errors,
-            "refusals": self.refusals,
-            "average_ms": latencies.total_ms / self.calls if self.calls else 0.0,
-            "p50_ms": latencies.quantile(0.5) or 0.0,
-            "p95_ms": latencies.quantile(0.95) or 0.0,
-            "p99_ms": latencies.quantile(0.99) or 0.0,
-            "max_ms": latencies.longest_ms,
-        }
-
-    def stored(self) -> dict[str, Any]:
-        """As plain data for JSON."""
-        counts = {"c": self.calls, "e": self.errors, "r": self.refusals}
-        return {**counts, **self.latencies.stored()}
-
-    @classmethod
-    def from_stored(cls, stored: dict[str, Any]) -> Tally:
-        """What ``stored`` gave, also in a release that did not count refusals."""
-        return cls(
-            int(stored["c"]),
-            int(stored["e"]),
-            int(stored.get("r", 0)),
-            Latencies.from_stored(stored["buckets"], stored["total_ms"], stored["longest_ms"]),
-        )
 
 
 @dataclass(slots=True)
