@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cde_orchestrator.application.ports.agents import Agents
 from cde_orchestrator.application.ports.checks import TrustStore
-from cde_orchestrator.application.ports.core import Doctor, Ports
+from cde_orchestrator.application.ports.core import (
+    Doctor,
+    Ports,
+    ProjectFiles,
+    PromptRenderer,
+    WorkflowRepository,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.clock import utc_now
@@ -133,15 +139,17 @@ class Application:
         Raises:
             CDEError: E112, E203 or E204, they cannot be brought.
         """
-        from cde_orchestrator.adapters.git import worktrees as git_worktrees
+        from cde_orchestrator.adapters.git.worktrees import WorktreeVersionControl
+        from cde_orchestrator.adapters.project_files.worktree_files import WorktreeFiles
+        from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
 
-        files = git_worktrees.WorktreeFiles(folder)
+        files = WorktreeFiles(folder)
         files.bring(self.root, outputs)
         moved = replace(
             self._assembled(tolerant=False),
             files=files,
-            checks=git_worktrees.WorktreeChecks(folder),
-            git=git_worktrees.WorktreeVersionControl(folder, BreakerRegistry(self.root)),
+            checks=SubprocessCheckRunner(folder),
+            git=WorktreeVersionControl(folder, BreakerRegistry(self.root)),
         )
         return Application(self.root, lambda _root, _settings, _meter: moved, self._meter)
 
@@ -202,7 +210,6 @@ def build_application(root: Path) -> Application:
 
 def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
     # Only now: a server answers what its tools are before it works on any project.
-    from cde_orchestrator.adapters.doctor.project import ProjectDoctor
     from cde_orchestrator.adapters.git.merge_driver import GitMergeDriver
     from cde_orchestrator.adapters.git.version_control import GitVersionControl
     from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
@@ -221,7 +228,7 @@ def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
     prompts = JinjaPromptRenderer()
     files = FilesystemProjectFiles()
     breakers, trust = BreakerRegistry(root), UserTrustStore()
-    folder_doctor = partial(ProjectDoctor, workflows=workflows, prompts=prompts, files=files)
+    folder_doctor = _folder_doctor(workflows, prompts, files)
     trusted = partial(_is_state_trusted, root, settings, trust)
     repository, doctor = _state(settings, breakers, folder_doctor, trusted)
 
@@ -258,6 +265,23 @@ def _ports(root: Path, settings: Settings, meter: OperationMeter) -> Ports:
         breakers=breakers,
         health=HealthMonitor(root, meter, settings, lambda: checks().facts(), notifiers=notifiers),
         settings_commands=partial(_settings_commands, root, settings),
+    )
+
+
+def _folder_doctor(
+    workflows: WorkflowRepository, prompts: PromptRenderer, files: ProjectFiles
+) -> Callable[[ExaminedRepository], Doctor]:
+    from cde_orchestrator.adapters.doctor.project import ProjectDoctor
+    from cde_orchestrator.adapters.git.command import git_output
+    from cde_orchestrator.adapters.repositories.missing_state import no_project
+
+    return partial(
+        ProjectDoctor,
+        workflows=workflows,
+        prompts=prompts,
+        files=files,
+        git=git_output,
+        missing=no_project,
     )
 
 

@@ -13,7 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from cde_orchestrator.adapters.git.command import Git, GitBrokenError, GitError
-from cde_orchestrator.adapters.git.worktrees import GitWorktrees, WorktreeFiles
+from cde_orchestrator.adapters.git.worktrees import GitWorktrees
+from cde_orchestrator.adapters.project_files.worktree_files import WorktreeFiles
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.domain.exceptions import (
     CircuitBreakerOpenError,

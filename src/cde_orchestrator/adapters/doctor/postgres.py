@@ -6,20 +6,32 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
 from cde_orchestrator.adapters.doctor.project import SKEW
-from cde_orchestrator.adapters.repositories.postgres.repository import PostgresProjectRepository
-from cde_orchestrator.application.ports.core import Doctor
+from cde_orchestrator.application.ports.core import Doctor, StateRecovery
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateError
 
 log = structlog.get_logger(__name__)
 
 
+class ExaminedDatabase(StateRecovery, Protocol):
+    """What the doctor needs of a repository whose state is in a database."""
+
+    def repair(self, path: Path) -> list[str]:
+        """Repair what is damaged; what was done, in words."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
 class PostgresDoctor:
-    """Finds what is wrong with the database, and mends what is safe to mend.
+    """Finds what is wrong with the database, and repairs what is safe to repair.
 
     Connecting says whether it answers and is of a version that will do; looking at the
     project, whether its tables are known and may be written.
@@ -35,7 +47,7 @@ class PostgresDoctor:
 
     def __init__(
         self,
-        repository: PostgresProjectRepository,
+        repository: ExaminedDatabase,
         rest: Doctor,
         clock: Clock = utc_now,
     ) -> None:

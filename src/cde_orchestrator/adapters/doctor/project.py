@@ -14,8 +14,6 @@ from typing import Protocol
 
 import structlog
 
-from cde_orchestrator.adapters.git.command import Git, GitError
-from cde_orchestrator.adapters.repositories.missing_state import no_project
 from cde_orchestrator.application.ports.core import (
     ProjectFiles,
     PromptRenderer,
@@ -32,7 +30,6 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.feature import Artifact, artifacts_from
 from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import (
     load_settings,
@@ -52,7 +49,6 @@ LOW_SPACE_BYTES = 100 * 1024 * 1024
 SKEW = timedelta(minutes=5)
 STALE_SECONDS = 60.0
 """Age of a temporary file that no writer can still be at work on."""
-GIT_TIMEOUT_SECONDS = 10.0
 LOCK_SECONDS = 1.0
 """How long a change of another process may keep the doctor waiting."""
 
@@ -72,7 +68,16 @@ class ExaminedRepository(Protocol):
 
 
 class ProjectDoctor:
-    """Finds what is wrong with a project, and mends what is safe to mend."""
+    """Finds what is wrong with a project, and repairs what is safe to repair.
+
+    Args:
+        repository: the project's state.
+        workflows: its workflows.
+        prompts: its prompt templates.
+        files: its outputs.
+        git: runs git in a folder; E922 where it does not work.
+        missing: the error of a folder that has no project.
+    """
 
     def __init__(
         self,
@@ -80,11 +85,15 @@ class ProjectDoctor:
         workflows: WorkflowRepository,
         prompts: PromptRenderer,
         files: ProjectFiles,
+        git: Callable[..., str],
+        missing: Callable[[Path], ProjectError],
     ) -> None:
         self._repository = repository
         self._workflows = workflows
         self._prompts = prompts
         self._files = files
+        self._git = git
+        self._missing = missing
 
     def examine(self, root: Path) -> list[CDEError]:
         """What is wrong, as the errors that it would lead to; nothing is changed."""
@@ -92,7 +101,7 @@ class ProjectDoctor:
             return [ProjectError.of("E001", path=str(root))]
         stored = StateFiles(root)
         if not stored.folder.is_dir():
-            return [no_project(root)]
+            return [self._missing(root)]
         checks: list[Callable[[], Iterator[CDEError]]] = [
             lambda: _damages(stored),
             lambda: self._state(root),
@@ -106,7 +115,7 @@ class ProjectDoctor:
             lambda: self._workflow(root),
             lambda: self._outputs(root),
             lambda: self._places(root),
-            lambda: _git(root),
+            lambda: self._repository_of(root),
             lambda: _alerts(stored),
         ]
         findings = [found for check in checks for found in _run(check, root)]
@@ -190,6 +199,12 @@ class ProjectDoctor:
             if not os.access(folder, os.W_OK | os.X_OK):
                 number = errno.EROFS if _is_read_only(folder) else errno.EACCES
                 yield write_failure(folder, OSError(number, os.strerror(number)))
+
+    def _repository_of(self, root: Path) -> Iterator[CDEError]:
+        """Whether git works where the project is in a repository."""
+        if any((folder / ".git").exists() for folder in (root, *root.parents)):
+            self._git(root, "rev-parse", "--is-inside-work-tree")
+        yield from ()
 
     def _change_of(self, root: Path, artifact: Artifact) -> str | None:
         """What became of an output since it was recorded; None when it is the same."""
@@ -336,17 +351,6 @@ def _quarantine(stored: StateFiles) -> Iterator[CDEError]:
     kept = sorted(path.name for path in stored.quarantine.glob("[!.]*"))
     if kept:
         yield StateError.of("E215", count=len(kept), newest=kept[-1])
-
-
-def _git(root: Path) -> Iterator[CDEError]:
-    """Whether git works where the project is in a repository."""
-    if not any((folder / ".git").exists() for folder in (root, *root.parents)):
-        return
-    git = Git(root, BreakerRegistry())  # what the doctor finds is no failure of the work
-    try:
-        git.run("rev-parse", "--is-inside-work-tree", timeout_seconds=GIT_TIMEOUT_SECONDS)
-    except GitError as error:
-        yield CDESystemError.of("E922", path=str(root), reason=str(error))
 
 
 def _temporary(stored: StateFiles) -> list[Path]:

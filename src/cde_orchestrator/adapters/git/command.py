@@ -7,11 +7,13 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 
 import structlog
 
 from cde_orchestrator.adapters.git.view import view_of
 from cde_orchestrator.domain.clock import Stopwatch
+from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import child_environment
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
@@ -22,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 BREAKER = "git"
 TIMEOUT_SECONDS = 60.0
+
+PATIENCE_SECONDS = 10.0
+"""For a command that a person waits for and that must not fail."""
 
 LOOK_UP_SECONDS = 5.0
 """Most that a look at the repository may take: its configuration may name a pipe."""
@@ -49,6 +54,8 @@ _AT_TOP = frozenset({"reset"})
 """They throw changes away, so they may not go to a repository around the one that was meant."""
 _LOOK_UPS = frozenset({"rev-parse", "config"})
 _PLACES = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
+
+Completed: TypeAlias = subprocess.CompletedProcess[str]
 
 
 class GitError(OSError):
@@ -80,9 +87,7 @@ class Git:
             raise GitError(done.stderr.strip() or f"git ended with exit code {done.returncode}")
         return done.stdout.strip()
 
-    def complete(
-        self, *arguments: str, timeout_seconds: float = TIMEOUT_SECONDS
-    ) -> subprocess.CompletedProcess[str]:
+    def complete(self, *arguments: str, timeout_seconds: float = TIMEOUT_SECONDS) -> Completed:
         """The command when it has ended, whatever its exit code.
 
         Raises:
@@ -101,9 +106,7 @@ class Git:
         )
         return done
 
-    def _patiently(
-        self, arguments: tuple[str, ...], timeout_seconds: float
-    ) -> subprocess.CompletedProcess[str]:
+    def _patiently(self, arguments: tuple[str, ...], timeout_seconds: float) -> Completed:
         """Try again what was surely not done: git did not start, or another one was at work."""
         try:
             return retrying(lambda: self._run(arguments, timeout_seconds), "git", _is_transient)
@@ -114,9 +117,7 @@ class Git:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise GitBrokenError(str(error)) from error
 
-    def _run(
-        self, arguments: tuple[str, ...], timeout_seconds: float
-    ) -> subprocess.CompletedProcess[str]:
+    def _run(self, arguments: tuple[str, ...], timeout_seconds: float) -> Completed:
         done = (
             self._run_without_filters(arguments, timeout_seconds)
             if arguments[0] in _THROUGH_FILTERS
@@ -126,9 +127,7 @@ class Git:
             raise _GitBusyError(done)
         return done
 
-    def _run_without_filters(
-        self, arguments: tuple[str, ...], timeout_seconds: float
-    ) -> subprocess.CompletedProcess[str]:
+    def _run_without_filters(self, arguments: tuple[str, ...], timeout_seconds: float) -> Completed:
         places = self._start(("rev-parse", *_PLACES), timeout_seconds, errors="surrogateescape")
         if places.returncode:
             return places
@@ -153,7 +152,7 @@ class Git:
         variables: Mapping[str, str] = MappingProxyType({}),
         *,
         errors: str = "replace",
-    ) -> subprocess.CompletedProcess[str]:
+    ) -> Completed:
         # Variables of git would lead it to another repository.
         inherited = child_environment()
         kept = {key: value for key, value in inherited.items() if not key.startswith("GIT_")}
@@ -175,8 +174,20 @@ class GitBrokenError(GitError):
     """git is missing or took too long."""
 
 
+def git_output(root: Path, *arguments: str) -> str:
+    """What git prints in a project where it has to work; no failure of the work elsewhere.
+
+    Raises:
+        CDESystemError: E922, the project is no git repository, or git refuses.
+    """
+    try:
+        return Git(root, BreakerRegistry()).run(*arguments, timeout_seconds=PATIENCE_SECONDS)
+    except GitError as error:
+        raise CDESystemError.of("E922", path=str(root), reason=str(error)) from error
+
+
 class _GitBusyError(Exception):
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+    def __init__(self, done: Completed) -> None:
         super().__init__(done.stderr.strip())
         self.done = done
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cde_orchestrator.adapters.git.command import Git, GitError
-from cde_orchestrator.domain.exceptions import CDESystemError
-from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.adapters.git.command import git_output
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, replace_file
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 
@@ -18,7 +16,6 @@ _SETTINGS = {
     "merge.cde-state.name": "state of CDE Orchestrator, by feature",
     "merge.cde-state.driver": "cde state merge %O %A %B",
 }
-_TIMEOUT_SECONDS = 10.0
 
 
 class GitMergeDriver:
@@ -31,14 +28,14 @@ class GitMergeDriver:
             CDESystemError: E922, the project is no git repository, or git refuses.
             StateError: E203 or E204, ``.gitattributes`` cannot be written.
         """
-        _git(root, "rev-parse", "--git-dir")
+        git_output(root, "rev-parse", "--git-dir")
         changed = [
             key
             for key, value in _SETTINGS.items()
-            if _git(root, "config", "--local", "--default", "", "--get", key) != value
+            if git_output(root, "config", "--local", "--default", "", "--get", key) != value
         ]
         for key in changed:
-            _git(root, "config", "--local", key, _SETTINGS[key])
+            git_output(root, "config", "--local", key, _SETTINGS[key])
         attributes = root / ".gitattributes"
         with translate_os_errors(attributes):
             present = attributes.read_bytes() if attributes.exists() else b""
@@ -48,10 +45,3 @@ class GitMergeDriver:
                 replace_file(OsFileOps(), attributes, content)
                 changed.append(attributes.name)
         return PATTERN, changed
-
-
-def _git(root: Path, *words: str) -> str:
-    try:
-        return Git(root, BreakerRegistry()).run(*words, timeout_seconds=_TIMEOUT_SECONDS)
-    except GitError as error:
-        raise CDESystemError.of("E922", path=str(root), reason=str(error)) from error

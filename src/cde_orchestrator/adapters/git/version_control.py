@@ -6,12 +6,12 @@ import errno
 import hashlib
 import os
 import posixpath
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 import structlog
 
+from cde_orchestrator.adapters.git.command import Completed, Git, GitError
 from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
 from cde_orchestrator.domain.records import Baseline
@@ -194,10 +194,8 @@ class GitVersionControl:
         done = self._git(root, *words)
         return done.stdout if done is not None and done.returncode == 0 else None
 
-    def _git(self, root: Path, *words: str) -> subprocess.CompletedProcess[str] | None:
+    def _git(self, root: Path, *words: str) -> Completed | None:
         """Run git in the project; None when it cannot be run or does not end."""
-        from cde_orchestrator.adapters.git.command import Git, GitError
-
         try:
             return Git(root, self._breakers).complete(*words, timeout_seconds=_SECONDS)
         except (GitError, CircuitBreakerOpenError) as error:

@@ -6,14 +6,13 @@ that never end, the folders of git and of the product itself.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.domain.exceptions import (
@@ -23,10 +22,13 @@ from cde_orchestrator.domain.exceptions import (
     ValidationError,
 )
 from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.domain.project_paths import UNSAFE_CATEGORIES, parts_problem, path_problem
 from cde_orchestrator.domain.text import checked_text
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     OsFileOps,
+    kind_problem,
+    read_regular_file,
     replace_file,
     stage_file,
 )
@@ -39,17 +41,6 @@ EXCERPT_CHARACTERS = 1_200
 ASIDE = ".before-rollback"
 """Ending of a file that was changed since it was recorded."""
 
-_FORBIDDEN_FOLDERS = frozenset({".cde", ".git"})
-# Without O_NONBLOCK, opening a pipe waits for a writer; where a flag is missing it is not needed.
-_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFLNK: "a symbolic link that leads nowhere",
-}
-_UNSAFE = frozenset({"Cc", "Cf", "Cs"})
 # Joiners that emoji and several scripts need; all other format characters only hide text.
 _KEPT_CHARACTERS = frozenset("\n\t\u200c\u200d")
 
@@ -217,42 +208,6 @@ class FilesystemProjectFiles:
             self._ops.sync_folder(each.parent)
 
 
-def path_problem(relative: str) -> str | None:
-    """Why no project file may be named so, or None; the disk is not looked at."""
-    if not relative or relative.endswith("/"):
-        return "it names no file"
-    if any(unicodedata.category(character) in _UNSAFE for character in relative):
-        return "it has control characters"
-    if "\\" in relative:
-        return "it has a backslash; folders are parted by /"
-    if PureWindowsPath(relative).anchor:
-        return "it is absolute"
-    return _parts_problem(relative.split("/"))
-
-
-def read_regular_file(path: Path, limit_bytes: int, *, follow: bool) -> tuple[bytes, int]:
-    """The first bytes of a regular file, at most ``limit_bytes``, and its whole size.
-
-    Args:
-        path: the file; a pipe or device in its place is refused and never waited for.
-        limit_bytes: how much is read.
-        follow: whether the last part of the path may be a symbolic link.
-
-    Raises:
-        OSError: there is no file, it is not a regular one, or it cannot be read.
-    """
-    descriptor = os.open(path, _READ_FLAGS | (0 if follow else _NOFOLLOW))
-    try:
-        status = os.fstat(descriptor)
-        if reason := _kind_problem(status.st_mode):
-            raise OSError(errno.EINVAL, reason)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(limit_bytes + 1)
-    finally:
-        os.close(descriptor)
-    return data[:limit_bytes], max(status.st_size, len(data))
-
-
 @contextmanager
 def _writing(path: Path, size: int | None = None) -> Iterator[None]:
     """Translate what the system refuses; ``size`` is what is written, in bytes."""
@@ -281,28 +236,13 @@ def _located(root: Path, relative: str) -> tuple[Path, str | None]:
     path = Path(os.path.realpath(real_root / relative))
     if not path.is_relative_to(real_root):
         return path, "a symbolic link leads out of the project"
-    if reason := _parts_problem(path.relative_to(real_root).parts):
+    if reason := parts_problem(path.relative_to(real_root).parts):
         return path, f"by a symbolic link {reason}"
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return path, None
-    return path, _kind_problem(mode)
-
-
-def _parts_problem(parts: Sequence[str]) -> str | None:
-    if ".." in parts:
-        return "it has the part '..'"
-    if "" in parts or "." in parts:
-        return "it has an empty part or the part '.'"
-    forbidden = next((part for part in parts if part.casefold() in _FORBIDDEN_FOLDERS), None)
-    return f"it lies in {forbidden}" if forbidden else None
-
-
-def _kind_problem(mode: int) -> str | None:
-    if stat.S_ISREG(mode):
-        return None
-    return f"{_KINDS.get(stat.S_IFMT(mode), 'a device')} is there, not a regular file"
+    return path, kind_problem(mode)
 
 
 def _check_size(output_id: str, size: int, limit: int) -> None:
@@ -316,4 +256,4 @@ def _misplaced(output_id: str, relative: str, reason: str) -> OutputError:
 
 
 def _is_harmless(character: str) -> bool:
-    return character in _KEPT_CHARACTERS or unicodedata.category(character) not in _UNSAFE
+    return character in _KEPT_CHARACTERS or unicodedata.category(character) not in UNSAFE_CATEGORIES

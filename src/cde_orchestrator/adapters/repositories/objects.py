@@ -11,11 +11,11 @@ from pathlib import Path
 
 import structlog
 
-from cde_orchestrator.adapters.project_files.files import read_regular_file
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     OsFileOps,
     make_own_folder,
+    read_regular_file,
     refuse_link,
     replace_file,
 )

@@ -34,7 +34,14 @@ OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
 
 
 class SubprocessCheckRunner:
-    """Runs commands without a shell, and leaves none of their processes behind."""
+    """Runs commands without a shell, and leaves none of their processes behind.
+
+    Args:
+        folder: where they run, as in a feature's worktree; None: in the project.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
 
     @contextmanager
     def lock_check(self, root: Path, feature: Feature) -> Iterator[None]:
@@ -71,7 +78,8 @@ class SubprocessCheckRunner:
             may_start_later,
         )
 
-        capture, timer, folder = _Capture(watch), Stopwatch(), _folder(root, check)
+        capture, timer = _Capture(watch), Stopwatch()
+        folder = _folder(self._folder or root, check)
         visible = {k: v for k, v in child_environment().items() if k not in OWN_SECRETS}
 
         def once() -> Ending:

@@ -11,9 +11,13 @@ from typing import Any
 
 import structlog
 
-from cde_orchestrator.adapters.project_files.files import read_regular_file
 from cde_orchestrator.domain.command_line import CommandLine, Grant
-from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.system.file_ops import (
+    FileOps,
+    OsFileOps,
+    read_regular_file,
+    replace_file,
+)
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 

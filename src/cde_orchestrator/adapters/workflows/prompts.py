@@ -15,8 +15,9 @@ from pathlib import Path
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from cde_orchestrator.adapters.project_files.files import path_problem, read_regular_file
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.project_paths import path_problem
+from cde_orchestrator.infrastructure.system.file_ops import read_regular_file
 from cde_orchestrator.infrastructure.system.os_errors import error_words
 from cde_orchestrator.infrastructure.system.spans import PROMPT, span
 

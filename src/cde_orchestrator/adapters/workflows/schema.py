@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias, get_args
 
-from cde_orchestrator.adapters.project_files.files import path_problem
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.gate import verdict_words
+from cde_orchestrator.domain.project_paths import path_problem
 from cde_orchestrator.domain.workflow import (
     Changes,
     Handler,

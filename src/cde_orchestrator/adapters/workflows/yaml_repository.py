@@ -10,11 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cde_orchestrator.adapters.project_files.files import read_regular_file
 from cde_orchestrator.adapters.workflows.schema import Node, catalog_from, invalid
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.workflow import WorkflowCatalog
-from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.system.file_ops import (
+    FileOps,
+    OsFileOps,
+    read_regular_file,
+    replace_file,
+)
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
 from cde_orchestrator.infrastructure.system.spans import WORKFLOW, span
 

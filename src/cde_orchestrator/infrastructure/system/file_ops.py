@@ -142,6 +142,46 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
     return data
 
 
+def read_regular_file(path: Path, limit_bytes: int, *, follow: bool) -> tuple[bytes, int]:
+    """The first bytes of a regular file, at most ``limit_bytes``, and its whole size.
+
+    Args:
+        path: the file; a pipe or device in its place is refused and never waited for.
+        limit_bytes: how much is read.
+        follow: whether the last part of the path may be a symbolic link.
+
+    Raises:
+        OSError: there is no file, it is not a regular one, or it cannot be read.
+    """
+    descriptor = os.open(path, _READ_FLAGS | (0 if follow else _NOFOLLOW))
+    try:
+        status = os.fstat(descriptor)
+        if reason := kind_problem(status.st_mode):
+            raise OSError(errno.EINVAL, reason)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(limit_bytes + 1)
+    finally:
+        os.close(descriptor)
+    return data[:limit_bytes], max(status.st_size, len(data))
+
+
+def kind_problem(mode: int) -> str | None:
+    """Why a file of this mode is not a regular one, or None."""
+    if stat.S_ISREG(mode):
+        return None
+    return f"{_KINDS.get(stat.S_IFMT(mode), 'a device')} is there, not a regular file"
+
+
+# Without O_NONBLOCK, opening a pipe waits for a writer; where a flag is missing it is not needed.
+_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a symbolic link that leads nowhere",
+}
+
 _PLAIN = 0
 for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_NOINHERIT"):
     _PLAIN |= getattr(os, _name, 0)  # each system has its own of them

@@ -15,13 +15,12 @@ from cde_orchestrator.adapters.project_files.files import (
     READ_LIMIT_BYTES,
     WRITE_LIMIT_BYTES,
     FilesystemProjectFiles,
-    read_regular_file,
 )
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.domain.exceptions import OutputError, StateError, ValidationError
 from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.infrastructure.system import os_errors
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_regular_file
 
 FILES = FilesystemProjectFiles()
 

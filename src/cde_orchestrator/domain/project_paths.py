@@ -1,0 +1,35 @@
+"""Paths of files in a project: which ones an output, a template or a check may have."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from pathlib import PureWindowsPath
+
+UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs"})
+"""Unicode categories of characters that control a terminal or hide text."""
+
+_FORBIDDEN_FOLDERS = frozenset({".cde", ".git"})
+
+
+def path_problem(relative: str) -> str | None:
+    """Why no project file may be named so, or None; the disk is not looked at."""
+    if not relative or relative.endswith("/"):
+        return "it names no file"
+    if any(unicodedata.category(character) in UNSAFE_CATEGORIES for character in relative):
+        return "it has control characters"
+    if "\\" in relative:
+        return "it has a backslash; folders are parted by /"
+    if PureWindowsPath(relative).anchor:
+        return "it is absolute"
+    return parts_problem(relative.split("/"))
+
+
+def parts_problem(parts: Sequence[str]) -> str | None:
+    """Why no project file may have a path of these parts, or None."""
+    if ".." in parts:
+        return "it has the part '..'"
+    if "" in parts or "." in parts:
+        return "it has an empty part or the part '.'"
+    forbidden = next((part for part in parts if part.casefold() in _FORBIDDEN_FOLDERS), None)
+    return f"it lies in {forbidden}" if forbidden else None

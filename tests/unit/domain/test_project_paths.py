@@ -1,0 +1,37 @@
+"""Which paths a file of a project may have."""
+
+from __future__ import annotations
+
+import pytest
+
+from cde_orchestrator.domain.project_paths import parts_problem, path_problem
+
+
+@pytest.mark.parametrize("path", ["a.md", "docs/a.md", ".github/a.yml", "a..b/c"])
+def test_a_path_within_the_project_is_taken(path: str) -> None:
+    assert path_problem(path) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("", "it names no file"),
+        ("docs/", "it names no file"),
+        ("a\x1b.md", "it has control characters"),
+        ("a\\b.md", "it has a backslash; folders are parted by /"),
+        ("/etc/passwd", "it is absolute"),
+        ("C:/a.md", "it is absolute"),
+        ("docs/../a.md", "it has the part '..'"),
+        ("./a.md", "it has an empty part or the part '.'"),
+        ("docs//a.md", "it has an empty part or the part '.'"),
+        (".cde/state.json", "it lies in .cde"),
+        ("docs/.GIT/config", "it lies in .GIT"),
+    ],
+)
+def test_any_other_path_is_refused_with_a_reason(path: str, reason: str) -> None:
+    assert path_problem(path) == reason
+
+
+def test_the_parts_of_a_real_path_are_judged_alike() -> None:
+    assert parts_problem(("docs", "a.md")) is None
+    assert parts_problem((".git", "config")) == "it lies in .git"
