@@ -154,7 +154,7 @@ def test_readers_walk_over_the_features_while_another_thread_adds_some(
 
 
 def test_a_snapshot_stays_as_it_is(repository: FilesystemProjectRepository, root: Path) -> None:
-    store = repository._existing(root).store
+    store = repository._existing(root)
     number, document = store.snapshot()
     start(repository, root, "second")
     assert (number, len(document["features"])) == (number, 1)
@@ -224,7 +224,7 @@ def calls_after_which(
     project = repository.get(root)
     project.start_feature("Too late", name="late")
     _, document = repository.state_at(root)
-    store = repository._existing(root).store
+    store = repository._existing(root)
     refresh = store.refresh
 
     def refresh_then_happen() -> None:

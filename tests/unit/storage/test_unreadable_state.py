@@ -84,7 +84,7 @@ def test_a_kept_backup_is_restored_where_the_state_cannot_be_read(
 def test_a_state_that_can_be_read_is_never_begun_anew(tmp_path: Path, export: str) -> None:
     repository = FilesystemProjectRepository()
     before = repository.state_at(tmp_path)
-    store = repository._existing(tmp_path).store
+    store = repository._existing(tmp_path)
 
     def begin() -> None:
         with store.begun_anew(before[1]):

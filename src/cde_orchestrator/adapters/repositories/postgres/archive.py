@@ -5,16 +5,15 @@ A checkpoint has the content of the file ``state.json``, and is judged as such.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from cde_orchestrator.adapters.repositories.postgres import tables
 from cde_orchestrator.adapters.repositories.postgres.session import Connection
 from cde_orchestrator.domain.exceptions import StateError
-from cde_orchestrator.domain.history import Backup, Damage
+from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format.checkpoint import Checkpoint, NotACheckpoint
-from cde_orchestrator.storage.format.journal import GENESIS, Record
+from cde_orchestrator.storage.format.journal import GENESIS
 from cde_orchestrator.storage.format.json_patch import Document, apply
+from cde_orchestrator.storage.history_entries import history_entries
 from cde_orchestrator.storage.loader import IN_PLACE
 from cde_orchestrator.storage.retention import Retention
 
@@ -26,9 +25,12 @@ class PostgresArchive:
         self._connection = connection
         self._key = key
 
-    def newest_records(self, limit: int, feature_id: str | None) -> Iterator[Record]:
-        """The newest changes first; those that may be about a feature when its id is given."""
-        return tables.newest_records(self._connection, self._key, limit, feature_id)
+    def history(
+        self, document: Document, limit: int, feature_id: str | None = None
+    ) -> list[HistoryEntry]:
+        """The newest changes first; those about one feature when its id is given."""
+        records = tables.newest_records(self._connection, self._key, limit, feature_id)
+        return history_entries(records, document, limit, feature_id)
 
     def state_at(self, sequence: int) -> Document:
         """The state right after a change.

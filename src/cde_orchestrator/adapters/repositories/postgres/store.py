@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import psycopg
@@ -63,7 +64,7 @@ class PostgresStore:
         session: PostgresSession,
         mutex: threading.RLock,
         key: str,
-        root: str,
+        root: Path,
         retention: Retention = DEFAULT_RETENTION,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,11 +73,11 @@ class PostgresStore:
         self.document: Document = {}
         self._session = session
         self._mutex = mutex
-        self._root = root
+        self.root = root
         self._retention = retention
         self._monotonic = monotonic
         self._standing = Standing()
-        self._stored_path = root
+        self._stored_path = str(root)
         self._changing = False
         self._has_tables = False
         self._obstacle: ReadOnly | None = None
@@ -92,6 +93,10 @@ class PostgresStore:
     def read_only(self) -> ReadOnly | None:
         """Why and since when changes are refused; None while they are not."""
         return self._obstacle or self._refusal
+
+    def snapshot(self) -> tuple[int, Document]:
+        """The number of the last change seen, and the state after it."""
+        return self.sequence, self.document
 
     @span(LOAD)
     def refresh(self) -> None:
@@ -310,7 +315,7 @@ class PostgresStore:
 
     def _adopt(self, document: Document) -> None:
         self._stored_path = document["path"]
-        document["path"] = self._root
+        document["path"] = str(self.root)
         self.document = document
 
     def _stored(self) -> Document:

@@ -1,0 +1,359 @@
+"""What every repository of projects does with the store that it keeps them in."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import structlog
+
+from cde_orchestrator.adapters.repositories.changes import patch_without_secrets
+from cde_orchestrator.adapters.repositories.codec import (
+    FeatureIndex,
+    decode_project,
+    encode_project,
+    project_changes,
+    stored_features,
+)
+from cde_orchestrator.adapters.repositories.conflicts import require_no_conflict
+from cde_orchestrator.adapters.repositories.gitignore import write_gitignore
+from cde_orchestrator.adapters.repositories.validation import checked_document
+from cde_orchestrator.domain.clock import Clock
+from cde_orchestrator.domain.exceptions import ConcurrentChangeError, ProjectError, StateError
+from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.subject import name_subject
+from cde_orchestrator.infrastructure.observability.correlation import call_context
+from cde_orchestrator.infrastructure.system.project_path import folder_at
+from cde_orchestrator.infrastructure.system.spans import DOMAIN, span
+from cde_orchestrator.storage.format.journal import Change, Record
+from cde_orchestrator.storage.format.json_patch import Document, Patch, diff
+from cde_orchestrator.storage.read_only import ReadOnly
+
+log = structlog.get_logger(__name__)
+
+Found = TypeVar("Found")
+StillFits = Callable[[], None]
+"""Raises where a change does not fit the state that it has by now."""
+
+
+class _Archive(Protocol):
+    """A project's past, as ``storage.archive.StateArchive`` documents it."""
+
+    def history(
+        self, document: Document, limit: int, feature_id: str | None = None
+    ) -> list[HistoryEntry]: ...
+    def state_at(self, sequence: int) -> Document: ...
+    def verify(self) -> list[Damage]: ...
+    def backups(self) -> list[Backup]: ...
+    def backup(self, name: str) -> Document: ...
+
+
+class _ProjectStore(Protocol):
+    """One project's state, as ``storage.store.StateStore`` documents it."""
+
+    root: Path
+    index: FeatureIndex
+
+    @property
+    def document(self) -> Document: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def read_only(self) -> ReadOnly | None: ...
+    def snapshot(self) -> tuple[int, Document]: ...
+    def refresh(self) -> None: ...
+    def exclusive(self, *, force: bool = False) -> AbstractContextManager[object]: ...
+    def keep_backup(self) -> None: ...
+
+
+Store = TypeVar("Store", bound=_ProjectStore)
+Work = Callable[[_Archive], Found]
+
+
+class StoredProjects(ABC, Generic[Store]):
+    """Projects in a store each.
+
+    A subclass says how a store is had, how a change is appended to it, and how its past is
+    read.
+
+    Args:
+        clock: where the time comes from.
+    """
+
+    unreadable: ClassVar[frozenset[str]]
+    """Codes of a state that cannot be read although its history may be."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    @abstractmethod
+    def _store(self, root: Path) -> Store:
+        """The store of the project at ``root``, one for as long as the process runs."""
+
+    @abstractmethod
+    def _append(self, store: Store, change: Change, still_fits: StillFits) -> Record:
+        """Append a change, durably; ``still_fits`` raises where it was overtaken."""
+
+    @abstractmethod
+    def _past(self, store: Store, work: Work[Found], otherwise: Found) -> Found:
+        """What ``work`` finds in the past, while nobody changes it; ``otherwise`` without one."""
+
+    @abstractmethod
+    def _prepared(self, root: Path, new: bool) -> Store:
+        """The store of a project that is about to be created."""
+
+    @abstractmethod
+    def _keep_from_git(self, root: Path) -> None:
+        """Keep from git what is local to this machine."""
+
+    def _recorded(self, path: Path | str) -> Store:
+        """The store, whatever is wrong with what it holds."""
+        return self._store(folder_at(path))
+
+    def _missing(self, root: Path) -> ProjectError:
+        return ProjectError.of("E004", path=str(root))
+
+    def get_or_create(
+        self, path: Path | str, name: str | None = None, *, new: bool = False
+    ) -> Project:
+        """The project at ``path``; a new one, in status onboarding, when there is none.
+
+        Args:
+            path: the project's folder.
+            name: its name; the folder's when None.
+            new: begin one also where the files of an earlier one are gone.
+
+        Raises:
+            ProjectError: E001, E002 or E003, the path is no usable folder; E007, the state of a
+                project is gone.
+            StateError: E201 to E206, or E217.
+        """
+        root = folder_at(path)
+        store = self._store(root)
+        store.refresh()
+        if not store.document:
+            store = self._prepared(root, new)
+            with store.exclusive():
+                if not store.document:
+                    project = Project.create(str(root), name or root.name or "project", self._clock)
+                    document = {**encode_project(project), "features": {}}
+                    self._commit(
+                        store, whole(document), "create_project", partial(_require_none, store)
+                    )
+                    write_gitignore(root)
+                    log.info("project_created", project_id=project.id, path=str(root))
+        self._keep_from_git(root)
+        return self._project(store)
+
+    def get(self, path: Path | str) -> Project:
+        """The project at ``path``.
+
+        Raises:
+            ProjectError: E001, E002, E003, or E004 when there is no project.
+            StateError: E201, E202, E205 or E217.
+        """
+        return self._project(self._existing(path))
+
+    def save(self, project: Project, force: bool = False) -> None:
+        """Keep what was changed in ``project`` since it was loaded.
+
+        Args:
+            project: a project that this repository gave.
+            force: try the disk or the database at once, even in read-only mode.
+
+        Raises:
+            ConcurrentChangeError: E207, somebody else changed the same thing.
+            FeatureError: E104, a new feature's name was taken meanwhile.
+            StateError: E201 to E206, E216 or E217.
+        """
+        if not force:
+            project.require_writable()
+        store = self._store(folder_at(project.path))
+        with store.exclusive(force=force):
+            self._require(store)
+            project.read_only_reason = project.read_only_since = None
+            changes = project_changes(project)
+            require_no_conflict(project, changes, store.document, store.index)
+            if changes:
+                self._commit_of(project, changes, store, "save_project")
+            stored_features(project).rebase(store.document)
+
+    @contextmanager
+    def transaction(self, path: Path | str) -> Iterator[Project]:
+        """The project, alone and up to date; committed on success, as it was on an error.
+
+        Raises:
+            ConcurrentChangeError: E207, the connection to the database broke, and somebody
+                else changed the same thing before it was restored.
+            ProjectError: E001, E002, E003, or E004 when there is no project.
+            StateError: E201 to E206, E216 or E217.
+        """
+        store = self._existing(path)
+        with store.exclusive():
+            with span(DOMAIN):
+                project = self._project(store)
+                yield project
+                changes = project_changes(project)
+            if changes:
+                self._commit_of(project, changes, store, "transaction")
+
+    def history(
+        self, path: Path | str, limit: int, feature: str | None = None
+    ) -> list[HistoryEntry]:
+        """The newest changes first; those about one feature when its reference is given.
+
+        Raises:
+            FeatureError: E102 or E103, no such feature.
+        """
+        store = self._recorded(path)
+        document: Document = {}
+        try:
+            store.refresh()
+            _, document = store.snapshot()
+        except StateError as error:
+            if feature is not None or error.code not in self.unreadable:
+                raise
+        found = self.get(path).feature(feature).id if feature is not None else None
+        return self._past(store, lambda archive: archive.history(document, limit, found), [])
+
+    def state_at(self, path: Path | str, sequence: int | None = None) -> tuple[int, dict[str, Any]]:
+        """A sequence, the present one when None, and the state right after it.
+
+        Raises:
+            ProjectError: E004, there is no project.
+            StateError: E208, the history does not reach there.
+        """
+        store = self._existing(path)
+        if sequence is None:
+            number, document = store.snapshot()
+            return number, copy.deepcopy(document)
+        return sequence, self._past(store, lambda archive: archive.state_at(sequence), {})
+
+    def verify(self, path: Path | str) -> list[Damage]:
+        """Judge everything that is stored; works on any state, however broken."""
+        return self._past(self._recorded(path), lambda archive: archive.verify(), [])
+
+    def backups(self, path: Path | str) -> list[Backup]:
+        """The states that were kept whole, oldest first."""
+        return self._past(self._recorded(path), lambda archive: archive.backups(), [])
+
+    def backup(self, path: Path | str, name: str) -> dict[str, Any]:
+        """The state in a backup.
+
+        Raises:
+            ProjectError: E004, there is no project.
+            StateError: E209, there is no such backup, or it is damaged.
+        """
+        return self._past(self._recorded(path), lambda archive: archive.backup(name), {})
+
+    def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The document, if it is a whole and valid state.
+
+        Raises:
+            StateError: E210, it is not.
+        """
+        return checked_document(document)
+
+    def _replace(self, store: Store, wanted: Document, *, always: bool = False) -> int:
+        """Make ``wanted`` the present state, and keep a backup of what was; its sequence.
+
+        Args:
+            store: held alone.
+            wanted: the state.
+            always: record it even where it changes nothing.
+        """
+        store.keep_backup()
+        changes = diff(store.document, wanted)
+        if always and not changes:
+            changes = whole(wanted)
+        if changes:
+            still_fits = partial(require_sequence, store, store.sequence)
+            self._commit(store, changes, "restore_state", still_fits)
+        return store.sequence
+
+    def _existing(self, path: Path | str) -> Store:
+        store = self._store(folder_at(path))
+        store.refresh()
+        self._require(store)
+        return store
+
+    def _require(self, store: Store) -> Document:
+        """The present state, which somebody may have deleted since it was read.
+
+        Raises:
+            ProjectError: E004, or E007 where only the state is gone.
+        """
+        document = store.document
+        if not document:
+            raise self._missing(store.root)
+        return document
+
+    def _project(self, store: Store) -> Project:
+        return self._decoded(store, self._require(store))
+
+    def _decoded(self, store: Store, document: Document) -> Project:
+        """The project of a document, and why it takes no changes if so; logs name it."""
+        name_subject(project_id=document["id"])
+        project = decode_project(document, store.index, str(store.root), self._clock)
+        if (mode := store.read_only) is not None:
+            project.read_only_reason, project.read_only_since = mode.reason, mode.since
+        return project
+
+    def _commit_of(self, project: Project, changes: Patch, store: Store, operation: str) -> None:
+        def still_fits() -> None:
+            self._require(store)
+            require_no_conflict(project, changes, store.document, store.index)
+
+        self._commit(store, changes, operation, still_fits)
+
+    def _commit(self, store: Store, changes: Patch, operation: str, still_fits: StillFits) -> None:
+        """Record changes: by whom and when, and without secrets.
+
+        Args:
+            store: held alone.
+            changes: what changed.
+            operation: what was done, where no operation runs that has a name.
+            still_fits: see ``_append``.
+        """
+        context = call_context()
+        change = Change(
+            at=self._clock().isoformat(),
+            operation=context.operation or operation,
+            actor=without_secrets(context.actor),
+            correlation_id=context.correlation_id,
+            changes=patch_without_secrets(changes),
+        )
+        record = self._append(store, change, still_fits)
+        log.info("project_saved", sequence=record.sequence, bytes=len(record.line))
+
+
+def whole(document: Document) -> Patch:
+    """The change that puts a document in the place of whatever there is."""
+    return [{"op": "add", "path": "", "value": document}]
+
+
+def require_sequence(store: _ProjectStore, expected: int | None) -> None:
+    """Let nobody restore over a change that was made meanwhile.
+
+    Raises:
+        StateError: E211.
+    """
+    if expected not in {None, store.sequence}:
+        raise StateError.of("E211", expected=expected, found=store.sequence)
+
+
+def _require_none(store: _ProjectStore) -> None:
+    """Let nobody make a project over another one.
+
+    Raises:
+        ConcurrentChangeError: E207.
+    """
+    if store.document:
+        raise ConcurrentChangeError.of("E207", subject="The project")
