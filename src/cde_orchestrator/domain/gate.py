@@ -242,9 +242,12 @@ def _without_match(expression: str, text: str, search: Search) -> Iterable[_Find
 def _without_section(wanted: str, document: list[markdown.Line]) -> Iterable[_Finding]:
     places = markdown.headings(document).get(markdown.normal(wanted), [])
     if not places:
-        hidden = any(line.text.strip() == wanted.strip() for line in document)
-        words = f"has the heading {wanted!r} inside a code block only" if hidden else ""
-        fix = f"Write the line {wanted} outside of code, with its content below"
+        hidden = [line for line in document if line.text.strip() == wanted.strip()]
+        where = (
+            "a code block" if hidden and hidden[0].kind is markdown.Kind.CODE else "code or HTML"
+        )
+        words = f"has the heading {wanted!r} inside {where} only" if hidden else ""
+        fix = f"Write the line {wanted} outside of code and HTML, with its content below"
         yield words or f"lacks the heading {wanted!r}", fix, None
     elif not any(markdown.section(document, index) for index in places):
         fix = "Write what belongs under it; write None and why if there is nothing"

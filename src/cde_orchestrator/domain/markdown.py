@@ -6,17 +6,44 @@ In time proportional to the text, whatever stands in it: a gate judges what stra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _HEADING = re.compile(r" {0,3}(#{1,6})(|[ \t].*)")
+_UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*")
+_NO_PARAGRAPH = re.compile(r" {0,3}(?:(?:[-+*]|\d{1,9}[.)])(?:[ \t]|\Z)|[|>])|\t| {4}")
+"""A list, a table, a quotation or indented code, which no underline makes a heading."""
 _RULE = re.compile(r"[-*_=|:\s]*")
 _TICKS = re.compile(r"`+")
 LINES_LIMIT = 200_000
 """Lines of a document that are judged: each costs time during which nothing else runs."""
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_BLANK = re.compile(r"\A\s*+\Z")
+_TEXT_TAGS = "pre|script|style|textarea"
+_BLOCK_TAGS = (
+    "address|article|aside|base|basefont|blockquote|body|caption|center|col|colgroup|dd|details"
+    "|dialog|dir|div|dl|dt|fieldset|figcaption|figure|footer|form|frame|frameset|h[1-6]|head"
+    "|header|hr|html|iframe|legend|li|link|main|menu|menuitem|nav|noframes|ol|optgroup|option|p"
+    "|param|search|section|summary|table|tbody|td|tfoot|th|thead|title|tr|track|ul"
+)
+_HTML_BLOCKS = tuple(
+    (re.compile(rf" {{0,3}}<{start}", re.IGNORECASE), re.compile(end, re.IGNORECASE))
+    for start, end in (
+        (rf"(?:{_TEXT_TAGS})(?:[ \t>]|\Z)", rf"</(?:{_TEXT_TAGS})>"),
+        (r"\?", r"\?>"),
+        (r"![a-z]", ">"),
+        (r"!\[CDATA\[", r"\]\]>"),
+        (rf"/?(?:{_BLOCK_TAGS})(?:[ \t]|/?>|\Z)", _BLANK.pattern),
+    )
+)
+"""How a block of HTML begins and ends (CommonMark 0.31, 4.6), but for comments."""
+_LONE_TAG = re.compile(
+    r" {0,3}<(?:/[a-z][a-z0-9-]*+|[a-z][a-z0-9-]*+(?:\s++[a-z_:][\w.:-]*+"
+    r"(?:\s*+=\s*+(?:[^\s\"'=<>`]++|'[^']*+'|\"[^\"]*+\"))?+)*+\s*+/?)\s*+>\s*+",
+    re.IGNORECASE,
+)
+"""Any other tag alone in its line, which begins a block too, but not within a paragraph."""
 
 
 class Kind(Enum):
@@ -58,9 +85,14 @@ class Line:
 
 
 def read(text: str) -> list[Line]:
-    """The lines of a document; blank ones, rules and fences count as nothing."""
+    """The lines of a document; blank ones, rules, underlines and fences count as nothing.
+
+    A heading may be underlined instead of marked, where it is a paragraph of one line: more
+    lines above dashes are more often a text that lacks a blank line before a rule. HTML is
+    prose, and no line in it is a heading.
+    """
     without_comments = _COMMENT.sub(lambda match: "\n" * match.group().count("\n"), text)
-    return list(_lines(without_comments.splitlines()))
+    return _lines(without_comments.splitlines())
 
 
 def headings(lines: list[Line]) -> dict[str, list[int]]:
@@ -112,27 +144,54 @@ def without_code_spans(text: str) -> str:
     return "".join([*parts, text[taken:]]).strip()
 
 
-def _lines(texts: list[str]) -> Iterator[Line]:
-    fence = ""
+def _lines(texts: list[str]) -> list[Line]:
+    found: list[Line] = []
+    fence, html_end, paragraph = "", None, 0
     for number, text in enumerate(texts, start=1):
         marks = _FENCE.fullmatch(text)
+        before, paragraph = paragraph, 0
         if fence:
             closing = marks and marks[1].startswith(fence) and not marks[2].strip()
             if closing:
                 fence = ""
             kind = Kind.NOTHING if closing or not text.strip() else Kind.CODE
-            yield Line(number, kind, text)
+            found.append(Line(number, kind, text))
+        elif html_end := html_end or _html_end(text, within_paragraph=before > 0):
+            found.append(_plain(number, text))
+            if html_end.search(text):
+                html_end = None
         elif marks and not (marks[1][0] == "`" and "`" in marks[2]):
             fence = marks[1]
-            yield Line(number, Kind.NOTHING, text)
+            found.append(Line(number, Kind.NOTHING, text))
+        elif before == 1 and (underline := _UNDERLINE.fullmatch(text)):
+            level, words = 1 if underline[1][0] == "=" else 2, " ".join(found[-1].written.split())
+            found[-1] = Line(number - 1, Kind.HEADING, words, level)
+            found.append(Line(number, Kind.NOTHING, text))
         else:
-            yield _line(number, text)
+            found.append(_line(number, text))
+            if found[-1].kind is Kind.PROSE:  # a list is as good as a second line
+                paragraph = before + (2 if _NO_PARAGRAPH.match(text) else 1)
+    return found
+
+
+def _html_end(text: str, *, within_paragraph: bool) -> re.Pattern[str] | None:
+    """What ends the block of HTML that begins with a line; None where none begins."""
+    if not text.lstrip(" ").startswith("<"):
+        return None
+    for start, end in _HTML_BLOCKS:
+        if start.match(text):
+            return end
+    return None if within_paragraph or not _LONE_TAG.fullmatch(text) else _BLANK
 
 
 def _line(number: int, text: str) -> Line:
     heading = _HEADING.fullmatch(text)
     if heading:
         return Line(number, Kind.HEADING, _words(heading[2]), len(heading[1]))
+    return _plain(number, text)
+
+
+def _plain(number: int, text: str) -> Line:
     if _RULE.fullmatch(text):
         return Line(number, Kind.NOTHING, text)
     return Line(number, Kind.PROSE, without_code_spans(text), written=text)

@@ -214,8 +214,15 @@ def test_a_search_that_takes_too_long_is_a_problem() -> None:
         lambda n: "".join("`" * length + "a" for length in range(1, 150 * isqrt(n))),
         lambda n: "# a\n" * (7_500 * n),
         lambda n: "## a\n### b\n" * (3_750 * n),
+        lambda n: "<a" + " b" * (15_000 * n) + "!",
+        lambda n: "<a b" + " " * (15_000 * n) + "!",
+        lambda n: "<div>\na" + " " * (15_000 * n) + "b",
+        lambda n: "a\n---\n" * (5_000 * n),
     ],
-    ids=["heading", "slots", "left over", "filler", "put off", "code spans", "headings", "nested"],
+    ids=[
+        *("heading", "slots", "left over", "filler", "put off", "code spans", "headings"),
+        *("nested", "attributes", "blanks in a tag", "blanks in HTML", "underlines"),
+    ],
 )
 def test_no_text_takes_longer_than_in_proportion_to_its_length(text: Callable[[int], str]) -> None:
     require_proportion(lambda each: problems(each, spec("## Goal"), skeleton="A line.\n"), text)
@@ -426,6 +433,12 @@ def test_a_heading_that_is_missing_is_told_from_one_that_is_code() -> None:
     (hidden,) = problems("# A\n\n```\n## Goal\n```\n", spec("## Goal"))
     assert missing.problem == "lacks the heading '## Goal'"
     assert hidden.problem == "has the heading '## Goal' inside a code block only"
+
+
+def test_an_underlined_heading_is_what_is_asked_for_and_one_in_html_is_not() -> None:
+    assert problems("Goal\n----\n\ntext\n", spec("## Goal")) == []
+    (hidden,) = problems("# A\n\n<div>\n## Goal\n</div>\n", spec("## Goal"))
+    assert hidden.problem == "has the heading '## Goal' inside code or HTML only"
 
 
 REPEATED = "# Review\n\nWrite what was found in the code of the change.\n"

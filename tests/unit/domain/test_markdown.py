@@ -108,3 +108,103 @@ def test_a_section_reaches_to_the_next_heading_of_its_level_or_above() -> None:
     assert [line.text for line in markdown.section(lines, 2)] == ["two"]
     assert [line.text for line in markdown.section(lines, 5)] == ["three"]
     assert [line.text for line in markdown.section(lines, 7)] == ["four"]
+
+
+@pytest.mark.parametrize(
+    ("text", "heading"),
+    [
+        ("Goal\n----\n", "## Goal"),
+        ("Goal\n====\n", "# Goal"),
+        ("  The   goal #\n   -  \t\n", "## The goal #"),
+        ("**Goal**\n=", "# **Goal**"),
+        ("- item\n\nGoal\n---\n", "## Goal"),
+        ("text\n***\nGoal\n---\n", "## Goal"),
+        ("```\n```\nGoal\n---\n", "## Goal"),
+    ],
+)
+def test_a_line_of_text_that_is_underlined_is_a_heading(text: str, heading: str) -> None:
+    lines = markdown.read(text)
+    assert list(markdown.headings(lines)) == [heading]
+    assert [line.number for line in lines] == list(range(1, len(lines) + 1))
+    assert lines[-1].kind is Kind.NOTHING
+
+
+def test_an_underlined_heading_ends_the_section_before_it() -> None:
+    lines = markdown.read("One\n===\na\n\nTwo\n---\nb\n\n# Three\nc\n")
+    assert [line.text for line in markdown.section(lines, 0)] == ["a", "b"]
+    assert [line.text for line in markdown.section(lines, 4)] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- Goal\n---\n",
+        "1. Goal\n---\n",
+        "> Goal\n---\n",
+        "| Goal |\n---\n",
+        "    Goal\n---\n",
+        "\tGoal\n---\n",
+        "Goal\n\n---\n",
+        "Goal\n    ---\n",
+        "Goal\n-- -\n",
+        "Goal\n-=-\n",
+        "- item\ngoes on\n---\n",
+        "two lines\nof text\n---\n",
+        "```\nGoal\n---\n```\n",
+        "<!--\nGoal\n---\n-->\n",
+        "<div>\nGoal\n---\n",
+        "<pre>x</pre>\n---\n",
+        "---\n---\n",
+    ],
+)
+def test_what_is_no_paragraph_of_one_line_is_not_made_a_heading(text: str) -> None:
+    assert markdown.headings(markdown.read(text)) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<div>\n## Goal\n</div>\n",
+        "   </DIV>\n## Goal\n",
+        "text\n<details open>\n## Goal\n",
+        "<br/>\n## Goal\n",
+        "<script>\n\n## Goal\n</script>\n",
+        "<pre class='a'>\n\n## Goal\n\n",
+        "<?php\n\n## Goal\n?>\n",
+        "<!DOCTYPE\n\n## Goal\n>\n",
+        "<![CDATA[\n\n## Goal\n]]>\n",
+        "<custom-tag a b = 'c' d=\"e\" f=g/>\n## Goal\n",
+        "</custom-tag >\n## Goal\n",
+        "<!-- one\n## Goal\n-->\n",
+        "<!--\n\n## Goal\n",
+    ],
+)
+def test_a_heading_in_html_or_in_a_comment_is_none(text: str) -> None:
+    assert markdown.headings(markdown.read(text)) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<div>\n\n## Goal\n",
+        "<details>\n<summary>More</summary>\n\n## Goal\n",
+        "<pre>x</pre>\n## Goal\n",
+        "<?php ?>\n## Goal\n",
+        "<!-- one -->\n## Goal\n",
+        "text\n<custom-tag>\n## Goal\n",
+        "<https://example.org>\n## Goal\n",
+        "<b>text</b>\n## Goal\n",
+        "<custom-tag a='>\n## Goal\n",
+        "    <div>\n## Goal\n",
+        "a < b\n## Goal\n",
+        "```\n<div>\n```\n## Goal\n",
+    ],
+)
+def test_a_heading_after_html_is_one(text: str) -> None:
+    assert list(markdown.headings(markdown.read(text))) == ["## Goal"]
+
+
+def test_html_is_prose() -> None:
+    lines = markdown.read("<div>\n```\ntext\n---\n</div>\n\nafter\n")
+    assert [line.kind.value[0] for line in lines] == ["p", "p", "p", "n", "p", "n", "p"]
+    assert [line.text for line in lines if line.is_content][1] == "```"

@@ -135,7 +135,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         description="Phase '{phase}' of '{feature}' lacks required content: {problems}.",
         suggestions=(
             "Write each heading exactly as must_contain has it, with content below it",
-            "Keep required headings outside of code blocks, whatever language you write in",
+            "Keep required headings outside of code and HTML, whatever language you write in",
         ),
         fixes=(SHOW_STATUS,),
     ),
