@@ -27,7 +27,7 @@ from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps
 from cde_orchestrator.infrastructure.system.project_path import folder_at
-from cde_orchestrator.infrastructure.system.retry import RetryingReads
+from cde_orchestrator.infrastructure.system.retry import retrying_reads
 from cde_orchestrator.storage.condition import condition_of
 from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.format.json_patch import Document
@@ -78,7 +78,7 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
         retention: Retention = DEFAULT_RETENTION,
     ) -> None:
         super().__init__(clock)
-        self._ops = RetryingReads(ops or OsFileOps())
+        self._ops = retrying_reads(ops or OsFileOps())
         self._lock_timeout_seconds = lock_timeout_seconds
         self._retention = retention
         self._stores: dict[Path, FolderStore] = {}

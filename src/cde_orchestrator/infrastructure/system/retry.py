@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 
@@ -109,30 +109,19 @@ def _pause(failures: int) -> float:
     return min(_FIRST_WAIT_SECONDS * 2.0 ** min(failures - 1, 64) + jitter, _LONGEST_WAIT_SECONDS)
 
 
-class RetryingReads:
-    """File operations whose reads survive a momentary failure.
-
-    Args:
-        ops: the file operations themselves.
-    """
-
+class _RetryingReads:
     def __init__(self, ops: FileOps) -> None:
         self._ops = ops
-        self.open_append = ops.open_append
-        self.write = ops.write
-        self.size = ops.size
-        self.truncate = ops.truncate
-        self.fdatasync = ops.fdatasync
-        self.close = ops.close
-        self.create = ops.create
-        self.replace = ops.replace
-        self.sync_folder = ops.sync_folder
-        self.unlink = ops.unlink
-        self.make_folder = ops.make_folder
-        self.free_bytes = ops.free_bytes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ops, name)
 
     def read(self, path: Path, offset: int = 0) -> bytes:
-        """The file's bytes from ``offset`` on."""
         return retrying(
             lambda: self._ops.read(path, offset), "read_state_file", is_transient_on_reading
         )
+
+
+def retrying_reads(ops: FileOps) -> FileOps:
+    """The same file operations, whose reads survive a momentary failure."""
+    return cast("FileOps", _RetryingReads(ops))

@@ -14,10 +14,10 @@ from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.system.retry import (
     ATTEMPTS,
-    RetryingReads,
     is_transient,
     is_transient_on_reading,
     retrying,
+    retrying_reads,
 )
 from cde_orchestrator.storage.format.journal import Change, scan
 from cde_orchestrator.storage.store import StateStore
@@ -99,7 +99,7 @@ def ops() -> FailingOps:
 
 @pytest.fixture
 def store(tmp_path: Path, ops: FailingOps) -> StateStore:
-    made = StateStore(tmp_path, ops=RetryingReads(ops))
+    made = StateStore(tmp_path, ops=retrying_reads(ops))
     put(made, "a")
     return made
 
@@ -204,7 +204,7 @@ def test_a_change_that_may_have_been_applied_is_not_transient(
 def test_a_read_that_fails_for_a_moment_is_read_again(
     store: StateStore, ops: FailingOps, code: int
 ) -> None:
-    reopened = StateStore(store.files.root, ops=RetryingReads(ops))
+    reopened = StateStore(store.files.root, ops=retrying_reads(ops))
     ops.fail("read", code, times=2)
     reopened.refresh()
 
@@ -212,7 +212,7 @@ def test_a_read_that_fails_for_a_moment_is_read_again(
 
 
 def test_a_read_that_goes_on_failing_is_told(store: StateStore, ops: FailingOps) -> None:
-    reopened = StateStore(store.files.root, ops=RetryingReads(ops))
+    reopened = StateStore(store.files.root, ops=retrying_reads(ops))
     ops.fail("read", errno.EIO, times=1_000)
 
     with pytest.raises(StateError) as caught:
