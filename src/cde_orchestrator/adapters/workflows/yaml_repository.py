@@ -131,6 +131,9 @@ def _not_yaml(source: str, line: int, reason: str) -> ValidationError:
 class _YamlReader:
     """Builds nodes from the parser's events, so that nothing in the file is ever executed.
 
+    Nodes that ``yaml.compose`` builds would not do: on deep nesting libyaml ends the process,
+    an alias loses its place, and a tag that is written looks like one that is not.
+
     What YAML allows and this format has no use for is refused on the way: tags, aliases,
     keys that are not words, a key twice in one mapping, several documents, deep nesting.
     """

@@ -128,11 +128,14 @@ class PostgresArchive:
         while rows and retention.lets_go(len(rows), rows[0][1], total):
             gone, *rows = rows
             oldest = rows[0][0]
-            for table, last in (("cde_checkpoint", gone[0]), ("cde_journal", oldest)):
-                self._connection.execute(
-                    f"DELETE FROM {table} WHERE project = %s AND sequence <= %s",
-                    [self._key, last],
-                )
+            self._connection.execute(
+                "DELETE FROM cde_checkpoint WHERE project = %s AND sequence <= %s",
+                [self._key, gone[0]],
+            )
+            self._connection.execute(
+                "DELETE FROM cde_journal WHERE project = %s AND sequence <= %s",
+                [self._key, oldest],
+            )
             total -= gone[2] + sum(row[1] for row in journal if row[0] <= oldest)
             journal = [row for row in journal if row[0] > oldest]
 

@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Composed, Literal
 
 from cde_orchestrator.adapters.repositories.postgres.session import Connection
 
-_LOCK_KEY = "hashtextextended(current_schema() || '/' || {key}, 7031)"
+_LOCK_KEY = SQL("hashtextextended(current_schema() || '/' || {}, 7031)")
 
 
 def lock(connection: Connection, key: str, timeout_seconds: float) -> None:
@@ -29,9 +29,9 @@ def lock_holder(connection: Connection, key: str) -> str:
         " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
         " WHERE l.locktype = 'advisory' AND l.granted"
         " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        f" AND ((l.classid::bigint << 32) | l.objid::bigint) = {_LOCK_KEY}"
+        " AND ((l.classid::bigint << 32) | l.objid::bigint) = {}"
     )
-    row = together(connection, query.format(key=Literal(key))).fetchone()
+    row = together(connection, query.format(_LOCK_KEY.format(Literal(key)))).fetchone()
     return f"{row[0]}, backend {row[1]}, from {row[2]}" if row else "unknown process"
 
 
@@ -40,7 +40,7 @@ def locking(key: str, timeout_seconds: float) -> Iterator[Composed]:
     milliseconds = max(round(timeout_seconds * 1_000), 1)
     yield SQL("SET LOCAL lock_timeout = {}").format(Literal(milliseconds))
     yield SQL("SET LOCAL statement_timeout = {}").format(Literal(milliseconds + 15_000))
-    yield SQL(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})").format(key=Literal(key))
+    yield SQL("SELECT pg_advisory_xact_lock({})").format(_LOCK_KEY.format(Literal(key)))
 
 
 def together(

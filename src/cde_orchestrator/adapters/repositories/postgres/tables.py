@@ -19,13 +19,24 @@ from cde_orchestrator.storage.format.json_patch import Document, apply, keys_of
 from cde_orchestrator.storage.history_entries import touched_features
 from cde_orchestrator.storage.read_only import SPARE_BYTES
 
-TABLES = ("cde_schema", "cde_project", "cde_feature", "cde_journal", "cde_checkpoint")
-_WRITABLE = " AND ".join(
-    f"has_table_privilege('{table}', '{privilege}')"
-    for table in TABLES[1:]
-    for privilege in ("INSERT", "UPDATE", "DELETE")
+_STANDING = SQL(
+    "SELECT s.version, p.sequence, p.checksum, p.pending_bytes, p.checkpoint_bytes,"
+    " pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
+    " has_table_privilege('cde_project', 'INSERT')"
+    " AND has_table_privilege('cde_project', 'UPDATE')"
+    " AND has_table_privilege('cde_project', 'DELETE')"
+    " AND has_table_privilege('cde_feature', 'INSERT')"
+    " AND has_table_privilege('cde_feature', 'UPDATE')"
+    " AND has_table_privilege('cde_feature', 'DELETE')"
+    " AND has_table_privilege('cde_journal', 'INSERT')"
+    " AND has_table_privilege('cde_journal', 'UPDATE')"
+    " AND has_table_privilege('cde_journal', 'DELETE')"
+    " AND has_table_privilege('cde_checkpoint', 'INSERT')"
+    " AND has_table_privilege('cde_checkpoint', 'UPDATE')"
+    " AND has_table_privilege('cde_checkpoint', 'DELETE')"
+    " FROM cde_schema s LEFT JOIN cde_project p ON p.key = {key}"
 )
-_RECORD = "sequence, previous, at, operation, actor, correlation_id, changes::text, checksum"
+"""The state of a project, and whether this connection may change it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,7 @@ class StoredRecord:
 
 def standing(connection: Connection, key: str) -> Standing:
     """How the project stands; the tables must be there."""
-    return _standing(together(connection, SQL(_STANDING).format(key=Literal(key))))
+    return _standing(together(connection, _STANDING.format(key=Literal(key))))
 
 
 def begin(connection: Connection, key: str, lock_timeout_seconds: float) -> Standing:
@@ -81,7 +92,7 @@ def begin(connection: Connection, key: str, lock_timeout_seconds: float) -> Stan
         connection,
         SQL("BEGIN ISOLATION LEVEL READ COMMITTED"),
         *locking(key, lock_timeout_seconds),
-        SQL(_STANDING).format(key=Literal(key)),
+        _STANDING.format(key=Literal(key)),
     )
     while cursor.nextset():
         pass
@@ -191,7 +202,8 @@ def rewrite(connection: Connection, key: str, document: Document) -> None:
 def records_after(connection: Connection, key: str, sequence: int) -> list[StoredRecord]:
     """The changes after one, oldest first."""
     rows = connection.execute(
-        f"SELECT {_RECORD} FROM cde_journal WHERE project = %s AND sequence > %s ORDER BY sequence",
+        "SELECT sequence, previous, at, operation, actor, correlation_id, changes::text, checksum"
+        " FROM cde_journal WHERE project = %s AND sequence > %s ORDER BY sequence",
         [key, sequence],
     )
     return [_record(row) for row in rows]
@@ -202,7 +214,8 @@ def newest_records(
 ) -> Iterator[Record]:
     """The newest changes first; those that may be about a feature when its id is given."""
     rows = connection.execute(
-        f"SELECT {_RECORD} FROM cde_journal WHERE project = %s"
+        "SELECT sequence, previous, at, operation, actor, correlation_id, changes::text, checksum"
+        " FROM cde_journal WHERE project = %s"
         " AND (%s::text IS NULL OR features IS NULL OR %s::text = ANY (features))"
         " ORDER BY sequence DESC LIMIT %s",
         [key, feature_id, feature_id, limit],
@@ -222,14 +235,6 @@ def is_recorded(connection: Connection, key: str, checksums: Sequence[str]) -> b
 def probe(connection: Connection) -> None:
     """Write durably what takes up new space, and nothing that matters."""
     connection.execute("UPDATE cde_schema SET probe = %s", [os.urandom(SPARE_BYTES)])
-
-
-_STANDING = (
-    "SELECT s.version, p.sequence, p.checksum, p.pending_bytes, p.checkpoint_bytes,"
-    " pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
-    f" {_WRITABLE}"
-    " FROM cde_schema s LEFT JOIN cde_project p ON p.key = {key}"
-)
 
 
 def _standing(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Standing:
