@@ -106,7 +106,7 @@ def test_a_cloned_link_for_the_log_reaches_no_file_of_the_person(
         done = ran(*words, at=folder, HOME=str(home))
         assert "Traceback" not in done.stderr
         (warning,) = warnings_in(done.stderr, "log_not_written")
-        assert "a link stands in its place" in warning["reason"]
+        assert "a link is in its place" in warning["reason"]
 
     assert profile.read_text() == "# mine\n"
     subprocess.run(["sh", "-c", ". ./.profile"], cwd=home, env={"HOME": str(home)}, check=True)

@@ -190,7 +190,7 @@ def test_what_becomes_of_projects_and_features_is_logged_with_its_call(logged: P
 def test_a_recovery_is_logged_with_its_call(logged: Path) -> None:
     run(logged, OnboardProject())
     (logged / ".cde" / "state.json").write_text("damaged")
-    assert {"state_damaged", "state_mended"} <= set(run(logged, ListFeatures()))
+    assert {"state_damaged", "state_repaired"} <= set(run(logged, ListFeatures()))
 
 
 def test_each_try_is_logged_with_its_call(logged: Path) -> None:

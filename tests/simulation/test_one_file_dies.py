@@ -92,7 +92,7 @@ def test_whatever_becomes_of_one_file_nothing_is_lost(
                     FilesystemProjectRepository(UnsyncedOps()), root, store.acknowledged
                 )
             if file in LIVE or (harmed is None and file == "sealing backup"):
-                assert {entry["event"] for entry in logs} >= {"state_damaged", "state_mended"}
+                assert {entry["event"] for entry in logs} >= {"state_damaged", "state_repaired"}
                 assert harmed is None or harmed in read_image(root / ".cde/quarantine").values()
                 store.oracle.judge(root, store.acknowledged)
             else:

@@ -18,7 +18,7 @@ from cde_orchestrator.storage.history_entries import history_entries
 
 
 class StateArchive:
-    """What the files of a project tell about its past; nothing here changes them."""
+    """The past of a project, from its files; nothing here changes them."""
 
     def __init__(self, files: StateFiles, ops: FileOps) -> None:
         self._files = files
@@ -71,7 +71,7 @@ class StateArchive:
 
 
 def _mentions(feature_id: str | None) -> list[bytes]:
-    """What a change's line may have for ``history_entries`` to tell it; nothing for any line.
+    """What a change's line may have for ``history_entries`` to list it; nothing for any line.
 
     The journal's JSON has no spaces, and a quote within a text is escaped.
     """

@@ -1,4 +1,4 @@
-"""Brings together what processes did that put back different states after a loss.
+"""Brings together what processes did that restored different states after a loss.
 
 Each knows the state as it saw it last. The first one to make a change goes on from there, and
 another one may know later changes. What only that one has is made again, as one change.
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 def rejoin(files: StateFiles, ops: FileOps, loaded: Loaded, head: Head) -> None:
-    """Make again what ``head`` has and a history that was put back does not. Only under the lock.
+    """Make again what ``head`` has and a restored history does not. Only under the lock.
 
     A feature that was changed on both sides stays as it is in the files.
 
@@ -56,13 +56,13 @@ def rejoin(files: StateFiles, ops: FileOps, loaded: Loaded, head: Head) -> None:
 
 
 def _common_base(files: StateFiles, ops: FileOps, loaded: Loaded, head: Head) -> Document | None:
-    """The state that another process put back, and this one has not seen put back."""
+    """The state that another process restored, and this one has not seen restored."""
     first = loaded.header.first if loaded.header else 1
     path = files.checkpoints().get(first - 1)
     own = loaded.document.get("id") == head.document.get("id")
     if path is None or not own or not head.first < first <= head.sequence:
         return None
-    if first - 1 in sealed_records(files, ops, first - 2):  # it was sealed, not put back
+    if first - 1 in sealed_records(files, ops, first - 2):  # it was sealed, not restored
         return None
     found = checkpoints.decode(ops.read(path))
     return found.document if isinstance(found, Checkpoint) else None

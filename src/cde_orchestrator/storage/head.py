@@ -1,4 +1,4 @@
-"""Where one process stands in a project's history."""
+"""How far one process has followed a project's history."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Head:
         checksum: of the record with ``sequence``; the next record names it.
         first: the sequence that the active segment begins with.
         size: bytes of the active segment up to that record.
-        inode: of the active segment's file, -1 when it must be looked at anew.
+        inode: of the active segment's file, -1 when it must be checked again.
         modified_ns: when that file was changed last, as far as this process knows.
         size_at_checkpoint: what ``size`` was when ``state.json`` was written.
     """
@@ -65,7 +65,7 @@ class Head:
     def note_file(self, journal: Path) -> None:
         """Remember the active segment's file as this process left it.
 
-        What is on disk is on disk: where the file cannot be looked at, the loader does it.
+        What is on disk is on disk: where the file cannot be checked, the loader does it.
         """
         try:
             self.inode, _, self.modified_ns = _marks(journal.lstat())
@@ -73,11 +73,11 @@ class Head:
             self.forget_file()
 
     def forget_file(self) -> None:
-        """Have the files looked at anew, whatever they look like."""
+        """Have the files checked again, whatever they were."""
         self.inode = -1
 
     def appended(self, journal: Path, ops: FileOps) -> list[Record] | None:
-        """The records that others appended; None when the files must be loaded anew.
+        """The records that others appended; None when the files must be loaded again.
 
         Raises:
             OSError: the journal cannot be read.
@@ -102,7 +102,7 @@ class Head:
         """The records that others surely committed, without the lock; None when unknown.
 
         The second copy of a segment gets a record only once the first is on disk, and then the
-        change is made: what stands there whole is never taken back.
+        change is made: what is there whole is never taken back.
 
         Raises:
             OSError: the copy cannot be read.
@@ -114,7 +114,7 @@ class Head:
         records = decode_records(data)
         if records is None or not self._continued_by(records):
             return None
-        # The journal has grown by these as well; its time is taken at the next look at it.
+        # The journal has grown by these as well; its time is taken at the next check.
         self.modified_ns = _BEHIND_A_WRITER
         return records
 
@@ -122,8 +122,8 @@ class Head:
         """What the files are to this process.
 
         Args:
-            loaded: what they tell; None where no state can be told.
-            files: where they stand.
+            loaded: what is in them; None where no state can be read.
+            files: where they are.
             ops: the file operations.
 
         Raises:
@@ -141,12 +141,12 @@ class Head:
             same = checksums.get(self.sequence, self.checksum) == self.checksum
             return Files.FOLLOW if same else Files.DIFFER
         damaged = any(finding.path == files.journal for finding in loaded.findings)
-        if damaged or loaded.gap is not None or _is_put_back(loaded, files, ops):
+        if damaged or loaded.gap is not None or _is_restored(loaded, files, ops):
             return Files.LACK
         return Files.DIFFER
 
     def is_sealed(self, files: StateFiles) -> bool:
-        """Whether the segment that follows was begun, so that more may stand there."""
+        """Whether the segment that follows was begun, so that more may be there."""
         following = self.sequence + 1
         return following != self.first and files.mirror(following).exists()
 
@@ -174,10 +174,10 @@ class Head:
         )
 
 
-def _is_put_back(loaded: Loaded, files: StateFiles, ops: FileOps) -> bool:
-    """Whether another process put back what it knew, and no change was made since.
+def _is_restored(loaded: Loaded, files: StateFiles, ops: FileOps) -> bool:
+    """Whether another process restored what it knew, and no change was made since.
 
-    Its checkpoint stands there without the record that led to it, which sealing would have kept.
+    Its checkpoint is there without the record that led to it, which sealing would have kept.
     """
     last = loaded.sequence
     return not loaded.active and last not in sealed_records(files, ops, last - 1)

@@ -16,7 +16,7 @@ _open: set[int] = set()
 
 
 class HeldFolder:
-    """Tells whether the folder that was held is the one at its path; for one thread at a time.
+    """Checks whether the folder that was held is the one at its path; for one thread at a time.
 
     A file system gives the inode of a removed folder to the next one that is made. It cannot
     while the folder is open, so it is kept open, where the system opens folders at all.

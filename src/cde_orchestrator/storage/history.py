@@ -1,4 +1,4 @@
-"""The past of a project, as its files tell it; nothing here changes them."""
+"""The past of a project, read from its files; nothing here changes them."""
 
 from __future__ import annotations
 
@@ -116,11 +116,11 @@ class StateHistory:
 
     def _journals(self) -> list[Path]:
         segments = list(self._files.segments().values())
-        stands = os.path.lexists(self._files.journal)
-        return [*segments, self._files.journal] if stands else segments
+        exists = os.path.lexists(self._files.journal)
+        return [*segments, self._files.journal] if exists else segments
 
     def _copies(self, scans: dict[Path, Scan]) -> list[Finding]:
-        """Whether the active segment stands twice, and every later one is in use."""
+        """Whether the active segment exists twice, and every later one is in use."""
         if self._files.journal not in scans:
             return [Finding(self._files.journal, "it is missing")] if scans else []
         header = scans[self._files.journal].header
@@ -154,7 +154,7 @@ class StateHistory:
         for number, following in pairwise(numbers):
             previous = merged[following].previous
             if previous == GENESIS and following - 1 in kept:
-                continue  # a history that was begun anew, on its own checkpoint
+                continue  # a history that was started over, on its own checkpoint
             if following != number + 1:
                 if lost.issuperset(range(number + 1, following)):
                     continue  # said and noted when it was found
@@ -166,7 +166,7 @@ class StateHistory:
         return findings
 
     def missing_checkpoints(self) -> list[int]:
-        """Sequences of the checkpoints that should stand in ``backups`` and do not.
+        """Sequences of the checkpoints that should exist in ``backups`` and do not.
 
         Raises:
             StateError: E201, a segment cannot be read.
@@ -176,7 +176,7 @@ class StateHistory:
     def _missing(self, lost: set[int]) -> list[int]:
         """Each segment has a checkpoint to begin from, unless that is too old to be kept.
 
-        One that depends on lost changes cannot be written anew, and is not missed.
+        One that depends on lost changes cannot be rewritten, and is not missed.
         """
         kept = self._files.checkpoints()
         firsts = list(self._files.segments())
@@ -225,7 +225,7 @@ class StateHistory:
 
 def _unread(path: Path, error: OSError) -> str:
     thing = in_the_way(path)
-    return f"{thing} stands in its place" if thing else f"it cannot be read: {error.strerror}"
+    return f"{thing} is in its place" if thing else f"it cannot be read: {error.strerror}"
 
 
 def _lost(scans: Iterable[Scan]) -> set[int]:

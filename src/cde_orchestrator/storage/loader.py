@@ -1,6 +1,6 @@
 """Loading decides by evidence: the newest valid checkpoint and every record after it.
 
-Each line of the journal can be judged by itself and the active segment stands twice, so the
+Each line of the journal can be judged by itself and the active segment exists twice, so the
 history is put together from whichever copy of each record is whole.
 """
 
@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Changes that no file tells any more, between what is certain and what came after.
+    """Changes that no file has any more, between what is certain and what came after.
 
     Attributes:
         first: the first sequence that is missing.
@@ -54,15 +54,15 @@ class Gap:
 
 @dataclass(slots=True)
 class Loaded:
-    """The state as the files tell it.
+    """The state as it is in the files.
 
     Attributes:
         checksum: of the record with ``sequence``; the next record names it.
-        checkpoint_sequence: where the newest valid checkpoint stands; 0 when there is none.
+        checkpoint_sequence: where the newest valid checkpoint is; 0 when there is none.
         checkpoint_size: its bytes.
         header: header of the active segment.
         active: records of the active segment, in order.
-        findings: what has to be mended.
+        findings: what has to be repaired.
         leftovers: segments that were begun when sealing failed, and never used.
         torn: whether an unfinished, never acknowledged record ends the journal.
         legacy: content of a state file from before the journal.
@@ -85,7 +85,7 @@ class Loaded:
     newer: int | None = None
 
     @property
-    def needs_mending(self) -> bool:
+    def needs_repair(self) -> bool:
         """Whether the files are not as they should be."""
         if self.gap is not None or self.newer is not None:
             return False
@@ -114,7 +114,7 @@ class Loaded:
 
     @property
     def active_bytes(self) -> bytes:
-        """The active segment as both its copies should stand."""
+        """The active segment as both its copies should be."""
         header = self.header or encode_header(self.sequence + 1, self.checksum)
         return header.line + b"".join(record.line for record in self.active)
 
@@ -123,7 +123,7 @@ def load(files: StateFiles, ops: FileOps) -> Loaded:
     """Read the state; nothing is changed.
 
     Raises:
-        StateError: E201 no state can be told with certainty, E202 it is from a newer
+        StateError: E201 no state is certain, E202 it is from a newer
             version and of an unknown shape.
         OSError: a file cannot be read.
     """
@@ -176,7 +176,7 @@ def _newest_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> Check
 
 
 def _open_newer(files: StateFiles, found: NotACheckpoint, loaded: Loaded) -> None:
-    """Take what a newer release wrote as it stands, as far as it is of the known shape."""
+    """Take what a newer release wrote as it is, as far as it is of the known shape."""
     version = found.schema_version
     try:
         content = found.content or {}
@@ -202,7 +202,7 @@ def _compare_copies(files: StateFiles, ops: FileOps, loaded: Loaded, active: Act
         else:
             loaded.findings.append(_damage(path, _difference(data, loaded)))
     if first > 1 and max(files.checkpoints(), default=0) < first - 1:
-        # Without it the state before the segment stands in state.json alone.
+        # Without it the state before the segment is in state.json alone.
         loaded.findings.append(Finding(files.backup(first - 1), "it is missing"))
 
 
@@ -254,7 +254,7 @@ def _gap(certain: int, records: dict[int, Record]) -> Gap:
 
 
 def _is_surely_empty(files: StateFiles, loaded: Loaded) -> bool:
-    """Whether there was never a change: nothing stands there, or a journal just begun."""
+    """Whether there was never a change: nothing is there, or a journal just begun."""
     if not loaded.findings:
         return True
     begun = loaded.header is not None and loaded.header.first == 1
@@ -277,6 +277,6 @@ def _unreadable(files: StateFiles, reason: str) -> StateError:
 
 
 def _damage(path: Path, reason: str) -> Finding:
-    """That a file is not as it should be; what stands in its place says more than that."""
+    """That a file is not as it should be; what is in its place says more than that."""
     thing = in_the_way(path)
-    return Finding(path, f"{thing} stands in its place" if thing else reason)
+    return Finding(path, f"{thing} is in its place" if thing else reason)

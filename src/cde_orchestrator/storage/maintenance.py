@@ -1,7 +1,7 @@
-"""What is done beside a change: renew ``state.json``, seal the segment, drop old backups.
+"""What is done after a change: renew ``state.json``, seal the segment, drop old backups.
 
 All of it comes after the change is on disk, so none of it may fail the change: a refusal is
-told, counted and made up for later.
+logged, counted and made up for later.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class StateUpkeep:
     """Keeps one project's files short; only under the project's lock.
 
     Args:
-        files: where they stand.
+        files: where they are.
         ops: the file operations.
         retention: how many backups are kept.
-        refused: told what the disk refused.
+        refused: called with what the disk refused.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class StateUpkeep:
             self.renew_checkpoint(head)
 
     def renew_checkpoint(self, head: Head) -> None:
-        """Write ``state.json``; a failure is told, and tried again at a later change."""
+        """Write ``state.json``; a failure is logged, and tried again at a later change."""
         data = checkpoints.encode(head.document, head.sequence, head.checksum)
         head.size_at_checkpoint = head.size
         try:
@@ -75,10 +75,10 @@ class StateUpkeep:
         log.debug("checkpoint_written", sequence=head.sequence, bytes=len(data))
 
     def seal(self, head: Head) -> None:
-        """Close the segment: keep a checkpoint beside it and begin the next one.
+        """Close the segment: keep a checkpoint with it and begin the next one.
 
         Raises:
-            OSError: it was not sealed; the change before it stands all the same.
+            OSError: it was not sealed; the change before it is kept all the same.
         """
         data = checkpoints.encode(head.document, head.sequence, head.checksum)
         header = encode_header(head.sequence + 1, head.checksum)
@@ -88,7 +88,7 @@ class StateUpkeep:
             replace_file(self._ops, self._files.state, data)
             self._segment.rewrite(header.line, header.first)
         except OSError:
-            head.forget_file()  # which step failed is for the loader to tell
+            head.forget_file()  # which step failed is for the loader to find
             raise
         head.first, head.size = header.first, len(header.line)
         head.checkpoint_sequence, head.checkpoint_size = head.sequence, len(data)

@@ -32,7 +32,7 @@ from cde_orchestrator.storage.read_only import PROBE_EVERY_SECONDS, ReadOnly, Wr
 log = structlog.get_logger(__name__)
 
 UNDISTURBED_TRIES = 5
-"""Looks at files that somebody else may be changing, before a reader waits for the lock."""
+"""Reads of files that somebody else may be changing, before a reader waits for the lock."""
 Migration = Callable[[dict[str, Any]], Document]
 Listener = Callable[[Document, Patch | None], None]
 
@@ -44,19 +44,19 @@ class StateMemory:
     processes, and only then touches the memory. A reader waits for neither.
 
     Args:
-        files: where the state stands.
+        files: where the state is.
         ops: the file operations.
         lock: the lock between processes.
-        guard: told what the disk refuses.
+        guard: remembers what the disk refuses.
         migrate: turns the content of a version-less state file into a document.
-        on_change: told the document after each change, with what changed in it; None when
+        on_change: called with the document after each change, with what changed in it; None when
             all of it may have changed.
 
     Attributes:
-        head: where this process stands; None when there is no state.
+        head: how far this process is; None when there is no state.
         uncertain: why no change may be built on the state; None when one may.
-        unmended: why damaged files still stand as they were found; None when none do. Each
-            change tries to mend them first, and a reader every few seconds.
+        unrepaired: why damaged files are still as they were found; None when none are. Each
+            change tries to repair them first, and a reader every few seconds.
     """
 
     def __init__(
@@ -70,8 +70,8 @@ class StateMemory:
     ) -> None:
         self.head: Head | None = None
         self.uncertain: ReadOnly | None = None
-        self.unmended: ReadOnly | None = None
-        self._mend_again_at = 0.0
+        self.unrepaired: ReadOnly | None = None
+        self._repair_again_at = 0.0
         self._files = files
         self._ops = ops
         self._lock = lock
@@ -122,16 +122,16 @@ class StateMemory:
                 settled = self._writing or self._is_settled()
             if not settled:
                 self._settle_in_turn()
-        self._guard.look(self.needed_bytes())
+        self._guard.check(self.needed_bytes())
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Be up to date for one change. Only in turn and under the lock.
 
-        Nobody else can be ahead meanwhile, so that the readers of this process need not look.
+        Nobody else can be ahead meanwhile, so that the readers of this process need not check.
 
         Raises:
-            OSError: the state cannot be read, or not be mended.
+            OSError: the state cannot be read, or not be repaired.
             StateError: E201, E202 or E205.
         """
         with self._memory():
@@ -177,7 +177,7 @@ class StateMemory:
         return one_thread(self._turn, self._lock.timeout_seconds)
 
     def _follow(self, head: Head, *, locked: bool) -> bool:
-        """Apply what others appended since; False when the files must be loaded anew."""
+        """Apply what others appended since; False when the files must be loaded again."""
         if locked:
             appended = head.appended(self._files.journal, self._ops)
         else:
@@ -199,14 +199,14 @@ class StateMemory:
         self._on_change(head.document, record.change.changes)
 
     def _is_settled(self) -> bool:
-        """Look without waiting; False when the lock must be had to go on."""
+        """Check without waiting; False when the lock must be had to go on."""
         if not self._files.folder.is_dir():
             if self.knows_more():
                 return False
             self._forget()
             return True
         try:
-            if not self._is_to_mend() and self.head and self.head.is_of(self._files.journal):
+            if not self._is_to_repair() and self.head and self.head.is_of(self._files.journal):
                 return True
             return self._load_for_reading()
         except OSError as error:
@@ -217,18 +217,18 @@ class StateMemory:
             return True
 
     def _load_for_reading(self) -> bool:
-        """Load beside other readers, or behind a writer what is surely committed.
+        """Load among other readers, or behind a writer what is surely committed.
 
-        What is to be mended is mended at once, if nobody else has the lock.
+        What is to be repaired is repaired at once, if nobody else has the lock.
         """
-        with self.beside_readers() as locked:
-            if not self._is_to_mend() and self.head and self._follow(self.head, locked=locked):
+        with self.among_readers() as locked:
+            if not self._is_to_repair() and self.head and self._follow(self.head, locked=locked):
                 return True
             marks = self._files.marks()
             loaded = self._loaded() if locked else self._undisturbed()
         if loaded is None or self._compare(loaded) is not Files.FOLLOW:
             return False
-        if not loaded.needs_mending:
+        if not loaded.needs_repair:
             self._adopt(loaded)
             return True
         try:
@@ -240,36 +240,36 @@ class StateMemory:
         except OSError as error:
             self._guard.refused(error)
             self._adopt(loaded)
-            self._put_off_mending(error)
+            self._postpone_repair(error)
         return True
 
-    def _is_to_mend(self) -> bool:
-        """Whether damage that could not be mended is to be tried again by a reader."""
-        return self.unmended is not None and time.monotonic() >= self._mend_again_at
+    def _is_to_repair(self) -> bool:
+        """Whether damage that could not be repaired is to be tried again by a reader."""
+        return self.unrepaired is not None and time.monotonic() >= self._repair_again_at
 
-    def _put_off_mending(self, error: OSError) -> None:
+    def _postpone_repair(self, error: OSError) -> None:
         """Go on reading what was put together, but build no change on damaged files."""
         where = Path(str(error.filename or self._files.folder))
         if where.suffix == ".tmp":  # its name is another one each time
             where = where.parent
-        reason = f"damaged files cannot be mended: {error_words(error)} ({where})"
-        self._mend_again_at = time.monotonic() + PROBE_EVERY_SECONDS
-        if self.unmended is None or self.unmended.reason != reason:
-            log.error("state_not_mended", path=str(self._files.root), reason=str(error))
-            self.unmended = ReadOnly(reason, utc_now())
+        reason = f"damaged files cannot be repaired: {error_words(error)} ({where})"
+        self._repair_again_at = time.monotonic() + PROBE_EVERY_SECONDS
+        if self.unrepaired is None or self.unrepaired.reason != reason:
+            log.error("state_not_repaired", path=str(self._files.root), reason=str(error))
+            self.unrepaired = ReadOnly(reason, utc_now())
 
     def _undisturbed(self) -> Loaded | None:
-        """What whole files tell that nobody changed meanwhile, though somebody might."""
+        """What is in whole files that nobody changed meanwhile, though somebody might."""
         for _ in range(UNDISTURBED_TRIES):
             marks = self._files.marks()
             with suppress(StateError):
                 loaded = loader.load(self._files, self._ops)
-                if marks == self._files.marks() and not loaded.needs_mending:
+                if marks == self._files.marks() and not loaded.needs_repair:
                     return loaded
         return None
 
     @contextmanager
-    def beside_readers(self) -> Iterator[bool]:
+    def among_readers(self) -> Iterator[bool]:
         """Share the lock, if no writer has it; whether that is so."""
         try:
             held = self._lock.attempt(shared=True)
@@ -283,7 +283,7 @@ class StateMemory:
             yield held is not None
 
     def _settle_in_turn(self) -> None:
-        """Load and mend under the lock, waiting for it; without it when it cannot be had."""
+        """Load and repair under the lock, waiting for it; without it when it cannot be had."""
         try:
             with self.in_turn():
                 if not self._files.folder.is_dir():
@@ -301,9 +301,9 @@ class StateMemory:
 
     @span(LOAD)
     def _load_for_writing(self, loaded: Loaded | None = None) -> None:
-        """Load, unless that was just done, and mend. Only under the lock."""
+        """Load, unless that was just done, and repair. Only under the lock."""
         head = self.head
-        followed = head is not None and self.unmended is None and self._follow(head, locked=True)
+        followed = head is not None and self.unrepaired is None and self._follow(head, locked=True)
         if head is not None and followed and self._segment.agrees(head.first, head.size):
             return
         self._ops.make_folder(self._files.backups)
@@ -311,24 +311,24 @@ class StateMemory:
         if loaded.legacy is not None:
             document = self._migrate(loaded.legacy)
             repair.migrate(self._files, self._ops, loaded, document)
-        elif loaded.needs_mending:
+        elif loaded.needs_repair:
             repair.repair(self._files, self._ops, loaded)
         if head is not None and self._compare(loaded) is Files.DIFFER:
             rejoin(self._files, self._ops, loaded, head)
         self._adopt(loaded)
 
     def reload(self) -> None:
-        """Load anew and mend. Only in turn and under the lock.
+        """Load again and repair. Only in turn and under the lock.
 
         Raises:
-            OSError: the state cannot be read, or not be mended.
+            OSError: the state cannot be read, or not be repaired.
             StateError: E201 or E202.
         """
         with self._mutex:
             self._load_for_writing()
 
     def _loaded(self) -> Loaded | None:
-        """What the files tell; None where they tell no state and this process knows one."""
+        """What is in the files; None where they have no state and this process knows one."""
         try:
             return loader.load(self._files, self._ops)
         except StateError as error:
@@ -337,7 +337,7 @@ class StateMemory:
             return None
 
     def knows_more(self) -> bool:
-        """Whether this process knows a state of the very folder that stands there."""
+        """Whether this process knows a state of the very folder that is there."""
         return self.sequence > 0 and self._root.is_in_place()
 
     def _compare(self, loaded: Loaded | None) -> Files:
@@ -347,24 +347,24 @@ class StateMemory:
         return self.head.compare(loaded, self._files, self._ops)
 
     def _reconciled(self, loaded: Loaded | None) -> Loaded:
-        """What the files tell, once nothing that this process knows can be lost by it.
+        """What is in the files, once nothing that this process knows can be lost by it.
 
-        Changes that damage took are put back from memory. Another history, or an older copy that
+        Changes that damage took are restored from memory. Another history, or an older copy that
         is whole, was put there by somebody and is followed; what it replaced is kept.
         """
-        head, standing = self.head, self._compare(loaded)
-        if loaded is not None and standing is not Files.LACK:
-            if head is not None and standing is Files.DIFFER:
+        head, files = self.head, self._compare(loaded)
+        if loaded is not None and files is not Files.LACK:
+            if head is not None and files is Files.DIFFER:
                 repair.keep_replaced(self._files, self._ops, head)
             return loaded
         if head is not None:
-            repair.put_back(self._files, self._ops, head)
+            repair.restore_files(self._files, self._ops, head)
         return loader.load(self._files, self._ops)
 
     def _adopt(self, loaded: Loaded, *, certain: bool = True) -> None:
         self.note_uncertainty(loaded.uncertainty)
-        if not loaded.needs_mending:
-            self.unmended = None
+        if not loaded.needs_repair:
+            self.unrepaired = None
         if loaded.legacy is not None:
             loaded.document, loaded.sequence = self._migrate(loaded.legacy), 1
         if loaded.sequence == 0:

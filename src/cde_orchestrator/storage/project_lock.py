@@ -89,12 +89,12 @@ class ProjectLock:
             yield descriptors, time.monotonic() - started
 
     def is_current(self) -> bool:
-        """Whether the folder that this process holds alone is the one that stands there."""
+        """Whether the folder that this process holds alone is the one at its path."""
         return self._folder.held is None or self._folder.is_current(self._folder.held)
 
 
 class _FolderLock(ProcessLock):
-    """A lock on a folder; nothing is written, so the file beside it says who holds it."""
+    """A lock on a folder; nothing is written, so the file in it says who holds it."""
 
     def __init__(self, path: Path, timeout_seconds: float, file: ProcessLock) -> None:
         super().__init__(path, timeout_seconds)

@@ -28,7 +28,7 @@ REFUSALS = frozenset(
 
 _PROBE = b"The disk is tried; this file may be removed.\n"
 SPARE_BYTES = 64 * 1024
-"""Free space that must be left beside the next checkpoint."""
+"""Free space that must be left in addition to the next checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class WriteGuard:
         if error.errno in REFUSALS:
             self._enter(os.strerror(error.errno or 0))
 
-    def look(self, needed_bytes: int, *, force: bool = False) -> None:
+    def check(self, needed_bytes: int, *, force: bool = False) -> None:
         """Enter the mode when space runs short; leave it when a probe succeeds."""
         short = self._shortage(needed_bytes)
         if short is not None:
@@ -85,7 +85,7 @@ class WriteGuard:
         Raises:
             ReadOnlyModeError: E206.
         """
-        self.look(needed_bytes, force=force)
+        self.check(needed_bytes, force=force)
         mode = self._mode  # another thread may end it meanwhile
         if mode is not None:
             raise mode.error()

@@ -1,4 +1,4 @@
-"""Writes a project's files anew from what its loader could tell."""
+"""Rewrites a project's files from what its loader found."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ log = structlog.get_logger(__name__)
 
 
 def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
-    """Put damaged files into quarantine and write them anew. Only under the lock.
+    """Put damaged files into quarantine and rewrite them. Only under the lock.
 
-    A damaged copy stays where it is until it is replaced: what it still tells may be needed
+    A damaged copy stays where it is until it is replaced: what it still has may be needed
     when this is cut short.
     """
     stamp = _stamp()
@@ -54,7 +54,7 @@ def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
         if path.exists():
             ops.unlink(path)
     if loaded.findings:
-        log.warning("state_mended", sequence=loaded.sequence, files=len(loaded.findings))
+        log.warning("state_repaired", sequence=loaded.sequence, files=len(loaded.findings))
     loaded.findings, loaded.leftovers, loaded.torn = [], [], False
 
 
@@ -73,7 +73,7 @@ def _keep(files: StateFiles, ops: FileOps, finding: Finding, stamp: str) -> None
         try:
             _make_quarantine(files, ops)
             replace_file(ops, place.with_name(place.name + MISSING), finding.reason.encode())
-        except OSError as error:  # nothing would be lost without it, so mending goes on
+        except OSError as error:  # nothing would be lost without it, so the repair goes on
             log.warning("missing_file_not_noted", path=str(path), reason=str(error))
 
 
@@ -81,14 +81,14 @@ def restart(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     """Begin a new history on what is certain, after changes were lost. Only under the lock.
 
     The journals that cannot be followed go into quarantine, once a checkpoint holds what they
-    told; the next change has a number that was never given before.
+    logged; the next change has a number that was never given before.
     """
     if loaded.gap is None:
         return
     number = max((loaded.gap.last, *loaded.gap.unapplied))
     journals = [path for first, path in files.segments().items() if first > loaded.sequence]
     active = loaded.header.first if loaded.header else loaded.sequence + 1
-    # A checksum that no record has: what comes next does not follow what stands before.
+    # A checksum that no record has: what comes next does not follow what is before.
     loaded.sequence, loaded.checksum = number, GENESIS
     data = checkpoints.encode(loaded.document, number, GENESIS)
     replace_file(ops, files.backup(number), data)
@@ -106,7 +106,7 @@ def restart(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     log.warning("history_restarted", sequence=number)
 
 
-def put_back(files: StateFiles, ops: FileOps, head: Head) -> None:
+def restore_files(files: StateFiles, ops: FileOps, head: Head) -> None:
     """Write what a process has in memory as a checkpoint, which the loader then builds on.
 
     Only under the lock.
@@ -114,9 +114,9 @@ def put_back(files: StateFiles, ops: FileOps, head: Head) -> None:
     ops.make_folder(files.backups)
     data = checkpoints.encode(head.document, head.sequence, head.checksum)
     replace_file(ops, files.backup(head.sequence), data)
-    reason = "changes that it told were lost, and put back from memory"
+    reason = "changes that it had were lost, and restored from memory"
     log.warning(
-        "state_put_back",
+        "state_restored",
         error_code="E212",
         path=str(files.root),
         sequence=head.sequence,
@@ -142,11 +142,11 @@ def keep_replaced(files: StateFiles, ops: FileOps, head: Head) -> None:
     )
 
 
-def begin_anew(files: StateFiles, ops: FileOps, document: Document) -> Loaded:
-    """Begin a history on ``document`` where no state can be told. Only under the lock.
+def start_over(files: StateFiles, ops: FileOps, document: Document) -> Loaded:
+    """Begin a history on ``document`` where no state can be read. Only under the lock.
 
-    What stands there goes into quarantine, but for whole checkpoints; the next change has a
-    number that was never given before, as far as anything tells.
+    What is there goes into quarantine, but for whole checkpoints; the next change has a
+    number that was never given before, as far as any file shows.
     """
     segments, kept = files.segments(), files.checkpoints()
     numbers = {0, *segments, *kept}

@@ -1,8 +1,8 @@
-"""Looks after the past: sealed segments and older checkpoints, of which there is one copy each.
+"""Checks and repairs the past: sealed segments and older checkpoints, one copy of each.
 
-The present state never needs them, so that damage could stand there unseen until somebody
+The present state never needs them, so that damage could remain unseen until somebody
 asks. Each file is judged once, when it was sealed or changed since; what is damaged goes to
-quarantine and is written anew from what survives. Changes that nothing tells any more are said
+quarantine and is rewritten from what survives. Changes that no file has any more are said
 once, and noted in the segment's header, so that the rest of the past counts as whole.
 """
 
@@ -38,16 +38,16 @@ Seen = dict[str, list[int]]
 
 
 class StateScrubber:
-    """Judges and mends the backups of one project; only under the project's lock."""
+    """Checks and repairs the backups of one project; only under the project's lock."""
 
     def __init__(self, files: StateFiles, ops: FileOps) -> None:
         self._files = files
         self._ops = ops
         self._history = StateHistory(files, ops)
-        self._looked_at: Seen | None = None
+        self._checked: Seen | None = None
 
-    def look(self) -> list[str]:
-        """Judge what is new or changed since somebody looked, and mend everything if need be.
+    def check_new(self) -> list[str]:
+        """Check what is new or changed since the last time, and repair everything if need be.
 
         Returns:
             What was done, in words.
@@ -56,7 +56,7 @@ class StateScrubber:
             OSError: a file cannot be read or written.
         """
         present = self._marks()
-        if present == self._looked_at:
+        if present == self._checked:
             return []
         known = self._known()
         done: list[str] = []
@@ -65,11 +65,11 @@ class StateScrubber:
             present = self._marks()
         if present != known:
             self._remember(present)
-        self._looked_at = present
+        self._checked = present
         return done
 
     def scrub(self) -> list[str]:
-        """Write damaged or missing backups anew where the others and the journal tell them.
+        """Rewrite damaged or missing backups where the others and the journal have their content.
 
         Returns:
             What was done, in words.
@@ -137,12 +137,12 @@ class StateScrubber:
         done: list[str] = []
         oldest = min(self._files.checkpoints(), default=0)
         first = min(segments, default=0)
-        if first > oldest + 1 and not self._begins_anew(first, scans[first]):
+        if first > oldest + 1 and not self._starts_over(first, scans[first]):
             done.append(self._note_missing(oldest, first))
         for first, following in pairwise(segments):
-            found, begun_anew = scans[first], self._begins_anew(following, scans[following])
+            found, started_over = scans[first], self._starts_over(following, scans[following])
             numbers = {record.sequence for record in found.records}
-            last = max(numbers, default=first) if begun_anew else following - 1
+            last = max(numbers, default=first) if started_over else following - 1
             lost = ranges_of(set(range(first, last + 1)) - numbers)
             noted = found.header.lost if found.header is not None else ()
             if found.damage or lost != noted:
@@ -153,7 +153,7 @@ class StateScrubber:
         thing = in_the_way(path)
         return Scan(damage=[_instead(thing)]) if thing else scan(self._ops.read(path))
 
-    def _begins_anew(self, first: int, found: Scan) -> bool:
+    def _starts_over(self, first: int, found: Scan) -> bool:
         previous = found.header.previous if found.header is not None else None
         return previous == GENESIS and first > 1 and self._files.backup(first - 1).exists()
 
@@ -166,8 +166,8 @@ class StateScrubber:
         lines = b"".join(record.line for record in found.records)
         replace_file(self._ops, path, encode_header(first, previous, lost).line + lines)
         if lost == noted:
-            return f"{path.name} was written anew"
-        return f"{path.name} was written anew; {self._told(lost)}"
+            return f"{path.name} was rewritten"
+        return f"{path.name} was rewritten; {self._summary(lost)}"
 
     def _note_missing(self, oldest: int, following: int) -> str:
         """Put a segment without changes where the first one after a checkpoint is missing."""
@@ -179,15 +179,15 @@ class StateScrubber:
         path = self._files.mirror(oldest + 1)
         _say_damaged(path, "it is missing")
         replace_file(self._ops, path, encode_header(oldest + 1, previous, lost).line)
-        return f"{path.name} was missing; {self._told(lost)}"
+        return f"{path.name} was missing; {self._summary(lost)}"
 
-    def _told(self, lost: Lost) -> str:
+    def _summary(self, lost: Lost) -> str:
         words = " and ".join(f"{first} to {last}" for first, last in lost)
         log.error("history_lost", path=str(self._files.root), changes=words)
         return f"changes {words} of the past are lost, the present state is not touched"
 
     def _previous(self, first: int, found: Scan) -> str:
-        """What the segment's header names, from whatever tells it."""
+        """What the segment's header names, from whichever file has it."""
         if found.header is not None:
             return found.header.previous
         if found.records and found.records[0].sequence == first:
@@ -206,12 +206,12 @@ class StateScrubber:
                 _say_damaged(path, found.reason)
                 self._put_aside(path, stamp)
                 if self._rebuilt(sequence):
-                    done.append(f"{path.name} was written anew")
+                    done.append(f"{path.name} was rewritten")
                 else:
                     done.append(f"{path.name} was damaged and is in quarantine")
         rebuilt = [each for each in self._history.missing_checkpoints() if self._rebuilt(each)]
         names = [self._files.backup(sequence).name for sequence in rebuilt]
-        return [*done, *(f"{name} was missing and written anew" for name in names)]
+        return [*done, *(f"{name} was missing and rewritten" for name in names)]
 
     def _rebuilt(self, sequence: int) -> bool:
         try:
@@ -239,7 +239,7 @@ class StateScrubber:
         )
 
     def _put_aside(self, path: Path, stamp: str) -> None:
-        """Move what stands there into quarantine, unopened."""
+        """Move what is there into quarantine, unopened."""
         self._make_quarantine()
         self._ops.replace(path, self._files.quarantine / f"{stamp}-{path.name}")
         self._ops.sync_folder(self._files.quarantine)
@@ -251,7 +251,7 @@ class StateScrubber:
 
 
 def _instead(thing: str) -> str:
-    return f"{thing} stands in its place"
+    return f"{thing} is in its place"
 
 
 def _say_damaged(path: Path, reason: str) -> None:

@@ -54,7 +54,7 @@ class StateStore:
     Args:
         root: the project's folder.
         migrate: turns the content of a version-less state file into a document.
-        on_change: told the document after each change, with what changed in it; None when
+        on_change: called with the document after each change, with what changed in it; None when
             all of it may have changed.
         ops: the file operations.
         retention: how many backups are kept.
@@ -81,7 +81,7 @@ class StateStore:
             self.files, self._ops, self._lock, self._guard, migrate, on_change
         )
         self._scrubber = StateScrubber(self.files, self._ops)
-        self._looked_after: list[str] = []
+        self._repaired_backups: list[str] = []
         self._judged_to = 0
         self._has_committed = False
 
@@ -106,7 +106,7 @@ class StateStore:
     @property
     def read_only(self) -> ReadOnly | None:
         """Why and since when changes are refused; None while they are not."""
-        return self._memory.uncertain or self._memory.unmended or self._guard.mode
+        return self._memory.uncertain or self._memory.unrepaired or self._guard.mode
 
     def refresh(self) -> None:
         """Bring ``document`` up to date; nothing is read when nothing changed.
@@ -134,17 +134,17 @@ class StateStore:
             StateError: E201, E202, E203, E204 or E205.
         """
         with self._memory.in_turn(), ExitStack() as held:
-            standing = self.files.folder.is_dir()  # which may be a link, by the owner's choice
-            if standing:
+            exists = self.files.folder.is_dir()  # which may be a link, by the owner's choice
+            if exists:
                 self._guard.require(self._memory.needed_bytes(), force=force)
             with self._written(self.files.folder):
-                if not standing:
+                if not exists:
                     self._ops.make_folder(self.files.folder)
                 waited = held.enter_context(self._lock.exclusive())
                 held.enter_context(self._memory.writing())
             if self._memory.uncertain is not None and not uncertain:
                 raise self._memory.uncertain.error()
-            self._look_after_backups()
+            self._check_backups()
             yield waited
 
     def commit(self, change: Change) -> Record:
@@ -159,7 +159,7 @@ class StateStore:
             with span(JOURNAL), self._written(self.files.journal):
                 head = self._append(record, head)
         except StateError:
-            # What the files hold now is for the loader to tell; a reload may have moved the head.
+            # What the files hold now is for the loader to find; a reload may have moved the head.
             if self._memory.head is not None:
                 self._memory.head.forget_file()
             raise
@@ -183,11 +183,11 @@ class StateStore:
                     held.enter_context(self._memory.in_turn())
                     held.enter_context(self._lock.shared())
                 else:
-                    held.enter_context(self._memory.beside_readers())
+                    held.enter_context(self._memory.among_readers())
             yield
 
     def archive(self) -> StateArchive:
-        """The project's past, as its files tell it."""
+        """The project's past, read from its files."""
         return StateArchive(self.files, self._ops)
 
     def restart(self) -> None:
@@ -205,11 +205,11 @@ class StateStore:
             raise self._memory.uncertain.error()
 
     @contextmanager
-    def begun_anew(self, document: Document) -> Iterator[None]:
-        """Hold the project alone, on ``document``, where no state can be told any more.
+    def started_over(self, document: Document) -> Iterator[None]:
+        """Hold the project alone, on ``document``, where no state can be read any more.
 
         Raises:
-            StateError: E203, E204 or E205; E211, the state can be told after all.
+            StateError: E203, E204 or E205; E211, the state can be read after all.
         """
         with self._memory.in_turn(), ExitStack() as held:
             with self._written(self.files.folder):
@@ -223,7 +223,7 @@ class StateStore:
                         raise
                 else:
                     raise StateError.of("E211", expected="none", found=found.sequence)
-                self._memory.adopt(repair.begin_anew(self.files, self._ops, document))
+                self._memory.adopt(repair.start_over(self.files, self._ops, document))
                 held.enter_context(self._memory.writing())
             yield
 
@@ -240,16 +240,16 @@ class StateStore:
                 replace_file(self._ops, self.files.backup(head.sequence), data)
 
     def scrub(self) -> list[str]:
-        """Mend damaged backups from what survives, and tell it. Inside ``exclusive``.
+        """Repair damaged backups from what survives; what was done. Inside ``exclusive``.
 
         Raises:
             StateError: E203 or E204, not written.
         """
         with self._written(self.files.backups):
-            return [*self._looked_after, *self._scrubber.scrub()]
+            return [*self._repaired_backups, *self._scrubber.scrub()]
 
     def peek(self) -> Document:
-        """The state as the files tell it now; nothing is mended and nothing remembered.
+        """The state as the files have it now; nothing is repaired and nothing remembered.
 
         Raises:
             StateError: E201 or E202.
@@ -257,7 +257,7 @@ class StateStore:
         with translate_os_errors(self.files.folder, "E201"):
             loaded = loader.load(self.files, self._ops)
         self._memory.note_uncertainty(loaded.uncertainty)
-        self._guard.look(0)
+        self._guard.check(0)
         return self._migrate(loaded.legacy) if loaded.legacy is not None else loaded.document
 
     def compact(self) -> None:
@@ -284,13 +284,13 @@ class StateStore:
     # Writing
 
     def _append(self, record: Record, head: Head) -> Head:
-        """Append to the files that stand there, and were they replaced meanwhile, to the new ones.
+        """Append to the files that exist, and were they replaced meanwhile, to the new ones.
 
         A try that failed was taken back, so that nothing is written twice; a copy of the files
         that was made before that, and took their place, has the change already.
 
         Returns:
-            Where this process stands: before the change, or after it where it was there.
+            How far this process is: before the change, or after it where it was there.
         """
         for left in reversed(range(REPLACED_TRIES)):
             try:
@@ -322,15 +322,15 @@ class StateStore:
         self._memory.head = head
         return head
 
-    def _look_after_backups(self) -> None:
+    def _check_backups(self) -> None:
         """Judge the backups that nobody judged yet; a failure does not fail the change."""
-        self._looked_after = []
+        self._repaired_backups = []
         head = self._memory.head
         # What came or went since is of a segment that was sealed since.
         if self._memory.uncertain is None and head is not None and head.first != self._judged_to:
             self._judged_to = head.first
             try:
-                self._looked_after = self._scrubber.look()
+                self._repaired_backups = self._scrubber.check_new()
             except (OSError, StateError) as error:
                 log.warning("backups_not_judged", path=str(self.files.root), reason=str(error))
 

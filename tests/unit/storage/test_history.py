@@ -104,7 +104,7 @@ def test_damaged_backups_are_written_anew_from_what_survives(store: StateStore) 
         content = path.read_bytes()
         path.write_bytes(content[:50])
         with store.exclusive():
-            assert store.scrub() == [f"{path.name} was written anew"]
+            assert store.scrub() == [f"{path.name} was rewritten"]
         assert path.read_bytes() == content
     assert store.archive().verify() == []
 

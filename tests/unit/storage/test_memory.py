@@ -727,7 +727,7 @@ def test_only_damage_is_logged_as_mended(store: StateStore) -> None:
     store.files.mirror(1).write_bytes(b"damaged\n")
     with capture_logs() as logs:
         read(StateStore(store.files.root))
-    mended = [each for each in logs if each["event"] == "state_mended"]
+    mended = [each for each in logs if each["event"] == "state_repaired"]
     assert [(each["sequence"], each["files"]) for each in mended] == [(1, 1)]
     with store.files.journal.open("ab") as journal:
         journal.write(b"half a line")

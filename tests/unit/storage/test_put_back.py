@@ -86,7 +86,7 @@ def test_a_change_after_a_loss_is_made_on_what_was_acknowledged(
     fresh = FilesystemProjectRepository()
     assert names(fresh, root) == [*BEFORE, "after"]
     assert fresh.verify(root) == []
-    (told,) = [each for each in logs if each["event"] == "state_put_back"]
+    (told,) = [each for each in logs if each["event"] == "state_restored"]
     assert (told["error_code"], told["log_level"]) == ("E212", "warning")
 
 

@@ -79,7 +79,7 @@ def test_a_probe_lifts_the_mode_by_itself_and_leaves_nothing_behind(
 ) -> None:
     guard.refused(OSError(errno.EIO, "no"))
     now[0] += PROBE_EVERY_SECONDS
-    guard.look(0)
+    guard.check(0)
     assert guard.mode is None
     assert disk.probes == 1
     assert list(tmp_path.iterdir()) == []
@@ -92,11 +92,11 @@ def test_a_probe_that_fails_is_repeated_in_its_turn(
     guard.refused(OSError(errno.EROFS, "no"))
     now[0] += PROBE_EVERY_SECONDS
     for _ in range(3):
-        guard.look(0)
+        guard.check(0)
     assert (guard.mode is not None, disk.probes) == (True, 1)
     now[0] += PROBE_EVERY_SECONDS
     disk.broken = False
-    guard.look(0)
+    guard.check(0)
     assert guard.mode is None
 
 
@@ -114,7 +114,7 @@ def test_too_little_space_for_the_next_checkpoint_refuses_changes(
     with pytest.raises(ReadOnlyModeError):
         guard.require(1_000_000)
     since = guard.mode
-    guard.look(1_000_000)
+    guard.check(1_000_000)
     assert guard.mode is since
     disk.free = 10_000_000
     guard.require(1_000_000, force=True)

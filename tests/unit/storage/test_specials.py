@@ -99,7 +99,7 @@ def test_what_stands_in_the_way_of_a_live_file_is_moved_aside_and_nothing_is_los
     kind = os.lstat(target).st_mode
     repository = FilesystemProjectRepository()
     told = {each.reason for each in repository.verify(root) if each.file.endswith(target.name)}
-    assert any(reason.endswith("stands in its place") for reason in told)
+    assert any(reason.endswith("is in its place") for reason in told)
     assert len(StateArchive(files, OsFileOps()).history({}, 10)) == 4
 
     with capture_logs() as logs:
@@ -123,7 +123,7 @@ def test_a_folder_in_place_of_the_only_file_is_named_as_the_reason(tmp_path: Pat
         FilesystemProjectRepository().get(tmp_path)
 
     assert refused.value.code == "E201"
-    assert "a folder stands in its place" in refused.value.context["reason"]
+    assert "a folder is in its place" in refused.value.context["reason"]
     assert files.state.is_dir()
 
 

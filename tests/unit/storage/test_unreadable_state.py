@@ -87,7 +87,7 @@ def test_a_state_that_can_be_read_is_never_begun_anew(tmp_path: Path, export: st
     store = repository._existing(tmp_path)
 
     def begin() -> None:
-        with store.begun_anew(before[1]):
+        with store.started_over(before[1]):
             pass
 
     assert code_of(begin) == "E211"

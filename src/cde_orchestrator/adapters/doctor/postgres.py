@@ -33,7 +33,7 @@ class ExaminedDatabase(StateRecovery, Protocol):
 class PostgresDoctor:
     """Finds what is wrong with the database, and repairs what is safe to repair.
 
-    Connecting says whether it answers and is of a version that will do; looking at the
+    Connecting says whether it answers and is of a version that will do; reading the
     project, whether its tables are known and may be written.
 
     The connection is let go of after each examination.
@@ -68,22 +68,22 @@ class PostgresDoctor:
         return list({(each.code, each.message): each for each in found}.values())
 
     def plan(self, root: Path) -> list[str]:
-        """What ``mend`` would do, in words; nothing is changed."""
+        """What ``repair`` would do, in words; nothing is changed."""
         planned: list[str] = []
         with closing(self._repository):
             with suppress(CDEError):
                 damaged = self._repository.verify(root)
-                planned += [f"write {each.file} anew from its history" for each in damaged]
+                planned += [f"rewrite {each.file} from its history" for each in damaged]
             return planned + self._rest.plan(root)
 
     def repair(self, root: Path) -> list[str]:
-        """Mend what is safe to mend; what was done, in words."""
+        """Repair what is safe to repair; what was done, in words."""
         done: list[str] = []
         with closing(self._repository):
             try:
                 done += self._repository.repair(root)
             except CDEError as error:
-                log.warning("not_mended", error_code=error.code, reason=error.message)
+                log.warning("not_repaired", error_code=error.code, reason=error.message)
             return done + self._rest.repair(root)
 
     def _database(self, root: Path) -> Iterator[CDEError]:

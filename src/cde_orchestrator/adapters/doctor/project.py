@@ -1,4 +1,4 @@
-"""Examines a project on the file system; each check stands alone, so none hides another."""
+"""Examines a project on the file system; each check is alone, so none hides another."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class ExaminedRepository(Protocol):
     """What the doctor needs of a repository, wherever that keeps the state."""
 
     def peek(self, path: Path) -> Project:
-        """The project; nothing is mended."""
+        """The project; nothing is repaired."""
         ...
 
     def repair(self, path: Path) -> list[str]:
-        """Mend what is damaged; what was done, in words."""
+        """Repair what is damaged; what was done, in words."""
         ...
 
 
@@ -122,31 +122,31 @@ class ProjectDoctor:
         return list({(found.code, found.message): found for found in findings}.values())
 
     def plan(self, root: Path) -> list[str]:
-        """What ``mend`` would do, in words; nothing is changed."""
+        """What ``repair`` would do, in words; nothing is changed."""
         stored = StateFiles(root)
         planned = []
         if self._is_certain(root):
             for damage in _verified(stored):
-                kept = f"; what stands there goes to {_QUARANTINE}" if _stands(root, damage) else ""
-                planned.append(f"write {damage.file} anew from what survives{kept}")
+                kept = f"; what is there goes to {_QUARANTINE}" if _exists(root, damage) else ""
+                planned.append(f"rewrite {damage.file} from what survives{kept}")
         return planned + [f"remove {path.relative_to(root)}" for path in _temporary(stored)]
 
     def repair(self, root: Path) -> list[str]:
-        """Mend what is safe: copies of the state, backups, leftovers; what was done, in words."""
+        """Repair what is safe: copies of the state, backups, leftovers; what was done, in words."""
         stored = StateFiles(root)
         damaged = _verified(stored) if self._is_certain(root) else []
-        stood = {damage.file for damage in damaged if _stands(root, damage)}
+        existed = {damage.file for damage in damaged if _exists(root, damage)}
         if damaged:
             try:
                 self._repository.repair(root)
             except CDEError as error:
-                log.warning("not_mended", error_code=error.code, reason=error.message)
+                log.warning("not_repaired", error_code=error.code, reason=error.message)
         left = {damage.file for damage in _verified(stored)}
         done = []
         for damage in damaged:
-            kept = f"; what stood there is in {_QUARANTINE}" if damage.file in stood else ""
+            kept = f"; what was there is in {_QUARANTINE}" if damage.file in existed else ""
             if damage.file not in left:
-                how = "was written anew" if _stands(root, damage) else "was taken away"
+                how = "was rewritten" if _exists(root, damage) else "was removed"
                 done.append(f"{damage.file} {how}{kept}")
         for path in _temporary(stored):
             path.unlink(missing_ok=True)
@@ -154,7 +154,7 @@ class ProjectDoctor:
         return done
 
     def _is_certain(self, root: Path) -> bool:
-        """Whether the state can be told from what survives, so that copies may be replaced."""
+        """Whether the state is certain from what survives, so that copies may be replaced."""
         try:
             return self._repository.peek(root).read_only_reason is None
         except CDEError:
@@ -245,7 +245,7 @@ def _verified(stored: StateFiles) -> list[Damage]:
         return StateArchive(stored, OsFileOps()).verify()
 
 
-def _stands(root: Path, damage: Damage) -> bool:
+def _exists(root: Path, damage: Damage) -> bool:
     return os.path.lexists(root / damage.file)
 
 

@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 10.0
 """For a command that a person waits for and that must not fail."""
 
 LOOK_UP_SECONDS = 5.0
-"""Most that a look at the repository may take: its configuration may name a pipe."""
+"""Most that reading from the repository may take: its configuration may name a pipe."""
 
 _BUSY = ".lock': File exists"
 """What git says when another git is at work in the repository; it has changed nothing then."""

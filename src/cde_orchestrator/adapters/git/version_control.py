@@ -1,4 +1,4 @@
-"""Git, looked at through its own command; hooks and monitors of the repository stay unused."""
+"""Git, through its own command; hooks and monitors of the repository stay unused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cde_orchestrator.infrastructure.system.file_ops import read_bounded
 log = structlog.get_logger(__name__)
 
 DIRTY_LIMIT = 1_000
-"""Files beside the commit that are kept in mind when a feature begins."""
+"""Files that differ from the commit and are recorded when a feature begins."""
 DIRTY_LIMIT_BYTES = 64 * 1024 * 1024
 """Bytes of all of them that are read, then and when a phase is submitted."""
 _TOO_MUCH = "too much"
@@ -47,7 +47,7 @@ class GitVersionControl:
 
     def __init__(self, breakers: BreakerRegistry | None = None) -> None:
         self._breakers = breakers or BreakerRegistry()
-        self._told = False
+        self._has_warned = False
 
     def work_tree(self, root: Path) -> WorkTree | None:
         """The current commit, and what differs from it in the project's folder.
@@ -98,7 +98,7 @@ class GitVersionControl:
         return [entry[3:] for entry in entries if not _is_ours(entry[3:])]
 
     def baseline(self, root: Path) -> Baseline | None:
-        """The work tree as it is; None where there is no commit, or too much beside it."""
+        """The work tree as it is; None where there is no commit, or too much differs from it."""
         if not _in_repository(root):
             return None
         commit = self._output(root, "rev-parse", "--verify", "--quiet", "HEAD")
@@ -158,10 +158,10 @@ class GitVersionControl:
         return None if found is None else [entry for entry in found.split("\0") if entry]
 
     def start_branch(self, root: Path, name: str) -> None:
-        """Create a branch here and switch to it; one that stands here already is taken.
+        """Create a branch here and switch to it; one that is here already is used.
 
         Raises:
-            FeatureError: E125, git refuses: the branch stands elsewhere, or cannot be.
+            FeatureError: E125, git refuses: the branch is elsewhere, or cannot be.
         """
         current = self._git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
         if current is not None and current.stdout.strip() == name:
@@ -172,7 +172,7 @@ class GitVersionControl:
         )
         exists = there is not None
         if exists and there != here:
-            raise FeatureError.of("E125", branch=name, reason="it exists and stands elsewhere")
+            raise FeatureError.of("E125", branch=name, reason="it exists and is at another commit")
         done = self._git(root, "switch", name) if exists else self._git(root, "switch", "-c", name)
         if done is None or done.returncode != 0:
             reason = "git cannot be run" if done is None else done.stderr.strip()
@@ -185,7 +185,7 @@ class GitVersionControl:
         if done is None:
             return None
         if done.returncode != 0:
-            self._tell("status", done.stderr.strip())
+            self._log_failure("status", done.stderr.strip())
             return None
         return [entry for entry in done.stdout.split("\0") if entry]
 
@@ -199,14 +199,14 @@ class GitVersionControl:
         try:
             return Git(root, self._breakers).complete(*words, timeout_seconds=_SECONDS)
         except (GitError, CircuitBreakerOpenError) as error:
-            self._tell(words[0], str(error))
+            self._log_failure(words[0], str(error))
             return None
 
-    def _tell(self, command: str, reason: str) -> None:
-        """Say that git does not help; once is enough, since features go on without it."""
-        tell = log.info if self._told else log.warning
-        tell("git_failed", command=command, reason=reason)
-        self._told = True
+    def _log_failure(self, command: str, reason: str) -> None:
+        """Warn that git does not help; once is enough, since features go on without it."""
+        write = log.info if self._has_warned else log.warning
+        write("git_failed", command=command, reason=reason)
+        self._has_warned = True
 
 
 def _in_repository(root: Path) -> bool:

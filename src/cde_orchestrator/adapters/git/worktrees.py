@@ -39,7 +39,7 @@ class GitWorktrees:
         self._breakers = breakers
         self._git = Git(root, breakers)
         self._mutex = threading.Lock()
-        self._told = False
+        self._has_warned = False
 
     def folder_for(self, feature: str) -> Path | None:
         """The feature's own folder, made when it is missing; None where there can be none.
@@ -53,7 +53,7 @@ class GitWorktrees:
                     self._add(top, f"{BRANCHES}/{feature}")
             return top / self._git.run("rev-parse", "--show-prefix")
         except (GitError, CDEError) as error:
-            self._tell(feature, str(error))
+            self._log_reason(feature, str(error))
             return None
 
     def has(self, feature: str) -> bool:
@@ -61,7 +61,7 @@ class GitWorktrees:
         try:
             return self._exists(self._top(feature))
         except (GitError, CDEError) as error:
-            self._tell(feature, str(error))
+            self._log_reason(feature, str(error))
             return False
 
     def _exists(self, top: Path) -> bool:
@@ -86,11 +86,11 @@ class GitWorktrees:
             raise GitError(f"'{top}' is no worktree of the project's repository")
         return True
 
-    def _tell(self, feature: str, reason: str) -> None:
-        """Say it once; that there is no repository is nothing to be told."""
+    def _log_reason(self, feature: str, reason: str) -> None:
+        """Warn once; that there is no repository is only noted."""
         with self._mutex:
-            loud = not self._told and NO_REPOSITORY not in reason
-            self._told = self._told or loud
+            loud = not self._has_warned and NO_REPOSITORY not in reason
+            self._has_warned = self._has_warned or loud
         (log.warning if loud else log.info)("worktree_not_made", feature=feature, reason=reason)
 
     def _top(self, feature: str) -> Path:

@@ -137,7 +137,7 @@ class FilesystemProjectFiles:
             raise
 
     def is_plain(self, root: Path, relative: str) -> bool:
-        """Whether a file stands or may stand there, reached by no symbolic link."""
+        """Whether a file exists or may be created there, reached by no symbolic link."""
         try:
             path = self.resolve(root, relative, "")
         except OutputError:
@@ -161,7 +161,7 @@ class FilesystemProjectFiles:
                 self._ops.sync_folder(path.parent)
 
     def set_aside(self, root: Path, relative: str, output_id: str) -> str:
-        """Keep a copy of the file beside it; the copy's path, relative to the project.
+        """Keep a copy of the file next to it; the copy's path, relative to the project.
 
         Raises:
             OutputError: E112, as ``resolve``.

@@ -73,7 +73,7 @@ class Sources:
     python_test: str | None
 
     def has_share(self, language: str) -> bool:
-        """Tell whether enough of the files are in the language to name it without a manifest."""
+        """Return whether enough of the files are in the language to name it without a manifest."""
         count = self.counts[language]
         return count > 0 and count * MINIMUM_SHARE >= self.counts.total()
 

@@ -12,7 +12,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 SEARCH_SECONDS = 2.0
-"""How long one regular expression may look for a match."""
+"""How long one regular expression may search for a match."""
 
 _MATCH, _NO_MATCH = 10, 11
 # The parent may be killed: the kernel ends the search then, too.
@@ -29,7 +29,7 @@ expression = source.read(int(source.readline())).decode()
 found = re.search(expression, source.read().decode(), re.MULTILINE)
 sys.exit({_NO_MATCH} if found is None else {_MATCH})
 """
-# What repeats or chooses nothing is looked for in time proportional to the text.
+# What repeats or chooses nothing is searched for in time proportional to the text.
 _COSTLY = frozenset("*+?{|(")
 
 # The standard library's TOML parser takes time quadratic in the parts of a dotted key.
@@ -126,7 +126,7 @@ def _parse_yaml(text: str) -> None:
             if isinstance(event, yaml.DocumentStartEvent):
                 anchors.clear()
             elif isinstance(event, yaml.AliasEvent) and event.anchor not in anchors:
-                raise ValueError(f"the alias *{event.anchor} stands for nothing before it")
+                raise ValueError(f"the alias *{event.anchor} names nothing before it")
             elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
                 if event.tag not in _YAML_TAGS and event.tag not in {None, "!"}:
                     raise ValueError(f"the tag {event.tag} is not one of YAML's own")

@@ -41,7 +41,7 @@ class WorktreeFiles(FilesystemProjectFiles):
             super().restore(place, relative, output_id, data)
 
     def set_aside(self, root: Path, relative: str, output_id: str) -> str:
-        """Keep a copy beside the file that is read: the worktree's, else the project's."""
+        """Keep a copy next to the file that is read: the worktree's, else the project's."""
         made = super().read(self._folder, relative, output_id)
         return super().set_aside(root if made is None else self._folder, relative, output_id)
 

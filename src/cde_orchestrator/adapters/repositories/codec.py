@@ -67,7 +67,7 @@ _RECORD_KEYS = frozenset(
 class FeatureIndex:
     """Finds stored features by name and by the beginning of an id, and sums them up.
 
-    It follows the documents of one store; only features that changed are looked at again.
+    It follows the documents of one store; only features that changed are read again.
     """
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class FeatureIndex:
                 self._summaries.pop(key, None)
                 self._ids = [each for each in self._ids if each != key]
                 self._keys = {name: each for name, each in self._keys.items() if each != key}
-        for key, summary in before.items():  # last, so that no look from a thread misses both
+        for key, summary in before.items():  # last, so that no reader in a thread misses both
             now = self._summaries.get(key)
             if summary is None or (now is not None and now.name == summary.name):
                 continue

@@ -1,4 +1,4 @@
-"""Tells whether changes to a project still fit the state that it has by now."""
+"""Checks whether changes to a project still fit the state that it has by now."""
 
 from __future__ import annotations
 

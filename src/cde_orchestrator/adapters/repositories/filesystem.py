@@ -86,7 +86,7 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
         self._mutex = threading.Lock()
 
     def peek(self, path: Path | str) -> Project:
-        """The project as its files tell it; nothing is repaired.
+        """The project read from its files; nothing is repaired.
 
         Raises:
             ProjectError: E001 to E004.
@@ -154,7 +154,7 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
         """Begin a new history where the present state cannot be read."""
         store = self._recorded(path)
         first = patch_without_secrets(whole(wanted))
-        with store.begun_anew(first[0]["value"]):
+        with store.started_over(first[0]["value"]):
             self._commit(store, first, "restore_state", lambda: None)
             return store.sequence
 

@@ -1,4 +1,4 @@
-"""What git is told of a project's state."""
+"""What git ignores of a project's state."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write_gitignore(root: Path) -> None:
 
 
 def keep_from_git(root: Path) -> None:
-    """Keep from git what is local to the machine, on every branch; what stands is left alone.
+    """Keep from git what is local to the machine, on every branch; what exists is left alone.
 
     The list that everybody has is a file of the project, and a branch from before it lacks it.
     There the repository's own list holds, and that of each local folder.

@@ -78,13 +78,13 @@ def _features(entries: Iterable[dict[str, Any]], project_id: str, now: str) -> D
         own = str(entry.get("name") or "")
         name = free_name(_slug(own) or slug_from(prompt), names.__contains__)
         names.add(name)
-        told = str(entry.get("status") or "defining")
-        phase = _phase(entry.get("current_phase"), told)
+        stated = str(entry.get("status") or "defining")
+        phase = _phase(entry.get("current_phase"), stated)
         of_phase = CANONICAL_STATUS.get(phase or "", IN_PROGRESS)
-        status = told if told in KNOWN_STATUSES else of_phase
+        status = stated if stated in KNOWN_STATUSES else of_phase
         replaced = {
             "name": (own, name),
-            "status": (told, status),
+            "status": (stated, status),
             "current_phase": (entry.get("current_phase"), phase),
         }
         before = {key: old for key, (old, new) in replaced.items() if old and old != new}

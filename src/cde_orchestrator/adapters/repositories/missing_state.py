@@ -1,4 +1,4 @@
-"""Tells a folder that never held a project from one whose state is gone."""
+"""Distinguishes a folder that never held a project from one whose state is gone."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def checked_document(document: Document) -> Document:
                     raise ValueError(f"the record of phase {phase_id} bears another id")
             feature = decode_feature(stored)
             if feature.id != key or feature.name in names:
-                raise ValueError("its id or its name stands twice or elsewhere")
+                raise ValueError("its id or its name is used twice or elsewhere")
             names.add(feature.name)
             _require_known_workflow(project, feature)
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:

@@ -1,6 +1,6 @@
 """What is kept of the work on features and phases, as stored documents and back.
 
-It stands under one member, ``work``, that is left away where there is nothing to keep: state
+It is under one member, ``work``, that is omitted where there is nothing to keep: state
 from before it was kept reads as well, and an object's small entries change one by one.
 """
 

@@ -1,4 +1,4 @@
-"""Who calls, told by the call's own context, and which processes of this machine run."""
+"""Who calls, known by the call's own context, and which processes of this machine run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 class ProcessCallers:
     """Takes the client's name from the call and this process for the client's.
 
-    A server on standard input and output ends with its client, so its process stands for the
+    A server on standard input and output ends with its client, so its process identifies the
     client's. A command ends at once: it claims only for an agent that is named, by time.
 
     Args:
@@ -73,7 +73,7 @@ def _process(pid: int) -> Process:
 
 
 def _started(pid: int) -> str | None:
-    """When a process started, in words that tell it from another of its number; None: gone."""
+    """When a process started, in words no other of its number has; None: gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
         # The name in parentheses may hold anything; the state and the start follow it.
@@ -101,7 +101,7 @@ def _started_elsewhere(pid: int) -> str | None:  # pragma: no cover - machines w
 
 
 def _place(root: Path) -> str:
-    """Tells the project from a copy of it."""
+    """Distinguishes the project from a copy of it."""
     try:
         return str((root / FOLDER).stat().st_ino)
     except OSError:

@@ -96,9 +96,9 @@ def _write(path: Path, server: HttpServer) -> None:
 
 def _read(path: Path) -> HttpServer | None:
     try:
-        told = json.loads(read_bounded(path, _SIZE_LIMIT))
-        process = Process(**told["process"])
-        url, background = told["url"], told["background"]
+        content = json.loads(read_bounded(path, _SIZE_LIMIT))
+        process = Process(**content["process"])
+        url, background = content["url"], content["background"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     if not isinstance(url, str) or not _LOOPBACK.fullmatch(url):

@@ -32,7 +32,7 @@ _Entry = dict[str, Any]
 class UserTrustStore:
     """Keeps trust in ``trust.json``: by project, each trusted command with its digest.
 
-    The digest alone decides; the words beside it are for people. The file is replaced whole,
+    The digest alone decides; the words next to it are for people. The file is replaced whole,
     under a lock, so that several processes lose nothing of each other.
 
     Args:
@@ -50,7 +50,7 @@ class UserTrustStore:
         return (self._folder or _user_folder()) / "trust.json"
 
     def digest(self, root: Path, command: CommandLine) -> str:
-        """What stands for exactly this command in this project."""
+        """The digest of exactly this command in this project."""
         return command.digest(os.path.realpath(root))
 
     def trusts(self, root: Path, command: CommandLine) -> bool:

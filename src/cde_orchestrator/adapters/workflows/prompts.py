@@ -233,7 +233,7 @@ def _environment_class() -> Callable[[_Source], Environment]:
 
 @cache
 def _missing_class() -> type[Undefined]:
-    """What stands for a name that nobody gave; not even a list that holds it can be shown."""
+    """What a name is that nobody gave; not even a list that holds it can be shown."""
     import jinja2
 
     class Missing(jinja2.StrictUndefined):

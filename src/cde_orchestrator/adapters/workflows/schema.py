@@ -42,7 +42,7 @@ _TYPE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value of the file, and where it stands.
+    """A value of the file, and where it is.
 
     Attributes:
         source: the file.
@@ -76,7 +76,7 @@ Rule: TypeAlias = Callable[[Node], Any]
 
 
 def invalid(source: str, line: int, key: str, reason: str, remedy: str) -> ValidationError:
-    """The error E311: a place in a workflow file, what is wrong there and how to mend it."""
+    """The error E311: a place in a workflow file, what is wrong there and how to repair it."""
     return ValidationError.of("E311", path=source, line=line, key=key, reason=reason, remedy=remedy)
 
 

@@ -76,7 +76,7 @@ class YamlWorkflowRepository:
             Whether the file was written.
 
         Raises:
-            ValidationError: E311, the command cannot stand in the file.
+            ValidationError: E311, the command cannot be written in the file.
             StateError: E204, the disk is full; E203, writing failed otherwise.
         """
         path = root / WORKFLOW_FILE

@@ -188,7 +188,7 @@ for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_NOINHERIT"
 
 
 def _not_regular(path: Path, code: int) -> OSError:
-    return OSError(code, f"{in_the_way(path) or 'no file'} stands in its place", str(path))
+    return OSError(code, f"{in_the_way(path) or 'no file'} is in its place", str(path))
 
 
 class OsFileOps:
@@ -276,7 +276,7 @@ def _sync(descriptor: int) -> None:
 
 
 def in_the_way(path: Path) -> str | None:
-    """What stands where a file belongs, in words; None for an ordinary file or nothing."""
+    """What is where a file belongs, in words; None for an ordinary file or nothing."""
     try:
         mode = path.lstat().st_mode
     except OSError:
@@ -286,7 +286,7 @@ def in_the_way(path: Path) -> str | None:
 
 
 def read_file(ops: FileOps, path: Path) -> bytes | None:
-    """The file's bytes; None where there is none, and nothing of what stands in its place.
+    """The file's bytes; None where there is none, and nothing of what is in its place.
 
     Raises:
         OSError: there is a file, and it cannot be read.
@@ -313,7 +313,7 @@ def write_all(ops: FileOps, descriptor: int, data: bytes) -> None:
 
 
 def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = None) -> Path:
-    """Write ``data`` durably beside ``path``, to be renamed over it; the temporary file.
+    """Write ``data`` durably next to ``path``, to be renamed over it; the temporary file.
 
     It has a name of its own, so that writers do not share one.
 

@@ -31,7 +31,7 @@ def find_active(files: StateFiles, ops: FileOps) -> ActiveSegment:
 
     Sealing begins the next segment in ``backups`` before it is the journal's: when that fails
     half-way, the journal goes on with the segment before. A journal that is older than what
-    ``backups`` has records of was put back by somebody.
+    ``backups`` has records of was restored by somebody.
 
     Raises:
         OSError: a file cannot be read.

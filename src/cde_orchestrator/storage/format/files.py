@@ -1,4 +1,4 @@
-"""Where the files of a project's state stand, under its folder ``.cde``."""
+"""Where the files of a project's state are, under its folder ``.cde``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from cde_orchestrator.infrastructure.paths import FOLDER, STATE
 
 MISSING = ".missing"
-"""Ends the name of a note in quarantine that a file was gone and was written anew."""
+"""Ends the name of a note in quarantine that a file was gone and was rewritten."""
 
 Marks = list[tuple[str, int, int, int]]
 _NUMBERED = re.compile(r"(state|journal)-(\d{12})\.jsonl?")
@@ -87,7 +87,7 @@ class StateFiles:
         return bool(self._backups())
 
     def marks(self) -> Marks:
-        """What tells whether any of the files was changed or exchanged meanwhile."""
+        """What changes when any of the files was changed or exchanged meanwhile."""
         found: list[tuple[str, int, int, int]] = []
         for path in (self.state, self.journal, self.backups, *self._backups()):
             with suppress(FileNotFoundError):

@@ -3,7 +3,7 @@
 A line is a JSON object whose last member is ``checksum``, the BLAKE2b-128 digest of the object
 without it; ``previous`` repeats the checksum of the record before. The first line is a
 header of the same make. So a flipped bit, a lost line and a line of another history are
-each told apart from an untouched file, and any line can be judged by itself.
+each distinguished from an untouched file, and any line can be judged by itself.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Header:
     """The first line of a segment: the sequence that it begins with, and what precedes it.
 
     Attributes:
-        lost: sequences that were damaged beyond mending after the segment was sealed.
+        lost: sequences that were damaged beyond repair after the segment was sealed.
     """
 
     first: int

@@ -1,4 +1,4 @@
-"""The journal's active segment, which stands twice: ``journal.jsonl`` and its mirror.
+"""The journal's active segment, which exists twice: ``journal.jsonl`` and its mirror.
 
 Both copies hold the same bytes. A change is written to the journal and made durable, then
 to the mirror; where either refuses, both are cut back and the change was never made.
@@ -64,7 +64,7 @@ class Segment:
             try:
                 for descriptor in opened:
                     self._ops.truncate(descriptor, size)
-                    # A power cut must not bring back what the caller is told was not made.
+                    # A power cut must not bring back what the caller learned was not made.
                     self._ops.fdatasync(descriptor)
             except OSError as refused:
                 raise AppendNotUndoneError(refused.errno, str(refused)) from error
@@ -80,9 +80,9 @@ class Segment:
         replace_file(self._ops, self._files.journal, data)
 
     def complete_mirror(self, first: int) -> None:
-        """Make the mirror durable, so that it can stand for the sealed segment.
+        """Make the mirror durable, so that it can replace the sealed segment.
 
-        It is written anew: where a sync of it failed once, a later one that succeeds would not
+        It is rewritten: where a sync of it failed once, a later one that succeeds would not
         bring back what was dropped then.
 
         Raises:
@@ -110,7 +110,7 @@ class Segment:
                 return
         except (FileNotFoundError, NotADirectoryError):
             pass
-        except OSError:  # a look that is refused tells nothing
+        except OSError:  # a check that is refused proves nothing
             return
         raise FileReplacedError.at(journal)
 

@@ -78,7 +78,7 @@ def test_nothing_is_written_into_a_linked_folder(
         work(root)
 
     assert refused.value.code == "E203"
-    assert "a link stands in its place" in refused.value.message
+    assert "a link is in its place" in refused.value.message
 
 
 def test_contents_in_a_linked_folder_are_neither_kept_nor_removed(

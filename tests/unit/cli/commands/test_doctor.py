@@ -167,7 +167,7 @@ def test_a_state_that_was_deleted_is_found_and_written_anew(shop: Terminal) -> N
 
     assert codes(shop) == ["E212"]
     reply = json.loads(shop.run("doctor", "--fix", "--json"))
-    assert reply["mended"] == [".cde/state.json was written anew"]
+    assert reply["mended"] == [".cde/state.json was rewritten"]
     assert reply["mendable"] == []
     assert codes(shop) == ["E215"]  # but for a note that it was missing
 

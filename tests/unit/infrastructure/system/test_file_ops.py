@@ -18,7 +18,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 
 
 def refusal(path: Path, flags: int = os.O_RDONLY) -> OSError:
-    with pytest.raises(OSError, match="stands in its place") as caught:
+    with pytest.raises(OSError, match="is in its place") as caught:
         os.close(open_in_own_folder(path, flags))
     assert caught.value.filename
     return caught.value
@@ -33,7 +33,7 @@ def test_what_is_no_file_is_refused_in_words(tmp_path: Path, flags: int) -> None
     found = {name: refusal(tmp_path / name, flags) for name in ("link", "folder", "pipe")}
 
     assert [found[name].errno for name in found] == [errno.ELOOP, errno.EISDIR, errno.EINVAL]
-    assert found["link"].strerror == "a link stands in its place"
+    assert found["link"].strerror == "a link is in its place"
 
 
 def test_a_file_in_a_linked_folder_is_refused_and_one_in_a_linked_parent_is_not(
@@ -47,7 +47,7 @@ def test_a_file_in_a_linked_folder_is_refused_and_one_in_a_linked_parent_is_not(
     assert refusal(tmp_path / "folder" / "linked" / "file").errno == errno.ELOOP
     os.close(open_in_own_folder(tmp_path / "link" / "inner" / "file", os.O_RDONLY))
     os.close(open_regular(tmp_path / "folder" / "linked" / "file", os.O_RDONLY))
-    with pytest.raises(OSError, match="a link stands in its place"):
+    with pytest.raises(OSError, match="a link is in its place"):
         OsFileOps().make_folder(tmp_path / "link")
 
 

@@ -19,7 +19,7 @@ from cde_orchestrator.storage.retention import Retention
 
 
 class PostgresArchive:
-    """What the tables tell of a project's past."""
+    """The past of a project, from the tables."""
 
     def __init__(self, connection: Connection, key: str) -> None:
         self._connection = connection
@@ -57,7 +57,7 @@ class PostgresArchive:
         return document
 
     def verify(self) -> list[Damage]:
-        """Judge every checkpoint and every record, and the present state by what they tell."""
+        """Judge every checkpoint and every record, and the present state by what they lead to."""
         findings = [
             Damage(_name(sequence), found.reason)
             for sequence, found in self._checkpoints().items()
@@ -102,7 +102,7 @@ class PostgresArchive:
         raise StateError.of("E209", backup=name, backups=kept or "none")
 
     def keep(self, document: Document, sequence: int, checksum: str) -> None:
-        """Keep a state whole; one that is kept already is written anew."""
+        """Keep a state whole; one that is kept already is rewritten."""
         content = checkpoints.encode(document, sequence, checksum)
         self._connection.execute(
             "INSERT INTO cde_checkpoint (project, sequence, content) VALUES (%s, %s, %s)"
@@ -141,21 +141,21 @@ class PostgresArchive:
 
     def present_damage(self) -> list[Damage]:
         """Whether the tables of the present hold what the history leads to."""
-        found = tables.standing(self._connection, self._key)
+        found = tables.project_head(self._connection, self._key)
         if not found.sequence:
             return []
         try:
-            told = self.state_at(found.sequence)
+            wanted = self.state_at(found.sequence)
         except StateError:
             reason = f"the history does not reach to change {found.sequence}"
             return [Damage("the present state", reason)]
         stored = tables.stored_document(self._connection, self._key)
         differing = [
             f"feature {key}"
-            for key in {**told["features"], **stored["features"]}
-            if told["features"].get(key) != stored["features"].get(key)
+            for key in {**wanted["features"], **stored["features"]}
+            if wanted["features"].get(key) != stored["features"].get(key)
         ]
-        own = {**told, "features": None} != {**stored, "features": None}
+        own = {**wanted, "features": None} != {**stored, "features": None}
         parts = ["the project itself"] if own else []
         return [
             Damage(part, "it is not what its history leads to") for part in [*parts, *differing]
@@ -164,7 +164,7 @@ class PostgresArchive:
     def renew_present(self) -> bool:
         """Write the tables of the present from the history; False where that does not reach."""
         try:
-            document = self.state_at(tables.standing(self._connection, self._key).sequence)
+            document = self.state_at(tables.project_head(self._connection, self._key).sequence)
         except StateError:
             return False
         tables.rewrite(self._connection, self._key, document)

@@ -23,7 +23,7 @@ def lock(connection: Connection, key: str, timeout_seconds: float) -> None:
 
 
 def lock_holder(connection: Connection, key: str) -> str:
-    """Who is changing the project, as far as it can be told."""
+    """Who is changing the project, as far as it is known."""
     query = SQL(
         "SELECT a.application_name, a.pid, coalesce(host(a.client_addr), 'the same machine')"
         " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"

@@ -72,7 +72,7 @@ class PostgresProjectRepository(StoredProjects[PostgresStore]):
         return self.get(path)
 
     def repair(self, path: Path | str) -> list[str]:
-        """Write the present state anew where it is not what its history leads to.
+        """Rewrite the present state where it is not what its history leads to.
 
         Raises:
             StateError: E203 to E206, or E217.

@@ -1,7 +1,7 @@
-"""One connection to PostgreSQL, made when it is needed and made anew when it breaks.
+"""One connection to PostgreSQL, made when it is needed and again when it breaks.
 
 Whoever works on the connection says what may be repeated: what only reads, or what begins a
-transaction, is repeated as it is; what may have been committed is looked for first.
+transaction, is repeated as it is; what may have been committed is checked for first.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BREAKER = "postgres"
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 15.0
 IDLE_SECONDS = 60.0
-"""How long the server lets a change that is under way stand still before it takes it back."""
+"""How long the server lets a change that is under way wait before it takes it back."""
 LEAST_VERSION = 130_000
 PATIENCE_SECONDS = 2.0
 """How long a server that restarts is waited for."""
@@ -49,7 +49,7 @@ DISK_FULL = "53100"
 REFUSALS = frozenset({DISK_FULL, "25006", "42501", "58030"})
 """What is no disk, no transaction to write in, no privilege, no working disk."""
 UNKNOWN_SHAPE = frozenset({"42P01", "42703"})
-"""A table or a column that is looked for is not there."""
+"""A table or a column that a statement names does not exist."""
 _GONE = ("08", "57P01", "57P02", "57P03", "25P03")
 
 
@@ -139,7 +139,7 @@ class PostgresSession:
         return result
 
     def once(self, work: Callable[[Connection], Result]) -> Result:
-        """What ``work`` gives, on a connection that stands when it begins.
+        """What ``work`` gives, on a connection that is open when it begins.
 
         Raises:
             DisconnectedError: there is no connection, or it broke.
@@ -172,7 +172,7 @@ class PostgresSession:
                 self._drop()
 
     def unreachable(self, reason: str) -> BackendUnreachableError:
-        """What is told when the database does not answer: E217."""
+        """The error when the database does not answer: E217."""
         return BackendUnreachableError.of("E217", where=self.where, reason=reason)
 
     @contextmanager
@@ -191,7 +191,7 @@ class PostgresSession:
             state = error.sqlstate or ""
             reason = f"{words_of(error)} ({state})" if state else words_of(error)
             if state == DISK_FULL:
-                # How full it is, the database does not tell.
+                # The database does not say how full it is.
                 raise StateError.of(
                     "E204", path=self.where, reason=reason, free="unknown", needed="more"
                 ) from error

@@ -1,6 +1,6 @@
 """The state of one project in PostgreSQL, as far as this process has followed it.
 
-Each look asks for the number of the newest change and fetches those that are new. A change
+Each read asks for the number of the newest change and fetches those that are new. A change
 holds an advisory lock, which PostgreSQL hands on in the order of asking and lets go of with
 the connection.
 """
@@ -27,7 +27,7 @@ from cde_orchestrator.adapters.repositories.postgres.session import (
     DisconnectedError,
     PostgresSession,
 )
-from cde_orchestrator.adapters.repositories.postgres.tables import Standing
+from cde_orchestrator.adapters.repositories.postgres.tables import ProjectHead
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.infrastructure.system.process_lock import one_thread
@@ -53,7 +53,7 @@ class PostgresStore:
         session: the connection, which the stores of a process share.
         mutex: lets one thread at a time use the session.
         key: what names the project in the database; empty when nothing does yet.
-        root: the project's folder here; it stands in the document instead of the path that
+        root: the project's folder here; it is in the document instead of the path that
             the project had where it was created.
         retention: how many checkpoints are kept.
         monotonic: seconds of a clock that never goes back.
@@ -76,7 +76,7 @@ class PostgresStore:
         self.root = root
         self._retention = retention
         self._monotonic = monotonic
-        self._standing = Standing()
+        self._head = ProjectHead()
         self._stored_path = str(root)
         self._changing = False
         self._has_tables = False
@@ -87,7 +87,7 @@ class PostgresStore:
     @property
     def sequence(self) -> int:
         """The number of the last change that this process has seen."""
-        return self._standing.sequence
+        return self._head.sequence
 
     @property
     def read_only(self) -> ReadOnly | None:
@@ -109,7 +109,7 @@ class PostgresStore:
             if self._changing:
                 return  # inside a change it is as new as it gets
             with self._session.translate_errors("E201"):
-                self._session.repeatable(self._follow, "look_at_state")
+                self._session.repeatable(self._follow, "follow_state")
                 if self._refusal is not None and self._monotonic() >= self._next_probe:
                     self._probe()
 
@@ -144,8 +144,8 @@ class PostgresStore:
     def commit(self, change: Change, still_fits: Callable[[], None]) -> Record:
         """Make a change; it is durable when this returns. Only inside ``exclusive``.
 
-        Where the connection breaks, the journal tells whether the change was made; one that
-        was not is made anew, if it still fits.
+        Where the connection breaks, the journal shows whether the change was made; one that
+        was not is made again, if it still fits.
 
         Args:
             change: what to commit.
@@ -169,7 +169,7 @@ class PostgresStore:
                     return sent[-1]
                 still_fits()
             begun = False
-            record = encode_record(self.sequence + 1, self._standing.checksum, change)
+            record = encode_record(self.sequence + 1, self._head.checksum, change)
             self._session.once(lambda connection: self._append(connection, record))
             sent.append(record)
             self._session.once(tables.commit)
@@ -206,7 +206,7 @@ class PostgresStore:
             return work(PostgresArchive(connection, self.key))
 
         with self._alone(), self._session.translate_errors("E201"):
-            return self._session.repeatable(found, "look_at_history")
+            return self._session.repeatable(found, "read_history")
 
     def keep_backup(self) -> None:
         """Keep the present state whole, and drop what retention does not keep.
@@ -217,14 +217,14 @@ class PostgresStore:
 
         def keep(connection: Connection) -> None:
             archive = PostgresArchive(connection, self.key)
-            archive.keep(self._stored(), self.sequence, self._standing.checksum)
+            archive.keep(self._stored(), self.sequence, self._head.checksum)
             archive.prune(self._retention)
 
         with self._alone(), self._session.translate_errors("E203"):
             self._session.repeatable(keep, "keep_backup")
 
     def repair(self) -> list[str]:
-        """Write the present state anew where it is not what its history leads to.
+        """Rewrite the present state where it is not what its history leads to.
 
         Returns:
             What was done, in words.
@@ -233,19 +233,19 @@ class PostgresStore:
             StateError: E203, E204, E205 or E217.
         """
 
-        def mended(connection: Connection) -> list[str]:
+        def repaired(connection: Connection) -> list[str]:
             archive = PostgresArchive(connection, self.key)
-            if tables.standing(connection, self.key).obstacle is not None:
+            if tables.project_head(connection, self.key).obstacle is not None:
                 return []
             damaged = archive.present_damage()
             with connection.transaction():
                 locks.lock(connection, self.key, self._session.lock_timeout_seconds)
                 if damaged and not archive.renew_present():
                     return []
-            return [f"{each.file} was written anew" for each in damaged]
+            return [f"{each.file} was rewritten" for each in damaged]
 
         with self._alone(), self._session.translate_errors("E203"):
-            done = self._session.repeatable(mended, "mend_state")
+            done = self._session.repeatable(repaired, "repair_state")
             self._forget()
         return done
 
@@ -259,7 +259,7 @@ class PostgresStore:
                 self._forget()
                 return
         try:
-            self._take(connection, tables.standing(connection, self.key))
+            self._take(connection, tables.project_head(connection, self.key))
         except psycopg.errors.ProgrammingError as error:
             version = schema.version_of(connection)
             if error.sqlstate in sessions.UNKNOWN_SHAPE and version > schema.SCHEMA_VERSION:
@@ -267,16 +267,16 @@ class PostgresStore:
                 raise StateError.of("E202", path=where, found=version, supported=known) from error
             raise
 
-    def _take(self, connection: Connection, found: Standing) -> None:
+    def _take(self, connection: Connection, found: ProjectHead) -> None:
         self._note_obstacle(found.obstacle)
-        present = self._standing
+        present = self._head
         if found.sequence == 0:
             self._forget()
         elif (found.sequence, found.checksum) == (present.sequence, present.checksum):
-            self._standing = found
+            self._head = found
         elif not (0 < present.sequence < found.sequence and self._replay(connection, found)):
             try:
-                self._standing, document = tables.load(connection, self.key)
+                self._head, document = tables.load(connection, self.key)
                 self.index.follow(document, None)
                 self._adopt(document)
             except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -285,13 +285,13 @@ class PostgresStore:
                 raise StateError.of("E201", path=self._session.where, reason=reason) from error
             log.info("project_loaded", project_id=document["id"], sequence=self.sequence)
 
-    def _replay(self, connection: Connection, found: Standing) -> bool:
+    def _replay(self, connection: Connection, found: ProjectHead) -> bool:
         """Apply what others changed since; False when it does not follow what is known here."""
-        present = self._standing
-        self._standing = replace(found, sequence=present.sequence, checksum=present.checksum)
+        present = self._head
+        self._head = replace(found, sequence=present.sequence, checksum=present.checksum)
         for stored in tables.records_after(connection, self.key, present.sequence):
             record = stored.record
-            follows = record.previous == self._standing.checksum
+            follows = record.previous == self._head.checksum
             if not (stored.whole and follows and record.sequence == self.sequence + 1):
                 return False
             try:
@@ -305,11 +305,11 @@ class PostgresStore:
         changes = record.change.changes
         self.document["path"] = self._stored_path
         self._adopt(apply(self.document, changes, IN_PLACE))
-        self._standing = replace(
-            self._standing,
+        self._head = replace(
+            self._head,
             sequence=record.sequence,
             checksum=record.checksum,
-            pending_bytes=self._standing.pending_bytes + len(record.line),
+            pending_bytes=self._head.pending_bytes + len(record.line),
         )
         self.index.follow(self.document, changes)
 
@@ -325,7 +325,7 @@ class PostgresStore:
         return {**self.document, "path": self._stored_path}
 
     def _forget(self) -> None:
-        self.document, self._standing = {}, Standing()
+        self.document, self._head = {}, ProjectHead()
         self.index.follow({}, None)
 
     # Writing
@@ -355,19 +355,19 @@ class PostgresStore:
             raise
 
     def _append(self, connection: Connection, record: Record) -> None:
-        tables.append(connection, self.key, record, self._stored(), self._standing)
+        tables.append(connection, self.key, record, self._stored(), self._head)
 
     @span(CHECKPOINT)
     def _tidy(self) -> None:
-        """Keep the state whole, in step with what was appended; a failure is told only."""
-        found = self._standing
+        """Keep the state whole, in step with what was appended; a failure is only logged."""
+        found = self._head
         if found.pending_bytes < max(CHECKPOINT_AFTER_BYTES, found.checkpoint_bytes):
             return
         try:
             self.keep_backup()
         except StateError as error:
             log.warning("checkpoint_not_written", where=self._session.where, reason=str(error))
-        self._standing = replace(found, pending_bytes=0)
+        self._head = replace(found, pending_bytes=0)
 
     # Read-only mode
 

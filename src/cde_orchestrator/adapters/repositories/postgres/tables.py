@@ -19,7 +19,7 @@ from cde_orchestrator.storage.format.json_patch import Document, apply, keys_of
 from cde_orchestrator.storage.history_entries import touched_features
 from cde_orchestrator.storage.read_only import SPARE_BYTES
 
-_STANDING = SQL(
+_HEAD = SQL(
     "SELECT s.version, p.sequence, p.checksum, p.pending_bytes, p.checkpoint_bytes,"
     " pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
     " has_table_privilege('cde_project', 'INSERT')"
@@ -40,8 +40,8 @@ _STANDING = SQL(
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How a project stands in the database.
+class ProjectHead:
+    """How far a project is in the database.
 
     Attributes:
         version: of the tables.
@@ -64,7 +64,7 @@ class StoredRecord:
     """A row of the journal.
 
     Attributes:
-        record: what it tells, with the checksum of that.
+        record: what it says, with the checksum of that.
         checksum: the one that it bears.
     """
 
@@ -73,17 +73,17 @@ class StoredRecord:
 
     @property
     def whole(self) -> bool:
-        """Whether it tells what was written."""
+        """Whether it says what was written."""
         return self.record.checksum == self.checksum
 
 
-def standing(connection: Connection, key: str) -> Standing:
-    """How the project stands; the tables must be there."""
-    return _standing(together(connection, _STANDING.format(key=Literal(key))))
+def project_head(connection: Connection, key: str) -> ProjectHead:
+    """How far the project is; the tables must exist."""
+    return _decode_head(together(connection, _HEAD.format(key=Literal(key))))
 
 
-def begin(connection: Connection, key: str, lock_timeout_seconds: float) -> Standing:
-    """Begin a change: wait until no other one is under way, and look.
+def begin(connection: Connection, key: str, lock_timeout_seconds: float) -> ProjectHead:
+    """Begin a change: wait until no other one is under way, and read how far the project is.
 
     Raises:
         psycopg.errors.LockNotAvailable: another one was for too long.
@@ -92,11 +92,11 @@ def begin(connection: Connection, key: str, lock_timeout_seconds: float) -> Stan
         connection,
         SQL("BEGIN ISOLATION LEVEL READ COMMITTED"),
         *locking(key, lock_timeout_seconds),
-        _STANDING.format(key=Literal(key)),
+        _HEAD.format(key=Literal(key)),
     )
     while cursor.nextset():
         pass
-    return _standing(cursor)
+    return _decode_head(cursor)
 
 
 def commit(connection: Connection) -> None:
@@ -120,13 +120,13 @@ def require_transaction(connection: Connection) -> None:
         raise DisconnectedError("the connection broke during a change", passing=True)
 
 
-def load(connection: Connection, key: str) -> tuple[Standing, Document]:
+def load(connection: Connection, key: str) -> tuple[ProjectHead, Document]:
     """The project whole, at one moment; an empty document when there is none."""
     own_moment = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
     if own_moment:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     try:
-        return standing(connection, key), stored_document(connection, key)
+        return project_head(connection, key), stored_document(connection, key)
     finally:
         if own_moment and not connection.closed:
             connection.execute("ROLLBACK")
@@ -146,7 +146,7 @@ def stored_document(connection: Connection, key: str) -> Document:
 
 
 def append(
-    connection: Connection, key: str, record: Record, document: Document, found: Standing
+    connection: Connection, key: str, record: Record, document: Document, found: ProjectHead
 ) -> None:
     """Write a change; nobody sees it before the commit.
 
@@ -155,7 +155,7 @@ def append(
         key: names the project.
         record: the change.
         document: the state before it.
-        found: how the project stood before it.
+        found: how far the project was before it.
     """
     require_transaction(connection)
     changes = record.change.changes
@@ -188,7 +188,7 @@ def append(
 
 
 def rewrite(connection: Connection, key: str, document: Document) -> None:
-    """Write the present state anew."""
+    """Rewrite the present state."""
     own = {name: value for name, value in document.items() if name != "features"}
     together(
         connection,
@@ -237,10 +237,10 @@ def probe(connection: Connection) -> None:
     connection.execute("UPDATE cde_schema SET probe = %s", [os.urandom(SPARE_BYTES)])
 
 
-def _standing(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Standing:
+def _decode_head(cursor: psycopg.Cursor[tuple[Any, ...]]) -> ProjectHead:
     row = cursor.fetchone()
     if row is None:
-        return Standing()
+        return ProjectHead()
     version, sequence, checksum, pending, checkpoint, standby, read_only, privileged = row
     obstacle = None
     if version > SCHEMA_VERSION:
@@ -251,7 +251,9 @@ def _standing(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Standing:
         obstacle = "the database takes no changes (default_transaction_read_only)"
     elif not privileged:
         obstacle = "the user may not write the tables"
-    return Standing(version, sequence or 0, checksum or "", pending or 0, checkpoint or 0, obstacle)
+    return ProjectHead(
+        version, sequence or 0, checksum or "", pending or 0, checkpoint or 0, obstacle
+    )
 
 
 def _after(document: Document, record: Record, touched: set[str] | None) -> Document:

@@ -97,5 +97,5 @@ def test_a_database_that_nobody_trusts_is_refused_and_no_failure_of_it() -> None
     breakers = BreakerRegistry()
     one = PostgresSession("postgresql://db.example/state", breakers, trusted=lambda: False)
     with pytest.raises(UntrustedBackendError, match=r"db\.example/state"):
-        one.repeatable(lambda connection: connection.execute("SELECT 1"), "look_at_state")
+        one.repeatable(lambda connection: connection.execute("SELECT 1"), "follow_state")
     assert breakers.get(BREAKER).failure_count == 0
