@@ -139,7 +139,7 @@ class Application:
         Raises:
             CDEError: E112, E203 or E204, they cannot be brought.
         """
-        from cde_orchestrator.adapters.git.worktrees import WorktreeVersionControl
+        from cde_orchestrator.adapters.git.version_control import GitVersionControl
         from cde_orchestrator.adapters.project_files.worktree_files import WorktreeFiles
         from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
 
@@ -149,7 +149,7 @@ class Application:
             self._assembled(tolerant=False),
             files=files,
             checks=SubprocessCheckRunner(folder),
-            git=WorktreeVersionControl(folder, BreakerRegistry(self.root)),
+            git=GitVersionControl(BreakerRegistry(self.root), folder),
         )
         return Application(self.root, lambda _root, _settings, _meter: moved, self._meter)
 

@@ -55,7 +55,10 @@ class StateArchive:
 
     def backups(self) -> list[Backup]:
         """The checkpoints that are kept, oldest first."""
-        return [_backup(path, found) for path, found in self._history.checkpoints().items()]
+        return [
+            backup_of(path.name, path.stat().st_size if path.exists() else 0, found)
+            for path, found in self._history.checkpoints().items()
+        ]
 
     def backup(self, name: str) -> Document:
         """The state in a backup, by the file's name as ``backups`` gives it.
@@ -81,8 +84,8 @@ def _mentions(feature_id: str | None) -> list[bytes]:
     return [b'"path":' + own[:-1], b'"path":"/features"', b'"path":""']
 
 
-def _backup(path: Path, found: Checkpoint | checkpoints.NotACheckpoint) -> Backup:
-    size = path.stat().st_size if path.exists() else 0
+def backup_of(name: str, size: int, found: Checkpoint | checkpoints.NotACheckpoint) -> Backup:
+    """What is listed of a checkpoint: its name, its size in bytes, and what it holds."""
     if isinstance(found, Checkpoint):
-        return Backup(path.name, found.sequence, size, len(found.document["features"]), None)
-    return Backup(path.name, 0, size, 0, found.reason)
+        return Backup(name, found.sequence, size, len(found.document["features"]), None)
+    return Backup(name, 0, size, 0, found.reason)

@@ -81,7 +81,7 @@ def restart(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     """Begin a new history on what is certain, after changes were lost. Only under the lock.
 
     The journals that cannot be followed go into quarantine, once a checkpoint holds what they
-    logged; the next change has a number that was never given before.
+    had; the next change has a number that was never given before.
     """
     if loaded.gap is None:
         return

@@ -43,10 +43,14 @@ class GitVersionControl:
 
     Args:
         breakers: where the circuit breaker of git is.
+        worktree: the feature's worktree, which is meant instead of the project.
     """
 
-    def __init__(self, breakers: BreakerRegistry | None = None) -> None:
+    def __init__(
+        self, breakers: BreakerRegistry | None = None, worktree: Path | None = None
+    ) -> None:
         self._breakers = breakers or BreakerRegistry()
+        self._worktree = worktree
         self._has_warned = False
 
     def work_tree(self, root: Path) -> WorkTree | None:
@@ -54,6 +58,7 @@ class GitVersionControl:
 
         None where there is no repository or no commit.
         """
+        root = self._worktree or root
         if not _in_repository(root):
             return None
         found = self._output(root, "rev-parse", "--show-prefix", "HEAD")
@@ -81,6 +86,7 @@ class GitVersionControl:
         """Files of the project's folder that differ between two commits; None: unknown."""
         if before == after:
             return frozenset()
+        root = self._worktree or root
         names = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--relative")
         found = self._output(root, *names, before, after, "--")
         if found is None:
@@ -89,6 +95,7 @@ class GitVersionControl:
 
     def changes(self, root: Path) -> list[str] | None:
         """Paths that are not committed, without the product's own; None without repository."""
+        root = self._worktree or root
         if not _in_repository(root):
             return None
         # Into submodules git would go by itself, and run what their configuration names.
@@ -99,6 +106,7 @@ class GitVersionControl:
 
     def baseline(self, root: Path) -> Baseline | None:
         """The work tree as it is; None where there is no commit, or too much differs from it."""
+        root = self._worktree or root
         if not _in_repository(root):
             return None
         commit = self._output(root, "rev-parse", "--verify", "--quiet", "HEAD")
@@ -128,6 +136,8 @@ class GitVersionControl:
         Commits count like uncommitted work. No change is what git ignores, a mode, a blank
         line, or an empty file.
         """
+        root = self._worktree or root
+        dirty = {} if self._worktree else baseline.dirty  # it was made of commits alone
         top, inside = self._place(root)
         differing = self._listed(root, *_DIFF, baseline.commit, "--", ":/")
         untracked = self._listed(root, *_UNTRACKED, "--", ":/")
@@ -139,8 +149,8 @@ class GitVersionControl:
         digests = _Digests(top)
         changed = {
             path
-            for path in _without_own(sorted(found | {*baseline.dirty}))
-            if path not in baseline.dirty or digests.of(path) != baseline.dirty[path]
+            for path in _without_own(sorted(found | {*dirty}))
+            if path not in dirty or digests.of(path) != dirty[path]
         }
         return sorted(posixpath.relpath(path, inside) for path in changed)
 
@@ -163,6 +173,7 @@ class GitVersionControl:
         Raises:
             FeatureError: E125, git refuses: the branch is elsewhere, or cannot be.
         """
+        root = self._worktree or root
         current = self._git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
         if current is not None and current.stdout.strip() == name:
             return

@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
 from cde_orchestrator.adapters.git.command import Git, GitError
-from cde_orchestrator.adapters.git.version_control import GitVersionControl
-from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.domain.records import Baseline
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import refuse_link
@@ -109,40 +105,3 @@ class GitWorktrees:
             with suppress(GitError, CDEError):
                 self._git.run("worktree", "remove", "--force", str(top))
             raise
-
-
-class WorktreeVersionControl(GitVersionControl):
-    """The commits that a feature's phases begin and end with are those of its worktree.
-
-    Args:
-        folder: the worktree.
-        breakers: where the circuit breaker of git is.
-    """
-
-    def __init__(self, folder: Path, breakers: BreakerRegistry) -> None:
-        super().__init__(breakers)
-        self._folder = folder
-
-    def work_tree(self, root: Path) -> WorkTree | None:
-        """The worktree's commit, and what differs from it there."""
-        return super().work_tree(self._folder)
-
-    def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
-        """Files of the worktree that differ between two commits; None: unknown."""
-        return super().changed_between(self._folder, before, after)
-
-    def changes(self, root: Path) -> list[str] | None:
-        """What is not committed in the worktree."""
-        return super().changes(self._folder)
-
-    def baseline(self, root: Path) -> Baseline | None:
-        """The worktree as it is."""
-        return super().baseline(self._folder)
-
-    def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
-        """What differs in the worktree, which was made of commits alone."""
-        return super().changed_since(self._folder, replace(baseline, dirty={}))
-
-    def start_branch(self, root: Path, name: str) -> None:
-        """Create a branch in the worktree."""
-        super().start_branch(self._folder, name)

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import stat
-import tomllib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,14 +17,13 @@ from typing import TypeVar
 
 import structlog
 
+from cde_orchestrator.adapters.project_files.validators import parse_toml
+
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_MATCHES_PER_PATTERN = 20
-# The standard library's TOML parser takes time quadratic in the parts of a dotted key, and walks
-# the parts of a table's name again for each line of the table: this much takes a second or so.
-MAX_TOML_COST = 10_000_000
 MAX_ENTRIES = 2_000
 # One folder of data must not use up the whole bound before the sources are reached.
 MAX_ENTRIES_PER_FOLDER = 500
@@ -153,13 +151,6 @@ class ProjectFolder:
         return parse(data.decode("utf-8-sig")) if parse else data.decode("utf-8-sig", "replace")
 
 
-def _parse_toml(text: str) -> object:
-    dots = [line.count(".") + 1 for line in text.split("\n")]
-    if sum(dots) * max(dots) > MAX_TOML_COST:
-        raise ValueError("keys of too many parts")
-    return tomllib.loads(text)
-
-
 def _parse_json(text: str) -> object:
     content = json.loads(text)
     if not isinstance(content, dict):
@@ -168,9 +159,9 @@ def _parse_json(text: str) -> object:
 
 
 _PARSERS: Mapping[str, Callable[[str], object]] = {
-    "pyproject.toml": _parse_toml,
-    "Pipfile": _parse_toml,
-    "Cargo.toml": _parse_toml,
+    "pyproject.toml": parse_toml,
+    "Pipfile": parse_toml,
+    "Cargo.toml": parse_toml,
     "package.json": _parse_json,
     "composer.json": _parse_json,
 }

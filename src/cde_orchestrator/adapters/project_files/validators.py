@@ -6,6 +6,8 @@ import json
 import re
 import sys
 import tomllib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
@@ -32,7 +34,8 @@ sys.exit({_NO_MATCH} if found is None else {_MATCH})
 # What repeats or chooses nothing is searched for in time proportional to the text.
 _COSTLY = frozenset("*+?{|(")
 
-# The standard library's TOML parser takes time quadratic in the parts of a dotted key.
+# The standard library's TOML parser takes time quadratic in the parts of a dotted key, and walks
+# the parts of a table's name again for each line of the table: this much takes a second or so.
 _TOML_COST_LIMIT = 10_000_000
 
 # libyaml goes through all open brackets at each word, and lets nothing else run meanwhile.
@@ -105,11 +108,16 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON value")
 
 
-def _parse_toml(text: str) -> None:
+def parse_toml(text: str) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        ValueError: it is not TOML, or would take too long to read.
+    """
     dots = [line.count(".") + 1 for line in text.split("\n")]
     if sum(dots) * max(dots) > _TOML_COST_LIMIT:
         raise ValueError("it has keys of too many parts")
-    tomllib.loads(text)
+    return tomllib.loads(text)
 
 
 def _parse_yaml(text: str) -> None:
@@ -136,4 +144,8 @@ def _parse_yaml(text: str) -> None:
         raise ValueError(str(error)) from error
 
 
-_PARSERS = {"json": _parse_json, "toml": _parse_toml, "yaml": _parse_yaml}
+_PARSERS: Mapping[str, Callable[[str], object]] = {
+    "json": _parse_json,
+    "toml": parse_toml,
+    "yaml": _parse_yaml,
+}

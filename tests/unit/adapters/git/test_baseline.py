@@ -11,7 +11,6 @@ import pytest
 
 from cde_orchestrator.adapters.git import version_control
 from cde_orchestrator.adapters.git.version_control import GitVersionControl
-from cde_orchestrator.adapters.git.worktrees import WorktreeVersionControl
 from cde_orchestrator.domain.records import Baseline
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
@@ -265,7 +264,7 @@ def test_in_a_worktree_only_its_own_work_counts(root: Path, tmp_path: Path) -> N
     taken = baseline(root)
     folder = tmp_path / ".cde" / "worktrees" / "login"
     git(root, "worktree", "add", "-q", str(folder))
-    control = WorktreeVersionControl(folder, BreakerRegistry(root))
+    control = GitVersionControl(BreakerRegistry(root), folder)
 
     assert control.changed_since(root, taken) == []
     put(folder / "half.py", "half = 2\n")

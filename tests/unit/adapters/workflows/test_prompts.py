@@ -10,13 +10,9 @@ from typing import Any
 
 import pytest
 
-from cde_orchestrator.adapters.workflows import prompts
-from cde_orchestrator.adapters.workflows.prompts import (
-    RENDERED_LIMIT_CHARACTERS,
-    STEP_LIMIT,
-    TEMPLATE_LIMIT_BYTES,
-    JinjaPromptRenderer,
-)
+from cde_orchestrator.adapters.workflows import sandbox
+from cde_orchestrator.adapters.workflows.prompts import TEMPLATE_LIMIT_BYTES, JinjaPromptRenderer
+from cde_orchestrator.adapters.workflows.sandbox import RENDERED_LIMIT_CHARACTERS, STEP_LIMIT
 from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.workflow import Phase, Workflow
@@ -159,7 +155,7 @@ def test_a_changed_template_is_seen_at_once(tmp_path: Path) -> None:
 def test_the_code_of_templates_is_kept_within_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prompts, "CACHED_TEMPLATES", 2)
+    monkeypatch.setattr(sandbox, "CACHED_TEMPLATES", 2)
 
     for number in range(5):
         assert render(tmp_path, f"text {number}") == f"text {number}"

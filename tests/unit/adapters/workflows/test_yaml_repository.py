@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from cde_orchestrator.adapters.workflows import yaml_repository
+from cde_orchestrator.adapters.workflows.yaml_reader import DEPTH_LIMIT
 from cde_orchestrator.adapters.workflows.yaml_repository import (
-    DEPTH_LIMIT,
     PACKAGED_FILE,
     SIZE_LIMIT_BYTES,
     YamlWorkflowRepository,

@@ -9,6 +9,7 @@ from cde_orchestrator.adapters.repositories.postgres import tables
 from cde_orchestrator.adapters.repositories.postgres.session import Connection
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
+from cde_orchestrator.storage.archive import backup_of
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format.checkpoint import Checkpoint, NotACheckpoint
 from cde_orchestrator.storage.format.journal import GENESIS
@@ -87,7 +88,10 @@ class PostgresArchive:
             "SELECT sequence, content FROM cde_checkpoint WHERE project = %s ORDER BY sequence",
             [self._key],
         )
-        return [_backup(sequence, content) for sequence, content in rows]
+        return [
+            backup_of(_name(sequence), len(content), checkpoints.decode(content))
+            for sequence, content in rows
+        ]
 
     def backup(self, name: str) -> Document:
         """The state in a checkpoint, by the name that ``backups`` gives it.
@@ -204,12 +208,3 @@ def _name(sequence: int) -> str:
 
 def _is_whole(found: Checkpoint | NotACheckpoint) -> bool:
     return isinstance(found, Checkpoint)
-
-
-def _backup(sequence: int, content: bytes) -> Backup:
-    found = checkpoints.decode(content)
-    if isinstance(found, Checkpoint):
-        return Backup(
-            _name(sequence), sequence, len(content), len(found.document["features"]), None
-        )
-    return Backup(_name(sequence), 0, len(content), 0, found.reason)
