@@ -14,7 +14,7 @@ import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TypeAlias
 
 from cde_orchestrator.infrastructure.system.spans import BYTES_WRITTEN, count
 
@@ -24,62 +24,6 @@ if sys.platform == "darwin":
 
 class AppendNotUndoneError(OSError):
     """A change failed half-way and could not be undone: what is on disk is not known."""
-
-
-class FileOps(Protocol):
-    """The file operations of the state store; each may raise ``OSError``."""
-
-    def read(self, path: Path, offset: int = 0) -> bytes:
-        """The file's bytes from ``offset`` on."""
-        ...
-
-    def open_append(self, path: Path) -> int:
-        """A descriptor that appends to a file that is there."""
-        ...
-
-    def write(self, descriptor: int, data: bytes) -> int:
-        """Write once; the number of bytes written, which may be fewer than given."""
-        ...
-
-    def size(self, descriptor: int) -> int:
-        """The file's size in bytes."""
-        ...
-
-    def truncate(self, descriptor: int, size: int) -> None:
-        """Cut the file to ``size`` bytes."""
-        ...
-
-    def fdatasync(self, descriptor: int) -> None:
-        """Return once the file's data is on disk."""
-        ...
-
-    def close(self, descriptor: int) -> None:
-        """Close the descriptor."""
-        ...
-
-    def create(self, path: Path) -> int:
-        """A descriptor of a new file; fails when there is one already."""
-        ...
-
-    def replace(self, source: Path, target: Path) -> None:
-        """Rename ``source`` over ``target``."""
-        ...
-
-    def sync_folder(self, path: Path) -> None:
-        """Return once the folder's entries are on disk."""
-        ...
-
-    def unlink(self, path: Path) -> None:
-        """Remove the file."""
-        ...
-
-    def make_folder(self, path: Path) -> None:
-        """Make the folder, unless it is there; its parent must be."""
-        ...
-
-    def free_bytes(self, path: Path) -> int:
-        """Bytes that this user may still write to the file system of ``path``."""
-        ...
 
 
 def open_regular(path: Path | str, flags: int) -> int:
@@ -192,7 +136,7 @@ def _not_regular(path: Path, code: int) -> OSError:
 
 
 class OsFileOps:
-    """The operations of the operating system itself."""
+    """The file operations of the operating system; each may raise ``OSError``."""
 
     def read(self, path: Path, offset: int = 0) -> bytes:
         """The file's bytes from ``offset`` on."""
@@ -256,6 +200,10 @@ class OsFileOps:
     def free_bytes(self, path: Path) -> int:
         """Bytes that this user may still write to the file system of ``path``."""
         return shutil.disk_usage(path).free
+
+
+FileOps: TypeAlias = OsFileOps
+"""What the state store does to files by; a test gives a subclass that fails."""
 
 
 def make_own_folder(folder: Path) -> None:
