@@ -1,4 +1,4 @@
-"""A folder that is known again, also where another one has its path."""
+"""Recognizes a folder, also after another one has taken its path."""
 
 from __future__ import annotations
 

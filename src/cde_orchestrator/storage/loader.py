@@ -1,4 +1,4 @@
-"""Loading decides by evidence: the newest valid checkpoint and every record after it.
+"""Loads the state by evidence: the newest valid checkpoint and every record after it.
 
 Each line of the journal can be judged by itself and the active segment exists twice, so the
 history is put together from whichever copy of each record is whole.

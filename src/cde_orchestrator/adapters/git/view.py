@@ -1,4 +1,4 @@
-"""A view of a repository in which nothing of its own is configured that names a program.
+"""A view of a git repository without those of its settings that name a program.
 
 Filters (``filter.NAME.clean``, ``smudge``, ``process``) are run by whatever git command compares
 or writes files, and they are found by name, so that no option turns them all off. To read their

@@ -1,4 +1,4 @@
-"""What every repository of projects does with the store that it keeps them in."""
+"""The part of a repository of projects that is the same for every kind of store."""
 
 from __future__ import annotations
 

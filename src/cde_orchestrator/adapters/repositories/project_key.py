@@ -1,4 +1,4 @@
-"""What names a project where several machines share its state.
+"""The key of a project whose state several machines share.
 
 Checkouts of one repository lie in different folders, so the name travels with the repository:
 it is ``state_project`` in ``.cde/config.toml``, which git keeps.

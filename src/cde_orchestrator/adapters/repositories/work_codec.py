@@ -1,4 +1,4 @@
-"""What is kept of the work on features and phases, as stored documents and back.
+"""The work on features and phases as stored documents, and back.
 
 It is under one member, ``work``, that is omitted where there is nothing to keep: state
 from before it was kept reads as well, and an object's small entries change one by one.
