@@ -45,7 +45,7 @@ def a_record(sequence: int, previous: str, changes: Patch) -> Record:
     return encode_record(sequence, previous, change)
 
 
-def put_back(
+def restore_files(
     files: StateFiles, changes: Patch, base: Document | None = None, at: int = 5
 ) -> Loaded:
     """The files of a history that was put back at a change, and went on with another one."""
@@ -75,7 +75,7 @@ HERE: Patch = [
 def test_what_only_this_process_has_is_made_again_as_one_change(
     files: StateFiles, ops: OsFileOps
 ) -> None:
-    loaded = put_back(files, THERE)
+    loaded = restore_files(files, THERE)
     before = list(loaded.active)
     with capture_logs() as logs:
         rejoin(files, ops, loaded, a_head(HERE))
@@ -112,7 +112,7 @@ def test_what_only_this_process_has_is_made_again_as_one_change(
 def test_a_feature_that_was_changed_on_both_sides_stays_as_the_files_have_it(
     files: StateFiles, ops: OsFileOps, there: dict[str, str]
 ) -> None:
-    loaded = put_back(files, [there])
+    loaded = restore_files(files, [there])
     rejoin(files, ops, loaded, a_head(HERE))
     assert loaded.document == apply(BASE, [there, HERE[1]])
     assert loaded.active[-1].change.changes == HERE[1:]
@@ -121,7 +121,7 @@ def test_a_feature_that_was_changed_on_both_sides_stays_as_the_files_have_it(
 def test_members_of_the_project_are_brought_together_one_by_one(
     files: StateFiles, ops: OsFileOps
 ) -> None:
-    loaded = put_back(files, [{"op": "add", "path": "/name", "value": "theirs"}])
+    loaded = restore_files(files, [{"op": "add", "path": "/name", "value": "theirs"}])
     here: Patch = [
         {"op": "add", "path": "/name", "value": "mine"},
         {"op": "add", "path": "/status", "value": "active"},
@@ -138,7 +138,7 @@ def unchanged(files: StateFiles, ops: OsFileOps, loaded: Loaded, head: Head) -> 
 
 
 def test_where_the_files_have_it_all_nothing_is_written(files: StateFiles, ops: OsFileOps) -> None:
-    loaded = put_back(files, THERE)
+    loaded = restore_files(files, THERE)
     assert unchanged(files, ops, loaded, a_head([]))
     assert unchanged(files, ops, loaded, a_head(THERE))
 
@@ -150,12 +150,12 @@ def test_where_the_files_have_it_all_nothing_is_written(files: StateFiles, ops: 
 def test_only_what_was_put_back_since_this_process_looked_is_joined(
     files: StateFiles, ops: OsFileOps, first: int, sequence: int, joins: bool
 ) -> None:
-    loaded = put_back(files, THERE)
+    loaded = restore_files(files, THERE)
     assert unchanged(files, ops, loaded, a_head(HERE, sequence, first)) is not joins
 
 
 def test_another_project_is_not_joined(files: StateFiles, ops: OsFileOps) -> None:
-    loaded = put_back(files, THERE)
+    loaded = restore_files(files, THERE)
     head = a_head(HERE)
     head.document = {**head.document, "id": "q"}
     assert unchanged(files, ops, loaded, head)
@@ -164,7 +164,7 @@ def test_another_project_is_not_joined(files: StateFiles, ops: OsFileOps) -> Non
 def test_without_a_header_or_the_state_that_was_put_back_nothing_is_joined(
     files: StateFiles, ops: OsFileOps
 ) -> None:
-    loaded = put_back(files, THERE)
+    loaded = restore_files(files, THERE)
     header, loaded.header = loaded.header, None
     assert unchanged(files, ops, loaded, a_head(HERE))
     replace_file(ops, files.backup(0), encode(BASE, 0, ""))
@@ -180,7 +180,7 @@ def test_without_a_header_or_the_state_that_was_put_back_nothing_is_joined(
 def test_a_state_whose_segment_was_sealed_was_not_put_back(
     files: StateFiles, ops: OsFileOps, last: int, joins: bool
 ) -> None:
-    loaded = put_back(files, THERE)
+    loaded = restore_files(files, THERE)
     lines = [a_record(sequence, "before", []).line for sequence in range(4, last + 1)]
     files.mirror(4).write_bytes(b"".join([encode_header(4, "before").line, *lines]))
     assert unchanged(files, ops, loaded, a_head(HERE)) is not joins
@@ -189,7 +189,7 @@ def test_a_state_whose_segment_was_sealed_was_not_put_back(
 def test_the_segment_before_is_found_although_a_later_one_was_sealed(
     files: StateFiles, ops: OsFileOps
 ) -> None:
-    loaded = put_back(files, THERE)
+    loaded = restore_files(files, THERE)
     for first in (4, 5):
         line = a_record(first, "before", []).line
         files.mirror(first).write_bytes(encode_header(first, "before").line + line)
@@ -199,6 +199,6 @@ def test_the_segment_before_is_found_although_a_later_one_was_sealed(
 def test_a_history_that_was_put_back_at_its_first_change_is_joined(
     files: StateFiles, ops: OsFileOps
 ) -> None:
-    loaded = put_back(files, THERE, at=1)
+    loaded = restore_files(files, THERE, at=1)
     rejoin(files, ops, loaded, a_head(HERE, sequence=2))
     assert (loaded.sequence, "d" in loaded.document["features"]) == (3, True)

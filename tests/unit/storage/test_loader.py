@@ -162,7 +162,7 @@ def test_nothing_is_known_before_anything_is_loaded(tmp_path: Path) -> None:
     ],
 )
 def test_what_needs_to_be_written_again(loaded: Loaded, needs: bool) -> None:
-    assert loaded.needs_mending is needs
+    assert loaded.needs_repair is needs
 
 
 def test_why_no_change_may_be_built_on_a_state() -> None:
@@ -276,7 +276,7 @@ def test_a_folder_in_place_of_a_backup_is_named(tmp_path: Path) -> None:
     store.files.state.unlink()
     store.files.backup(1).unlink()
     store.files.backup(1).mkdir()
-    assert (store.files.backup(1), "a folder stands in its place") in found(store.files)
+    assert (store.files.backup(1), "a folder is in its place") in found(store.files)
 
 
 def test_a_state_without_a_version_is_taken_where_nothing_else_is(tmp_path: Path) -> None:

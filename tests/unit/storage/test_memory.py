@@ -82,8 +82,8 @@ class Reader:
     def _hear(self, document: Document, changes: Patch | None) -> None:
         self.heard.append((list(document["features"]), changes))
 
-    def unmended(self) -> ReadOnly | None:
-        return self.memory.unmended
+    def unrepaired(self) -> ReadOnly | None:
+        return self.memory.unrepaired
 
     def uncertain(self) -> ReadOnly | None:
         return self.memory.uncertain
@@ -144,7 +144,7 @@ def refuse(operation: str, code: int = errno.EIO, name: str = "") -> Callable[[s
 
 def test_nothing_is_known_at_first(root: Path) -> None:
     memory = Reader(root).memory
-    assert (memory.head, memory.uncertain, memory.unmended) == (None, None, None)
+    assert (memory.head, memory.uncertain, memory.unrepaired) == (None, None, None)
     assert (memory.document, memory.sequence, memory.snapshot()) == ({}, 0, (0, {}))
     assert (memory.needed_bytes(), memory.knows_more()) == (0, False)
 
@@ -226,13 +226,13 @@ def test_behind_a_writer_only_the_second_copy_is_read_until_it_is_sealed(
 
 def test_readers_share_the_lock_with_each_other(reader: Reader, files: StateFiles) -> None:
     other = ProjectLock(files)
-    with reader.memory.beside_readers() as had:
+    with reader.memory.among_readers() as had:
         assert had is True
         shared = other.attempt(shared=True)
         assert shared is not None
         shared.close()
         assert other.attempt() is None
-    with other.exclusive(), reader.memory.beside_readers() as had:
+    with other.exclusive(), reader.memory.among_readers() as had:
         assert had is False
 
 
@@ -243,7 +243,7 @@ def test_who_cannot_open_the_lock_reads_as_if_it_were_had(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(ProjectLock, "attempt", refused)
-    with capture_logs() as logs, reader.memory.beside_readers() as had:
+    with capture_logs() as logs, reader.memory.among_readers() as had:
         assert had is True
     assert reader.guard.mode is not None
     assert reader.guard.mode.reason == os.strerror(errno.EROFS)
@@ -414,26 +414,26 @@ def test_damage_is_tried_again_by_a_reader_after_five_seconds(
     reader.ops.before = refuse("make_folder", errno.EACCES, "quarantine")
     with capture_logs() as logs:
         assert reader.names() == "a"
-        found = reader.unmended()
+        found = reader.unrepaired()
         assert found is not None
         assert found.reason == (
-            f"damaged files cannot be mended: Permission denied ({files.quarantine})"
+            f"damaged files cannot be repaired: Permission denied ({files.quarantine})"
         )
         for moment in (1004.9, 1005.0, 1009.9):
             now = moment
             assert reader.names() == "a"
-        assert reader.unmended() is found
+        assert reader.unrepaired() is found
         reader.ops.before = refuse("create", errno.EIO, "quarantine")
         now = 1010.0
         assert reader.names() == "a"
-    second = reader.unmended()
+    second = reader.unrepaired()
     assert second is not None
     assert second.reason == (
-        f"damaged files cannot be mended: Input/output error ({files.quarantine})"
+        f"damaged files cannot be repaired: Input/output error ({files.quarantine})"
     )
     assert reader.guard.mode is not None
     assert reader.guard.mode.reason == os.strerror(errno.EIO)
-    said = [each for each in logs if each["event"] == "state_not_mended"]
+    said = [each for each in logs if each["event"] == "state_not_repaired"]
     assert [(each["log_level"], each["path"]) for each in said] == [("error", str(files.root))] * 2
     assert said[0]["reason"] == f"[Errno 13] Permission denied: '{files.quarantine}'"
     tried = [each for each in logs if each["event"] == "state_damaged"]
@@ -441,10 +441,10 @@ def test_damage_is_tried_again_by_a_reader_after_five_seconds(
     reader.ops.before = lambda operation, path: None
     now = 1014.9
     assert reader.names() == "a"
-    assert reader.unmended() is second
+    assert reader.unrepaired() is second
     now = 1015.0
     assert reader.names() == "a"
-    assert reader.unmended() is None
+    assert reader.unrepaired() is None
     assert files.mirror(1).read_bytes() == files.journal.read_bytes()
 
 
@@ -456,9 +456,9 @@ def test_a_refusal_without_a_path_is_about_the_folder(reader: Reader, files: Sta
     damage(files)
     reader.ops.before = before
     assert reader.names() == "a"
-    found = reader.memory.unmended
+    found = reader.memory.unrepaired
     assert found is not None
-    assert found.reason == f"damaged files cannot be mended: Input/output error ({files.folder})"
+    assert found.reason == f"damaged files cannot be repaired: Input/output error ({files.folder})"
 
 
 def test_an_unreadable_state_is_refused_and_nothing_is_made_beside_it(root: Path) -> None:
@@ -533,13 +533,13 @@ def test_a_state_from_before_the_journal_is_read_where_it_cannot_be_written(root
     reader.ops.before = refuse("make_folder", errno.EROFS)
     assert reader.names() == "o"
     assert reader.memory.sequence == 1
-    assert reader.unmended() is not None
+    assert reader.unrepaired() is not None
     assert reader.files.state.read_bytes().startswith(b'{"id": "p"')
-    reader.memory._mend_again_at = 0.0
+    reader.memory._repair_again_at = 0.0
     reader.ops.before = lambda operation, path: None
     assert reader.names() == "o"
     assert reader.memory.sequence == 1
-    assert reader.unmended() is None
+    assert reader.unrepaired() is None
     assert load(reader.files, OsFileOps()).findings == []
 
 
@@ -647,7 +647,7 @@ def is_mended(store: StateStore) -> bool:
     return store.files.journal.read_bytes() == store.files.mirror(1).read_bytes()
 
 
-def test_a_reader_does_not_try_to_mend_again_at_each_look(
+def test_a_reader_does_not_try_to_repair_again_at_each_look(
     store: StateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(state_memory, "PROBE_EVERY_SECONDS", 1e9)
@@ -734,7 +734,7 @@ def test_only_damage_is_logged_as_mended(store: StateStore) -> None:
     with capture_logs() as logs:
         assert read(StateStore(store.files.root)) == ["a"]
     assert is_mended(store)
-    assert "state_mended" not in {each["event"] for each in logs}
+    assert "state_repaired" not in {each["event"] for each in logs}
 
 
 def test_what_no_file_tells_any_more_is_put_back_from_memory(
@@ -745,7 +745,7 @@ def test_what_no_file_tells_any_more_is_put_back_from_memory(
         path.write_bytes(b"damaged\n")
     with capture_logs() as logs:
         assert reader.names() == "a"
-    assert "state_put_back" in {each["event"] for each in logs}
+    assert "state_restored" in {each["event"] for each in logs}
     assert load(files, OsFileOps()).sequence == 1
 
 

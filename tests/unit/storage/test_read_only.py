@@ -244,16 +244,16 @@ def test_a_probe_waits_until_five_seconds_have_passed_since_the_refusal(
     guard.refused(OSError(errno.EIO, "no"))
     disk.broken = True
     now[0] = 104.9
-    guard.look(0)
+    guard.check(0)
     assert disk.probes == 0
     now[0] = 105.0
-    guard.look(0)
+    guard.check(0)
     assert disk.probes == 1
     now[0] = 109.9
-    guard.look(0)
+    guard.check(0)
     assert disk.probes == 1
     now[0] = 110.0
-    guard.look(0)
+    guard.check(0)
     assert disk.probes == 2
 
 
@@ -262,17 +262,17 @@ def test_entering_and_leaving_the_mode_is_logged_once(
 ) -> None:
     disk.free = 0
     with capture_logs() as logs:
-        guard.look(7)
-        guard.look(8)
+        guard.check(7)
+        guard.check(8)
         assert guard.mode is not None
         since = guard.mode.since
         assert guard.mode.reason == "0 bytes are free, 65544 are needed"
-        guard.look(8, force=True)
+        guard.check(8, force=True)
         disk.free = 10**9
-        guard.look(8)
+        guard.check(8)
         assert disk.probes == 0
-        guard.look(8, force=True)
-        guard.look(8, force=True)
+        guard.check(8, force=True)
+        guard.check(8, force=True)
     assert disk.probes == 1
     assert (datetime.now(UTC) - since) < timedelta(hours=1)
     assert logs == [
@@ -296,13 +296,13 @@ def test_a_mode_that_another_thread_ends_meanwhile_is_left_once(tmp_path: Path, 
         def create(self, path: Path) -> int:
             if not self.probes:
                 self.probes += 1
-                ended.look(0, force=True)
+                ended.check(0, force=True)
             return super().create(path)
 
     ended = WriteGuard(tmp_path, Ended())
     ended.refused(OSError(errno.EIO, "no"))
     with capture_logs() as logs:
-        ended.look(0, force=True)
+        ended.check(0, force=True)
     assert [each["event"] for each in logs] == ["read_only_left"]
 
 

@@ -580,7 +580,7 @@ def test_backups_are_looked_at_once_for_each_segment(
         looks.append(1)
         return []
 
-    monkeypatch.setattr(StateScrubber, "look", look)
+    monkeypatch.setattr(StateScrubber, "check_new", look)
     other = reopened(store)
     put(other, "c", "d")
     assert looks == [1]

@@ -103,11 +103,11 @@ def files(store: StateStore) -> StateFiles:
 
 def mended(files: StateFiles, ops: RecordingOps) -> Loaded:
     loaded = load(files, ops)
-    assert loaded.needs_mending
+    assert loaded.needs_repair
     repair.repair(files, ops, loaded)
     assert (loaded.findings, loaded.leftovers, loaded.torn) == ([], [], False)
     again = load(files, OsFileOps())
-    assert not again.needs_mending
+    assert not again.needs_repair
     assert (again.sequence, again.document) == (loaded.sequence, loaded.document)
     return loaded
 
@@ -145,7 +145,7 @@ def test_a_damaged_copy_is_kept_and_then_both_are_written(
             "path": str(files.journal),
             "reason": "the header is missing or damaged; line 1 is damaged",
         },
-        {"event": "state_mended", "log_level": "warning", "sequence": 3, "files": 1},
+        {"event": "state_repaired", "log_level": "warning", "sequence": 3, "files": 1},
     ]
 
 
@@ -361,17 +361,17 @@ def test_what_a_process_knows_is_put_back_as_a_backup(files: StateFiles, ops: Re
         path.unlink()
     files.backups.rmdir()
     with capture_logs() as logs:
-        repair.put_back(files, ops, head)
+        repair.restore_files(files, ops, head)
     assert ops.done == ["make backups", *written("backups/state-000000000003.json")]
     assert files.backup(3).read_bytes() == encode(head.document, 3, head.checksum)
     assert logs == [
         {
-            "event": "state_put_back",
+            "event": "state_restored",
             "log_level": "warning",
             "error_code": "E212",
             "path": str(files.root),
             "sequence": 3,
-            "reason": "changes that it told were lost, and put back from memory",
+            "reason": "changes that it had were lost, and restored from memory",
         }
     ]
 
@@ -421,7 +421,7 @@ def test_a_history_that_is_begun_gets_a_number_that_was_never_given(
     files.backup(1).write_bytes(whole)
     document = {"id": "q", "features": {"z": {"id": "z"}}}
     with capture_logs() as logs:
-        made = repair.begin_anew(files, ops, document)
+        made = repair.start_over(files, ops, document)
     assert ops.done == [
         "make backups",
         *written("backups/state-000000000004.json"),
@@ -458,7 +458,7 @@ def test_the_number_after_the_last_record_of_the_journal_begins_a_history(
     lines = [encode_record(sequence + 1, "", change).line for sequence in range(records)]
     files.journal.write_bytes(b"".join(lines))
     assert len(scan(b"".join(lines)).records) == records
-    assert repair.begin_anew(files, ops, {"features": {}}).sequence == number
+    assert repair.start_over(files, ops, {"features": {}}).sequence == number
 
 
 def test_a_file_that_cannot_be_read_does_not_hinder_a_history_from_being_begun(
@@ -466,7 +466,7 @@ def test_a_file_that_cannot_be_read_does_not_hinder_a_history_from_being_begun(
 ) -> None:
     files = StateFiles(tmp_path)
     files.journal.mkdir(parents=True)
-    repair.begin_anew(files, ops, {"features": {}})
+    repair.start_over(files, ops, {"features": {}})
     assert (files.folder / f"{AWAY}journal.jsonl").is_dir()
     assert load(files, ops).findings == []
 

@@ -750,7 +750,7 @@ def test_a_state_that_was_begun_again_is_held_for_one_change(
     ops.before = refuse("replace")
 
     def begin() -> None:
-        with store.begun_anew({"id": "q", "features": {}}):
+        with store.started_over({"id": "q", "features": {}}):
             assert ProcessLock(store.files.lock).attempt(shared=True) is None
             assert (store.sequence, store.document["id"]) == (1, "q")
             os.utime(store.files.journal, ns=(5, 5))

@@ -153,9 +153,9 @@ def test_damaged_backups_go_into_quarantine_when_a_history_is_begun_anew(
 
 
 def test_a_state_that_can_be_told_is_not_begun_again(tmp_path: Path, export: str) -> None:
-    store = FilesystemProjectRepository()._existing(tmp_path).store
+    store = FilesystemProjectRepository()._existing(tmp_path)
     last = len(FilesystemProjectRepository().history(tmp_path, 9))
-    with pytest.raises(CDEError) as caught, store.begun_anew({"features": {}}):
+    with pytest.raises(CDEError) as caught, store.started_over({"features": {}}):
         pass
     assert caught.value.code == "E211"
     assert caught.value.context == {"expected": "none", "found": last}
@@ -168,7 +168,7 @@ def test_a_state_of_a_newer_shape_is_not_begun_again(
     data = checkpoint.encode({"features": {"x": {"name": "without an id"}}}, 2, "")
     monkeypatch.undo()
     StateFiles(tmp_path).state.write_bytes(data)
-    with pytest.raises(CDEError) as caught, StateStore(tmp_path).begun_anew({"features": {}}):
+    with pytest.raises(CDEError) as caught, StateStore(tmp_path).started_over({"features": {}}):
         pass
     assert caught.value.code == "E202"
     assert StateFiles(tmp_path).state.read_bytes() == data

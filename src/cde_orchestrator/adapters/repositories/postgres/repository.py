@@ -21,8 +21,8 @@ from cde_orchestrator.adapters.repositories.postgres.session import PostgresSess
 from cde_orchestrator.adapters.repositories.postgres.store import PostgresStore
 from cde_orchestrator.adapters.repositories.project_key import ensure_key, key_of
 from cde_orchestrator.adapters.repositories.validation import checked_document
-from cde_orchestrator.domain.condition import PartCondition, StateCondition
 from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.condition import PartCondition, StateCondition
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system.project_path import folder_at
