@@ -17,10 +17,10 @@ from tools.generate_ops import DASHBOARD_FILE, RULES_FILE, grafana_dashboard, pr
 
 ROOT = Path(__file__).parents[1]
 ABOUT_SETTINGS = (
-    "A project's settings stand in `.cde/config.toml`, one `key = value` a line; the variable "
-    "of the environment wins over the file. They are read when a command or a server starts. "
-    "`cde project settings` shows what is in force and where it comes from. The file is an "
-    "ordinary one of at most 1 MiB; a link, a pipe or a device in its place is refused with E320."
+    "A project's settings are in `.cde/config.toml`, one `key = value` a line; the environment "
+    "variable takes precedence over the file. They are read when a command or a server starts. "
+    "`cde project settings` shows the values in force and their sources. The file is an ordinary "
+    "file of at most 1 MiB; a link, a pipe or a device in its place is refused with E320."
 )
 
 

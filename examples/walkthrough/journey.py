@@ -142,7 +142,7 @@ class Journey:
         try:
             await call(client, "cde_getFeatureStatus", feature_id=NAME)
         except MCPError as error:
-            self._stage.step(f"kill -9 {process.pid}; the client is told: {error}")
+            self._stage.step(f"kill -9 {process.pid}; the client gets: {error}")
         else:
             raise DemoError("A server that was killed answered.")
         self._stage.note("before the kill:")
@@ -151,7 +151,7 @@ class Journey:
     async def _resume(self, client: Client, before: dict[str, Any]) -> dict[str, Any]:
         rows = (await call(client, "cde_listFeatures", status="open"))["features"]
         after = await call(client, "cde_getFeatureStatus", feature_id=rows[0]["id"])
-        self._stage.step("cde_listFeatures(status='open') and cde_getFeatureStatus tell the rest")
+        self._stage.step("cde_listFeatures(status='open') and cde_getFeatureStatus show the rest")
         self._stage.note("after it, from a new server:")
         self._stage.phases(after)
         if after != before:

@@ -54,11 +54,11 @@ INSTRUCTIONS = """\
 CDE Orchestrator leads a feature through its phases in one project. Start with \
 cde_startFeature; follow the prompt of the phase that it returns; deliver the outputs; \
 cde_submitWork returns the next phase, until the feature is completed. After a loss of \
-context, cde_listFeatures(status="open") and cde_resumeFeature tell where to go on. \
-An error carries fixes: calls that are safe to make as they stand."""
+context, cde_listFeatures(status="open") and cde_resumeFeature show where to continue. \
+An error carries fixes: calls that are safe to make as given."""
 
 GRACE_SECONDS = 3
-"""How long connections have to finish when the server is told to end."""
+"""How long connections have to finish when the server is asked to stop."""
 
 WATCH_AFTER_SECONDS = 2.0
 """After which a server begins to watch: its first answers come sooner without."""
@@ -171,7 +171,7 @@ class ServedProject:
 
 
 class OrchestratorServer(MCPServer[None]):
-    """An MCP server whose every tool answers a failure with a coded, mendable result.
+    """An MCP server whose every tool answers a failure with a code and fixes.
 
     Args:
         served: the project served.

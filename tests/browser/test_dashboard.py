@@ -51,13 +51,13 @@ def serious(page: Page) -> list[str]:
 
 def test_a_feature_that_another_process_starts_is_shown_by_itself(site: Site, visit: Visit) -> None:
     page = visit(site.url).open()
-    expect(page.get_by_text("No feature yet")).to_be_visible()
+    expect(page.get_by_text("No features yet")).to_be_visible()
 
     cde(site.root, "start", "Add login", "--name", "login")
 
     expect(page.locator(card(page, "login"))).to_be_visible()
     assert LOOK_SECONDS < 2.0
-    assert page.get_by_text("No feature yet").count() == 0
+    assert page.get_by_text("No features yet").count() == 0
     expect(page.locator("#board-line")).to_have_text("1 open")
     expect(page.get_by_role("region", name="define").locator(".count")).to_have_text("1")
 

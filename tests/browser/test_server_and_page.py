@@ -119,7 +119,7 @@ def test_a_newcomer_is_told_what_to_do(tmp_path: Path, serve: Serve, visit: Visi
     site = serve(tmp_path)
     page = visit(site.url).open()
 
-    expect(page.locator("#health-title")).to_have_text("No project here yet")
+    expect(page.locator("#health-title")).to_have_text("Not set up yet")
     expect(page.locator("#findings")).to_contain_text("cde init")
     for place in ("alerts", "errors", "slowest", "breakers"):
         expect(page.locator(f"#{place} .empty")).to_be_visible()
@@ -177,7 +177,7 @@ def test_a_features_page_shows_what_happened(site: Site, visit: Visit) -> None:
     cde(site.root, "save", "login", "half of it")
 
     expect(page.locator("#changes li").first).to_contain_text("save progress")
-    expect(page.locator("#changes li").first).to_contain_text("kept partial work on define")
+    expect(page.locator("#changes li").first).to_contain_text("saved progress in define")
     expect(page.locator("#parts")).to_contain_text("half of it")
     page.get_by_text("The prompt").click()
     expect(page.locator("details[data-name=prompt] pre")).to_contain_text("Add login")

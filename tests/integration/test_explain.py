@@ -62,7 +62,7 @@ async def test_an_agent_can_ask_about_a_code_and_about_all(project: Path) -> Non
 
     assert one.structured_content is not None
     assert one.structured_content["explanation"]["code"] == "E101"
-    assert "project.activate()" in text_of(one)
+    assert 'cde_setProjectStatus(status="active")' in text_of(one)
     codes = [row["code"] for family in every["families"] for row in family["codes"]]
     assert codes == list(ERROR_MESSAGES)
     assert getattr(resource, "text", "").startswith("# E101: Feature Creation Failed")
@@ -85,8 +85,10 @@ async def test_every_surface_gives_the_same_object(project: Path) -> None:
         over_http: dict[str, Any] = client_of_http.get("/errors/E777").json()["error"]
 
     assert set(over_mcp) == set(told) == set(over_http) == ERROR_KEYS
-    for key in ("code", "title", "message", "suggestions", "fixes", "severity", "docs"):
+    for key in ("code", "title", "message", "fixes", "severity", "docs"):
         assert over_mcp[key] == told[key] == over_http[key]
+    assert told["suggestions"] == over_http["suggestions"]
+    assert over_mcp["suggestions"][-1] == "See all codes: cde_explainError()"
 
 
 async def test_an_error_names_its_call_and_its_report(project: Path) -> None:

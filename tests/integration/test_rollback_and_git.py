@@ -85,11 +85,11 @@ def test_the_commands_of_a_rollback_undo_what_the_feature_changed_alone(shop: Pa
     require_that_only_the_features_changes_are_gone(shop)
     lines = [line.strip() for line in printed.splitlines()]
     said = {line.partition(":")[0]: line.partition(": ")[2] for line in lines}
-    assert said["Changed before the phase began already, and restored by no command"] == (
+    assert said["Changed before the phase started; no command restores it"] == (
         "mine.py, odd one.py"
     )
-    assert said["New since the phase began, and left as it is"] == "fresh.py"
-    assert said["Committed since the phase began; git log says by whom"] == "theirs.py"
+    assert said["New since the phase started, left as it is"] == "fresh.py"
+    assert said["Committed since the phase started; git log shows by whom"] == "theirs.py"
 
 
 @pytest.mark.anyio

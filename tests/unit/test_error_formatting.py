@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cde_orchestrator.domain.errors.entry import Fix, Severity
+from cde_orchestrator.domain.errors.entry import Fix, Reader, Severity
 from cde_orchestrator.domain.errors.explanation import (
     CATALOG_PAGE,
     catalog_markdown,
@@ -73,7 +73,7 @@ def test_error_formatting_includes_suggestions() -> None:
         "\n"
         "💡 Suggestions:\n"
         "  • Activate the project: project.activate()\n"
-        "  • Check project status: cde_getProjectInfo()\n"
+        "  • Check the project's status: project.status\n"
         "\n"
         "🔧 Fix:\n"
         "  $ cde project activate --project /home/shop\n"
@@ -83,7 +83,7 @@ def test_error_formatting_includes_suggestions() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_error_is_told_with_suggestions_fixes_and_its_code(code: str) -> None:
+def test_every_error_is_shown_with_suggestions_fixes_and_its_code(code: str) -> None:
     text = ErrorFormatter.format(error_about(code, "x"))
 
     assert "💡 Suggestions:\n  • " in text
@@ -128,7 +128,7 @@ def test_all_errors_have_messages(code: str) -> None:
 def test_the_payload_has_everything_that_an_agent_needs() -> None:
     error = FeatureError.of("E101", status="ARCHIVED", project_path="/home/shop")
 
-    assert ErrorFormatter.payload(error) == {
+    assert ErrorFormatter.payload(error, Reader.AGENT) == {
         "code": "E101",
         "title": "Feature Creation Failed",
         "message": "Cannot start feature in ARCHIVED status. Project must be ACTIVE.",
@@ -136,8 +136,8 @@ def test_the_payload_has_everything_that_an_agent_needs() -> None:
         "recoverable": True,
         "context": {"status": "ARCHIVED", "project_path": "/home/shop"},
         "suggestions": [
-            "Activate the project: project.activate()",
-            "Check project status: cde_getProjectInfo()",
+            'Activate the project: cde_setProjectStatus(status="active")',
+            "Check the project's status: cde_getProjectInfo()",
         ],
         "fixes": [
             {
@@ -151,6 +151,19 @@ def test_the_payload_has_everything_that_an_agent_needs() -> None:
         "report_id": None,
         "timestamp": error.timestamp.isoformat(),
     }
+
+
+def test_an_agent_reads_tool_calls_and_a_person_reads_commands() -> None:
+    error = FeatureError.of("E101", status="ARCHIVED", project_path="/home/shop")
+    for_agent = ErrorFormatter.format(error, Reader.AGENT)
+    for_person = ErrorFormatter.format(error, Reader.TERMINAL)
+
+    assert "🔧 Fix:\n  cde_setProjectStatus(status='active')\n" in for_agent
+    assert for_agent.endswith("📖 More info: cde_explainError(code='E101')")
+    assert "cde project" not in for_agent
+    assert "🔧 Fix:\n  $ cde project activate --project /home/shop\n" in for_person
+    assert "  • Activate the project: cde project activate\n" in for_person
+    assert "$ cde trust" in ErrorFormatter.format(error_about("E120", "x"), Reader.AGENT)
 
 
 def test_the_call_and_the_report_are_named_where_there_are_any() -> None:

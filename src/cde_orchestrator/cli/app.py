@@ -38,8 +38,8 @@ def _show_version(wanted: bool) -> None:
 @app.callback(
     # A line's end in a docstring would stay one on the screen.
     help="Take features through their phases, with AI agents, in one project.\n\n"
-    "A feature moves from phase to phase; what each phase must produce is checked, and becomes "
-    "the context of the next. Agents work over MCP (cde serve), people with the commands below.",
+    "A feature moves from phase to phase. The outputs of each phase are checked and become the "
+    "context of the next. Agents work over MCP (cde serve), people with the commands below.",
     epilog=examples("cde init", "cde start 'Add a login page'", "cde status"),
 )
 def cde(
@@ -51,32 +51,32 @@ def cde(
         ),
     ] = False,
 ) -> None:
-    """Options that stand before the command; without one, where the project stands."""
+    """Options before the command; without a command, the project's status."""
     if context.invoked_subcommand is None:
         with boundary():
             features.at_a_glance()
 
 
-# Commands without a name of their own stand beside each other at the top.
+# Commands without a group are at the top level.
 app.add_typer(project.top_level)
 app.add_typer(
     project.group,
     name="project",
-    help="See the project, activate it, put it away.",
+    help="Show, activate or archive the project.",
     epilog=examples("cde project info", "cde project archive"),
     rich_help_panel=PROJECT_PANEL,
 )
 app.add_typer(
     workflow.group,
     name="workflow",
-    help="See and check the workflows that features follow.",
+    help="Show and validate the workflows that features follow.",
     epilog=examples("cde workflow show standard", "cde workflow validate"),
     rich_help_panel=PROJECT_PANEL,
 )
 app.add_typer(
     state.group,
     name="state",
-    help="Judge the stored state, look at its past, bring it back.",
+    help="Verify, inspect and restore the project's state.",
     epilog=examples("cde state history", "cde state restore --at 7 --dry-run"),
     rich_help_panel=PROJECT_PANEL,
 )
@@ -85,7 +85,7 @@ app.add_typer(dashboard.top_level)
 app.add_typer(
     errors.group,
     name="errors",
-    help="See the reports that errors have left.",
+    help="Show error reports.",
     epilog=examples("cde errors list", "cde explain E101"),
     rich_help_panel=PROJECT_PANEL,
 )
@@ -93,7 +93,7 @@ app.add_typer(errors.top_level)
 app.add_typer(
     logs.group,
     name="logs",
-    help="See what happened and what was slow.",
+    help="Show what happened and what was slow.",
     rich_help_panel=PROJECT_PANEL,
 )
 app.add_typer(features.top_level)
@@ -102,21 +102,21 @@ app.add_typer(runs.top_level)
 app.add_typer(
     agents.group,
     name="agents",
-    help="See the agents that cde run starts, try them out, trust them.",
+    help="List, test and trust the agents that cde run starts.",
     epilog=examples("cde agents list", "cde agents test claude"),
     rich_help_panel=SERVER_PANEL,
 )
 app.add_typer(
     health.group,
     name="health",
-    help="See how all is, what fails and what recovers.",
+    help="Show project health.",
     epilog=examples("cde health", "cde health breakers"),
     rich_help_panel=SERVER_PANEL,
 )
 app.add_typer(
     alerts.group,
     name="alerts",
-    help="See the alerts, and try out whether they arrive.",
+    help="Show alerts, and test that they arrive.",
     rich_help_panel=SERVER_PANEL,
 )
 app.add_typer(serve.top_level)

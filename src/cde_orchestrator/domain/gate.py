@@ -145,16 +145,16 @@ class Gate:
             yield problem("E116", f"is not valid {output.type}: {reason}", fix)
         if output.type == "markdown" and (lines := len(text.splitlines())) > markdown.LINES_LIMIT:
             words = f"has {lines} lines; at most {markdown.LINES_LIMIT} are accepted"
-            yield problem("E116", words, "Shorten it, and leave generated data out of it")
+            yield problem("E116", words, "Shorten it; leave out generated data")
             return
         document = markdown.read(text) if output.type == "markdown" else None
         for words, fix, place in _unfilled(text, document, self.skeleton):
             yield problem("E117", words, fix, place)
         if len(content) < output.min_bytes:
             words = f"has {len(content)} bytes of at least {output.min_bytes}"
-            yield problem("E114", words, "Write what the phase's prompt asks for, in substance")
+            yield problem("E114", words, "Write what the phase's prompt asks for, in full")
         elif document is not None and not any(line.is_content for line in document):
-            yield problem("E114", "has headings and nothing else", "Write what belongs under each")
+            yield problem("E114", "has only headings", "Write the content under each")
         for words, fix, place in _lacking(output, text, document, self.search):
             yield problem("E115", words, fix, place)
         for words, fix, place in _undecided(output, text, document):
@@ -171,7 +171,7 @@ def problem_as_dict(problem: Problem) -> dict[str, Any]:
 
 def _unfilled(text: str, document: list[markdown.Line] | None, skeleton: str) -> Iterable[_Finding]:
     """Slots and words that stand where content should; the first of each kind."""
-    fill = "Put the real content in its place; write None and why if there is none"
+    fill = "Replace it with real content; if there is none, write None and why"
     if document is None:
         slot, whole = _SLOT.search(text), text.strip()
         if slot or any(each.fullmatch(whole) for each in (_PUT_OFF, _LEFT_OVER, _FILLER)):
@@ -185,7 +185,7 @@ def _unfilled(text: str, document: list[markdown.Line] | None, skeleton: str) ->
             return
     put_off = _put_off(document)
     if put_off is not None:
-        yield f"says {_shown(put_off.text)} in place of content", fill, put_off.number
+        yield f"says {_shown(put_off.text)} instead of content", fill, put_off.number
     elif _repeats(document, skeleton):
         yield "only repeats the phase's prompt", "Write the answer to the prompt instead", None
 
@@ -227,14 +227,14 @@ def _lacking(
         elif document is not None and wanted.lstrip().startswith("#"):
             yield from _without_section(wanted, document)
         elif wanted not in text:
-            yield f"lacks {wanted!r}", f"Write {wanted!r} with what belongs there", None
+            yield f"lacks {wanted!r}", f"Add {wanted!r} with its content", None
 
 
 def _without_match(expression: str, text: str, search: Search) -> Iterable[_Finding]:
     found = search(expression, text)
     if found is None:
-        words = f"was searched for {expression} for too long"
-        yield words, "Make the text plainer, or let a person make the expression simpler", None
+        words = f"took too long to search for {expression}"
+        yield words, "Simplify the text, or let a person simplify the expression", None
     elif not found:
         yield f"has no match of {expression}", f"Write what {expression} asks for", None
 
@@ -246,11 +246,11 @@ def _without_section(wanted: str, document: list[markdown.Line]) -> Iterable[_Fi
         where = (
             "a code block" if hidden and hidden[0].kind is markdown.Kind.CODE else "code or HTML"
         )
-        words = f"has the heading {wanted!r} inside {where} only" if hidden else ""
-        fix = f"Write the line {wanted} outside of code and HTML, with its content below"
+        words = f"has the heading {wanted!r} only inside {where}" if hidden else ""
+        fix = f"Write the line {wanted} outside code and HTML, with its content below"
         yield words or f"lacks the heading {wanted!r}", fix, None
     elif not any(markdown.section(document, index) for index in places):
-        fix = "Write what belongs under it; write None and why if there is nothing"
+        fix = "Write its content; if there is none, write None and why"
         yield f"has nothing under the heading {wanted!r}", fix, document[places[0]].number
 
 
@@ -276,10 +276,10 @@ def _undecided(
     for at, line, said in found:
         if verdict_words(said) not in passing:
             words = f"says {_shown(line)}; {wanted} passes"
-            yield words, f"Fix what stands in the way, then write the line {wanted}", at
+            yield words, f"Fix the blocking problems, then write the line {wanted}", at
             return
     if not found:
-        yield f"has no line {wanted}", f"Write the line {wanted} if that is so", None
+        yield f"has no line {wanted}", f"Write the line {wanted} if it is true", None
 
 
 def _shown(text: str) -> str:

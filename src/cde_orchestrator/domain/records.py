@@ -64,7 +64,7 @@ class Evidence:
     def summary(self) -> str:
         """The evidence as a failure in words, with the end of the output."""
         if self.exit_code is None:
-            ending = f"was ended after {self.duration_ms / 1000:.0f} s"
+            ending = f"was stopped after {self.duration_ms / 1000:.0f} s"
         else:
             ending = f"ended with exit code {self.exit_code}"
         return f"The check {' '.join(self.command)} {ending}:\n{self.tail}".rstrip(":\n")
@@ -102,12 +102,12 @@ class Progress:
         """
         text = checked_text("note", note, PROGRESS_LIMIT_BYTES).strip()
         if not text:
-            raise ValidationError.of("E305", argument="note", reason="it says nothing")
+            raise ValidationError.of("E305", argument="note", reason="it is empty")
         try:
             encoded = "" if data is None else json.dumps(data, ensure_ascii=False, allow_nan=False)
             kept = data_without_secrets(data, by_name=True)
         except (TypeError, ValueError, RecursionError) as error:
-            reason = f"it is no JSON value: {error}"
+            reason = f"it is not a JSON value: {error}"
             raise ValidationError.of("E305", argument="data", reason=reason) from error
         checked_text("data", encoded, PROGRESS_LIMIT_BYTES)
         size = len(text.encode()) + len(encoded.encode())
@@ -140,5 +140,5 @@ def checked_reason(reason: str | None) -> str:
     """
     text = checked_text("reason", reason or "", REASON_LIMIT).strip()
     if not text:
-        raise ValidationError.of("E305", argument="reason", reason="it says nothing")
+        raise ValidationError.of("E305", argument="reason", reason="it is empty")
     return text

@@ -1,4 +1,4 @@
-"""Where the protocol meets the product: replies that fit, errors that can be mended."""
+"""Where the protocol meets the product: replies that fit, errors that can be fixed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError as ArgumentsError
 
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 
@@ -50,7 +51,7 @@ def reply(structured: Mapping[str, Any], text: str, whole: str) -> CallToolResul
     Args:
         structured: the contract's object.
         text: the same in short, for clients that show text only.
-        whole: where the whole of a text that had to be cut stands.
+        whole: where the full text is when it had to be cut.
     """
     content, shown = _fitted(dict(structured), text, whole)
     return CallToolResult(
@@ -68,23 +69,24 @@ def reply_page(
         tell: the answer as text.
         rows: the answer's member that has the rows.
         limit: rows that were asked for.
-        whole: where all of them stand.
+        whole: where all of them are.
     """
     asked = limit
     while True:
         answer = ask(limit)
         text = tell(answer)
         if limit < asked:
-            text += f"\n[fewer than asked for; the whole: {whole}]"
+            text += f"\n[fewer than requested; all of them: {whole}]"
         if size(answer, text) <= REPLY_LIMIT or limit == 1:
             return reply(answer, text, whole)
         limit = min(limit, len(answer[rows])) // 2 or 1
 
 
 def error_result(error: CDEError) -> CallToolResult:
-    """A failure as an agent can mend it: the catalogue's words and the fixes as calls."""
-    payload = {"error": dict(ErrorFormatter.payload(error))}
-    content, shown = _fitted(payload, ErrorFormatter.format(error), "cde explain " + error.code)
+    """A failure as an agent can fix it: the catalogue's words and the fixes as calls."""
+    payload = {"error": dict(ErrorFormatter.payload(error, Reader.AGENT))}
+    text = ErrorFormatter.format(error, Reader.AGENT)
+    content, shown = _fitted(payload, text, f"cde_explainError(code={error.code!r})")
     return CallToolResult(
         is_error=True, content=[TextContent(type="text", text=shown)], structured_content=content
     )
@@ -125,11 +127,11 @@ def _argument_error(error: ArgumentsError) -> ValidationError:
 
 
 def _fitted(structured: dict[str, Any], text: str, whole: str) -> tuple[dict[str, Any], str]:
-    """Cut the longest texts, then the longest lists, until it fits; tell where the whole is.
+    """Cut the longest texts, then the longest lists, until it fits; say where all of it is.
 
     A prompt is what the caller works by: it is cut once no other text could be shorter.
     """
-    marker = f"\n[cut; the whole: {whole}]"
+    marker = f"\n[cut; in full: {whole}]"
     surplus = size(structured, text) - REPLY_LIMIT
     if surplus > 0 and len(text) > _SHORTEST_CUT:
         text = _cut(text, surplus, marker)
@@ -150,7 +152,7 @@ def _fitted(structured: dict[str, Any], text: str, whole: str) -> tuple[dict[str
 
 
 def _halve_longest(structured: dict[str, Any]) -> bool:
-    """Leave the end of the longest list away, or of a long mapping; whether there was one."""
+    """Omit the end of the longest list, or of a long mapping; whether there was one."""
     longest = max(_collections(structured), key=_length, default=None)
     if isinstance(longest, list):
         del longest[len(longest) // 2 :]

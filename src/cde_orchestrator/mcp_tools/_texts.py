@@ -29,12 +29,12 @@ def onboarded(reply: Mapping[str, Any]) -> str:
     """What onboarding found and made."""
     project = reply["project"]
     if reply["already_onboarded"]:
-        return f"{project_line(project)} was onboarded already; nothing was changed."
+        return f"{project_line(project)} was already set up; nothing was changed."
     facts = reply["facts"]
     languages = ", ".join(facts["languages"] or []) or "none recognised"
     check = " ".join(facts["test_command"] or []) or "none found"
     return (
-        f"{project_line(project)} is onboarded.\nLanguages: {languages}. Test command: {check}.\n"
+        f"{project_line(project)} is set up.\nLanguages: {languages}. Test command: {check}.\n"
         "Next: cde_startFeature(prompt)."
     )
 
@@ -68,10 +68,10 @@ def rolled_back(reply: RollbackReply) -> str:
         why = f" ({row['reason']})" if row["reason"] else ""
         lines.append(f"- {row['path']}: {row['action']}{kept}{why}")
     lines += source_lines(reply["source"])
-    for words, command in zip(("see", "undo just that"), reply["git"], strict=False):
-        lines += [f"Source code is git's; to {words}:", command]
+    for words, command in zip(("see", "undo exactly that"), reply["git"], strict=False):
+        lines += [f"Your code was not touched; to {words}:", command]
     if not reply["dry_run"]:
-        lines += ["", work(reply, "It begins again.")]
+        lines += ["", work(reply, "It starts again.")]
     return "\n".join(lines)
 
 

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 URI = "cde://alerts"
 LOOK_SECONDS = 5.0
-"""How often the alerts are looked at while somebody is subscribed to anything."""
+"""How often the alerts are checked while a client is subscribed to anything."""
 
 
 class AlertSubscriptions(InMemorySubscriptionBus):
@@ -121,7 +121,7 @@ def register(server: MCPServer, service: Service, subscriptions: AlertSubscripti
         URI,
         name="alerts",
         title="Alerts",
-        description="Every alert as it stands, and what happened to them; can be subscribed to.",
+        description="Every alert with its state, and the alert history; can be subscribed to.",
         mime_type="application/json",
     )
     def alerts() -> str:

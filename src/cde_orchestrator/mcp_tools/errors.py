@@ -15,6 +15,7 @@ from cde_orchestrator.application.logs.explain_error import (
     explain_all,
     explain_in_markdown,
 )
+from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.mcp_tools._boundary import reply
@@ -32,7 +33,7 @@ def register(server: MCPServer, run: Run) -> None:
     """
 
     @tool(
-        server, Effect.READS, "What an error code means and what mends it; without code, all codes."
+        server, Effect.READS, "What an error code means and how to fix it; without code, all codes."
     )
     def cde_explainError(  # noqa: N802 - the tools' names are the plan's
         code: Annotated[str | None, Field(description="As E101")] = None,
@@ -43,23 +44,23 @@ def register(server: MCPServer, run: Run) -> None:
         "cde://errors/{code}",
         name="error",
         title="Error code",
-        description="What an error code means and what mends it.",
+        description="What an error code means and how to fix it.",
         mime_type="text/markdown",
     )
     def error(code: str) -> str:
         try:
-            return explain_in_markdown(code)
+            return explain_in_markdown(code, Reader.AGENT)
         except ValidationError as unknown:
-            payload = ErrorFormatter.payload(unknown)
+            payload = ErrorFormatter.payload(unknown, Reader.AGENT)
             uri = f"cde://errors/{code}"
-            raise MCPError(
-                INVALID_PARAMS, ErrorFormatter.format(unknown), {"uri": uri, "error": payload}
-            ) from unknown
+            text = ErrorFormatter.format(unknown, Reader.AGENT)
+            raise MCPError(INVALID_PARAMS, text, {"uri": uri, "error": payload}) from unknown
 
 
 def _explained(code: str | None) -> CallToolResult:
     if code is not None:
-        return reply(explain(code), explain_in_markdown(code), f"cde explain {code}")
+        text = explain_in_markdown(code, Reader.AGENT)
+        return reply(explain(code, Reader.AGENT), text, f"cde explain {code}")
     every = explain_all()
     rows = [row for family in every["families"] for row in family["codes"]]
     return reply(every, "\n".join(f"{row['code']} {row['title']}" for row in rows), "cde explain")

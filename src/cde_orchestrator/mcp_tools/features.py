@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 NOTES_SHOWN = 10
 """Saved notes of a phase that stay in an answer that was too long."""
 
-FeatureId = Annotated[str, Field(description="Name, id or beginning of the id")]
+FeatureId = Annotated[str, Field(description="Name, id or the beginning of the id")]
 AgentName = Annotated[str | None, Field(description="Your name, if several share a client")]
 Takeover = Annotated[bool, Field(description="Override another agent's lease")]
 
@@ -48,13 +48,15 @@ def _register_start(server: MCPServer, service: Service) -> None:
         "the outputs to produce.",
     )
     def cde_startFeature(  # noqa: N802 - the tools' names are the plan's
-        prompt: Annotated[str, Field(description="What the feature shall do")],
+        prompt: Annotated[str, Field(description="What the feature should do")],
         workflow: Annotated[
             str | None, Field(description="Default: the project's default workflow")
         ] = None,
-        name: Annotated[str | None, Field(description="Slug; made from the prompt")] = None,
+        name: Annotated[
+            str | None, Field(description="Slug; default: derived from the prompt")
+        ] = None,
         idempotency_key: Annotated[
-            str | None, Field(description="Repeated with the same key, starts nothing new")
+            str | None, Field(description="Repeats with the same key start nothing new")
         ] = None,
     ) -> CallToolResult:
         from cde_orchestrator.application.features.start_feature import StartFeature
@@ -73,7 +75,7 @@ def _register_submit(server: MCPServer, service: Service) -> None:
         server,
         Effect.ADDS,
         "Submit the current phase. Its required outputs must be files in the project "
-        "or texts in results. Answers with the next phase.",
+        "or texts in results. Returns the next phase.",
     )
     def cde_submitWork(  # noqa: N802
         context: Context,
@@ -81,17 +83,17 @@ def _register_submit(server: MCPServer, service: Service) -> None:
         phase_id: Annotated[str, Field(description="The current phase's id")],
         results: Annotated[
             dict[str, str] | None,
-            Field(description="Output id to text; written to the output's path"),
+            Field(description="Maps output ids to texts, which are written to the outputs' paths"),
         ] = None,
-        failed: Annotated[bool, Field(description="Give this attempt up instead")] = False,
+        failed: Annotated[bool, Field(description="Give up this attempt instead")] = False,
         reason: Annotated[str | None, Field(description="Why it failed")] = None,
         idempotency_key: Annotated[
-            str | None, Field(description="With failed: repeated with the same key, counts once")
+            str | None, Field(description="With failed: repeats with the same key count once")
         ] = None,
         agent: AgentName = None,
         takeover: Takeover = False,
         restore: Annotated[
-            bool, Field(description="First put back what earlier phases left (E132)")
+            bool, Field(description="First restore changed outputs of earlier phases (E132)")
         ] = False,
     ) -> CallToolResult:
         if failed:
@@ -133,7 +135,7 @@ def _give_up(service: Service, use_case: FailPhase) -> CallToolResult:
 
 
 def _register_queries(server: MCPServer, service: Service) -> None:
-    @tool(server, Effect.READS, "Where a feature stands: all phases, and the current one's prompt.")
+    @tool(server, Effect.READS, "A feature's status: all phases, and the current one's prompt.")
     def cde_getFeatureStatus(  # noqa: N802
         feature_id: FeatureId,
         detail: Annotated[
@@ -153,7 +155,7 @@ def _register_queries(server: MCPServer, service: Service) -> None:
             str | None, Field(description="One status, or 'open' for all unfinished")
         ] = None,
         limit: Annotated[int, Field(description=f"At most {LARGEST_LIMIT}")] = DEFAULT_LIMIT,
-        cursor: Annotated[str | None, Field(description="next_cursor of the last page")] = None,
+        cursor: Annotated[str | None, Field(description="next_cursor of the previous page")] = None,
     ) -> CallToolResult:
         def ask(rows: int) -> FeatureListReply:
             return service.handle(ListFeatures(status=status, limit=rows, cursor=cursor))
@@ -167,5 +169,5 @@ def _shed(answer: Mapping[str, Any], whole: str) -> None:
         work["progress"] = work["progress"][-NOTES_SHOWN:]
         for saved in work["progress"]:
             if saved["data"] is not None:
-                saved["data"] = f"[left out; the whole: {whole}]"
+                saved["data"] = f"[left out; in full: {whole}]"
         work["past"] = work["past"][-NOTES_SHOWN:]

@@ -18,7 +18,9 @@ def register(server: MCPServer, service: Service) -> None:
     """Add the tool to the server."""
 
     @tool(
-        server, Effect.READS, "Is all well? Verdicts, figures, alerts; works on a broken project."
+        server,
+        Effect.READS,
+        "Project health: checks, figures, alerts. Works on a broken project too.",
     )
     def cde_getHealth() -> CallToolResult:  # noqa: N802 - the tools' names are the plan's
         from cde_orchestrator.application.monitoring.get_health import GetHealth

@@ -24,8 +24,8 @@ def register(server: MCPServer, service: Service) -> None:
     @tool(
         server,
         Effect.SETS,
-        "Take a project folder into care, once: makes .cde/, detects languages and "
-        "tests, activates it. Safe to repeat.",
+        "Set up a project folder, once: creates .cde/, detects languages and tests, "
+        "activates it. Safe to repeat.",
     )
     def cde_onboardProject(  # noqa: N802 - the tools' names are the plan's
         path: Annotated[str, Field(description="Folder; '.' is the one served")],
@@ -34,7 +34,7 @@ def register(server: MCPServer, service: Service) -> None:
         answer = service.onboard(path, OnboardProject(name=name))
         return reply(answer, _texts.onboarded(answer), _INFO)
 
-    @tool(server, Effect.READS, "The project served: status, features by status, facts, workflows.")
+    @tool(server, Effect.READS, "The served project: status, features by status, facts, workflows.")
     def cde_getProjectInfo() -> CallToolResult:  # noqa: N802
         answer = service.handle(GetProjectInfo())
         return reply(answer, _texts.project_info(answer), _INFO)

@@ -31,9 +31,9 @@ def register(server: MCPServer, service: Service) -> None:
     @tool(
         server,
         Effect.TAKES_BACK,
-        "The state's past. verify: judge the files. history: changes, newest first. "
-        "backups: kept states. restore: tells what would change and a token; with that token it "
-        "is done, as one change that can be undone.",
+        "Verify, inspect and restore the state. verify: check the files. history: changes, newest "
+        "first. backups: kept states. restore: previews the change and returns a token; called "
+        "with the token, restores, as one change that can be undone.",
     )
     def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
         action: Literal["verify", "history", "backups", "restore"],
@@ -52,7 +52,7 @@ def register(server: MCPServer, service: Service) -> None:
         if action == "verify":
             found = service.handle(VerifyState())
             words = [f"- {each['file']}: {each['reason']}" for each in found["findings"]]
-            return reply(found, "\n".join(words) or "Every file is whole.", _WHOLE)
+            return reply(found, "\n".join(words) or "Every file is intact.", _WHOLE)
         if action == "history":
             return _history(service, limit, feature)
         if action == "backups":
@@ -118,8 +118,8 @@ def _restore_text(done: RestoreReply) -> str:
 
 
 def _difference_text(found: Difference) -> str:
-    words = _few([f"{name} comes back" for name in found["added"]])
-    words += _few([f"{name} goes" for name in found["removed"]])
+    words = _few([f"{name} returns" for name in found["added"]])
+    words += _few([f"{name} is removed" for name in found["removed"]])
     words += _few([f"{each['name']} ({', '.join(each['fields'])})" for each in found["changed"]])
     words += [f"the project's {field}" for field in found["project"]]
     return "; ".join(words) or "nothing"
@@ -127,4 +127,4 @@ def _difference_text(found: Difference) -> str:
 
 def _few(words: list[str]) -> list[str]:
     rest = len(words) - NAMES_SHOWN
-    return [*words[:NAMES_SHOWN], f"{rest} more like that"] if rest > 0 else words
+    return [*words[:NAMES_SHOWN], f"{rest} more"] if rest > 0 else words

@@ -21,9 +21,7 @@ def register(server: MCPServer, service: Service) -> None:
 
 
 def _register_inside(server: MCPServer, service: Service) -> None:
-    @tool(
-        server, Effect.ADDS, "Save partial work inside the current phase, for whoever resumes it."
-    )
+    @tool(server, Effect.ADDS, "Save progress in the current phase, for whoever resumes it.")
     def cde_saveProgress(  # noqa: N802 - the tools' names are the plan's
         feature_id: FeatureId,
         phase_id: str,
@@ -42,8 +40,8 @@ def _register_inside(server: MCPServer, service: Service) -> None:
     @tool(
         server,
         Effect.ADDS,
-        "Take up a feature where it stands: goal, what is done, prompt, saved "
-        "progress, last failure. A failed one goes back to the phase that failed.",
+        "Resume a feature. Returns its goal, what is done, prompt, saved progress and last "
+        "failure. A failed feature goes back to the phase that failed.",
     )
     def cde_resumeFeature(  # noqa: N802
         feature_id: FeatureId, agent: AgentName = None, takeover: Takeover = False
@@ -58,7 +56,7 @@ def _register_inside(server: MCPServer, service: Service) -> None:
 
 
 def _register_around(server: MCPServer, service: Service) -> None:
-    @tool(server, Effect.TAKES_BACK, "Close a feature before it is completed; its files stay.")
+    @tool(server, Effect.TAKES_BACK, "Close a feature without finishing it; its files are kept.")
     def cde_closeFeature(  # noqa: N802
         feature_id: FeatureId, outcome: Literal["failed", "cancelled"], reason: str
     ) -> CallToolResult:
@@ -72,14 +70,14 @@ def _register_around(server: MCPServer, service: Service) -> None:
     @tool(
         server,
         Effect.TAKES_BACK,
-        "Begin an earlier phase again: later ones are rolled back, outputs return to "
-        "what they were; changed files are kept beside.",
+        "Start an earlier phase again: later phases are rolled back, outputs are restored; "
+        "changed files are kept as copies.",
     )
     def cde_rollbackFeature(  # noqa: N802
         feature_id: FeatureId,
         to_phase: str,
         reason: str,
-        dry_run: Annotated[bool, Field(description="Only tell")] = False,
+        dry_run: Annotated[bool, Field(description="Only preview")] = False,
     ) -> CallToolResult:
         from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 

@@ -78,7 +78,7 @@ def _summary(changes: list[dict[str, Any]]) -> str:
         inner = keys[2:] if keys[:1] == ["features"] else keys
         if inner == ["updated_at"]:
             continue
-        field = ".".join(inner) or ("feature" if keys else "whole state")
+        field = ".".join(inner) or ("feature" if keys else "project")
         value = operation.get("value")
         verb = "removed" if operation["op"] == "remove" else "added" if not inner else "set"
         short = isinstance(value, str | int | bool) and len(str(value)) <= 32

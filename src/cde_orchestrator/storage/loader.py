@@ -213,7 +213,7 @@ def _difference(data: bytes, loaded: Loaded) -> str:
     present = {record.sequence for record in copy.records}
     missing = [record.sequence for record in loaded.active if record.sequence not in present]
     if not missing:
-        return "it holds another history"
+        return "it has another history"
     return f"it lacks {len(missing)} record{'' if len(missing) == 1 else 's'}"
 
 

@@ -184,7 +184,7 @@ class StateScrubber:
     def _summary(self, lost: Lost) -> str:
         words = " and ".join(f"{first} to {last}" for first, last in lost)
         log.error("history_lost", path=str(self._files.root), changes=words)
-        return f"changes {words} of the past are lost, the present state is not touched"
+        return f"changes {words} of the history are lost, the current state is intact"
 
     def _previous(self, first: int, found: Scan) -> str:
         """What the segment's header names, from whichever file has it."""

@@ -64,9 +64,9 @@ class BearerToken:
             return "the request has no Authorization header"
         scheme, _, token = given[0].strip().partition(b" ")
         if len(given) > 1 or scheme.lower() != b"bearer":
-            return "its Authorization header is no bearer token"
+            return "its Authorization header has no bearer token"
         # As long as the comparison takes, it tells nothing about the token.
-        return None if hmac.compare_digest(token.strip(), self._token) else "it is another one"
+        return None if hmac.compare_digest(token.strip(), self._token) else "the token is wrong"
 
 
 def _asks_for_life(request: Request) -> bool:

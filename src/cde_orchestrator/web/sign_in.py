@@ -60,7 +60,7 @@ class SignIn:
             return _form("")
         given = await _posted_token(request)
         if given is None or not hmac.compare_digest(given, self._token):
-            error = CDESystemError.of("E902", reason="it is another one")
+            error = CDESystemError.of("E902", reason="the token is wrong")
             return _form(ErrorFormatter.payload(error)["message"])
         query = request.scope.get("query_string", b"").decode("latin-1")
         target = quote(path_of(request)) + (f"?{query}" if query else "")

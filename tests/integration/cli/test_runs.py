@@ -160,7 +160,7 @@ def test_agents_are_listed(at_agents: Terminal) -> None:
 
 
 def test_breakers_are_shown_and_closed(at_agents: Terminal) -> None:
-    assert "Nothing that is guarded has failed" in at_agents.run("health", "breakers")
+    assert "No failures recorded" in at_agents.run("health", "breakers")
     for _ in range(5):
         at_agents.run("agents", "test", "bad")
     told = at_agents.run("health", "breakers")
@@ -206,7 +206,7 @@ def test_the_live_display_shows_phase_attempt_and_last_lines() -> None:
     assert "attempt 1 of 3, good  0:00" in shown
     assert "line 19" in shown
     assert "line 11" not in shown
-    assert "in all" in shown
+    assert "in total" in shown
     assert "then design, implement, test, review" in shown
     assert "\x1b" not in shown
     for words in ("E907", "refused", "define accepted"):
@@ -253,7 +253,7 @@ def test_an_agent_that_may_not_write_is_told() -> None:
     reply: Any = {"name": "a", "wrote_file": False, "duration_ms": 2_000.0, "last_lines": ["x"]}
     shown = seen(agent.agent_tried(reply, FILE))
     assert "a answered  2.0 s" in shown
-    assert "may it write files?" in shown
+    assert "Check its write permissions" in shown
 
 
 def test_beside_json_nothing_is_shown_and_elsewhere_lines(capsys: Any) -> None:

@@ -17,7 +17,7 @@ async def started(stage: Stage, **arguments: object) -> Outcome:
 async def a_prompt_without_words(stage: Stage) -> None:
     await stage.prove(
         lambda: started(stage, prompt=" \n"),
-        names="Say in a sentence",
+        names="Describe in a sentence",
         corrected=lambda: started(stage),
     )
 
@@ -53,7 +53,7 @@ async def a_name_that_is_no_slug(stage: Stage) -> None:
 async def an_argument_that_the_tool_does_not_take(stage: Stage) -> None:
     await stage.prove(
         lambda: started(stage, feature="search"),
-        names="schema",
+        names="See what is accepted",
         corrected=lambda: started(stage),
     )
 
@@ -160,7 +160,7 @@ async def an_output_of_many_megabytes(stage: Stage) -> None:
 
     await stage.prove(
         submitted,
-        names="the file that is named",
+        names="Shorten the text or the file",
         by_hand=lambda: output.write_text("Words.\n"),
     )
 

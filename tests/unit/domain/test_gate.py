@@ -200,7 +200,7 @@ def test_a_search_that_takes_too_long_is_a_problem() -> None:
 
     assert (problem.code, problem.line) == ("E115", None)
     assert "too long" in problem.problem
-    assert problem.fix == "Make the text plainer, or let a person make the expression simpler"
+    assert problem.fix == "Simplify the text, or let a person simplify the expression"
 
 
 @pytest.mark.parametrize(
@@ -425,24 +425,24 @@ def test_a_slot_in_a_text_is_quoted_by_itself() -> None:
     assert found.problem == "still has the placeholder '<fill: who>'"
     (found,) = problems("short\n", spec(min_bytes=9))
     assert found.problem == "has 6 bytes of at least 9"
-    assert found.fix == "Write what the phase's prompt asks for, in substance"
+    assert found.fix == "Write what the phase's prompt asks for, in full"
 
 
 def test_a_heading_that_is_missing_is_told_from_one_that_is_code() -> None:
     (missing,) = problems("# A\n\ntext\n", spec("## Goal"))
     (hidden,) = problems("# A\n\n```\n## Goal\n```\n", spec("## Goal"))
     assert missing.problem == "lacks the heading '## Goal'"
-    assert hidden.problem == "has the heading '## Goal' inside a code block only"
+    assert hidden.problem == "has the heading '## Goal' only inside a code block"
 
 
 def test_an_underlined_heading_is_what_is_asked_for_and_one_in_html_is_not() -> None:
     assert problems("Goal\n----\n\ntext\n", spec("## Goal")) == []
     (hidden,) = problems("# A\n\n<div>\n## Goal\n</div>\n", spec("## Goal"))
-    assert hidden.problem == "has the heading '## Goal' inside code or HTML only"
+    assert hidden.problem == "has the heading '## Goal' only inside code or HTML"
 
 
 REPEATED = "# Review\n\nWrite what was found in the code of the change.\n"
-AT_LEAST = "write None and why if there is "
+NONE = "if there is none, write None and why"
 
 
 @pytest.mark.parametrize(
@@ -451,14 +451,14 @@ AT_LEAST = "write None and why if there is "
         (
             "# A\n\n## B\n",
             spec(),
-            "has headings and nothing else",
-            "Write what belongs under each",
+            "has only headings",
+            "Write the content under each",
         ),
         (
             "<fill: x>\n",
             spec(kind="text"),
             "still has the placeholder '<fill: x>'",
-            f"Put the real content in its place; {AT_LEAST}none",
+            f"Replace it with real content; {NONE}",
         ),
         (
             REPEATED,
@@ -470,7 +470,7 @@ AT_LEAST = "write None and why if there is "
             "# A\n\ntext\n\n## Goal\n",
             spec("## Goal"),
             "has nothing under the heading '## Goal'",
-            f"Write what belongs under it; {AT_LEAST}nothing",
+            f"Write its content; {NONE}",
         ),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_page_whose_only_row_is_too_long_is_cut(limit: int) -> None:
 
     assert asked[-1] == 1
     assert result.structured_content is not None
-    assert result.structured_content["changes"][0]["summary"].endswith("[cut; the whole: all]")
+    assert result.structured_content["changes"][0]["summary"].endswith("[cut; in full: all]")
 
 
 def test_other_scripts_have_as_many_characters_as_latin_ones() -> None:

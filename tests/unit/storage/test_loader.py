@@ -50,7 +50,7 @@ def test_a_copy_of_another_history_is_called_so(tmp_path: Path) -> None:
     other = made(tmp_path / "other", "a", "c").files
     files.mirror(1).write_bytes(other.journal.read_bytes())
 
-    assert found(files) == [(files.mirror(1), "it holds another history")]
+    assert found(files) == [(files.mirror(1), "it has another history")]
 
 
 @pytest.mark.parametrize(("lost", "reason"), [(1, "it lacks 1 record"), (2, "it lacks 2 records")])
@@ -287,11 +287,11 @@ def test_a_state_without_a_version_is_taken_where_nothing_else_is(tmp_path: Path
     assert load(files, OsFileOps()) == Loaded(legacy={"id": "old"}, header=begun)
     files.backup(1).write_bytes(b"7")
     assert refused(files)[1]["reason"] == (
-        "state.json: it bears no schema_version; state-000000000001.json: it is not a JSON object"
+        "state.json: it has no schema_version; state-000000000001.json: it is not a JSON object"
     )
     files.backup(1).unlink()
     files.journal.write_bytes(encode_header(1, GENESIS).line)
-    assert refused(files)[1]["reason"] == "state.json: it bears no schema_version"
+    assert refused(files)[1]["reason"] == "state.json: it has no schema_version"
 
 
 def newer(files: StateFiles, monkeypatch: pytest.MonkeyPatch, content: Document) -> None:

@@ -271,7 +271,7 @@ def _life_of(holder: str) -> str:
     """Whether the process that signed the lock still runs; the lock itself is held by one."""
     number = holder.removeprefix("process ")
     if not number.isdigit():
-        return "which did not sign it"
+        return "which left no signature"
     try:
         os.kill(int(number), 0)
     except ProcessLookupError:
@@ -308,10 +308,10 @@ def _permissions(stored: StateFiles) -> Iterator[CDEError]:
     for path in (*folders, stored.state, stored.journal, stored.lock, *kept):
         wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
         if path.exists() and not os.access(path, wanted):
-            yield ProjectError.of("E003", path=str(path), reason="it may not be read and written")
+            yield ProjectError.of("E003", path=str(path), reason="it is not readable and writable")
     for path in folders[1:]:  # the first one may be a link, by the owner's choice
         if path.is_symlink() or (path.exists() and not path.is_dir()):
-            yield ProjectError.of("E003", path=str(path), reason="it is no folder")
+            yield ProjectError.of("E003", path=str(path), reason="it is not a folder")
 
 
 def _settings(root: Path) -> Iterator[CDEError]:

@@ -79,7 +79,7 @@ class GitWorktrees:
         found = Git(top, self._breakers).run(*common, "--show-toplevel").splitlines()
         own = [self._git.run(*common), str(top)]
         if list(map(os.path.realpath, found)) != list(map(os.path.realpath, own)):
-            raise GitError(f"'{top}' is no worktree of the project's repository")
+            raise GitError(f"'{top}' is not a worktree of the project's repository")
         return True
 
     def _log_reason(self, feature: str, reason: str) -> None:

@@ -105,7 +105,7 @@ def _parse_json(text: str) -> None:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def parse_toml(text: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 _SHARED = (".gitignore", "config.toml", "workflow.yml", "prompts/")
 """What in the folder is for version control."""
 _GITIGNORE = """\
-# What belongs to everybody is kept by git; the state and the logs are this machine's.
+# Shared files are kept by git; the state and the logs belong to this machine.
 *
 !.gitignore
 !config.toml

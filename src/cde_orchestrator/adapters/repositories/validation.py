@@ -53,7 +53,7 @@ def checked_document(document: Document) -> Document:
             for phase_id, record in stored["phases"].items():
                 _require_types(record, _RECORD)
                 if record["id"] != phase_id:
-                    raise ValueError(f"the record of phase {phase_id} bears another id")
+                    raise ValueError(f"the record of phase {phase_id} has another id")
             feature = decode_feature(stored)
             if feature.id != key or feature.name in names:
                 raise ValueError("its id or its name is used twice or elsewhere")

@@ -44,8 +44,8 @@ _VERSION = re.compile(r"(?<![\w./-])v?\d+\.\d+")
 _TRIAL_LINES = 20
 _TRIAL_FILE = "cde-agent-test.txt"
 _TRIAL = (
-    f"Write a file named {_TRIAL_FILE} into the current folder. It holds the one word: ready\n"
-    "Do nothing else, and end.\n"
+    f"Write a file named {_TRIAL_FILE} in the current folder. Its only content is the word: ready\n"
+    "Do nothing else, then end.\n"
 )
 # What programs need to find themselves, their settings and the network; nothing secret.
 USUAL_VARIABLES = (
@@ -297,5 +297,5 @@ class CommandLineAgents:
 
 def _reason(exit_code: int) -> str:
     if exit_code > 128:
-        return f"signal {exit_code - 128} ended it"
+        return f"it was ended by signal {exit_code - 128}"
     return f"its exit code is {exit_code}"

@@ -67,7 +67,7 @@ class JinjaPromptRenderer:
         ) as error:
             raise templates.failure(template, error) from error
         if not text.strip():
-            raise _not_valid(template, "it gives no text")
+            raise _not_valid(template, "it renders no text")
         return text
 
 
@@ -90,7 +90,9 @@ class _Templates:
         except OSError as error:
             raise _not_valid(name, error_words(error)) from error
         if size > TEMPLATE_LIMIT_BYTES:
-            raise _not_valid(name, f"it has {size} bytes; {TEMPLATE_LIMIT_BYTES} are accepted")
+            raise _not_valid(
+                name, f"it has {size} bytes; at most {TEMPLATE_LIMIT_BYTES} are accepted"
+            )
         self._names[str(path)] = name
         return _decoded(name, data), str(path), None
 

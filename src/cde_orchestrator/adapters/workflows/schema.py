@@ -150,7 +150,7 @@ def _status(node: Node) -> str:
     status: str = _slug(_WIDE_SLUG)(node)
     if status in CLOSED_STATUSES:
         reason = f"'{status}' is the status of a feature that is closed"
-        raise node.refuse(reason, "Use a word for the work of the phase, as reviewing")
+        raise node.refuse(reason, "Use a word for the work of the phase, such as reviewing")
     return status
 
 
@@ -209,7 +209,9 @@ def _file(node: Node) -> str:
     """A path in the project, with no placeholder but ``{feature}``."""
     path = _filled(node)
     if problem := path_problem(path):
-        remedy = "Give a file in the project, outside of .cde and .git, as specs/{feature}/spec.md"
+        remedy = (
+            "Give a file in the project, outside .cde and .git, such as specs/{feature}/spec.md"
+        )
         raise node.refuse(problem, remedy)
     if re.search(r"[{}]", path.replace("{feature}", "")):
         raise node.refuse("it has an unknown placeholder", "Use no placeholder but {feature}")
@@ -220,7 +222,9 @@ def _folder(node: Node) -> str:
     folder = str(PurePosixPath(_filled(node)))
     problem = None if folder == "." else path_problem(folder)
     if problem:
-        raise node.refuse(problem, "Give a folder in the project, as frontend, or . for its top")
+        raise node.refuse(
+            problem, "Give a folder in the project, such as frontend, or . for the project folder"
+        )
     return folder
 
 
@@ -230,7 +234,7 @@ def _prompt(node: Node) -> str:
     if problem is None and not prompt.endswith(".md"):
         problem = "it does not end in .md"
     if problem:
-        remedy = "Name the template as it is called in .cde/prompts, as standard/define.md"
+        remedy = "Name the template by its path in .cde/prompts, such as standard/define.md"
         raise node.refuse(problem, remedy)
     return prompt
 
@@ -243,14 +247,14 @@ def _requirement(node: Node) -> str:
             re.compile(text[3:])
         except (re.error, OverflowError, RecursionError) as error:
             remedy = "Correct the regular expression; in YAML put it in single quotes"
-            raise node.refuse(f"it is no regular expression: {error}", remedy) from error
+            raise node.refuse(f"it is not a regular expression: {error}", remedy) from error
     return text
 
 
 def _output(node: Node) -> Output:
     output = Output(**_fields(node, _OUTPUT, required=("id", "path")))
     if output.verdict and output.type not in _WITH_VERDICT:
-        reason = f"an output of type {output.type} has no line for a verdict"
+        reason = f"an output of type {output.type} cannot have a verdict line"
         raise node.value["verdict"].refuse(reason, "Remove it, or write type: markdown")
     return output
 
@@ -259,8 +263,8 @@ def _verdict(node: Node) -> str:
     """One of the words after ``Verdict:``, as the gate compares them."""
     text = _filled(node)
     if verdict_words(text) != text.casefold():
-        remedy = "Write words alone, as approved, in one line"
-        raise node.refuse(f"'{text}' is no verdict", remedy)
+        remedy = "Write only words, such as approved, in one line"
+        raise node.refuse(f"'{text}' is not a verdict", remedy)
     return text
 
 
@@ -301,7 +305,7 @@ def _items(node: Node, name: str) -> list[Node]:
 def _claim(node: Node, taken: set[str], reason: str) -> None:
     value = node.value.casefold()  # many a file system takes a.md and A.md for one file
     if value in taken:
-        raise node.refuse(reason, "Choose another one")
+        raise node.refuse(reason, "Choose another")
     taken.add(value)
 
 
@@ -309,16 +313,16 @@ def _check_folders(path: Node, paths: Collection[str]) -> None:
     """No output is a file where another one needs a folder."""
     own = f"{path.value.casefold()}/"
     if any(other.startswith(own) for other in paths):
-        raise path.refuse("another output of the workflow lies in it", "Choose another one")
+        raise path.refuse("another output of the workflow is inside it", "Choose another")
     if any(own.startswith(f"{other}/") and own != f"{other}/" for other in paths):
         reason = "another output of the workflow is a file where this one needs a folder"
-        raise path.refuse(reason, "Choose another one")
+        raise path.refuse(reason, "Choose another")
 
 
 def _workflows(node: Node) -> dict[str, Workflow]:
     entries = _entries(node)
     if not entries:
-        raise node.refuse("there are no workflows", "Add one, as the packaged file has it")
+        raise node.refuse("there are no workflows", "Add one, as in the packaged file")
     workflows = {}
     for name, entry in entries.items():
         if len(name) > ID_LIMIT or not _SLUG.fullmatch(name):
@@ -342,9 +346,9 @@ def _nearest(name: str, known: Collection[str], verb: str) -> str:
     return f"{verb}: {', '.join(known)}" if known else "Remove it"
 
 
-_CHECK_REMEDY = 'Write a list of words, as ["npm", "test"]; [] means none'
+_CHECK_REMEDY = 'Write a list of words, such as ["npm", "test"]; [] means none'
 _WITH_VERDICT = ("markdown", "text")
-_LIST_REMEDY = "Write a list, as [first, second]; [] means none"
+_LIST_REMEDY = "Write a list, such as [first, second]; [] means none"
 
 _OUTPUT: Mapping[str, Rule] = {
     "id": _slug(_WIDE_SLUG),

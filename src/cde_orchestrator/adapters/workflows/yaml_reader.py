@@ -102,7 +102,7 @@ class _YamlReader:
                 raise place.refuse("a key is not a word", "Write each entry as key: value")
             key = node.child(event.value)
             if event.value in entries:
-                remedy = f"Keep one of them; the first is in line {entries[event.value].key_line}"
+                remedy = f"Keep one of them; the first is on line {entries[event.value].key_line}"
                 raise invalid(self._source, line, key, "it is there twice", remedy)
             entries[event.value] = self._node(next(self._events), key, line, depth)
         return entries

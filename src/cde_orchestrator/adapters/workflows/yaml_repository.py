@@ -89,7 +89,7 @@ def _read(path: Path) -> bytes | None:
         if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
             return None
         reason = f"it cannot be read: {error_words(error)}"
-        remedy = "Put a readable file there, or remove it to use the packaged workflows"
+        remedy = "Make the file readable, or remove it to use the packaged workflows"
         raise invalid(str(path), 1, _WHOLE_FILE, reason, remedy) from error
     if size > SIZE_LIMIT_BYTES:
         reason = f"it has {size} bytes; at most {SIZE_LIMIT_BYTES} are accepted"

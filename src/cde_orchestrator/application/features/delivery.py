@@ -106,13 +106,13 @@ class Delivery:
 
     def _problem(self, output: Output, error: _Unreadable) -> Problem:
         if isinstance(error, OutputError):
-            words = f"cannot lie there: {error.context['reason']}"
+            words = f"cannot be there: {error.context['reason']}"
             fix = "Put a regular file inside the project in its place"
         else:
             words = "has {size_bytes} bytes; at most {limit_bytes} are accepted".format_map(
                 error.context
             )
-            fix = "Shorten it, and leave generated data out of it"
+            fix = "Shorten it; leave out generated data"
         return Problem(error.code, output.id, self._path(output), None, words, fix)
 
     def write(self) -> None:

@@ -100,8 +100,8 @@ def _current(artifact: Artifact, ports: Ports) -> bytes | None:
 def _problem(each: _Accepted, ports: Ports) -> Problem:
     what = "is missing" if each.current is None else "was changed"
     words = f"{what} since phase {each.phase.id} was accepted"
-    fix = f"Put it back, or begin phase {each.phase.id} again"
+    fix = f"Restore it, or start phase {each.phase.id} again"
     if ports.objects.get(ports.root, each.artifact.sha256) is None:
-        words += ", and what was accepted is no longer kept"
-        fix = f"Put it back by other means, or begin phase {each.phase.id} again"
+        words += ", and the accepted version is no longer kept"
+        fix = f"Restore it by other means, or start phase {each.phase.id} again"
     return Problem("E132", each.artifact.id, each.artifact.path, None, words, fix)

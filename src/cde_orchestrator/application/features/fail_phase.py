@@ -50,7 +50,7 @@ class FailPhase(UseCase[FailedReply]):
                 repository's own.
         """
         if self.results:
-            words = "an attempt that is given up delivers nothing; leave results or failed away"
+            words = "an attempt that is given up delivers nothing; omit results or failed"
             raise ValidationError.of("E305", argument="results", reason=words)
         reason, desk = checked_reason(self.reason), CallerLeases.of(ports, self.agent)
         key, tree = checked_key(self.idempotency_key), ports.git.work_tree(ports.root)

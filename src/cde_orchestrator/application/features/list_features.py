@@ -76,7 +76,7 @@ class ListFeatures(UseCase[FeatureListReply]):
             for workflow in ports.workflows.load(ports.root).workflows.values():
                 known |= dict.fromkeys(phase.feature_status for phase in workflow.phases)
         if self.status not in known:
-            reason = f"'{self.status}' is no status; there are: {', '.join(known)}"
+            reason = f"'{self.status}' is not a status; there are: {', '.join(known)}"
             raise ValidationError.of("E305", argument="status", reason=reason)
 
     def _wanted(self, feature: FeatureSummary) -> bool:

@@ -160,7 +160,7 @@ def _progress(feature: Feature, phase: Phase | None) -> list[ProgressView]:
         view = progress_view(saved)
         view["note"] = shortened(view["note"], TEXT_LIMIT)
         if len(str(view["data"])) > TEXT_LIMIT:
-            view["data"] = f"[too long here; the whole: cde status {feature.name} --full --json]"
+            view["data"] = f"[too long here; in full: cde status {feature.name} --full --json]"
         room -= len(view["note"]) + len(str(view["data"]))
         if shown and room < 0:
             break

@@ -238,7 +238,7 @@ def _target(feature: Feature, workflow: Workflow, phase_id: str) -> Phase:
         "E126",
         feature=feature.name,
         phase=phase_id,
-        reason="it was not begun yet",
+        reason="it was not started yet",
         phases=", ".join(begun),
     )
 
@@ -264,9 +264,9 @@ def _step(
         return _Step(output, path, "left", reason=reason)
 
     if output.id not in record.entered:
-        return left("its content was not recorded when the phase began")
+        return left("its content was not recorded when the phase started")
     if not ports.files.is_plain(root, path):
-        return left("it is no plain file")
+        return left("it is not a regular file")
     try:
         current = ports.files.read(root, path, output.id)
     except (OutputError, ValidationError) as error:

@@ -159,11 +159,11 @@ def _recalled(data: bytes) -> WorkTree | None:
 
 
 _WORDS: dict[SourceState, str] = {
-    "changed": "As committed when the phase began, changed since",
-    "new": "New since the phase began, and left as it is",
-    "earlier": "Changed before the phase began already, and restored by no command",
-    "committed": "Committed since the phase began; git log says by whom",
-    "unclear": "Not sure whose change; look before anything is undone",
+    "changed": "Committed when the phase started, changed since",
+    "new": "New since the phase started, left as it is",
+    "earlier": "Changed before the phase started; no command restores it",
+    "committed": "Committed since the phase started; git log shows by whom",
+    "unclear": "Origin unclear; check before you undo anything",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.explanation import (
     FAMILIES,
     Explanation,
@@ -43,22 +44,22 @@ class CatalogReply(TypedDict):
     families: list[FamilyRow]
 
 
-def explain(code: str) -> ExplainReply:
+def explain(code: str, reader: Reader = Reader.TERMINAL) -> ExplainReply:
     """What is known about a code, however it is written: E101, e101.
 
     Raises:
         ValidationError: E321, there is no such code.
     """
-    return {"explanation": explanation(_known(code))}
+    return {"explanation": explanation(_known(code), reader)}
 
 
-def explain_in_markdown(code: str) -> str:
+def explain_in_markdown(code: str, reader: Reader = Reader.TERMINAL) -> str:
     """The same as Markdown.
 
     Raises:
         ValidationError: E321, there is no such code.
     """
-    return markdown(_known(code))
+    return markdown(_known(code), reader=reader)
 
 
 def explain_all() -> CatalogReply:

@@ -26,7 +26,7 @@ def moment_from(text: str, now: datetime) -> datetime:
     """The moment that ``2h`` (before now) or ``2026-11-01`` means; without a zone it is UTC.
 
     Raises:
-        ValidationError: E317, it is none, or it is still to come.
+        ValidationError: E317, it is none, or it is in the future.
     """
     age = _AGE.fullmatch(text.strip().lower())
     try:
@@ -37,7 +37,7 @@ def moment_from(text: str, now: datetime) -> datetime:
         reason = "it is neither an age nor a date"
         raise ValidationError.of("E317", text=text, reason=reason) from error
     if moment > now:
-        raise ValidationError.of("E317", text=text, reason="it is still to come")
+        raise ValidationError.of("E317", text=text, reason="it is in the future")
     return moment
 
 

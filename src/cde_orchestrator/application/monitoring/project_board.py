@@ -114,7 +114,7 @@ def last_event(feature: Feature) -> FeatureEvent:
     for phase_id, record in feature.phases.items():
         if record.started_at is not None:
             again = f", attempt {record.attempts}" if record.attempts > 1 else ""
-            told.append(_event(record.started_at, "entered", f"began {phase_id}{again}", None))
+            told.append(_event(record.started_at, "entered", f"started {phase_id}{again}", None))
         if record.completed_at is not None:
             told.append(_event(record.completed_at, "completed", f"completed {phase_id}", None))
         told += [_event(saved.at, "saved", saved.note, saved.by) for saved in record.saved()[-1:]]

@@ -24,6 +24,7 @@ from cde_orchestrator.application.ports.health import (
 from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureDetailReply, ProjectView, project_view
+from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload, fill_fix
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, placeholders
@@ -241,7 +242,9 @@ def _told(code: str, facts: dict[str, str]) -> Advice:
         "code": code,
         "title": entry.title,
         "suggestions": [
-            fill(text, facts) for text in entry.suggestions if placeholders(text) <= known
+            fill(text, facts)
+            for text in entry.suggestions_for(Reader.TERMINAL)
+            if placeholders(text) <= known
         ],
         "commands": [
             fill_fix(fix, facts)["command"]

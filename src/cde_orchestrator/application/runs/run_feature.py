@@ -26,6 +26,7 @@ from cde_orchestrator.application.views import (
     SubmitReply,
 )
 from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import (
     AgentError,
@@ -48,20 +49,20 @@ REFUSALS = frozenset({"E118", "E119", "E123"})
 
 _UNATTENDED = """
 
-## You are run without a person
+## You are running unattended
 
-Nobody reads along and nobody answers. Write the outputs to their paths in this folder and end: \
-they are submitted for you then. Do not call cde_submitWork or cde submit yourself.
+Nobody will answer questions. Write the outputs to their paths in this folder and end: they are \
+then submitted for you. Do not call cde_submitWork or cde submit yourself.
 """
 _REFUSED = """
 
-## What you left was refused
+## Your last attempt was refused
 
-This is attempt {attempt}. The gate said:
+This is attempt {attempt}. The gate reported:
 
 {words}
 
-Mend that; what was right may stay as it is.
+Fix these problems; leave the rest unchanged.
 """
 
 
@@ -291,4 +292,5 @@ def _is_completed(assignment: AssignmentReply) -> bool:
 def _handed_back(refusal: CDEError | None, attempt: int) -> str:
     if refusal is None:
         return ""
-    return _REFUSED.format(attempt=attempt, words=ErrorFormatter.format(refusal))
+    words = ErrorFormatter.format(refusal, Reader.AGENT)
+    return _REFUSED.format(attempt=attempt, words=words)

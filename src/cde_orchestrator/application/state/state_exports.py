@@ -53,7 +53,7 @@ def parse_export(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise StateError.of("E210", where="the file", reason=f"it is not JSON: {error}") from error
     if not isinstance(export, dict) or export.get("format") != FORMAT:
-        raise StateError.of("E210", where="the file", reason="it is no export of a state")
+        raise StateError.of("E210", where="the file", reason="it is not a state export")
     if export.get("version") != VERSION:
         reason = f"its version is {export.get('version')}, not {VERSION}"
         raise StateError.of("E210", where="the file", reason=reason)
@@ -65,11 +65,11 @@ def parse_export(text: str) -> dict[str, Any]:
         if not isinstance(feature, dict) or not all(
             isinstance(feature.get(key), str) for key in _NEEDED
         ):
-            reason = f"one has no text for each of: {', '.join(_NEEDED)}"
+            reason = f"one lacks text for at least one of: {', '.join(_NEEDED)}"
             raise StateError.of("E210", where="features", reason=reason)
         feature_id = feature["id"]
         if feature_id in keyed:
-            raise StateError.of("E210", where="features", reason="an id is twice there")
+            raise StateError.of("E210", where="features", reason="an id occurs twice")
         keyed[feature_id] = feature
     return {**own, "features": keyed}
 

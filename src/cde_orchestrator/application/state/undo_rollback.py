@@ -91,8 +91,8 @@ def _turned(turn: _Turn, ports: Ports, *, dry_run: bool) -> FileRow | None:
         return None
     data = None if turn.wanted is None else ports.objects.get(root, turn.wanted)
     if not plain or (turn.wanted is not None and data is None):
-        gone = "the content of then is no longer kept"
-        reason = gone if plain else "it is no plain file"
+        gone = "the earlier content is no longer kept"
+        reason = gone if plain else "it is not a regular file"
         return {"path": path, "action": "left", "kept_as": None, "reason": reason}
     kept_as = f"{path}.before-rollback" if found not in {None, turn.left_at} else None
     try:

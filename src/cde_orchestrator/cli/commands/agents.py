@@ -20,7 +20,7 @@ group = command_group()
 
 @group.command("list", epilog=examples("cde agents list --json"))
 def list_agents(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """List the agents: found on PATH or not, version, trusted here or not, circuit breaker."""
+    """List the agents: on PATH, version, trust in this project, circuit breaker."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.runs.show_agents import ListAgents
         from cde_orchestrator.cli.session.application import answer
@@ -35,7 +35,7 @@ def try_out(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give an agent a small task in a folder that is thrown away, and say how it went."""
+    """Test an agent with a small task in a temporary folder."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.runs.show_agents import TryAgent
         from cde_orchestrator.cli.session.application import answer
@@ -48,19 +48,19 @@ def try_out(
 def trust(
     names: Annotated[list[str], typer.Argument(help="The agents.")],
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask: you have read the commands.")
+        bool, typer.Option("--yes", "-y", help="Do not ask; you have reviewed the commands.")
     ] = False,
-    revoke: Annotated[bool, typer.Option("--revoke", help="Trust them here no longer.")] = False,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Revoke trust in this project.")] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let agents be run in this project, by the commands that they have now.
+    """Allow agents to run in this project with their current commands.
 
-    An agent acts with your rights, on prompts that stand in the project. This is remembered
-    for you alone, outside of the project.
+    An agent acts with your rights, on prompts from the project. Your decision is stored for
+    you alone, outside the project.
     """
     if yes and revoke:
-        raise typer.BadParameter("it goes without --yes", param_hint="--revoke")
+        raise typer.BadParameter("it cannot be combined with --yes", param_hint="--revoke")
     with boundary(as_json=as_json):
         from cde_orchestrator.cli.console.output import say
         from cde_orchestrator.cli.views.agent import agent_list

@@ -21,13 +21,13 @@ group.info.no_args_is_help = False
 def alerts(
     context: typer.Context,
     history: Annotated[
-        bool, typer.Option("--history", help="What happened to them, newest first.")
+        bool, typer.Option("--history", help="Show the alert history, newest first.")
     ] = False,
-    limit: Annotated[int, typer.Option(help="Events of the history, at most so many.")] = 50,
+    limit: Annotated[int, typer.Option(help="The maximum number of events.")] = 50,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every alert: how it stands and since when, its figure and its threshold."""
+    """Show every alert: its state and since when, its value and its threshold."""
     if context.invoked_subcommand is not None:
         return
     with boundary(as_json=as_json):
@@ -41,7 +41,7 @@ def alerts(
 
 @group.command("test", epilog=examples("cde alerts test", "cde alerts test --json"))
 def fire_test(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Fire an alert for real, resolve it, and say who was told."""
+    """Fire and resolve a test alert, and show where it was sent."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.monitoring.send_test_alert import SendTestAlert
         from cde_orchestrator.cli.session.application import answer

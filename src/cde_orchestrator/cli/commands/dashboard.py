@@ -38,15 +38,15 @@ REASON_CHARACTERS = 300
 )
 def dashboard(
     no_open: Annotated[
-        bool, typer.Option("--no-open", help="Print the address, and open no browser.")
+        bool, typer.Option("--no-open", help="Print the address; do not open a browser.")
     ] = False,
     stop: Annotated[
-        bool, typer.Option("--stop", help="End the server that this command started before.")
+        bool, typer.Option("--stop", help="Stop the server that this command started.")
     ] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Open the project's dashboard in the browser, starting a server where none runs."""
+    """Open the project's dashboard in the browser; start a server if none is running."""
     with boundary(as_json=as_json):
         from cde_orchestrator.cli.console.output import say
         from cde_orchestrator.cli.session.application import logged, project_root
@@ -173,13 +173,13 @@ def _shown(reply: dict[str, Any], _look: RenderTarget) -> RenderableType:
 
     if "stopped" in reply:
         ended = (
-            "The dashboard's server was ended"
+            "The dashboard's server was stopped"
             if reply["stopped"]
-            else "No server of it runs in the background"
+            else "No dashboard server is running in the background"
         )
         return Text(ended)
     lines = [f"The dashboard is at {reply['url']}"]
     if reply["started"]:
         lines.append(f"Its server runs in the background (process {reply['pid']}).")
-        lines.append("To end it: cde dashboard --stop")
+        lines.append("To stop it: cde dashboard --stop")
     return Text("\n".join(lines))

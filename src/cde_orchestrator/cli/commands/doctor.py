@@ -17,15 +17,15 @@ top_level = command_group()
 @top_level.command(rich_help_panel=PROJECT_PANEL, epilog=examples("cde doctor", "cde doctor --fix"))
 def doctor(
     fix: Annotated[
-        bool, typer.Option("--fix", help="Mend what is safe to mend.", show_default=False)
+        bool, typer.Option("--fix", help="Repair what is safe to repair.", show_default=False)
     ] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Examine the project, however broken; exit code 1 when something needs attention.
+    """Check the project, however broken; exit code 1 if something needs attention.
 
-    Nothing is changed, unless --fix is given: then it says what it is going to mend, mends it
-    and examines the project again.
+    Nothing is changed unless --fix is given: then it lists the repairs, makes them and checks
+    the project again.
     """
     with boundary(as_json=as_json):
         from cde_orchestrator.application.projects.diagnose import Diagnose

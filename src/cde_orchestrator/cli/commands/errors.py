@@ -21,11 +21,11 @@ group = command_group()
 def explain(
     code: Annotated[
         str | None,
-        typer.Argument(help="The error's code, as E101. Default: all.", show_default=False),
+        typer.Argument(help="The error code, for example E101. Default: all.", show_default=False),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain an error code, and what mends it; without a code, list all of them."""
+    """Explain an error code and how to fix it; without a code, list all codes."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.logs.explain_error import explain as explained
         from cde_orchestrator.application.logs.explain_error import explain_all
@@ -44,11 +44,11 @@ def explain(
 
 @group.command("list", epilog=examples("cde errors list --limit 5"))
 def list_reports(
-    limit: Annotated[int, typer.Option(min=1, help="Reports at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="The maximum number of reports.")] = 20,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the reports that errors have left, newest first."""
+    """List error reports, newest first."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.logs.error_reports import ListErrorReports
         from cde_orchestrator.cli.session.application import answer
@@ -59,13 +59,11 @@ def list_reports(
 
 @group.command(epilog=examples("cde errors show 20251110T120000000000-0a1b2c3d"))
 def show(
-    report_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The report's id, as the list gives it.")
-    ],
+    report_id: Annotated[str, typer.Argument(metavar="ID", help="The report's id from the list.")],
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a report: the stack, what led to the error, and how things stood."""
+    """Show an error report: the stack, the events before it and the state at the time."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.logs.error_reports import ShowErrorReport
         from cde_orchestrator.cli.session.application import answer

@@ -30,7 +30,7 @@ GLANCE_LIMIT = 20
 FeatureArgument = Annotated[
     str,
     typer.Argument(
-        help="The feature's name, id or beginning of the id.",
+        help="The feature's name, id or the beginning of its id.",
         autocompletion=completion.open_features,
     ),
 ]
@@ -45,14 +45,14 @@ OutputOption = Annotated[
 ]
 RestoreOption = Annotated[
     bool,
-    typer.Option("--restore", help="First put back what earlier phases left, as it was accepted."),
+    typer.Option("--restore", help="First restore changed outputs of earlier phases."),
 ]
 OnceOption = Annotated[
     str | None,
     typer.Option(
         "--idempotency-key",
         metavar="KEY",
-        help="With --failed: given up again with the same key, it counts once.",
+        help="With --failed: repeats with the same key count once.",
     ),
 ]
 
@@ -66,14 +66,14 @@ OnceOption = Annotated[
 )
 def start(
     prompt: Annotated[
-        str, typer.Argument(help="What the feature shall do; - reads standard input.")
+        str, typer.Argument(help="What the feature should do; - reads standard input.")
     ],
     workflow: Annotated[
         str | None,
         typer.Option(
             "--workflow",
             "-w",
-            help="The workflow to follow. Default: the project's default one.",
+            help="The workflow to follow. Default: the project's default.",
             autocompletion=completion.workflows,
             show_default=False,
         ),
@@ -83,18 +83,18 @@ def start(
         typer.Option(
             "--name",
             "-n",
-            help="The feature's name. Default: made from the prompt.",
+            help="The feature's name. Default: derived from the prompt.",
             show_default=False,
         ),
     ] = None,
     idempotency_key: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Started again with the same key, it starts nothing new."),
+        typer.Option(metavar="KEY", help="Repeats with the same key start nothing new."),
     ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start a feature, and show what its first phase asks for."""
+    """Start a feature and show what its first phase asks for."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.features.start_feature import StartFeature
         from cde_orchestrator.cli.console.input import STDIN, text_from_stdin
@@ -124,12 +124,12 @@ def submit(
     ],
     results: Annotated[
         str | None,
-        typer.Option(metavar="JSON", help="Texts of outputs: an object from output id to text."),
+        typer.Option(metavar="JSON", help="Texts of outputs, as an object by output id."),
     ] = None,
     results_file: ResultsFile = None,
     output: OutputOption = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Give this attempt up instead; it takes --reason.")
+        bool, typer.Option("--failed", help="Give up this attempt instead; needs --reason.")
     ] = False,
     reason: ReasonOption = None,
     idempotency_key: OnceOption = None,
@@ -139,9 +139,9 @@ def submit(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hand in the outputs of the current phase and go on to the next.
+    """Submit the current phase's outputs and continue with the next phase.
 
-    Outputs that are not given here must stand in the project at their paths already.
+    Outputs that are not given here must already exist at their paths in the project.
     """
     with boundary(as_json=as_json):
         from cde_orchestrator.application.features.fail_phase import FailPhase
@@ -187,21 +187,21 @@ def status(
     feature: Annotated[
         str | None,
         typer.Argument(
-            help="The feature's name, id or beginning of the id. Without it: the project.",
+            help="The feature's name, id or the beginning of its id. Default: the whole project.",
             autocompletion=completion.features,
             show_default=False,
         ),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Show the whole goal and the times too.")
+        bool, typer.Option("--full", help="Also show the full goal and the times.")
     ] = False,
     prompt: Annotated[
-        bool, typer.Option("--prompt", help="Print the current phase's prompt and nothing else.")
+        bool, typer.Option("--prompt", help="Print only the current phase's prompt.")
     ] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show where a feature stands; without one, the project and its open features.
+    """Show a feature's status; without a feature, the project and its open features.
 
     With --json and no feature, the answer is that of cde project info.
     """
@@ -210,7 +210,7 @@ def status(
             "it needs a feature", param_hint="--prompt" if prompt else "--full"
         )
     if prompt and (full or as_json):
-        raise typer.BadParameter("it goes with neither --full nor --json", param_hint="--prompt")
+        raise typer.BadParameter("it allows neither --full nor --json", param_hint="--prompt")
     with boundary(as_json=as_json):
         from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
         from cde_orchestrator.cli.session.application import answer, ask
@@ -235,15 +235,15 @@ def list_features(
     status: Annotated[
         str | None,
         typer.Option(
-            help="Only those with this status; open means all that take more work.",
+            help="Only features with this status; open means all that are unfinished.",
             autocompletion=completion.statuses,
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(help="Features on a page: 50 by default, 100 at most.")
+        int | None, typer.Option(help="Features on a page; 50 by default, at most 100.")
     ] = None,
     cursor: Annotated[
-        str | None, typer.Option(help="Where to go on: next_cursor of the page before.")
+        str | None, typer.Option(help="Where to continue: next_cursor of the previous page.")
     ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
@@ -291,7 +291,7 @@ def _results(inline: str | None, file: str | None, outputs: list[str] | None) ->
         named = results_from_json(inline, "--results") if inline is not None else {}
     twice = given.keys() & named.keys()
     if twice:
-        reason = f"{', '.join(sorted(twice))} is given in the results too"
+        reason = f"{', '.join(sorted(twice))} is also given in the results"
         raise typer.BadParameter(reason, param_hint="'--output'")
     return named | given
 

@@ -18,7 +18,7 @@ group = command_group()
 group.info.no_args_is_help = False
 
 UNHEALTHY = 1
-"""Exit code where something is critical."""
+"""Exit code if something is critical."""
 
 
 @group.callback(
@@ -27,18 +27,16 @@ UNHEALTHY = 1
 )
 def health(
     context: typer.Context,
-    watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Look again and again, until Ctrl-C.")
-    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Repeat until Ctrl-C.")] = False,
     every: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How often to look, with --watch.", min=0.1)
+        float, typer.Option(metavar="SECONDS", help="The interval of --watch.", min=0.1)
     ] = 2.0,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show whether all is well: verdicts, figures, what to do. Exit code 1 when unhealthy.
+    """Show project health: checks, figures and advice. Exit code 1 if unhealthy.
 
-    With --json and --watch, each look is a JSON value on a line of its own.
+    With --json and --watch, each result is a JSON value on its own line.
     """
     if context.invoked_subcommand is not None:
         return
@@ -74,7 +72,7 @@ def _watch(every: float, project: Path | None, *, as_json: bool) -> NoReturn:
 
 @group.command(epilog=examples("cde health breakers --json"))
 def breakers(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Show the circuit breakers: what failed lately, and what is left alone for a while."""
+    """Show the circuit breakers: what failed recently, and what is paused."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.monitoring.show_breakers import ListBreakers
         from cde_orchestrator.cli.session.application import answer
@@ -89,7 +87,7 @@ def reset_breaker(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Close a circuit breaker by hand: what it guards is called again at once."""
+    """Close a circuit breaker: what it guards is called again at once."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.monitoring.show_breakers import ResetBreaker
         from cde_orchestrator.cli.session.application import answer

@@ -23,7 +23,7 @@ SinceOption = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="Not before: an age such as 30m, 2h or 7d, or a date such as 2026-11-01.",
+        help="Only from then on: an age such as 30m, 2h or 7d, or a date such as 2026-11-01.",
         show_default=False,
     ),
 ]
@@ -41,33 +41,34 @@ SinceOption = Annotated[
 def logs(
     context: typer.Context,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with what is written, until Ctrl-C.")
+        bool, typer.Option("--follow", "-f", help="Follow new lines until Ctrl-C.")
     ] = False,
     level: Annotated[
         str | None,
-        typer.Option(help="The least severe level: debug, info, warning, error or critical."),
+        typer.Option(help="The lowest level to show: debug, info, warning, error or critical."),
     ] = None,
     feature: Annotated[
         str | None,
         typer.Option(
-            help="All that happened to a feature: its name, id or beginning of the id.",
+            help="Only this feature: its name, id or the beginning of its id.",
             autocompletion=completion.features,
         ),
     ] = None,
     correlation: Annotated[
-        str | None, typer.Option(metavar="ID", help="One call: its id, or the beginning of it.")
+        str | None,
+        typer.Option(metavar="ID", help="Only this call: its id or the beginning of its id."),
     ] = None,
     operation: Annotated[
-        str | None, typer.Option(help="One operation, as start_feature or submit_work.")
+        str | None, typer.Option(help="Only this operation, such as start_feature or submit_work.")
     ] = None,
     since: SinceOption = None,
-    limit: Annotated[int, typer.Option(help="The newest lines, at most so many.")] = 200,
+    limit: Annotated[int, typer.Option(help="The maximum number of lines.")] = 200,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the newest lines of the project's log, those of rotated files included.
+    """Show the newest lines of the project's log, including rotated files.
 
-    With --json and --follow, each line is a JSON value of its own.
+    With --json and --follow, each line is a JSON value on its own.
     """
     if context.invoked_subcommand is not None:
         return
@@ -90,7 +91,7 @@ def logs(
 @group.command(epilog=examples("cde logs trace 4bf92f3577b34da6 --json"))
 def trace(
     correlation_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The call's correlation id, or its beginning.")
+        str, typer.Argument(metavar="ID", help="The call's correlation id or the beginning of it.")
     ],
     project: ProjectOption = None,
     as_json: JsonOption = False,
@@ -109,11 +110,11 @@ def trace(
 @group.command(epilog=examples("cde logs slow", "cde logs slow --since 1d --limit 3"))
 def slow(
     since: SinceOption = None,
-    limit: Annotated[int, typer.Option(help="At most so many operations.")] = 10,
+    limit: Annotated[int, typer.Option(help="The maximum number of operations.")] = 10,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the operations that took longest, each with what took most of its time."""
+    """Show the slowest operations and what took most of their time."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.logs.list_slow_operations import ListSlowOperations
         from cde_orchestrator.cli.session.application import answer

@@ -36,12 +36,12 @@ def init(
         ),
     ] = None,
     create: Annotated[
-        bool, typer.Option("--create", help="Make the folder if it is missing.")
+        bool, typer.Option("--create", help="Create the folder if it is missing.")
     ] = False,
     new: Annotated[
         bool,
         typer.Option(
-            "--new", help="Begin an empty project also where the state of an earlier one is gone."
+            "--new", help="Create an empty project even if the state of an earlier one is lost."
         ),
     ] = False,
     git_merge_driver: Annotated[
@@ -53,12 +53,12 @@ def init(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a project into care: make .cde, detect languages and tests, activate it.
+    """Set up cde in this project: create .cde, detect languages and tests, activate it.
 
-    Done twice, it changes nothing.
+    Repeating it changes nothing.
     """
     if path is not None and project is not None:
-        raise typer.BadParameter("give the folder once", param_hint="PATH and --project")
+        raise typer.BadParameter("give the folder only once", param_hint="PATH and --project")
     with boundary(as_json=as_json):
         from cde_orchestrator.application.projects.install_merge_driver import InstallMergeDriver
         from cde_orchestrator.application.projects.onboard_project import OnboardProject
@@ -77,7 +77,7 @@ def init(
 
 @group.command(epilog=examples("cde project info --json"))
 def info(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Show the project: status, what it is made of, features by status, workflows."""
+    """Show the project: status, languages and tests, features by status, workflows."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
         from cde_orchestrator.cli.session.application import answer
@@ -88,7 +88,7 @@ def info(project: ProjectOption = None, as_json: JsonOption = False) -> None:
 
 @group.command(epilog=examples("cde project settings"))
 def settings(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Show every setting, where its value comes from, and what is wrong with it."""
+    """Show every setting, the source of its value and what is wrong with it."""
     with boundary(as_json=as_json):
         from cde_orchestrator.cli.console.output import say, say_json
         from cde_orchestrator.cli.session.application import logged, project_root
@@ -106,13 +106,13 @@ def settings(project: ProjectOption = None, as_json: JsonOption = False) -> None
 
 @group.command(epilog=examples("cde project activate"))
 def activate(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Let features be started and worked on."""
+    """Activate the project: features can be started and worked on."""
     _set_status("active", project, as_json=as_json)
 
 
 @group.command(epilog=examples("cde project archive"))
 def archive(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Put the project away; nothing is deleted, and activate brings it back."""
+    """Archive the project; nothing is deleted, and cde project activate undoes it."""
     _set_status("archived", project, as_json=as_json)
 
 

@@ -29,7 +29,7 @@ TERMINATED = 143
 FeatureReference = Annotated[
     str | None,
     typer.Argument(
-        help="The feature to go on with: its name, id or beginning of the id.",
+        help="The feature to continue: its name, id or the beginning of its id.",
         autocompletion=completion.open_features,
         show_default=False,
     ),
@@ -40,34 +40,35 @@ AgentNames = Annotated[
         "--agent",
         "-a",
         metavar="NAME[,NAME...]",
-        help="Who works, the first choice first; the next one when it fails.",
+        help="The agents to use, in order; the next one is tried when one fails.",
         show_default=False,
     ),
 ]
 Prompt = Annotated[
     str | None,
-    typer.Option(help="Start a feature from this and run it; - reads standard input."),
+    typer.Option(help="Start a feature with this prompt and run it; - reads standard input."),
 ]
 WorkflowName = Annotated[
     str | None,
     typer.Option(
         "--workflow",
         "-w",
-        help="The workflow of a feature that is started.",
+        help="The workflow for --prompt.",
         autocompletion=completion.workflows,
         show_default=False,
     ),
 ]
 All = Annotated[
     bool,
-    typer.Option(
-        "--all", help="Run all open features, each in a git worktree of its own where it can."
-    ),
+    typer.Option("--all", help="Run all open features, each in its own git worktree if possible."),
 ]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="At once, with --all.")]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", "-j", min=1, max=64, help="How many features run at once, with --all."),
+]
 Approve = Annotated[
     bool,
-    typer.Option("--approve", help="Submit a person's phases, when their outputs stand there."),
+    typer.Option("--approve", help="Submit phases for a person if their outputs exist."),
 ]
 Timeout = Annotated[
     float | None,
@@ -75,7 +76,7 @@ Timeout = Annotated[
         metavar="SECONDS",
         min=0.001,
         max=86_400,  # as in the definition of an agent
-        help="Of one attempt. Default: the agent's own.",
+        help="The limit for one attempt. Default: the agent's own.",
     ),
 ]
 
@@ -100,13 +101,13 @@ def run(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let agents take a feature through its phases, until it is done or a person is needed.
+    """Let agents work through a feature's phases until it is done or a person is needed.
 
-    What an agent leaves is submitted to the same gates as everybody's work; a refusal is handed
-    back to it as the next attempt. End the run as you like: the next one goes on from there.
+    An agent's work passes the same gates as everyone's; a refusal is handed back to the agent
+    for its next attempt. You can stop the run at any time: the next run continues from there.
     """
     if (feature is not None) + (prompt is not None) + every != 1:
-        raise typer.BadParameter("give one of a feature, --prompt for a new one, and --all")
+        raise typer.BadParameter("give exactly one of a feature, --prompt and --all")
     names = [name.strip() for name in agent.split(",") if name.strip()]
     if not names:
         raise typer.BadParameter("name at least one", param_hint="'--agent'")

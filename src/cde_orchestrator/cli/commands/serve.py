@@ -64,14 +64,14 @@ def serve(
     ] = Transport.STDIO,
     host: Annotated[str, typer.Option(help="The address to listen on, for http.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="The port, for http; 0 takes a free one.")
+        int, typer.Option(min=0, max=65_535, help="The port, for http; 0 picks a free one.")
     ] = DEFAULT_PORT,
     health_port: Annotated[
         int | None,
         typer.Option(
             min=0,
             max=65_535,
-            help="Beside stdio, open /health, /metrics and /dashboard on this port; 0 takes a "
+            help="With stdio, also open /health, /metrics and /dashboard on this port; 0 picks a "
             "free one. With http they are on its own port.",
             show_default=False,
         ),
@@ -79,7 +79,7 @@ def serve(
     token_file: Annotated[
         Path | None,
         typer.Option(
-            help="Ask every http request for the bearer token in this file. "
+            help="Require the bearer token in this file on every http request. "
             f"The variable {TOKEN_VARIABLE} does the same.",
             readable=False,
             show_default=False,
@@ -88,7 +88,7 @@ def serve(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Serve the project to AI agents and editors over MCP, until the client or Ctrl-C ends it.
+    """Serve the project to AI agents and editors over MCP until the client or Ctrl-C ends it.
 
     With --json, http prints its address on standard output.
     """
@@ -132,7 +132,7 @@ def listening(host: str, port: int, project: Path = Path()) -> socket.socket:
             listener.close()
             raise
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no host name"
+        reason = error.strerror if isinstance(error, OSError) else "it is not a host name"
         raise CDESystemError.of("E901", reason=reason, **facts) from error
     return listener
 
@@ -149,12 +149,12 @@ def bearer_token(file: Path | None) -> str | None:
     try:
         token = (os.environ[source] if file is None else file.read_text("utf-8")).strip()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise CDESystemError.of("E924", source=source, reason=reason) from error
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise CDESystemError.of("E924", source=source, reason="it is not one word of plain ASCII")
     if len(token) < SHORTEST_TOKEN:
-        reason = f"it has {len(token)} characters, and at least {SHORTEST_TOKEN} are asked for"
+        reason = f"it has {len(token)} characters, and at least {SHORTEST_TOKEN} are required"
         raise CDESystemError.of("E924", source=source, reason=reason)
     return token
 
@@ -191,7 +191,7 @@ def _serve_with_pages(
     with listener:
         url = _address(host, listener)
         _tell(f"The health of {root} is at {url}/health, its pages at {url}/dashboard")
-        _warn_of_network(listener, token, "see what goes on in the project")
+        _warn_of_network(listener, token, "see what happens in the project")
         _serve_stdio(root, pinned=pinned, beside=(host, listener, token))
 
 
@@ -202,7 +202,7 @@ def _log_taken(host: str, port: int, error: CDESystemError) -> None:
     log.warning(
         "pages_not_served", host=host, port=port, error_code=error.code, reason=error.message
     )
-    _tell(f"{error.message} The tools are served without pages beside them.")
+    _tell(f"{error.message} The tools are served without the pages.")
 
 
 def _address(host: str, listener: socket.socket) -> str:
@@ -213,8 +213,8 @@ def _address(host: str, listener: socket.socket) -> str:
 def _warn_of_network(listener: socket.socket, token: str | None, can: str) -> None:
     if token is None and not listener.getsockname()[0].startswith(_LOOPBACK):
         _tell(
-            f"Whoever reaches this address can {can}: it asks for no token. "
-            "--token-file makes it ask."
+            f"Anyone who reaches this address can {can}: no token is required. "
+            "Use --token-file to require one."
         )
 
 

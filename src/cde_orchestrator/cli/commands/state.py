@@ -20,7 +20,7 @@ DryRunOption = Annotated[
 
 @group.command(epilog=examples("cde state verify"))
 def verify(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Judge every file and every record; exit code 1 when something is wrong."""
+    """Verify every file and every record; exit code 1 if something is wrong."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.state.recover_state import VerifyState
         from cde_orchestrator.cli.console.output import say
@@ -36,9 +36,10 @@ def verify(project: ProjectOption = None, as_json: JsonOption = False) -> None:
 @group.command(epilog=examples("cde state history --feature add-a-login-page"))
 def history(
     feature: Annotated[
-        str | None, typer.Option("--feature", "-f", help="Only its changes.", show_default=False)
+        str | None,
+        typer.Option("--feature", "-f", help="Only changes of this feature.", show_default=False),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="Changes at the most.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many changes.")] = 50,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,12 +57,12 @@ def history(
 def diff(
     before: Annotated[int, typer.Argument(help="The number of a change.")],
     after: Annotated[
-        int | None, typer.Argument(help="Another. Default: the newest.", show_default=False)
+        int | None, typer.Argument(help="Another change. Default: the newest.", show_default=False)
     ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what differs between the states right after two changes."""
+    """Show the difference between the states after two changes."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.state.recover_state import DiffStates
         from cde_orchestrator.cli.session.application import answer
@@ -75,12 +76,12 @@ def diff(
 def show(
     at: Annotated[
         int | None,
-        typer.Option("--at", help="The number of a change. Default: now.", show_default=False),
+        typer.Option("--at", help="A change's number. Default: newest.", show_default=False),
     ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the state right after a change."""
+    """Show the state as of a change."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.state.recover_state import ExportState
         from cde_orchestrator.cli.session.application import answer
@@ -91,7 +92,7 @@ def show(
 
 @group.command(epilog=examples("cde state backups"))
 def backups(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """List the whole states that are kept."""
+    """List the backups."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.state.recover_state import ListBackups
         from cde_orchestrator.cli.session.application import answer
@@ -108,21 +109,21 @@ def backups(project: ProjectOption = None, as_json: JsonOption = False) -> None:
 def restore(
     at: Annotated[
         int | None,
-        typer.Option("--at", help="The state right after this change.", show_default=False),
+        typer.Option("--at", help="The state as of this change.", show_default=False),
     ] = None,
     backup: Annotated[
         str | None,
-        typer.Option("--backup", help="A file that cde state backups lists.", show_default=False),
+        typer.Option("--backup", help="A file from cde state backups.", show_default=False),
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option("--file", help="A file of cde state export.", show_default=False),
+        typer.Option("--file", help="A file from cde state export.", show_default=False),
     ] = None,
     dry_run: DryRunOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an earlier state the present one, as one change that can be undone."""
+    """Restore an earlier state, as one change that can be undone."""
     _restore(project, at, backup, file, dry_run=dry_run, as_json=as_json)
 
 
@@ -134,12 +135,12 @@ def export(
     ] = None,
     at: Annotated[
         int | None,
-        typer.Option("--at", help="The number of a change. Default: now.", show_default=False),
+        typer.Option("--at", help="A change's number. Default: newest.", show_default=False),
     ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the state as one JSON document; the same state gives the same text."""
+    """Export the state as one JSON document; equal states give equal text."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.state.recover_state import ExportState
         from cde_orchestrator.application.state.state_exports import export_text
@@ -156,18 +157,18 @@ def export(
 
 @group.command("import", epilog=examples("cde state import state-export.json --dry-run"))
 def import_state(
-    file: Annotated[Path, typer.Argument(help="A file of cde state export.")],
+    file: Annotated[Path, typer.Argument(help="A file from cde state export.")],
     dry_run: DryRunOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an export the present state; it is checked whole before anything changes."""
+    """Import an export as the current state; it is validated before anything changes."""
     _restore(project, None, None, file, dry_run=dry_run, as_json=as_json)
 
 
 @group.command(epilog=examples("cde state compact"))
 def compact(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Seal the journal's active part and drop what retention does not keep."""
+    """Seal the journal's active segment and delete what retention does not keep."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.state.recover_state import CompactState
         from cde_orchestrator.cli.session.application import answer
@@ -178,12 +179,12 @@ def compact(project: ProjectOption = None, as_json: JsonOption = False) -> None:
 
 @group.command(epilog=examples("cde state merge base.json ours.json theirs.json"))
 def merge(
-    base: Annotated[Path, typer.Argument(help="The export that both sides grew from.")],
-    ours: Annotated[Path, typer.Argument(help="Our export; the result is written here.")],
+    base: Annotated[Path, typer.Argument(help="The common ancestor of both exports.")],
+    ours: Annotated[Path, typer.Argument(help="Our export; the result is written to this file.")],
     theirs: Annotated[Path, typer.Argument(help="Their export.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Merge two exports by feature; where both changed one, the newest revision wins."""
+    """Merge two exports by feature; if both changed one, the newest revision wins."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.state.state_exports import (
             export_of,

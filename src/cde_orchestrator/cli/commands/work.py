@@ -27,7 +27,7 @@ top_level = command_group()
 FeatureArgument = Annotated[
     str,
     typer.Argument(
-        help="The feature's name, id or beginning of the id.",
+        help="The feature's name, id or the beginning of its id.",
         autocompletion=completion.features,
     ),
 ]
@@ -44,7 +44,8 @@ Reason = Annotated[str, typer.Option("--reason", "-r", help="Why.")]
 def save(
     feature: FeatureArgument,
     note: Annotated[
-        str, typer.Argument(help="What is done, found out, next; - reads standard input.")
+        str,
+        typer.Argument(help="What is done, what was found, what is next; - reads standard input."),
     ],
     phase: Annotated[
         str | None,
@@ -54,12 +55,14 @@ def save(
             show_default=False,
         ),
     ] = None,
-    data: Annotated[str | None, typer.Option(metavar="JSON", help="Data to keep with it.")] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Data to keep with the note.")
+    ] = None,
     agent: AgentOption = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Save partial work inside the current phase, for whoever resumes it."""
+    """Save progress in the current phase, for whoever resumes it."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.features.save_progress import SaveProgress
         from cde_orchestrator.cli.console.input import STDIN, json_from, text_from_stdin
@@ -85,7 +88,7 @@ def resume(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take up a feature where it stands, with all that is known of it.
+    """Resume a feature: show its goal, progress, prompt and last failure.
 
     A failed feature goes back to the phase that failed.
     """
@@ -109,7 +112,7 @@ def close(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take no more work on a feature; its files stay."""
+    """Close a feature without finishing it; its files are kept."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.features.close_feature import CloseFeature
         from cde_orchestrator.cli.session.application import answer
@@ -128,18 +131,18 @@ def close(
 )
 def rollback(
     feature: FeatureArgument,
-    to_phase: Annotated[str, typer.Argument(help="The phase to begin again.")],
+    to_phase: Annotated[str, typer.Argument(help="The phase to start again.")],
     reason: Reason,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only tell what would happen.")
+        bool, typer.Option("--dry-run", "-n", help="Only show what would happen.")
     ] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin an earlier phase again, with the outputs as they were then.
+    """Start an earlier phase again, with the outputs as they were then.
 
-    A file that was changed since is kept beside. Source code is git's: the commands that show
-    and undo its changes are told, and never run.
+    A file that was changed since is kept as a copy. Your source code is not touched: the git
+    commands that show and undo its changes are printed, never run.
     """
     with boundary(as_json=as_json):
         from cde_orchestrator.application.features.rollback_feature import RollbackFeature
@@ -161,18 +164,18 @@ def trust(
         bool, typer.Option("--list", help="Show the commands and whether they are trusted.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask: you have read the commands.")
+        bool, typer.Option("--yes", "-y", help="Do not ask; you have reviewed the commands.")
     ] = False,
     revoke: Annotated[
-        bool, typer.Option("--revoke", help="Trust nothing in this project any longer.")
+        bool, typer.Option("--revoke", help="Revoke all trust in this project.")
     ] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the orchestrator run the checks of this project's workflows: read them first.
+    """Allow this project's check commands to run (review them first).
 
-    Trust is kept in your configuration folder, for these commands alone; commands that change
-    have to be trusted anew. Agents are trusted by cde agents trust; --list shows them too.
+    Trust is stored in your configuration folder, for these exact commands; changed commands
+    must be trusted again. Agents are trusted with cde agents trust; --list shows them too.
     """
     if only_list + yes + revoke > 1:
         raise typer.BadParameter("give one of --list, --yes and --revoke")
@@ -213,8 +216,8 @@ def _require_person(reply: TrustReply, root: Path) -> None:
     from cde_orchestrator.cli.views.trust import checks_to_read
 
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
-        reason = "there is no terminal to ask at, and --yes was not given"
+        reason = "there is no terminal to ask in, and --yes was not given"
         raise FeatureError.of("E128", path=str(root), reason=reason)
     show(checks_to_read(reply), on_stderr=True)
-    if not typer.confirm("Trust all of this from now on?", err=True):
+    if not typer.confirm("Trust all of these from now on?", err=True):
         raise FeatureError.of("E128", path=str(root), reason="the answer was no")

@@ -20,7 +20,7 @@ group = command_group()
 
 PackagedOption = Annotated[
     bool,
-    typer.Option("--packaged", help="Those that come with the product, whatever the project has."),
+    typer.Option("--packaged", help="Show the packaged workflows, whatever the project has."),
 ]
 
 
@@ -51,7 +51,7 @@ def show(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show workflows in full: phases, prompts, outputs and what they must hold, checks."""
+    """Show workflows in full: phases, prompts, outputs and their rules, checks."""
     with boundary(as_json=as_json):
         from cde_orchestrator.cli.views.workflow import workflow_details
 
@@ -60,7 +60,7 @@ def show(
 
 @group.command(epilog=examples("cde workflow validate"))
 def validate(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Check the project's workflow file, and try every prompt that it names."""
+    """Validate the project's workflow file and every prompt that it names."""
     with boundary(as_json=as_json):
         from cde_orchestrator.application.projects.show_workflows import ValidateWorkflows
         from cde_orchestrator.cli.session.application import answer

@@ -14,9 +14,9 @@ import typer
 from cde_orchestrator.domain.exceptions import ValidationError
 
 LIMIT_BYTES = 16 * 1024 * 1024
-"""Bytes that are read of anything: much more than any use case accepts."""
+"""The most bytes that are read: much more than any use case accepts."""
 EXPORT_LIMIT_BYTES = 512 * 1024 * 1024
-"""Bytes that are read of an export of the state, which has no bound of its own."""
+"""The most bytes that are read of a state export, which has no limit of its own."""
 
 STDIN = "-"
 _PART_BYTES = 65_536
@@ -75,11 +75,11 @@ def results_from_json(text: str, field: str) -> dict[str, str]:
     """
     value = json_from(text, field)
     if not isinstance(value, dict):
-        reason = f"it is {_kind(value)}, not an object from output id to text"
+        reason = f"it is {_kind(value)}, not an object that maps output ids to text"
         raise ValidationError.of("E305", argument=field, reason=reason)
     for output_id, content in value.items():
         if not isinstance(content, str):
-            reason = f"what it has for {output_id!r} is {_kind(content)}, not a text"
+            reason = f"what it has for {output_id!r} is {_kind(content)}, not text"
             raise ValidationError.of("E305", argument=field, reason=reason)
     return value
 
@@ -116,5 +116,5 @@ def _text(file: BufferedIOBase, field: str, limit_bytes: int | None) -> str:
 
 
 def _kind(value: object) -> str:
-    kinds = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
+    kinds = {dict: "an object", list: "a list", str: "text", bool: "a boolean"}
     return "null" if value is None else kinds.get(type(value), "a number")

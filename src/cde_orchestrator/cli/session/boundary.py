@@ -24,7 +24,7 @@ from cde_orchestrator.infrastructure.observability.correlation import (
 
 REFUSED = 1
 FINDINGS = 1
-"""Done, and what was looked at is not as it should be."""
+"""The command ran, and what it checked is not as it should be."""
 MISUSED = 2
 INTERRUPTED = 130
 

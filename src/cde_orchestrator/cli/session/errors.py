@@ -1,4 +1,4 @@
-"""A failure, told to people or to programs."""
+"""A failure, shown to people or to programs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def print_error(error: CDEError, *, as_json: bool) -> None:
 
 
 def failure(payload: ErrorPayload, look: RenderTarget) -> RenderableType:
-    """What happened and what helps; commands stand outside the panel, so they can be copied."""
+    """What happened and what helps; commands are outside the panel, so they can be copied."""
     style = _STYLES.get(payload["severity"], "red")
     title = Text.assemble(
         (f"✗ {payload['title']}", f"bold {style}"), ("  ", ""), (payload["code"], "dim")
@@ -44,9 +44,9 @@ def failure(payload: ErrorPayload, look: RenderTarget) -> RenderableType:
         Text("To fix it", style="dim"),
         *commands,
         *(
-            [Text.assemble(("Its report: ", "dim"), (f"cde errors show {report}", "cyan"))]
+            [Text.assemble(("Report: ", "dim"), (f"cde errors show {report}", "cyan"))]
             if report
             else []
         ),
-        Text.assemble(("More about it: ", "dim"), (payload["docs"], "cyan")),
+        Text.assemble(("Learn more: ", "dim"), (payload["docs"], "cyan")),
     )

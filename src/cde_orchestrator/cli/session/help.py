@@ -13,7 +13,7 @@ SERVER_PANEL = "Agents and editors"
 
 
 def examples(*commands: str) -> str:
-    """Commands as they stand at the end of a help text."""
+    """Commands as shown at the end of a help text."""
     return "\n".join(["[dim]For example[/dim]", *(f"  [dim]$[/dim] {each}" for each in commands)])
 
 

@@ -15,7 +15,7 @@ def folder_named(text: str) -> Path:
         typer.BadParameter: it is empty.
     """
     if not text:
-        raise typer.BadParameter("it is empty; leave it away for the current folder")
+        raise typer.BadParameter("it is empty; omit it to use the current folder")
     return Path(text)
 
 
@@ -25,14 +25,14 @@ ProjectOption: TypeAlias = Annotated[
         "--project",
         metavar="PATH",
         parser=folder_named,
-        help="The project's folder. Default: the nearest one upwards that holds .cde, "
+        help="The project's folder. Default: the nearest parent that contains .cde, "
         "else the current folder.",
         show_default=False,
     ),
 ]
 
 JsonOption: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Answer with JSON on standard output.", show_default=False)
+    bool, typer.Option("--json", help="Print JSON on standard output.", show_default=False)
 ]
 
 AgentOption: TypeAlias = Annotated[
@@ -40,13 +40,13 @@ AgentOption: TypeAlias = Annotated[
     typer.Option(
         "--agent",
         metavar="NAME",
-        help="The agent that works; without it no lease is taken.",
+        help="The name of the agent at work; without it, no lease is taken.",
         show_default=False,
     ),
 ]
 
 TakeoverOption: TypeAlias = Annotated[
-    bool, typer.Option("--takeover", help="Override another agent's lease; it is recorded.")
+    bool, typer.Option("--takeover", help="Override another agent's lease; this is recorded.")
 ]
 
 ReasonOption: TypeAlias = Annotated[

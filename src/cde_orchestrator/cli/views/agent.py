@@ -21,7 +21,7 @@ _STYLES = {"closed": "green", "half_open": "yellow", "open": "red"}
 
 def agent_list(reply: AgentsReply, look: RenderTarget) -> RenderableType:
     """Agents in columns; those that could be used once they are trusted, and how."""
-    table = _table("", "AGENT", "VERSION", "HERE", "COMMAND")
+    table = _table("", "AGENT", "VERSION", "TRUST", "COMMAND")
     for agent in reply["agents"]:
         found, state = agent["found"], agent["breaker"]
         here = Text("trusted" if agent["trusted"] else "not trusted" if found else "-")
@@ -36,7 +36,7 @@ def agent_list(reply: AgentsReply, look: RenderTarget) -> RenderableType:
             Text(clean(shlex.join(agent["command"])), style="dim"),
         )
     pending = [a["name"] for a in reply["agents"] if a["found"] and not a["trusted"]]
-    steps = [(command(look, "agents", "trust", *pending), "let cde run start them here")]
+    steps = [(command(look, "agents", "trust", *pending), "let cde run start them in this project")]
     return spaced(table, next_steps(steps) if pending else None)
 
 
@@ -48,15 +48,15 @@ def agent_tried(reply: AgentTrialReply, look: RenderTarget) -> RenderableType:
     lines = [Text(f"  {clean(each)}", style="dim") for each in reply["last_lines"]]
     warning = None
     if not reply["wrote_file"]:
-        warning = note("It did not write the file that it was asked for: may it write files?")
+        warning = note("The agent answered but wrote no file. Check its write permissions.")
     return spaced(Group(line, *lines), warning)
 
 
 def breaker_list(reply: BreakersReply, look: RenderTarget) -> RenderableType:
     """Circuit breakers in columns."""
     if not reply["breakers"]:
-        return Text("Nothing that is guarded has failed.")
-    table = _table("BREAKER", "STATE", "FAILURES", "TRIED AGAIN IN", "LAST FAILURE")
+        return Text("No failures recorded.")
+    table = _table("BREAKER", "STATE", "FAILURES", "RETRY IN", "LAST FAILURE")
     for each in reply["breakers"]:
         wait = f"{each['retry_after_seconds']:.0f} s" if each["state"] == "open" else "-"
         table.add_row(
@@ -67,9 +67,7 @@ def breaker_list(reply: BreakersReply, look: RenderTarget) -> RenderableType:
             Text(clean(each["last_failure"] or "-")),
         )
     opened = [each["name"] for each in reply["breakers"] if each["state"] != "closed"]
-    steps = [
-        (command(look, "health", "reset-breaker", name), "call it again at once") for name in opened
-    ]
+    steps = [(command(look, "health", "reset-breaker", name), "close it now") for name in opened]
     return spaced(table, next_steps(steps) if steps else None)
 
 

@@ -17,8 +17,8 @@ _STYLES = {"inactive": "green", "pending": "yellow", "firing": "bold red", "reso
 def alert_list(reply: AlertsReply, look: RenderTarget) -> RenderableType:
     """Every alert in columns, and beneath what those say that fire."""
     if not reply["alerts"]:
-        return note("Nothing is watched here.")
-    table = _table("ALERT", "STATE", "FIGURE", "THRESHOLD", "SINCE")
+        return note("No alerts are watched here.")
+    table = _table("ALERT", "STATE", "VALUE", "THRESHOLD", "SINCE")
     for each in reply["alerts"]:
         figure = "-" if each["figure"] is None else f"{each['figure']:g} {each['unit']}".strip()
         table.add_row(
@@ -39,7 +39,7 @@ def alert_list(reply: AlertsReply, look: RenderTarget) -> RenderableType:
 def alert_history(reply: AlertsReply, look: RenderTarget) -> RenderableType:
     """What happened to the alerts, one event a line."""
     if not reply["history"]:
-        return note("No alert has ever stirred.")
+        return note("No alert has fired yet.")
     table = _table("AT", "ALERT", "STATE", "WHAT")
     for each in reply["history"]:
         table.add_row(
@@ -54,10 +54,12 @@ def alert_history(reply: AlertsReply, look: RenderTarget) -> RenderableType:
 def alert_tried(reply: AlertTestReply, look: RenderTarget) -> RenderableType:
     """Who was told of an alert on trial."""
     names = [notice["notifier"] for notice in reply["notices"]]
-    lines: list[RenderableType] = [done("An alert fired and was resolved, on trial")]
-    lines += [Text(f"  told: {clean(name)}", style="dim") for name in names]
+    lines: list[RenderableType] = [done("A test alert fired and was resolved")]
+    lines += [Text(f"  sent to: {clean(name)}", style="dim") for name in names]
     if names in ([], ["log"]):
-        lines.append(note("Nobody outside is told: alert_webhook_url in .cde/config.toml does it."))
+        lines.append(
+            note("Nothing is sent to the outside: set alert_webhook_url in .cde/config.toml.")
+        )
     return Group(*lines)
 
 

@@ -24,7 +24,7 @@ def planned(reply: DiagnoseReply, _: RenderTarget) -> RenderableType | None:
     steps = Table.grid(padding=(0, 1))
     for step in reply["mendable"]:
         steps.add_row(" •", Text(clean(step)))
-    return Group(Text("To be mended now", "bold"), steps)
+    return Group(Text("To be repaired now", "bold"), steps)
 
 
 def diagnosed(reply: DiagnoseReply, _: RenderTarget) -> RenderableType:
@@ -35,7 +35,7 @@ def diagnosed(reply: DiagnoseReply, _: RenderTarget) -> RenderableType:
         reply["findings"], key=lambda found: -list(_STYLES).index(found["severity"])
     )
     if not worst_first:
-        well = done("Nothing is wrong with ", (clean(reply["path"]), "bold"))
+        well = done("No problems in ", (clean(reply["path"]), "bold"))
         return spaced(mended, Group(well, Padding(versions, _INDENT, expand=False)))
     head = Text.assemble(
         (counted(len(worst_first), "finding"), "bold"), f" in {clean(reply['path'])}"

@@ -28,16 +28,16 @@ _STYLES = {"INFO": "blue", "WARNING": "yellow"}
 
 
 def explanation(reply: ExplainReply, look: RenderTarget) -> RenderableType:
-    """What a code means and what mends it."""
+    """What a code means and how to fix it."""
     known = reply["explanation"]
     style = _STYLES.get(known["severity"], "red")
     title = Text.assemble((known["title"], f"bold {style}"), ("  ", ""), (known["code"], "dim"))
     ideas = Table.grid(padding=(0, 1))
     for idea in known["suggestions"]:
         ideas.add_row(Text("•", style=style), Text(idea))
-    mendable = "can be mended" if known["recoverable"] else "cannot be repeated as it is"
+    outlook = "you can correct it" if known["recoverable"] else "it cannot be retried as is"
     rows: list[tuple[str, RenderableType | None]] = [
-        ("Severity", Text(f"{known['severity']}, {mendable}")),
+        ("Severity", Text(f"{known['severity']}, {outlook}")),
         ("Family", Text(known["family"])),
         ("Since", Text(known["since"])),
     ]
@@ -66,7 +66,7 @@ def reports(reply: ErrorReportsReply, look: RenderTarget) -> RenderableType:
     """Reports, one a line."""
     rows = reply["reports"]
     if not rows:
-        return Text("No errors have left a report.")
+        return Text("No error reports.")
     titles = ("REPORT", "WHEN", "CODE", "OPERATION")
     told = []
     for row in rows:
@@ -74,7 +74,7 @@ def reports(reply: ErrorReportsReply, look: RenderTarget) -> RenderableType:
         cells = [clean(str(cell)) for cell in (row["id"], when, row["code"], row["operation"])]
         told.append((cells, clean(row["message"])))
     whole = command(look, "errors", "show", rows[0]["id"])
-    steps = next_steps([(whole, "the newest one, whole")])
+    steps = next_steps([(whole, "the newest report in full")])
     if look.terminal:
         return spaced(remarked(titles, told), steps)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

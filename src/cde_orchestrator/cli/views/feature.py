@@ -92,11 +92,12 @@ def feature_list(reply: FeatureListReply, look: RenderTarget) -> RenderableType 
 def list_remark(
     reply: FeatureListReply, options: Sequence[str], look: RenderTarget
 ) -> RenderableType | None:
-    """What stands beside a list asked with ``options``: that it is empty, or how it goes on."""
+    """The remark under a list asked with ``options``: that it is empty, or how it continues."""
     cursor = reply["next_cursor"]
     if not reply["features"]:
-        start = command(look, "start", "What the feature shall do")
-        return Group(Text("No such features."), next_steps([(start, "start one")]))
+        start = command(look, "start", "What the feature should do")
+        words = "No matching features." if options else "No features yet."
+        return Group(Text(words), next_steps([(start, "start one")]))
     if cursor is None:
         return None
     return Group(
@@ -189,7 +190,7 @@ def _standing(record: PhaseRecordView, look: RenderTarget) -> tuple[str, str]:
     if began and ended:
         words.append(f"in {lasted(began, ended)}")
     elif began:
-        words.append(f"began {moment(began, look)}")
+        words.append(f"started {moment(began, look)}")
     return ", ".join(words), status_style(status)
 
 
@@ -209,7 +210,7 @@ def assignment(reply: FeatureReply, look: RenderTarget) -> list[RenderableType]:
     submit = command(look, "submit", name, phase["id"])
     steps = [
         (prompt, "its prompt, for a person" if _is_human(phase) else "its prompt, for an agent"),
-        (submit, "hand in its outputs"),
+        (submit, "submit its outputs"),
     ]
     return [_phase_panel(phase, look), next_steps(steps)]
 
@@ -219,8 +220,8 @@ def _phase_panel(phase: PhaseView, look: RenderTarget) -> RenderableType:
     human = Text("A person answers this phase.", style="yellow") if _is_human(phase) else None
     description = Text(clean(phase["description"])) if phase["description"] else None
     outputs = [_demand(output) for output in phase["outputs"]]
-    produce = Group(Text("To produce", style="dim"), *outputs) if outputs else None
-    nothing = None if outputs else Text("Nothing has to be produced.", style="dim")
+    produce = Group(Text("Outputs", style="dim"), *outputs) if outputs else None
+    nothing = None if outputs else Text("No outputs are required.", style="dim")
     return section(title, spaced(description, human, produce, nothing), look)
 
 

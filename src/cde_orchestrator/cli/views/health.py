@@ -160,6 +160,6 @@ def _what_to_do(reply: HealthReply, look: RenderTarget) -> RenderableType | None
         parts += [
             Text.assemble((f"{code} ", "yellow"), explanation["title"]),
             *(Text(f"  {clean(each)}") for each in explanation["suggestions"]),
-            next_steps([(command(look, "explain", code), "all about it")]),
+            next_steps([(command(look, "explain", code), "explain it")]),
         ]
     return Group(*parts) if parts else None

@@ -36,7 +36,7 @@ _LEFT_AWAY = frozenset(
 def log_lines(reply: LogReply, look: RenderTarget) -> RenderableType:
     """Entries, one a line."""
     if not reply["entries"]:
-        return note("The log holds nothing like that.")
+        return note("No matching lines in the log.")
     lines = [log_line(entry, look) for entry in reply["entries"]]
     before = reply["total"] - len(lines)
     if before:
@@ -88,9 +88,9 @@ def call_tree(reply: TraceReply, look: RenderTarget) -> RenderableType:
 def slow_operations(reply: SlowReply, look: RenderTarget) -> RenderableType:
     """The slowest operations, the slowest one first."""
     if not reply["operations"]:
-        return note("The log holds no operation that has ended.")
+        return note("No finished operations in the log.")
     if look.terminal:
-        calls = f"{reply['total']} operations in all; cde logs trace CALL tells one's story"
+        calls = f"{reply['total']} operations in all; cde logs trace CALL shows one in full"
         return spaced(_slowest(reply, look), Text(calls, "dim"))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("TOOK", "OPERATION", "MOSTLY", "FEATURE", "WHEN", "CALL"):

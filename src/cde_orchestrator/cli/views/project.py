@@ -24,11 +24,11 @@ _STATUS_STYLES = {"active": "green", "archived": "dim", "error": "red"}
 
 def welcome(folder: str, look: RenderTarget) -> RenderableType:
     """How to begin, in a folder that no project has been made of."""
-    about = Text("Takes features through their phases, with AI agents, in one project.")
-    here = Text.assemble(clean(folder), " holds no project yet. To begin:")
+    about = Text("Take features through their phases, with AI agents, in one project.")
+    here = Text.assemble(clean(folder), " is not set up yet. To begin:")
     steps = [
-        (command(look, "init"), "take this folder into care"),
-        (command(look, "start", "What the feature shall do"), "start a feature"),
+        (command(look, "init"), "set up cde in this folder"),
+        (command(look, "start", "What the feature should do"), "start a feature"),
         (command(look, "--help"), "see every command"),
     ]
     return spaced(Group(Text("CDE Orchestrator", "bold"), about), Group(here, next_steps(steps)))
@@ -38,11 +38,11 @@ def onboarded(reply: OnboardReply, look: RenderTarget) -> RenderableType:
     """What onboarding found and made."""
     project, made = reply["project"], reply["created"]
     again = reply["already_onboarded"]
-    said = " was onboarded already; nothing was changed" if again else " is onboarded"
+    said = " was already set up; nothing was changed" if again else " is set up"
     created = Text("\n".join(clean(path) for path in made)) if made else None
     rows = [("Folder", _path(project)), *_found(reply["facts"]), ("Created", created)]
-    start = command(look, "start", "What the feature shall do")
-    steps = [(start, "start a feature"), (command(look, "status"), "see the project at a glance")]
+    start = command(look, "start", "What the feature should do")
+    steps = [(start, "start a feature"), (command(look, "status"), "show the project")]
     if not again:
         connect = f"claude mcp add cde -- {command(look, 'serve')}"
         steps.append((connect, "connect Claude Code; others: cde serve --help"))
@@ -86,7 +86,7 @@ def glance(listed: FeatureListReply, info: ProjectInfoReply, look: RenderTarget)
     table = feature_table(listed["features"], look) if listed["features"] else None
     steps: list[tuple[str, str]] = []
     if not listed["features"]:
-        start = command(look, "start", "What the feature shall do")
+        start = command(look, "start", "What the feature should do")
         steps.append((start, "start a feature"))
     else:
         name = listed["features"][0]["name"]

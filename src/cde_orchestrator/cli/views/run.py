@@ -86,7 +86,7 @@ class LiveDisplay(PlainDisplay):
             ("● ", "yellow"),
             (self._heading, "bold"),
             (f"  {self._attempt}{_clock(now - self._began)}", "dim"),
-            (f"  {_clock(now - self._run_began)} in all", "dim"),
+            (f"  {_clock(now - self._run_began)} in total", "dim"),
         )
         lines = [
             Text(f"  {line}", style="dim", no_wrap=True, overflow="ellipsis")
@@ -173,11 +173,11 @@ def run_ended(reply: RunReply, look: RenderTarget) -> RenderableType:
         return spaced(done_so_far, done("Feature ", (name, "bold"), f" is {feature['status']}"))
     waits = note(f"{feature['name']} waits for a person: {phase['id']}")
     steps = [
-        (command(look, "status", feature["name"], "--prompt"), "what the person is asked"),
-        (command(look, "submit", feature["name"], phase["id"]), "when the outputs stand there"),
+        (command(look, "status", feature["name"], "--prompt"), "what the person has to do"),
+        (command(look, "submit", feature["name"], phase["id"]), "when the outputs exist"),
         (
             command(look, "run", feature["name"], "--approve", "--agent", "NAME"),
-            "the same, and go on with agents",
+            "the same, then continue with agents",
         ),
     ]
     return spaced(done_so_far, waits, next_steps(steps))
@@ -186,7 +186,7 @@ def run_ended(reply: RunReply, look: RenderTarget) -> RenderableType:
 def run_cut_short(feature: str, agents: str, look: RenderTarget) -> RenderableType:
     """How to go on after Ctrl-C."""
     step = command(look, "run", feature, "--agent", agents)
-    return spaced(note("Ended; nothing is lost."), next_steps([(step, "go on from here")]))
+    return spaced(note("Stopped; nothing is lost."), next_steps([(step, "continue from here")]))
 
 
 def runs_ended(reply: RunsReply, look: RenderTarget) -> RenderableType:

@@ -33,8 +33,8 @@ class MergeReply(TypedDict):
 def verified(reply: VerifyReply, look: RenderTarget) -> RenderableType:
     """Whether the state is whole."""
     if reply["whole"]:
-        return done("Every file and every record is whole")
-    rows = _table("FILE", "WHAT IS WRONG")
+        return done("Every file and every record is intact")
+    rows = _table("FILE", "PROBLEM")
     for finding in reply["findings"]:
         rows.add_row(clean(finding["file"]), Text(clean(finding["reason"]), "red"))
     steps = [(command(look, "state", "backups"), "see what can be restored")]
@@ -136,7 +136,7 @@ def _difference(found: Difference) -> RenderableType:
         rows.add_row(Text("~", "yellow"), clean(f"{each['name']}: {', '.join(each['fields'])}"))
     if found["project"]:
         rows.add_row(Text("~", "yellow"), clean(f"project: {', '.join(found['project'])}"))
-    return rows if rows.row_count else Text("Nothing differs", "dim")
+    return rows if rows.row_count else Text("No differences", "dim")
 
 
 def _table(*columns: str) -> Table:

@@ -20,7 +20,7 @@ def checks(reply: TrustReply, look: RenderTarget) -> RenderableType:
         said: RenderableType = Text("This project runs no commands.")
         return spaced(said, _others(reply["others"]))
     pending = not all(row["trusted"] for row in reply["checks"])
-    step = (command(look, "trust"), "read and trust them")
+    step = (command(look, "trust"), "review and trust them")
     return spaced(
         _rows(reply["checks"]), _others(reply["others"]), next_steps([step]) if pending else None
     )
@@ -30,7 +30,7 @@ def checks_to_read(reply: TrustReply) -> RenderableType:
     """The commands, before a person decides."""
     intro = Text("Submitting work, or an alert, runs these commands of the project, as you:")
     if any("state" in row["used_by"] for row in reply["checks"]):
-        intro.append("\n(connect is none: the project's state is kept in that database)")
+        intro.append("\n(connect is not a command: the project's state is kept in that database)")
     return spaced(intro, _rows(reply["checks"]))
 
 
@@ -42,7 +42,7 @@ def trusted(reply: TrustReply, _look: RenderTarget) -> RenderableType:
 def revoked(reply: TrustReply, _look: RenderTarget) -> RenderableType:
     """That nothing is trusted any more."""
     rows = _rows(reply["checks"]) if reply["checks"] else None
-    return spaced(done("Nothing is trusted in this project any longer"), rows)
+    return spaced(done("Nothing is trusted in this project any more"), rows)
 
 
 def _rows(rows: Sequence[CheckRow]) -> RenderableType:
@@ -67,7 +67,7 @@ def _others(rows: Sequence[GrantRow]) -> RenderableType | None:
         )
         for row in rows
     ]
-    return Group(Text("Trusted too:", style="dim"), *lines)
+    return Group(Text("Also trusted:", style="dim"), *lines)
 
 
 def _line(words: Sequence[str], directory: str, used: str, trusted: bool) -> Text:

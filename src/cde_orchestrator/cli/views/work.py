@@ -64,7 +64,7 @@ def resumed(reply: ResumeReply, look: RenderTarget) -> RenderableType:
         Group(*produced) if produced else None,
         section(Text("Saved progress"), spaced(*notes), look) if notes else None,
         section(Text("Last failure"), Text(clean_lines(failure)), look, "red") if failure else None,
-        note("A person has to trust the check of this phase: cde trust") if untrusted else None,
+        note("A person must trust the check of this phase: cde trust") if untrusted else None,
         *assignment(reply, look),
     )
 
@@ -95,13 +95,13 @@ def rolled_back(reply: RollbackReply, look: RenderTarget) -> RenderableType:
     )
     undone = ", ".join(map(clean, reply["rolled_back"]))
     code = [unbroken(Text(f"  {clean(each)}", "cyan")) for each in reply["git"]]
-    words = "see and undo what changed" if code[1:] else "see what changed"
+    words = "To see and undo its changes" if code[1:] else "To see its changes"
     return spaced(
         head,
-        Text(f"No longer counts: {undone}") if undone else None,
+        Text(f"Discarded: {undone}") if undone else None,
         file_rows(reply["files"]),
         Group(*map(Text, source_lines(reply["source"]))) if reply["source"] else None,
-        Group(Text(f"Source code is git's; {words}:", "dim"), *code) if code else None,
+        Group(Text(f"Your code was not touched. {words}:", "dim"), *code) if code else None,
         *([] if reply["dry_run"] else assignment(reply, look)),
     )
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, Suggestion
 from cde_orchestrator.domain.errors.fixes import (
     LIST_AGENTS,
+    PROMPT_CALL,
+    STATUS_CALL,
 )
 
 AGENT_MESSAGES: dict[str, ErrorMessage] = {
     "E903": ErrorMessage(
-        title="Given Time To Recover",
+        title="Circuit Breaker Open",
         description="{breaker} failed several times in a row (last: {last_failure}), so it is "
         "not called for {retry_after_seconds} seconds.",
         suggestions=(
-            "Wait {retry_after_seconds} seconds: a trial is let through by itself then",
-            "If it works already, let it be called: cde health reset-breaker {breaker}",
+            "Wait {retry_after_seconds} seconds: a trial call is then made automatically",
+            "If it works again, close the breaker: cde health reset-breaker {breaker}",
         ),
         fixes=(
             Fix(("cde", "health", "reset-breaker", "{breaker}", "--project", "{project_path}")),
@@ -25,8 +27,8 @@ AGENT_MESSAGES: dict[str, ErrorMessage] = {
         title="No Such Circuit Breaker",
         description="There is no circuit breaker '{breaker}'. There are: {breakers}.",
         suggestions=(
-            "Look at the circuit breakers and their state: cde health breakers",
-            "A breaker is known once what it guards has failed",
+            "List the circuit breakers: cde health breakers",
+            "A breaker exists once the part that it guards has failed",
         ),
         fixes=(Fix(("cde", "health", "breakers", "--project", "{project_path}")),),
     ),
@@ -34,24 +36,23 @@ AGENT_MESSAGES: dict[str, ErrorMessage] = {
         title="Agent Not Found",
         description="The agent '{agent}' cannot be started: {reason}.",
         suggestions=(
-            "Install its command line, or name another agent with --agent",
-            "Look at which agents can be used here: cde agents list",
+            "Install its command-line program, or choose another agent with --agent",
+            "See which agents can be used here: cde agents list",
         ),
         fixes=(LIST_AGENTS,),
     ),
     "E906": ErrorMessage(
         title="Agent Failed",
-        description="The agent '{agent}' ended without success: {reason}. "
-        "Its last line was: '{last_line}'.",
+        description="The agent '{agent}' failed: {reason}. Its last line was: '{last_line}'.",
         suggestions=(
-            "See whether it works at all: cde agents test {agent}",
-            "Look at its output in the log",
+            "Test whether it works at all: cde agents test {agent}",
+            "Read its output in the log: cde logs",
         ),
         fixes=(Fix(("cde", "agents", "test", "{agent}", "--project", "{project_path}")),),
     ),
     "E907": ErrorMessage(
         title="Agent Took Too Long",
-        description="The agent '{agent}' was ended after {timeout_seconds} seconds.",
+        description="The agent '{agent}' was stopped after {timeout_seconds} seconds.",
         suggestions=(
             "Give it more time: cde run FEATURE --agent {agent} --timeout SECONDS",
             "Set timeout_seconds in its definition in .cde/config.toml",
@@ -60,11 +61,11 @@ AGENT_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E908": ErrorMessage(
         title="Phase Waits For A Person",
-        description="No agent got the phase '{phase}' of '{feature}' done: {reason}. "
-        "The feature stands where it stood, and its prompt is ready.",
+        description="No agent completed the phase '{phase}' of '{feature}': {reason}. "
+        "The feature is unchanged and its prompt is ready.",
         suggestions=(
-            "Read the prompt: cde status {feature} --prompt",
-            "Do the phase by hand, or let cde run {feature} go on when the cause is gone",
+            Suggestion("Read the prompt", *PROMPT_CALL),
+            "Do the phase by hand, or remove the cause and continue: cde run {feature}",
         ),
         fixes=(
             Fix(("cde", "status", "{feature}", "--prompt", "--project", "{project_path}")),
@@ -73,10 +74,10 @@ AGENT_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E909": ErrorMessage(
         title="Feature Is Being Run",
-        description="The feature '{feature}' is being run by {holder} already.",
+        description="The feature '{feature}' is already being run by {holder}.",
         suggestions=(
-            "Wait for that run, or end it with Ctrl-C where it runs",
-            "See how far it is: cde status {feature}",
+            "Wait for that run, or stop it with Ctrl-C in its terminal",
+            Suggestion("See its progress", *STATUS_CALL),
         ),
         fixes=(Fix(("cde", "status", "{feature}", "--project", "{project_path}")),),
     ),
@@ -84,29 +85,30 @@ AGENT_MESSAGES: dict[str, ErrorMessage] = {
         title="No Such Agent",
         description="There is no agent '{agent}'. There are: {agents}.",
         suggestions=(
-            "Look at the agents: cde agents list",
-            "Define an agent of your own under [agents.NAME] in .cde/config.toml",
+            "List the agents: cde agents list",
+            "Define your own agent under [agents.NAME] in .cde/config.toml",
         ),
         fixes=(LIST_AGENTS,),
     ),
     "E911": ErrorMessage(
         title="Run Stopped",
         description="The run was stopped while the agent '{agent}' worked. "
-        "The feature stands where it stood.",
+        "The feature is unchanged.",
         suggestions=(
-            "Go on where it stopped: cde run FEATURE --agent {agent}",
-            "See where the features stand: cde list --status open",
+            "Continue where it stopped: cde run FEATURE --agent {agent}",
+            Suggestion(
+                "See the open features", "cde list --status open", 'cde_listFeatures(status="open")'
+            ),
         ),
         fixes=(Fix(("cde", "list", "--status", "open", "--project", "{project_path}")),),
         severity=Severity.INFO,
     ),
     "E912": ErrorMessage(
         title="Agent Not Trusted Here",
-        description="Nobody has said yet that the agent '{agent}' may be run in {folder}. "
-        "It would run: '{command}'.",
+        description="Agent '{agent}' is not trusted in {folder} yet. It would run: '{command}'.",
         suggestions=(
-            "Look at the command and at the project, then trust it: cde agents trust {agent}",
-            "Where no person can be asked: cde agents trust {agent} --yes",
+            "Review the command and the project, then trust it: cde agents trust {agent}",
+            "Without a terminal, once it is reviewed: cde agents trust {agent} --yes",
         ),
         fixes=(Fix(("cde", "agents", "trust", "{agent}", "--yes", "--project", "{folder}")),),
     ),

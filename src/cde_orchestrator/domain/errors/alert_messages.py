@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, Suggestion
 from cde_orchestrator.domain.errors.fixes import COMPACT, LIST_FEATURES, LIST_REPORTS, SHOW_SETTINGS
 
 ALERT_MESSAGES: dict[str, ErrorMessage] = {
     "E925": ErrorMessage(
         title="Many Operations Fail",
         description=(
-            "{percent} % of the operations of five minutes failed, refusals aside; "
-            "at most {most} % should."
+            "{percent} % of the operations of five minutes failed, not counting refusals; "
+            "the limit is {most} %."
         ),
         suggestions=(
-            "See which failed and why: cde errors list, then cde explain with their code",
-            "Where that many failures are expected, raise alert_error_percent in .cde/config.toml",
+            "See which failed and why: cde errors list",
+            "If so many failures are expected, raise alert_error_percent in .cde/config.toml",
         ),
         fixes=(LIST_REPORTS,),
     ),
     "E926": ErrorMessage(
         title="Operations Are Slow",
-        description="An operation took {milliseconds} ms; none should take more than {most} ms.",
+        description="An operation took {milliseconds} ms; the limit is {most} ms.",
         suggestions=(
-            "See which were slow, and what took their time: cde logs slow",
-            "Where the machine is that slow, raise alert_slow_operation_ms in .cde/config.toml",
+            "See which operations were slow and why: cde logs slow",
+            "If this machine is simply slow, raise alert_slow_operation_ms in .cde/config.toml",
         ),
         fixes=(Fix(("cde", "logs", "slow", "--project", "{project_path}")),),
         severity=Severity.WARNING,
@@ -31,32 +31,41 @@ ALERT_MESSAGES: dict[str, ErrorMessage] = {
     "E927": ErrorMessage(
         title="Backups Are Old",
         description=(
-            "There were changes since the newest backup, which is {hours} hours old; "
-            "it should be at most {most} hours old."
+            "There are changes since the newest backup, which is {hours} hours old; "
+            "the limit is {most} hours."
         ),
         suggestions=(
-            "Make one: cde state compact",
-            "Look at whether the folder .cde/backups can be written: cde doctor",
+            "Create a backup: cde state compact",
+            "Check that the folder .cde/backups is writable: cde doctor",
         ),
         fixes=(COMPACT,),
         severity=Severity.WARNING,
     ),
     "E928": ErrorMessage(
-        title="Work Was Left Lying",
-        description="Agents let their claims expire: {count}. Others may take the phases over.",
+        title="Work Was Abandoned",
+        description="Claims of agents that expired: {count}. Others may take over the phases.",
         suggestions=(
-            "See which features wait, and hand one to an agent: cde list, then cde resume",
-            "Close what nobody works on any more: cde close",
+            Suggestion(
+                "See which features wait and resume one",
+                "cde list, then cde resume FEATURE",
+                "cde_listFeatures(), then cde_resumeFeature()",
+            ),
+            Suggestion(
+                "Close features that nobody works on any more",
+                "cde close FEATURE",
+                "cde_closeFeature()",
+            ),
         ),
         fixes=(LIST_FEATURES,),
         severity=Severity.WARNING,
     ),
     "E929": ErrorMessage(
-        title="Alert Not Told",
+        title="Alert Not Delivered",
         description="The alert did not reach the {notifier}: {reason}.",
         suggestions=(
-            "Look at where alerts are sent to, and correct it: cde project settings",
-            "Try again: cde alerts test. Whatever happens, alerts stand in cde alerts",
+            "Check where alerts are sent, and correct it: cde project settings",
+            "Then send a test alert: cde alerts test",
+            "No alert is lost: every one is in the list of cde alerts",
         ),
         fixes=(SHOW_SETTINGS,),
         severity=Severity.WARNING,

@@ -19,6 +19,37 @@ class Severity(StrEnum):
     CRITICAL = "CRITICAL"
 
 
+class Reader(StrEnum):
+    """Who reads a text: each is shown the call that this reader can make."""
+
+    TERMINAL = "terminal"
+    AGENT = "agent"
+    PYTHON = "python"
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A suggestion whose call differs by reader.
+
+    Attributes:
+        text: what to do.
+        command: the call in a terminal, and wherever a reader has no call of its own.
+        tool: the call over MCP.
+        python: the call in Python.
+    """
+
+    text: str
+    command: str | None = None
+    tool: str | None = None
+    python: str | None = None
+
+    def shown_to(self, reader: Reader) -> str | None:
+        """The suggestion with its call; None where this reader has none."""
+        own = {Reader.AGENT: self.tool, Reader.PYTHON: self.python}.get(reader)
+        call = own or self.command
+        return call and f"{self.text}: {call}"
+
+
 @dataclass(frozen=True, slots=True)
 class Fix:
     """A way out that can be followed blindly: a tool call and the command that equals it.
@@ -35,8 +66,13 @@ class Fix:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
+def tool_call(tool: str, arguments: Mapping[str, Any]) -> str:
+    """A call as an agent reads it: ``a_tool(name='value')``."""
+    return f"{tool}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
+
+
 def explaining(code: str) -> Fix:
-    """The fix where only the caller can mend it: all that is known about the code."""
+    """The fix where only the caller knows what to change: the explanation of the code."""
     return Fix(("cde", "explain", code), tool="cde_explainError", arguments={"code": code})
 
 
@@ -48,24 +84,32 @@ class ErrorMessage:
         title: a few words.
         description: what happened, with placeholders for the context.
         severity: how much attention it wants.
-        suggestions: at least two things to do, most likely first.
+        suggestions: at least two things to do for every reader, most likely first.
         fixes: at least one fix, safest first.
-        recoverable: whether the caller can mend it and try again.
+        recoverable: whether the caller can correct the cause and try again.
         since: the version that brought the code.
     """
 
     title: str
     description: str
-    suggestions: tuple[str, ...]
+    suggestions: tuple[str | Suggestion, ...]
     fixes: tuple[Fix, ...]
     severity: Severity = Severity.ERROR
     recoverable: bool = True
     since: str = "0.1.0"
+
+    def suggestions_for(self, reader: Reader) -> list[str]:
+        """The suggestions that this reader can follow."""
+        shown = (
+            each if isinstance(each, str) else each.shown_to(reader) for each in self.suggestions
+        )
+        return [each for each in shown if each]
 
     @property
     def placeholders(self) -> frozenset[str]:
         """Every name that the words and the fixes want from the context."""
         arguments = (str(value) for fix in self.fixes for value in fix.arguments.values())
         words = (word for fix in self.fixes for word in fix.command)
-        texts = (self.description, *self.suggestions, *arguments, *words)
+        advice = (text for reader in Reader for text in self.suggestions_for(reader))
+        texts = (self.description, *advice, *arguments, *words)
         return frozenset().union(*map(placeholders, texts))

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any, TypedDict
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, tool_call
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import PLACEHOLDER
 
@@ -23,13 +23,13 @@ CATALOG_PAGE = "docs/errors/catalog.md"
 
 _ABOUT = (
     "Generated from the catalogue in `src/cde_orchestrator/domain/errors/`; do not edit. "
-    "What stands in angle brackets differs from case to case. "
+    "Values in angle brackets differ from case to case. "
     "By symptom: [troubleshooting](troubleshooting.md); questions: [FAQ](faq.md)."
 )
 
 
 class ExplainedFix(TypedDict):
-    """A way out; what differs from case to case stands in angle brackets."""
+    """A way out; values that differ from case to case are in angle brackets."""
 
     tool: str | None
     arguments: dict[str, Any]
@@ -51,7 +51,7 @@ class Explanation(TypedDict):
     docs: str
 
 
-def explanation(code: str) -> Explanation:
+def explanation(code: str, reader: Reader = Reader.TERMINAL) -> Explanation:
     """What is known about a code of the catalogue.
 
     Raises:
@@ -65,7 +65,7 @@ def explanation(code: str) -> Explanation:
         "severity": str(entry.severity),
         "recoverable": entry.recoverable,
         "description": _shown(entry.description),
-        "suggestions": [_shown(each) for each in entry.suggestions],
+        "suggestions": [_shown(each) for each in entry.suggestions_for(reader)],
         "fixes": [_explained(fix) for fix in entry.fixes],
         "since": entry.since,
         "docs": anchor(code),
@@ -88,20 +88,20 @@ def anchor(code: str) -> str:
     return f"{CATALOG_PAGE}#{code.lower()}"
 
 
-def markdown(code: str, heading: str = "#") -> str:
+def markdown(code: str, heading: str = "#", reader: Reader = Reader.TERMINAL) -> str:
     """The explanation of a code as Markdown.
 
     Raises:
         KeyError: the catalogue has no such code.
     """
-    known = explanation(code)
-    mendable = "can be mended by the caller" if known["recoverable"] else "cannot be repeated as is"
+    known = explanation(code, reader)
+    outlook = "the caller can correct it" if known["recoverable"] else "it cannot be retried as is"
     lines = [
         f"{heading} {code}: {known['title']}",
         "",
         _escaped(known["description"]),
         "",
-        f"{known['severity']}, {mendable}, since {known['since']}.",
+        f"{known['severity']}, {outlook}, since {known['since']}.",
         "",
         *(f"- {_escaped(each)}" for each in known["suggestions"]),
         "",
@@ -111,7 +111,7 @@ def markdown(code: str, heading: str = "#") -> str:
         *(fix["command"] for fix in known["fixes"]),
         "```",
     ]
-    tools = [_call(fix) for fix in known["fixes"] if fix["tool"]]
+    tools = [tool_call(fix["tool"], fix["arguments"]) for fix in known["fixes"] if fix["tool"]]
     if tools:
         lines += ["", f"For agents: {', '.join(f'`{each}`' for each in tools)}."]
     return "\n".join(lines) + "\n"
@@ -145,11 +145,6 @@ def _explained(fix: Fix) -> ExplainedFix:
         },
         "command": " ".join(words),
     }
-
-
-def _call(fix: ExplainedFix) -> str:
-    arguments = ", ".join(f"{key}={value!r}" for key, value in fix["arguments"].items())
-    return f"{fix['tool']}({arguments})"
 
 
 def _shown(template: str) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, Suggestion
 from cde_orchestrator.domain.errors.fixes import (
     ACTIVATE,
+    INFO_CALL,
     LIST_FEATURES,
     LIST_WORKFLOWS,
+    PROMPT_CALL,
     SHOW_STATUS,
-    TRUST,
-    VALIDATE_WORKFLOWS,
+    STATUS_CALL,
 )
+from cde_orchestrator.domain.errors.gate_messages import GATE_MESSAGES
 
 _HERE = ("--project", "{project_path}")
 
@@ -19,8 +21,13 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         title="Feature Creation Failed",
         description="Cannot start feature in {status} status. Project must be ACTIVE.",
         suggestions=(
-            "Activate the project: project.activate()",
-            "Check project status: cde_getProjectInfo()",
+            Suggestion(
+                "Activate the project",
+                "cde project activate",
+                'cde_setProjectStatus(status="active")',
+                "project.activate()",
+            ),
+            Suggestion("Check the project's status", *INFO_CALL, "project.status"),
         ),
         fixes=(ACTIVATE,),
     ),
@@ -28,14 +35,14 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         title="Feature Not Found",
         description="No feature of this project has the id or name '{reference}'.",
         suggestions=(
-            "List the features and take the id or name from there: cde_listFeatures()",
-            "Check that this is the right project: cde_getProjectInfo()",
+            Suggestion("Find its id or name in the list", "cde list", "cde_listFeatures()"),
+            Suggestion("Check that this is the right project", *INFO_CALL),
         ),
         fixes=(LIST_FEATURES,),
     ),
     "E103": ErrorMessage(
         title="Feature Reference Is Ambiguous",
-        description="'{reference}' is the beginning of several ids: {candidates}.",
+        description="Several ids begin with '{reference}': {candidates}.",
         suggestions=(
             "Give more characters of the id",
             "Use the feature's name instead",
@@ -46,7 +53,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         title="Feature Name Taken",
         description="The project already has a feature named '{name}'.",
         suggestions=(
-            "Leave the name away: a free one is made from the prompt",
+            "Omit the name: a free one is derived from the prompt",
             "Choose another name, for example {free_name}",
         ),
         fixes=(
@@ -59,11 +66,18 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E105": ErrorMessage(
         title="Feature Is Closed",
-        description="The feature '{feature}' is {status}; it takes no more work.",
+        description="The feature '{feature}' is {status} and accepts no more work.",
         suggestions=(
-            "Look at what it delivered: cde_getFeatureStatus()",
-            "Take up a failed one: cde_resumeFeature(); a cancelled one: cde_rollbackFeature()",
-            "Start a new feature for work beyond a completed one: cde_startFeature()",
+            Suggestion("See what it delivered", *STATUS_CALL),
+            Suggestion("If it failed, resume it", "cde resume {feature}", "cde_resumeFeature()"),
+            Suggestion(
+                "If it was cancelled, roll it back",
+                "cde rollback {feature} PHASE --reason REASON",
+                "cde_rollbackFeature()",
+            ),
+            Suggestion(
+                "If it is completed, start a new feature", "cde start PROMPT", "cde_startFeature()"
+            ),
         ),
         fixes=(SHOW_STATUS,),
     ),
@@ -71,7 +85,7 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         title="Not the Current Phase",
         description="The feature '{feature}' is in phase '{current_phase}', not '{phase}'.",
         suggestions=(
-            "Read what the current phase asks for: cde_getFeatureStatus()",
+            Suggestion("Read what the current phase asks for", *PROMPT_CALL),
             "Submit the phase '{current_phase}' first",
         ),
         fixes=(SHOW_STATUS,),
@@ -80,137 +94,25 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         title="Unknown Phase",
         description="The feature '{feature}' has no phase '{phase}'; it has: {phases}.",
         suggestions=(
-            "Take the phase's id from cde_getFeatureStatus()",
-            "See the workflow's phases: cde workflow show",
+            Suggestion("List the phases", *STATUS_CALL),
+            "Use one of the ids above, exactly as written",
         ),
         fixes=(SHOW_STATUS,),
     ),
-    "E110": ErrorMessage(
-        title="Required Output Missing",
-        description="Phase '{phase}' of '{feature}' lacks what it must produce: {problems}.",
-        suggestions=(
-            "Write each file that is named, at its path in the project",
-            "Or give its text in results, under the output's id",
-        ),
-        fixes=(SHOW_STATUS,),
-    ),
-    "E111": ErrorMessage(
-        title="Required Output Empty",
-        description="Phase '{phase}' of '{feature}' has outputs without content: {problems}.",
-        suggestions=(
-            "Write the content that the phase's prompt asks for",
-            "Read the phase's prompt again: cde_getFeatureStatus()",
-        ),
-        fixes=(SHOW_STATUS,),
-    ),
-    "E112": ErrorMessage(
-        title="Output Outside the Project",
-        description="The output '{output}' lies at '{path}', which cannot take it: {reason}.",
-        suggestions=(
-            "Keep outputs inside the project's folder and out of .cde and .git",
-            "Replace a symbolic link that leads out of the project by a real file",
-        ),
-        fixes=(LIST_FEATURES,),
-    ),
-    "E113": ErrorMessage(
-        title="Unknown Output",
-        description="Phase '{phase}' declares no output '{output}'; it declares: {outputs}.",
-        suggestions=(
-            "Use the ids that the phase lists under outputs",
-            "Write other files into the project yourself; they need no submission",
-        ),
-        fixes=(SHOW_STATUS,),
-    ),
-    "E114": ErrorMessage(
-        title="Output Has Too Little Content",
-        description="Phase '{phase}' of '{feature}' asks for more: {problems}.",
-        suggestions=(
-            "Write what the phase's prompt asks for, in substance",
-            "Read the phase's prompt again: cde_getFeatureStatus()",
-        ),
-        fixes=(SHOW_STATUS,),
-    ),
-    "E115": ErrorMessage(
-        title="Required Content Missing",
-        description="Phase '{phase}' of '{feature}' lacks required content: {problems}.",
-        suggestions=(
-            "Write each heading exactly as must_contain has it, with content below it",
-            "Keep required headings outside of code and HTML, whatever language you write in",
-        ),
-        fixes=(SHOW_STATUS,),
-    ),
-    "E116": ErrorMessage(
-        title="Output Has the Wrong Type",
-        description="Phase '{phase}' of '{feature}' has outputs of another type: {problems}.",
-        suggestions=(
-            "Write each file as the type that the output declares, in UTF-8",
-            "Try a parser of that format on the file before you submit again",
-        ),
-        fixes=(SHOW_STATUS,),
-    ),
-    "E117": ErrorMessage(
-        title="Output Is an Unfilled Template",
-        description="Phase '{phase}' of '{feature}' still has placeholders: {problems}.",
-        suggestions=(
-            "Replace each placeholder by real content; write None and why if there is none",
-            "Do the work that the phase's prompt describes, then write its result",
-        ),
-        fixes=(SHOW_STATUS,),
-    ),
-    "E118": ErrorMessage(
-        title="Check Failed",
-        description=(
-            "The check '{command}' of phase '{phase}' ended with exit code {exit_code}. "
-            "The end of its output: {tail}."
-        ),
-        suggestions=(
-            "Read the end of its output, mend the cause and submit again",
-            "Run it yourself in the project before you submit",
-        ),
-        fixes=(SHOW_STATUS,),
-    ),
-    "E119": ErrorMessage(
-        title="Check Took Too Long",
-        description=(
-            "The check '{command}' of phase '{phase}' was ended after {seconds} s. "
-            "The end of its output: {tail}."
-        ),
-        suggestions=(
-            "Find out what it waits for: it is given no input",
-            "Raise check_timeout_seconds in .cde/workflow.yml for features started from now on",
-        ),
-        fixes=(SHOW_STATUS,),
-    ),
-    "E120": ErrorMessage(
-        title="Check Not Trusted",
-        description=(
-            "Phase '{phase}' of '{feature}' runs the command '{command}' on submission, "
-            "and no person has trusted it yet."
-        ),
-        suggestions=(
-            "A person reads the command and runs cde trust in the project, once",
-            "Agents cannot grant it: ask the person, then submit again",
-        ),
-        fixes=(TRUST,),
-    ),
-    "E121": ErrorMessage(
-        title="Check Cannot Run",
-        description="The check '{command}' cannot be run: {reason}.",
-        suggestions=(
-            "Install the program that it names, where the server's PATH finds it",
-            "Correct check and check_directory in .cde/workflow.yml for new features",
-        ),
-        fixes=(VALIDATE_WORKFLOWS,),
-    ),
+    **GATE_MESSAGES,
     "E122": ErrorMessage(
         title="Another Agent Is at Work",
         description=(
-            "'{agent}' ({process}) works on phase '{phase}' of '{feature}' and holds it "
-            "until {until}."
+            "'{agent}' ({process}) is working on phase '{phase}' of '{feature}' and holds its "
+            "lease until {until}."
         ),
         suggestions=(
-            "Take another feature, or wait: the lease of a process that ended lapses at once",
-            "If that agent is gone, take over: cde_resumeFeature with takeover=true",
+            "Choose another feature, or wait: the lease of a process that ended expires at once",
+            Suggestion(
+                "If that agent is gone, take over",
+                "cde resume {feature} --takeover",
+                "cde_resumeFeature(takeover=true)",
+            ),
         ),
         fixes=(
             SHOW_STATUS,
@@ -225,29 +127,29 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         title="Changed During Submission",
         description="Phase '{phase}' of '{feature}' or its outputs changed during submission.",
         suggestions=(
-            "Look where the feature stands now, then submit again",
-            "Let nothing write the outputs while the check runs",
+            Suggestion("Check the feature's status, then submit again", *STATUS_CALL),
+            "Do not write to the outputs while the check runs",
         ),
         fixes=(SHOW_STATUS,),
     ),
     "E124": ErrorMessage(
         title="Working Tree Not Clean",
         description=(
-            "The workflow '{workflow}' starts each feature on a branch, which would take "
-            "{count} uncommitted changes along: {paths}."
+            "The workflow '{workflow}' starts each feature on a new branch, which would carry "
+            "over {count} uncommitted changes: {paths}."
         ),
         suggestions=(
-            "Commit them, or put them aside: git stash --include-untracked",
+            "Commit them, or stash them: git stash --include-untracked",
             "Or use a workflow without branch: true",
         ),
         fixes=(LIST_WORKFLOWS,),
     ),
     "E125": ErrorMessage(
-        title="Branch Not Made",
-        description="Git did not make the branch '{branch}': {reason}.",
+        title="Branch Not Created",
+        description="Git did not create the branch '{branch}': {reason}.",
         suggestions=(
             "Give the feature another name: its branch is named after it",
-            "Look at the branches: git branch --list",
+            "List the branches: git branch --list",
         ),
         fixes=(LIST_FEATURES,),
     ),
@@ -255,38 +157,45 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         title="Cannot Go Back There",
         description="'{feature}' cannot go back to phase '{phase}': {reason}.",
         suggestions=(
-            "Choose a phase that was begun: {phases}",
-            "See the phases and where each stands: cde_getFeatureStatus()",
+            "Choose a phase that was started: {phases}",
+            Suggestion("See the state of each phase", *STATUS_CALL),
         ),
         fixes=(SHOW_STATUS,),
     ),
     "E127": ErrorMessage(
         title="Idempotency Key Used Before",
-        description="The key '{key}' started the feature '{feature}', with another {argument}.",
+        description="The key '{key}' started the feature '{feature}' with another {argument}.",
         suggestions=(
             "Use a new key for a new feature",
-            "Go on with the feature that the key started: cde_resumeFeature()",
+            Suggestion(
+                "Or continue the feature that the key started",
+                "cde resume {feature}",
+                "cde_resumeFeature()",
+            ),
         ),
         fixes=(SHOW_STATUS,),
     ),
     "E128": ErrorMessage(
-        title="Trust Takes a Person",
-        description="Trust in the commands of '{path}' was not granted: {reason}.",
+        title="Trust Needs a Person",
+        description="The commands of '{path}' were not trusted: {reason}.",
         suggestions=(
-            "Run it in a terminal, read the commands and answer yes",
-            "Or, having read them, run it with --yes yourself",
+            "Run it in a terminal, review the commands and answer yes",
+            "Or review them first, then run it with --yes yourself",
         ),
         fixes=(Fix(("cde", "trust", "--list", "--project", "{path}")),),
     ),
     "E129": ErrorMessage(
-        title="Check Still Runs",
+        title="Check Still Running",
         description=(
             "The check of phase '{phase}' of '{feature}' is running for an earlier submission, "
-            "in {holder}; it is not run twice."
+            "in {holder}; it does not run twice."
         ),
         suggestions=(
-            "Ask for the status until that submission is decided: it goes on by itself",
-            "Then submit again: what was accepted gets the same answer, without another check",
+            Suggestion(
+                "Ask for the status until that submission is decided; it continues on its own",
+                *STATUS_CALL,
+            ),
+            "Then submit again: an accepted submission gets the same answer without a second check",
         ),
         fixes=(SHOW_STATUS,),
         severity=Severity.INFO,
@@ -295,22 +204,30 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
         title="Nothing Was Changed",
         description=(
             "Phase '{phase}' of '{feature}' must change files of the project. Since the feature "
-            "began, at commit {commit}, {seen}."
+            "started, at commit {commit}, {seen}."
         ),
         suggestions=(
-            "Do the work in files outside of specs/ that git does not ignore; committed or not",
-            "What was uncommitted when the feature began, modes and blank lines do not count",
-            "If nothing has to be changed after all, close the feature: cde_closeFeature()",
+            "Do the work in files outside specs/ that git does not ignore; committed or not",
+            "Earlier uncommitted changes, file modes and blank lines do not count",
+            Suggestion(
+                "If nothing needs to change after all, close the feature",
+                "cde close {feature} cancelled --reason REASON",
+                "cde_closeFeature()",
+            ),
         ),
         fixes=(SHOW_STATUS,),
     ),
     "E131": ErrorMessage(
         title="Verdict Does Not Pass",
-        description="Phase '{phase}' of '{feature}' is not decided in favour: {problems}.",
+        description="The verdict of phase '{phase}' of '{feature}' does not pass: {problems}.",
         suggestions=(
-            "Fix what stands in the way, look at all of it again, then write the verdict again",
-            "If it takes more, go back to '{back_to}': cde_rollbackFeature() or cde rollback",
-            "Have one line that begins with Verdict: and nothing but the verdict in it",
+            "Fix the blocking problems, review everything again, then write the verdict again",
+            Suggestion(
+                "If that is not enough, go back to '{back_to}'",
+                "cde rollback {feature} {back_to} --reason REASON",
+                "cde_rollbackFeature()",
+            ),
+            "Write exactly one line that begins with Verdict: and holds only the verdict",
         ),
         fixes=(
             SHOW_STATUS,
@@ -327,10 +244,20 @@ FEATURE_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E132": ErrorMessage(
         title="Accepted Output Changed",
-        description="Phase '{phase}' of '{feature}' rests on what is no longer so: {problems}.",
+        description=(
+            "Phase '{phase}' of '{feature}' builds on accepted outputs that changed: {problems}."
+        ),
         suggestions=(
-            "Put it back and submit, with restore=true or --restore; a copy is kept beside it",
-            "If it has to change, begin '{owner}' again: cde_rollbackFeature() or cde rollback",
+            Suggestion(
+                "Restore the accepted version and submit; the changed one is kept as a copy",
+                "cde submit {feature} {phase} --restore",
+                "cde_submitWork(restore=true)",
+            ),
+            Suggestion(
+                "If it has to change, start '{owner}' again",
+                "cde rollback {feature} {owner} --reason REASON",
+                "cde_rollbackFeature()",
+            ),
         ),
         fixes=(
             Fix(

@@ -1,4 +1,4 @@
-"""Fixes that help against more than one failure."""
+"""Fixes and calls that help against more than one failure."""
 
 from __future__ import annotations
 
@@ -34,3 +34,9 @@ SHOW_STATUS = Fix(
 )
 TRUST = Fix(("cde", "trust", *_HERE))
 VALIDATE_WORKFLOWS = Fix(("cde", "workflow", "validate", *_HERE))
+
+INFO_CALL = ("cde project info", "cde_getProjectInfo()")
+STATUS_CALL = ("cde status {feature}", "cde_getFeatureStatus()")
+PROMPT_CALL = ("cde status {feature} --prompt", "cde_getFeatureStatus()")
+HISTORY_CALL = ("cde state history", 'cde_recoverState(action="history")')
+"""Calls that suggestions name: the command, then the tool."""

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, Severity, tool_call
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, jsonable, plain, shown
 from cde_orchestrator.domain.exceptions import CDEError
@@ -27,7 +27,7 @@ class FixPayload(TypedDict):
 
 
 class ErrorPayload(TypedDict):
-    """What an agent is told about a failure."""
+    """A failure as structured content."""
 
     code: str
     title: str
@@ -44,26 +44,28 @@ class ErrorPayload(TypedDict):
 
 
 class ErrorFormatter:
-    """Tells an error in the words of the catalogue."""
+    """Renders an error in the words of the catalogue."""
 
     @staticmethod
-    def format(error: CDEError) -> str:
-        """The error as text for people: title, code, description, suggestions, docs."""
-        payload = ErrorFormatter.payload(error)
+    def format(error: CDEError, reader: Reader = Reader.PYTHON) -> str:
+        """The error as text for a reader: title, code, description, suggestions, docs."""
+        payload = ErrorFormatter.payload(error, reader)
         suggestions = "\n".join(f"  • {text}" for text in payload["suggestions"])
-        commands = "\n".join(f"  $ {fix['command']}" for fix in payload["fixes"])
+        fixes = "\n".join(f"  {_fix_line(fix, reader)}" for fix in payload["fixes"])
         report = payload["report_id"]
+        explained = tool_call("cde_explainError", {"code": error.code})
+        docs = explained if reader is Reader.AGENT else payload["docs"]
         return (
             f"❌ {payload['title']} ({payload['code']})\n\n"
             f"{payload['message']}\n\n"
             f"💡 Suggestions:\n{suggestions}\n\n"
-            f"🔧 Fix:\n{commands}\n\n"
+            f"🔧 Fix:\n{fixes}\n\n"
             + (f"🧾 Report: cde errors show {report}\n\n" if report else "")
-            + f"📖 More info: {payload['docs']}"
+            + f"📖 More info: {docs}"
         )
 
     @staticmethod
-    def payload(error: CDEError) -> ErrorPayload:
+    def payload(error: CDEError, reader: Reader = Reader.TERMINAL) -> ErrorPayload:
         """The error as structured content; text from the context is made harmless."""
         entry = ERROR_MESSAGES.get(error.code)
         known = entry or ErrorMessage(title="Error", description="", suggestions=(), fixes=())
@@ -76,7 +78,7 @@ class ErrorFormatter:
             "severity": str(known.severity if entry else Severity.ERROR),
             "recoverable": error.recoverable,
             "context": jsonable(error.context, shown, members=LIST_LIMIT),
-            "suggestions": [fill(text, facts) for text in known.suggestions],
+            "suggestions": [fill(text, facts) for text in known.suggestions_for(reader)],
             "fixes": [fill_fix(fix, facts) for fix in known.fixes],
             "docs": f"cde explain {error.code}",
             "correlation_id": error.correlation_id,
@@ -105,6 +107,12 @@ def fill_fix(fix: Fix, context: Mapping[str, Any]) -> FixPayload:
         },
         "command": shlex.join([*words, *(["--", *operands] if operands else [])]),
     }
+
+
+def _fix_line(fix: FixPayload, reader: Reader) -> str:
+    if fix["tool"] is None or reader is not Reader.AGENT:
+        return f"$ {fix['command']}"
+    return tool_call(fix["tool"], fix["arguments"])
 
 
 def _facts(error: CDEError) -> dict[str, Any]:

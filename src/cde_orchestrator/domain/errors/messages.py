@@ -1,6 +1,6 @@
 """The one catalogue: every code, its words and its fixes.
 
-The text of a range stands in a module of its own beside this one; nothing else in the
+The text of each range is in a module of its own in this package; nothing else in the
 product words an error. A code is never reused for another failure.
 """
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, Suggestion
 from cde_orchestrator.domain.errors.fixes import (
     ACTIVATE,
+    INFO_CALL,
 )
 
 PROJECT_MESSAGES: dict[str, ErrorMessage] = {
@@ -21,10 +22,10 @@ PROJECT_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E002": ErrorMessage(
         title="Project Path Is Not a Folder",
-        description="'{path}' is a file; a project is the folder that holds its files.",
+        description="'{path}' is a file; a project is a folder.",
         suggestions=(
             "Name the folder that contains the file: {parent}",
-            "Leave the path away to use the current folder",
+            "Omit the path to use the current folder",
         ),
         fixes=(
             Fix(
@@ -39,7 +40,7 @@ PROJECT_MESSAGES: dict[str, ErrorMessage] = {
         title="Project Not Readable",
         description="The system refused access to '{path}': {reason}.",
         suggestions=(
-            "See who owns the folder and what its mode allows: ls -ld {path|shell}",
+            "Check the folder's owner and permissions: ls -ld {path|shell}",
             "Run as the user who owns the project",
         ),
         fixes=(Fix(("cde", "project", "info", "--project", "{path}")),),
@@ -47,10 +48,14 @@ PROJECT_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E004": ErrorMessage(
         title="Project Not Onboarded",
-        description="'{path}' holds no project of CDE Orchestrator yet.",
+        description="'{path}' is not set up as a project of CDE Orchestrator yet.",
         suggestions=(
-            "Onboard it once: cde init, or the tool cde_onboardProject",
-            "If the project lies elsewhere, name it with --project",
+            Suggestion("Set it up once", "cde init", 'cde_onboardProject(path=".")'),
+            Suggestion(
+                "If the project is elsewhere, name its folder",
+                "--project PATH",
+                "cde_onboardProject(path)",
+            ),
         ),
         fixes=(
             Fix(("cde", "init", "{path}"), tool="cde_onboardProject", arguments={"path": "{path}"}),
@@ -60,8 +65,8 @@ PROJECT_MESSAGES: dict[str, ErrorMessage] = {
         title="Status Change Not Allowed",
         description="A project that is {status} cannot become {target}.",
         suggestions=(
-            "From {status} a project can become: {allowed}",
-            "Check project status: cde_getProjectInfo()",
+            "From {status}, a project can become: {allowed}",
+            Suggestion("Check the project's status", *INFO_CALL, "project.status"),
         ),
         fixes=(ACTIVATE,),
     ),
@@ -69,8 +74,8 @@ PROJECT_MESSAGES: dict[str, ErrorMessage] = {
         title="Another Project Is Served",
         description="This server serves '{served}', not '{path}'.",
         suggestions=(
-            "Use the tools without naming another path",
-            "Connect a second server: cde serve --project PATH",
+            "Use the tools for the served project: do not pass another path",
+            "Or start a second server: cde serve --project PATH",
         ),
         fixes=(
             Fix(
@@ -82,15 +87,15 @@ PROJECT_MESSAGES: dict[str, ErrorMessage] = {
     "E007": ErrorMessage(
         title="State Missing",
         description=(
-            "'{path}' held a project of CDE Orchestrator on this machine, and its state is gone. "
-            "What shows it: {traces}."
+            "'{path}' was a project of CDE Orchestrator on this machine, and its state is gone. "
+            "Evidence: {traces}."
         ),
         suggestions=(
-            "If git stash took .cde away, bring it back: git stash list, then git stash pop",
-            "If a server of the project still runs, one call to it writes the state again",
-            "Else put the folder .cde back from a backup of the disk",
-            "With an export: cde init --new, then cde state import FILE",
-            "Begin an empty project only where nobody needs the old one: cde init --new",
+            "If git stash removed .cde, restore it: git stash list, then git stash pop",
+            "If a server of the project is still running, one call to it writes the state again",
+            "Otherwise restore the folder .cde from a backup of the disk",
+            "If you have an export: cde init --new, then cde state import FILE",
+            "Create an empty project only if nobody needs the old one: cde init --new",
         ),
         fixes=(
             Fix(

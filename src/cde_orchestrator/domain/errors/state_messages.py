@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, Suggestion
 from cde_orchestrator.domain.errors.fixes import (
     BACKUPS,
     DOCTOR,
     DOCTOR_FIX,
     HISTORY,
+    HISTORY_CALL,
     PROJECT_INFO,
     SHOW_STATUS,
     TRUST,
+)
+
+_LIST_BACKUPS = Suggestion(
+    "See which backups are kept", "cde state backups", 'cde_recoverState(action="backups")'
+)
+_RESTORE_AT = Suggestion(
+    "Or restore the state as of a change",
+    "cde state restore --at NUMBER",
+    'cde_recoverState(action="restore", at=NUMBER)',
 )
 
 STATE_MESSAGES: dict[str, ErrorMessage] = {
@@ -18,9 +28,9 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         title="State Unreadable",
         description="The state of '{path}' cannot be read: {reason}. Nothing was changed.",
         suggestions=(
-            "Keep the folder .cde as it is; nothing in it was overwritten",
-            "Restore an export or a kept backup: cde state restore --file EXPORT",
-            "Put the newest good copy of .cde back from a backup of the project",
+            "Leave the folder .cde as it is; nothing in it was overwritten",
+            "Restore an export or a backup: cde state restore --file EXPORT",
+            "Or restore the newest good copy of .cde from a backup of the project",
         ),
         fixes=(DOCTOR,),
         severity=Severity.CRITICAL,
@@ -43,8 +53,8 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         title="State Not Written",
         description="The change was not made: writing '{path}' failed ({reason}).",
         suggestions=(
-            "Look at what it says is wrong there: the disk or the database, or who may write",
-            "Try again; the state is as it was before",
+            "Check the cause above: disk, database or permissions",
+            "Try again; the state is unchanged",
         ),
         fixes=(DOCTOR, PROJECT_INFO),
         severity=Severity.CRITICAL,
@@ -53,30 +63,30 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         title="Disk Full",
         description=(
             "The change was not made: no space is left for '{path}' ({reason}). "
-            "Bytes that are free there: {free}; needed: {needed}."
+            "Bytes free: {free}; needed: {needed}."
         ),
         suggestions=(
             "Free space on the disk that holds the project",
-            "Try again; the state is as it was before",
+            "Try again; the state is unchanged",
         ),
         fixes=(DOCTOR,),
         severity=Severity.CRITICAL,
     ),
     "E205": ErrorMessage(
         title="Project Locked",
-        description="Another process ({holder}) kept the project's lock for {waited_seconds} s.",
+        description="Another process ({holder}) held the project's lock for {waited_seconds} s.",
         suggestions=(
             "Try again; a lock ends with the process that holds it",
-            "See what the other process does, and end it if it hangs",
+            "Check what the other process is doing, and end it if it hangs",
         ),
         fixes=(PROJECT_INFO,),
     ),
     "E206": ErrorMessage(
         title="Project Is Read-Only",
-        description="The project takes no changes since {since}: {reason}.",
+        description="The project has accepted no changes since {since}: {reason}.",
         suggestions=(
-            "Queries go on working; changes work again once writing does",
-            "Mend the cause, then try again",
+            "Remove the cause above: changes work again as soon as writing does",
+            "Until then queries keep working",
         ),
         fixes=(DOCTOR,),
         severity=Severity.CRITICAL,
@@ -85,8 +95,12 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         title="Changed by Somebody Else",
         description="{subject} was changed by another process since it was loaded.",
         suggestions=(
-            "Load the project again and repeat the change",
-            "Change the project inside repository.transaction(), which never conflicts",
+            "Repeat the change: it then starts from the current state",
+            Suggestion("See who changed it", *HISTORY_CALL),
+            Suggestion(
+                "Make the change in a transaction, which never conflicts",
+                python="repository.transaction()",
+            ),
         ),
         fixes=(PROJECT_INFO,),
     ),
@@ -94,57 +108,61 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         title="Not in the History",
         description="Change {sequence} is not in the history, which has {oldest} to {newest}.",
         suggestions=(
-            "Choose a number between {oldest} and {newest}: cde state history",
-            "See which whole states are kept: cde state backups",
+            Suggestion("Choose a number between {oldest} and {newest}", *HISTORY_CALL),
+            _LIST_BACKUPS,
         ),
         fixes=(HISTORY,),
     ),
     "E209": ErrorMessage(
         title="No Such Backup",
-        description="There is no whole backup '{backup}'; there are: {backups}.",
+        description="There is no backup '{backup}'; there are: {backups}.",
         suggestions=(
-            "Take a name from the list: cde state backups",
-            "Restore by the number of a change instead: cde state restore --at NUMBER",
+            _LIST_BACKUPS,
+            _RESTORE_AT,
         ),
         fixes=(BACKUPS,),
     ),
     "E210": ErrorMessage(
         title="Not a Valid State",
-        description="This cannot become the state: {where}: {reason}. Nothing was changed.",
+        description="This is not a valid state: {where}: {reason}. Nothing was changed.",
         suggestions=(
-            "Use a file as cde state export writes it, unchanged",
-            "Or restore an earlier change: cde state restore --at NUMBER",
+            "Use an unchanged file from cde state export",
+            _RESTORE_AT,
         ),
         fixes=(BACKUPS,),
     ),
     "E211": ErrorMessage(
         title="The State Has Moved On",
         description=(
-            "The state is at change {found} by now, and this was prepared for another one "
+            "The state is at change {found} now, but this was prepared for another one "
             "({expected}). Nothing was changed."
         ),
         suggestions=(
-            "Look again at what would change: cde state restore --dry-run",
-            "Then restore with what that answers",
+            Suggestion(
+                "Preview the restore again",
+                "cde state restore --dry-run",
+                'cde_recoverState(action="restore")',
+            ),
+            "Then confirm that preview",
         ),
         fixes=(HISTORY,),
     ),
     "E212": ErrorMessage(
         title="State File Damaged",
-        description="'{file}' is not as it was written: {reason}.",
+        description="'{file}' is damaged: {reason}.",
         suggestions=(
-            "Let it be written anew from what survives: cde doctor --fix",
-            "The damaged file itself is moved to .cde/quarantine and never deleted",
+            "Rebuild it from the surviving files: cde doctor --fix",
+            "The damaged file is moved to .cde/quarantine and never deleted",
         ),
         fixes=(DOCTOR_FIX,),
         severity=Severity.WARNING,
     ),
     "E213": ErrorMessage(
         title="Temporary File Left Over",
-        description="'{file}' was left by a process that ended while it wrote.",
+        description="'{file}' was left by a process that ended while writing.",
         suggestions=(
             "Remove it: cde doctor --fix",
-            "It can stay; nothing reads it",
+            "Or leave it; nothing reads it",
         ),
         fixes=(DOCTOR_FIX,),
         severity=Severity.INFO,
@@ -153,8 +171,12 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         title="Output Changed Since It Was Recorded",
         description="'{path}' of feature '{feature}' {change} since its phase was completed.",
         suggestions=(
-            "Compare it with what the phase recorded: cde status {feature} --json",
-            "Nothing needs to be done where the change was meant",
+            Suggestion(
+                "Compare it with what the phase recorded",
+                "cde status {feature} --json",
+                "cde_getFeatureStatus()",
+            ),
+            "If the change was intended, nothing needs to be done",
         ),
         fixes=(SHOW_STATUS,),
         severity=Severity.INFO,
@@ -162,12 +184,12 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
     "E215": ErrorMessage(
         title="Damaged Files Kept",
         description=(
-            "What is kept in .cde/quarantine of files that were damaged or missing: {count}, "
+            "Files kept in .cde/quarantine because they were damaged or missing: {count}, "
             "the newest is '{newest}'."
         ),
         suggestions=(
-            "Their content was written anew from what survived; nothing needs to be done",
-            "Remove them once nobody wants to look at them",
+            "Their content was rebuilt from the surviving files; nothing needs to be done",
+            "Delete them when nobody needs them for analysis",
         ),
         fixes=(Fix(("cde", "state", "verify", "--project", "{project_path}")),),
         severity=Severity.INFO,
@@ -176,10 +198,10 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
         title="Change Not Confirmed",
         description=(
             "Writing '{path}' failed half-way and could not be undone: "
-            "the change was made whole or not at all, and which is not known yet."
+            "it is not known yet whether the change was made completely or not at all."
         ),
         suggestions=(
-            "Look before you repeat it: cde state history",
+            Suggestion("Check before you repeat the change", *HISTORY_CALL),
             "Check the disk; the project is read-only until writing works again",
         ),
         fixes=(HISTORY,),
@@ -192,8 +214,8 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
             "Nothing was changed."
         ),
         suggestions=(
-            "Start the database, or mend the way to it, then try again",
-            "See which one is asked for: state_url in cde project settings",
+            "Start the database or restore the connection, then try again",
+            "Check which database is configured: state_url in cde project settings",
         ),
         fixes=(DOCTOR,),
         severity=Severity.CRITICAL,
@@ -201,13 +223,13 @@ STATE_MESSAGES: dict[str, ErrorMessage] = {
     "E218": ErrorMessage(
         title="State Database Not Trusted",
         description=(
-            "The project's settings file keeps the state in a database at {where}, which may "
-            "have come with a clone, and no person has trusted it yet. Nothing was sent to it."
+            "The project's settings file names a database at {where} for the state. The setting "
+            "may have come with a clone, and no person has trusted it yet. Nothing was sent to it."
         ),
         suggestions=(
-            "A person reads which one it is and runs cde trust in the project, once",
-            "Give a database of your own in the environment, as CDE_STATE_URL",
-            "Agents cannot grant it: ask the person, then try again",
+            "A person must review the database and run cde trust in the project, once",
+            "Or set your own database in the environment, as CDE_STATE_URL",
+            "Agents cannot grant trust: ask a person, then try again",
         ),
         fixes=(TRUST,),
     ),

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from cde_orchestrator.domain.errors.agent_messages import AGENT_MESSAGES
 from cde_orchestrator.domain.errors.alert_messages import ALERT_MESSAGES
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, explaining
+from cde_orchestrator.domain.errors.entry import (
+    ErrorMessage,
+    Fix,
+    Severity,
+    Suggestion,
+    explaining,
+)
 from cde_orchestrator.domain.errors.fixes import (
     COMPACT,
     DOCTOR,
+    HISTORY_CALL,
     LIST_FEATURES,
     LIST_REPORTS,
 )
@@ -17,8 +24,8 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
         title="Address Not Available",
         description="The server cannot listen on {host}:{port}: {reason}.",
         suggestions=(
-            "Choose another port: cde serve --transport http --port 0 takes a free one",
-            "End the program that uses the port",
+            "Let the system choose a free port: cde serve --transport http --port 0",
+            "Or stop the program that uses the port",
         ),
         fixes=(
             Fix(
@@ -31,10 +38,10 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
     ),
     "E902": ErrorMessage(
         title="Not Authorised",
-        description="The server asks for a bearer token, and {reason}.",
+        description="The server requires a bearer token, and {reason}.",
         suggestions=(
-            "Send the header Authorization: Bearer TOKEN with the token that the server was given",
-            "Ask who started the server for the token: it is in the file after --token-file",
+            "Send the header Authorization: Bearer TOKEN with the server's token",
+            "Ask whoever started the server for the token: it is in the file after --token-file",
         ),
         fixes=(explaining("E902"),),
         severity=Severity.WARNING,
@@ -42,20 +49,20 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
     **AGENT_MESSAGES,
     "E920": ErrorMessage(
         title="Clock Differs",
-        description="The newest change was made at {newest}, which lies in the future here.",
+        description="The newest change was made at {newest}, which is in the future here.",
         suggestions=(
-            "Set this machine's clock, or let it be kept by NTP",
+            "Set this machine's clock, or let NTP set it",
             "Changes are ordered by their numbers, so none is lost or misplaced",
         ),
         fixes=(Fix(("cde", "state", "history", "--limit", "1", "--project", "{project_path}")),),
         severity=Severity.WARNING,
     ),
     "E921": ErrorMessage(
-        title="Little Disk Space",
-        description="{free_mb} MB are free where '{path}' lies; {wanted_mb} MB are wanted.",
+        title="Low Disk Space",
+        description="{free_mb} MB are free on the disk of '{path}'; {wanted_mb} MB are wanted.",
         suggestions=(
-            "Free space on that disk before the project turns read-only",
-            "Drop what is not needed of its history: cde state compact",
+            "Free space on that disk before the project becomes read-only",
+            "Shorten the project's history: cde state compact",
         ),
         fixes=(COMPACT,),
         severity=Severity.WARNING,
@@ -64,8 +71,8 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
         title="Git Does Not Work",
         description="Git refuses to work in '{path}': {reason}.",
         suggestions=(
-            "Run git status there and do what it says",
-            "Features go on without git",
+            "Run git status there and follow its advice",
+            "Features can continue without git",
         ),
         fixes=(DOCTOR,),
         severity=Severity.WARNING,
@@ -73,12 +80,12 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
     "E923": ErrorMessage(
         title="No Answer in Time",
         description=(
-            "{tool} has not answered within {seconds} s. It goes on, "
-            "and what it changes is kept: look before you repeat it."
+            "{tool} did not answer within {seconds} s. It continues, "
+            "and what it changes is kept: check before you repeat it."
         ),
         suggestions=(
-            "See what was done meanwhile: cde_listFeatures()",
-            "Where calls may take longer, raise call_timeout_seconds in .cde/config.toml",
+            Suggestion("See what was done meanwhile", "cde list", "cde_listFeatures()"),
+            "If calls may take longer, raise call_timeout_seconds in .cde/config.toml",
         ),
         fixes=(LIST_FEATURES,),
         severity=Severity.WARNING,
@@ -87,27 +94,27 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
         title="Token Not Usable",
         description="The bearer token from {source} cannot be used: {reason}.",
         suggestions=(
-            "Make one: openssl rand -hex 32 > FILE, then chmod 600 FILE",
-            "Name the file with --token-file, or put the token into CDE_HTTP_TOKEN",
+            "Create one: openssl rand -hex 32 > FILE, then chmod 600 FILE",
+            "Name the file with --token-file, or set the token in CDE_HTTP_TOKEN",
         ),
         fixes=(explaining("E924"),),
     ),
     **ALERT_MESSAGES,
     "E930": ErrorMessage(
-        title="Little Memory",
-        description="{percent} % of the memory is in use; more than {most} % slows all down.",
+        title="Low Memory",
+        description="{percent} % of the memory is in use; the limit is {most} %.",
         suggestions=(
-            "End programs that are not needed, or give the machine more memory",
-            "Where that much is meant, raise alert_memory_percent in .cde/config.toml",
+            "Stop programs that are not needed, or give the machine more memory",
+            "If so much use is intended, raise alert_memory_percent in .cde/config.toml",
         ),
         fixes=(Fix(("cde", "health", "--project", "{project_path}"), tool="cde_getHealth"),),
         severity=Severity.WARNING,
     ),
     "E935": ErrorMessage(
         title="Dashboard Not Started",
-        description="The server of the dashboard does not start. It says: {reason}.",
+        description="The dashboard's server does not start. It reports: {reason}.",
         suggestions=(
-            "Start a server in front of you and see: cde serve --transport http --port 0",
+            "Start a server in the foreground and watch it: cde serve --transport http --port 0",
             "Find out what is wrong with the project: cde doctor",
         ),
         fixes=(DOCTOR,),
@@ -116,12 +123,12 @@ SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
         title="Unexpected Failure",
         description=(
             "Something failed that should not have. "
-            "A change that was under way was made whole or not at all."
+            "A change in progress was made completely or not at all."
         ),
         suggestions=(
-            "Look before you repeat a change: cde state history",
+            Suggestion("Check before you repeat a change", *HISTORY_CALL),
             "If it happens again, report it with the id {correlation_id}",
-            "Look at the report that it left: cde errors list",
+            "Read the error report: cde errors list",
         ),
         fixes=(LIST_REPORTS,),
         severity=Severity.CRITICAL,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, explaining
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Suggestion, explaining
 from cde_orchestrator.domain.errors.fixes import (
     LIST_FEATURES,
     LIST_REPORTS,
@@ -17,7 +17,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         title="Empty Prompt",
         description="The prompt has no text.",
         suggestions=(
-            "Say in a sentence or two what the feature shall do",
+            "Describe in a sentence or two what the feature should do",
             'For example: "Add a login page with password reset"',
         ),
         fixes=(explaining("E301"),),
@@ -27,7 +27,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         description="{field} has {length} characters; at most {limit} are accepted.",
         suggestions=(
             "Shorten it to what matters",
-            "Put the details into a file of the project and name the file",
+            "Put the details into a file of the project, and name that file",
         ),
         fixes=(explaining("E302"),),
     ),
@@ -36,16 +36,16 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         description="{field} contains {characters}, which cannot be stored as text.",
         suggestions=(
             "Remove the characters and send the text again",
-            "Send text as UTF-8, not as bytes of a file",
+            "Send text as UTF-8, not the bytes of a file",
         ),
         fixes=(explaining("E303"),),
     ),
     "E304": ErrorMessage(
         title="Name Not Usable",
-        description="'{name}' cannot be a feature's name.",
+        description="'{name}' is not a valid feature name.",
         suggestions=(
             "Use lower-case letters, digits and single hyphens, at most {limit} characters",
-            "Leave the name away: one is made from the prompt",
+            "Omit the name: one is derived from the prompt",
         ),
         fixes=(LIST_FEATURES,),
     ),
@@ -53,8 +53,10 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         title="Argument Not Accepted",
         description="The argument '{argument}' was not accepted: {reason}.",
         suggestions=(
-            "Correct the argument as the tool's schema or the command's --help says",
-            "Leave optional arguments away to use their defaults",
+            Suggestion(
+                "See what is accepted", "run the command with --help", "the tool's input schema"
+            ),
+            "Omit optional arguments to use their defaults",
         ),
         fixes=(explaining("E305"),),
     ),
@@ -63,7 +65,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         description="The project has no workflow '{workflow}'; it has: {workflows}.",
         suggestions=(
             "Use one of the names above",
-            "Leave the workflow away to use the project's default",
+            "Omit the workflow to use the project's default",
         ),
         fixes=(LIST_WORKFLOWS,),
     ),
@@ -71,7 +73,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         title="Invalid JSON",
         description="{field} is not valid JSON: {reason}.",
         suggestions=(
-            "Give an object from output id to text, in double quotes",
+            "Give an object that maps output ids to text, in double quotes",
             "Or write the files yourself and submit without results",
         ),
         fixes=(explaining("E307"),),
@@ -81,7 +83,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         description="The cursor '{cursor}' does not come from this list.",
         suggestions=(
             "Pass next_cursor of the previous answer unchanged",
-            "Leave the cursor away to begin at the first page",
+            "Omit the cursor to start at the first page",
         ),
         fixes=(LIST_FEATURES,),
     ),
@@ -90,7 +92,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         description="There is no tool '{tool}'.",
         suggestions=(
             "List the tools again: tools/list",
-            "Mind upper and lower case: names look like cde_startFeature",
+            "Check upper and lower case: names look like cde_startFeature",
         ),
         fixes=(explaining("E309"),),
     ),
@@ -98,7 +100,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         title="Workflow File Is Not YAML",
         description="'{path}' is not valid YAML at line {line}: {reason}.",
         suggestions=(
-            "Correct the line that is named",
+            "Correct the line named above",
             "Compare with the packaged file: cde workflow show --packaged",
         ),
         fixes=(VALIDATE_WORKFLOWS,),
@@ -126,7 +128,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         description="The prompt template '{template}' cannot be filled in: {reason}.",
         suggestions=(
             "Correct the template in .cde/prompts, or delete it to use the packaged one",
-            "See the variables that a template may use: docs/workflows.md",
+            "See which variables a template may use: docs/workflows.md",
         ),
         fixes=(VALIDATE_WORKFLOWS,),
     ),
@@ -135,7 +137,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         description="The setting '{setting}' in {source} was not accepted: {reason}.",
         suggestions=(
             "Correct the setting, or delete it to use its default",
-            "Environment variables CDE_* win over .cde/config.toml",
+            "Environment variables CDE_* take precedence over .cde/config.toml",
         ),
         fixes=(SHOW_SETTINGS,),
     ),
@@ -143,8 +145,8 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         title="Payload Too Large",
         description="{field} has {size_bytes} bytes; at most {limit_bytes} are accepted.",
         suggestions=(
-            "Keep generated data out of it, and say in a sentence where that data lies",
-            "Shorten what was sent, or the file that is named, to the limit",
+            "Leave generated data out, and say in a sentence where it is",
+            "Shorten the text or the file above to the limit",
         ),
         fixes=(explaining("E315"),),
     ),
@@ -153,13 +155,13 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         description="The log knows no call with the correlation id '{wanted_id}'.",
         suggestions=(
             "Take the id from a reply, an error or a line of the log",
-            "Lines are kept for the days that the setting log_retention_days says",
+            "Lines are kept for as many days as the setting log_retention_days says",
         ),
         fixes=(LOGS,),
     ),
     "E317": ErrorMessage(
         title="Time Not Understood",
-        description="'{text}' is no time that has been: {reason}.",
+        description="'{text}' is not a time in the past: {reason}.",
         suggestions=(
             "Count back from now with s, m, h, d or w: 2h",
             "Or give a date or time in ISO 8601: 2026-11-01 or 2026-11-01T12:30",
@@ -170,7 +172,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         title="Ambiguous Call",
         description="Several correlation ids begin with '{wanted_id}': {candidates}.",
         suggestions=(
-            "Give more of the id",
+            "Give more characters of the id",
             "Take the whole id from a reply, an error or a line of the log",
         ),
         fixes=(LOGS,),
@@ -179,8 +181,8 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         title="Settings File Not Readable",
         description="'{path}' cannot be read as TOML: {reason}.",
         suggestions=(
-            'Correct the line that is named; a setting looks like log_level = "INFO"',
-            "Move the file away to use the defaults",
+            'Correct the line named above; a setting looks like log_level = "INFO"',
+            "Or rename the file to use the defaults",
         ),
         fixes=(SHOW_SETTINGS,),
     ),
@@ -188,8 +190,8 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         title="Unknown Error Code",
         description="The catalogue has no error code '{unknown}'.",
         suggestions=(
-            "Take the code as the error shows it: E and three digits, as in E101",
-            "See all codes: cde explain",
+            "Write the code as the error shows it: E and three digits, as in E101",
+            Suggestion("See all codes", "cde explain", "cde_explainError()"),
         ),
         fixes=(Fix(("cde", "explain"), tool="cde_explainError"),),
     ),
@@ -197,8 +199,8 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         title="Error Report Not Found",
         description="There is no error report '{report}' in this project.",
         suggestions=(
-            "Take the id from cde errors list; only the newest reports are kept",
-            "Name the project that the error arose in with --project",
+            "Use an id from cde errors list; only the newest reports are kept",
+            "Name the project in which the error occurred with --project",
         ),
         fixes=(LIST_REPORTS,),
     ),
@@ -207,7 +209,7 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         description="The command line was not understood: {reason}.",
         suggestions=(
             "See how the command is used: {usage}",
-            "Put a text with spaces or a leading hyphen into quotes, after --",
+            "Put text with spaces or a leading hyphen in quotes, after --",
         ),
         fixes=(Fix(("cde", "{command}", "--help")),),
     ),
@@ -215,8 +217,8 @@ VALIDATION_MESSAGES: dict[str, ErrorMessage] = {
         title="No Such Page",
         description="Nothing is served at '{path}'.",
         suggestions=(
-            "For people there are /dashboard and /errors, for machines /health and /metrics",
-            "MCP is at /mcp, for clients that speak it",
+            "Pages for people: /dashboard and /errors; for machines: /health and /metrics",
+            "For MCP clients: /mcp",
         ),
         fixes=(explaining("E324"),),
     ),

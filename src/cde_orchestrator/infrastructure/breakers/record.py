@@ -27,9 +27,9 @@ class BreakerPolicy:
 
     def __post_init__(self) -> None:
         if self.failure_threshold < 1:
-            raise ValueError("failure_threshold is a whole number from 1 on")
+            raise ValueError("failure_threshold must be a whole number of at least 1")
         if not 0 <= self.timeout_seconds <= self.longest_timeout_seconds:
-            raise ValueError("the time-out is from 0 to the longest one")
+            raise ValueError("the time-out must be between 0 and the longest one")
 
     def open_for(self, openings: int) -> float:
         """Seconds that the breaker stays open when it opens for the nth time in a row."""
@@ -65,11 +65,11 @@ class BreakerRecord:
         """
         counts = (self.failures, self.openings, self.generation)
         if not all(type(count) is int and count >= 0 for count in counts):
-            raise ValueError("what is counted is a whole number from 0 on")
+            raise ValueError("counts must be whole numbers of at least 0")
         if type(self.reason) is not str:
-            raise ValueError("the reason is a text")
+            raise ValueError("the reason must be text")
         if not (self.until is None or type(self.until) in {int, float}):
-            raise ValueError("the time is a number")
+            raise ValueError("the time must be a number")
 
     def state(self, now: float) -> BreakerState:
         """The state at a time of the breaker's own clock."""

@@ -54,7 +54,7 @@ class BreakerRegistry:
             ValueError: the name is not made of a-z, 0-9, dot, hyphen and underscore.
         """
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a circuit breaker")
+            raise ValueError(f"{name!r} is not a valid name of a circuit breaker")
         from cde_orchestrator.infrastructure.breakers.breaker import USER_MISTAKES, CircuitBreaker
 
         with self._mutex:

@@ -161,7 +161,7 @@ def _not_in_files(root: Path, ports: Ports | None) -> str | None:
     try:
         values = {each.key: each.value for each in settings_states(root)}
     except CDEError as error:
-        return f"{error.code}: where the state is kept is not known"
+        return f"{error.code}: it is not known where the state is kept"
     database = values["state_url"] or values["state_project"]
     return "the state is kept in a database" if database else None
 

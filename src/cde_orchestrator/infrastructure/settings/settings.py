@@ -73,7 +73,7 @@ def database_url(about: str) -> Any:
 class Settings:
     """The settings, each with its bounds and what it is for."""
 
-    log_level: str = choice("INFO", LOG_LEVELS, "Least severe events that are logged")
+    log_level: str = choice("INFO", LOG_LEVELS, "The lowest level of events that are logged")
     slow_operation_ms: int = number(
         1_000, 1, 3_600_000, "Milliseconds after which an operation counts as slow"
     )
@@ -84,66 +84,66 @@ class Settings:
         10, 1, 10_000, "Checkpoints that are kept in backups, with the journal since the oldest"
     )
     backup_days: float = number(
-        30.0, 0.01, 36_500.0, "Days for which checkpoints are kept; the newest one always is"
+        30.0, 0.01, 36_500.0, "Days for which checkpoints are kept; the newest is always kept"
     )
     backup_bytes: int = number(
-        256 * 1024 * 1024, 1_000_000, 10**13, "Bytes that backups may take up together"
+        256 * 1024 * 1024, 1_000_000, 10**13, "Total bytes that backups may use"
     )
     call_timeout_seconds: float = number(
         600.0, 0.1, 86_400.0, "How long a tool's caller waits for the answer"
     )
-    error_reports_kept: int = number(200, 1, 10_000, "Newest error reports that are kept")
+    error_reports_kept: int = number(200, 1, 10_000, "Error reports kept, the newest ones")
     error_reports_bytes: int = number(
-        20_000_000, 100_000, 1_000_000_000, "Bytes that error reports may take up together"
+        20_000_000, 100_000, 1_000_000_000, "Total bytes that error reports may use"
     )
-    log_levels: str = logger_levels("", 'Levels of single loggers, as "mcp=DEBUG, uvicorn=INFO"')
-    log_format: str = choice("auto", LOG_FORMATS, "How events look on standard error")
+    log_levels: str = logger_levels("", 'Levels by logger, such as "mcp=DEBUG, uvicorn=INFO"')
+    log_format: str = choice("auto", LOG_FORMATS, "The format of events on standard error")
     log_file_bytes: int = number(
         10 * 1024 * 1024, 10_000, 1_000_000_000, "Bytes at which the log file is rotated"
     )
     log_retention_days: int = number(7, 1, 3_650, "Days for which rotated log files are kept")
     telemetry_bytes: int = number(
-        32_000_000, 200_000, 1_000_000_000, "Bytes that the history of the figures may take up"
+        32_000_000, 200_000, 1_000_000_000, "Bytes that the history of the metrics may use"
     )
-    alerts_off: str = text("", 'Alerts that are not watched, as "memory_high, claims_expired"')
+    alerts_off: str = text("", 'Alerts switched off, such as "memory_high, claims_expired"')
     alert_error_percent: float = number(
-        5.0, 0.0, 100.0, "Alert when more of 100 operations in 5 minutes do not succeed"
+        5.0, 0.0, 100.0, "Alert when more than this percentage of the operations in 5 minutes fail"
     )
     alert_slow_operation_ms: float = number(
-        1_000.0, 1.0, 3_600_000.0, "Alert when an operation takes more milliseconds"
+        1_000.0, 1.0, 3_600_000.0, "Alert when an operation takes longer, in milliseconds"
     )
     alert_disk_free_mb: float = number(
-        100.0, 0.0, 10_000_000.0, "Alert when fewer MB are free where the project lies"
+        100.0, 0.0, 10_000_000.0, "Alert when fewer MB are free on the project's disk"
     )
     alert_memory_percent: float = number(
-        80.0, 1.0, 100.0, "Alert when more of the machine's memory is in use"
+        80.0, 1.0, 100.0, "Alert when more of the machine's memory is in use, in percent"
     )
     alert_backup_age_hours: float = number(
-        48.0, 0.0, 10_000.0, "Alert when changes are in no backup for more hours"
+        48.0, 0.0, 10_000.0, "Alert when changes have no backup for longer, in hours"
     )
     alert_error_hold_seconds: float = number(
-        30.0, 0.0, 86_400.0, "How long errors must be many before the alert fires"
+        30.0, 0.0, 86_400.0, "How long the error rate must stay high before the alert fires"
     )
     alert_slow_hold_seconds: float = number(
-        10.0, 0.0, 86_400.0, "How long operations must be slow before the alert fires"
+        10.0, 0.0, 86_400.0, "How long operations must stay slow before the alert fires"
     )
     alert_disk_hold_seconds: float = number(
-        20.0, 0.0, 86_400.0, "How long disk space must be little before the alert fires"
+        20.0, 0.0, 86_400.0, "How long disk space must stay low before the alert fires"
     )
     alert_memory_hold_seconds: float = number(
-        120.0, 0.0, 86_400.0, "How long memory must be little before the alert fires"
+        120.0, 0.0, 86_400.0, "How long memory must stay low before the alert fires"
     )
     alert_event_hold_seconds: float = number(
-        0.0, 0.0, 86_400.0, "The same for all other alerts, as of a project that is read-only"
+        0.0, 0.0, 86_400.0, "The same for all other alerts, such as a read-only project"
     )
     alert_clear_seconds: float = number(
-        60.0, 0.0, 86_400.0, "How long all must be well again before an alert is resolved"
+        60.0, 0.0, 86_400.0, "How long values must be normal again before an alert is resolved"
     )
-    alert_webhook_url: str = web_address("Where alerts are sent to, by HTTP POST, as JSON")
+    alert_webhook_url: str = web_address("Where alerts are sent, by HTTP POST, as JSON")
     state_url: str = database_url(
-        "Database that keeps the state, as postgresql://user@host/name; empty keeps it in .cde"
+        "The state's database, such as postgresql://user@host/name; empty keeps it in .cde"
     )
-    state_project: str = text("", "What names the project there; cde init writes it")
+    state_project: str = text("", "The project's name in that database; written by cde init")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _with_database(state: SettingState, states: list[SettingState]) -> SettingSt
     if state.key != "state_url" or state.value != "" or not named.value:
         return state
     problem = (
-        f"it is empty, and {named.key} says that the state is in a shared database; give "
+        f"it is empty, but {named.key} says that the state is in a shared database; set "
         f"{state.variable}, or delete {named.key}"
     )
     return replace(state, source=named.source, problem=problem)
@@ -240,7 +240,7 @@ def levels_by_logger(text: str) -> dict[str, str]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, level = (word.strip() for word in part.partition("="))
         if not name or level.upper() not in LOG_LEVELS:
-            raise ValueError(f"'{part}' is no logger=LEVEL with one of {', '.join(LOG_LEVELS)}")
+            raise ValueError(f"'{part}' must be logger=LEVEL with one of {', '.join(LOG_LEVELS)}")
         levels[name] = level.upper()
     return levels
 
@@ -336,18 +336,18 @@ def _accept(setting: Field[Any], given: Any, source: str) -> tuple[Any, str | No
         kinds = int if isinstance(default, int) else (int, float)
         if isinstance(given, bool) or not isinstance(given, kinds) or not math.isfinite(given):
             what = "whole number" if kinds is int else "number"
-            return None, f"{given!r} is no {what}"
+            return None, f"{given!r} is not a {what}"
         if not bounds["least"] <= given <= bounds["most"]:
             return None, f"{given} is not between {bounds['least']} and {bounds['most']}"
         return type(default)(given), None
     if bounds.get("address") and given:
         if not isinstance(given, str) or not _ADDRESS.fullmatch(given):
-            return None, "it is no http:// or https:// address"
+            return None, "it must be an http:// or https:// address"
         return given, None
     if bounds.get("url"):
         return _accept_url(given, source)
     if not isinstance(given, str) or not given.isprintable():
-        return None, f"{given!r} is no line of text"
+        return None, f"{given!r} must be a single line"
     if bounds.get("levels"):
         try:
             levels_by_logger(given)
@@ -358,22 +358,22 @@ def _accept(setting: Field[Any], given: Any, source: str) -> tuple[Any, str | No
         return given, None
     matching = [each for each in choices if each.lower() == given.strip().lower()]
     if not matching:
-        return None, f"{given!r} is none of {', '.join(choices)}"
+        return None, f"{given!r} is not one of {', '.join(choices)}"
     return matching[0], None
 
 
 def _accept_url(given: Any, source: str) -> tuple[str | None, str | None]:
     """The same for a database; what is wrong is told without the URL, for its password."""
     if not isinstance(given, str) or not given.isprintable():
-        return None, "it is no line of text"
+        return None, "it must be a single line"
     given = given.strip()
     if not given:
         return given, None
     scheme, found, rest = given.partition("://")
     if not found or scheme.lower() not in DATABASES:
-        return None, f"it does not begin with {DATABASES[0]}://"
+        return None, f"it must begin with {DATABASES[0]}://"
     has_password = URL_PASSWORD.match(given) or "password=" in rest.lower()
     if has_password and source not in {ENVIRONMENT, DEFAULT}:
         where = f"give the URL as {variable_of('state_url')}, or the password in ~/.pgpass"
-        return None, f"git keeps this file, and a password must not be in it; {where}"
+        return None, f"this file is kept by git and must not contain a password; {where}"
     return given, None

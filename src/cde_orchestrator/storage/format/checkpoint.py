@@ -79,7 +79,7 @@ def decode(data: bytes) -> Checkpoint | NotACheckpoint:
     if not isinstance(content, dict):
         return NotACheckpoint("it is not a JSON object")
     if not any(key in content for key in OWN_KEYS):
-        return NotACheckpoint("it bears no schema_version", content=content)
+        return NotACheckpoint("it has no schema_version", content=content)
     if not _checksum_holds(data):
         return NotACheckpoint("its checksum does not match its content")
     version = content["schema_version"]
@@ -113,5 +113,5 @@ def _decode_leniently(data: bytes) -> NotACheckpoint:
     except RecursionError:
         return NotACheckpoint("it is nested too deeply")
     if isinstance(content, dict) and not any(key in content for key in OWN_KEYS):
-        return NotACheckpoint("it bears no schema_version", content=content)
-    return NotACheckpoint("it is not JSON of this product")
+        return NotACheckpoint("it has no schema_version", content=content)
+    return NotACheckpoint("it was not written by this product")

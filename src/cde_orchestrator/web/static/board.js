@@ -42,7 +42,7 @@ function line(board) {
 
 function newcomer() {
   const hint = empty(
-    "No feature yet",
+    "No features yet",
     element("p", {}, "Start one here:"),
     command("cde start 'Add a login page with password reset'"),
     element("p", {}, "or ask your agent: “Start a CDE feature and follow its phases.”"),
@@ -86,7 +86,7 @@ function fillCard(member, card) {
   write(parts.name, card.name);
   attribute(link, "title", `${card.name}: ${card.event.text}`.slice(0, 300));
   attribute(link, "data-kind", open ? card.event.kind : card.status);
-  const badge = open ? (card.attempts > 1 ? `try ${card.attempts}` : "") : card.status;
+  const badge = open ? (card.attempts > 1 ? `attempt ${card.attempts}` : "") : card.status;
   write(parts.badge, badge);
   attribute(parts.badge, "data-tone", { completed: "ok", failed: "critical", cancelled: "muted" }[card.status] ?? "warning");
   write(parts.event, card.event.text);
@@ -94,6 +94,6 @@ function fillCard(member, card) {
   const start = open ? card.phase_since ?? card.created_at : card.updated_at;
   showMoment(parts.age, start, (at) => (open ? `${duration(since(at))}${card.claim || badge ? "" : " in phase"}` : ago(at)));
   write(parts.holder, card.claim ? card.claim.agent : "");
-  attribute(parts.holder, "title", card.claim ? `${card.claim.agent} works on it` : null);
+  attribute(parts.holder, "title", card.claim ? `${card.claim.agent} is working` : null);
   parts.bar.firstChild.style.transform = `scaleX(${open ? (card.step - 1) / Math.max(card.steps, 1) : card.status === "completed" ? 1 : 0})`;
 }

@@ -10,11 +10,11 @@ const whole = new Intl.DateTimeFormat("en-GB", { weekday: "short", hour: "2-digi
 
 const ran = (point) => point.operations > 0 || point.memory_mb !== null;
 const CHARTS = [
-  { title: "Throughput", about: "operations a second", show: (value) => `${figure(value)}/s`, least: 0.1, area: true,
+  { title: "Throughput", about: "operations per second", show: (value) => `${figure(value)}/s`, least: 0.1, area: true,
     series: [{ label: "Operations", tone: "accent", of: (point) => (ran(point) ? point.operations_per_second : null) }] },
   { title: "Error rate", about: "operations that failed", show: percent, least: 0.05, most: 1, area: true,
     series: [{ label: "Errors", tone: "critical", of: (point) => (point.operations > 0 ? point.error_rate : null) }] },
-  { title: "Latency", about: "of an operation", show: milliseconds, least: 10, log: true,
+  { title: "Latency", about: "per operation", show: milliseconds, least: 10, log: true,
     series: [
       { label: "p50", tone: "accent", of: (point) => point.p50_ms },
       { label: "p95", tone: "warning", of: (point) => point.p95_ms },
@@ -49,10 +49,10 @@ class Chart {
     this.values = about.series.map(() => element("span", { class: "value" }));
     this.plot = element("div", { class: "plot", tabindex: 0, role: "slider", "aria-orientation": "horizontal",
       "aria-label": `${about.title}, ${about.about}. Arrow keys move through time.`,
-      "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": "nothing yet" });
+      "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": "no data yet" });
     this.picture = svg("svg", { height: HEIGHT, "aria-hidden": "true", focusable: "false" });
     this.tip = element("div", { class: "tip", "aria-hidden": "true" });
-    this.none = element("p", { class: "none muted" }, "Nothing ran in this time.");
+    this.none = element("p", { class: "none muted" }, "No operations in this period.");
     this.plot.append(this.picture, this.none, this.tip);
     this.table = element("div", { class: "plot table", hidden: true, tabindex: 0, role: "group", "aria-label": `${about.title} as a table` });
     this.button = element("button", { class: "plain", type: "button", "aria-pressed": "false", onclick: () => this.turn() }, "Table");

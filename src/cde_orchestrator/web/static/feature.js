@@ -39,7 +39,7 @@ function showHead({ project, feature, claim, branch, created_at }) {
   write($("status"), words(feature.status));
   attribute($("status"), "class", "badge");
   attribute($("status"), "data-tone", TONES[feature.status] ?? "accent");
-  const more = [`workflow ${feature.workflow}`, claim ? `${claim.agent} works on it` : null, branch ? `branch ${branch}` : null, feature.id];
+  const more = [`workflow ${feature.workflow}`, claim ? `${claim.agent} is working` : null, branch ? `branch ${branch}` : null, feature.id];
   showMoment($("facts"), created_at, (at) => [`started ${ago(at)}`, ...more.filter(Boolean)].join(" · "));
 }
 
@@ -94,7 +94,7 @@ function current(phase) {
     element("header", { class: "head" }, element("h2", {}, `Now: ${words(phase.id)}`), element("span", { class: "muted" }, phase.handler === "human_input" ? "waits for a person" : "for an agent")),
     phase.description ? element("p", {}, phase.description) : null,
     phase.problem ? element("p", { class: "strong" }, phase.problem) : null,
-    phase.outputs.length ? element("ul", { class: "outputs", "aria-label": "What it must produce" }, phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.id}${each.required ? "" : ", optional"}, ${each.type}`)))) : null,
+    phase.outputs.length ? element("ul", { class: "outputs", "aria-label": "Required outputs" }, phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted" }, ` ${each.id}${each.required ? "" : ", optional"}, ${each.type}`)))) : null,
     phase.prompt ? element("details", { "data-name": "prompt" }, element("summary", {}, "The prompt"), element("pre", { tabindex: 0 }, phase.prompt)) : null);
 }
 
@@ -105,11 +105,11 @@ function phaseCard(phase, work) {
   if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), ` ${each.reason} `, element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
   if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, each.note, " ", element("span", { class: "muted" }, `${each.by}, `, time(each.at)),
     each.data === null ? null : element("details", { "data-name": each.at }, element("summary", {}, "Data"), element("pre", { tabindex: 0 }, JSON.stringify(each.data, null, 2)))))));
-  if (work.past.length) rows.push(group("Rolled back before", work.past.map((each) => element("li", {}, `${words(each.status)}, ${each.attempts} attempts`, each.started_at ? [", ", time(each.started_at)] : ""))));
+  if (work.past.length) rows.push(group("Rolled back earlier", work.past.map((each) => element("li", {}, `${words(each.status)}, ${each.attempts} ${each.attempts === 1 ? "attempt" : "attempts"}`, each.started_at ? [", ", time(each.started_at)] : ""))));
   const line = [words(phase.status), phase.attempts > 1 ? `${phase.attempts} attempts` : null, work.end_commit ? `commit ${work.end_commit.slice(0, 10)}` : null].filter(Boolean).join(" · ");
   return element("section", { class: "card phase", id: `phase-${encodeURIComponent(phase.id)}`, "data-state": phase.status, "aria-label": `Phase ${words(phase.id)}` },
     element("header", { class: "head" }, element("h2", {}, words(phase.id)), element("span", { class: "muted" }, line)),
-    rows.length ? rows : element("p", { class: "muted" }, phase.status === "pending" ? "Its turn has not come." : "Nothing is kept of it yet."));
+    rows.length ? rows : element("p", { class: "muted" }, phase.status === "pending" ? "Not started" : "Nothing recorded yet"));
 }
 
 function group(title, items) {
@@ -134,7 +134,7 @@ function gist(summary) {
   if (value("status")) return words(value("status"));
   if (parts.every((each) => each.startsWith("work.claim"))) return "took up the work";
   const saved = parts.map((each) => /^phases\.([^.]+)\.work\.progress/.exec(each)).find(Boolean);
-  return saved ? `kept partial work on ${words(saved[1])}` : summary;
+  return saved ? `saved progress in ${words(saved[1])}` : summary;
 }
 
 function showTimeline(changes) {

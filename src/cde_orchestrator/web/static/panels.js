@@ -12,11 +12,11 @@ export function showHealth(reply) {
   const status = problem ? "unhealthy" : health.status;
   const findings = findingsOf(reply);
   attribute($("health"), "data-status", status);
-  write($("health-title"), problem?.code === "E004" ? "No project here yet" : TITLES[status]);
+  write($("health-title"), problem?.code === "E004" ? "Not set up yet" : TITLES[status]);
   const checks = Object.keys(health.checks).length;
   const line = findings.length
     ? `${findings.length === 1 ? "One thing needs" : `${findings.length} things need`} attention`
-    : checks ? `All ${checks} checks passed` : "Nothing is known to be wrong";
+    : checks ? `All ${checks} checks passed` : "No known problems";
   showMoment($("health-line"), health.checked_at || reply.at, (at) => `${line} · checked ${ago(at)}`);
   if (lastStatus !== null && lastStatus !== status) announce(`The project is ${status}. ${findings.map((each) => each.message).join(" ")}`);
   lastStatus = status;
@@ -58,7 +58,7 @@ export function code(value) {
 
 function passed(health) {
   const names = Object.entries(health.checks).filter(([, verdict]) => verdict === "ok").map(([name]) => name);
-  return element("ul", { class: "passed", "aria-label": "Checks that passed" },
+  return element("ul", { class: "passed", "aria-label": "Passed checks" },
     names.map((name) => element("li", { title: health.details[name]?.message }, words(name))));
 }
 
@@ -66,9 +66,9 @@ const FIGURES = [
   ["Operations", (m, c, { lately }) => `${figure(lately.operations_per_second)}/s`, () => "last 5 minutes"],
   ["Error rate", (m, c, { lately }) => percent(lately.error_rate), (m, c, { lately }) => [limit(c.high_error_rate), `${percent(lately.refusal_rate)} refused`].filter(Boolean).join(" · ")],
   ["Latency p95", (m, c, { lately }) => milliseconds(lately.p95_ms), (m, c, { lately }) => `p50 ${milliseconds(lately.p50_ms)} · p99 ${milliseconds(lately.p99_ms)}`],
-  ["Open features", (m, c, r) => figure(r.board?.open ?? m.active_features), (m, c, r) => `${figure(r.board?.total ?? 0)} in all`],
+  ["Open features", (m, c, r) => figure(r.board?.open ?? m.active_features), (m, c, r) => `${figure(r.board?.total ?? 0)} in total`],
   ["Memory in use", (m) => `${figure(m.memory_percent)} %`, (m) => `server ${megabytes(m.memory_mb)}`],
-  ["Disk free", (m) => megabytes(m.disk_free_mb), (m) => `.cde takes ${megabytes(m.disk_mb)}`],
+  ["Disk free", (m) => megabytes(m.disk_free_mb), (m) => `.cde uses ${megabytes(m.disk_mb)}`],
 ];
 const tiles = [];
 
@@ -136,7 +136,7 @@ export function showAlerts({ alerts }) {
     attribute(parts.sub, "title", each.message);
     showMoment(parts.when, each.at, each.present ? (at) => `for ${duration((Date.now() - Date.parse(at)) / 1000)}` : ago);
     attribute(member.inner, "data-present", each.present ? each.state : null);
-  }, () => empty("No alert, now or before", element("p", {}, "Try out whether you would hear of one:"), command("cde alerts test")));
+  }, () => empty("No alerts", element("p", {}, "Send a test alert:"), command("cde alerts test")));
 }
 
 // ---- errors ----
@@ -153,7 +153,7 @@ export function showErrors({ errors }) {
     write(parts.sub, `${words(each.operation)}: ${each.message}`);
     attribute(parts.sub, "title", each.message);
     showMoment(parts.when, each.at, ago);
-  }, () => empty("No error so far", element("p", {}, "A call that is refused or fails leaves a report, which is listed here.")));
+  }, () => empty("No errors recorded", element("p", {}, "Each refused or failed call leaves a report, which is listed here.")));
 }
 
 async function openReport(summary) {
@@ -184,8 +184,8 @@ function details(summary, report) {
   return [
     element("h3", {}, "What happened"),
     element("dl", { class: "facts" }, Object.entries(facts).filter(([, value]) => value).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)))),
-    report ? element("details", {}, element("summary", {}, "The whole report"), element("pre", { tabindex: 0 }, JSON.stringify(report, null, 2)))
-      : element("p", { class: "muted" }, "The report itself is no longer kept."),
+    report ? element("details", {}, element("summary", {}, "Full report"), element("pre", { tabindex: 0 }, JSON.stringify(report, null, 2)))
+      : element("p", { class: "muted" }, "The report is no longer kept."),
   ];
 }
 
@@ -201,9 +201,9 @@ export function showSlowest({ slowest, history }) {
   }, ({ parts }, each) => {
     write(parts.main, words(each.operation));
     write(parts.amount, milliseconds(each.p95_ms));
-    write(parts.sub, `${figure(each.calls)} calls${each.errors ? `, ${figure(each.errors)} failed` : ""}${each.refusals ? `, ${figure(each.refusals)} refused` : ""} · p50 ${milliseconds(each.p50_ms)} · longest ${milliseconds(each.max_ms)}`);
+    write(parts.sub, `${figure(each.calls)} ${each.calls === 1 ? "call" : "calls"}${each.errors ? `, ${figure(each.errors)} failed` : ""}${each.refusals ? `, ${figure(each.refusals)} refused` : ""} · p50 ${milliseconds(each.p50_ms)} · longest ${milliseconds(each.max_ms)}`);
     parts.meter.firstChild.style.transform = `scaleX(${each.p95_ms / top})`;
-  }, () => empty("Nothing ran in this time", element("p", {}, "Operations show up here as soon as an agent or a command works on the project.")));
+  }, () => empty("No operations in this period", element("p", {}, "Operations appear here as soon as an agent or a command works on the project.")));
 }
 
 const BREAKER = { open: "critical", half_open: "warning", closed: "ok" };
@@ -216,6 +216,6 @@ export function showBreakers({ breakers }) {
     const failures = `${each.failures} ${each.failures === 1 ? "failure" : "failures"} in a row`;
     write(parts.sub, each.last_failure || (each.failures ? failures : "works"));
     attribute(parts.sub, "title", each.last_failure || null);
-    write(parts.when, each.state === "open" ? `tried again in ${duration(each.retry_after_seconds)}` : "");
-  }, () => empty("Nothing is left alone", element("p", {}, "An agent, or git, that keeps failing is not called for a while, and shown here.")));
+    write(parts.when, each.state === "open" ? `retry in ${duration(each.retry_after_seconds)}` : "");
+  }, () => empty("No circuit breakers are open", element("p", {}, "An agent, or git, that keeps failing is paused for a while and listed here.")));
 }

@@ -121,7 +121,9 @@ def test_each_packaged_prompt_can_be_filled_in(
         for verdict in output.verdict:
             assert f"`Verdict: {verdict}`" in prompt
             assert re.search(rf"^Verdict: <fill: .*{verdict}", prompt, re.MULTILINE)
-    assert ("at least one must differ" in prompt) == (full and phase.changes == "required")
+    assert ("at least one outside `specs/` must differ" in prompt) == (
+        full and phase.changes == "required"
+    )
     assert f'phase_id="{phase.id}"' in prompt
     assert "{%" not in prompt
     assert ("{{ braces }}" in prompt) == full

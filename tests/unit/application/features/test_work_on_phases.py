@@ -682,7 +682,7 @@ def test_what_cannot_be_restored_is_left_and_named(building: World) -> None:
 
     assert rows[SPEC]["action"] == "left"
     assert rows[REPORT]["action"] == "left"
-    assert rows[REPORT]["reason"] == "it is no plain file"
+    assert rows[REPORT]["reason"] == "it is not a regular file"
     assert building.files.contents[SPEC] == b"Edited by Eve\n"
 
 

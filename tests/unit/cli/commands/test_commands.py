@@ -70,8 +70,8 @@ def test_a_refusal_has_its_code(with_feature: Terminal, arguments: list[str], co
         ([*SUBMIT, "--output", "spec"], "is not ID=PATH"),
         ([*SUBMIT, "--output", "=x"], "is not ID=PATH"),
         ([*SUBMIT, "--output", "a=f", "--output", "a=f"], "given twice"),
-        ([*SUBMIT, "--output", "a=f", "--results", '{"a": "x"}'], "given in the results too"),
-        (["init", "a", "--project", "b"], "give the folder once"),
+        ([*SUBMIT, "--output", "a=f", "--results", '{"a": "x"}'], "also given in the results"),
+        (["init", "a", "--project", "b"], "give the folder only once"),
         (["serve", "--transport", "pigeon"], "pigeon"),
         (["serve", "--port", "65536"], "65535"),
         (["nope"], "nope"),
@@ -175,11 +175,11 @@ def test_init_says_what_it_found_and_what_to_do_next(terminal: Terminal) -> None
     first = terminal.run("init", "--name", "[b]shop[/b]")
     second = terminal.run("init", "--project", str(terminal.folder))
 
-    assert first.startswith("✓ Project [b]shop[/b] is onboarded\n")
+    assert first.startswith("✓ Project [b]shop[/b] is set up\n")
     assert "Languages  Python" in first
     assert ".cde/workflow.yml" in first
-    assert "$ cde start 'What the feature shall do'   #" in first
-    assert "onboarded already; nothing was changed" in second
+    assert "$ cde start 'What the feature should do'   #" in first
+    assert "already set up; nothing was changed" in second
     assert f"--project {terminal.folder}" in second
 
 
@@ -205,7 +205,12 @@ def test_the_status_of_the_project_is_changed_and_told(at_project: Terminal) -> 
 
 def test_a_list_says_when_it_is_empty(at_project: Terminal) -> None:
     assert at_project.run("list", "--status", "completed") == ""
-    assert at_project.stderr.startswith("No such features.\n  $ cde start")
+    assert at_project.stderr.startswith("No matching features.\n  $ cde start")
+    assert at_project.run("list") == ""
+    assert at_project.stderr.endswith(
+        "\n  $ cde start 'What the feature should do'   # start one\n"
+    )
+    assert "No features yet.\n" in at_project.stderr
 
 
 def test_a_list_that_goes_on_repeats_its_options(at_project: Terminal) -> None:
@@ -257,7 +262,7 @@ def test_a_feature_is_told_from_start_to_end(at_project: Terminal) -> None:
     assert "Now: question" in begun
     assert "$ cde submit slow question" in begun
     assert "Goal     Why is it slow?" in status
-    assert "● question  in progress, began" in status
+    assert "● question  in progress, started" in status
     assert len(phases) == 3
     assert ended.startswith("✓ Phase report accepted\n    specs/slow/report.md  ")
     assert ended.endswith("✓ Feature slow is completed\n")

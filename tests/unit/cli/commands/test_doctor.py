@@ -73,7 +73,7 @@ def damage(shop: Terminal) -> list[Path]:
 
 def test_a_healthy_project_has_no_findings(shop: Terminal) -> None:
     assert shop.answer("doctor")["healthy"]
-    assert "Nothing is wrong" in shop.run("doctor")
+    assert "No problems" in shop.run("doctor")
 
 
 def test_the_doctor_mends_what_is_safe_and_shows_it_before(shop: Terminal) -> None:
@@ -205,7 +205,7 @@ def test_a_file_that_vanishes_meanwhile_is_no_leftover(
 
 @pytest.mark.parametrize(
     ("signed", "said"),
-    [(str(os.getpid()), "which is running"), ("4194305", "which has ended"), ("", "not sign")],
+    [(str(os.getpid()), "which is running"), ("4194305", "which has ended"), ("", "no signature")],
     ids=["running", "ended", "unsigned"],
 )
 def test_who_keeps_the_lock_is_told(

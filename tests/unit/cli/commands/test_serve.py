@@ -71,7 +71,7 @@ def test_http_is_announced_and_a_network_warned_of(
     [(root, was_pinned, given_host, port)] = served
     assert (root, was_pinned, given_host) == (at_project.folder, pinned, host)
     assert f" at http://{host}:{port}/mcp (Ctrl-C ends)\n" in at_project.stderr
-    assert ("it asks for no token" in at_project.stderr) == (host == "0.0.0.0")
+    assert ("no token is required" in at_project.stderr) == (host == "0.0.0.0")
 
 
 @pytest.mark.parametrize(

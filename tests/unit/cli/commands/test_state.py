@@ -143,7 +143,7 @@ def test_a_restore_wants_exactly_one_source(shop: Terminal, arguments: list[str]
 
 def test_verify_judges_every_file(shop: Terminal) -> None:
     assert shop.answer("state", "verify")["whole"]
-    assert "whole" in shop.run("state", "verify")
+    assert "intact" in shop.run("state", "verify")
     (shop.folder / ".cde" / "state.json").write_text("{")
     assert ".cde/state.json" in shop.run("state", "verify")
     assert shop.exit_code == 1

@@ -195,7 +195,7 @@ def test_a_phase_for_a_person_without_outputs_says_so() -> None:
     text = seen(feature.started(reply(current), FILE))
 
     assert "Now: define\n  A person answers this phase.\n" in text
-    assert "Nothing has to be produced." in text
+    assert "No outputs are required." in text
     assert "# its prompt, for a person" in text
 
 
@@ -234,7 +234,7 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         "\n"
         "✓ define  completed, attempt 2, in 2m 0s\n"
         "    spec.md  1.5 kB\n"
-        "✗ build   failed, began 3 minutes ago\n"
+        "✗ build   failed, started 3 minutes ago\n"
         "↺ check   rolled back\n"
         "○ review  pending\n"
     )
@@ -346,4 +346,4 @@ def test_a_failure_stands_in_a_panel_and_its_fix_can_be_copied() -> None:
     assert text.startswith("╭─ ✗ Feature Not Found  E102 ─")
     assert "'[red]x[/red] '" in text
     assert f"\n  $ cde list --project /{'long' * 30}\n" in text
-    assert text.endswith("More about it: cde explain E102\n")
+    assert text.endswith("Learn more: cde explain E102\n")

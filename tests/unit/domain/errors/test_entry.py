@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, Severity, Suggestion
 
 
 def test_the_wishes_of_words_commands_and_arguments_are_told_together() -> None:
@@ -17,6 +17,36 @@ def test_the_wishes_of_words_commands_and_arguments_are_told_together() -> None:
     )
 
     assert entry.placeholders == {"path", "parent", "folder", "place"}
+
+
+def test_each_reader_is_shown_the_call_that_it_can_make() -> None:
+    entry = ErrorMessage(
+        title="T",
+        description="D",
+        suggestions=(
+            "For everybody",
+            Suggestion("Read it", "cde status {feature}", "cde_getFeatureStatus()", "status"),
+            Suggestion("See the log", "cde logs"),
+            Suggestion("Use a transaction", python="transaction({path})"),
+        ),
+        fixes=(),
+    )
+
+    assert {reader: entry.suggestions_for(reader) for reader in Reader} == {
+        Reader.TERMINAL: [
+            "For everybody",
+            "Read it: cde status {feature}",
+            "See the log: cde logs",
+        ],
+        Reader.AGENT: ["For everybody", "Read it: cde_getFeatureStatus()", "See the log: cde logs"],
+        Reader.PYTHON: [
+            "For everybody",
+            "Read it: status",
+            "See the log: cde logs",
+            "Use a transaction: transaction({path})",
+        ],
+    }
+    assert entry.placeholders == {"feature", "path"}
 
 
 def test_an_entry_is_an_error_that_can_be_mended_unless_it_says_otherwise() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import cde_orchestrator
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, Severity
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import PLACEHOLDER, placeholders
 
@@ -92,10 +92,15 @@ def tools() -> dict[str, Tool]:
 
 
 def texts(entry: ErrorMessage) -> tuple[str, ...]:
-    """Everything that an entry says."""
-    return entry.title, entry.description, *entry.suggestions
+    """Everything that an entry says, to whichever reader."""
+    advice = {text: None for reader in Reader for text in entry.suggestions_for(reader)}
+    return entry.title, entry.description, *advice
 
 
+COMMAND_WITH_A_TOOL = re.compile(
+    r"\bcde (?:list|status|start|submit|save|resume|rollback|close|explain|init(?! --new)"
+    r"|project (?:info|activate|archive)|state (?:verify|history|backups|restore(?! --file)))\b"
+)
 FIXES = [(code, fix) for code, entry in ERROR_MESSAGES.items() for fix in entry.fixes]
 
 
@@ -110,7 +115,7 @@ def test_an_entry_is_fully_explained(code: str) -> None:
     assert all(text.strip() and text == " ".join(text.split()) for text in texts(entry))
     assert not placeholders(entry.title)
     assert entry.description.endswith(".")
-    assert len(entry.suggestions) >= 2
+    assert all(len(entry.suggestions_for(reader)) >= 2 for reader in Reader)
     assert entry.fixes
     assert isinstance(entry.severity, Severity)
     assert re.fullmatch(r"\d+\.\d+\.\d+", entry.since)
@@ -150,6 +155,19 @@ def test_a_fix_names_a_tool_that_exists_with_arguments_that_it_takes(code: str, 
 
     assert set(fix.arguments) <= tool.all
     assert tool.required <= set(fix.arguments)
+
+
+@pytest.mark.parametrize("code", sorted(set(ERROR_MESSAGES) - {"E309"}))
+def test_a_terminal_shows_neither_a_tool_nor_a_call_in_python(code: str) -> None:
+    for text in ERROR_MESSAGES[code].suggestions_for(Reader.TERMINAL):
+        assert not re.search(r"\bcde_|\(", text)
+
+
+@pytest.mark.parametrize("code", ERROR_MESSAGES)
+def test_an_agent_is_shown_no_command_where_it_has_a_tool(code: str) -> None:
+    for text in ERROR_MESSAGES[code].suggestions_for(Reader.AGENT):
+        assert not COMMAND_WITH_A_TOOL.search(text)
+        assert not re.search(r"\bproject\.|\brepository\.", text)
 
 
 @pytest.mark.parametrize("code", ERROR_MESSAGES)

@@ -437,8 +437,8 @@ def test_the_last_failure_is_known_before_it_opens(seconds: Seconds) -> None:
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (BreakerRecord(failures=-1), "what is counted is a whole number from 0 on"),
-        (BreakerRecord(until=True), "the time is a number"),
+        (BreakerRecord(failures=-1), "counts must be whole numbers of at least 0"),
+        (BreakerRecord(until=True), "the time must be a number"),
     ],
 )
 def test_a_record_of_another_kind_is_refused_with_the_reason(

@@ -16,9 +16,9 @@ OPEN = BreakerRecord(failures=3, openings=1, generation=4, until=110.0, reason="
 @pytest.mark.parametrize(
     ("limits", "reason"),
     [
-        ((0, 1.0, 1.0), "failure_threshold is a whole number from 1 on"),
-        ((1, -0.5, 1.0), "the time-out is from 0 to the longest one"),
-        ((1, 2.0, 1.5), "the time-out is from 0 to the longest one"),
+        ((0, 1.0, 1.0), "failure_threshold must be a whole number of at least 1"),
+        ((1, -0.5, 1.0), "the time-out must be between 0 and the longest one"),
+        ((1, 2.0, 1.5), "the time-out must be between 0 and the longest one"),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused_with_the_reason(
@@ -55,14 +55,14 @@ def test_a_record_that_is_one_passes_its_check(record: BreakerRecord) -> None:
     ("changed", "reason"),
     [
         *(
-            ({name: value}, "what is counted is a whole number from 0 on")
+            ({name: value}, "counts must be whole numbers of at least 0")
             for name in ("failures", "openings", "generation")
             for value in (-1, True, 1.0, "1", None)
         ),
-        ({"reason": None}, "the reason is a text"),
-        ({"reason": b"x"}, "the reason is a text"),
-        ({"until": "110"}, "the time is a number"),
-        ({"until": False}, "the time is a number"),
+        ({"reason": None}, "the reason must be text"),
+        ({"reason": b"x"}, "the reason must be text"),
+        ({"until": "110"}, "the time must be a number"),
+        ({"until": False}, "the time must be a number"),
     ],
 )
 def test_a_record_with_a_value_of_another_kind_is_refused_with_the_reason(

@@ -146,7 +146,7 @@ def test_a_registry_gives_the_same_breaker_for_the_same_name() -> None:
 
 @pytest.mark.parametrize("name", ["", "A", "../git", "a b", "-", "x" * 65])
 def test_a_name_must_be_fit_for_a_file(name: str) -> None:
-    with pytest.raises(ValueError, match="no name"):
+    with pytest.raises(ValueError, match="not a valid name"):
         BreakerRegistry().get(name)
 
 

@@ -93,7 +93,7 @@ def test_only_an_object_without_our_own_keys_may_be_of_an_older_release(
     found = decode(data)
     assert isinstance(found, NotACheckpoint)
     assert (found.content is not None) is has_content
-    assert (found.reason == "it bears no schema_version") is has_content
+    assert (found.reason == "it has no schema_version") is has_content
 
 
 def test_the_file_begins_with_its_own_members() -> None:
@@ -127,8 +127,8 @@ def test_any_of_its_own_members_makes_a_file_a_damaged_checkpoint(key: str, valu
     ("data", "reason"),
     [
         (b"[1]", "it is not a JSON object"),
-        (b"[NaN]", "it is not JSON of this product"),
-        (b'{"sequence": NaN}', "it is not JSON of this product"),
+        (b"[NaN]", "it was not written by this product"),
+        (b'{"sequence": NaN}', "it was not written by this product"),
         (b"[" * 100_000, "it is nested too deeply"),
         (
             encode(DOCUMENT, 7, "abc").replace(b"Project", b"Product"),
@@ -152,7 +152,7 @@ def test_a_file_of_an_older_release_comes_with_its_content(score: str) -> None:
     found = decode(f'{{"id": "p", "score": {score}}}'.encode())
 
     assert isinstance(found, NotACheckpoint)
-    assert found.reason == "it bears no schema_version"
+    assert found.reason == "it has no schema_version"
     assert found.content is not None
     assert list(found.content) == ["id", "score"]
 

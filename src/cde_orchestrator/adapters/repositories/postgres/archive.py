@@ -161,9 +161,7 @@ class PostgresArchive:
         ]
         own = {**wanted, "features": None} != {**stored, "features": None}
         parts = ["the project itself"] if own else []
-        return [
-            Damage(part, "it is not what its history leads to") for part in [*parts, *differing]
-        ]
+        return [Damage(part, "it does not match its history") for part in [*parts, *differing]]
 
     def renew_present(self) -> bool:
         """Write the tables of the present from the history; False where that does not reach."""

@@ -243,7 +243,7 @@ def _parameters(url: str) -> dict[str, Any]:
     try:
         given = conninfo.conninfo_to_dict(url)
     except psycopg.Error:
-        reason = "it is no postgresql:// URL that libpq understands"
+        reason = "it is not a postgresql:// URL that libpq understands"
         raise ValidationError.of(
             "E314", setting="state_url", source="the settings", reason=reason
         ) from None
@@ -274,7 +274,9 @@ def require_version(version: int) -> None:
         DisconnectedError: it is too old.
     """
     if version < LEAST_VERSION:
-        reason = f"it is PostgreSQL {version // 10_000}, and {LEAST_VERSION // 10_000} is the least"
+        reason = (
+            f"it is PostgreSQL {version // 10_000}; at least {LEAST_VERSION // 10_000} is needed"
+        )
         raise DisconnectedError(reason, passing=False)
 
 

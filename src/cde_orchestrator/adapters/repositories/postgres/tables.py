@@ -248,7 +248,7 @@ def _decode_head(cursor: psycopg.Cursor[tuple[Any, ...]]) -> ProjectHead:
     elif standby:
         obstacle = "the database is a standby"
     elif read_only:
-        obstacle = "the database takes no changes (default_transaction_read_only)"
+        obstacle = "the database accepts no changes (default_transaction_read_only)"
     elif not privileged:
         obstacle = "the user may not write the tables"
     return ProjectHead(

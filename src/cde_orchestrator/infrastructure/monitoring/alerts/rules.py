@@ -110,7 +110,7 @@ _RULES = (
         unit="%",
         hold_setting="alert_error_hold_seconds",
         message="{figure} % of the operations of the last 5 minutes failed; "
-        "at most {threshold} % should.",
+        "the limit is {threshold} %.",
         expression=(
             f'100 * sum(increase({names.OPERATIONS}{{outcome="failed"}}{_ERROR_WINDOW}))'
             f" / (sum(increase({names.OPERATIONS}{_ERROR_WINDOW})) >= {ERROR_LEAST_CALLS})"
@@ -126,7 +126,7 @@ _RULES = (
         unit="ms",
         hold_setting="alert_slow_hold_seconds",
         message="The slowest operation of the last minute took {figure} ms; "
-        "none should take more than {threshold} ms.",
+        "the limit is {threshold} ms.",
         expression=(
             "1000 * histogram_quantile(1, sum by (le) "
             f"(rate({names.OPERATION_DURATION}_bucket{_SLOW_WINDOW})))"
@@ -134,7 +134,7 @@ _RULES = (
     ),
     AlertRule(
         name="disk_space_low",
-        title="Little disk space",
+        title="Low disk space",
         severity="critical",
         measure=DISK_FREE_MB,
         breach="below",
@@ -142,21 +142,20 @@ _RULES = (
         clear_factor=1.2,
         unit="MB",
         hold_setting="alert_disk_hold_seconds",
-        message="{figure} MB are free where the project lies; {threshold} MB are wanted.",
+        message="{figure} MB are free on the project's disk; {threshold} MB are wanted.",
         error_code="E921",
         expression=f"{names.DISK_FREE_BYTES} / 1048576",
     ),
     AlertRule(
         name="memory_high",
-        title="Little memory",
+        title="Low memory",
         severity="warning",
         measure=MEMORY_PERCENT,
         threshold_setting="alert_memory_percent",
         clear_factor=0.95,
         unit="%",
         hold_setting="alert_memory_hold_seconds",
-        message="{figure} % of the machine's memory is in use; "
-        "more than {threshold} % slows everything down.",
+        message="{figure} % of the machine's memory is in use; the limit is {threshold} %.",
         error_code="E930",
         expression=f"100 * {names.MEMORY_USED_RATIO}",
     ),
@@ -166,7 +165,7 @@ _RULES = (
         severity="critical",
         measure=READ_ONLY,
         unit="",
-        message="The disk refuses changes, so the project takes none until it does again.",
+        message="The project accepts no changes until writing works again.",
         error_code="E206",
         expression=names.READ_ONLY,
     ),
@@ -176,17 +175,17 @@ _RULES = (
         severity="warning",
         measure=BREAKERS_OPEN,
         unit="breakers",
-        message="Circuit breakers that are open, because what they guard keeps failing: {figure}.",
+        message="Circuit breakers that are open because what they guard keeps failing: {figure}.",
         error_code="E903",
         expression=f"count({names.BREAKER_STATE} == 1) or vector(0)",
     ),
     AlertRule(
         name="state_recovered",
-        title="The state mended itself",
+        title="The state repaired itself",
         severity="warning",
         measure=RECOVERIES,
         unit="recoveries",
-        message="Damage of the stored state was found and mended lately: {figure} times. "
+        message="Damage to the stored state was repaired recently: {figure} times. "
         "Nothing was lost; the disk may be failing.",
         error_code="E215",
         expression=names.RECOVERIES,
@@ -199,13 +198,13 @@ _RULES = (
         error_code="E927",
         threshold_setting="alert_backup_age_hours",
         unit="h",
-        message="The newest backup is {figure} hours old, and there were changes since; "
-        "it should be at most {threshold} hours old.",
+        message="The newest backup is {figure} hours old and there are changes since; "
+        "the limit is {threshold} hours.",
         expression=f"{names.BACKUP_AGE_SECONDS} / 3600",
     ),
     AlertRule(
         name="claims_expired",
-        title="Work was left lying",
+        title="Work was abandoned",
         severity="warning",
         measure=CLAIMS_EXPIRED,
         error_code="E928",

@@ -157,7 +157,7 @@ class TelemetryDatabase:
         self.connection.execute("PRAGMA synchronous = OFF")
         version = self._pragma("user_version")
         if version > SCHEMA:
-            raise NewerSchemaError(f"its schema is {version}, and this version knows {SCHEMA}")
+            raise NewerSchemaError(f"its schema is {version}; this version knows {SCHEMA}")
         if version < SCHEMA:
             self.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self.connection.executescript(_TABLES)

@@ -19,7 +19,7 @@ from cde_orchestrator.infrastructure.settings.settings import Settings
 
 RULE = AlertRule(
     name="memory_high",
-    title="Little memory",
+    title="Low memory",
     severity="warning",
     measure="memory_percent",
     unit="%",
