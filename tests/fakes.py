@@ -12,10 +12,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cde_orchestrator.adapters.git.merge_driver import GitMergeDriver
 from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
-from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
-from cde_orchestrator.application.ports.core import ErrorReportSummary, LogEntry, OutputText, Ports
+from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.ports.breakers import Breakers
+from cde_orchestrator.application.ports.core import (
+    ErrorReportSummary,
+    LogEntry,
+    OutputText,
+    SettingsCommands,
+)
+from cde_orchestrator.application.ports.health import Health
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import (
@@ -29,6 +37,7 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.feature import Artifact, Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, excerpt_of
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow, WorkflowCatalog
 from tests.health_fakes import NoHealth
 from tests.phase_fakes import (
@@ -36,6 +45,7 @@ from tests.phase_fakes import (
     FakeGit,
     InMemoryObjects,
     InMemoryTrust,
+    NoBreakers,
     ScriptedChecks,
 )
 
@@ -234,8 +244,7 @@ class InMemoryFiles:
             if each.path in self.full:
                 raise StateError.of("E204", path=each.path)
         for each in outputs:
-            ending = "" if each.text.endswith("\n") else "\n"
-            self.contents[each.path] = f"{each.text}{ending}".encode()
+            self.contents[each.path] = as_file(each.text)
 
     def is_plain(self, root: Path, relative: str) -> bool:
         """Every file is plain but the links."""
@@ -255,14 +264,17 @@ class InMemoryFiles:
         self.contents[aside] = self.contents[relative]
         return aside
 
-    def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
+    def record(
+        self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None
+    ) -> Artifact:
         """What is recorded of an output."""
-        digest = hashlib.sha256(data).hexdigest()
+        digest = sha256 or hashlib.sha256(data).hexdigest()
         return Artifact(id=output_id, path=relative, sha256=digest, size=len(data))
 
-    def excerpt(self, root: Path, relative: str, limit: int = 1_200) -> str:
+    def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_LIMIT) -> str:
         """The beginning of the file; empty when it is missing."""
-        return self.contents.get(relative, b"").decode(errors="replace")[:limit]
+        data = self.contents.get(relative, b"")
+        return excerpt_of(data, len(data), limit)
 
     def _require_place(self, relative: str, output_id: str) -> None:
         parts = relative.split("/")
@@ -335,10 +347,16 @@ class InMemoryLogs:
         return iter(self.coming)
 
 
+def call(use_case: UseCase[Reply], **fakes: Any) -> Reply:
+    """The use case's reply, given those of the fakes that it names."""
+    return use_case(**{name: fakes[name] for name in use_case.needs()})
+
+
 @dataclass(kw_only=True)
 class World:
-    """Everything around a use case, for one project at ``ROOT``."""
+    """What the use cases of features need, for one project at ``ROOT``."""
 
+    root: Path = ROOT
     clock: FakeClock
     repository: InMemoryProjectRepository
     workflows: InMemoryWorkflows
@@ -346,12 +364,16 @@ class World:
     files: InMemoryFiles = field(default_factory=InMemoryFiles)
     inspector: FixedInspector
     reports: FixedReports = field(default_factory=FixedReports)
+    content: ParsingContentValidator = field(default_factory=ParsingContentValidator)
     checks: ScriptedChecks = field(default_factory=ScriptedChecks)
     trust: InMemoryTrust = field(default_factory=InMemoryTrust)
     objects: InMemoryObjects = field(default_factory=InMemoryObjects)
     git: FakeGit = field(default_factory=FakeGit)
     callers: FakeCallers = field(default_factory=FakeCallers)
     logs: InMemoryLogs = field(default_factory=InMemoryLogs)
+    breakers: Breakers = field(default_factory=NoBreakers)
+    health: Health = field(default_factory=NoHealth)
+    settings_commands: SettingsCommands = tuple
 
     @classmethod
     def empty(cls) -> World:
@@ -372,38 +394,27 @@ class World:
         return world
 
     @property
-    def ports(self) -> Ports:
-        """The ports that all of this stands behind."""
-        return Ports(
-            recovery=FilesystemProjectRepository(),
-            doctor=HealthyDoctor(),
-            merge_driver=GitMergeDriver(),
-            root=ROOT,
-            repository=self.repository,
-            workflows=self.workflows,
-            prompts=self.prompts,
-            files=self.files,
-            inspector=self.inspector,
-            reports=self.reports,
-            content=ParsingContentValidator(),
-            checks=self.checks,
-            trust=self.trust,
-            objects=self.objects,
-            git=self.git,
-            callers=self.callers,
-            logs=self.logs,
-            clock=self.clock,
-            health=NoHealth(),
-        )
-
-    @property
     def project(self) -> Project:
         """The project as it was committed."""
         return self.repository.get(ROOT)
 
-    def run(self, use_case: UseCase[Reply]) -> Reply:
-        """The use case's reply."""
-        return use_case(self.ports)
+    @property
+    def outputs(self) -> ProjectOutputs:
+        """The project's outputs."""
+        return ProjectOutputs(self.root, self.files, self.objects)
+
+    @property
+    def rendering(self) -> PhasePrompts:
+        """The prompts of the project's phases."""
+        return PhasePrompts(self.root, self.prompts, self.files)
+
+    def leases(self, agent: str | None = None) -> CallerLeases:
+        """The caller in front of the project's features."""
+        return CallerLeases.of(self.callers, self.root, self.clock(), agent)
+
+    def run(self, use_case: UseCase[Reply], **others: Any) -> Reply:
+        """The use case's reply, with other fakes than these where a test gives them."""
+        return call(use_case, **{**vars(self), **others})
 
 
 def active_project(clock: FakeClock) -> Project:

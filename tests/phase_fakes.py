@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.application.ports.checks import Watch, WorkTree
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.claim import Caller, Process
 from cde_orchestrator.domain.command_line import CommandLine, Grant
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import CDESystemError, FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.records import Baseline, Evidence
 
@@ -112,9 +113,9 @@ class InMemoryObjects:
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
 
-    def put(self, root: Path, data: bytes) -> str:
+    def put(self, root: Path, data: bytes, sha256: str | None = None) -> str:
         """Keep it."""
-        digest = hashlib.sha256(data).hexdigest()
+        digest = sha256 or hashlib.sha256(data).hexdigest()
         self.contents[digest] = data
         return digest
 
@@ -216,3 +217,15 @@ class FakeCallers:
     def runs(self, process: Process) -> bool:
         """Whether it was not ended."""
         return process not in self.dead
+
+
+class NoBreakers:
+    """Nothing is guarded."""
+
+    def views(self) -> Sequence[BreakerView]:
+        """None."""
+        return ()
+
+    def reset(self, name: str) -> BreakerView:
+        """Always E904."""
+        raise CDESystemError.of("E904", breaker=name, breakers="none so far")

@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from math import pi, sin
 from pathlib import Path
@@ -30,10 +29,9 @@ from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
-from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.bootstrap import Application, build_application
+from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
@@ -43,6 +41,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.store import Telemetry
 from cde_orchestrator.infrastructure.monitoring.telemetry.tally import Tally
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.project_ports import ProjectPorts
 from tests.browser.stage import FLAGS
 from tests.integration.mcp_client import deliverable
 
@@ -87,12 +86,11 @@ class Past:
 
     def __init__(self, root: Path) -> None:
         self.now = utc_now() - timedelta(hours=31)
-        assemble = build_application(root)._assemble
 
-        def assembled(folder: Path, settings: Settings, meter: OperationMeter) -> Ports:
+        def assembled(folder: Path, settings: Settings, meter: OperationMeter) -> ProjectPorts:
             state = FilesystemProjectRepository(clock=self.clock)
-            ports = assemble(folder, settings, meter)
-            return replace(ports, repository=state, recovery=state, clock=self.clock)
+            ports = ProjectPorts(folder, settings, meter)
+            return ports.instead(repository=state, recovery=state, clock=self.clock)
 
         self.application = Application(root, assembled)
 

@@ -6,13 +6,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
-from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.application.ports.health import (
     AlertEvent,
     AlertsReply,
@@ -32,6 +30,7 @@ from cde_orchestrator.cli.commands.serve import listening
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.project_ports import ProjectPorts
 from cde_orchestrator.server import ServedProject, build_app
 from cde_orchestrator.web.ending_server import EndingServer
 from cde_orchestrator.web.live import LiveChanges
@@ -179,13 +178,11 @@ class Site:
 
 
 def _application(root: Path, health: Health | None) -> Application:
-    real = build_application(root)
     if health is None:
-        return real
-    assemble = real._assemble
+        return build_application(root)
 
-    def assembled(folder: Path, settings: Settings, meter: OperationMeter) -> Ports:
-        return replace(assemble(folder, settings, meter), health=health)
+    def assembled(folder: Path, settings: Settings, meter: OperationMeter) -> ProjectPorts:
+        return ProjectPorts(folder, settings, meter).instead(health=health)
 
     return Application(root, assembled)
 

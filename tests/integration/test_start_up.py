@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from cde_orchestrator.infrastructure.monitoring.telemetry.spool import FILE
 
 # Ends as the command ends, and tells what is in memory then.
@@ -67,3 +69,21 @@ def test_a_command_leaves_its_figures_without_loading_sqlite(project: Path) -> N
 
     assert not {"sqlite3", "psutil", "prometheus_client", "starlette"} & loaded
     assert (project / ".cde" / FILE).is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "adapters"),
+    [
+        (("logs",), set()),
+        (("errors", "list"), set()),
+        (("state", "verify"), {"repositories"}),
+        (("list",), {"repositories", "workflows", "project_files"}),
+    ],
+)
+def test_a_command_loads_no_adapters_but_those_that_it_needs(
+    project: Path, words: tuple[str, ...], adapters: set[str]
+) -> None:
+    loaded = imported(OWN, *words, cwd=project)
+    own = [name.split(".") for name in loaded if name.startswith("cde_orchestrator.adapters.")]
+
+    assert {parts[2] for parts in own} <= adapters

@@ -20,7 +20,6 @@ from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectR
 from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.monitoring.get_health import GetHealth, readiness
-from cde_orchestrator.application.ports.breakers import NoBreakers
 from cde_orchestrator.application.ports.health import Verdict
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import Application, build_application
@@ -41,6 +40,7 @@ from cde_orchestrator.infrastructure.system.resource_usage import FolderSize
 from cde_orchestrator.server import ServedProject, build_server
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.disks import remount, small_disk
+from tests.phase_fakes import NoBreakers
 
 MB = 2**20
 

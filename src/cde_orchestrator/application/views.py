@@ -5,12 +5,10 @@ Made from entities here and nowhere else, so that every surface says the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict, cast
 
-from cde_orchestrator.application.ports.core import Ports
-from cde_orchestrator.domain.feature import Artifact, Feature, PhaseRecord
+from cde_orchestrator.domain.feature import Feature, PhaseRecord
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Evidence, Progress
@@ -190,14 +188,14 @@ class FeatureListReply(TypedDict):
     next_cursor: str | None
 
 
-def project_view(project: Project, ports: Ports) -> ProjectView:
-    """The project as the contract has it."""
+def project_view(project: Project, root: Path, backend: str) -> ProjectView:
+    """The project as the contract has it; ``backend`` is where its state is kept."""
     return {
         "id": project.id,
         "name": project.name,
-        "path": str(ports.root),
+        "path": str(root),
         "status": project.status.value,
-        "backend": ports.repository.backend,
+        "backend": backend,
         "read_only": project.read_only,
     }
 
@@ -237,21 +235,9 @@ def output_view(output: Output, feature_name: str) -> OutputView:
     }
 
 
-def artifact_views(artifacts: Iterable[Artifact]) -> list[ArtifactView]:
-    """Recorded outputs as the contract has them."""
-    return [{"id": a.id, "path": a.path, "sha256": a.sha256, "size": a.size} for a in artifacts]
-
-
 def phase_record_view(record: PhaseRecord) -> PhaseRecordView:
     """What happened to a phase, as the contract has it."""
-    return {
-        "id": record.id,
-        "status": record.status.value,
-        "attempts": record.attempts,
-        "started_at": _iso(record.started_at),
-        "completed_at": _iso(record.completed_at),
-        "outputs": artifact_views(record.outputs),
-    }
+    return cast("PhaseRecordView", record.to_dict())
 
 
 def progress_view(progress: Progress) -> ProgressView:
@@ -297,7 +283,3 @@ def evidence_view(evidence: Evidence) -> EvidenceView:
 def phase_record_views(feature: Feature, workflow: Workflow) -> list[PhaseRecordView]:
     """All phases of a feature, in the workflow's order."""
     return [phase_record_view(feature.phases[phase.id]) for phase in workflow.phases]
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -82,6 +82,20 @@ class PhaseRecord:
     past: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
+    def to_dict(self) -> dict[str, Any]:
+        """What happened to the phase as plain data, without what else is kept of the work."""
+        return {
+            "id": self.id,
+            "status": self.status.value,
+            "attempts": self.attempts,
+            "started_at": self.started_at.isoformat() if self.started_at else None,
+            "completed_at": self.completed_at.isoformat() if self.completed_at else None,
+            "outputs": [
+                {"id": each.id, "path": each.path, "sha256": each.sha256, "size": each.size}
+                for each in self.outputs
+            ],
+        }
+
     def begin(self, now: datetime) -> None:
         """The phase is being worked on, once more."""
         self.status = PhaseStatus.IN_PROGRESS
@@ -125,15 +139,7 @@ class PhaseRecord:
         """What was done no longer counts; a summary of it stays."""
         if self.status is PhaseStatus.PENDING:
             return
-        self.past.append(
-            {
-                "status": self.status.value,
-                "attempts": self.attempts,
-                "started_at": self.started_at.isoformat() if self.started_at else None,
-                "completed_at": self.completed_at.isoformat() if self.completed_at else None,
-                "outputs": [asdict(artifact) for artifact in self.outputs],
-            }
-        )
+        self.past.append({key: value for key, value in self.to_dict().items() if key != "id"})
         self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
         self.evidence, self.progress, self.failures = None, {}, []
 
@@ -214,6 +220,7 @@ class Feature:
         A feature of an older release knows only its current phase: the phases before it
         count as completed, without recorded outputs.
         """
+        self.workflow_type = workflow.id
         if self.phases:
             return
         if self.current_phase is None or workflow.find(self.current_phase) is None:

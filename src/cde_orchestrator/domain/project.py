@@ -190,9 +190,7 @@ class Project:
         Raises:
             FeatureError: E102 none found, E103 ambiguous.
         """
-        found = find_feature(self.features, reference)
-        name_subject(feature_id=found.id, feature=found.name)
-        return found
+        return find_feature(self.features, reference)
 
     def keep_workflow(self, workflow: Workflow) -> str:
         """Keep a workflow as it is now, once; the key to it."""

@@ -6,8 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import PureWindowsPath
 
-UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs"})
-"""Unicode categories of characters that control a terminal or hide text."""
+from cde_orchestrator.domain.text import UNSAFE
 
 _FORBIDDEN_FOLDERS = frozenset({".cde", ".git"})
 
@@ -16,10 +15,10 @@ def path_problem(relative: str) -> str | None:
     """Why no project file may be named so, or None; the disk is not looked at."""
     if not relative or relative.endswith("/"):
         return "it names no file"
-    if any(unicodedata.category(character) in UNSAFE_CATEGORIES for character in relative):
+    if any(unicodedata.category(character) in UNSAFE for character in relative):
         return "it has control characters"
     if "\\" in relative:
-        return "it has a backslash; folders are parted by /"
+        return "it has a backslash; separate folders with /"
     if PureWindowsPath(relative).anchor:
         return "it is absolute"
     return parts_problem(relative.split("/"))
@@ -32,4 +31,4 @@ def parts_problem(parts: Sequence[str]) -> str | None:
     if "" in parts or "." in parts:
         return "it has an empty part or the part '.'"
     forbidden = next((part for part in parts if part.casefold() in _FORBIDDEN_FOLDERS), None)
-    return f"it lies in {forbidden}" if forbidden else None
+    return f"it is in {forbidden}" if forbidden else None

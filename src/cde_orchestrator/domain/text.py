@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from cde_orchestrator.domain.exceptions import ValidationError
 
 PROMPT_LIMIT = 20_000
 """Characters of a feature's prompt."""
+
+EXCERPT_LIMIT = 1_200
+"""Characters of an excerpt of a file."""
+
+UNSAFE = frozenset({"Cc", "Cf", "Cs"})
+"""Categories of characters that neither a path nor an excerpt may have."""
+
+_KEPT_CHARACTERS = frozenset("\n\t\u200c\u200d")
 
 
 def checked_prompt(prompt: str) -> str:
@@ -37,6 +47,34 @@ def checked_text(field: str, text: str, limit: int) -> str:
         characters = "bytes that are not UTF-8"
         raise ValidationError.of("E303", field=field, characters=characters) from None
     return text
+
+
+def as_file(text: str) -> bytes:
+    """The text as a file of a project has it: the last line gets its end."""
+    ending = "\n" if text and not text.endswith("\n") else ""
+    return (text + ending).encode()
+
+
+def excerpt_of(data: bytes, size: int, limit: int) -> str:
+    """A file's first lines, at most ``limit`` characters of harmless text.
+
+    Lines are whole, unless already the first one is too long.
+
+    Args:
+        data: the file's first bytes, four times ``limit`` at least where it has so many.
+        size: bytes of the whole file.
+        limit: characters.
+    """
+    head = data[: 4 * limit]
+    text = "".join(filter(_is_harmless, head.decode("utf-8-sig", errors="replace")))
+    if size > len(head) or len(text) > limit:
+        whole, _, _ = text[: limit + 1].rpartition("\n")
+        text = whole if whole.strip() else text[: limit - 1] + "…"
+    return text.strip("\n")
+
+
+def _is_harmless(character: str) -> bool:
+    return character in _KEPT_CHARACTERS or unicodedata.category(character) not in UNSAFE
 
 
 def opening_words(text: str, limit: int = 50) -> str:

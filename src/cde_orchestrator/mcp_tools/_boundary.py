@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from mcp.types import CallToolResult, TextContent
 from pydantic import ValidationError as ArgumentsError
 
-from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.use_case import Handles, UseCase
 from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
@@ -27,12 +27,8 @@ Reply = TypeVar("Reply")
 Page = TypeVar("Page", bound=Mapping[str, Any])
 
 
-class Service(Protocol):
+class Service(Handles, Protocol):
     """What runs use cases for the project that is served."""
-
-    def handle(self, use_case: UseCase[Reply]) -> Reply:
-        """Run a use case; ``CDEError`` when it was refused or failed."""
-        ...
 
     def report(
         self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
 
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.requests import Request
@@ -11,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.use_case import Handles
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.web import errors_page
 from cde_orchestrator.web._responses import failure, path_of
@@ -22,18 +21,8 @@ from cde_orchestrator.web.health_routes import HealthRoutes
 from cde_orchestrator.web.hosts import HostGuard
 from cde_orchestrator.web.live import LiveChanges
 
-Reply = TypeVar("Reply")
 
-
-class Service(Protocol):
-    """What runs use cases for the project that is served."""
-
-    def handle(self, use_case: UseCase[Reply]) -> Reply:
-        """Run a use case; ``CDEError`` when it was refused or failed."""
-        ...
-
-
-def all_routes(service: Service, live: LiveChanges | None = None) -> Sequence[BaseRoute]:
+def all_routes(service: Handles, live: LiveChanges | None = None) -> Sequence[BaseRoute]:
     """The routes, for both kinds of server.
 
     Args:

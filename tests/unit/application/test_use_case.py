@@ -4,20 +4,85 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, fields
-from typing import Any, cast
+from inspect import signature
+from pathlib import Path
+from typing import Any, cast, get_type_hints
 
 import pytest
 
 from cde_orchestrator import application
-from cde_orchestrator.application.features.list_features import ListFeatures
-from cde_orchestrator.application.features.start_feature import StartFeature
-from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.ports.agents import Agents
+from cde_orchestrator.application.ports.breakers import Breakers
+from cde_orchestrator.application.ports.checks import (
+    Callers,
+    CheckRunner,
+    ContentValidator,
+    ObjectStore,
+    TrustStore,
+    VersionControl,
+)
+from cde_orchestrator.application.ports.core import (
+    Doctor,
+    ErrorReports,
+    LogReader,
+    MergeDriver,
+    ProjectFiles,
+    ProjectInspector,
+    ProjectRepository,
+    PromptRenderer,
+    SettingsCommands,
+    StateRecovery,
+    WorkflowRepository,
+)
+from cde_orchestrator.application.ports.health import Health
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.application.projects.set_project_status import SetProjectStatus
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.clock import Clock
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.project_ports import ProjectPorts
 
 PATH = application.__path__
+
+PORTS: Mapping[str, Any] = {
+    "root": Path,
+    "repository": ProjectRepository,
+    "recovery": StateRecovery,
+    "doctor": Doctor,
+    "merge_driver": MergeDriver,
+    "workflows": WorkflowRepository,
+    "prompts": PromptRenderer,
+    "files": ProjectFiles,
+    "inspector": ProjectInspector,
+    "reports": ErrorReports,
+    "content": ContentValidator,
+    "checks": CheckRunner,
+    "trust": TrustStore,
+    "objects": ObjectStore,
+    "git": VersionControl,
+    "callers": Callers,
+    "logs": LogReader,
+    "clock": Clock,
+    "agents": Agents,
+    "breakers": Breakers,
+    "health": Health,
+    "settings_commands": SettingsCommands,
+}
+"""What a use case may name, and the type that it is named with."""
+
+NAMES = """
+    close_feature compact_state diagnose diff_states export_state expose_metrics fail_phase
+    follow_logs get_assignment get_feature_status get_health get_project_info get_pulse
+    get_trusted_agents install_merge_driver list_agents list_alerts list_backups list_breakers
+    list_changes list_error_reports list_features list_slow_operations onboard_project
+    read_logs reset_breaker restore_state resume_feature revoke_trust rollback_feature
+    run_agent save_progress set_project_status show_checks show_dashboard show_error_report
+    show_feature show_workflows start_feature submit_work test_agent test_alert trace_call
+    trust_agents trust_checks validate_workflows verify_state watch_health
+"""
 
 
 def use_cases() -> list[type[UseCase[Any]]]:
@@ -30,19 +95,6 @@ def use_cases() -> list[type[UseCase[Any]]]:
         if isinstance(member, type) and issubclass(member, UseCase) and member.__module__ == name
         if member is not UseCase
     ]
-
-
-@pytest.mark.parametrize(
-    ("use_case", "name"),
-    [
-        (StartFeature, "start_feature"),
-        (SubmitWork, "submit_work"),
-        (GetProjectInfo, "get_project_info"),
-        (ListFeatures, "list_features"),
-    ],
-)
-def test_a_use_case_bears_the_name_of_what_it_does(use_case: type[UseCase[Any]], name: str) -> None:
-    assert use_case.operation() == name
 
 
 @pytest.mark.parametrize("use_case", use_cases())
@@ -58,11 +110,26 @@ def test_a_use_case_is_a_value_of_named_arguments(use_case: type[UseCase[Any]]) 
             setattr(made, member.name, "y")
 
 
-def test_no_two_use_cases_bear_the_same_name() -> None:
-    names = [use_case.operation() for use_case in use_cases()]
+def test_the_names_of_operations_stay_as_they_are_in_logs_metrics_and_journals() -> None:
+    assert sorted(use_case.operation for use_case in use_cases()) == NAMES.split()
 
-    assert names
-    assert len(names) == len(set(names))
+
+@pytest.mark.parametrize("use_case", use_cases())
+def test_a_use_case_names_the_ports_that_it_needs(use_case: type[UseCase[Any]]) -> None:
+    parameters = signature(use_case.__call__).parameters
+    hints = get_type_hints(use_case.__call__)
+
+    assert use_case.needs() == tuple(name for name in parameters if name != "self")
+    assert {name: hints[name] for name in use_case.needs()} == {
+        name: PORTS[name] for name in use_case.needs()
+    }
+
+
+def test_a_project_has_every_port_that_a_use_case_may_need(tmp_path: Path) -> None:
+    given = ProjectPorts(tmp_path, Settings(), OperationMeter()).named(PORTS)
+
+    assert PORTS.keys() == {name for use_case in use_cases() for name in use_case.needs()}
+    assert None not in given.values()
 
 
 def test_a_use_case_tells_its_arguments_by_name() -> None:

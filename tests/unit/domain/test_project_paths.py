@@ -18,14 +18,14 @@ def test_a_path_within_the_project_is_taken(path: str) -> None:
         ("", "it names no file"),
         ("docs/", "it names no file"),
         ("a\x1b.md", "it has control characters"),
-        ("a\\b.md", "it has a backslash; folders are parted by /"),
+        ("a\\b.md", "it has a backslash; separate folders with /"),
         ("/etc/passwd", "it is absolute"),
         ("C:/a.md", "it is absolute"),
         ("docs/../a.md", "it has the part '..'"),
         ("./a.md", "it has an empty part or the part '.'"),
         ("docs//a.md", "it has an empty part or the part '.'"),
-        (".cde/state.json", "it lies in .cde"),
-        ("docs/.GIT/config", "it lies in .GIT"),
+        (".cde/state.json", "it is in .cde"),
+        ("docs/.GIT/config", "it is in .GIT"),
     ],
 )
 def test_any_other_path_is_refused_with_a_reason(path: str, reason: str) -> None:
@@ -34,4 +34,4 @@ def test_any_other_path_is_refused_with_a_reason(path: str, reason: str) -> None
 
 def test_the_parts_of_a_real_path_are_judged_alike() -> None:
     assert parts_problem(("docs", "a.md")) is None
-    assert parts_problem((".git", "config")) == "it lies in .git"
+    assert parts_problem((".git", "config")) == "it is in .git"

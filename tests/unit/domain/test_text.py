@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.text import (
     PROMPT_LIMIT,
+    as_file,
     checked_prompt,
     checked_text,
+    excerpt_of,
     opening_words,
     shortened,
 )
@@ -126,3 +128,37 @@ def test_the_opening_ends_between_words(text: str, opening: str) -> None:
 def test_a_text_that_is_too_long_is_cut_in_the_middle() -> None:
     assert shortened("short", 5) == "short"
     assert shortened("abc" + "x" * 10 + "defghi", 9) == "abc\n[10 characters left out]\ndefghi"
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [("", b""), ("a", b"a\n"), ("a\n", b"a\n"), ("a\n\n", b"a\n\n"), ("ü\r", b"\xc3\xbc\r\n")],
+)
+def test_a_text_becomes_a_file_whose_last_line_has_its_end(text: str, data: bytes) -> None:
+    assert as_file(text) == data
+
+
+@pytest.mark.parametrize(
+    ("data", "limit", "excerpt"),
+    [
+        (b"\none\ntwo\n", 20, "one\ntwo"),
+        (b"one\ntwo\nthree\n", 8, "one\ntwo"),
+        (b"one\ntwo\n" * 9, 8, "one\ntwo"),
+        (b"abcdefgh", 4, "abc…"),
+        (b"abcdefgh" * 9, 4, "abc…"),
+        (b"\n\n\nabcdefgh", 5, "a…"),
+        (b"\xef\xbb\xbfa\x00\x1b\xe2\x80\xaeb\tc", 20, "ab\tc"),
+        (b"a\xffb", 20, "a\ufffdb"),
+    ],
+)
+def test_an_excerpt_is_a_files_first_lines_of_harmless_text(
+    data: bytes, limit: int, excerpt: str
+) -> None:
+    assert excerpt_of(data, len(data), limit) == excerpt
+
+
+@given(st.binary(max_size=200), st.integers(1, 40))
+def test_an_excerpt_needs_no_more_than_a_files_beginning(data: bytes, limit: int) -> None:
+    excerpt = excerpt_of(data, len(data), limit)
+    assert len(excerpt) <= limit
+    assert excerpt_of(data[: 4 * limit], len(data), limit) == excerpt

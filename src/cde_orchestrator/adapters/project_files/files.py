@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,8 +21,8 @@ from cde_orchestrator.domain.exceptions import (
     ValidationError,
 )
 from cde_orchestrator.domain.feature import Artifact
-from cde_orchestrator.domain.project_paths import UNSAFE_CATEGORIES, parts_problem, path_problem
-from cde_orchestrator.domain.text import checked_text
+from cde_orchestrator.domain.project_paths import parts_problem, path_problem
+from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, checked_text, excerpt_of
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     OsFileOps,
@@ -37,12 +36,8 @@ from cde_orchestrator.infrastructure.system.spans import FILES, span
 
 READ_LIMIT_BYTES = 10 * 1024 * 1024
 WRITE_LIMIT_BYTES = 1024 * 1024
-EXCERPT_CHARACTERS = 1_200
 ASIDE = ".before-rollback"
 """Ending of a file that was changed since it was recorded."""
-
-# Joiners that emoji and several scripts need; all other format characters only hide text.
-_KEPT_CHARACTERS = frozenset("\n\t\u200c\u200d")
 
 
 class FilesystemProjectFiles:
@@ -95,7 +90,7 @@ class FilesystemProjectFiles:
             ValidationError: E303, one cannot be stored as text; E315, it is larger than 1 MiB.
             StateError: E204, the disk is full; E203, writing failed otherwise.
         """
-        placed = [(self._place_of(root, each), _as_file(each.text)) for each in outputs]
+        placed = [(self._place_of(root, each), as_file(each.text)) for each in outputs]
         made: list[Path] = []
         staged: list[tuple[Path, Path]] = []
         try:
@@ -176,12 +171,14 @@ class FilesystemProjectFiles:
             replace_file(self._ops, aside, path.read_bytes(), _mode_of(path))
         return f"{relative}{aside.name.removeprefix(path.name)}"
 
-    def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
+    def record(
+        self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None
+    ) -> Artifact:
         """The output as a feature keeps it, from the bytes that its gate accepted."""
-        digest = hashlib.sha256(data).hexdigest()
+        digest = sha256 or hashlib.sha256(data).hexdigest()
         return Artifact(id=output_id, path=relative, sha256=digest, size=len(data))
 
-    def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_CHARACTERS) -> str:
+    def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_LIMIT) -> str:
         """The file's first lines for a prompt, at most ``limit`` characters of harmless text.
 
         Lines are whole, unless already the first one is too long. A file that is missing or
@@ -192,11 +189,7 @@ class FilesystemProjectFiles:
             data, size = read_regular_file(path, limit * 4, follow=False)
         except (OSError, CDEError):
             return ""
-        text = "".join(filter(_is_harmless, data.decode("utf-8-sig", errors="replace")))
-        if size > len(data) or len(text) > limit:
-            whole, _, _ = text[: limit + 1].rpartition("\n")
-            text = whole if whole.strip() else text[: limit - 1] + "…"
-        return text.strip("\n")
+        return excerpt_of(data, size, limit)
 
     def _make_folder(self, folder: Path, made: list[Path] | None = None) -> None:
         """Make the folder with its parents; those that were missing are added to ``made``."""
@@ -215,11 +208,6 @@ def _writing(path: Path, size: int | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         raise write_failure(path, error, size) from error
-
-
-def _as_file(text: str) -> bytes:
-    ending = "\n" if text and not text.endswith("\n") else ""
-    return (text + ending).encode()
 
 
 def _mode_of(path: Path) -> int | None:
@@ -253,7 +241,3 @@ def _check_size(output_id: str, size: int, limit: int) -> None:
 
 def _misplaced(output_id: str, relative: str, reason: str) -> OutputError:
     return OutputError.of("E112", output=output_id, path=relative, reason=reason)
-
-
-def _is_harmless(character: str) -> bool:
-    return character in _KEPT_CHARACTERS or unicodedata.category(character) not in UNSAFE_CATEGORIES

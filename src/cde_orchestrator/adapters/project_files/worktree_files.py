@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cde_orchestrator.adapters.project_files.files import (
-    EXCERPT_CHARACTERS,
-    FilesystemProjectFiles,
-)
+from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.domain.text import EXCERPT_LIMIT
 from cde_orchestrator.infrastructure.system.file_ops import FileOps
 
 
@@ -45,12 +43,14 @@ class WorktreeFiles(FilesystemProjectFiles):
         made = super().read(self._folder, relative, output_id)
         return super().set_aside(root if made is None else self._folder, relative, output_id)
 
-    def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
+    def record(
+        self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None
+    ) -> Artifact:
         """Record what was accepted, and put it into the project too."""
         self.restore(root, relative, output_id, data)
-        return super().record(root, relative, output_id, data)
+        return super().record(root, relative, output_id, data, sha256)
 
-    def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_CHARACTERS) -> str:
+    def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_LIMIT) -> str:
         """The beginning of the worktree's file, else of the project's."""
         return super().excerpt(self._folder, relative, limit) or super().excerpt(
             root, relative, limit

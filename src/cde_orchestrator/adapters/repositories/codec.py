@@ -309,14 +309,7 @@ def decode_feature(document: Document) -> Feature:
 
 def _encode_record(record: PhaseRecord) -> Document:
     return {
-        "id": record.id,
-        "status": record.status.value,
-        "attempts": record.attempts,
-        "started_at": record.started_at.isoformat() if record.started_at else None,
-        "completed_at": record.completed_at.isoformat() if record.completed_at else None,
-        "outputs": [
-            {"id": a.id, "path": a.path, "sha256": a.sha256, "size": a.size} for a in record.outputs
-        ],
+        **record.to_dict(),
         **encode_record_work(record),
         **copy.deepcopy(record.extra),
     }

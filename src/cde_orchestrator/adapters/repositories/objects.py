@@ -46,13 +46,18 @@ class FilesystemObjectStore:
         self._prune_every_bytes = min(_PRUNE_EVERY_BYTES, total_limit_bytes // 4)
         self._written_bytes = 0
 
-    def put(self, root: Path, data: bytes) -> str:
+    def put(self, root: Path, data: bytes, sha256: str | None = None) -> str:
         """Keep the content, durably, unless it is too large; its SHA-256.
+
+        Args:
+            root: the project's folder.
+            data: the content.
+            sha256: of the content, where it is known already.
 
         Raises:
             StateError: E204, the disk is full; E203, writing failed otherwise.
         """
-        digest = hashlib.sha256(data).hexdigest()
+        digest = sha256 or hashlib.sha256(data).hexdigest()
         path = _path(root, digest)
         if len(data) > OBJECT_LIMIT_BYTES:
             return digest

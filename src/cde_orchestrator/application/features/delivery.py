@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cde_orchestrator.application.ports.core import OutputText, Ports
+from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
+from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
-from cde_orchestrator.domain.feature import Artifact, PhaseRecord
+from cde_orchestrator.domain.feature import Artifact, PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.gate import Gate, Problem, problem_as_dict
-from cde_orchestrator.domain.text import checked_text
+from cde_orchestrator.domain.text import as_file, checked_text
 from cde_orchestrator.domain.workflow import Output, Phase
 
 RESULT_LIMIT = 1_000_000
@@ -26,10 +26,11 @@ class Delivery:
     """The outputs of one phase of one feature, as they are submitted.
 
     Attributes:
-        results: text by output id; what is not named stands in the project.
+        outputs: the project's.
+        results: text by output id; what is not named is in the project already.
     """
 
-    ports: Ports
+    outputs: ProjectOutputs
     feature_name: str
     phase: Phase
     results: Mapping[str, str]
@@ -51,8 +52,8 @@ class Delivery:
                     "E315", field=field, size_bytes=size, limit_bytes=RESULT_LIMIT_BYTES
                 )
 
-    def contents(self) -> dict[str, bytes]:
-        """Bytes by output id, as they are or will be in the project; missing files are not in it.
+    def contents(self) -> dict[str, Content]:
+        """Contents by output id, as they are or will be in the project, without missing files.
 
         Raises:
             OutputError: E112, an output's path is no place for it.
@@ -63,7 +64,7 @@ class Delivery:
             raise error
         return found
 
-    def accepted_contents(self, gate: Gate) -> dict[str, bytes]:
+    def accepted_contents(self, gate: Gate) -> dict[str, Content]:
         """``contents`` that the gate lets pass; a refusal names all that is wrong.
 
         Raises:
@@ -71,27 +72,29 @@ class Delivery:
             ValidationError: E315, a file is too large.
         """
         found, unreadable = self._read()
+        data = {output_id: content.data for output_id, content in found.items()}
         if not unreadable:
-            gate.require(found)
+            gate.require(data)
             return found
         problems = [self._problem(output, error) for output, error in unreadable]
         named = {problem.output for problem in problems}
-        problems += [problem for problem in gate.problems(found) if problem.output not in named]
+        problems += [problem for problem in gate.problems(data) if problem.output not in named]
         first = unreadable[0][1]
         facts = {**first.context, "outputs": [problem_as_dict(problem) for problem in problems]}
         if "reason" in facts:
             facts["reason"] = "; ".join([facts["reason"], *map(str, problems[1:])])
         raise type(first).of(first.code, **facts)
 
-    def _read(self) -> tuple[dict[str, bytes], list[tuple[Output, _Unreadable]]]:
-        """Bytes by output id, and the outputs that cannot be read, with the reason."""
-        found: dict[str, bytes] = {}
+    def _read(self) -> tuple[dict[str, Content], list[tuple[Output, _Unreadable]]]:
+        """Contents by output id, and the outputs that cannot be read, with the reason."""
+        found: dict[str, Content] = {}
         unreadable: list[tuple[Output, _Unreadable]] = []
+        root, files = self.outputs.root, self.outputs.files
         for output in self.phase.outputs:
             given = self.results.get(output.id)
-            content: bytes | None = None
+            data: bytes | None = None
             try:
-                content = self.ports.files.read(self.ports.root, self._path(output), output.id)
+                data = files.read(root, self.path(output), output.id)
             except OutputError as error:
                 unreadable.append((output, error))
                 continue
@@ -99,9 +102,9 @@ class Delivery:
                 if given is None:
                     unreadable.append((output, error))
             if given is not None:
-                content = _as_file(given)
-            if content is not None:
-                found[output.id] = content
+                data = as_file(given)
+            if data is not None:
+                found[output.id] = Content.of(data)
         return found, unreadable
 
     def _problem(self, output: Output, error: _Unreadable) -> Problem:
@@ -113,7 +116,7 @@ class Delivery:
                 error.context
             )
             fix = "Shorten it; leave out generated data"
-        return Problem(error.code, output.id, self._path(output), None, words, fix)
+        return Problem(error.code, output.id, self.path(output), None, words, fix)
 
     def write(self) -> None:
         """Write the texts to the outputs' paths: all of them, or none.
@@ -124,37 +127,37 @@ class Delivery:
             ValidationError: E315.
         """
         given = [output for output in self.phase.outputs if output.id in self.results]
-        texts = [OutputText(self._path(each), self.results[each.id], each.id) for each in given]
-        self.ports.files.write(self.ports.root, texts)
+        texts = [OutputText(self.path(each), self.results[each.id], each.id) for each in given]
+        self.outputs.files.write(self.outputs.root, texts)
 
-    def record(self, contents: Mapping[str, bytes]) -> list[Artifact]:
+    def record(self, contents: Mapping[str, Content]) -> list[Artifact]:
         """What is recorded of the outputs; their bytes are kept for a rollback.
 
         Raises:
             StateError: E203 or E204.
         """
-        root = self.ports.root
+        root, files = self.outputs.root, self.outputs.files
         for content in contents.values():
-            self.ports.objects.put(root, content)
+            self.outputs.keep(content)
         return [
-            self.ports.files.record(root, self._path(output), output.id, contents[output.id])
+            files.record(root, self.path(output), output.id, accepted.data, accepted.sha256)
             for output in self.phase.outputs
-            if output.id in contents
+            if (accepted := contents.get(output.id)) is not None
         ]
 
-    def repeats(self, record: PhaseRecord, contents: Mapping[str, bytes]) -> bool:
-        """Whether exactly this was accepted for the phase already."""
+    def repeats(self, record: PhaseRecord) -> bool:
+        """Whether exactly this was accepted for the phase already.
+
+        Raises:
+            CDEError: E112, E302, E303 or E315, it cannot be accepted.
+        """
+        declared = {output.id for output in self.phase.outputs}
+        if record.status is not PhaseStatus.COMPLETED or not declared.issuperset(self.results):
+            return False
+        self.require_acceptable()
         accepted = {artifact.id: artifact.sha256 for artifact in record.outputs}
-        return accepted == {
-            output_id: hashlib.sha256(content).hexdigest()
-            for output_id, content in contents.items()
-        }
+        return accepted == {key: content.sha256 for key, content in self.contents().items()}
 
-    def _path(self, output: Output) -> str:
+    def path(self, output: Output) -> str:
+        """Where the output is, relative to the project."""
         return output.path_for(self.feature_name)
-
-
-def _as_file(text: str) -> bytes:
-    """The text as ``ProjectFiles.write`` leaves it: the last line gets its end."""
-    ending = "\n" if text and not text.endswith("\n") else ""
-    return (text + ending).encode()

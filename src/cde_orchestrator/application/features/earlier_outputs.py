@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
 from cde_orchestrator.domain.feature import Artifact, Feature, PhaseStatus
 from cde_orchestrator.domain.gate import Problem, problem_as_dict
@@ -17,29 +16,33 @@ _OF_THE_FEATURE = "{feature}"
 
 @dataclass(frozen=True, slots=True)
 class _Accepted:
-    """An accepted output, and the bytes that stand there now; None: none that can be read."""
+    """An accepted output, and what is there now; None: nothing that can be read."""
 
     phase: Phase
     artifact: Artifact
-    current: bytes | None
+    current: Content | None
 
     @property
     def is_changed(self) -> bool:
-        """Whether other bytes stand there than were accepted."""
-        return (
-            self.current is None or hashlib.sha256(self.current).hexdigest() != self.artifact.sha256
-        )
+        """Whether other bytes are there than were accepted."""
+        return self.current is None or self.current.sha256 != self.artifact.sha256
 
 
-def require_accepted(feature: Feature, phase: Phase, workflow: Workflow, ports: Ports) -> None:
+def require_accepted(
+    feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs
+) -> Mapping[str, Content | None]:
     """Refuse to go on from outputs of earlier phases that are no longer what was accepted.
+
+    Returns:
+        Those outputs by path.
 
     Raises:
         OutputError: E132.
     """
-    changed = [each for each in _accepted(feature, phase, workflow, ports) if each.is_changed]
+    accepted = list(_accepted(feature, phase, workflow, outputs))
+    changed = [each for each in accepted if each.is_changed]
     if changed:
-        problems = [_problem(each, ports) for each in changed]
+        problems = [_problem(each, outputs) for each in changed]
         raise OutputError.of(
             "E132",
             feature=feature.name,
@@ -48,26 +51,27 @@ def require_accepted(feature: Feature, phase: Phase, workflow: Workflow, ports: 
             problems="; ".join(map(str, problems)),
             outputs=[problem_as_dict(problem) for problem in problems],
         )
+    return {each.artifact.path: each.current for each in accepted}
 
 
-def put_back(feature: Feature, phase: Phase, workflow: Workflow, ports: Ports) -> None:
+def put_back(feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs) -> None:
     """Put them back as they were accepted, as far as they are kept; a copy is kept beside.
 
     Raises:
         OutputError: E112, a path is no place for an output any more.
         StateError: E203 or E204, one cannot be written.
     """
-    root = ports.root
-    for each in _accepted(feature, phase, workflow, ports):
-        data = ports.objects.get(root, each.artifact.sha256) if each.is_changed else None
+    root, files = outputs.root, outputs.files
+    for each in _accepted(feature, phase, workflow, outputs):
+        data = outputs.kept(each.artifact.sha256) if each.is_changed else None
         if data is not None:
             if each.current is not None:
-                ports.files.set_aside(root, each.artifact.path, each.artifact.id)
-            ports.files.restore(root, each.artifact.path, each.artifact.id, data)
+                files.set_aside(root, each.artifact.path, each.artifact.id)
+            files.restore(root, each.artifact.path, each.artifact.id, data)
 
 
 def _accepted(
-    feature: Feature, phase: Phase, workflow: Workflow, ports: Ports
+    feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs
 ) -> Iterator[_Accepted]:
     """The outputs of completed phases before this one that belong to this feature alone.
 
@@ -87,21 +91,21 @@ def _accepted(
         }
         for artifact in record.outputs:
             if artifact.id in own and artifact.path not in later:
-                yield _Accepted(earlier, artifact, _current(artifact, ports))
+                yield _Accepted(earlier, artifact, _current(artifact, outputs))
 
 
-def _current(artifact: Artifact, ports: Ports) -> bytes | None:
+def _current(artifact: Artifact, outputs: ProjectOutputs) -> Content | None:
     try:
-        return ports.files.read(ports.root, artifact.path, artifact.id)
+        return outputs.read(artifact.path, artifact.id)
     except (OutputError, ValidationError):  # no plain file any more, or one that is too large
         return None
 
 
-def _problem(each: _Accepted, ports: Ports) -> Problem:
+def _problem(each: _Accepted, outputs: ProjectOutputs) -> Problem:
     what = "is missing" if each.current is None else "was changed"
     words = f"{what} since phase {each.phase.id} was accepted"
     fix = f"Restore it, or start phase {each.phase.id} again"
-    if ports.objects.get(ports.root, each.artifact.sha256) is None:
+    if outputs.kept(each.artifact.sha256) is None:
         words += ", and the accepted version is no longer kept"
         fix = f"Restore it by other means, or start phase {each.phase.id} again"
     return Problem("E132", each.artifact.id, each.artifact.path, None, words, fix)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from cde_orchestrator.application.features.followed_workflow import adopted
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
-from cde_orchestrator.application.features.phase_prompt import adopt_workflow, committed_phase_view
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.ports.checks import Callers, ObjectStore, VersionControl
+from cde_orchestrator.application.ports.core import (
+    ProjectFiles,
+    ProjectRepository,
+    PromptRenderer,
+    WorkflowRepository,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FailedReply,
@@ -16,12 +25,13 @@ from cde_orchestrator.application.views import (
     phase_record_view,
     project_view,
 )
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.records import checked_key, checked_reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FailPhase(UseCase[FailedReply]):
+class FailPhase(UseCase[FailedReply], operation="fail_phase"):
     """Record a failed attempt; the feature stays at the phase, and the last one fails it.
 
     Attributes:
@@ -42,7 +52,19 @@ class FailPhase(UseCase[FailedReply]):
     idempotency_key: str | None = None
     results: Mapping[str, str] = field(default_factory=dict)
 
-    def __call__(self, ports: Ports) -> FailedReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        prompts: PromptRenderer,
+        files: ProjectFiles,
+        objects: ObjectStore,
+        git: VersionControl,
+        callers: Callers,
+        clock: Clock,
+    ) -> FailedReply:
         """Record it.
 
         Raises:
@@ -52,25 +74,26 @@ class FailPhase(UseCase[FailedReply]):
         if self.results:
             words = "an attempt that is given up delivers nothing; omit results or failed"
             raise ValidationError.of("E305", argument="results", reason=words)
-        reason, desk = checked_reason(self.reason), CallerLeases.of(ports, self.agent)
-        key, tree = checked_key(self.idempotency_key), ports.git.work_tree(ports.root)
-        with ports.repository.transaction(ports.root) as project:
+        reason = checked_reason(self.reason)
+        leases = CallerLeases.of(callers, root, clock(), self.agent)
+        key, tree = checked_key(self.idempotency_key), git.work_tree(root)
+        with repository.transaction(root) as project:
             project.require_writable()
-            feature = project.feature(self.feature_id)
-            workflow = adopt_workflow(project, feature, ports)
+            feature, workflow = adopted(project, self.feature_id, workflows, root)
             record = feature.phases.get(self.phase_id)
             if record is None or not record.has_failed_by(key):
                 feature.require_current(self.phase_id, workflow)
-                desk.require_free(feature, takeover=self.takeover)
-                desk.take(feature, deliberate=False)
-                by = desk.caller.name
-                if feature.fail_phase(self.phase_id, reason, by, workflow, desk.now, key):
-                    enter_phase(feature, workflow, ports, tree)
+                leases.require_free(feature, takeover=self.takeover)
+                leases.take(feature, deliberate=False)
+                by = leases.caller.name
+                if feature.fail_phase(self.phase_id, reason, by, workflow, leases.now, key):
+                    enter_phase(feature, workflow, ProjectOutputs(root, files, objects), tree)
         record = feature.phases[self.phase_id]
+        phase = PhasePrompts(root, prompts, files).committed_view(project, feature, workflow)
         return {
-            "project": project_view(project, ports),
+            "project": project_view(project, root, repository.backend),
             "feature": feature_view(feature),
-            "phase": committed_phase_view(project, feature, workflow, ports),
+            "phase": phase,
             "failed": phase_record_view(record),
             "attempts_left": record.attempts_left(workflow.max_attempts),
         }

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from cde_orchestrator.application.features.followed_workflow import followed
 from cde_orchestrator.application.features.leases import CallerLeases
-from cde_orchestrator.application.features.phase_prompt import committed_phase_view, workflow_for
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.ports.checks import Callers
+from cde_orchestrator.application.ports.core import (
+    ProjectFiles,
+    ProjectRepository,
+    PromptRenderer,
+    WorkflowRepository,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureDetailReply,
@@ -16,13 +24,16 @@ from cde_orchestrator.application.views import (
     project_view,
     work_view,
 )
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import ValidationError
 
 DETAILS = ("brief", "full")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GetFeatureStatus(UseCase[FeatureStatusReply | FeatureDetailReply]):
+class GetFeatureStatus(
+    UseCase[FeatureStatusReply | FeatureDetailReply], operation="get_feature_status"
+):
     """A feature, its phases and the current phase's prompt.
 
     Attributes:
@@ -33,7 +44,17 @@ class GetFeatureStatus(UseCase[FeatureStatusReply | FeatureDetailReply]):
     feature_id: str
     detail: str = "brief"
 
-    def __call__(self, ports: Ports) -> FeatureStatusReply | FeatureDetailReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        prompts: PromptRenderer,
+        files: ProjectFiles,
+        callers: Callers,
+        clock: Clock,
+    ) -> FeatureStatusReply | FeatureDetailReply:
         """Look it up.
 
         Raises:
@@ -42,23 +63,23 @@ class GetFeatureStatus(UseCase[FeatureStatusReply | FeatureDetailReply]):
         if self.detail not in DETAILS:
             reason = f"it is {self.detail!r}, not one of {', '.join(DETAILS)}"
             raise ValidationError.of("E305", argument="detail", reason=reason)
-        desk = CallerLeases.of(ports, None)
-        project = ports.repository.get(ports.root)
-        feature = project.feature(self.feature_id)
-        workflow = workflow_for(project, feature, ports)
+        leases = CallerLeases.of(callers, root, clock())
+        project = repository.get(root)
+        feature, workflow = followed(project, self.feature_id, workflows, root)
+        phase = PhasePrompts(root, prompts, files).committed_view(project, feature, workflow)
         brief: FeatureStatusReply = {
-            "project": project_view(project, ports),
+            "project": project_view(project, root, repository.backend),
             "feature": feature_view(feature),
             "phases": phase_record_views(feature, workflow),
-            "phase": committed_phase_view(project, feature, workflow, ports),
+            "phase": phase,
         }
-        desk.renew_when_due(feature)
+        leases.renew_when_due(feature, repository, root)
         if self.detail == "brief":
             return brief
         return {
             **brief,
             "goal": feature.prompt,
-            "claim": desk.view(feature),
+            "claim": leases.view(feature),
             "closing": feature.closing,
             "branch": feature.branch,
             "events": feature.events,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.checks import Callers
+from cde_orchestrator.application.ports.core import ProjectRepository
 from cde_orchestrator.application.views import ClaimView
 from cde_orchestrator.domain.claim import Caller, Claim
 from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
@@ -20,23 +22,25 @@ AGENT_LIMIT = 60
 class CallerLeases:
     """The caller in front of the features of one project."""
 
-    ports: Ports
+    callers: Callers
     caller: Caller
     now: datetime
 
     @classmethod
-    def of(cls, ports: Ports, agent: str | None) -> CallerLeases:
-        """The desk for a call that may name its agent.
+    def of(
+        cls, callers: Callers, root: Path, now: datetime, agent: str | None = None
+    ) -> CallerLeases:
+        """The leases for a call that may name its agent.
 
         Raises:
             ValidationError: E302, E303 or E305, the name is not usable.
         """
-        return cls(ports, ports.callers.caller(ports.root, _checked(agent)), ports.clock())
+        return cls(callers, callers.caller(root, _checked(agent)), now)
 
     def holder(self, feature: Feature) -> Claim | None:
         """The lease that stands, if one does."""
         claim = feature.claim
-        if claim is None or not claim.is_alive(self.caller, self.now, self.ports.callers.runs):
+        if claim is None or not claim.is_alive(self.caller, self.now, self.callers.runs):
             return None
         return claim
 
@@ -84,13 +88,13 @@ class CallerLeases:
         if claim is not None and claim.belongs_to(self.caller):
             feature.claim = claim.renewed(self.now)
 
-    def renew_when_due(self, feature: Feature) -> None:
+    def renew_when_due(self, feature: Feature, repository: ProjectRepository, root: Path) -> None:
         """Renew the caller's own lease after a question; never fails."""
         claim = self.holder(feature)
         if claim is None or not claim.belongs_to(self.caller) or not claim.is_due(self.now):
             return
         try:
-            with self.ports.repository.transaction(self.ports.root) as project:
+            with repository.transaction(root) as project:
                 project.require_writable()
                 self.renew(project.feature(feature.id))
         except (FeatureError, StateError):

@@ -7,8 +7,9 @@ import binascii
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureListReply, feature_row, project_view
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
@@ -25,7 +26,7 @@ FILTERS = (OPEN, *CANONICAL_STATUS.values(), IN_PROGRESS, *sorted(CLOSED_STATUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListFeatures(UseCase[FeatureListReply]):
+class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
     """Features, newest first.
 
     Attributes:
@@ -38,7 +39,9 @@ class ListFeatures(UseCase[FeatureListReply]):
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
 
-    def __call__(self, ports: Ports) -> FeatureListReply:
+    def __call__(
+        self, *, root: Path, repository: ProjectRepository, workflows: WorkflowRepository
+    ) -> FeatureListReply:
         """Look them up.
 
         Raises:
@@ -47,22 +50,24 @@ class ListFeatures(UseCase[FeatureListReply]):
         if self.limit < 1:
             reason = f"it is {self.limit}, and a page has at least 1 feature"
             raise ValidationError.of("E305", argument="limit", reason=reason)
-        self._require_known_status(ports)
+        self._require_known_status(root, repository, workflows)
         after = _decode(self.cursor) if self.cursor is not None else None
-        project = ports.repository.get(ports.root)
+        project = repository.get(root)
         found = sorted(
             filter(self._wanted, project.features.summaries()), key=_position, reverse=True
         )
         rest = found if after is None else [f for f in found if _position(f) < after]
         page = rest[: min(self.limit, LARGEST_LIMIT)]
         return {
-            "project": project_view(project, ports),
+            "project": project_view(project, root, repository.backend),
             "features": [feature_row(feature) for feature in page],
             "total": len(found),
             "next_cursor": _encode(page[-1]) if len(rest) > len(page) else None,
         }
 
-    def _require_known_status(self, ports: Ports) -> None:
+    def _require_known_status(
+        self, root: Path, repository: ProjectRepository, workflows: WorkflowRepository
+    ) -> None:
         """Refuse a status that no feature can have; one that none has now gives an empty list.
 
         Raises:
@@ -70,10 +75,10 @@ class ListFeatures(UseCase[FeatureListReply]):
         """
         if self.status is None or self.status in FILTERS:
             return
-        found = ports.repository.get(ports.root).features.summaries()
+        found = repository.get(root).features.summaries()
         known = dict.fromkeys([*FILTERS, *(feature.status for feature in found)])
         with suppress(CDEError):  # a broken workflow file does not keep anybody from looking
-            for workflow in ports.workflows.load(ports.root).workflows.values():
+            for workflow in workflows.load(root).workflows.values():
                 known |= dict.fromkeys(phase.feature_status for phase in workflow.phases)
         if self.status not in known:
             reason = f"'{self.status}' is not a status; there are: {', '.join(known)}"

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.features.source_changes import remember
 from cde_orchestrator.application.ports.checks import WorkTree
-from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.workflow import Workflow
 
 
-def enter_phase(feature: Feature, workflow: Workflow, ports: Ports, tree: WorkTree | None) -> None:
+def enter_phase(
+    feature: Feature,
+    workflow: Workflow,
+    outputs: ProjectOutputs,
+    tree: WorkTree | None,
+    known: Mapping[str, Content | None] | None = None,
+) -> None:
     """Record the beginning of the current phase, so that a rollback can come back to it.
 
     An output that is no plain file, or too large, is not recorded and stays as it is then.
@@ -18,8 +26,9 @@ def enter_phase(feature: Feature, workflow: Workflow, ports: Ports, tree: WorkTr
     Args:
         feature: it stands in the phase already.
         workflow: all its outputs are looked at.
-        ports: for files and contents.
+        outputs: the project's.
         tree: git's, asked for before the state was locked.
+        known: contents by path that were read already; None: there is no file.
 
     Raises:
         StateError: E203 or E204, the content could not be kept.
@@ -27,13 +36,15 @@ def enter_phase(feature: Feature, workflow: Workflow, ports: Ports, tree: WorkTr
     record = feature.phases.get(feature.current_phase or "")
     if record is None or not feature.is_open:
         return
-    remember(record, tree, ports)
-    record.end_commit, record.entered = None, {}
+    remember(record, tree, outputs)
+    record.end_commit, record.entered, known = None, {}, known or {}
     for phase in workflow.phases:
         for output in phase.outputs:
+            path = output.path_for(feature.name)
             try:
-                content = ports.files.read(ports.root, output.path_for(feature.name), output.id)
+                content = known[path] if path in known else outputs.read(path, output.id)
             except (OutputError, ValidationError):
                 continue
-            digest = None if content is None else ports.objects.put(ports.root, content)
-            record.entered[output.id] = digest
+            if content is not None:
+                outputs.keep(content)
+            record.entered[output.id] = content.sha256 if content else None

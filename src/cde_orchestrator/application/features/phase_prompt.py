@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.core import ProjectFiles, PromptRenderer
 from cde_orchestrator.application.views import PhaseView, output_view
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.text import shortened
+from cde_orchestrator.domain.text import EXCERPT_LIMIT, excerpt_of, shortened
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 GOAL_LIMIT = 6_000
@@ -20,102 +23,116 @@ NOTE_LIMIT = 2_000
 """Characters of a note or a failure that a prompt shows."""
 
 
-def workflow_for(project: Project, feature: Feature, ports: Ports) -> Workflow:
-    """The workflow that the feature follows, giving phase records to a feature without.
+@dataclass(frozen=True, slots=True)
+class PhasePrompts:
+    """The prompts of the phases of the project at ``root``."""
 
-    It is the one kept with the feature; a feature of an older release takes the project's
-    workflow of that name, or its default one.
+    root: Path
+    renderer: PromptRenderer
+    files: ProjectFiles
 
-    Raises:
-        ValidationError: E310 or E311, the project's workflow file is needed and not valid.
-    """
-    kept = project.workflow_of(feature)
-    if kept is not None:
-        return kept
-    workflow = ports.workflows.load(ports.root).get_or_default(feature.workflow_type)
-    feature.follow(workflow)
-    feature.workflow_type = workflow.id
-    return workflow
+    def current_view(
+        self, project: Project, feature: Feature, workflow: Workflow
+    ) -> PhaseView | None:
+        """The phase to work on, with its prompt; None when the feature is closed.
+
+        Raises:
+            ValidationError: E312 or E313, the phase's prompt template is not usable.
+        """
+        phase = workflow.find(feature.current_phase or "")
+        if phase is None or not feature.is_open:
+            return None
+        return phase_view(phase, feature, self.render(project, feature, phase, workflow))
+
+    def committed_view(
+        self, project: Project, feature: Feature, workflow: Workflow
+    ) -> PhaseView | None:
+        """``current_view`` of what is committed: a template that broke is reported in it.
+
+        It is rendered once the project is free for others again, since a template may take its
+        time; and what was done is done, whatever became of the next phase's template meanwhile.
+        """
+        try:
+            return self.current_view(project, feature, workflow)
+        except ValidationError as error:
+            if error.code not in {"E312", "E313"}:
+                raise
+            phase = feature.require_current(feature.current_phase or "", workflow)
+            return {**phase_view(phase, feature, ""), "problem": error.message}
+
+    def try_first(self, project: Project, workflow: Workflow) -> None:
+        """Try the first phase's template for a feature that is not there yet.
+
+        Raises:
+            ValidationError: E312 or E313, the template is not usable.
+        """
+        phase = workflow.phases[0]
+        if phase.prompt:
+            variables = sample_variables(workflow, phase)
+            variables["project"] = self._project(project)
+            self.renderer.render(self.root, phase.prompt, variables)
+
+    def render(
+        self,
+        project: Project,
+        feature: Feature,
+        phase: Phase,
+        workflow: Workflow,
+        delivered: Mapping[str, bytes] | None = None,
+    ) -> str:
+        """The phase's prompt; a phase without a template is described in a sentence.
+
+        Args:
+            project: the project.
+            feature: the feature.
+            phase: any of its phases.
+            workflow: the feature's.
+            delivered: outputs by path that count in place of their files.
+
+        Raises:
+            ValidationError: E312 or E313, the template is not usable.
+        """
+        if not phase.prompt:
+            return phase.description
+        inputs = []
+        for owner, output in _inputs(phase, workflow):
+            path = output.path_for(feature.name)
+            data = delivered.get(path) if delivered else None
+            excerpt = (
+                self.files.excerpt(self.root, path)
+                if data is None
+                else excerpt_of(data, len(data), EXCERPT_LIMIT)
+            )
+            inputs.append({"id": output.id, "path": path, "phase": owner.id, "excerpt": excerpt})
+        variables = {
+            "project": self._project(project),
+            "feature": {
+                "id": feature.id,
+                "name": feature.name,
+                "goal": _goal(feature),
+                "workflow": workflow.id,
+            },
+            "phase": _phase_variables(phase),
+            "outputs": [output_view(output, feature.name) for output in phase.outputs],
+            "inputs": inputs,
+            "progress": _progress(feature, phase),
+            "last_failure": _last_failure(feature, phase),
+        }
+        return self.renderer.render(self.root, phase.prompt, variables)
+
+    def _project(self, project: Project) -> dict[str, Any]:
+        return _project_variables(project.name, str(self.root), project.metadata)
 
 
-def adopt_workflow(project: Project, feature: Feature, ports: Ports) -> Workflow:
-    """``workflow_for``, keeping the workflow with a feature that has none; inside a change."""
-    workflow = workflow_for(project, feature, ports)
-    if feature.workflow_digest is None:
-        feature.workflow_digest = project.keep_workflow(workflow)
-    return workflow
-
-
-def current_phase_view(
-    project: Project, feature: Feature, workflow: Workflow, ports: Ports
-) -> PhaseView | None:
-    """The phase to work on, with its prompt; None when the feature is closed.
-
-    Raises:
-        ValidationError: E312 or E313, the phase's prompt template is not usable.
-    """
-    phase = workflow.find(feature.current_phase or "")
-    if phase is None or not feature.is_open:
-        return None
+def phase_view(phase: Phase, feature: Feature, prompt: str) -> PhaseView:
+    """The phase as the contract has it, with its rendered prompt."""
     return {
         "id": phase.id,
         "description": phase.description,
         "handler": phase.handler,
-        "prompt": render_prompt(project, feature, phase, workflow, ports),
+        "prompt": prompt,
         "outputs": [output_view(output, feature.name) for output in phase.outputs],
     }
-
-
-def committed_phase_view(
-    project: Project, feature: Feature, workflow: Workflow, ports: Ports
-) -> PhaseView | None:
-    """``current_phase_view`` of what is committed: a template that broke is told in it.
-
-    It is rendered once the project is free for others again, since a template may take its
-    time; and what was done is done, whatever became of the next phase's template meanwhile.
-    """
-    try:
-        return current_phase_view(project, feature, workflow, ports)
-    except ValidationError as error:
-        if error.code not in {"E312", "E313"}:
-            raise
-        phase = feature.require_current(feature.current_phase or "", workflow)
-        return {
-            "id": phase.id,
-            "description": phase.description,
-            "handler": phase.handler,
-            "prompt": "",
-            "outputs": [output_view(output, feature.name) for output in phase.outputs],
-            "problem": error.message,
-        }
-
-
-def try_first_prompt(project: Project, workflow: Workflow, ports: Ports) -> None:
-    """Try the first phase's template for a feature that is not there yet.
-
-    Raises:
-        ValidationError: E312 or E313, the template is not usable.
-    """
-    phase = workflow.phases[0]
-    if phase.prompt:
-        variables = sample_variables(workflow, phase)
-        variables["project"] = _project_variables(project.name, str(ports.root), project.metadata)
-        ports.prompts.render(ports.root, phase.prompt, variables)
-
-
-def render_prompt(
-    project: Project, feature: Feature, phase: Phase, workflow: Workflow, ports: Ports
-) -> str:
-    """The phase's prompt; a phase without a template is described in a sentence.
-
-    Raises:
-        ValidationError: E312 or E313, the template is not usable.
-    """
-    if not phase.prompt:
-        return phase.description
-    return ports.prompts.render(
-        ports.root, phase.prompt, _variables(project, feature, phase, workflow, ports)
-    )
 
 
 def sample_variables(workflow: Workflow, phase: Phase) -> dict[str, Any]:
@@ -131,33 +148,6 @@ def sample_variables(workflow: Workflow, phase: Phase) -> dict[str, Any]:
         ],
         "progress": [],
         "last_failure": None,
-    }
-
-
-def _variables(
-    project: Project, feature: Feature, phase: Phase, workflow: Workflow, ports: Ports
-) -> dict[str, Any]:
-    return {
-        "project": _project_variables(project.name, str(ports.root), project.metadata),
-        "feature": {
-            "id": feature.id,
-            "name": feature.name,
-            "goal": _goal(feature),
-            "workflow": workflow.id,
-        },
-        "phase": _phase_variables(phase),
-        "outputs": [output_view(output, feature.name) for output in phase.outputs],
-        "inputs": [
-            {
-                "id": output.id,
-                "path": output.path_for(feature.name),
-                "phase": owner.id,
-                "excerpt": ports.files.excerpt(ports.root, output.path_for(feature.name)),
-            }
-            for owner, output in _inputs(phase, workflow)
-        ],
-        "progress": _progress(feature, phase),
-        "last_failure": _last_failure(feature, phase),
     }
 
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
+from cde_orchestrator.application.features.followed_workflow import adopted, meant_feature
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
-from cde_orchestrator.application.features.phase_prompt import (
-    adopt_workflow,
-    committed_phase_view,
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.ports.checks import (
+    Callers,
+    ObjectStore,
+    TrustStore,
+    VersionControl,
 )
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.core import (
+    ProjectFiles,
+    ProjectRepository,
+    PromptRenderer,
+    WorkflowRepository,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     ClaimView,
@@ -21,6 +32,7 @@ from cde_orchestrator.application.views import (
     progress_view,
     project_view,
 )
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.feature import Feature, PhaseStatus
 from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Phase, Workflow
@@ -81,7 +93,7 @@ class ResumeReply(FeatureReply):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeFeature(UseCase[ResumeReply]):
+class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
     """Take up a feature where it stands; a failed one goes back to the phase that failed.
 
     Attributes:
@@ -94,43 +106,57 @@ class ResumeFeature(UseCase[ResumeReply]):
     agent: str | None = None
     takeover: bool = False
 
-    def __call__(self, ports: Ports) -> ResumeReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        prompts: PromptRenderer,
+        files: ProjectFiles,
+        objects: ObjectStore,
+        trust: TrustStore,
+        git: VersionControl,
+        callers: Callers,
+        clock: Clock,
+    ) -> ResumeReply:
         """Take the lease and tell everything; a completed feature is only told.
 
         Raises:
             CDEError: E004, E102, E103, E105, E122, E206, E302, E303, E305, E310, E311
                 and the repository's own.
         """
-        desk = CallerLeases.of(ports, self.agent)
-        present = ports.repository.get(ports.root).feature(self.feature_id)
+        leases = CallerLeases.of(callers, root, clock(), self.agent)
+        present = meant_feature(repository.get(root), self.feature_id)
         # Asked for while the state is free, and only where a phase may begin again.
-        tree = None if present.is_open else ports.git.work_tree(ports.root)
-        with ports.repository.transaction(ports.root) as project:
+        tree = None if present.is_open else git.work_tree(root)
+        with repository.transaction(root) as project:
             project.require_writable()
-            feature = project.feature(self.feature_id)
-            workflow = adopt_workflow(project, feature, ports)
-            desk.require_free(feature, takeover=self.takeover, resuming=True)
-            if feature.reopen(workflow, desk.now):
-                enter_phase(feature, workflow, ports, tree)
+            feature, workflow = adopted(project, self.feature_id, workflows, root)
+            leases.require_free(feature, takeover=self.takeover, resuming=True)
+            if feature.reopen(workflow, leases.now):
+                enter_phase(feature, workflow, ProjectOutputs(root, files, objects), tree)
             if feature.is_open:
-                desk.take(feature, deliberate=True)
+                leases.take(feature, deliberate=True)
         phase = workflow.find(feature.current_phase or "") if feature.is_open else None
         return {
-            "project": project_view(project, ports),
+            "project": project_view(project, root, repository.backend),
             "feature": feature_view(feature),
-            "phase": committed_phase_view(project, feature, workflow, ports),
+            "phase": PhasePrompts(root, prompts, files).committed_view(project, feature, workflow),
             "goal": feature.prompt,
-            "finished": _finished(feature, workflow, ports),
+            "finished": _finished(feature, workflow, files, root),
             "progress": _progress(feature, phase),
             "last_failure": feature.phases[phase.id].last_failure() if phase else None,
             "attempts_left": _attempts_left(feature, phase, workflow),
-            "gate": _gate(phase, ports) if phase else None,
-            "claim": desk.view(feature),
+            "gate": _gate(phase, trust, root) if phase else None,
+            "claim": leases.view(feature),
             "branch": feature.branch,
         }
 
 
-def _finished(feature: Feature, workflow: Workflow, ports: Ports) -> list[FinishedPhase]:
+def _finished(
+    feature: Feature, workflow: Workflow, files: ProjectFiles, root: Path
+) -> list[FinishedPhase]:
     return [
         {
             "id": phase.id,
@@ -140,7 +166,7 @@ def _finished(feature: Feature, workflow: Workflow, ports: Ports) -> list[Finish
                     "path": artifact.path,
                     "sha256": artifact.sha256,
                     "size": artifact.size,
-                    "excerpt": ports.files.excerpt(ports.root, artifact.path, EXCERPT_LIMIT),
+                    "excerpt": files.excerpt(root, artifact.path, EXCERPT_LIMIT),
                 }
                 for artifact in feature.phases[phase.id].outputs
             ],
@@ -172,7 +198,7 @@ def _attempts_left(feature: Feature, phase: Phase | None, workflow: Workflow) ->
     return feature.phases[phase.id].attempts_left(workflow.max_attempts) if phase else 0
 
 
-def _gate(phase: Phase, ports: Ports) -> GateView:
+def _gate(phase: Phase, trust: TrustStore, root: Path) -> GateView:
     check = phase.gate_check
     return {
         "outputs": [output.id for output in phase.outputs],
@@ -180,7 +206,7 @@ def _gate(phase: Phase, ports: Ports) -> GateView:
             "command": list(check.command),
             "directory": check.directory,
             "timeout_seconds": check.timeout_seconds,
-            "trusted": ports.trust.trusts(ports.root, check.command_line),
+            "trusted": trust.trusts(root, check.command_line),
         }
         if check
         else None,

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, TypedDict
 
+from cde_orchestrator.application.features.followed_workflow import adopted
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
-from cde_orchestrator.application.features.phase_prompt import adopt_workflow, committed_phase_view
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.features.source_changes import PhaseStart, SourceRow
-from cde_orchestrator.application.ports.checks import WorkTree
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.checks import (
+    Callers,
+    ObjectStore,
+    VersionControl,
+    WorkTree,
+)
+from cde_orchestrator.application.ports.core import (
+    ProjectFiles,
+    ProjectRepository,
+    PromptRenderer,
+    WorkflowRepository,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
 from cde_orchestrator.domain.feature import Feature, PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.project import Project
@@ -63,6 +76,7 @@ class _Step:
 
     Attributes:
         data: the bytes to put there; None removes the file.
+        wanted: their digest.
         changed: whether somebody changed the file since it was recorded.
     """
 
@@ -70,7 +84,8 @@ class _Step:
     path: str
     action: FileAction
     data: bytes | None = None
-    current: bytes | None = None
+    wanted: str | None = None
+    current: Content | None = None
     changed: bool = False
     reason: str | None = None
 
@@ -78,6 +93,11 @@ class _Step:
     def touches(self) -> bool:
         """Whether the file is changed."""
         return self.action in {"restored", "removed"}
+
+    def fact(self) -> dict[str, str | None]:
+        """What becomes of the file, by the digests of its contents."""
+        before = self.current.sha256 if self.current else None
+        return {"id": self.output.id, "path": self.path, "before": before, "after": self.wanted}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +110,10 @@ class _Taken:
     rows: list[FileRow]
     start: PhaseStart
     steps: list[_Step]
-    tree: WorkTree | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RollbackFeature(UseCase[RollbackReply]):
+class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature"):
     """Begin a phase again; the phases after it no longer count.
 
     Attributes:
@@ -109,81 +128,44 @@ class RollbackFeature(UseCase[RollbackReply]):
     reason: str
     dry_run: bool = False
 
-    def __call__(self, ports: Ports) -> RollbackReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        prompts: PromptRenderer,
+        files: ProjectFiles,
+        objects: ObjectStore,
+        git: VersionControl,
+        callers: Callers,
+        clock: Clock,
+    ) -> RollbackReply:
         """Put the files back, then the state; done twice, it changes nothing more.
 
         Raises:
             CDEError: E004, E102, E103, E107, E122, E126, E206, E302, E303, E305 and the
                 repository's own.
         """
-        reason, desk = checked_reason(self.reason), CallerLeases.of(ports, None)
-        tree = ports.git.work_tree(ports.root)
+        reason = checked_reason(self.reason)
+        leases = CallerLeases.of(callers, root, clock())
+        tree, outputs = git.work_tree(root), ProjectOutputs(root, files, objects)
+        rollback = _Rollback(self, reason, workflows, outputs, leases, tree)
         if self.dry_run:
-            project = ports.repository.get(ports.root)
-            return self._reply(project, self._take_back(project, reason, desk, tree), ports)
-        self._announce(reason, desk, tree)
-        with ports.repository.transaction(ports.root) as project:
-            project.require_writable()
-            taken = self._take_back(project, reason, desk, tree)
-        return self._reply(project, taken, ports)
-
-    def _announce(self, reason: str, desk: CallerLeases, tree: WorkTree | None) -> None:
-        """Make it durable what the files are before the first of them is touched."""
-        ports = desk.ports
-        present = ports.repository.get(ports.root)
-        present.require_writable()
-        taken = replace(self, dry_run=True)._take_back(present, reason, desk, tree)
-        steps = [step for step in taken.steps if step.touches]
-        if not steps:
-            return
-        for step in steps:
-            if step.current is not None:
-                ports.objects.put(ports.root, step.current)
-        with ports.repository.transaction(ports.root) as project:
-            project.require_writable()
-            project.feature(taken.feature.id).note(
-                ROLLING_BACK,
-                at=desk.now.isoformat(),
-                by=desk.caller.name,
-                to_phase=self.to_phase,
-                reason=reason,
-                files=[_fact(step) for step in steps],
-            )
-
-    def _take_back(
-        self, project: Project, reason: str, desk: CallerLeases, tree: WorkTree | None
-    ) -> _Taken:
-        ports = desk.ports
-        feature = project.feature(self.feature_id)
-        workflow = adopt_workflow(project, feature, ports)
-        phase = _target(feature, workflow, self.to_phase)
-        desk.require_free(feature, takeover=False)
-        record = feature.phases[phase.id]
-        steps = list(_steps(feature, record, workflow, ports))
-        start = PhaseStart.of(feature, record, ports)
-        rows = [self._apply(step, ports) for step in steps]
-        undone = feature.roll_back(phase, reason, desk.caller.name, workflow, desk.now)
-        feature.note(
-            ROLLED_BACK,
-            at=desk.now.isoformat(),
-            by=desk.caller.name,
-            to_phase=phase.id,
-            reason=reason,
-            phases=undone,
-            files=[_fact(step) for step in steps if step.touches],
-        )
-        if not self.dry_run:
-            desk.take(feature, deliberate=False)
-            enter_phase(feature, workflow, ports, tree)
-        return _Taken(feature, workflow, undone, rows, start, steps, tree)
-
-    def _reply(self, project: Project, taken: _Taken, ports: Ports) -> RollbackReply:
-        outputs = [step.path for step in taken.steps]
-        source, commands = taken.start.changes(project, taken.tree, outputs, ports)
+            project = repository.get(root)
+            taken = rollback.take_back(project)
+        else:
+            rollback.announce(repository)
+            with repository.transaction(root) as project:
+                project.require_writable()
+                taken = rollback.take_back(project)
+        paths = [step.path for step in taken.steps]
+        source, commands = taken.start.changes(project, tree, paths, git, root)
+        rendering = PhasePrompts(root, prompts, files)
         return {
-            "project": project_view(project, ports),
+            "project": project_view(project, root, repository.backend),
             "feature": feature_view(taken.feature),
-            "phase": committed_phase_view(project, taken.feature, taken.workflow, ports),
+            "phase": rendering.committed_view(project, taken.feature, taken.workflow),
             "dry_run": self.dry_run,
             "rolled_back": taken.undone,
             "files": taken.rows,
@@ -191,14 +173,75 @@ class RollbackFeature(UseCase[RollbackReply]):
             "git": commands,
         }
 
-    def _apply(self, step: _Step, ports: Ports) -> FileRow:
-        kept_as = f"{step.path}.before-rollback" if step.changed else None
-        if not self.dry_run and step.touches:
+
+@dataclass(frozen=True, slots=True)
+class _Rollback:
+    """A rollback on its way, and what it needs."""
+
+    asked: RollbackFeature
+    reason: str
+    workflows: WorkflowRepository
+    outputs: ProjectOutputs
+    leases: CallerLeases
+    tree: WorkTree | None
+
+    def announce(self, repository: ProjectRepository) -> None:
+        """Make it durable what the files are before the first of them is touched."""
+        root = self.outputs.root
+        present = repository.get(root)
+        present.require_writable()
+        taken = replace(self, asked=replace(self.asked, dry_run=True)).take_back(present)
+        steps = [step for step in taken.steps if step.touches]
+        if not steps:
+            return
+        for step in steps:
             if step.current is not None:
-                ports.objects.put(ports.root, step.current)
+                self.outputs.keep(step.current)
+        with repository.transaction(root) as project:
+            project.require_writable()
+            project.feature(taken.feature.id).note(
+                ROLLING_BACK,
+                at=self.leases.now.isoformat(),
+                by=self.leases.caller.name,
+                to_phase=self.asked.to_phase,
+                reason=self.reason,
+                files=[step.fact() for step in steps],
+            )
+
+    def take_back(self, project: Project) -> _Taken:
+        """Put files and state back, in a project that a change or a dry run is about."""
+        asked, outputs, leases = self.asked, self.outputs, self.leases
+        feature, workflow = adopted(project, asked.feature_id, self.workflows, outputs.root)
+        phase = _target(feature, workflow, asked.to_phase)
+        leases.require_free(feature, takeover=False)
+        record = feature.phases[phase.id]
+        steps = list(self._steps(feature, record, workflow))
+        start = PhaseStart.of(feature, record, outputs)
+        rows = [self._apply(step) for step in steps]
+        undone = feature.roll_back(phase, self.reason, leases.caller.name, workflow, leases.now)
+        feature.note(
+            ROLLED_BACK,
+            at=leases.now.isoformat(),
+            by=leases.caller.name,
+            to_phase=phase.id,
+            reason=self.reason,
+            phases=undone,
+            files=[step.fact() for step in steps if step.touches],
+        )
+        if not asked.dry_run:
+            leases.take(feature, deliberate=False)
+            enter_phase(feature, workflow, outputs, self.tree)
+        return _Taken(feature, workflow, undone, rows, start, steps)
+
+    def _apply(self, step: _Step) -> FileRow:
+        root, files = self.outputs.root, self.outputs.files
+        kept_as = f"{step.path}.before-rollback" if step.changed else None
+        if not self.asked.dry_run and step.touches:
+            if step.current is not None:
+                self.outputs.keep(step.current)
             if step.changed:
-                kept_as = ports.files.set_aside(ports.root, step.path, step.output.id)
-            ports.files.restore(ports.root, step.path, step.output.id, step.data)
+                kept_as = files.set_aside(root, step.path, step.output.id)
+            files.restore(root, step.path, step.output.id, step.data)
         return {
             "path": step.path,
             "action": step.action,
@@ -206,14 +249,41 @@ class RollbackFeature(UseCase[RollbackReply]):
             "reason": step.reason,
         }
 
+    def _steps(self, feature: Feature, record: PhaseRecord, workflow: Workflow) -> Iterator[_Step]:
+        """What it takes to have every declared output as it was when the phase was entered."""
+        for phase in workflow.phases:
+            recorded = {each.id: each.sha256 for each in feature.phases[phase.id].outputs}
+            for output in phase.outputs:
+                path = output.path_for(feature.name)
+                yield self._step(record, output, path, recorded.get(output.id))
 
-def _fact(step: _Step) -> dict[str, str | None]:
-    """What became of a file, by the digests of its contents."""
-    before, after = (
-        None if data is None else hashlib.sha256(data).hexdigest()
-        for data in (step.current, step.data)
-    )
-    return {"id": step.output.id, "path": step.path, "before": before, "after": after}
+    def _step(self, record: PhaseRecord, output: Output, path: str, recorded: str | None) -> _Step:
+        def left(reason: str) -> _Step:
+            return _Step(output, path, "left", reason=reason)
+
+        if output.id not in record.entered:
+            return left("its content was not recorded when the phase started")
+        if not self.outputs.files.is_plain(self.outputs.root, path):
+            return left("it is not a regular file")
+        try:
+            current = self.outputs.read(path, output.id)
+        except (OutputError, ValidationError) as error:
+            return left(error.message)
+        wanted, found = record.entered[output.id], current.sha256 if current else None
+        if found == wanted:
+            return _Step(output, path, "unchanged")
+        data = None if wanted is None else self.outputs.kept(wanted)
+        if wanted is not None and data is None:
+            return left("the content recorded then is no longer kept")
+        return _Step(
+            output,
+            path,
+            "removed" if wanted is None else "restored",
+            data=data,
+            wanted=wanted,
+            current=current,
+            changed=found is not None and found != recorded,
+        )
 
 
 def _target(feature: Feature, workflow: Workflow, phase_id: str) -> Phase:
@@ -240,49 +310,4 @@ def _target(feature: Feature, workflow: Workflow, phase_id: str) -> Phase:
         phase=phase_id,
         reason="it was not started yet",
         phases=", ".join(begun),
-    )
-
-
-def _steps(
-    feature: Feature, record: PhaseRecord, workflow: Workflow, ports: Ports
-) -> Iterator[_Step]:
-    """What it takes to have every declared output as it was when the phase was entered."""
-    for phase in workflow.phases:
-        for output in phase.outputs:
-            recorded = {
-                artifact.id: artifact.sha256 for artifact in feature.phases[phase.id].outputs
-            }
-            yield _step(feature, record, output, recorded.get(output.id), ports)
-
-
-def _step(
-    feature: Feature, record: PhaseRecord, output: Output, recorded: str | None, ports: Ports
-) -> _Step:
-    path, root = output.path_for(feature.name), ports.root
-
-    def left(reason: str) -> _Step:
-        return _Step(output, path, "left", reason=reason)
-
-    if output.id not in record.entered:
-        return left("its content was not recorded when the phase started")
-    if not ports.files.is_plain(root, path):
-        return left("it is not a regular file")
-    try:
-        current = ports.files.read(root, path, output.id)
-    except (OutputError, ValidationError) as error:
-        return left(error.message)
-    target = record.entered[output.id]
-    found = None if current is None else hashlib.sha256(current).hexdigest()
-    if found == target:
-        return _Step(output, path, "unchanged")
-    data = None if target is None else ports.objects.get(root, target)
-    if target is not None and data is None:
-        return left("the content recorded then is no longer kept")
-    return _Step(
-        output,
-        path,
-        "removed" if target is None else "restored",
-        data=data,
-        current=current,
-        changed=found is not None and found != recorded,
     )

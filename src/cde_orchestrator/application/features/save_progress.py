@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict
 
+from cde_orchestrator.application.features.followed_workflow import adopted
 from cde_orchestrator.application.features.leases import CallerLeases
-from cde_orchestrator.application.features.phase_prompt import adopt_workflow
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.checks import Callers
+from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureView,
@@ -17,6 +19,7 @@ from cde_orchestrator.application.views import (
     progress_view,
     project_view,
 )
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.records import Progress
 
 
@@ -30,7 +33,7 @@ class SavedReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SaveProgress(UseCase[SavedReply]):
+class SaveProgress(UseCase[SavedReply], operation="save_progress"):
     """Save a note, and data if wanted.
 
     Attributes:
@@ -47,27 +50,34 @@ class SaveProgress(UseCase[SavedReply]):
     data: Any = None
     agent: str | None = None
 
-    def __call__(self, ports: Ports) -> SavedReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        callers: Callers,
+        clock: Clock,
+    ) -> SavedReply:
         """Save it.
 
         Raises:
             CDEError: E004, E102, E103, E105 to E107, E206, E302, E303, E305, E315 and the
                 repository's own.
         """
-        desk = CallerLeases.of(ports, self.agent)
-        progress = Progress.checked(desk.now, desk.caller.name, self.note, self.data)
-        with ports.repository.transaction(ports.root) as project:
+        leases = CallerLeases.of(callers, root, clock(), self.agent)
+        progress = Progress.checked(leases.now, leases.caller.name, self.note, self.data)
+        with repository.transaction(root) as project:
             project.require_writable()
-            feature = project.feature(self.feature_id)
-            workflow = adopt_workflow(project, feature, ports)
+            feature, workflow = adopted(project, self.feature_id, workflows, root)
             wanted = self.phase_id if self.phase_id is not None else feature.current_phase
             phase = feature.require_current(wanted or "", workflow)
             record = feature.phases[phase.id]
             record.save(progress)
-            desk.renew(feature)
-            feature.updated_at = desk.now
+            leases.renew(feature)
+            feature.updated_at = leases.now
             return {
-                "project": project_view(project, ports),
+                "project": project_view(project, root, repository.backend),
                 "feature": feature_view(feature),
                 "saved": progress_view(progress),
                 "kept": len(record.progress),

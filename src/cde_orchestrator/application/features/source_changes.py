@@ -12,10 +12,11 @@ import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, TypedDict
 
-from cde_orchestrator.application.ports.checks import WorkTree
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
+from cde_orchestrator.application.ports.checks import VersionControl, WorkTree
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import Feature, PhaseRecord
 from cde_orchestrator.domain.project import Project
@@ -44,7 +45,7 @@ class SourceRow(TypedDict):
     state: SourceState
 
 
-def remember(record: PhaseRecord, tree: WorkTree | None, ports: Ports) -> None:
+def remember(record: PhaseRecord, tree: WorkTree | None, outputs: ProjectOutputs) -> None:
     """Record where git stands as the phase begins, and what differs from it already.
 
     Raises:
@@ -53,7 +54,9 @@ def remember(record: PhaseRecord, tree: WorkTree | None, ports: Ports) -> None:
     record.start_commit, record.start_tree = tree.commit if tree else None, None
     if tree is not None and tree.is_known:
         parts = (tree.folder, tree.commit, sorted(tree.changed), sorted(tree.new))
-        record.start_tree = ports.objects.put(ports.root, json.dumps(parts).encode())
+        content = Content.of(json.dumps(parts).encode())
+        outputs.keep(content)
+        record.start_tree = content.sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,10 @@ class PhaseStart:
     before: WorkTree | None
 
     @classmethod
-    def of(cls, feature: Feature, record: PhaseRecord, ports: Ports) -> PhaseStart:
+    def of(cls, feature: Feature, record: PhaseRecord, outputs: ProjectOutputs) -> PhaseStart:
         """As the phase's record has it."""
         commit, digest = record.start_commit, record.start_tree
-        data = ports.objects.get(ports.root, digest) if digest else None
+        data = outputs.kept(digest) if digest else None
         # A state may come from anywhere, and git takes what begins with - for an option.
         is_commit = commit is not None and _COMMIT.fullmatch(commit) is not None
         known = commit if is_commit else None
@@ -84,7 +87,8 @@ class PhaseStart:
         project: Project,
         tree: WorkTree | None,
         outputs: Collection[str],
-        ports: Ports,
+        git: VersionControl,
+        root: Path,
     ) -> tuple[list[SourceRow], list[str]]:
         """What is not as it was, and git's commands that show and undo it; never run here.
 
@@ -92,13 +96,14 @@ class PhaseStart:
             project: as it is now.
             tree: git's, just before the outputs went back.
             outputs: paths of declared outputs, which a rollback takes care of itself.
-            ports: for git.
+            git: knows the repository.
+            root: the project's folder.
         """
         if self.commit is None or tree is None:
             return [], []
-        git = ["git", "-C", tree.folder]
-        look = shlex.join([*git, "diff", "--stat", self.commit, "--", ".", ":(exclude).cde"])
-        committed = ports.git.changed_between(ports.root, self.commit, tree.commit)
+        words = ["git", "-C", tree.folder]
+        look = shlex.join([*words, "diff", "--stat", self.commit, "--", ".", ":(exclude).cde"])
+        committed = git.changed_between(root, self.commit, tree.commit)
         if committed is None or not tree.is_known:
             return [], [look]
         sure = self._is_sure_of(tree) and not self._others_worked(project)
@@ -109,7 +114,7 @@ class PhaseStart:
         ]
         paths = [row["path"] for row in rows if row["state"] == "changed"]
         # Names are names, and no patterns that others match.
-        undo = ["git", "--literal-pathspecs", *git[1:], "restore", f"--source={self.commit}"]
+        undo = ["git", "--literal-pathspecs", *words[1:], "restore", f"--source={self.commit}"]
         command = shlex.join([*undo, "--", *paths])
         commands = [look] if rows else []
         if 0 < len(paths) <= FILES_RESTORED and command.isprintable():

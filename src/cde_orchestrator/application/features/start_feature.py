@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from cde_orchestrator.application.features.followed_workflow import adopt_workflow, workflow_for
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
-from cde_orchestrator.application.features.phase_prompt import (
-    adopt_workflow,
-    committed_phase_view,
-    try_first_prompt,
-)
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.work_changes import baseline_for
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.checks import Callers, ObjectStore, VersionControl
+from cde_orchestrator.application.ports.core import (
+    ProjectFiles,
+    ProjectRepository,
+    PromptRenderer,
+    WorkflowRepository,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
@@ -25,7 +31,7 @@ _PATHS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartFeature(UseCase[FeatureReply]):
+class StartFeature(UseCase[FeatureReply], operation="start_feature"):
     """Start a feature; the answer has its first phase with its prompt.
 
     Attributes:
@@ -40,7 +46,19 @@ class StartFeature(UseCase[FeatureReply]):
     name: str | None = None
     idempotency_key: str | None = None
 
-    def __call__(self, ports: Ports) -> FeatureReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        prompts: PromptRenderer,
+        files: ProjectFiles,
+        objects: ObjectStore,
+        git: VersionControl,
+        callers: Callers,
+        clock: Clock,
+    ) -> FeatureReply:
         """Start it.
 
         Raises:
@@ -48,43 +66,51 @@ class StartFeature(UseCase[FeatureReply]):
                 and the repository's own.
         """
         key = checked_key(self.idempotency_key)
-        desk, tree = CallerLeases.of(ports, None), ports.git.work_tree(ports.root)
-        tried = self._tried_workflow(key, ports)
-        baseline = baseline_for(tried, ports)
-        with ports.repository.transaction(ports.root) as project:
+        leases, tree = CallerLeases.of(callers, root, clock()), git.work_tree(root)
+        rendering = PhasePrompts(root, prompts, files)
+        tried = self._tried_workflow(key, repository.get(root), workflows, rendering)
+        baseline = baseline_for(tried, git, root)
+        with repository.transaction(root) as project:
             started = project.features.by_idempotency_key(key) if key else None
             if started is not None:
-                feature, workflow = started, self._again(project, started, ports)
+                self._require_same(started)
+                feature, workflow = started, workflow_for(project, started, workflows, root)
+                adopt_workflow(project, feature, workflow)
             else:
-                workflow = tried or ports.workflows.load(ports.root).get(self.workflow)
+                workflow = tried or workflows.load(root).get(self.workflow)
                 feature = project.start_feature(self.prompt, name=self.name, workflow=workflow)
                 feature.idempotency_key, feature.baseline = key, baseline
-                desk.take(feature, deliberate=False)
+                leases.take(feature, deliberate=False)
                 if workflow.branch:
-                    feature.branch = _branch(feature, workflow, ports)
-                enter_phase(feature, workflow, ports, tree)
+                    feature.branch = _branch(feature, workflow, git, root)
+                enter_phase(feature, workflow, ProjectOutputs(root, files, objects), tree)
         return {
-            "project": project_view(project, ports),
+            "project": project_view(project, root, repository.backend),
             "feature": feature_view(feature),
-            "phase": committed_phase_view(project, feature, workflow, ports),
+            "phase": rendering.committed_view(project, feature, workflow),
         }
 
-    def _tried_workflow(self, key: str | None, ports: Ports) -> Workflow | None:
+    def _tried_workflow(
+        self,
+        key: str | None,
+        project: Project,
+        workflows: WorkflowRepository,
+        rendering: PhasePrompts,
+    ) -> Workflow | None:
         """The workflow, once its first template was tried; None where nothing will be started.
 
         A broken template is told before anything is changed, and a slow one keeps nobody
         waiting: the project is not held yet.
         """
-        project = ports.repository.get(ports.root)
         again = key is not None and project.features.by_idempotency_key(key) is not None
         if again or project.read_only or project.status is not ProjectStatus.ACTIVE:
             return None
-        workflow = ports.workflows.load(ports.root).get(self.workflow)
-        try_first_prompt(project, workflow, ports)
+        workflow = workflows.load(rendering.root).get(self.workflow)
+        rendering.try_first(project, workflow)
         return workflow
 
-    def _again(self, project: Project, feature: Feature, ports: Ports) -> Workflow:
-        """The workflow of the feature that the first call started.
+    def _require_same(self, feature: Feature) -> None:
+        """Refuse a key with which the first call started another feature.
 
         Raises:
             FeatureError: E127, that call said something else.
@@ -98,16 +124,15 @@ class StartFeature(UseCase[FeatureReply]):
                 raise FeatureError.of(
                     "E127", key=self.idempotency_key, feature=feature.name, argument=argument
                 )
-        return adopt_workflow(project, feature, ports)
 
 
-def _branch(feature: Feature, workflow: Workflow, ports: Ports) -> str | None:
+def _branch(feature: Feature, workflow: Workflow, git: VersionControl, root: Path) -> str | None:
     """Put the feature on a branch of its own; None where there is no repository.
 
     Raises:
         FeatureError: E124, changes would be taken along; E125, git refuses.
     """
-    changes = ports.git.changes(ports.root)
+    changes = git.changes(root)
     if changes is None:
         return None
     if changes:
@@ -118,5 +143,5 @@ def _branch(feature: Feature, workflow: Workflow, ports: Ports) -> str | None:
             paths=", ".join(changes[:_PATHS_SHOWN]) + (", ..." if changes[_PATHS_SHOWN:] else ""),
         )
     name = f"feature/{feature.name}"
-    ports.git.start_branch(ports.root, name)
+    git.start_branch(root, name)
     return name

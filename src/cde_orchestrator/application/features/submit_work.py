@@ -1,35 +1,57 @@
-"""Submit the outputs of a feature's current phase."""
+"""Submit the outputs of a feature's current phase.
+
+A submission is found, examined, checked and accepted; what each step leaves is a value.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from cde_orchestrator.application.features.delivery import Delivery
 from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
-from cde_orchestrator.application.features.leases import CallerLeases
-from cde_orchestrator.application.features.phase_entry import enter_phase
-from cde_orchestrator.application.features.phase_prompt import (
+from cde_orchestrator.application.features.followed_workflow import (
     adopt_workflow,
-    committed_phase_view,
-    render_prompt,
+    as_followed,
+    meant_feature,
     workflow_for,
 )
+from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.features.phase_entry import enter_phase
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts, phase_view
+from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.features.work_changes import require_changes
-from cde_orchestrator.application.ports.checks import Watch
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.checks import (
+    Callers,
+    CheckRunner,
+    ContentValidator,
+    ObjectStore,
+    TrustStore,
+    VersionControl,
+    Watch,
+)
+from cde_orchestrator.application.ports.core import (
+    ProjectFiles,
+    ProjectRepository,
+    PromptRenderer,
+    WorkflowRepository,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
+    PhaseView,
     SubmitReply,
     feature_view,
     phase_record_view,
     project_view,
 )
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
-from cde_orchestrator.domain.feature import Feature, PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.gate import Gate
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Evidence
@@ -37,11 +59,9 @@ from cde_orchestrator.domain.workflow import Phase, Workflow
 
 log = structlog.get_logger(__name__)
 
-_Contents = Mapping[str, bytes]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitWork(UseCase[SubmitReply]):
+class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
     """Complete the current phase; the answer has the next one with its prompt.
 
     What is submitted passes the phase's gate, then its check, which runs while others may go
@@ -71,7 +91,22 @@ class SubmitWork(UseCase[SubmitReply]):
         known = UseCase.arguments(self)
         return {name: value for name, value in known.items() if name != "watch"}
 
-    def __call__(self, ports: Ports) -> SubmitReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        prompts: PromptRenderer,
+        files: ProjectFiles,
+        content: ContentValidator,
+        checks: CheckRunner,
+        trust: TrustStore,
+        objects: ObjectStore,
+        git: VersionControl,
+        callers: Callers,
+        clock: Clock,
+    ) -> SubmitReply:
         """Check the outputs, record them and go on to the next phase.
 
         A repeated submission with the same content gets its answer again and changes nothing.
@@ -80,163 +115,249 @@ class SubmitWork(UseCase[SubmitReply]):
             CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E132, E206, E302,
                 E303, E305, E312, E313, E315 and the repository's own.
         """
-        desk = CallerLeases.of(ports, self.agent)
-        project = ports.repository.get(ports.root)
-        project.require_writable()
-        feature = project.feature(self.feature_id)
-        phase = workflow_for(project, feature, ports).find(self.phase_id)
-        if phase is None or phase.gate_check is None or feature.current_phase != phase.id:
-            return self._examined(desk)
-        desk.require_free(feature, takeover=self.takeover)
-        with ports.checks.lock_check(ports.root, feature):
-            return self._examined(desk)  # from the start: the one before may have been accepted
-
-    def _examined(self, desk: CallerLeases) -> SubmitReply:
-        ports = desk.ports
-        project = ports.repository.get(ports.root)
-        feature = project.feature(self.feature_id)
-        workflow = workflow_for(project, feature, ports)
-        delivery = self._delivery(feature, workflow, ports)
-        if self._was_accepted(feature, delivery):
-            return self._reply(project, feature, workflow, ports)
-        phase = feature.require_current(self.phase_id, workflow)
-        desk.require_free(feature, takeover=self.takeover)
-        following = workflow.after(phase.id)
-        if following is not None:  # a broken template is told before anything is written
-            render_prompt(project, feature, following, workflow, ports)
-        if self.restore:
-            project.require_writable()
-            put_back(feature, phase, workflow, ports)
-        require_accepted(feature, phase, workflow, ports)
-        contents = self._through_gate(project, feature, phase, workflow, delivery)
-        require_changes(feature, phase, workflow, ports)
-        evidence = self._check(feature, phase, delivery, ports)
-        return self._accept(desk, feature, contents, evidence)
-
-    def _delivery(self, feature: Feature, workflow: Workflow, ports: Ports) -> Delivery:
-        phase = workflow.find(self.phase_id)
-        if phase is None:
-            phase = feature.require_current(self.phase_id, workflow)
-        return Delivery(ports, feature.name, phase, self.results)
-
-    def _was_accepted(self, feature: Feature, delivery: Delivery) -> bool:
-        record = feature.phases.get(self.phase_id)
-        if record is None or record.status is not PhaseStatus.COMPLETED:
-            return False
-        if any(
-            output_id not in {o.id for o in delivery.phase.outputs} for output_id in self.results
-        ):
-            return False
-        delivery.require_acceptable()
-        return delivery.repeats(record, delivery.contents())
-
-    def _through_gate(
-        self,
-        project: Project,
-        feature: Feature,
-        phase: Phase,
-        workflow: Workflow,
-        delivery: Delivery,
-    ) -> _Contents:
-        delivery.require_acceptable()
-        try:
-            skeleton = render_prompt(project, feature, phase, workflow, delivery.ports)
-        except ValidationError:  # a template that broke since is no fault of the work
-            skeleton = ""
-        gate = Gate(
-            phase=phase,
-            feature_name=feature.name,
-            syntax=delivery.ports.content.error_in,
-            search=delivery.ports.content.search,
-            skeleton=skeleton,
-            back_to=workflow.judged_phase(phase.id).id,
+        submission = _Submission(
+            asked=self,
+            repository=repository,
+            workflows=workflows,
+            prompts=PhasePrompts(root, prompts, files),
+            outputs=ProjectOutputs(root, files, objects),
+            content=content,
+            checks=checks,
+            trust=trust,
+            git=git,
+            leases=CallerLeases.of(callers, root, clock(), self.agent),
+            clock=clock,
         )
-        return delivery.accepted_contents(gate)
+        found = submission.find()
+        phase = found.workflow.find(self.phase_id)
+        if phase is None or phase.gate_check is None or found.feature.current_phase != phase.id:
+            return submission.answer_to(found)
+        submission.leases.require_free(found.feature, takeover=self.takeover)
+        with checks.lock_check(root, found.feature):
+            # From the start: the one before may have been accepted.
+            return submission.answer_to(submission.find(found))
 
-    def _check(
-        self, feature: Feature, phase: Phase, delivery: Delivery, ports: Ports
-    ) -> Evidence | None:
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The feature that is meant, in the project as it was read, and its workflow."""
+
+    project: Project
+    feature: Feature
+    workflow: Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    """What passed the gate.
+
+    Attributes:
+        found: before anything was changed.
+        phase: the one that is submitted.
+        contents: its outputs by id.
+        earlier: outputs of earlier phases by path, as they were accepted.
+        following: the next phase with its prompt; None after the last one.
+    """
+
+    found: _Found
+    phase: Phase
+    delivery: Delivery
+    contents: Mapping[str, Content]
+    earlier: Mapping[str, Content | None]
+    following: PhaseView | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What passed the check too; without evidence where the phase has none."""
+
+    examined: _Examined
+    evidence: Evidence | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Submission:
+    """One submission, and what it needs."""
+
+    asked: SubmitWork
+    repository: ProjectRepository
+    workflows: WorkflowRepository
+    prompts: PhasePrompts
+    outputs: ProjectOutputs
+    content: ContentValidator
+    checks: CheckRunner
+    trust: TrustStore
+    git: VersionControl
+    leases: CallerLeases
+    clock: Clock
+
+    def answer_to(self, found: _Found) -> SubmitReply:
+        """The way of a submission: found, examined, checked, accepted."""
+        if self.was_accepted(found):
+            return self.answer(found)
+        return self.accept(self.check(self.examine(found)))
+
+    def find(self, before: _Found | None = None) -> _Found:
+        """The feature; its workflow is the one ``before`` where that is still its own."""
+        project = self.repository.get(self.outputs.root)
+        project.require_writable()
+        feature = meant_feature(project, self.asked.feature_id)
+        workflow = self._workflow(project, feature, before)
+        return _Found(project, as_followed(feature, workflow), workflow)
+
+    def was_accepted(self, found: _Found) -> bool:
+        """Whether exactly this was accepted already."""
+        delivery = self._delivery(found)
+        record = found.feature.phases.get(self.asked.phase_id)
+        return record is not None and delivery.repeats(record)
+
+    def examine(self, found: _Found) -> _Examined:
+        """Let the outputs pass the gate; nothing is written but what is put back."""
+        project, feature, workflow = found.project, found.feature, found.workflow
+        phase = feature.require_current(self.asked.phase_id, workflow)
+        self.leases.require_free(feature, takeover=self.asked.takeover)
+        if self.asked.restore:
+            put_back(feature, phase, workflow, self.outputs)
+        earlier = require_accepted(feature, phase, workflow, self.outputs)
+        delivery = self._delivery(found)
+        delivery.require_acceptable()
+        contents = delivery.accepted_contents(self._gate(found, phase))
+        require_changes(feature, phase, workflow, self.git, self.outputs.root)
+        following = workflow.after(phase.id)
+        if following is None:
+            return _Examined(found, phase, delivery, contents, earlier, None)
+        # Before anything is written: a broken template is refused with the work.
+        delivered = {
+            delivery.path(output): contents[output.id].data
+            for output in phase.outputs
+            if output.id in contents
+        }
+        prompt = self.prompts.render(project, feature, following, workflow, delivered)
+        shown = phase_view(following, feature, prompt)
+        return _Examined(found, phase, delivery, contents, earlier, shown)
+
+    def check(self, examined: _Examined) -> _Checked:
         """Run the phase's check on the delivered files; keep what a failed one left.
 
         Raises:
             FeatureError: E118 it failed, E119 it took too long, E120 nobody trusts it, E121
                 it cannot be run.
         """
-        check = phase.gate_check
+        check, root = examined.phase.gate_check, self.outputs.root
         if check is None:
-            return None
-        command = " ".join(check.command)
-        facts = {"feature": feature.name, "phase": phase.id, "command": command}
-        if not ports.trust.trusts(ports.root, check.command_line):
+            return _Checked(examined, None)
+        facts = {
+            "feature": examined.found.feature.name,
+            "phase": examined.phase.id,
+            "command": " ".join(check.command),
+        }
+        if not self.trust.trusts(root, check.command_line):
             raise FeatureError.of("E120", **facts)
-        delivery.write()
-        evidence = ports.checks.run(ports.root, check, ports.clock(), self.watch)
+        examined.delivery.write()
+        evidence = self.checks.run(root, check, self.clock(), self.asked.watch)
         if evidence.passed:
-            return evidence
-        try:
-            with ports.repository.transaction(ports.root) as project:
-                kept = project.feature(feature.id)
-                adopt_workflow(project, kept, ports)
-                kept.phases[phase.id].evidence = evidence
-        except StateError as error:
-            log.warning("evidence_not_kept", feature_id=feature.id, reason=error.message)
+            return _Checked(examined, evidence)
+        self._keep_evidence(examined, evidence)
+        tail = evidence.tail[-2_000:].strip()
         if evidence.exit_code is None:
-            raise FeatureError.of(
-                "E119", **facts, seconds=check.timeout_seconds, tail=evidence.tail[-2_000:].strip()
-            )
-        raise FeatureError.of(
-            "E118", **facts, exit_code=evidence.exit_code, tail=evidence.tail[-2_000:].strip()
+            raise FeatureError.of("E119", **facts, seconds=check.timeout_seconds, tail=tail)
+        raise FeatureError.of("E118", **facts, exit_code=evidence.exit_code, tail=tail)
+
+    def accept(self, checked: _Checked) -> SubmitReply:
+        """Record the outputs and go on to the next phase."""
+        examined = checked.examined
+        tree = self.git.work_tree(self.outputs.root)
+        with self.repository.transaction(self.outputs.root) as project:
+            project.require_writable()
+            found = self._adopted(project, examined.found)
+            if self.was_accepted(found):
+                following = None
+            else:
+                self._complete(found, checked)
+                known = {
+                    examined.delivery.path(output): examined.contents.get(output.id)
+                    for output in examined.phase.outputs
+                }
+                if checked.evidence is None:  # a check may have touched what it was not to touch
+                    known |= examined.earlier
+                enter_phase(found.feature, found.workflow, self.outputs, tree, known)
+                found.feature.phases[self.asked.phase_id].end_commit = tree.commit if tree else None
+                following = examined.following
+        return self.answer(found, following)
+
+    def answer(self, found: _Found, following: PhaseView | None = None) -> SubmitReply:
+        """What was recorded, and the phase to work on now, which may be known already."""
+        project, feature = found.project, found.feature
+        if following is None or following["id"] != feature.current_phase:
+            following = self.prompts.committed_view(project, feature, found.workflow)
+        return {
+            "project": project_view(project, self.outputs.root, self.repository.backend),
+            "feature": feature_view(feature),
+            "phase": following,
+            "accepted": phase_record_view(feature.phases[self.asked.phase_id]),
+        }
+
+    def _gate(self, found: _Found, phase: Phase) -> Gate:
+        skeleton = ""
+        if any(output.type == "markdown" for output in phase.outputs):
+            with suppress(ValidationError):  # a template that broke since is no fault of the work
+                skeleton = self.prompts.render(found.project, found.feature, phase, found.workflow)
+        return Gate(
+            phase=phase,
+            feature_name=found.feature.name,
+            syntax=self.content.error_in,
+            search=self.content.search,
+            skeleton=skeleton,
+            back_to=found.workflow.judged_phase(phase.id).id,
         )
 
-    def _accept(
-        self, desk: CallerLeases, examined: Feature, contents: _Contents, evidence: Evidence | None
-    ) -> SubmitReply:
-        ports, tree = desk.ports, desk.ports.git.work_tree(desk.ports.root)
-        with ports.repository.transaction(ports.root) as project:
-            project.require_writable()
-            feature = project.feature(examined.id)
-            workflow = adopt_workflow(project, feature, ports)
-            delivery = self._delivery(feature, workflow, ports)
-            if not self._was_accepted(feature, delivery):
-                phase = feature.require_current(self.phase_id, workflow)
-                desk.require_free(feature, takeover=self.takeover)
-                self._write(delivery, feature.phases[phase.id], examined, contents, evidence)
-                feature.phases[phase.id].end_commit = tree.commit if tree else None
-                artifacts = delivery.record(contents)
-                desk.take(feature, deliberate=False)
-                feature.complete_phase(phase.id, artifacts, workflow, ports.clock())
-                enter_phase(feature, workflow, ports, tree)
-        return self._reply(project, feature, workflow, ports)
-
-    def _write(
-        self,
-        delivery: Delivery,
-        record: PhaseRecord,
-        examined: Feature,
-        contents: _Contents,
-        evidence: Evidence | None,
-    ) -> None:
-        """Write what was examined, if it is still what is submitted.
+    def _complete(self, found: _Found, checked: _Checked) -> None:
+        """Record what was examined, if it is still what is submitted.
 
         Raises:
             FeatureError: E123, the phase was begun again or an output changed meanwhile.
         """
-        before = examined.phases[record.id]
+        examined, feature = checked.examined, found.feature
+        phase = feature.require_current(self.asked.phase_id, found.workflow)
+        self.leases.require_free(feature, takeover=self.asked.takeover)
+        record, before = feature.phases[phase.id], examined.found.feature.phases[phase.id]
         same = (record.attempts, record.started_at) == (before.attempts, before.started_at)
-        # What a check saw stands in the project already, and must stand there still.
-        standing = delivery if evidence is None else replace(delivery, results={})
-        if not same or standing.contents() != contents:
-            raise FeatureError.of("E123", feature=examined.name, phase=record.id)
-        if evidence is None:
-            delivery.write()
-        record.evidence = evidence
+        if same and checked.evidence is not None:
+            # What a check saw is in the project already, and must still be there.
+            same = replace(examined.delivery, results={}).contents() == examined.contents
+        if not same:
+            raise FeatureError.of("E123", feature=feature.name, phase=phase.id)
+        if checked.evidence is None:
+            examined.delivery.write()
+        record.evidence = checked.evidence
+        artifacts = examined.delivery.record(examined.contents)
+        self.leases.take(feature, deliberate=False)
+        feature.complete_phase(phase.id, artifacts, found.workflow, self.clock())
 
-    def _reply(
-        self, project: Project, feature: Feature, workflow: Workflow, ports: Ports
-    ) -> SubmitReply:
-        return {
-            "project": project_view(project, ports),
-            "feature": feature_view(feature),
-            "phase": committed_phase_view(project, feature, workflow, ports),
-            "accepted": phase_record_view(feature.phases[self.phase_id]),
-        }
+    def _keep_evidence(self, examined: _Examined, evidence: Evidence) -> None:
+        """Keep what a failed check left, as far as that can be written."""
+        try:
+            with self.repository.transaction(self.outputs.root) as project:
+                found = self._adopted(project, examined.found)
+                found.feature.phases[self.asked.phase_id].evidence = evidence
+        except StateError as error:
+            feature_id = examined.found.feature.id
+            log.warning("evidence_not_kept", feature_id=feature_id, reason=error.message)
+
+    def _adopted(self, project: Project, before: _Found) -> _Found:
+        """The same feature inside a change."""
+        feature = project.feature(before.feature.id)
+        workflow = self._workflow(project, feature, before)
+        adopt_workflow(project, feature, workflow)
+        return _Found(project, feature, workflow)
+
+    def _workflow(self, project: Project, feature: Feature, before: _Found | None) -> Workflow:
+        if before is not None and before.feature.workflow_digest == feature.workflow_digest:
+            return before.workflow
+        return workflow_for(project, feature, self.workflows, self.outputs.root)
+
+    def _delivery(self, found: _Found) -> Delivery:
+        phase = found.workflow.find(self.asked.phase_id)
+        if phase is None:
+            phase = found.feature.require_current(self.asked.phase_id, found.workflow)
+        return Delivery(self.outputs, found.feature.name, phase, self.asked.results)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.domain.exceptions import OutputError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.records import Baseline
@@ -17,14 +18,16 @@ _ASIDE = ".before-rollback"
 _PATHS_SHOWN = 5
 
 
-def baseline_for(workflow: Workflow | None, ports: Ports) -> Baseline | None:
+def baseline_for(workflow: Workflow | None, git: VersionControl, root: Path) -> Baseline | None:
     """The work tree as it is now, if a phase of the workflow will ask what changed since."""
     if workflow is None or not any(phase.changes for phase in workflow.phases):
         return None
-    return ports.git.baseline(ports.root)
+    return git.baseline(root)
 
 
-def require_changes(feature: Feature, phase: Phase, workflow: Workflow, ports: Ports) -> None:
+def require_changes(
+    feature: Feature, phase: Phase, workflow: Workflow, git: VersionControl, root: Path
+) -> None:
     """Refuse a phase that must change files while only records differ from the beginning.
 
     Nothing is demanded where it cannot be known: without git, or where it was not recorded
@@ -35,7 +38,7 @@ def require_changes(feature: Feature, phase: Phase, workflow: Workflow, ports: P
     """
     if phase.changes is None or feature.baseline is None:
         return
-    changed = ports.git.changed_since(ports.root, feature.baseline)
+    changed = git.changed_since(root, feature.baseline)
     if changed is None:
         return
     records = {output.path_for(feature.name) for each in workflow.phases for output in each.outputs}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, TypedDict
 
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.core import ErrorReports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import ValidationError
 
@@ -26,7 +27,7 @@ class ErrorReportReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListErrorReports(UseCase[ErrorReportsReply]):
+class ListErrorReports(UseCase[ErrorReportsReply], operation="list_error_reports"):
     """The newest reports.
 
     Attributes:
@@ -35,7 +36,7 @@ class ListErrorReports(UseCase[ErrorReportsReply]):
 
     limit: int = DEFAULT_LIMIT
 
-    def __call__(self, ports: Ports) -> ErrorReportsReply:
+    def __call__(self, *, root: Path, reports: ErrorReports) -> ErrorReportsReply:
         """Look them up.
 
         Raises:
@@ -44,12 +45,12 @@ class ListErrorReports(UseCase[ErrorReportsReply]):
         if self.limit < 1:
             reason = f"it is {self.limit}, and a list has at least 1 report"
             raise ValidationError.of("E305", argument="limit", reason=reason)
-        found = ports.reports.summaries(ports.root, min(self.limit, LARGEST_LIMIT))
+        found = reports.summaries(root, min(self.limit, LARGEST_LIMIT))
         return {"reports": [asdict(each) for each in found]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowErrorReport(UseCase[ErrorReportReply]):
+class ShowErrorReport(UseCase[ErrorReportReply], operation="show_error_report"):
     """One report.
 
     Attributes:
@@ -58,13 +59,13 @@ class ShowErrorReport(UseCase[ErrorReportReply]):
 
     report_id: str
 
-    def __call__(self, ports: Ports) -> ErrorReportReply:
+    def __call__(self, *, root: Path, reports: ErrorReports) -> ErrorReportReply:
         """Look it up.
 
         Raises:
             ValidationError: E322, there is none.
         """
-        report = ports.reports.load(ports.root, self.report_id)
+        report = reports.load(root, self.report_id)
         if report is None:
             raise ValidationError.of("E322", report=self.report_id)
         return {"report": report}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
 from cde_orchestrator.application.logs.log_query import ENDS, LOOKING, moment_from
-from cde_orchestrator.application.ports.core import LogEntry, Ports
+from cde_orchestrator.application.ports.core import LogEntry, LogReader
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import ValidationError
 
 DEFAULT_LIMIT = 10
@@ -36,7 +38,7 @@ class SlowReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListSlowOperations(UseCase[SlowReply]):
+class ListSlowOperations(UseCase[SlowReply], operation="list_slow_operations"):
     """The slowest operations in the log.
 
     Attributes:
@@ -47,7 +49,7 @@ class ListSlowOperations(UseCase[SlowReply]):
     limit: int = DEFAULT_LIMIT
     since: str | None = None
 
-    def __call__(self, ports: Ports) -> SlowReply:
+    def __call__(self, *, root: Path, logs: LogReader, clock: Clock) -> SlowReply:
         """Look them up.
 
         Raises:
@@ -56,10 +58,10 @@ class ListSlowOperations(UseCase[SlowReply]):
         if self.limit < 1:
             reason = f"it is {self.limit}, and at least 1 operation can be shown"
             raise ValidationError.of("E305", argument="limit", reason=reason)
-        since = moment_from(self.since, ports.clock()) if self.since is not None else None
+        since = moment_from(self.since, clock()) if self.since is not None else None
         ended = [
             entry
-            for entry in ports.logs.entries(ports.root, since, ['"duration_ms":', '"outcome":'])
+            for entry in logs.entries(root, since, ['"duration_ms":', '"outcome":'])
             if entry.get("event") in ENDS and entry.get("operation") not in LOOKING
         ]
         worst = heapq.nlargest(self.limit, ended, key=_duration_ms)

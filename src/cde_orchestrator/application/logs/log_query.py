@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from cde_orchestrator.application.ports.core import LogEntry, Ports
+from cde_orchestrator.application.ports.core import LogEntry, LogReader
 from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.exceptions import ValidationError
 
@@ -60,19 +61,19 @@ class LogQuery:
     operation: str | None = None
     since: str | None = None
 
-    def chosen(self, ports: Ports) -> Iterator[LogEntry]:
-        """The entries that are wanted, oldest first.
+    def chosen(self, root: Path, logs: LogReader, now: datetime) -> Iterator[LogEntry]:
+        """The entries of a log that are wanted, oldest first.
 
         Raises:
             ValidationError: E305 no such level, E317 the time is not understood.
         """
         choice = self.choice()
-        since = moment_from(self.since, ports.clock()) if self.since is not None else None
+        since = moment_from(self.since, now) if self.since is not None else None
         if self.feature is not None:
-            for entry in ports.logs.entries(ports.root, since, [self.feature]):
+            for entry in logs.entries(root, since, [self.feature]):
                 choice.learn(entry)
         needed = [text for text in (self.correlation_id, self.operation) if text]
-        for entry in ports.logs.entries(ports.root, since, needed):
+        for entry in logs.entries(root, since, needed):
             if choice.takes(entry):
                 yield entry
 

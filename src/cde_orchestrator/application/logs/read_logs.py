@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypedDict
 
 from cde_orchestrator.application.logs.log_query import LogQuery
-from cde_orchestrator.application.ports.core import LogEntry, Ports
+from cde_orchestrator.application.ports.core import LogEntry, LogReader
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import ValidationError
 
 DEFAULT_LIMIT = 200
@@ -23,7 +25,7 @@ class LogReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadLogs(UseCase[LogReply]):
+class ReadLogs(UseCase[LogReply], operation="read_logs"):
     """The newest entries that are wanted.
 
     Attributes:
@@ -34,7 +36,7 @@ class ReadLogs(UseCase[LogReply]):
     query: LogQuery = field(default_factory=LogQuery)
     limit: int = DEFAULT_LIMIT
 
-    def __call__(self, ports: Ports) -> LogReply:
+    def __call__(self, *, root: Path, logs: LogReader, clock: Clock) -> LogReply:
         """Look them up.
 
         Raises:
@@ -45,23 +47,23 @@ class ReadLogs(UseCase[LogReply]):
             raise ValidationError.of("E305", argument="limit", reason=reason)
         newest: deque[LogEntry] = deque(maxlen=self.limit)
         total = 0
-        for entry in self.query.chosen(ports):
+        for entry in self.query.chosen(root, logs, clock()):
             newest.append(entry)
             total += 1
         return {"entries": list(newest), "total": total}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FollowLogs(UseCase[Iterator[LogEntry]]):
+class FollowLogs(UseCase[Iterator[LogEntry]], operation="follow_logs"):
     """The entries that are wanted, as they are written from now on."""
 
     query: LogQuery = field(default_factory=LogQuery)
 
-    def __call__(self, ports: Ports) -> Iterator[LogEntry]:
+    def __call__(self, *, root: Path, logs: LogReader) -> Iterator[LogEntry]:
         """Begin to follow; the answer does not end by itself.
 
         Raises:
             ValidationError: E305.
         """
         choice = self.query.choice()
-        return filter(choice.takes, ports.logs.follow(ports.root))
+        return filter(choice.takes, logs.follow(root))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypedDict
 
 from cde_orchestrator.application.logs.log_query import ENDS, LOOKING
-from cde_orchestrator.application.ports.core import LogEntry, Ports
+from cde_orchestrator.application.ports.core import LogEntry, LogReader
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import ValidationError
 
@@ -58,7 +59,7 @@ class TraceReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TraceCall(UseCase[TraceReply]):
+class TraceCall(UseCase[TraceReply], operation="trace_call"):
     """What one call did.
 
     Attributes:
@@ -67,7 +68,7 @@ class TraceCall(UseCase[TraceReply]):
 
     correlation_id: str
 
-    def __call__(self, ports: Ports) -> TraceReply:
+    def __call__(self, *, root: Path, logs: LogReader) -> TraceReply:
         """Put it together.
 
         Raises:
@@ -75,7 +76,7 @@ class TraceCall(UseCase[TraceReply]):
         """
         wanted = self.correlation_id.strip()
         calls: dict[str, list[LogEntry]] = {}
-        for entry in ports.logs.entries(ports.root, containing=[wanted] if wanted else ["?"]):
+        for entry in logs.entries(root, containing=[wanted] if wanted else ["?"]):
             found = entry.get("correlation_id")
             begins = isinstance(found, str) and found.startswith(wanted) and wanted
             if begins and entry.get("operation") not in LOOKING:

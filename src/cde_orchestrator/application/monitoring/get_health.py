@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
-from cde_orchestrator.application.ports.core import Ports
-from cde_orchestrator.application.ports.health import CheckDetail, HealthReply, Verdict
+from cde_orchestrator.application.ports.health import CheckDetail, Health, HealthReply, Verdict
 from cde_orchestrator.application.use_case import UseCase
 
 DECISIVE = ("state_file_writable", "read_only", "database")
@@ -31,39 +30,34 @@ class ReadinessReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GetHealth(UseCase[HealthReply]):
+class GetHealth(UseCase[HealthReply], operation="get_health", tolerant=True):
     """Verdicts, figures and alerts, however broken the project is."""
 
-    tolerant = True
-
-    def __call__(self, ports: Ports) -> HealthReply:
+    def __call__(self, *, health: Health) -> HealthReply:
         """Check everything."""
-        return ports.health.get_status()
+        return health.get_status()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WatchHealth(GetHealth):
+class WatchHealth(GetHealth, operation="watch_health", routine=True):
     """The same, for whoever asks again and again."""
 
-    routine = True
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExposeMetrics(UseCase[tuple[bytes, str]]):
+class ExposeMetrics(
+    UseCase[tuple[bytes, str]], operation="expose_metrics", tolerant=True, routine=True
+):
     """The metrics in a format of Prometheus, and its media type.
 
     Attributes:
         accept: the formats that the reader takes, as HTTP says it.
     """
 
-    routine = True
-    tolerant = True
-
     accept: str = ""
 
-    def __call__(self, ports: Ports) -> tuple[bytes, str]:
+    def __call__(self, *, health: Health) -> tuple[bytes, str]:
         """Write them down."""
-        return ports.health.exposition(self.accept)
+        return health.exposition(self.accept)
 
 
 def readiness(health: HealthReply) -> ReadinessReply:

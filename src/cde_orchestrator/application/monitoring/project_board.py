@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from heapq import nlargest
+from pathlib import Path
 from typing import TypedDict
 
+from cde_orchestrator.application.features.followed_workflow import as_followed, workflow_for
 from cde_orchestrator.application.features.leases import CallerLeases
-from cde_orchestrator.application.features.phase_prompt import workflow_for
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.core import WorkflowRepository
 from cde_orchestrator.application.views import ClaimView
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
@@ -71,7 +72,9 @@ class Board(TypedDict):
     shown: int
 
 
-def board_of(project: Project, ports: Ports) -> Board:
+def board_of(
+    project: Project, workflows: WorkflowRepository, root: Path, leases: CallerLeases
+) -> Board:
     """The board: the open features touched last, and the last ones that were closed.
 
     Raises:
@@ -81,9 +84,16 @@ def board_of(project: Project, ports: Ports) -> Board:
     counts = Counter(summary.status for summary in summaries)
     waiting = [each for each in summaries if each.status not in CLOSED_STATUSES]
     closed = [each for each in summaries if each.status in CLOSED_STATUSES]
-    desk = CallerLeases.of(ports, None)
-    cards = _cards(project, nlargest(OPEN_SHOWN, waiting, key=_touched), desk)
-    done = _cards(project, nlargest(CLOSED_SHOWN, closed, key=_touched), desk)
+    cards, done = (
+        [
+            _card(summary, feature, order, leases)
+            for summary, feature, order in _followed(project, chosen, workflows, root)
+        ]
+        for chosen in (
+            nlargest(OPEN_SHOWN, waiting, key=_touched),
+            nlargest(CLOSED_SHOWN, closed, key=_touched),
+        )
+    )
     in_phase = Counter(summary.current_phase or "" for summary in waiting)
     columns = [
         Column(
@@ -96,7 +106,7 @@ def board_of(project: Project, ports: Ports) -> Board:
                 reverse=True,
             ),
         )
-        for phase, description in _phases(in_phase, ports).items()
+        for phase, description in _phases(in_phase, workflows, root).items()
     ]
     columns.append(Column(id=CLOSED, description="", count=len(closed), cards=done))
     return {
@@ -136,20 +146,33 @@ def _event(at: datetime, kind: str, text: str, by: str | None) -> FeatureEvent:
     return {"at": at.isoformat(), "kind": kind, "text": short, "by": by}
 
 
-def _cards(project: Project, summaries: Sequence[FeatureSummary], desk: CallerLeases) -> list[Card]:
+def _followed(
+    project: Project,
+    summaries: Sequence[FeatureSummary],
+    workflows: WorkflowRepository,
+    root: Path,
+) -> Iterator[tuple[FeatureSummary, Feature, list[str]]]:
+    """The features with the phases of their workflows, as far as they are known."""
     orders: dict[tuple[str, str | None], list[str]] = {}
-    cards = []
     for summary in summaries:
         feature = project.features.by_id(summary.id)
-        if feature is not None:
-            key = (feature.workflow_type, feature.workflow_digest)
-            if key not in orders or not feature.phases:
-                orders[key] = _order(project, feature, desk.ports)
-            cards.append(_card(summary, feature, orders[key], desk))
-    return cards
+        if feature is None:
+            continue
+        key = (feature.workflow_type, feature.workflow_digest)
+        if key not in orders or not feature.phases:
+            try:
+                workflow = workflow_for(project, feature, workflows, root)
+            except CDEError:  # the file that a feature of an older release needs is broken
+                orders[key] = list(feature.phases)
+            else:
+                orders[key] = [phase.id for phase in workflow.phases]
+                feature = as_followed(feature, workflow)
+        yield summary, feature, orders[key]
 
 
-def _card(summary: FeatureSummary, feature: Feature, order: list[str], desk: CallerLeases) -> Card:
+def _card(
+    summary: FeatureSummary, feature: Feature, order: list[str], leases: CallerLeases
+) -> Card:
     """A card; a feature of an older release stands where it was stored."""
     record = feature.phases.get(feature.current_phase or "")
     place = order.index(feature.current_phase) + 1 if feature.current_phase in order else 0
@@ -166,26 +189,18 @@ def _card(summary: FeatureSummary, feature: Feature, order: list[str], desk: Cal
         "created_at": feature.created_at.isoformat(),
         "updated_at": feature.updated_at.isoformat(),
         "phase_since": since.isoformat() if since is not None else None,
-        "claim": desk.view(feature),
+        "claim": leases.view(feature),
         "event": last_event(feature),
     }
 
 
-def _order(project: Project, feature: Feature, ports: Ports) -> list[str]:
-    """The phases of the feature's workflow, as far as they can be told."""
-    try:
-        return [phase.id for phase in workflow_for(project, feature, ports).phases]
-    except CDEError:  # the project's file, which a feature of an older release needs, is broken
-        return list(feature.phases)
-
-
-def _phases(in_phase: Counter[str], ports: Ports) -> dict[str, str]:
+def _phases(in_phase: Counter[str], workflows: WorkflowRepository, root: Path) -> dict[str, str]:
     """The columns: phases of the default workflow in order, then others that are in use."""
     known: dict[str, str] = {}
     try:
-        catalog = ports.workflows.load(ports.root)
+        catalog = workflows.load(root)
     except CDEError:
-        catalog = ports.workflows.load_packaged()
+        catalog = workflows.load_packaged()
     for workflow in (catalog.get_or_default(catalog.default), *catalog.workflows.values()):
         for phase in workflow.phases:
             if workflow.id == catalog.default or in_phase[phase.id]:

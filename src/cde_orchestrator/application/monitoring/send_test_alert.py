@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cde_orchestrator.application.ports.core import Ports
-from cde_orchestrator.application.ports.health import AlertTestReply
+from cde_orchestrator.application.ports.health import AlertTestReply, Health
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import CDESystemError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendTestAlert(UseCase[AlertTestReply]):
+class SendTestAlert(UseCase[AlertTestReply], operation="test_alert"):
     """Fire an alert for real, resolve it, and tell everybody who is to be told."""
 
-    __test__ = False  # for pytest, which takes every Test... for one of its own
-
-    def __call__(self, ports: Ports) -> AlertTestReply:
+    def __call__(self, *, health: Health) -> AlertTestReply:
         """Fire it.
 
         Raises:
             CDESystemError: E929, somebody was not told; the others were.
         """
-        reply = ports.health.test_alert()
+        reply = health.test_alert()
         untold = [notice for notice in reply["notices"] if not notice["told"]]
         if untold:
             raise CDESystemError.of(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
-from cde_orchestrator.application.ports.breakers import BreakerView
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.breakers import Breakers, BreakerView
 from cde_orchestrator.application.use_case import UseCase
 
 
@@ -17,24 +16,24 @@ class BreakersReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListBreakers(UseCase[BreakersReply]):
+class ListBreakers(UseCase[BreakersReply], operation="list_breakers"):
     """Show the circuit breakers."""
 
-    def __call__(self, ports: Ports) -> BreakersReply:
+    def __call__(self, *, breakers: Breakers) -> BreakersReply:
         """Look them up."""
-        return {"breakers": [*ports.breakers.views()]}
+        return {"breakers": [*breakers.views()]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResetBreaker(UseCase[BreakerView]):
+class ResetBreaker(UseCase[BreakerView], operation="reset_breaker"):
     """Close a circuit breaker by hand, so that what it guards is called again at once."""
 
     name: str
 
-    def __call__(self, ports: Ports) -> BreakerView:
+    def __call__(self, *, breakers: Breakers) -> BreakerView:
         """Close it.
 
         Raises:
             CDESystemError: E904, there is none of that name.
         """
-        return ports.breakers.reset(self.name)
+        return breakers.reset(self.name)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.logs.error_reports import ListErrorReports
 from cde_orchestrator.application.monitoring.project_board import Board, board_of
-from cde_orchestrator.application.monitoring.show_breakers import ListBreakers
-from cde_orchestrator.application.ports.breakers import BreakerView
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.breakers import Breakers, BreakerView
+from cde_orchestrator.application.ports.checks import Callers
+from cde_orchestrator.application.ports.core import (
+    ErrorReports,
+    ProjectFiles,
+    ProjectRepository,
+    PromptRenderer,
+    StateRecovery,
+    WorkflowRepository,
+)
 from cde_orchestrator.application.ports.health import (
     AlertsReply,
+    Health,
     HealthReply,
     HistoryReply,
     OperationFigures,
@@ -24,6 +34,7 @@ from cde_orchestrator.application.ports.health import (
 from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureDetailReply, ProjectView, project_view
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload, fill_fix
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
@@ -102,19 +113,29 @@ class PulseReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowDashboard(UseCase[DashboardReply]):
+class ShowDashboard(
+    UseCase[DashboardReply], operation="show_dashboard", tolerant=True, routine=True
+):
     """Everything that the dashboard shows.
 
     Attributes:
         span: ``hour``, ``day`` or ``week``: how far the charts reach back.
     """
 
-    tolerant = True
-    routine = True
-
     span: str = "hour"
 
-    def __call__(self, ports: Ports) -> DashboardReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        reports: ErrorReports,
+        callers: Callers,
+        breakers: Breakers,
+        health: Health,
+        clock: Clock,
+    ) -> DashboardReply:
         """Gather it; a project that cannot be read is told, and does not fail the answer.
 
         Raises:
@@ -123,35 +144,36 @@ class ShowDashboard(UseCase[DashboardReply]):
         span = _span(self.span)
         project, board, problem = None, None, None
         try:
-            found = ports.repository.get(ports.root)
-            project, board = project_view(found, ports), board_of(found, ports)
+            found = repository.get(root)
+            project = project_view(found, root, repository.backend)
+            board = board_of(found, workflows, root, CallerLeases.of(callers, root, clock()))
         except CDEError as error:
-            error.context.setdefault("project_path", str(ports.root))
+            error.context.setdefault("project_path", str(root))
             problem = ErrorFormatter.payload(error)
-        health = ports.health.get_status()
-        history = ports.health.history(span)
-        recent = history if span == "hour" else ports.health.history("hour")
-        alerts = ports.health.alerts(ALERT_EVENTS)
+        status = health.get_status()
+        history = health.history(span)
+        recent = history if span == "hour" else health.history("hour")
+        alerts = health.alerts(ALERT_EVENTS)
         return {
-            "at": ports.clock().isoformat(),
-            "mark": _mark(ports),
-            "root": str(ports.root),
+            "at": clock().isoformat(),
+            "mark": _mark(root, repository, reports, breakers),
+            "root": str(root),
             "project": project,
             "problem": problem,
-            "health": health,
-            "advice": _advice(health, alerts, ports),
+            "health": status,
+            "advice": _advice(status, alerts, root),
             "board": board,
             "lately": _lately(recent["points"], recent["step_seconds"]),
             "history": {**history, "operations": []},
             "slowest": slowest(history["operations"], SLOWEST),
-            "breakers": ListBreakers()(ports)["breakers"],
+            "breakers": [*breakers.views()],
             "alerts": alerts,
-            "errors": _errors(ports),
+            "errors": _errors(root, reports),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowFeature(UseCase[FeaturePageReply]):
+class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=True, routine=True):
     """A feature with its phases and its timeline.
 
     Attributes:
@@ -160,37 +182,58 @@ class ShowFeature(UseCase[FeaturePageReply]):
             a while, and is not done again for nothing.
     """
 
-    tolerant = True
-    routine = True
-
     feature_id: str
     known: str | None = None
 
-    def __call__(self, ports: Ports) -> FeaturePageReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        recovery: StateRecovery,
+        prompts: PromptRenderer,
+        files: ProjectFiles,
+        callers: Callers,
+        clock: Clock,
+    ) -> FeaturePageReply:
         """Look it up.
 
         Raises:
             CDEError: E004, E102, E103 and the repository's own.
         """
-        status = GetFeatureStatus(feature_id=self.feature_id, detail="full")(ports)
+        status = GetFeatureStatus(feature_id=self.feature_id, detail="full")(
+            root=root,
+            repository=repository,
+            workflows=workflows,
+            prompts=prompts,
+            files=files,
+            callers=callers,
+            clock=clock,
+        )
         full = cast(FeatureDetailReply, status)
         changes = None
         if full["updated_at"] != self.known:
-            found = ListChanges(limit=CHANGES, feature=full["feature"]["id"])(ports)
+            asked = ListChanges(limit=CHANGES, feature=full["feature"]["id"])
+            found = asked(root=root, recovery=recovery)
             changes = [each for each in found["changes"] if not _is_renewal(each)]
-        return {"at": ports.clock().isoformat(), "status": full, "changes": changes}
+        return {"at": clock().isoformat(), "status": full, "changes": changes}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GetPulse(UseCase[PulseReply]):
+class GetPulse(UseCase[PulseReply], operation="get_pulse", tolerant=True, routine=True):
     """Whether there is something new, cheap enough to be asked every second."""
 
-    tolerant = True
-    routine = True
-
-    def __call__(self, ports: Ports) -> PulseReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        reports: ErrorReports,
+        breakers: Breakers,
+    ) -> PulseReply:
         """Look."""
-        return {"mark": _mark(ports)}
+        return {"mark": _mark(root, repository, reports, breakers)}
 
 
 def _span(name: str) -> Span:
@@ -201,37 +244,39 @@ def _span(name: str) -> Span:
     raise ValidationError.of("E305", argument="span", reason=reason)
 
 
-def _mark(ports: Ports) -> str:
+def _mark(
+    root: Path, repository: ProjectRepository, reports: ErrorReports, breakers: Breakers
+) -> str:
     """Differs as soon as a feature, the project, a breaker or the list of errors does."""
     parts: list[object] = []
     try:
-        project = ports.repository.get(ports.root)
+        project = repository.get(root)
         summaries = project.features.summaries()
         touched = max((each.updated_at for each in summaries), default=project.updated_at)
         parts += [len(summaries), touched.timestamp(), project.updated_at.timestamp()]
         parts += [project.status.value, project.read_only]
     except CDEError as error:
         parts.append(error.code)
-    parts += [each.id for each in ports.reports.summaries(ports.root, 1)]
-    parts += [f"{each['name']}={each['state']}" for each in ports.breakers.views()]
+    parts += [each.id for each in reports.summaries(root, 1)]
+    parts += [f"{each['name']}={each['state']}" for each in breakers.views()]
     return " ".join(map(str, parts))
 
 
-def _errors(ports: Ports) -> list[dict[str, Any]]:
-    reports = ListErrorReports(limit=ERRORS)(ports)["reports"]
-    for report in reports:
+def _errors(root: Path, reports: ErrorReports) -> list[dict[str, Any]]:
+    found = ListErrorReports(limit=ERRORS)(root=root, reports=reports)["reports"]
+    for report in found:
         entry = ERROR_MESSAGES.get(report["code"])
         report["title"] = entry.title if entry else ""
         report["severity"] = str(entry.severity) if entry else ""
-    return reports
+    return found
 
 
-def _advice(health: HealthReply, alerts: AlertsReply, ports: Ports) -> dict[str, Advice]:
+def _advice(health: HealthReply, alerts: AlertsReply, root: Path) -> dict[str, Advice]:
     codes = {each["error_code"] for each in health["details"].values()}
     stirred = (each for each in alerts["alerts"] if each["state"] in {"pending", "firing"})
     codes |= {each["error_code"] for each in (*health["alerts"], *stirred)}
     known = sorted(code for code in codes if code is not None and code in ERROR_MESSAGES)
-    return {code: _told(code, {"project_path": str(ports.root)}) for code in known}
+    return {code: _told(code, {"project_path": str(root)}) for code in known}
 
 
 def _told(code: str, facts: dict[str, str]) -> Advice:

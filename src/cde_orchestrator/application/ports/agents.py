@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypedDict
 
 from cde_orchestrator.domain.agent import Agent
-from cde_orchestrator.domain.exceptions import CDESystemError
 
 OnLine = Callable[[str], None]
 
@@ -101,43 +100,3 @@ class Agents(Protocol):
     def stop(self) -> None:
         """End the agents that are running, from any thread; their runs raise E911."""
         ...
-
-
-class NoAgents:
-    """Stands where no agents are to be started."""
-
-    def definitions(self) -> Mapping[str, Agent]:
-        """None."""
-        return {}
-
-    def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
-        """Always E905."""
-        raise _no_agents(agent)
-
-    def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
-        """An agent that is not found."""
-        return {
-            "name": agent.name,
-            "source": agent.source,
-            "command": list(agent.command),
-            "prompt": agent.prompt,
-            "timeout_seconds": agent.timeout_seconds,
-            "found": False,
-            "version": None,
-            "breaker": "closed",
-        }
-
-    def try_out(self, agent: Agent) -> AgentTrialReply:
-        """Always E905."""
-        raise _no_agents(agent)
-
-    def lock_run(self, feature_id: str, feature: str) -> AbstractContextManager[None]:
-        """Nobody else runs anything."""
-        return nullcontext()
-
-    def stop(self) -> None:
-        """Nothing runs."""
-
-
-def _no_agents(agent: Agent) -> CDESystemError:
-    return CDESystemError.of("E905", agent=agent.name, reason="no agents are started here")

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Protocol, TypedDict
 
-from cde_orchestrator.domain.exceptions import CDESystemError
-
 
 class BreakerView(TypedDict):
     """A circuit breaker; ``state`` is ``closed``, ``open`` or ``half_open``."""
@@ -34,18 +32,6 @@ class Breakers(Protocol):
             CDESystemError: E904, there is none of that name.
         """
         ...
-
-
-class NoBreakers:
-    """Stands where nothing is guarded."""
-
-    def views(self) -> Sequence[BreakerView]:
-        """None."""
-        return ()
-
-    def reset(self, name: str) -> BreakerView:
-        """Always E904."""
-        raise CDESystemError.of("E904", breaker=name, breakers="none so far")
 
 
 def wait_told(seconds: float) -> float:

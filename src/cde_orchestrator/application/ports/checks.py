@@ -89,8 +89,13 @@ class TrustStore(Protocol):
 class ObjectStore(Protocol):
     """Keeps contents by their digest; bounded, so the oldest may be gone."""
 
-    def put(self, root: Path, data: bytes) -> str:
+    def put(self, root: Path, data: bytes, sha256: str | None = None) -> str:
         """Keep the content, durably, unless it is too large; its SHA-256.
+
+        Args:
+            root: the project's folder.
+            data: the content.
+            sha256: of the content, where it is known already.
 
         Raises:
             StateError: E203 or E204, not written.

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from cde_orchestrator.application.ports.agents import Agents, NoAgents
-from cde_orchestrator.application.ports.breakers import Breakers, NoBreakers
-from cde_orchestrator.application.ports.checks import (
-    Callers,
-    CheckRunner,
-    ContentValidator,
-    ObjectStore,
-    TrustStore,
-    VersionControl,
-)
-from cde_orchestrator.application.ports.health import Health
 from cde_orchestrator.domain.check import Check
-from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.domain.text import EXCERPT_LIMIT
 from cde_orchestrator.domain.workflow import WorkflowCatalog
 
 
@@ -171,6 +160,10 @@ class StateRecovery(Protocol):
         ...
 
 
+class KeptState(ProjectRepository, StateRecovery, Protocol):
+    """Where a project is kept, with its past."""
+
+
 class MergeDriver(Protocol):
     """Lets version control merge exports of the state."""
 
@@ -287,11 +280,13 @@ class ProjectFiles(Protocol):
         """
         ...
 
-    def record(self, root: Path, relative: str, output_id: str, data: bytes) -> Artifact:
-        """What is recorded of an output with this content."""
+    def record(
+        self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None
+    ) -> Artifact:
+        """What is recorded of an output with this content, whose SHA-256 may be known already."""
         ...
 
-    def excerpt(self, root: Path, relative: str, limit: int = 1_200) -> str:
+    def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_LIMIT) -> str:
         """The file's first lines, at most ``limit`` characters; never fails."""
         ...
 
@@ -333,6 +328,10 @@ class ErrorReports(Protocol):
         ...
 
 
+SettingsCommands = Callable[[], Sequence[tuple[Check, str]]]
+"""Gives what the settings set off that has to be trusted first, each with what does: ``state``
+or ``alerts``."""
+
 LogEntry = dict[str, Any]
 """One line of the log: ``timestamp``, ``level``, ``logger``, ``event`` and what came with it."""
 
@@ -355,37 +354,3 @@ class LogReader(Protocol):
     def follow(self, root: Path) -> Iterator[LogEntry]:
         """Entries that are written from now on, as they come; it does not end by itself."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """Everything that a use case may reach, for one project.
-
-    Attributes:
-        root: the project's folder, absolute.
-        settings_commands: gives what the settings set off that has to be trusted first, each
-            with what does: ``state`` or ``alerts``.
-    """
-
-    root: Path
-    repository: ProjectRepository
-    recovery: StateRecovery
-    doctor: Doctor
-    merge_driver: MergeDriver
-    workflows: WorkflowRepository
-    prompts: PromptRenderer
-    files: ProjectFiles
-    inspector: ProjectInspector
-    reports: ErrorReports
-    content: ContentValidator
-    checks: CheckRunner
-    trust: TrustStore
-    objects: ObjectStore
-    git: VersionControl
-    callers: Callers
-    logs: LogReader
-    health: Health
-    clock: Clock = utc_now
-    agents: Agents = field(default_factory=NoAgents)
-    breakers: Breakers = field(default_factory=NoBreakers)
-    settings_commands: Callable[[], Sequence[tuple[Check, str]]] = tuple

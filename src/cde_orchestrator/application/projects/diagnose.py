@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
 from cde_orchestrator import __version__
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.core import Doctor
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload
 
@@ -28,26 +29,24 @@ class DiagnoseReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnose(UseCase[DiagnoseReply]):
+class Diagnose(UseCase[DiagnoseReply], operation="diagnose", tolerant=True):
     """Examine the project, however broken it is; without ``fix`` nothing is changed.
 
     Attributes:
         fix: mend what is safe to mend, then examine again.
     """
 
-    tolerant = True
-
     fix: bool = False
 
-    def __call__(self, ports: Ports) -> DiagnoseReply:
+    def __call__(self, *, root: Path, doctor: Doctor) -> DiagnoseReply:
         """Examine it; no finding is an error of this call."""
-        mended = ports.doctor.repair(ports.root) if self.fix else []
-        findings = [ErrorFormatter.payload(found) for found in ports.doctor.examine(ports.root)]
+        mended = doctor.repair(root) if self.fix else []
+        findings = [ErrorFormatter.payload(found) for found in doctor.examine(root)]
         return {
-            "path": str(ports.root),
+            "path": str(root),
             "healthy": all(found["severity"] == "INFO" for found in findings),
             "findings": findings,
-            "mendable": ports.doctor.plan(ports.root),
+            "mendable": doctor.plan(root),
             "mended": mended,
             "versions": {
                 "cde": __version__,

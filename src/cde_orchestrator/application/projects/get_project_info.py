@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict
 
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.exceptions import CDEError
@@ -36,22 +37,24 @@ class ProjectInfoReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GetProjectInfo(UseCase[ProjectInfoReply]):
+class GetProjectInfo(UseCase[ProjectInfoReply], operation="get_project_info"):
     """The project, its features by status, its facts and its workflows."""
 
-    def __call__(self, ports: Ports) -> ProjectInfoReply:
+    def __call__(
+        self, *, root: Path, repository: ProjectRepository, workflows: WorkflowRepository
+    ) -> ProjectInfoReply:
         """Look it up; a broken workflow file is told, and does not fail the answer.
 
         Raises:
             CDEError: E001 to E004 and the repository's own.
         """
-        project = ports.repository.get(ports.root)
+        project = repository.get(root)
         since = project.read_only_since
         counts = Counter(summary.status for summary in project.features.summaries())
         summaries: list[WorkflowSummary] = []
         default, problem = None, None
         try:
-            catalog = ports.workflows.load(ports.root)
+            catalog = workflows.load(root)
         except CDEError as error:
             problem = f"{error.code}: {error.message}"
         else:
@@ -61,7 +64,7 @@ class GetProjectInfo(UseCase[ProjectInfoReply]):
                 for w in catalog.workflows.values()
             ]
         return {
-            "project": project_view(project, ports),
+            "project": project_view(project, root, repository.backend),
             "features": dict(sorted(counts.items())),
             "open_features": sum(
                 count for status, count in counts.items() if status not in CLOSED_STATUSES

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.core import MergeDriver
 from cde_orchestrator.application.use_case import UseCase
 
 
@@ -17,17 +18,17 @@ class MergeDriverReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InstallMergeDriver(UseCase[MergeDriverReply]):
+class InstallMergeDriver(UseCase[MergeDriverReply], operation="install_merge_driver"):
     """Name the driver in ``.gitattributes`` and in the repository's own settings.
 
     Done twice, it changes nothing.
     """
 
-    def __call__(self, ports: Ports) -> MergeDriverReply:
+    def __call__(self, *, root: Path, merge_driver: MergeDriver) -> MergeDriverReply:
         """Install it.
 
         Raises:
             CDEError: E203 or E204 not written, E922 the project is no git repository.
         """
-        pattern, changed = ports.merge_driver.install(ports.root)
+        pattern, changed = merge_driver.install(root)
         return {"pattern": pattern, "changed": changed}

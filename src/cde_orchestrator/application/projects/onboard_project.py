@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypedDict
 
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.core import (
+    ProjectInspector,
+    ProjectRepository,
+    WorkflowRepository,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.domain.project import Project, ProjectStatus
+from cde_orchestrator.domain.project import ProjectStatus
 from cde_orchestrator.domain.text import checked_text
 
 NAME_LIMIT = 100
@@ -26,7 +31,7 @@ class OnboardReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnboardProject(UseCase[OnboardReply]):
+class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
     """Take the folder into the product's care; done twice, it changes nothing.
 
     Attributes:
@@ -37,21 +42,33 @@ class OnboardProject(UseCase[OnboardReply]):
     name: str | None = None
     new: bool = False
 
-    def __call__(self, ports: Ports) -> OnboardReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        inspector: ProjectInspector,
+    ) -> OnboardReply:
         """Onboard it.
 
         Raises:
             CDEError: E001 to E003, E007, E206, E302 to E304, E310, E311 and the repository's own.
         """
         name = self._checked_name()
-        ports.workflows.load(ports.root)  # a broken file is told before anything is made
-        project = ports.repository.get_or_create(ports.root, name, new=self.new)
+        workflows.load(root)  # a broken file is reported before anything is made
+        project = repository.get_or_create(root, name, new=self.new)
         created: list[str] = []
         before = project.status
         if before is ProjectStatus.ONBOARDING:
-            project, created = self._take_over(ports)
+            facts = inspector.inspect(root)
+            if workflows.write_default(root, facts.test_command):
+                created = [".cde/workflow.yml"]
+            with repository.transaction(root) as project:
+                project.metadata = {**project.metadata, **facts.to_metadata()}
+                project.activate()
         return {
-            "project": project_view(project, ports),
+            "project": project_view(project, root, repository.backend),
             "already_onboarded": before is not ProjectStatus.ONBOARDING,
             "facts": {
                 key: project.metadata.get(key)
@@ -59,14 +76,6 @@ class OnboardProject(UseCase[OnboardReply]):
             },
             "created": created,
         }
-
-    def _take_over(self, ports: Ports) -> tuple[Project, list[str]]:
-        facts = ports.inspector.inspect(ports.root)
-        wrote = ports.workflows.write_default(ports.root, facts.test_command)
-        with ports.repository.transaction(ports.root) as project:
-            project.metadata = {**project.metadata, **facts.to_metadata()}
-            project.activate()
-        return project, [".cde/workflow.yml"] if wrote else []
 
     def _checked_name(self) -> str | None:
         if self.name is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.core import ProjectRepository
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.exceptions import ValidationError
@@ -19,7 +20,7 @@ class ProjectReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetProjectStatus(UseCase[ProjectReply]):
+class SetProjectStatus(UseCase[ProjectReply], operation="set_project_status"):
     """Activate the project, or archive it.
 
     Attributes:
@@ -28,7 +29,7 @@ class SetProjectStatus(UseCase[ProjectReply]):
 
     status: str
 
-    def __call__(self, ports: Ports) -> ProjectReply:
+    def __call__(self, *, root: Path, repository: ProjectRepository) -> ProjectReply:
         """Change it; to the status that it has, nothing is changed.
 
         Raises:
@@ -37,6 +38,6 @@ class SetProjectStatus(UseCase[ProjectReply]):
         if self.status not in {status.value for status in ProjectStatus}:
             reason = f"it is {self.status!r}, not active or archived"
             raise ValidationError.of("E305", argument="status", reason=reason)
-        with ports.repository.transaction(ports.root) as project:
+        with repository.transaction(root) as project:
             project.change_status(ProjectStatus(self.status))
-            return {"project": project_view(project, ports)}
+            return {"project": project_view(project, root, repository.backend)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from cde_orchestrator.application.features.phase_prompt import sample_variables
-from cde_orchestrator.application.ports.core import Ports, PromptRenderer
+from cde_orchestrator.application.ports.core import PromptRenderer, WorkflowRepository
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.workflow import Workflow, WorkflowCatalog
@@ -24,7 +24,7 @@ class WorkflowsReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowWorkflows(UseCase[WorkflowsReply]):
+class ShowWorkflows(UseCase[WorkflowsReply], operation="show_workflows"):
     """The project's workflows.
 
     Attributes:
@@ -35,29 +35,31 @@ class ShowWorkflows(UseCase[WorkflowsReply]):
     name: str | None = None
     packaged: bool = False
 
-    def __call__(self, ports: Ports) -> WorkflowsReply:
+    def __call__(self, *, root: Path, workflows: WorkflowRepository) -> WorkflowsReply:
         """Look them up.
 
         Raises:
             CDEError: E306, E310, E311.
         """
-        catalog = _catalog(ports, self.packaged)
+        catalog = workflows.load_packaged() if self.packaged else workflows.load(root)
         wanted = list(catalog.workflows.values())
         return _reply(catalog, wanted if self.name is None else [catalog.get(self.name)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ValidateWorkflows(UseCase[WorkflowsReply]):
+class ValidateWorkflows(UseCase[WorkflowsReply], operation="validate_workflows"):
     """Check the project's workflow file, and each prompt by filling it in."""
 
-    def __call__(self, ports: Ports) -> WorkflowsReply:
+    def __call__(
+        self, *, root: Path, workflows: WorkflowRepository, prompts: PromptRenderer
+    ) -> WorkflowsReply:
         """Check them.
 
         Raises:
             CDEError: E310 to E313, what is wrong first.
         """
-        catalog = _catalog(ports, packaged=False)
-        for problem in prompt_problems(catalog, ports.prompts, ports.root):
+        catalog = workflows.load(root)
+        for problem in prompt_problems(catalog, prompts, root):
             raise problem
         return _reply(catalog, list(catalog.workflows.values()))
 
@@ -72,10 +74,6 @@ def prompt_problems(
                 prompts.render(root, phase.prompt, sample_variables(workflow, phase))
             except CDEError as error:
                 yield error
-
-
-def _catalog(ports: Ports, packaged: bool) -> WorkflowCatalog:
-    return ports.workflows.load_packaged() if packaged else ports.workflows.load(ports.root)
 
 
 def _reply(catalog: WorkflowCatalog, workflows: list[Workflow]) -> WorkflowsReply:

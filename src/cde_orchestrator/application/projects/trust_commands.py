@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.checks import TrustStore
+from cde_orchestrator.application.ports.core import (
+    ProjectRepository,
+    SettingsCommands,
+    WorkflowRepository,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.command_line import CommandKind
 from cde_orchestrator.domain.exceptions import FeatureError, UntrustedBackendError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
@@ -51,20 +58,29 @@ class TrustReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShowChecks(UseCase[TrustReply]):
+class ShowChecks(UseCase[TrustReply], operation="show_checks"):
     """The commands of the project's workflows, open features and settings, and its database."""
 
-    def __call__(self, ports: Ports) -> TrustReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        trust: TrustStore,
+        settings_commands: SettingsCommands,
+    ) -> TrustReply:
         """Look them up.
 
         Raises:
             CDEError: E004, E310, E311, E314 and the repository's own.
         """
-        return _reply(_project(ports), ports)
+        commands = _Commands(root, repository, workflows, trust, settings_commands)
+        return commands.reply(commands.project())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrustChecks(UseCase[TrustReply]):
+class TrustChecks(UseCase[TrustReply], operation="trust_checks"):
     """Trust the commands that a person was shown.
 
     Attributes:
@@ -73,24 +89,33 @@ class TrustChecks(UseCase[TrustReply]):
 
     digests: frozenset[str]
 
-    def __call__(self, ports: Ports) -> TrustReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        trust: TrustStore,
+        settings_commands: SettingsCommands,
+        clock: Clock,
+    ) -> TrustReply:
         """Write it down, outside of the project.
 
         Raises:
             CDEError: E004, E128, E203 to E205, E310, E311, E314 and the repository's own.
         """
-        project = _project(ports)
-        checks = _checks(project, ports)
+        commands = _Commands(root, repository, workflows, trust, settings_commands)
+        project = commands.project()
+        checks = commands.checks(project)
         if set(checks) != self.digests:
             reason = "the commands changed while they were read"
-            raise FeatureError.of("E128", path=str(ports.root), reason=reason)
-        commands = [check.command_line for check, _ in checks.values()]
-        ports.trust.grant(ports.root, commands, ports.clock())
-        return _reply(project, ports)
+            raise FeatureError.of("E128", path=str(root), reason=reason)
+        trust.grant(root, [check.command_line for check, _ in checks.values()], clock())
+        return commands.reply(project)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevokeTrust(UseCase[TrustReply]):
+class RevokeTrust(UseCase[TrustReply], operation="revoke_trust"):
     """Trust no longer what a person trusted in this project.
 
     Attributes:
@@ -99,7 +124,15 @@ class RevokeTrust(UseCase[TrustReply]):
 
     agents: Sequence[str] | None = None
 
-    def __call__(self, ports: Ports) -> TrustReply:
+    def __call__(
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        trust: TrustStore,
+        settings_commands: SettingsCommands,
+    ) -> TrustReply:
         """Write it down; what was not trusted stays so.
 
         Raises:
@@ -107,79 +140,87 @@ class RevokeTrust(UseCase[TrustReply]):
         """
         digests = {
             grant.digest
-            for grant in ports.trust.granted(ports.root)
+            for grant in trust.granted(root)
             if self.agents is None or (grant.kind == "agent" and grant.name in self.agents)
         }
-        ports.trust.revoke(ports.root, digests)
-        return _reply(_project(ports), ports)
+        trust.revoke(root, digests)
+        commands = _Commands(root, repository, workflows, trust, settings_commands)
+        return commands.reply(commands.project())
 
 
-def _project(ports: Ports) -> Project | None:
-    """The project; None where its state may not be asked for yet."""
-    try:
-        return ports.repository.get(ports.root)
-    except UntrustedBackendError:
-        return None
+@dataclass(frozen=True, slots=True)
+class _Commands:
+    """The commands of a project."""
 
+    root: Path
+    repository: ProjectRepository
+    workflows: WorkflowRepository
+    trust: TrustStore
+    settings_commands: SettingsCommands
 
-def _reply(project: Project | None, ports: Ports) -> TrustReply:
-    checks = _checks(project, ports)
-    return {
-        "project": None if project is None else project_view(project, ports),
-        "checks": [
-            {
-                "digest": digest,
-                "command": list(check.command),
-                "directory": check.directory,
-                "used_by": places,
-                "trusted": ports.trust.trusts(ports.root, check.command_line),
-            }
-            for digest, (check, places) in checks.items()
-        ],
-        "others": [
-            {
-                "digest": grant.digest,
-                "kind": grant.kind,
-                "name": grant.name,
-                "command": list(grant.words),
-                "directory": grant.directory,
-                "granted_at": grant.granted_at.isoformat(),
-            }
-            for grant in ports.trust.granted(ports.root)
-            if grant.digest not in checks
-        ],
-    }
+    def project(self) -> Project | None:
+        """The project; None where its state may not be asked for yet."""
+        try:
+            return self.repository.get(self.root)
+        except UntrustedBackendError:
+            return None
 
+    def reply(self, project: Project | None) -> TrustReply:
+        """All of them, as the contract has them."""
+        checks, root, backend = self.checks(project), self.root, self.repository.backend
+        return {
+            "project": None if project is None else project_view(project, root, backend),
+            "checks": [
+                {
+                    "digest": digest,
+                    "command": list(check.command),
+                    "directory": check.directory,
+                    "used_by": places,
+                    "trusted": self.trust.trusts(root, check.command_line),
+                }
+                for digest, (check, places) in checks.items()
+            ],
+            "others": [
+                {
+                    "digest": grant.digest,
+                    "kind": grant.kind,
+                    "name": grant.name,
+                    "command": list(grant.words),
+                    "directory": grant.directory,
+                    "granted_at": grant.granted_at.isoformat(),
+                }
+                for grant in self.trust.granted(root)
+                if grant.digest not in checks
+            ],
+        }
 
-def _checks(project: Project | None, ports: Ports) -> dict[str, tuple[Check, list[str]]]:
-    """Each command once, by digest, with what runs it: phases, alerts, the state."""
-    found: dict[str, tuple[Check, list[str]]] = {}
-    for command, place in ports.settings_commands():
-        digest = ports.trust.digest(ports.root, command.command_line)
-        found[digest] = (command, [place])
-    for workflow in _workflows(project, ports):
-        for phase in workflow.phases:
-            check = phase.gate_check
-            if check is None:
-                continue
-            digest = ports.trust.digest(ports.root, check.command_line)
-            _, places = found.setdefault(digest, (check, []))
-            place = f"{workflow.id}/{phase.id}"
-            if place not in places:
-                places.append(place)
-    return found
+    def checks(self, project: Project | None) -> dict[str, tuple[Check, list[str]]]:
+        """Each command once, by digest, with what runs it: phases, alerts, the state."""
+        found: dict[str, tuple[Check, list[str]]] = {}
+        for command, place in self.settings_commands():
+            digest = self.trust.digest(self.root, command.command_line)
+            found[digest] = (command, [place])
+        for workflow in self._workflows(project):
+            for phase in workflow.phases:
+                check = phase.gate_check
+                if check is None:
+                    continue
+                digest = self.trust.digest(self.root, check.command_line)
+                _, places = found.setdefault(digest, (check, []))
+                place = f"{workflow.id}/{phase.id}"
+                if place not in places:
+                    places.append(place)
+        return found
 
-
-def _workflows(project: Project | None, ports: Ports) -> Iterator[Workflow]:
-    yield from ports.workflows.load(ports.root).workflows.values()
-    if project is None:
-        return
-    seen = set()
-    for summary in project.features.summaries():
-        if summary.status in CLOSED_STATUSES:
-            continue
-        feature = project.feature(summary.id)
-        kept = project.workflow_of(feature)
-        if kept is not None and feature.workflow_digest not in seen:
-            seen.add(feature.workflow_digest)
-            yield kept
+    def _workflows(self, project: Project | None) -> Iterator[Workflow]:
+        yield from self.workflows.load(self.root).workflows.values()
+        if project is None:
+            return
+        seen = set()
+        summaries = project.features.summaries()
+        waiting = [each.id for each in summaries if each.status not in CLOSED_STATUSES]
+        for feature in filter(None, map(project.features.by_id, waiting)):
+            kept = project.workflow_of(feature)
+            if kept is not None and feature.workflow_digest not in seen:
+                seen.add(feature.workflow_digest)
+                yield kept

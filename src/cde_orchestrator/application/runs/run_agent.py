@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from cde_orchestrator.application.ports.agents import Assignment, OnLine
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.agents import Agents, Assignment, OnLine
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.subject import name_subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunAgent(UseCase[None]):
+class RunAgent(UseCase[None], operation="run_agent"):
     """Start an agent for a phase and wait for it; what it left is somebody else's to submit.
 
     Attributes:
@@ -36,7 +35,7 @@ class RunAgent(UseCase[None]):
         """What tells one run from another; the prompt can be had again."""
         return {"feature_id": self.feature_id, "phase_id": self.phase_id, "agent": self.agent.name}
 
-    def __call__(self, ports: Ports) -> None:
+    def __call__(self, *, agents: Agents) -> None:
         """Run it.
 
         Raises:
@@ -44,4 +43,4 @@ class RunAgent(UseCase[None]):
             CDESystemError: E903 or E911.
         """
         name_subject(feature_id=self.feature_id, feature=self.feature, phase_id=self.phase_id)
-        ports.agents.run(self.agent, self.assignment, self.on_line)
+        agents.run(self.agent, self.assignment, self.on_line)

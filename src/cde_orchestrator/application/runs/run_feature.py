@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict, TypeVar
+from typing import Literal, TypedDict
 
 from cde_orchestrator.application.features.get_assignment import AssignmentReply, GetAssignment
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
@@ -18,7 +18,7 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.ports.agents import Agents, Assignment
 from cde_orchestrator.application.runs.run_agent import RunAgent
 from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
-from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.use_case import Handles
 from cde_orchestrator.application.views import (
     FeatureView,
     PhaseView,
@@ -38,7 +38,6 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.feature import COMPLETED, FAILED
 
-Reply = TypeVar("Reply")
 Outcome = Literal["completed", "waits_for_person", "closed"]
 
 MOVED_ON = frozenset({"E105", "E106"})
@@ -64,14 +63,6 @@ This is attempt {attempt}. The gate reported:
 
 Fix these problems; leave the rest unchanged.
 """
-
-
-class Handle(Protocol):
-    """Runs a use case inside its operation, as ``Application.handle``."""
-
-    def __call__(self, use_case: UseCase[Reply], /) -> Reply:
-        """The use case's reply."""
-        ...
 
 
 class PhaseRun(TypedDict):
@@ -130,7 +121,7 @@ class FeatureRun:
     """Drives one feature until it is completed, or waits for a person.
 
     Attributes:
-        handle: runs the use cases.
+        service: runs the use cases.
         agents: says who may run agents for a feature.
         names: the agents to use, the first choice first.
         folder: where they work.
@@ -139,7 +130,7 @@ class FeatureRun:
         observer: is told what happens.
     """
 
-    handle: Handle
+    service: Handles
     agents: Agents
     names: Sequence[str]
     folder: Path
@@ -156,12 +147,12 @@ class FeatureRun:
                 it stood.
         """
         # Never read again: what is run is what was trusted, whatever the settings say by then.
-        chosen = self.handle(GetTrustedAgents(names=self.names))
-        assignment = self.handle(GetAssignment(feature_id=feature_id))
+        chosen = self.service.handle(GetTrustedAgents(names=self.names))
+        assignment = self.service.handle(GetAssignment(feature_id=feature_id))
         feature = assignment["feature"]
         if feature["status"] == FAILED:
-            self.handle(ResumeFeature(feature_id=feature["id"]))
-            assignment = self.handle(GetAssignment(feature_id=feature["id"]))
+            self.service.handle(ResumeFeature(feature_id=feature["id"]))
+            assignment = self.service.handle(GetAssignment(feature_id=feature["id"]))
         with self.agents.lock_run(feature["id"], feature["name"]):
             work: _PhaseWork | None = None
             while True:
@@ -177,7 +168,7 @@ class FeatureRun:
                         return self._reply(assignment, "waits_for_person")
                 else:
                     self._attempt(assignment, work)
-                assignment = self.handle(GetAssignment(feature_id=feature["id"]))
+                assignment = self.service.handle(GetAssignment(feature_id=feature["id"]))
 
     def _attempt(self, assignment: AssignmentReply, work: _PhaseWork) -> None:
         """One attempt at the phase by the first agent that can be started.
@@ -208,7 +199,7 @@ class FeatureRun:
         )
         self.observer.attempt_started(attempt, assignment["max_attempts"], agent)
         try:
-            self.handle(
+            self.service.handle(
                 RunAgent(
                     feature_id=feature["id"],
                     feature=feature["name"],
@@ -237,7 +228,7 @@ class FeatureRun:
             watch=self._watch,
         )
         try:
-            reply = self.handle(use_case)
+            reply = self.service.handle(use_case)
         except FeatureError as error:
             if error.code in MOVED_ON:
                 return True

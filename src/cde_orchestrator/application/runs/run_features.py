@@ -8,7 +8,8 @@ from contextvars import copy_context
 from typing import TypedDict
 
 from cde_orchestrator.application.features.list_features import LARGEST_LIMIT, OPEN, ListFeatures
-from cde_orchestrator.application.runs.run_feature import Handle, Outcome, PhaseRun, RunReply
+from cde_orchestrator.application.runs.run_feature import Outcome, PhaseRun, RunReply
+from cde_orchestrator.application.use_case import Handles
 from cde_orchestrator.application.views import FeatureRow
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload
 from cde_orchestrator.domain.exceptions import CDEError
@@ -33,12 +34,12 @@ class RunsReply(TypedDict):
     runs: list[FeatureRunReply]
 
 
-def open_features(handle: Handle) -> list[FeatureRow]:
+def open_features(service: Handles) -> list[FeatureRow]:
     """All features that take more work, newest first."""
     found: list[FeatureRow] = []
     cursor: str | None = None
     while True:
-        page = handle(ListFeatures(status=OPEN, limit=LARGEST_LIMIT, cursor=cursor))
+        page = service.handle(ListFeatures(status=OPEN, limit=LARGEST_LIMIT, cursor=cursor))
         found += page["features"]
         cursor = page["next_cursor"]
         if cursor is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
 from cde_orchestrator.application.ports.agents import AgentProbe, Agents, AgentTrialReply
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.checks import TrustStore
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.agent import BUILT_IN, Agent
+from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import CDESystemError
 
 
@@ -27,7 +29,7 @@ class AgentsReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListAgents(UseCase[AgentsReply]):
+class ListAgents(UseCase[AgentsReply], operation="list_agents"):
     """Show the agents, and whether each can be used here.
 
     Attributes:
@@ -36,43 +38,41 @@ class ListAgents(UseCase[AgentsReply]):
 
     names: Sequence[str] | None = None
 
-    def __call__(self, ports: Ports) -> AgentsReply:
+    def __call__(self, *, root: Path, agents: Agents, trust: TrustStore) -> AgentsReply:
         """Look for their programs; a project's own command is only run once it is trusted.
 
         Raises:
             CDESystemError: E910, there is none of a name.
             ValidationError: E314, a definition is not valid.
         """
-        names = ports.agents.definitions() if self.names is None else self.names
-        return _reply(chosen_agents(ports.agents, [*names]), ports)
+        names = agents.definitions() if self.names is None else self.names
+        return _reply(chosen_agents(agents, [*names]), agents, root, trust)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TryAgent(UseCase[AgentTrialReply]):
+class TryAgent(UseCase[AgentTrialReply], operation="test_agent"):
     """Give an agent a small task, outside of the project.
 
     Attributes:
         name: the agent's name.
     """
 
-    __test__ = False  # for pytest, which takes every Test... for one of its own
-
     name: str
 
-    def __call__(self, ports: Ports) -> AgentTrialReply:
+    def __call__(self, *, root: Path, agents: Agents, trust: TrustStore) -> AgentTrialReply:
         """Try it out.
 
         Raises:
             CDESystemError: E903, E905 to E907, E910, E911, E912.
             ValidationError: E314, a definition is not valid.
         """
-        (agent,) = chosen_agents(ports.agents, [self.name])
-        require_trusted(ports, [agent])
-        return ports.agents.try_out(agent)
+        (agent,) = chosen_agents(agents, [self.name])
+        require_trusted([agent], root, trust)
+        return agents.try_out(agent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrustAgents(UseCase[AgentsReply]):
+class TrustAgents(UseCase[AgentsReply], operation="trust_agents"):
     """Say, as a person, that these agents may be run in this project as they are defined.
 
     Attributes:
@@ -84,22 +84,25 @@ class TrustAgents(UseCase[AgentsReply]):
     names: Sequence[str]
     digests: frozenset[str] | None = None
 
-    def __call__(self, ports: Ports) -> AgentsReply:
+    def __call__(
+        self, *, root: Path, agents: Agents, trust: TrustStore, clock: Clock
+    ) -> AgentsReply:
         """Remember it, outside of the project.
 
         Raises:
             CDEError: E203 to E205, E314, E910, E912.
         """
-        agents = chosen_agents(ports.agents, self.names)
-        for agent in agents:
-            if self.digests is not None and _digest(agent, ports) not in self.digests:
-                require_trusted(ports, [agent])
-        ports.trust.grant(ports.root, [agent.command_line for agent in agents], ports.clock())
-        return _reply(agents, ports)
+        chosen = chosen_agents(agents, self.names)
+        for agent in chosen:
+            digest = trust.digest(root, agent.command_line)
+            if self.digests is not None and digest not in self.digests:
+                require_trusted([agent], root, trust)
+        trust.grant(root, [agent.command_line for agent in chosen], clock())
+        return _reply(chosen, agents, root, trust)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GetTrustedAgents(UseCase[list[Agent]]):
+class GetTrustedAgents(UseCase[list[Agent]], operation="get_trusted_agents"):
     """The agents, if a person has trusted each of them here: just as they were trusted.
 
     Attributes:
@@ -108,15 +111,15 @@ class GetTrustedAgents(UseCase[list[Agent]]):
 
     names: Sequence[str]
 
-    def __call__(self, ports: Ports) -> list[Agent]:
+    def __call__(self, *, root: Path, agents: Agents, trust: TrustStore) -> list[Agent]:
         """Look whether each is trusted.
 
         Raises:
             CDEError: E314, E910, E912.
         """
-        agents = chosen_agents(ports.agents, self.names)
-        require_trusted(ports, agents)
-        return agents
+        chosen = chosen_agents(agents, self.names)
+        require_trusted(chosen, root, trust)
+        return chosen
 
 
 def chosen_agents(agents: Agents, names: Sequence[str]) -> list[Agent]:
@@ -133,35 +136,32 @@ def chosen_agents(agents: Agents, names: Sequence[str]) -> list[Agent]:
     return [known[name] for name in dict.fromkeys(names)]
 
 
-def require_trusted(ports: Ports, agents: Sequence[Agent]) -> None:
+def require_trusted(agents: Sequence[Agent], root: Path, trust: TrustStore) -> None:
     """Refuse the first agent that is not trusted in this project.
 
     Raises:
         CDESystemError: E912.
     """
     for agent in agents:
-        if not ports.trust.trusts(ports.root, agent.command_line):
+        if not trust.trusts(root, agent.command_line):
             raise CDESystemError.of(
                 "E912",
                 agent=agent.name,
-                folder=str(ports.root),
+                folder=str(root),
                 command=" ".join(agent.command),
             )
 
 
-def _reply(agents: Sequence[Agent], ports: Ports) -> AgentsReply:
-    return {"agents": [_row(agent, ports, ask_version=True) for agent in agents]}
-
-
-def _row(agent: Agent, ports: Ports, *, ask_version: bool) -> AgentRow:
-    trusted = ports.trust.trusts(ports.root, agent.command_line)
-    harmless = agent.source == BUILT_IN or trusted
-    return {
-        **ports.agents.probe(agent, ask_version=ask_version and harmless),
-        "trusted": trusted,
-        "digest": _digest(agent, ports),
-    }
-
-
-def _digest(agent: Agent, ports: Ports) -> str:
-    return ports.trust.digest(ports.root, agent.command_line)
+def _reply(chosen: Sequence[Agent], agents: Agents, root: Path, trust: TrustStore) -> AgentsReply:
+    rows: list[AgentRow] = []
+    for agent in chosen:
+        trusted = trust.trusts(root, agent.command_line)
+        harmless = agent.source == BUILT_IN or trusted
+        rows.append(
+            {
+                **agents.probe(agent, ask_version=harmless),
+                "trusted": trusted,
+                "digest": trust.digest(root, agent.command_line),
+            }
+        )
+    return {"agents": rows}

@@ -6,10 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, TypedDict
 
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.rollback_feature import FileRow
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.checks import ObjectStore
+from cde_orchestrator.application.ports.core import ProjectFiles, StateRecovery
 from cde_orchestrator.application.state.state_exports import export_of, parse_export
 from cde_orchestrator.application.state.undo_rollback import follow_rollbacks
 from cde_orchestrator.application.use_case import UseCase
@@ -85,21 +88,21 @@ class RestoreReply(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyState(UseCase[VerifyReply]):
+class VerifyState(UseCase[VerifyReply], operation="verify_state"):
     """Judge every file and every record of the state; nothing is changed."""
 
-    def __call__(self, ports: Ports) -> VerifyReply:
+    def __call__(self, *, root: Path, recovery: StateRecovery) -> VerifyReply:
         """Judge them.
 
         Raises:
             CDEError: E001 to E003.
         """
-        findings = [asdict(damage) for damage in ports.recovery.verify(ports.root)]
-        return {"path": str(ports.root), "whole": not findings, "findings": findings}
+        findings = [asdict(damage) for damage in recovery.verify(root)]
+        return {"path": str(root), "whole": not findings, "findings": findings}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListChanges(UseCase[HistoryReply]):
+class ListChanges(UseCase[HistoryReply], operation="list_changes"):
     """The project's changes, newest first.
 
     Attributes:
@@ -110,7 +113,7 @@ class ListChanges(UseCase[HistoryReply]):
     limit: int = 50
     feature: str | None = None
 
-    def __call__(self, ports: Ports) -> HistoryReply:
+    def __call__(self, *, root: Path, recovery: StateRecovery) -> HistoryReply:
         """Look them up.
 
         Raises:
@@ -119,25 +122,25 @@ class ListChanges(UseCase[HistoryReply]):
         if not 1 <= self.limit <= LARGEST_HISTORY:
             reason = f"it is {self.limit}, not between 1 and {LARGEST_HISTORY}"
             raise ValidationError.of("E305", argument="limit", reason=reason)
-        entries = ports.recovery.history(ports.root, self.limit, self.feature)
+        entries = recovery.history(root, self.limit, self.feature)
         return {"changes": [asdict(entry) for entry in entries]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListBackups(UseCase[BackupsReply]):
+class ListBackups(UseCase[BackupsReply], operation="list_backups"):
     """The states that are kept."""
 
-    def __call__(self, ports: Ports) -> BackupsReply:
+    def __call__(self, *, root: Path, recovery: StateRecovery) -> BackupsReply:
         """Look them up.
 
         Raises:
             CDEError: E001 to E003.
         """
-        return {"backups": [asdict(backup) for backup in ports.recovery.backups(ports.root)]}
+        return {"backups": [asdict(backup) for backup in recovery.backups(root)]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiffStates(UseCase[DiffReply]):
+class DiffStates(UseCase[DiffReply], operation="diff_states"):
     """What differs between the states right after two changes.
 
     Attributes:
@@ -148,19 +151,19 @@ class DiffStates(UseCase[DiffReply]):
     before: int
     after: int | None = None
 
-    def __call__(self, ports: Ports) -> DiffReply:
+    def __call__(self, *, root: Path, recovery: StateRecovery) -> DiffReply:
         """Compare them.
 
         Raises:
             CDEError: E004, E208 and the repository's own.
         """
-        _, old = ports.recovery.state_at(ports.root, self.before)
-        number, new = ports.recovery.state_at(ports.root, self.after)
+        _, old = recovery.state_at(root, self.before)
+        number, new = recovery.state_at(root, self.after)
         return {"before": self.before, "after": number, "difference": difference(old, new)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportState(UseCase[StateReply]):
+class ExportState(UseCase[StateReply], operation="export_state"):
     """A whole state as one document.
 
     Attributes:
@@ -169,18 +172,18 @@ class ExportState(UseCase[StateReply]):
 
     at: int | None = None
 
-    def __call__(self, ports: Ports) -> StateReply:
+    def __call__(self, *, root: Path, recovery: StateRecovery) -> StateReply:
         """Look it up.
 
         Raises:
             CDEError: E004, E208 and the repository's own.
         """
-        sequence, document = ports.recovery.state_at(ports.root, self.at)
+        sequence, document = recovery.state_at(root, self.at)
         return {"sequence": sequence, "state": export_of(document)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreState(UseCase[RestoreReply]):
+class RestoreState(UseCase[RestoreReply], operation="restore_state"):
     """Make an earlier state, a backup or an export the present state.
 
     Exactly one source is named. The restore is itself one change: what was there before is kept
@@ -201,22 +204,24 @@ class RestoreState(UseCase[RestoreReply]):
     dry_run: bool = False
     token: str | None = None
 
-    def __call__(self, ports: Ports) -> RestoreReply:
+    def __call__(
+        self, *, root: Path, recovery: StateRecovery, files: ProjectFiles, objects: ObjectStore
+    ) -> RestoreReply:
         """Check the source whole, then restore it.
 
         Raises:
             CDEError: E004, E206, E208 to E211, E305 and the repository's own.
         """
-        source, document = self._source(ports)
-        document = ports.recovery.checked_state(document)
-        present, before = self._present(ports)
+        source, document = self._source(root, recovery)
+        document = recovery.checked_state(document)
+        present, before = _present(root, recovery)
         token = _token(present or 0, document)
         if self.token is not None and self.token != token:
             raise StateError.of("E211", expected="another source or state", found=present or 0)
         changed = difference(before, document)
         sequence = present or 0
         if not self.dry_run:
-            sequence = ports.recovery.restore(ports.root, document, present)
+            sequence = recovery.restore(root, document, present)
         return {
             "source": source,
             "dry_run": self.dry_run,
@@ -224,43 +229,48 @@ class RestoreState(UseCase[RestoreReply]):
             "difference": changed,
             "token": token,
             "files": follow_rollbacks(
-                before, document, ports, again=self.export is None, dry_run=self.dry_run
+                before,
+                document,
+                ProjectOutputs(root, files, objects),
+                again=self.export is None,
+                dry_run=self.dry_run,
             ),
         }
 
-    def _present(self, ports: Ports) -> tuple[int | None, Mapping[str, Any]]:
-        """The present state and its number; no number where it cannot be read at all."""
-        try:
-            return ports.recovery.state_at(ports.root, None)
-        except StateError as error:
-            if error.code != "E201":
-                raise
-            return None, {"features": {}}
-
-    def _source(self, ports: Ports) -> tuple[str, dict[str, Any]]:
+    def _source(self, root: Path, recovery: StateRecovery) -> tuple[str, dict[str, Any]]:
         named = [each for each in (self.at, self.backup, self.export) if each is not None]
         if len(named) != 1:
             reason = "name exactly one of at, backup and file"
             raise ValidationError.of("E305", argument="source", reason=reason)
         if self.at is not None:
-            return f"change {self.at}", ports.recovery.state_at(ports.root, self.at)[1]
+            return f"change {self.at}", recovery.state_at(root, self.at)[1]
         if self.backup is not None:
-            return self.backup, ports.recovery.backup(ports.root, self.backup)
+            return self.backup, recovery.backup(root, self.backup)
         return "export", parse_export(self.export or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompactState(UseCase[BackupsReply]):
+class CompactState(UseCase[BackupsReply], operation="compact_state"):
     """Seal the journal's active part and drop what retention does not keep."""
 
-    def __call__(self, ports: Ports) -> BackupsReply:
+    def __call__(self, *, root: Path, recovery: StateRecovery) -> BackupsReply:
         """Do it.
 
         Raises:
             CDEError: E004, E206 and the repository's own.
         """
-        ports.recovery.compact(ports.root)
-        return {"backups": [asdict(backup) for backup in ports.recovery.backups(ports.root)]}
+        recovery.compact(root)
+        return {"backups": [asdict(backup) for backup in recovery.backups(root)]}
+
+
+def _present(root: Path, recovery: StateRecovery) -> tuple[int | None, Mapping[str, Any]]:
+    """The present state and its number; no number where it cannot be read at all."""
+    try:
+        return recovery.state_at(root, None)
+    except StateError as error:
+        if error.code != "E201":
+            raise
+        return None, {"features": {}}
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:

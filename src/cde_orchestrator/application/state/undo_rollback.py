@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.rollback_feature import (
     ROLLED_BACK,
     ROLLING_BACK,
     FileRow,
 )
-from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.domain.exceptions import OutputError, StateError, ValidationError
 
 State = Mapping[str, Any]
@@ -29,7 +28,7 @@ class _Turn:
 
 
 def follow_rollbacks(
-    before: State, after: State, ports: Ports, *, again: bool, dry_run: bool
+    before: State, after: State, outputs: ProjectOutputs, *, again: bool, dry_run: bool
 ) -> list[FileRow]:
     """Give the outputs the bytes that go with a restored state, as far as rollbacks took them.
 
@@ -39,7 +38,7 @@ def follow_rollbacks(
     Args:
         before: the state that was present.
         after: the state that is restored.
-        ports: for files and contents.
+        outputs: the project's.
         again: follow rollbacks that the restored state has and the present one has not; only
             where both are of this project's own past.
         dry_run: only tell what would happen.
@@ -49,7 +48,7 @@ def follow_rollbacks(
         # The last one of a path is where it has to be, the first one where it was left.
         first = turns.get(turn.path, turn)
         turns[turn.path] = replace(turn, left_at=first.left_at)
-    rows = (_turned(turn, ports, dry_run=dry_run) for turn in turns.values())
+    rows = (_turned(turn, outputs, dry_run=dry_run) for turn in turns.values())
     return [row for row in rows if row is not None]
 
 
@@ -79,17 +78,17 @@ def _rollbacks(feature: State) -> list[Any]:
     return [each for each in events if each["event"] in kinds and each.get("files")]
 
 
-def _turned(turn: _Turn, ports: Ports, *, dry_run: bool) -> FileRow | None:
-    root, path, output_id = ports.root, turn.path, turn.output_id
+def _turned(turn: _Turn, outputs: ProjectOutputs, *, dry_run: bool) -> FileRow | None:
+    path, output_id, root, files = turn.path, turn.output_id, outputs.root, outputs.files
     try:
-        current = ports.files.read(root, path, output_id)
-        plain = ports.files.is_plain(root, path)
+        current = outputs.read(path, output_id)
+        plain = files.is_plain(root, path)
     except (OutputError, ValidationError) as error:
         return {"path": path, "action": "left", "kept_as": None, "reason": error.message}
-    found = None if current is None else hashlib.sha256(current).hexdigest()
+    found = None if current is None else current.sha256
     if found == turn.wanted:
         return None
-    data = None if turn.wanted is None else ports.objects.get(root, turn.wanted)
+    data = None if turn.wanted is None else outputs.kept(turn.wanted)
     if not plain or (turn.wanted is not None and data is None):
         gone = "the earlier content is no longer kept"
         reason = gone if plain else "it is not a regular file"
@@ -97,11 +96,11 @@ def _turned(turn: _Turn, ports: Ports, *, dry_run: bool) -> FileRow | None:
     kept_as = f"{path}.before-rollback" if found not in {None, turn.left_at} else None
     try:
         if not dry_run and current is not None:
-            ports.objects.put(root, current)
+            outputs.keep(current)
         if not dry_run and kept_as is not None:
-            kept_as = ports.files.set_aside(root, path, output_id)
+            kept_as = files.set_aside(root, path, output_id)
         if not dry_run:
-            ports.files.restore(root, path, output_id, data)
+            files.restore(root, path, output_id, data)
     except StateError as error:
         return {"path": path, "action": "left", "kept_as": None, "reason": error.message}
     return {

@@ -48,7 +48,7 @@ def run_one(
         outputs = [output for phase in status["phases"] for output in phase["outputs"]]
         within = application.working_in(folder, outputs)
     run = FeatureRun(
-        handle=within.handle,
+        service=within,
         agents=application.agents,
         names=wish.names,
         folder=folder or application.root,
@@ -74,9 +74,7 @@ def run_all(application: Application, wish: RunWish, *, jobs: int, quiet: bool) 
         reply, folder = run_one(application, feature["id"], wish, observer, apart=True)
         return reply, str(folder)
 
-    return run_features(
-        open_features(application.handle), one, jobs=jobs, stop=application.agents.stop
-    )
+    return run_features(open_features(application), one, jobs=jobs, stop=application.agents.stop)
 
 
 _SHARED = threading.Lock()

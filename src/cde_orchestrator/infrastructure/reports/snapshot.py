@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from cde_orchestrator import __version__
-from cde_orchestrator.application.ports.core import Ports
+from cde_orchestrator.application.ports.core import KeptState
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateError
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import redacted, without_secrets
@@ -61,12 +61,12 @@ def stack_of(raised: BaseException) -> list[dict[str, Any]]:
     ]
 
 
-def what_led_here(root: Path, ports: Ports | None) -> dict[str, Any]:
+def what_led_here(root: Path, repository: KeptState | None) -> dict[str, Any]:
     """The last operations of this process and the last changes of the project."""
     journal: Any = []
-    if ports is not None:
+    if repository is not None:
         try:
-            journal = [asdict(each) for each in ports.recovery.history(root, JOURNAL_ENTRIES)]
+            journal = [asdict(each) for each in repository.history(root, JOURNAL_ENTRIES)]
         except CDEError as error:
             journal = {"unavailable": f"{error.code}: {error.message}"}
     return {
@@ -77,17 +77,17 @@ def what_led_here(root: Path, ports: Ports | None) -> dict[str, Any]:
 
 def how_things_stand(
     root: Path,
-    ports: Ports | None,
+    repository: KeptState | None,
     error: CDEError,
     arguments: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The project and the feature concerned."""
-    if ports is None or isinstance(error, StateError | CDESystemError):
-        elsewhere = _not_in_files(root, ports)
+    if repository is None or isinstance(error, StateError | CDESystemError):
+        elsewhere = _not_in_files(root, repository)
         seen = {"unavailable": elsewhere} if elsewhere else _last_checkpoint(root)
         return {"project": seen, "feature": None}
     try:
-        project = ports.repository.get(root)
+        project = repository.get(root)
     except CDEError as unavailable:
         return {"project": {"unavailable": unavailable.code}, "feature": None}
     return {
@@ -153,10 +153,10 @@ def _feature(
     return None
 
 
-def _not_in_files(root: Path, ports: Ports | None) -> str | None:
+def _not_in_files(root: Path, repository: KeptState | None) -> str | None:
     """Why ``.cde/state.json``, where there is one, may be of another time; None when it is not."""
-    if ports is not None:
-        backend = ports.repository.backend
+    if repository is not None:
+        backend = repository.backend
         return None if backend == FILES else f"the state is kept in {backend}"
     try:
         values = {each.key: each.value for each in settings_states(root)}

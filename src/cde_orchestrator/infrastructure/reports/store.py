@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from cde_orchestrator.application.ports.core import ErrorReportSummary, Ports
+from cde_orchestrator.application.ports.core import ErrorReportSummary, KeptState
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import (
     BackendUnreachableError,
@@ -63,7 +63,7 @@ class FileErrorReports:
         *,
         operation: str,
         arguments: Mapping[str, Any],
-        ports: Ports | None = None,
+        repository: KeptState | None = None,
     ) -> None:
         """Write a report and note its id on the error; nothing happens without a project.
 
@@ -73,7 +73,7 @@ class FileErrorReports:
             raised: what was raised at first, whose stack is of interest.
             operation: what was asked for, as ``start_feature`` or a tool's name.
             arguments: what it was given.
-            ports: where the project's state and history come from.
+            repository: where the project's state and history come from.
         """
         if error.report_tried:
             return
@@ -81,7 +81,7 @@ class FileErrorReports:
             if not (root / FOLDER).is_dir():
                 return
             error.report_tried = True
-            report = self._report(root, error, raised, operation, arguments, ports)
+            report = self._report(root, error, raised, operation, arguments, repository)
             self._write(root / FOLDER / REPORTS, report)
         except Exception as trouble:  # noqa: BLE001 - evidence must never cost the answer
             log.warning("error_report_not_written", error_code=error.code, reason=str(trouble))
@@ -105,7 +105,7 @@ class FileErrorReports:
         raised: BaseException,
         operation: str,
         arguments: Mapping[str, Any],
-        ports: Ports | None,
+        repository: KeptState | None,
     ) -> dict[str, Any]:
         now = self.clock()
         call = call_context()
@@ -123,8 +123,8 @@ class FileErrorReports:
             },
             "context": snapshot.bounded(error.context),
             "exceptions": snapshot.stack_of(raised),
-            **snapshot.what_led_here(root, None if _is_out_of_reach(error) else ports),
-            **snapshot.how_things_stand(root, ports, error, arguments),
+            **snapshot.what_led_here(root, None if _is_out_of_reach(error) else repository),
+            **snapshot.how_things_stand(root, repository, error, arguments),
             **snapshot.surroundings(),
         }
 

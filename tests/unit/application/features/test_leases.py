@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.domain.claim import Claim
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
@@ -32,7 +31,7 @@ def test_a_refusal_says_who_is_at_work_on_what_until_when(
 ) -> None:
     world.callers.become("other", pid)
     with pytest.raises(FeatureError) as caught:
-        CallerLeases.of(world.ports, "ann").require_free(feature, takeover=False)
+        world.leases("ann").require_free(feature, takeover=False)
     assert caught.value.code == "E122"
     assert caught.value.context == {
         "feature": "login",
@@ -41,21 +40,21 @@ def test_a_refusal_says_who_is_at_work_on_what_until_when(
         "until": "2025-11-10T12:15:00+00:00",
         "process": "process 1 on here",
     }
-    CallerLeases.of(world.ports, "ann").require_free(feature, takeover=True)
+    world.leases("ann").require_free(feature, takeover=True)
 
 
 def test_a_lease_without_a_process_may_be_any_processes(world: World, feature: Feature) -> None:
     world.callers.become("robot")
-    CallerLeases.of(world.ports, "eve").take(feature, deliberate=True)
+    world.leases("eve").take(feature, deliberate=True)
     with pytest.raises(FeatureError) as caught:
-        CallerLeases.of(world.ports, "ann").require_free(feature, takeover=False)
+        world.leases("ann").require_free(feature, takeover=False)
     assert caught.value.context["process"] == "any process"
 
 
 @pytest.mark.parametrize("agent", ["", " ", "a\nb", "a\tb"])
 def test_a_name_that_cannot_be_shown_is_no_name(world: World, agent: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        CallerLeases.of(world.ports, agent)
+        world.leases(agent)
     assert caught.value.code == "E305"
     assert caught.value.context == {
         "argument": "agent",
@@ -64,13 +63,13 @@ def test_a_name_that_cannot_be_shown_is_no_name(world: World, agent: str) -> Non
 
 
 def test_a_name_is_taken_without_the_blanks_around_it(world: World) -> None:
-    assert CallerLeases.of(world.ports, "  ann ").caller.agent == "ann"
+    assert world.leases("  ann ").caller.agent == "ann"
 
 
 def test_whoever_has_the_lease_renews_it_as_it_is(world: World, feature: Feature) -> None:
     first = held(feature)
     world.clock.advance(60)
-    CallerLeases.of(world.ports, None).take(feature, deliberate=False)
+    world.leases().take(feature, deliberate=False)
 
     assert held(feature) == first.renewed(world.clock.now)
     assert held(feature).since == first.since
@@ -80,11 +79,11 @@ def test_a_lease_that_becomes_deliberate_or_gets_a_name_is_a_new_one(
     world: World, feature: Feature
 ) -> None:
     world.clock.advance(60)
-    CallerLeases.of(world.ports, None).take(feature, deliberate=True)
+    world.leases().take(feature, deliberate=True)
     assert (held(feature).deliberate, held(feature).since) == (True, world.clock.now)
     assert held(feature).taken_from is None
     world.clock.advance(60)
-    CallerLeases.of(world.ports, None).take(feature, deliberate=False)
+    world.leases().take(feature, deliberate=False)
     assert held(feature).deliberate
     assert held(feature).since == world.clock.now - timedelta(seconds=60)
 
@@ -92,7 +91,7 @@ def test_a_lease_that_becomes_deliberate_or_gets_a_name_is_a_new_one(
 def test_another_agent_of_the_same_client_takes_the_lease_over(
     world: World, feature: Feature
 ) -> None:
-    CallerLeases.of(world.ports, "ann").take(feature, deliberate=False)
+    world.leases("ann").take(feature, deliberate=False)
 
     assert (held(feature).agent, held(feature).taken_from) == ("ann", "robot")
     assert feature.events[-1] == {
@@ -108,7 +107,7 @@ def test_a_question_renews_only_the_callers_own_lease_once_it_is_due(
     world: World, feature: Feature
 ) -> None:
     def asked(agent: str | None = None) -> Claim:
-        CallerLeases.of(world.ports, agent).renew_when_due(feature)
+        world.leases(agent).renew_when_due(feature, world.repository, world.root)
         return held(world.project.feature("login"))
 
     first = held(feature)
@@ -123,6 +122,6 @@ def test_a_question_renews_only_the_callers_own_lease_once_it_is_due(
 
 def test_a_name_that_is_too_long_is_told_as_the_agents(world: World) -> None:
     with pytest.raises(ValidationError) as caught:
-        CallerLeases.of(world.ports, "x" * 61)
+        world.leases("x" * 61)
     assert caught.value.code == "E302"
     assert caught.value.context["field"] == "agent"

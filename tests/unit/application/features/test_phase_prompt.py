@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 
+from cde_orchestrator.application.features.followed_workflow import adopted, followed
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.phase_prompt import (
     GOAL_LIMIT,
-    adopt_workflow,
-    current_phase_view,
     sample_variables,
-    workflow_for,
 )
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.workflow import Phase, Workflow
-from tests.fakes import World, catalog, older_feature, writing_workflow
+from tests.fakes import ROOT, World, catalog, older_feature, writing_workflow
 
 
 def shape(value: Any) -> Any:
@@ -95,7 +94,7 @@ def test_an_input_is_given_with_its_first_lines_and_empty_when_it_is_gone(world:
     world.run(
         SubmitWork(feature_id="login", phase_id="define", results={"spec": "## Goal\nLog in"})
     )
-    assert world.prompts.variables["inputs"][0]["excerpt"] == "## Goal\nLog in\n"
+    assert world.prompts.variables["inputs"][0]["excerpt"] == "## Goal\nLog in"
 
     world.files.contents.clear()
     world.run(GetFeatureStatus(feature_id="login"))
@@ -160,28 +159,30 @@ def test_a_feature_that_is_in_no_phase_of_its_workflow_has_nothing_to_work_on(
     project = world.project
     feature = older_feature(project, current_phase=None)
 
-    assert current_phase_view(project, feature, writing_workflow(), world.ports) is None
+    assert world.rendering.current_view(project, feature, writing_workflow()) is None
 
 
 def test_looking_up_the_workflow_of_an_older_feature_keeps_nothing(world: World) -> None:
     project = world.project
     feature = older_feature(project, current_phase="build", workflow_type="default")
 
-    assert workflow_for(project, feature, world.ports) == writing_workflow()
-    assert feature.workflow_type == "standard"  # as it is shown
-    assert world.project.features.by_id(feature.id) is None
-    assert feature.workflow_digest is None
+    before = copy.deepcopy(feature)
+    followed_feature, workflow = followed(project, "older", world.workflows, ROOT)
+    assert workflow == writing_workflow()
+    assert followed_feature.workflow_type == "standard"  # as it is shown
+    assert list(followed_feature.phases) == ["define", "build"]
+    assert feature == before
     assert project.workflows == {}
 
 
 def test_an_older_feature_adopts_its_projects_workflow_once(world: World) -> None:
     project = world.project
     feature = older_feature(project, current_phase="build", workflow_type="default")
-    adopt_workflow(project, feature, world.ports)
+    adopted(project, "older", world.workflows, ROOT)
     digest = feature.workflow_digest
     world.workflows.own = catalog(Workflow.canonical("another"), packaged=False)
 
-    assert adopt_workflow(project, feature, world.ports) == writing_workflow()
+    assert adopted(project, "older", world.workflows, ROOT) == (feature, writing_workflow())
     assert feature.workflow_type == "standard"
     assert feature.workflow_digest == digest
     assert list(project.workflows) == [digest]

@@ -93,7 +93,7 @@ def test_nothing_is_demanded_where_it_cannot_be_known(started: World) -> None:
 def test_nothing_is_demanded_of_a_feature_whose_beginning_was_not_recorded(
     started: World,
 ) -> None:
-    with started.repository.transaction(started.ports.root) as project:
+    with started.repository.transaction(started.root) as project:
         project.feature("login").baseline = None
 
     assert submit(started) == "build"

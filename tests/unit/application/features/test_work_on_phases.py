@@ -482,7 +482,7 @@ def test_resuming_tells_all_that_a_fresh_agent_needs(building: World) -> None:
     (finished,) = reply["finished"]
     assert finished["id"] == "define"
     assert finished["outputs"][0]["path"] == SPEC
-    assert finished["outputs"][0]["excerpt"] == SPEC_TEXT
+    assert finished["outputs"][0]["excerpt"] == SPEC_TEXT.strip("\n")
     assert reply["gate"] == {
         "outputs": ["report"],
         "check": {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
@@ -36,7 +34,7 @@ class Told(NoHealth):
 def test_the_alerts_are_those_that_health_knows(world: World) -> None:
     health = Told()
 
-    reply = ListAlerts(limit=3)(replace(world.ports, health=health))
+    reply = ListAlerts(limit=3)(health=health)
 
     assert reply == {"alerts": [], "history": []}
     assert health.limits == [3]
@@ -45,20 +43,20 @@ def test_the_alerts_are_those_that_health_knows(world: World) -> None:
 @pytest.mark.parametrize("limit", [0, 1_001])
 def test_a_history_has_a_sensible_length(world: World, limit: int) -> None:
     with pytest.raises(CDEError) as caught:
-        ListAlerts(limit=limit)(world.ports)
+        ListAlerts(limit=limit)(health=NoHealth())
 
     assert caught.value.code == "E305"
 
 
 def test_a_trial_says_who_was_told(world: World) -> None:
-    reply = SendTestAlert()(replace(world.ports, health=Told(True, True)))
+    reply = SendTestAlert()(health=Told(True, True))
 
     assert [notice["notifier"] for notice in reply["notices"]] == ["n0", "n1"]
 
 
 def test_a_trial_that_did_not_reach_everybody_is_an_error(world: World) -> None:
     with pytest.raises(CDEError) as caught:
-        SendTestAlert()(replace(world.ports, health=Told(True, False)))
+        SendTestAlert()(health=Told(True, False))
 
     assert caught.value.code == "E929"
     assert caught.value.context["notifier"] == "n1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -75,9 +75,9 @@ class ScriptedHealth(NoHealth):
         return {"alerts": self.present, "history": []}
 
 
-def show(world: World, use_case: UseCase[Reply], **ports: Any) -> Reply:
-    """The reply, with other ports than the world's."""
-    return use_case(replace(world.ports, **ports))
+def show(world: World, use_case: UseCase[Reply], **others: Any) -> Reply:
+    """The reply, with other fakes than the world's."""
+    return world.run(use_case, **others)
 
 
 def cards(world: World, column: str) -> list[Card]:
@@ -319,7 +319,7 @@ def test_a_features_page_reads_the_past_again_only_when_there_is_more_of_it(worl
 
 def test_a_feature_that_is_not_there_is_e102(world: World) -> None:
     with pytest.raises(FeatureError) as refused:
-        world.run(ShowFeature(feature_id="nothing"))
+        show(world, ShowFeature(feature_id="nothing"), recovery=NoHistory())
 
     assert refused.value.code == "E102"
 

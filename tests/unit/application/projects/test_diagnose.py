@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from cde_orchestrator.application.projects.diagnose import Diagnose, DiagnoseReply
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError, StateError
-from tests.fakes import ROOT, World
+from tests.fakes import ROOT
 
 
 @dataclass
@@ -36,7 +36,7 @@ class ListedDoctor:
 
 def diagnosed(doctor: ListedDoctor, fix: bool = False) -> DiagnoseReply:
     """The reply of a diagnosis by this doctor."""
-    return Diagnose(fix=fix)(replace(World.active().ports, doctor=doctor))
+    return Diagnose(fix=fix)(root=ROOT, doctor=doctor)
 
 
 def not_found() -> CDEError:

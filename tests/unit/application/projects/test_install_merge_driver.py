@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cde_orchestrator.application.projects.install_merge_driver import InstallMergeDriver
-from tests.fakes import ROOT, World
+from tests.fakes import ROOT
 
 
 @dataclass
@@ -23,11 +23,13 @@ class OnceInstalled:
 
 def test_the_answer_is_what_was_written_and_the_second_time_nothing() -> None:
     driver = OnceInstalled()
-    ports = replace(World.active().ports, merge_driver=driver)
 
-    assert InstallMergeDriver()(ports) == {
+    assert InstallMergeDriver()(root=ROOT, merge_driver=driver) == {
         "pattern": "*.cde.json",
         "changed": [".gitattributes"],
     }
-    assert InstallMergeDriver()(ports) == {"pattern": "*.cde.json", "changed": []}
+    assert InstallMergeDriver()(root=ROOT, merge_driver=driver) == {
+        "pattern": "*.cde.json",
+        "changed": [],
+    }
     assert driver.roots == [ROOT, ROOT]

@@ -18,10 +18,8 @@ from cde_orchestrator.application.ports.agents import (
     AgentProbe,
     AgentTrialReply,
     Assignment,
-    NoAgents,
     OnLine,
 )
-from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.application.projects.trust_commands import RevokeTrust
 from cde_orchestrator.application.runs.run_feature import FeatureRun, RunObserver
 from cde_orchestrator.application.runs.show_agents import (
@@ -138,12 +136,11 @@ class Stage:
     watching: Watching = field(default_factory=Watching)
 
     def handle(self, use_case: UseCase[Reply]) -> Reply:
-        ports: Ports = replace(self.world.ports, agents=self.agents)
-        return use_case(ports)
+        return self.world.run(use_case, agents=self.agents)
 
     def run(self, *names: str, approve: bool = False, feature: str = "wish") -> Any:
         return FeatureRun(
-            handle=self.handle,
+            service=self,
             agents=self.agents,
             names=names,
             folder=ROOT,
@@ -349,14 +346,3 @@ def test_trust_in_an_agent_is_taken_back() -> None:
     assert [row["name"] for row in reply["others"]] == ["a"]
     assert [row["trusted"] for row in on.handle(ListAgents())["agents"]] == [True, False]
     assert on.handle(RevokeTrust())["others"] == []
-
-
-def test_where_no_agents_are_there_are_none() -> None:
-    none = NoAgents()
-    none.stop()
-    assert none.definitions() == {}
-    with none.lock_run("id", "name"):
-        assert not none.probe(agent("a"), ask_version=True)["found"]
-    with pytest.raises(CDESystemError) as refused:
-        none.try_out(agent("a"))
-    assert refused.value.code == "E905"

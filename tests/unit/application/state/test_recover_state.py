@@ -123,7 +123,7 @@ def recovery() -> InMemoryRecovery:
 
 def run(recovery: InMemoryRecovery, use_case: UseCase[Reply]) -> Reply:
     """The use case's reply."""
-    return use_case(replace(World.active().ports, recovery=recovery))
+    return World.active().run(use_case, recovery=recovery)
 
 
 def refused(recovery: InMemoryRecovery, use_case: UseCase[Any]) -> CDEError:

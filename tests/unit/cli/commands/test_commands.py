@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.application.ports.core import Ports
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.cli.console import input
 from cde_orchestrator.cli.session import application
@@ -299,7 +298,7 @@ def test_an_accident_is_told_as_e999_and_logged_with_where_it_arose(
         raise ZeroDivisionError("nobody foresaw this")
 
     with monkeypatch.context() as inside:
-        inside.setattr(GetProjectInfo, "__call__", lambda _self, _ports: fail())
+        inside.setattr(GetProjectInfo, "__call__", lambda _self: fail())
         told = at_project.run("project", "info", "--json")
     assert json.loads(told)["error"]["code"] == "E999"
     assert "operation_failed" in at_project.stderr
@@ -315,7 +314,7 @@ def test_an_accident_is_told_as_e999_and_logged_with_where_it_arose(
 def test_an_interrupt_ends_a_command_with_130(
     at_project: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(_: GetProjectInfo, __: Ports) -> None:
+    def interrupt(_: GetProjectInfo) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(GetProjectInfo, "__call__", interrupt)

@@ -1,0 +1,54 @@
+"""The outputs of a project: their files, and the contents that are kept of them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from cde_orchestrator.application.ports.checks import ObjectStore
+from cde_orchestrator.application.ports.core import ProjectFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The bytes of an output, and their SHA-256."""
+
+    data: bytes
+    sha256: str
+
+    @classmethod
+    def of(cls, data: bytes) -> Content:
+        """The content with its digest."""
+        return cls(data, hashlib.sha256(data).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectOutputs:
+    """The outputs of the project at ``root``."""
+
+    root: Path
+    files: ProjectFiles
+    objects: ObjectStore
+
+    def read(self, path: str, output_id: str) -> Content | None:
+        """What the file holds; None when it is missing.
+
+        Raises:
+            OutputError: E112, the path is no place for an output.
+            ValidationError: E315, the file is too large.
+        """
+        data = self.files.read(self.root, path, output_id)
+        return None if data is None else Content.of(data)
+
+    def keep(self, content: Content) -> None:
+        """Keep a content for a rollback.
+
+        Raises:
+            StateError: E203 or E204, it could not be kept.
+        """
+        self.objects.put(self.root, content.data, content.sha256)
+
+    def kept(self, digest: str) -> bytes | None:
+        """A content that was kept; None when it is no longer kept."""
+        return self.objects.get(self.root, digest)

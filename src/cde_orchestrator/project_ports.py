@@ -1,0 +1,335 @@
+"""What the use cases of one project may reach: the place that names the concrete adapters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.reports.store import FileErrorReports
+from cde_orchestrator.infrastructure.settings.outward import connecting
+from cde_orchestrator.infrastructure.settings.settings import Settings
+
+if TYPE_CHECKING:
+    from cde_orchestrator.adapters.git.worktrees import GitWorktrees
+    from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+    from cde_orchestrator.adapters.repositories.postgres.repository import (
+        PostgresProjectRepository,
+    )
+    from cde_orchestrator.application.ports.agents import Agents
+    from cde_orchestrator.application.ports.checks import (
+        Callers,
+        CheckRunner,
+        ContentValidator,
+        ObjectStore,
+        TrustStore,
+        VersionControl,
+    )
+    from cde_orchestrator.application.ports.core import (
+        Doctor,
+        ErrorReports,
+        LogReader,
+        MergeDriver,
+        ProjectFiles,
+        ProjectInspector,
+        PromptRenderer,
+        StateRecovery,
+        WorkflowRepository,
+    )
+    from cde_orchestrator.application.ports.health import Health
+    from cde_orchestrator.domain.check import Check
+    from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
+    from cde_orchestrator.infrastructure.monitoring.health.checks import Facts, ProjectChecks
+
+Port = TypeVar("Port")
+
+
+class _MadeOnce(Generic[Port]):
+    """A port that is made when it is first asked for, by one thread for all."""
+
+    def __init__(self, make: Callable[[ProjectPorts], Port]) -> None:
+        self.make, self.name = make, make.__name__
+
+    def __get__(self, ports: ProjectPorts, owner: type[ProjectPorts] | None = None) -> Port:
+        with ports.making:
+            made = vars(ports)
+            if self.name not in made:
+                shared = ports.shared
+                made[self.name] = getattr(shared, self.name) if shared else self.make(ports)
+            port: Port = made[self.name]
+            return port
+
+
+class ProjectPorts:
+    """What the use cases of one project may reach, by the names of their parameters.
+
+    Attributes:
+        root: the project's folder, absolute.
+        making: held while a port is made.
+        shared: where the ports come from that are not its own.
+
+    Raises:
+        ValidationError: E314, the database that the settings name cannot be used.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        meter: OperationMeter,
+        shared: ProjectPorts | None = None,
+    ) -> None:
+        self.root = root
+        self.clock: Clock = utc_now
+        self.making = threading.RLock()
+        self.shared = shared
+        self._settings, self._meter = settings, meter
+        if settings.state_url:  # refused here, it may be another one for the next use case
+            self.named(["repository"])
+
+    def named(self, names: Iterable[str]) -> dict[str, Any]:
+        """The ports of these names."""
+        return {name: getattr(self, name) for name in names}
+
+    def instead(self, **others: Any) -> ProjectPorts:
+        """The same ports, but for these."""
+        ports = ProjectPorts(self.root, self._settings, self._meter, self)
+        vars(ports).update(others)
+        return ports
+
+    def close(self) -> None:
+        """Finish what can be finished cheaply; the ports are not used afterwards."""
+        self.health.close()
+        if "repository" in vars(self):
+            self.repository.close()
+
+    @_MadeOnce
+    def repository(self) -> FilesystemProjectRepository | PostgresProjectRepository:
+        """Where the state is kept."""
+        settings = self._settings
+        if settings.state_url:
+            return self._database(self.breakers)
+        from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+        from cde_orchestrator.storage.retention import Retention
+
+        kept = Retention(
+            count=settings.backups_kept,
+            days=settings.backup_days,
+            total_bytes=settings.backup_bytes,
+        )
+        return FilesystemProjectRepository(
+            lock_timeout_seconds=settings.lock_timeout_seconds, retention=kept
+        )
+
+    @_MadeOnce
+    def recovery(self) -> StateRecovery:
+        """The same for the state's past."""
+        return self.repository
+
+    @_MadeOnce
+    def doctor(self) -> Doctor:
+        """Who examines the project."""
+        from cde_orchestrator.adapters.doctor.project import ProjectDoctor
+        from cde_orchestrator.adapters.git.command import git_output
+        from cde_orchestrator.adapters.repositories.missing_state import no_project
+
+        of_folder = partial(
+            ProjectDoctor,
+            workflows=self.workflows,
+            prompts=self.prompts,
+            files=self.files,
+            git=git_output,
+            missing=no_project,
+        )
+        if not self._settings.state_url:
+            return of_folder(self.repository)
+        from cde_orchestrator.adapters.doctor.postgres import PostgresDoctor
+
+        # What the doctor finds out is no failure of the work: its circuit breakers are its own.
+        examined = self._database(None)
+        return PostgresDoctor(examined, of_folder(examined))
+
+    @_MadeOnce
+    def merge_driver(self) -> MergeDriver:
+        """What lets git merge exports."""
+        from cde_orchestrator.adapters.git.merge_driver import GitMergeDriver
+
+        return GitMergeDriver()
+
+    @_MadeOnce
+    def workflows(self) -> WorkflowRepository:
+        """The project's workflows."""
+        from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
+
+        return YamlWorkflowRepository()
+
+    @_MadeOnce
+    def prompts(self) -> PromptRenderer:
+        """What fills in templates."""
+        from cde_orchestrator.adapters.workflows.prompts import JinjaPromptRenderer
+
+        return JinjaPromptRenderer()
+
+    @_MadeOnce
+    def files(self) -> ProjectFiles:
+        """The project's files."""
+        from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
+
+        return FilesystemProjectFiles()
+
+    @_MadeOnce
+    def inspector(self) -> ProjectInspector:
+        """What finds out what the project is made of."""
+        from cde_orchestrator.adapters.project_files.inspector import FilesystemProjectInspector
+
+        return FilesystemProjectInspector()
+
+    @_MadeOnce
+    def reports(self) -> ErrorReports:
+        """Reports that errors left."""
+        return reports_of(self._settings)
+
+    @_MadeOnce
+    def content(self) -> ContentValidator:
+        """What knows the formats of outputs."""
+        from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
+
+        return ParsingContentValidator()
+
+    @_MadeOnce
+    def checks(self) -> CheckRunner:
+        """What runs checks."""
+        from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
+
+        return SubprocessCheckRunner()
+
+    @_MadeOnce
+    def trust(self) -> TrustStore:
+        """What a person trusts."""
+        from cde_orchestrator.adapters.runners.trust import UserTrustStore
+
+        return UserTrustStore()
+
+    @_MadeOnce
+    def objects(self) -> ObjectStore:
+        """Contents by digest."""
+        from cde_orchestrator.adapters.repositories.objects import FilesystemObjectStore
+
+        return FilesystemObjectStore()
+
+    @_MadeOnce
+    def git(self) -> VersionControl:
+        """The project's git."""
+        from cde_orchestrator.adapters.git.version_control import GitVersionControl
+
+        return GitVersionControl(self.breakers)
+
+    @_MadeOnce
+    def callers(self) -> Callers:
+        """Who calls."""
+        from cde_orchestrator.adapters.runners.callers import ProcessCallers
+
+        return ProcessCallers(shared=bool(self._settings.state_url))
+
+    @_MadeOnce
+    def logs(self) -> LogReader:
+        """The project's log."""
+        from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
+
+        return JsonLogReader()
+
+    @_MadeOnce
+    def agents(self) -> Agents:
+        """The agents that can be started."""
+        from cde_orchestrator.adapters.runners.agents import CommandLineAgents
+
+        return CommandLineAgents(self.root, self.breakers)
+
+    @_MadeOnce
+    def breakers(self) -> BreakerRegistry:
+        """The project's circuit breakers."""
+        return BreakerRegistry(self.root)
+
+    @_MadeOnce
+    def worktrees(self) -> GitWorktrees:
+        """Folders that features have of their own."""
+        from cde_orchestrator.adapters.git.worktrees import GitWorktrees
+
+        return GitWorktrees(self.root, self.breakers)
+
+    @_MadeOnce
+    def health(self) -> Health:
+        """What watches the project."""
+        from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
+
+        return HealthMonitor(
+            self.root,
+            self._meter,
+            self._settings,
+            self._facts,
+            notifiers=self._notified,
+        )
+
+    def settings_commands(self) -> Sequence[tuple[Check, str]]:
+        """What the settings set off that has to be trusted first, each with what does."""
+        from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import alert_commands
+
+        database = connecting(self._settings)
+        of_state = [(database, "state")] if database else []
+        alerts = alert_commands(self.root, self._settings)
+        return [*of_state, *((each, "alerts") for each in alerts)]
+
+    def _facts(self) -> Facts:
+        return self._project_checks.facts()
+
+    @_MadeOnce
+    def _project_checks(self) -> ProjectChecks:
+        from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
+
+        world = (self.repository, self.workflows, self.breakers)
+        return ProjectChecks(self.root, *world, self._settings, self.clock)
+
+    def _notified(self) -> Sequence[Notifier]:
+        from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import configured_notifiers
+
+        return configured_notifiers(self.root, self._settings, self.breakers, self.trust)
+
+    def _database(self, breakers: BreakerRegistry | None) -> PostgresProjectRepository:
+        """The state in a database.
+
+        Raises:
+            ValidationError: E314, the database that the settings name cannot be used.
+        """
+        settings = self._settings
+        try:
+            from cde_orchestrator.adapters.repositories.postgres.repository import (
+                PostgresProjectRepository,
+            )
+        except ImportError as error:
+            raise ValidationError.of(
+                "E314",
+                setting="state_url",
+                source="the settings",
+                reason=f"it needs pip install 'cde-orchestrator[postgres]' ({error})",
+            ) from error
+        return PostgresProjectRepository(
+            settings.state_url,
+            breakers,
+            lock_timeout_seconds=settings.lock_timeout_seconds,
+            trusted=self._is_database_trusted,
+        )
+
+    def _is_database_trusted(self) -> bool:
+        database = connecting(self._settings)
+        return database is None or self.trust.trusts(self.root, database.command_line)
+
+
+def reports_of(settings: Settings) -> FileErrorReports:
+    """Where errors leave their reports."""
+    return FileErrorReports(settings.error_reports_kept, settings.error_reports_bytes)
