@@ -7,6 +7,7 @@ a folder ``cde_orchestrator``, and ``importlib``, ``types`` and ``warnings``. Wh
 is a stranger's, use ``cde`` or ``python -P -m cde_orchestrator``.
 """
 
+import gc
 import os
 import sys
 
@@ -26,28 +27,13 @@ if __name__ == "__main__":
 
 def main() -> None:
     """Run the command line."""
+    gc.disable()  # until a command begins, all is imports
     try:
-        _import_structlog_alone()
-        from cde_orchestrator.cli import run
+        from cde_orchestrator.cli.app import run
 
         run()
     except KeyboardInterrupt:  # before the command line itself could take it
         raise SystemExit(130) from None
-
-
-def _import_structlog_alone() -> None:
-    """Import structlog without Rich, which it takes along for a renderer that is not used here.
-
-    Rich's tracebacks and all that they need make a third of the way to a server's first answer
-    that is our own. Who shows something to people imports Rich afterwards, as always.
-    """
-    if "rich" in sys.modules:
-        return
-    sys.modules["rich"] = None  # type: ignore[assignment]  # structlog does without it then
-    try:
-        import structlog  # noqa: F401
-    finally:
-        del sys.modules["rich"]
 
 
 if __name__ == "__main__":

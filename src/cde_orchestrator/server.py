@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
-from mcp.types import CallToolResult, InputRequiredResult
+from mcp.types import CallToolResult, InputRequiredResult, Tool
 from starlette.types import ASGIApp  # which the SDK imports anyway
 
 from cde_orchestrator import __version__
@@ -41,10 +41,11 @@ from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
 from cde_orchestrator.infrastructure.system.project_path import folder_at
-from cde_orchestrator.mcp_tools import alerts, errors, features, health, project, recovery, work
+from cde_orchestrator.mcp_tools import alerts, errors
 from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
 from cde_orchestrator.mcp_tools._caller import actor, correlation
+from cde_orchestrator.mcp_tools.sdk import input_schema, protocol_server
 
 if TYPE_CHECKING:
     from cde_orchestrator.web.ending_server import EndingServer
@@ -182,6 +183,23 @@ class OrchestratorServer(MCPServer[None]):
         super().__init__("cde-orchestrator", **options)
         self._served = served
         self._late: set[asyncio.Task[Any]] = set()
+        self._has_tools = False
+
+    def add_tools(self) -> None:
+        """Import and add all tools, unless they are there; a session begins without them."""
+        if not self._has_tools:
+            from cde_orchestrator.mcp_tools.all_tools import register_all
+
+            register_all(self, self._served, self._run_explanation)
+            self._has_tools = True
+
+    def _run_explanation(self, work: Callable[[], CallToolResult]) -> CallToolResult:
+        return Operation("explain_error", str(self._served.application.root)).run(work)
+
+    async def list_tools(self) -> list[Tool]:
+        """All tools."""
+        self.add_tools()
+        return await super().list_tools()
 
     async def call_tool(
         self,
@@ -190,6 +208,7 @@ class OrchestratorServer(MCPServer[None]):
         context: Context[None, Any] | None = None,
     ) -> CallToolResult | InputRequiredResult:
         """Run a tool as one call from outside; errors of the product are results."""
+        self.add_tools()
         with calling(actor(context), *correlation(context)) as call:
             try:
                 self._require_known(name, arguments)
@@ -203,7 +222,7 @@ class OrchestratorServer(MCPServer[None]):
     async def run_stdio_async(self) -> None:
         """Serve over standard input and output; a call that is no JSON is answered, too."""
         async with stdio_server() as (incoming, outgoing):
-            server = self._lowlevel_server
+            server = protocol_server(self)
             answered = AnsweredInput(incoming, outgoing, self._refuse_unreadable)
             await server.run(answered, outgoing, server.create_initialization_options())
 
@@ -241,7 +260,7 @@ class OrchestratorServer(MCPServer[None]):
         return work.result()
 
     def _require_known(self, name: str, arguments: Mapping[str, Any]) -> None:
-        schema = self._tool_input_schema(name)
+        schema = input_schema(self, name)
         if schema is None:
             raise ValidationError.of("E309", tool=name)
         known = schema.get("properties", {})
@@ -262,17 +281,8 @@ def build_server(served: ServedProject) -> OrchestratorServer:
         version=__version__,
         log_level="WARNING",
     )
-    project.register(server, served)
-    features.register(server, served)
-    recovery.register(server, served)
-    errors.register(
-        server, lambda work: Operation("explain_error", str(served.application.root)).run(work)
-    )
-    work.register(server, served)
-    health.register(server, served)
+    errors.register_resource(server)
     alerts.register(server, served, subscriptions)
-    for tool in server._tool_manager.list_tools():
-        _slim(tool.parameters)
     return server
 
 
@@ -296,7 +306,9 @@ def build_app(
     from cde_orchestrator.web import hosts, routes
 
     names = hosts.host_guard(host, address)
-    app = build_server(served).streamable_http_app(host=host, transport_security=names)
+    server = build_server(served)
+    server.add_tools()  # the transport reads their schemas by itself
+    app = server.streamable_http_app(host=host, transport_security=names)
     app.router.routes.extend(routes.all_routes(served, live))
     return routes.guarded(app, names, token)
 
@@ -379,18 +391,6 @@ def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
         served.close()
         tending.set()
         log.info("server_stopped")
-
-
-def _slim(schema: dict[str, Any]) -> None:
-    """Drop what a client does not need: titles, and null as an alternative to leaving away."""
-    schema.pop("title", None)
-    for name, member in schema.get("properties", {}).items():
-        member.pop("title", None)
-        choices = [choice for choice in member.pop("anyOf", []) if choice != {"type": "null"}]
-        if choices:
-            schema["properties"][name] = choices[0] | member
-            if schema["properties"][name].get("default", "") is None:
-                del schema["properties"][name]["default"]
 
 
 def _log_late_answer(work: asyncio.Task[Any]) -> None:

@@ -15,21 +15,20 @@ from typing import Any
 
 import anyio
 import pytest
-import typer
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mcp.client.client import Client
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
-from cde_orchestrator.cli import run
-from cde_orchestrator.cli.app import app
+from cde_orchestrator.cli.app import run
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.server import ServedProject, build_server
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import scan
 from tests.integration.mcp_client import Agent, text_of
 from tests.soak import SOAK
+from tests.whole_command import whole_command
 
 SECONDS = 30
 EXAMPLES = 500 if SOAK else 10
@@ -154,7 +153,7 @@ def commands() -> dict[tuple[str, ...], list[str]]:
         if path and not getattr(command, "commands", {}):
             found[path] = [each for p in command.params for each in p.opts if each[0] == "-"]
 
-    walk(typer.main.get_command(app), ())
+    walk(whole_command(), ())
     return found
 
 

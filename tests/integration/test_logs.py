@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
 
-from cde_orchestrator.cli.app import app
 from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
 from cde_orchestrator.infrastructure.observability.logs.retention import rotated_files
 from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from tests import command_line
 from tests.command_line import in_words
 from tests.integration.mcp_client import SERVE, deliverable, stdio_agent
+from tests.whole_command import whole_command
 
 pytestmark = pytest.mark.anyio
 
@@ -191,7 +190,7 @@ async def test_every_tool_logs_its_start_and_end_under_the_id_that_the_client_se
 
 
 def test_every_command_logs_its_start_and_end_under_one_id(project: Path) -> None:
-    found = set(leaves(get_command(app))) - NO_OPERATION
+    found = set(leaves(whole_command())) - NO_OPERATION
     assert set(COMMANDS) <= found
     assert cde(project, "start", "Login", "--name", "login").returncode == 0
     for words in [*COMMANDS, *sorted(found - set(COMMANDS))]:  # a new one may need no arguments

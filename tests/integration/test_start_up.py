@@ -1,4 +1,4 @@
-"""What a server brings into memory before a client has asked for anything."""
+"""What commands bring into memory, and a server before a client has asked for anything."""
 
 from __future__ import annotations
 
@@ -26,6 +26,24 @@ NEEDED = {
     *("annotated_doc", "shellingham", "typer"),
     "greenlet",  # structlog takes it where it stands, as it does beside the browser's tests
 }
+# No command loads these that only shows what is stored, each of which takes long.
+HEAVY = {
+    *("anyio", "asyncio", "jinja2", "mcp", "opentelemetry", "prometheus_client", "psutil"),
+    *("psycopg", "pydantic", "sqlite3", "ssl", "stamina", "starlette", "uvicorn"),
+}
+# Each room of ours that a command needs; what is below a room may come with it.
+HELP = {"__main__", "cli.app", "cli.session"}
+SHOWN = {"application", "cli.console", "cli.views", "domain", "infrastructure", *HELP} | {
+    "bootstrap",
+    "project_ports",
+}
+STATE = {"adapters", "cli.commands.features", "storage"}
+# What is in these rooms, and is for others.
+OTHERS = {
+    *("adapters.repositories.postgres", "infrastructure.monitoring.alerts"),
+    *("infrastructure.monitoring.health.checks", "infrastructure.monitoring.health.metrics"),
+    "infrastructure.reports.snapshot",
+}
 
 
 def imported(script: str, *words: str, cwd: Path) -> set[str]:
@@ -52,16 +70,50 @@ def packages(modules: set[str]) -> set[str]:
     return {module.partition(".")[0] for module in modules} - sys.stdlib_module_names
 
 
+def outside(modules: set[str], rooms: set[str]) -> set[str]:
+    """Our own modules that are neither in these rooms nor above them."""
+    own = {name.removeprefix("cde_orchestrator.") for name in modules if "cde_orch" in name}
+    inside = {name for name in own for room in rooms if f"{name}.".startswith(f"{room}.")}
+    above = {room.rpartition(".")[0] for room in rooms} | {"cli.commands", "cde_orchestrator"}
+    return own - inside - above
+
+
+@pytest.mark.parametrize(
+    ("words", "rooms"),
+    [
+        (["--help"], HELP),
+        (["--version"], HELP),
+        (["explain", "E101"], SHOWN | {"cli.commands.errors"}),
+        (["status"], SHOWN | STATE),
+        (["list"], SHOWN | STATE),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_imports_its_own_rooms_and_no_others(
+    project: Path, words: list[str], rooms: set[str]
+) -> None:
+    modules = imported(OWN, *words, cwd=project)
+
+    assert HEAVY & modules == set()
+    assert outside(modules, rooms) == set()
+    assert {f"cde_orchestrator.{name}" for name in OTHERS} & modules == set()
+
+
+def test_the_help_needs_nothing_to_log_with(project: Path) -> None:
+    assert not {"structlog", "orjson"} & packages(imported(OWN, "--help", cwd=project))
+
+
 def test_a_server_imports_what_its_tools_need_and_nothing_for_people(project: Path) -> None:
     own = imported(OWN, "serve", "--project", str(project), cwd=project)
     bare = imported(BARE, cwd=project)
 
     assert "cde_orchestrator.server" in own
+    assert "cde_orchestrator.mcp_tools.all_tools" not in own
     assert packages(own) - packages(bare) - NEEDED == set()
     assert "sqlite3" not in own
     assert not [module for module in own if module.startswith("cde_orchestrator.adapters.")]
-    later = ("submit_work", "resume_feature", "rollback_feature", "recover_state", "get_health")
-    assert not {f"cde_orchestrator.application.{name}" for name in later} & own
+    later = {"submit_work", "resume_feature", "rollback_feature", "recover_state", "get_health"}
+    assert not later & {name.rpartition(".")[2] for name in own}
 
 
 def test_a_command_leaves_its_figures_without_loading_sqlite(project: Path) -> None:

@@ -53,7 +53,8 @@ def help_pages(command: Any, name: str) -> Iterator[tuple[str, str]]:
     options = [getattr(each, "help", None) for each in command.params]
     yield name, "\n".join(text for text in [command.help, *options] if text)
     for word, below in getattr(command, "commands", {}).items():
-        yield from help_pages(below, f"{name} {word}")
+        whole = command.load(word) if hasattr(command, "load") else below
+        yield from help_pages(whole, f"{name} {word}")
 
 
 def texts() -> Iterator[tuple[str, str]]:

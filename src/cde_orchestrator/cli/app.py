@@ -2,31 +2,71 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from cde_orchestrator import __version__
-from cde_orchestrator.cli.commands import (
-    agents,
-    alerts,
-    dashboard,
-    doctor,
-    errors,
-    features,
-    health,
-    logs,
-    project,
-    runs,
-    serve,
-    state,
-    work,
-    workflow,
-)
-from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import PROJECT_PANEL, SERVER_PANEL, command_group, examples
+from cde_orchestrator.cli import commands
+from cde_orchestrator.cli.session.help import command_group, examples
+from cde_orchestrator.cli.session.lazy_group import LazyGroup, Listed
 
-app = command_group(help_without_command=False)
+# A test holds each text to what the command itself says.
+_PROJECT = {
+    "init": "Set up cde in this project: create .cde, detect languages and tests, activate it.",
+    "project": "Show, activate or archive the project.",
+    "workflow": "Show and validate the workflows that features follow.",
+    "state": "Verify, inspect and restore the project's state.",
+    "doctor": "Check the project, however broken; exit code 1 if something needs attention.",
+    "dashboard": "Open the project's dashboard in the browser; start a server if none is running.",
+    "errors": "Show error reports.",
+    "explain": "Explain an error code and how to fix it; without a code, list all codes.",
+    "logs": "Show what happened and what was slow.",
+    "trust": "Allow this project's check commands to run (review them first).",
+}
+_FEATURES = {
+    "start": "Start a feature and show what its first phase asks for.",
+    "submit": "Submit the current phase's outputs and continue with the next phase.",
+    "status": "Show a feature's status; without a feature, the project and its open features.",
+    "list": "List features, newest first.",
+    "save": "Save progress in the current phase, for whoever resumes it.",
+    "resume": "Resume a feature: show its goal, progress, prompt and last failure.",
+    "close": "Close a feature without finishing it; its files are kept.",
+    "rollback": "Start an earlier phase again, with the outputs as they were then.",
+    "run": "Let agents work through a feature's phases until it is done or a person is needed.",
+}
+_SERVER = {
+    "agents": "List, test and trust the agents that cde run starts.",
+    "health": "Show project health.",
+    "alerts": "Show alerts, and test that they arrive.",
+    "serve": "Serve the project to AI agents and editors over MCP until the client or Ctrl-C "
+    "ends it.",
+}
+# The modules of those that share one, or are not called as it is.
+_MODULES = {
+    **dict.fromkeys(("init",), "project"),
+    **dict.fromkeys(("explain",), "errors"),
+    **dict.fromkeys(("start", "submit", "status", "list"), "features"),
+    **dict.fromkeys(("save", "resume", "close", "rollback", "trust"), "work"),
+    **dict.fromkeys(("run",), "runs"),
+}
+LISTED = {
+    name: Listed(f"{commands.__name__}.{_MODULES.get(name, name)}", text, panel)
+    for panel, helps in (
+        ("Project", _PROJECT),
+        ("Features", _FEATURES),
+        ("Agents and editors", _SERVER),
+    )
+    for name, text in helps.items()
+}
+
+
+class _Root(LazyGroup):
+    listed = LISTED
+
+
+app = command_group(cls=_Root, help_without_command=False)
 
 
 def _show_version(wanted: bool) -> None:
@@ -53,70 +93,42 @@ def cde(
 ) -> None:
     """Options before the command; without a command, the project's status."""
     if context.invoked_subcommand is None:
-        with boundary():
-            features.at_a_glance()
+        group: Any = context.command
+        group.module("status").at_a_glance()
 
 
-# Commands without a group are at the top level.
-app.add_typer(project.top_level)
-app.add_typer(
-    project.group,
-    name="project",
-    help="Show, activate or archive the project.",
-    epilog=examples("cde project info", "cde project archive"),
-    rich_help_panel=PROJECT_PANEL,
-)
-app.add_typer(
-    workflow.group,
-    name="workflow",
-    help="Show and validate the workflows that features follow.",
-    epilog=examples("cde workflow show standard", "cde workflow validate"),
-    rich_help_panel=PROJECT_PANEL,
-)
-app.add_typer(
-    state.group,
-    name="state",
-    help="Verify, inspect and restore the project's state.",
-    epilog=examples("cde state history", "cde state restore --at 7 --dry-run"),
-    rich_help_panel=PROJECT_PANEL,
-)
-app.add_typer(doctor.top_level)
-app.add_typer(dashboard.top_level)
-app.add_typer(
-    errors.group,
-    name="errors",
-    help="Show error reports.",
-    epilog=examples("cde errors list", "cde explain E101"),
-    rich_help_panel=PROJECT_PANEL,
-)
-app.add_typer(errors.top_level)
-app.add_typer(
-    logs.group,
-    name="logs",
-    help="Show what happened and what was slow.",
-    rich_help_panel=PROJECT_PANEL,
-)
-app.add_typer(features.top_level)
-app.add_typer(work.top_level)
-app.add_typer(runs.top_level)
-app.add_typer(
-    agents.group,
-    name="agents",
-    help="List, test and trust the agents that cde run starts.",
-    epilog=examples("cde agents list", "cde agents test claude"),
-    rich_help_panel=SERVER_PANEL,
-)
-app.add_typer(
-    health.group,
-    name="health",
-    help="Show project health.",
-    epilog=examples("cde health", "cde health breakers"),
-    rich_help_panel=SERVER_PANEL,
-)
-app.add_typer(
-    alerts.group,
-    name="alerts",
-    help="Show alerts, and test that they arrive.",
-    rich_help_panel=SERVER_PANEL,
-)
-app.add_typer(serve.top_level)
+def run() -> None:
+    """Run the command that the process was started with, and end with its exit code."""
+    try:
+        outcome = app(prog_name="cde", standalone_mode=False)
+    except (typer.Abort, KeyboardInterrupt):
+        raise SystemExit(130) from None
+    except Exception as error:
+        _answer(error)
+        raise
+    raise SystemExit(outcome if isinstance(outcome, int) else 0)
+
+
+def _answer(error: Exception) -> None:
+    """End with what the parser did not understand, or with what nobody foresaw."""
+    from cde_orchestrator.cli.session.boundary import boundary  # noqa: PLC0415 - no help needs it
+
+    as_json = "--json" in sys.argv[1:]
+    parser_error = typer.BadParameter.__base__ or typer.BadParameter
+    with boundary(as_json=as_json):
+        if isinstance(error, parser_error):
+            _refuse(error, as_json=as_json)
+        raise error
+
+
+def _refuse(error: Any, *, as_json: bool) -> NoReturn:
+    """Tell what the parser did not understand; a bare group is a wish for its help."""
+    from cde_orchestrator.cli.session.boundary import MISUSED, misused  # noqa: PLC0415 - likewise
+
+    context = error.ctx
+    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        raise SystemExit(MISUSED) from None
+    words = context.command_path.split() if context is not None else []
+    usage = context.get_usage().removeprefix("Usage: ") if context is not None else "cde --help"
+    misused(words[1:], usage, error.format_message().rstrip(".?"), as_json=as_json)

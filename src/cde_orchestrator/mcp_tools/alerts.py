@@ -18,6 +18,7 @@ from mcp.types import EmptyResult, SubscribeRequestParams, UnsubscribeRequestPar
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.mcp_tools._boundary import Service
+from cde_orchestrator.mcp_tools.sdk import connection_of, has_listeners, protocol_server
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.ports.health import AlertEvent
@@ -55,7 +56,7 @@ class AlertSubscriptions(InMemorySubscriptionBus):
             context: ServerRequestContext[Any, Any], params: SubscribeRequestParams
         ) -> EmptyResult:
             if params.uri == URI:
-                self._connections.add(context.session._connection)
+                self._connections.add(connection_of(context))
                 self._look()
             return EmptyResult()
 
@@ -63,11 +64,11 @@ class AlertSubscriptions(InMemorySubscriptionBus):
             context: ServerRequestContext[Any, Any], params: UnsubscribeRequestParams
         ) -> EmptyResult:
             if params.uri == URI:
-                self._connections.discard(context.session._connection)
+                self._connections.discard(connection_of(context))
             return EmptyResult()
 
         # The server has no way of its own for what the newest protocol has left behind.
-        handlers = server._lowlevel_server
+        handlers = protocol_server(server)
         handlers.add_request_handler("resources/subscribe", SubscribeRequestParams, subscribed)
         handlers.add_request_handler(
             "resources/unsubscribe", UnsubscribeRequestParams, unsubscribed
@@ -86,7 +87,7 @@ class AlertSubscriptions(InMemorySubscriptionBus):
 
     async def _keep_looking(self, began: str) -> None:
         seen = [event for event in await self._newest() if event["at"] < began]
-        while self._listeners or len(self._connections):
+        while has_listeners(self) or len(self._connections):
             newest = await self._newest()
             if newest != seen:
                 seen = newest

@@ -25,10 +25,10 @@ Run = Callable[[Callable[[], CallToolResult]], CallToolResult]
 
 
 def register(server: MCPServer, run: Run) -> None:
-    """Add the tool and the resource to the server.
+    """Add the tool to the server.
 
     Args:
-        server: what they are added to.
+        server: what it is added to.
         run: runs the tool's work inside an operation.
     """
 
@@ -39,6 +39,10 @@ def register(server: MCPServer, run: Run) -> None:
         code: Annotated[str | None, Field(description="As E101")] = None,
     ) -> CallToolResult:
         return run(lambda: _explained(code))
+
+
+def register_resource(server: MCPServer) -> None:
+    """Add the resource to the server."""
 
     @server.resource(
         "cde://errors/{code}",

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cde_orchestrator.application.projects.trust_commands import RevokeTrust
+from cde_orchestrator.application.runs.show_agents import (
+    AgentsReply,
+    GetTrustedAgents,
+    ListAgents,
+    TrustAgents,
+    TryAgent,
+)
+from cde_orchestrator.cli.console.output import say
+from cde_orchestrator.cli.console.wording import clean
+from cde_orchestrator.cli.session.application import answer, application_at, project_root
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.views.agent import agent_list, agent_tried
 
-if TYPE_CHECKING:
-    from cde_orchestrator.application.runs.show_agents import AgentsReply
-
-group = command_group()
+group = command_group(
+    "agents",
+    help="List, test and trust the agents that cde run starts.",
+    epilog=examples("cde agents list", "cde agents test claude"),
+)
 
 
 @group.command("list", epilog=examples("cde agents list --json"))
 def list_agents(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """List the agents: on PATH, version, trust in this project, circuit breaker."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.runs.show_agents import ListAgents
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.agent import agent_list
-
         answer(ListAgents(), agent_list, project=project, as_json=as_json)
 
 
@@ -37,10 +47,6 @@ def try_out(
 ) -> None:
     """Test an agent with a small task in a temporary folder."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.runs.show_agents import TryAgent
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.agent import agent_tried
-
         answer(TryAgent(name=name), agent_tried, project=project, as_json=as_json)
 
 
@@ -62,9 +68,6 @@ def trust(
     if yes and revoke:
         raise typer.BadParameter("it cannot be combined with --yes", param_hint="--revoke")
     with boundary(as_json=as_json):
-        from cde_orchestrator.cli.console.output import say
-        from cde_orchestrator.cli.views.agent import agent_list
-
         reply = _distrusted(names, project) if revoke else trusted(names, project, ask=not yes)
         say(reply, agent_list, project=project, as_json=as_json)
 
@@ -76,13 +79,6 @@ def trusted(names: list[str], project: Path | None, *, ask: bool) -> AgentsReply
         CDESystemError: E912, nobody could be asked, the person said no, or a definition
             changed meanwhile.
     """
-    from cde_orchestrator.application.runs.show_agents import (
-        GetTrustedAgents,
-        ListAgents,
-        TrustAgents,
-    )
-    from cde_orchestrator.cli.session.application import application_at, project_root
-
     with application_at(project_root(project)) as application:
         if not ask:
             return application.handle(TrustAgents(names=names))
@@ -96,10 +92,6 @@ def trusted(names: list[str], project: Path | None, *, ask: bool) -> AgentsReply
 
 
 def _distrusted(names: list[str], project: Path | None) -> AgentsReply:
-    from cde_orchestrator.application.projects.trust_commands import RevokeTrust
-    from cde_orchestrator.application.runs.show_agents import ListAgents
-    from cde_orchestrator.cli.session.application import application_at, project_root
-
     with application_at(project_root(project)) as application:
         application.handle(RevokeTrust(agents=names))
         return application.handle(ListAgents(names=names))
@@ -107,12 +99,8 @@ def _distrusted(names: list[str], project: Path | None) -> AgentsReply:
 
 def _agreed(name: str, command: list[str], root: Path) -> bool:
     """What the person answers; no, where there is none."""
-    from cde_orchestrator.cli.console.wording import clean
-
     if not (sys.stdin and sys.stdin.isatty()):
         return False
-    import shlex
-
     typer.echo(f"{clean(name)} would run in {clean(root)}:", err=True)
     typer.echo(f"  {clean(shlex.join(command))}", err=True)
     return typer.confirm("It acts with your rights. Trust it in this project?", err=True)

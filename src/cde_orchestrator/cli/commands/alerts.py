@@ -6,12 +6,19 @@ from typing import Annotated
 
 import typer
 
+from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
+from cde_orchestrator.application.monitoring.send_test_alert import SendTestAlert
+from cde_orchestrator.cli.session.application import answer
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.views.alert import alert_history, alert_list, alert_tried
 
-group = command_group()
-group.info.no_args_is_help = False
+group = command_group(
+    "alerts",
+    help_without_command=False,
+    help="Show alerts, and test that they arrive.",
+)
 
 
 @group.callback(
@@ -31,10 +38,6 @@ def alerts(
     if context.invoked_subcommand is not None:
         return
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.alert import alert_history, alert_list
-
         render = alert_history if history else alert_list
         answer(ListAlerts(limit=limit), render, project=project, as_json=as_json)
 
@@ -43,8 +46,4 @@ def alerts(
 def fire_test(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Fire and resolve a test alert, and show where it was sent."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.monitoring.send_test_alert import SendTestAlert
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.alert import alert_tried
-
         answer(SendTestAlert(), alert_tried, project=project, as_json=as_json)

@@ -8,22 +8,27 @@ import signal
 import subprocess
 import sys
 import time
+import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, cast
+from typing import IO, Annotated, Any, cast
 
 import typer
+from rich.console import RenderableType
+from rich.text import Text
 
+from cde_orchestrator.adapters.runners.callers import is_own
+from cde_orchestrator.adapters.runners.server_file import BACKGROUND_VARIABLE, answers, running
+from cde_orchestrator.cli.console.output import say
+from cde_orchestrator.cli.console.target import RenderTarget
+from cde_orchestrator.cli.session.application import logged, project_root
 from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
 from cde_orchestrator.domain.exceptions import CDESystemError
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.infrastructure.observability.correlation import child_environment
 
 top_level = command_group()
 
@@ -33,7 +38,6 @@ REASON_CHARACTERS = 300
 
 
 @top_level.command(
-    rich_help_panel=PROJECT_PANEL,
     epilog=examples("cde dashboard", "cde dashboard --no-open", "cde dashboard --stop"),
 )
 def dashboard(
@@ -48,9 +52,6 @@ def dashboard(
 ) -> None:
     """Open the project's dashboard in the browser; start a server if none is running."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.cli.console.output import say
-        from cde_orchestrator.cli.session.application import logged, project_root
-
         root = project_root(project)
 
         def work() -> dict[str, Any]:
@@ -61,15 +62,11 @@ def dashboard(
 
 
 def _open(root: Path, *, browse: bool) -> dict[str, Any]:
-    from cde_orchestrator.adapters.runners.server_file import running
-
     found = running(root)
     url, pid = (found.url, found.process.pid) if found else _start(root)
     address = f"{url}/dashboard"
     opened = False
     if browse:
-        import webbrowser
-
         opened = webbrowser.open(address)
     return {"url": address, "pid": pid, "started": found is None, "opened": opened}
 
@@ -80,9 +77,6 @@ def _start(root: Path) -> tuple[str, int]:
     Raises:
         CDESystemError: E935, it does not come up.
     """
-    from cde_orchestrator.adapters.runners.server_file import BACKGROUND_VARIABLE, answers
-    from cde_orchestrator.infrastructure.observability.correlation import child_environment
-
     words = ["serve", "--transport", "http", "--port", "0", "--project", str(root), "--json"]
     # Neither -m nor the folder that it starts in may make it import what the project keeps.
     with subprocess.Popen(
@@ -127,8 +121,6 @@ def _python_path() -> dict[str, str]:
 
 def _last_line(said: bytes | bytearray) -> str:
     """What it wrote last on standard error, which names the failure."""
-    from cde_orchestrator.domain.secrets import without_secrets
-
     lines = said.decode("utf-8", "replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
     return without_secrets(last, strict=True)[-REASON_CHARACTERS:]
@@ -154,9 +146,6 @@ def _first_answer(output: IO[bytes], ended: Callable[[], int | None]) -> dict[st
 
 
 def _end(root: Path) -> dict[str, Any]:
-    from cde_orchestrator.adapters.runners.callers import is_own
-    from cde_orchestrator.adapters.runners.server_file import running
-
     found = running(root)
     if found is None or not found.background:
         return {"url": None, "pid": None, "stopped": False}
@@ -169,8 +158,6 @@ def _end(root: Path) -> dict[str, Any]:
 
 
 def _shown(reply: dict[str, Any], _look: RenderTarget) -> RenderableType:
-    from rich.text import Text
-
     if "stopped" in reply:
         ended = (
             "The dashboard's server was stopped"

@@ -7,14 +7,18 @@ from typing import Annotated
 
 import typer
 
+from cde_orchestrator.application.projects.diagnose import Diagnose
+from cde_orchestrator.cli.console.output import say, show_beside
+from cde_orchestrator.cli.session.application import ask
 from cde_orchestrator.cli.session.boundary import FINDINGS, boundary
-from cde_orchestrator.cli.session.help import PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.views.doctor import diagnosed, planned
 
 top_level = command_group()
 
 
-@top_level.command(rich_help_panel=PROJECT_PANEL, epilog=examples("cde doctor", "cde doctor --fix"))
+@top_level.command(epilog=examples("cde doctor", "cde doctor --fix"))
 def doctor(
     fix: Annotated[
         bool, typer.Option("--fix", help="Repair what is safe to repair.", show_default=False)
@@ -28,11 +32,6 @@ def doctor(
     the project again.
     """
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.projects.diagnose import Diagnose
-        from cde_orchestrator.cli.console.output import say, show_beside
-        from cde_orchestrator.cli.session.application import ask
-        from cde_orchestrator.cli.views.doctor import diagnosed, planned
-
         if fix and not as_json:
             before = ask(Diagnose(), project)
             show_beside(partial(planned, before), project=project)

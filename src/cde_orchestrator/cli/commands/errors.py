@@ -6,16 +6,25 @@ from typing import Annotated
 
 import typer
 
+from cde_orchestrator.application.logs.error_reports import ListErrorReports, ShowErrorReport
+from cde_orchestrator.application.logs.explain_error import explain as explained
+from cde_orchestrator.application.logs.explain_error import explain_all
+from cde_orchestrator.cli.console.output import say
+from cde_orchestrator.cli.session.application import answer, logged, project_root
 from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.views.error import catalog, explanation, report, reports
 
 top_level = command_group()
-group = command_group()
+group = command_group(
+    "errors",
+    help="Show error reports.",
+    epilog=examples("cde errors list", "cde explain E101"),
+)
 
 
 @top_level.command(
-    rich_help_panel=PROJECT_PANEL,
     epilog=examples("cde explain E101", "cde explain"),
 )
 def explain(
@@ -27,12 +36,6 @@ def explain(
 ) -> None:
     """Explain an error code and how to fix it; without a code, list all codes."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.logs.explain_error import explain as explained
-        from cde_orchestrator.application.logs.explain_error import explain_all
-        from cde_orchestrator.cli.console.output import say
-        from cde_orchestrator.cli.session.application import logged, project_root
-        from cde_orchestrator.cli.views.error import catalog, explanation
-
         root = project_root(None)
         if code is None:
             every = logged("explain_error", root, explain_all)
@@ -50,10 +53,6 @@ def list_reports(
 ) -> None:
     """List error reports, newest first."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.logs.error_reports import ListErrorReports
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.error import reports
-
         answer(ListErrorReports(limit=limit), reports, project=project, as_json=as_json)
 
 
@@ -65,8 +64,4 @@ def show(
 ) -> None:
     """Show an error report: the stack, the events before it and the state at the time."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.logs.error_reports import ShowErrorReport
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.error import report
-
         answer(ShowErrorReport(report_id=report_id), report, project=project, as_json=as_json)

@@ -4,37 +4,53 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cde_orchestrator.application.features.fail_phase import FailPhase
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.list_features import DEFAULT_LIMIT, OPEN, ListFeatures
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
+from cde_orchestrator.application.views import FeatureStatusReply
+from cde_orchestrator.cli.console.input import (
+    STDIN,
+    results_from_files,
+    results_from_json,
+    text_from,
+    text_from_stdin,
+)
+from cde_orchestrator.cli.console.output import print_to_stderr, say, say_raw, show_beside
 from cde_orchestrator.cli.session import completion
+from cde_orchestrator.cli.session.application import answer, application_at, ask, project_root
 from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import FEATURE_PANEL, command_group, examples
+from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import (
     AgentOption,
     JsonOption,
+    OpenFeatureArgument,
     ProjectOption,
     ReasonOption,
     TakeoverOption,
 )
-
-if TYPE_CHECKING:
-    from cde_orchestrator.application.views import FeatureStatusReply
+from cde_orchestrator.cli.views.feature import (
+    feature_list,
+    feature_status,
+    list_remark,
+    started,
+    submitted,
+)
+from cde_orchestrator.cli.views.project import glance, welcome
+from cde_orchestrator.cli.views.work import gave_up
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.infrastructure.paths import FOLDER
 
 top_level = command_group()
 
 GLANCE_LIMIT = 20
 """Open features that ``cde status`` shows."""
-
-FeatureArgument = Annotated[
-    str,
-    typer.Argument(
-        help="The feature's name, id or the beginning of its id.",
-        autocompletion=completion.open_features,
-    ),
-]
-
 
 ResultsFile = Annotated[
     str | None, typer.Option(metavar="FILE", help="The same from a file; - reads standard input.")
@@ -58,7 +74,6 @@ OnceOption = Annotated[
 
 
 @top_level.command(
-    rich_help_panel=FEATURE_PANEL,
     epilog=examples(
         "cde start 'Add a login page with password reset'",
         "cde start - --workflow quick-fix < report.txt",
@@ -96,11 +111,6 @@ def start(
 ) -> None:
     """Start a feature and show what its first phase asks for."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.features.start_feature import StartFeature
-        from cde_orchestrator.cli.console.input import STDIN, text_from_stdin
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.feature import started
-
         wanted = text_from_stdin("The prompt") if prompt == STDIN else prompt
         use_case = StartFeature(
             prompt=wanted, workflow=workflow, name=name, idempotency_key=idempotency_key
@@ -109,7 +119,6 @@ def start(
 
 
 @top_level.command(
-    rich_help_panel=FEATURE_PANEL,
     epilog=examples(
         "cde submit add-a-login-page define",
         "cde submit add-a-login-page define --output spec=draft.md",
@@ -117,7 +126,7 @@ def start(
     ),
 )
 def submit(
-    feature: FeatureArgument,
+    feature: OpenFeatureArgument,
     phase: Annotated[
         str,
         typer.Argument(help="The current phase's id.", autocompletion=completion.current_phase),
@@ -144,13 +153,6 @@ def submit(
     Outputs that are not given here must already exist at their paths in the project.
     """
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.features.fail_phase import FailPhase
-        from cde_orchestrator.application.features.submit_work import SubmitWork
-        from cde_orchestrator.cli.console.output import print_to_stderr
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.feature import submitted
-        from cde_orchestrator.cli.views.work import gave_up
-
         if failed:
             given_up = FailPhase(
                 feature_id=feature,
@@ -176,7 +178,6 @@ def submit(
 
 
 @top_level.command(
-    rich_help_panel=FEATURE_PANEL,
     epilog=examples(
         "cde status",
         "cde status add-a-login-page --full",
@@ -212,10 +213,6 @@ def status(
     if prompt and (full or as_json):
         raise typer.BadParameter("it allows neither --full nor --json", param_hint="--prompt")
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
-        from cde_orchestrator.cli.session.application import answer, ask
-        from cde_orchestrator.cli.views.feature import feature_status
-
         if feature is None:
             _glance(project, as_json=as_json)
             return
@@ -228,7 +225,6 @@ def status(
 
 @top_level.command(
     "list",
-    rich_help_panel=FEATURE_PANEL,
     epilog=examples("cde list --status open", "cde list --limit 10 --json"),
 )
 def list_features(
@@ -250,11 +246,6 @@ def list_features(
 ) -> None:
     """List features, newest first."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.features.list_features import DEFAULT_LIMIT, ListFeatures
-        from cde_orchestrator.cli.console.output import say, show_beside
-        from cde_orchestrator.cli.session.application import ask
-        from cde_orchestrator.cli.views.feature import feature_list, list_remark
-
         wanted = DEFAULT_LIMIT if limit is None else limit
         reply = ask(ListFeatures(status=status, limit=wanted, cursor=cursor), project)
         say(reply, feature_list, project=project, as_json=as_json)
@@ -266,22 +257,16 @@ def list_features(
 
 def at_a_glance() -> None:
     """Show the project that the current folder is in; where there is none, how to begin."""
-    from cde_orchestrator.cli.console.output import say
-    from cde_orchestrator.cli.session.application import project_root
-    from cde_orchestrator.cli.views.project import welcome
-    from cde_orchestrator.infrastructure.paths import FOLDER
-
-    root = project_root(None)
-    if (root / FOLDER).is_dir():
-        _glance(None, as_json=False)
-    else:
-        say(str(root), welcome, project=None, as_json=False)
+    with boundary():
+        root = project_root(None)
+        if (root / FOLDER).is_dir():
+            _glance(None, as_json=False)
+        else:
+            say(str(root), welcome, project=None, as_json=False)
 
 
 def _results(inline: str | None, file: str | None, outputs: list[str] | None) -> dict[str, str]:
     """What the options of ``submit`` give, as texts by output id."""
-    from cde_orchestrator.cli.console.input import results_from_files, results_from_json, text_from
-
     if inline is not None and file is not None:
         raise typer.BadParameter("give one of --results and --results-file")
     given = results_from_files(outputs or [])
@@ -297,12 +282,6 @@ def _results(inline: str | None, file: str | None, outputs: list[str] | None) ->
 
 
 def _glance(project: Path | None, *, as_json: bool) -> None:
-    from cde_orchestrator.application.features.list_features import OPEN, ListFeatures
-    from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
-    from cde_orchestrator.cli.console.output import say
-    from cde_orchestrator.cli.session.application import application_at, project_root
-    from cde_orchestrator.cli.views.project import glance
-
     with application_at(project_root(project)) as application:
         info = application.handle(GetProjectInfo())
         listed = application.handle(ListFeatures(status=OPEN, limit=GLANCE_LIMIT))
@@ -315,9 +294,6 @@ def _print_prompt(reply: FeatureStatusReply) -> None:
     Raises:
         FeatureError: E105, the feature is closed and has none.
     """
-    from cde_orchestrator.cli.console.output import say_raw
-    from cde_orchestrator.domain.exceptions import FeatureError
-
     feature, phase = reply["feature"], reply["phase"]
     if phase is None:
         raise FeatureError.of(

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
+from cde_orchestrator.application.monitoring.get_health import GetHealth, WatchHealth
+from cde_orchestrator.application.monitoring.show_breakers import ListBreakers, ResetBreaker
+from cde_orchestrator.cli.console.output import redraw, say, say_json_line
+from cde_orchestrator.cli.session.application import answer, application_at, ask, project_root
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.views.agent import breaker_closed, breaker_list
+from cde_orchestrator.cli.views.health import health_line, health_page
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-group = command_group()
-group.info.no_args_is_help = False
+group = command_group(
+    "health",
+    help_without_command=False,
+    help="Show project health.",
+    epilog=examples("cde health", "cde health breakers"),
+)
 
 UNHEALTHY = 1
 """Exit code if something is critical."""
 
 
-@group.callback(
-    invoke_without_command=True,
-    epilog=examples("cde health", "cde health --watch", "cde health breakers"),
-)
+@group.callback(invoke_without_command=True)
 def health(
     context: typer.Context,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Repeat until Ctrl-C.")] = False,
@@ -41,11 +46,6 @@ def health(
     if context.invoked_subcommand is not None:
         return
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.monitoring.get_health import GetHealth
-        from cde_orchestrator.cli.console.output import say
-        from cde_orchestrator.cli.session.application import ask
-        from cde_orchestrator.cli.views.health import health_page
-
         if watch:
             _watch(every, project, as_json=as_json)
         reply = ask(GetHealth(), project)
@@ -55,11 +55,6 @@ def health(
 
 
 def _watch(every: float, project: Path | None, *, as_json: bool) -> NoReturn:
-    from cde_orchestrator.application.monitoring.get_health import WatchHealth
-    from cde_orchestrator.cli.console.output import redraw, say_json_line
-    from cde_orchestrator.cli.session.application import application_at, project_root
-    from cde_orchestrator.cli.views.health import health_line, health_page
-
     with application_at(project_root(project)) as application:
         while True:
             reply = application.handle(WatchHealth())
@@ -74,10 +69,6 @@ def _watch(every: float, project: Path | None, *, as_json: bool) -> NoReturn:
 def breakers(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Show the circuit breakers: what failed recently, and what is paused."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.monitoring.show_breakers import ListBreakers
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.agent import breaker_list
-
         answer(ListBreakers(), breaker_list, project=project, as_json=as_json)
 
 
@@ -89,8 +80,4 @@ def reset_breaker(
 ) -> None:
     """Close a circuit breaker: what it guards is called again at once."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.monitoring.show_breakers import ResetBreaker
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.agent import breaker_closed
-
         answer(ResetBreaker(name=name), breaker_closed, project=project, as_json=as_json)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from cde_orchestrator.application.logs.list_slow_operations import ListSlowOperations
+from cde_orchestrator.application.logs.log_query import LogQuery
+from cde_orchestrator.application.logs.read_logs import FollowLogs, ReadLogs
+from cde_orchestrator.application.logs.trace_call import TraceCall
 from cde_orchestrator.cli.session import completion
+from cde_orchestrator.cli.session.application import answer, application_at, project_root
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.views.log import call_tree, log_lines, slow_operations, tell_entry
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from cde_orchestrator.application.logs.log_query import LogQuery
-
-group = command_group()
-group.info.no_args_is_help = False
+group = command_group(
+    "logs",
+    help_without_command=False,
+    help="Show what happened and what was slow.",
+)
 
 SinceOption = Annotated[
     str | None,
@@ -73,8 +78,6 @@ def logs(
     if context.invoked_subcommand is not None:
         return
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.logs.log_query import LogQuery
-
         query = LogQuery(
             level=level,
             feature=feature,
@@ -98,10 +101,6 @@ def trace(
 ) -> None:
     """Show one call as a tree: its operations, what they did and where the time went."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.logs.trace_call import TraceCall
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.log import call_tree
-
         answer(
             TraceCall(correlation_id=correlation_id), call_tree, project=project, as_json=as_json
         )
@@ -116,27 +115,15 @@ def slow(
 ) -> None:
     """Show the slowest operations and what took most of their time."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.logs.list_slow_operations import ListSlowOperations
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.log import slow_operations
-
         use_case = ListSlowOperations(limit=limit, since=since)
         answer(use_case, slow_operations, project=project, as_json=as_json)
 
 
 def _read(query: LogQuery, limit: int, project: Path | None, *, as_json: bool) -> None:
-    from cde_orchestrator.application.logs.read_logs import ReadLogs
-    from cde_orchestrator.cli.session.application import answer
-    from cde_orchestrator.cli.views.log import log_lines
-
     answer(ReadLogs(query=query, limit=limit), log_lines, project=project, as_json=as_json)
 
 
 def _follow(query: LogQuery, limit: int, project: Path | None, *, as_json: bool) -> None:
-    from cde_orchestrator.application.logs.read_logs import FollowLogs, ReadLogs
-    from cde_orchestrator.cli.session.application import application_at, project_root
-    from cde_orchestrator.cli.views.log import tell_entry
-
     with application_at(project_root(project)) as application:
         coming = application.handle(FollowLogs(query=query))
         standing = application.handle(ReadLogs(query=query, limit=limit))["entries"]

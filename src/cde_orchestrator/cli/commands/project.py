@@ -7,16 +7,30 @@ from typing import Annotated
 
 import typer
 
+from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
+from cde_orchestrator.application.projects.install_merge_driver import InstallMergeDriver
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.application.projects.set_project_status import SetProjectStatus
+from cde_orchestrator.cli.console.output import say, say_json
+from cde_orchestrator.cli.session.application import answer, ask, logged, project_root
 from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption, folder_named
+from cde_orchestrator.cli.views.error import settings as table
+from cde_orchestrator.cli.views.error import settings_payload
+from cde_orchestrator.cli.views.project import changed, onboarded, project_info
+from cde_orchestrator.infrastructure.settings.settings import settings_states
+from cde_orchestrator.infrastructure.system.project_path import folder_at
 
 top_level = command_group()
-group = command_group()
+group = command_group(
+    "project",
+    help="Show, activate or archive the project.",
+    epilog=examples("cde project info", "cde project archive"),
+)
 
 
 @top_level.command(
-    rich_help_panel=PROJECT_PANEL,
     epilog=examples("cde init", "cde init shop --create --name 'The shop'"),
 )
 def init(
@@ -60,13 +74,6 @@ def init(
     if path is not None and project is not None:
         raise typer.BadParameter("give the folder only once", param_hint="PATH and --project")
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.projects.install_merge_driver import InstallMergeDriver
-        from cde_orchestrator.application.projects.onboard_project import OnboardProject
-        from cde_orchestrator.cli.console.output import say
-        from cde_orchestrator.cli.session.application import ask
-        from cde_orchestrator.cli.views.project import onboarded
-        from cde_orchestrator.infrastructure.system.project_path import folder_at
-
         folder = folder_at(path or project or Path(), create=create)
         reply = ask(OnboardProject(name=name, new=new), folder)
         if git_merge_driver:
@@ -79,10 +86,6 @@ def init(
 def info(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Show the project: status, languages and tests, features by status, workflows."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.project import project_info
-
         answer(GetProjectInfo(), project_info, project=project, as_json=as_json)
 
 
@@ -90,12 +93,6 @@ def info(project: ProjectOption = None, as_json: JsonOption = False) -> None:
 def settings(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Show every setting, the source of its value and what is wrong with it."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.cli.console.output import say, say_json
-        from cde_orchestrator.cli.session.application import logged, project_root
-        from cde_orchestrator.cli.views.error import settings as table
-        from cde_orchestrator.cli.views.error import settings_payload
-        from cde_orchestrator.infrastructure.settings.settings import settings_states
-
         root = project_root(project)
         states = logged("list_settings", root, lambda: settings_states(root))
         if as_json:
@@ -118,8 +115,4 @@ def archive(project: ProjectOption = None, as_json: JsonOption = False) -> None:
 
 def _set_status(status: str, project: Path | None, *, as_json: bool) -> None:
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.projects.set_project_status import SetProjectStatus
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.project import changed
-
         answer(SetProjectStatus(status=status), changed, project=project, as_json=as_json)

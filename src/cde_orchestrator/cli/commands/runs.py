@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.runs.run_feature import FeatureRun, RunObserver, RunReply
+from cde_orchestrator.application.runs.run_features import RunsReply, open_features, run_features
+from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
+from cde_orchestrator.application.views import FeatureRow
+from cde_orchestrator.bootstrap import Application
+from cde_orchestrator.cli.commands.agents import trusted
+from cde_orchestrator.cli.console.input import STDIN, text_from_stdin
+from cde_orchestrator.cli.console.output import say, show_beside
 from cde_orchestrator.cli.session import completion
+from cde_orchestrator.cli.session.application import application_at, project_root
 from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import FEATURE_PANEL, command_group, examples
+from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
-
-if TYPE_CHECKING:
-    from cde_orchestrator.bootstrap import Application
+from cde_orchestrator.cli.views.run import (
+    PlainDisplay,
+    display,
+    run_cut_short,
+    run_ended,
+    runs_ended,
+)
 
 top_level = command_group()
 
@@ -81,8 +99,11 @@ Timeout = Annotated[
 ]
 
 
+_SHARED = threading.Lock()
+"""Held while an agent works in the project's own folder."""
+
+
 @top_level.command(
-    rich_help_panel=FEATURE_PANEL,
     epilog=examples(
         "cde run add-a-login-page --agent claude",
         "cde run --prompt 'Add a login page' --agent claude,codex --approve",
@@ -112,25 +133,19 @@ def run(
     if not names:
         raise typer.BadParameter("name at least one", param_hint="'--agent'")
     with boundary(as_json=as_json):
-        from cde_orchestrator.cli.commands.agents import trusted
-        from cde_orchestrator.cli.commands.run_steps import RunWish, run_all, run_one
-        from cde_orchestrator.cli.console.output import say, show_beside
-        from cde_orchestrator.cli.session.application import application_at, project_root
-        from cde_orchestrator.cli.views.run import display, run_cut_short, run_ended, runs_ended
-
-        wish = RunWish(names=names, approve=approve, timeout_seconds=timeout)
+        wish = _Wish(names=names, approve=approve, timeout_seconds=timeout)
         if not as_json and sys.stdin is not None and sys.stdin.isatty():
             trusted(names, project, ask=True)
         with _ending_on_sigterm(), application_at(project_root(project)) as application:
             if every:
-                runs = run_all(application, wish, jobs=jobs, quiet=as_json)
+                runs = _run_all(application, wish, jobs=jobs, quiet=as_json)
                 say(runs, runs_ended, project=project, as_json=as_json)
                 raise typer.Exit(int(any(run["error"] for run in runs["runs"])))
             reference = feature
             try:
                 with display(as_json) as observer:
                     reference = feature or _started(application, prompt or "", workflow, names)
-                    reply, _ = run_one(application, reference, wish, observer, apart=False)
+                    reply, _ = _run_one(application, reference, wish, observer, apart=False)
             except KeyboardInterrupt:
                 if reference is not None:
                     show_beside(partial(run_cut_short, reference, agent), project=project)
@@ -140,10 +155,6 @@ def run(
 
 def _started(application: Application, prompt: str, workflow: str | None, names: list[str]) -> str:
     """The id of a new feature; none is started for agents that may not be run."""
-    from cde_orchestrator.application.features.start_feature import StartFeature
-    from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
-    from cde_orchestrator.cli.console.input import STDIN, text_from_stdin
-
     application.handle(GetTrustedAgents(names=names))
     wanted = text_from_stdin("The prompt") if prompt == STDIN else prompt
     reply = application.handle(StartFeature(prompt=wanted, workflow=workflow))
@@ -162,3 +173,64 @@ def _ending_on_sigterm() -> Iterator[None]:
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(TERMINATED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What the options of ``cde run`` say for every feature."""
+
+    names: list[str]
+    approve: bool
+    timeout_seconds: float | None
+
+
+def _run_one(
+    application: Application, reference: str, wish: _Wish, observer: RunObserver, *, apart: bool
+) -> tuple[RunReply, Path]:
+    """Run a feature in its own folder, if it has one, else in the project's.
+
+    Args:
+        application: the product for the project.
+        reference: which feature.
+        wish: how.
+        observer: is told what happens.
+        apart: make a folder for it, where git can.
+
+    Returns:
+        What became of it, and the folder.
+    """
+    status = application.handle(GetFeatureStatus(feature_id=reference))
+    feature = status["feature"]
+    folder = application.worktree_of(feature["name"], make=apart)
+    within = application
+    if folder is not None:
+        outputs = [output for phase in status["phases"] for output in phase["outputs"]]
+        within = application.working_in(folder, outputs)
+    run = FeatureRun(
+        service=within,
+        agents=application.agents,
+        names=wish.names,
+        folder=folder or application.root,
+        approve=wish.approve,
+        timeout_seconds=wish.timeout_seconds,
+        observer=observer,
+    )
+    # Without a folder of its own, a feature shares the project's with nobody else's agents.
+    with nullcontext() if folder else _SHARED:
+        return run(feature["id"]), run.folder
+
+
+def _run_all(application: Application, wish: _Wish, *, jobs: int, quiet: bool) -> RunsReply:
+    """Run every open feature, several at once.
+
+    Raises:
+        CDEError: the agents may not be run here.
+    """
+    application.handle(GetTrustedAgents(names=wish.names))
+
+    def one(feature: FeatureRow) -> tuple[RunReply, str]:
+        observer = RunObserver() if quiet else PlainDisplay(f"{feature['name']}: ")
+        reply, folder = _run_one(application, feature["id"], wish, observer, apart=True)
+        return reply, str(folder)
+
+    return run_features(open_features(application), one, jobs=jobs, stop=application.agents.stop)

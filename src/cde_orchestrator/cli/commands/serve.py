@@ -12,12 +12,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
+import structlog
 import typer
 
+from cde_orchestrator.cli.console.endable_input import EndableInput
+from cde_orchestrator.cli.console.output import print_to_stderr, say_json
+from cde_orchestrator.cli.console.wording import clean
+from cde_orchestrator.cli.session.application import configure_logging, project_root
 from cde_orchestrator.cli.session.boundary import INTERRUPTED, boundary
-from cde_orchestrator.cli.session.help import SERVER_PANEL, command_group, examples
+from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
 from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.infrastructure.system.gc_tuning import collections_paused
 
 top_level = command_group()
 
@@ -49,7 +55,6 @@ _IN_FILES = r"""
 
 
 @top_level.command(
-    rich_help_panel=SERVER_PANEL,
     epilog=examples(
         "claude mcp add cde -- cde serve",
         "gemini mcp add --scope user cde cde serve",
@@ -93,8 +98,6 @@ def serve(
     With --json, http prints its address on standard output.
     """
     with boundary(as_json=as_json):
-        from cde_orchestrator.cli.session.application import configure_logging, project_root
-
         signal.signal(signal.SIGTERM, _end)
         configure_logging()
         root = project_root(project)
@@ -165,13 +168,12 @@ def _serve_http(
     with listening(host, port, root) as listener:
         url = f"{_address(host, listener)}/mcp"
         if as_json:
-            from cde_orchestrator.cli.console.output import say_json
-
             port = listener.getsockname()[1]
             say_json({"url": url, "host": host, "port": port, "project": str(root)})
         _tell(f"CDE Orchestrator serves {root} at {url} (Ctrl-C ends)")
         _warn_of_network(listener, token, "change the project")
-        from cde_orchestrator.server import HttpSide, run_http
+        with collections_paused():
+            from cde_orchestrator.server import HttpSide, run_http  # noqa: PLC0415 - not for help
 
         run_http(root, pinned=pinned, at=HttpSide(host, listener, token))
 
@@ -196,8 +198,6 @@ def _serve_with_pages(
 
 
 def _log_taken(host: str, port: int, error: CDESystemError) -> None:
-    import structlog
-
     log = structlog.get_logger(__name__)
     log.warning(
         "pages_not_served", host=host, port=port, error_code=error.code, reason=error.message
@@ -228,14 +228,13 @@ def _serve_stdio(
             ["claude", "mcp", "add", "cde", "--", "cde", "serve", "--project", str(root)]
         )
         _tell(f"Waiting for an MCP client on standard input. To connect one: {command}")
-    from cde_orchestrator.server import HttpSide, run_stdio
+    with collections_paused():
+        from cde_orchestrator.server import HttpSide, run_stdio  # noqa: PLC0415 - not for help
 
     side = None if beside is None else HttpSide(*beside)
     if sys.platform == "win32":
         run_stdio(root, pinned=pinned, beside=side)
         return
-    from cde_orchestrator.cli.console.endable_input import EndableInput
-
     received: list[int] = []
     with EndableInput() as standard_input:
 
@@ -261,10 +260,4 @@ def _end(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _tell(line: str) -> None:
-    from rich.text import Text
-
-    from cde_orchestrator.cli.console.layout import unbroken
-    from cde_orchestrator.cli.console.output import show
-    from cde_orchestrator.cli.console.wording import clean
-
-    show(unbroken(Text(clean(line))), on_stderr=True)
+    print_to_stderr(f"{clean(line)}\n")

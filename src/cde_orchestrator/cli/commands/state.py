@@ -7,11 +7,46 @@ from typing import Annotated
 
 import typer
 
+from cde_orchestrator.application.state.recover_state import (
+    CompactState,
+    DiffStates,
+    ExportState,
+    ListBackups,
+    ListChanges,
+    RestoreState,
+    VerifyState,
+)
+from cde_orchestrator.application.state.state_exports import (
+    export_of,
+    export_text,
+    merge_exports,
+    parse_base,
+    parse_export,
+)
+from cde_orchestrator.cli.console.input import EXPORT_LIMIT_BYTES, text_from
+from cde_orchestrator.cli.console.output import say, say_json_text
+from cde_orchestrator.cli.session.application import answer, ask, logged, project_root
 from cde_orchestrator.cli.session.boundary import FINDINGS, boundary
 from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.views.state import (
+    MergeReply,
+    changes,
+    differences,
+    kept,
+    merged,
+    restored,
+    state,
+    verified,
+)
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, replace_file
+from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 
-group = command_group()
+group = command_group(
+    "state",
+    help="Verify, inspect and restore the project's state.",
+    epilog=examples("cde state history", "cde state restore --at 7 --dry-run"),
+)
 
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would change.", show_default=False)
@@ -22,11 +57,6 @@ DryRunOption = Annotated[
 def verify(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Verify every file and every record; exit code 1 if something is wrong."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.state.recover_state import VerifyState
-        from cde_orchestrator.cli.console.output import say
-        from cde_orchestrator.cli.session.application import ask
-        from cde_orchestrator.cli.views.state import verified
-
         reply = ask(VerifyState(), project)
         say(reply, verified, project=project, as_json=as_json)
         if not reply["whole"]:
@@ -45,10 +75,6 @@ def history(
 ) -> None:
     """Show the changes, newest first."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.state.recover_state import ListChanges
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.state import changes
-
         use_case = ListChanges(limit=limit, feature=feature)
         answer(use_case, changes, project=project, as_json=as_json)
 
@@ -64,10 +90,6 @@ def diff(
 ) -> None:
     """Show the difference between the states after two changes."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.state.recover_state import DiffStates
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.state import differences
-
         use_case = DiffStates(before=before, after=after)
         answer(use_case, differences, project=project, as_json=as_json)
 
@@ -83,10 +105,6 @@ def show(
 ) -> None:
     """Show the state as of a change."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.state.recover_state import ExportState
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.state import state
-
         answer(ExportState(at=at), state, project=project, as_json=as_json)
 
 
@@ -94,10 +112,6 @@ def show(
 def backups(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """List the backups."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.state.recover_state import ListBackups
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.state import kept
-
         answer(ListBackups(), kept, project=project, as_json=as_json)
 
 
@@ -142,17 +156,11 @@ def export(
 ) -> None:
     """Export the state as one JSON document; equal states give equal text."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.state.recover_state import ExportState
-        from cde_orchestrator.application.state.state_exports import export_text
-        from cde_orchestrator.cli.console.files import write_file
-        from cde_orchestrator.cli.console.output import say_json_text
-        from cde_orchestrator.cli.session.application import ask
-
         text = export_text(ask(ExportState(at=at), project)["state"])
         if output is None:
             say_json_text(text)
         else:
-            write_file(output, text)
+            _write(output, text)
 
 
 @group.command("import", epilog=examples("cde state import state-export.json --dry-run"))
@@ -170,10 +178,6 @@ def import_state(
 def compact(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Seal the journal's active segment and delete what retention does not keep."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.state.recover_state import CompactState
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.state import kept
-
         answer(CompactState(), kept, project=project, as_json=as_json)
 
 
@@ -186,22 +190,11 @@ def merge(
 ) -> None:
     """Merge two exports by feature; if both changed one, the newest revision wins."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.state.state_exports import (
-            export_of,
-            export_text,
-            merge_exports,
-            parse_base,
-            parse_export,
-        )
-        from cde_orchestrator.cli.console.files import write_file
-        from cde_orchestrator.cli.console.output import say
-        from cde_orchestrator.cli.session.application import logged, project_root
-        from cde_orchestrator.cli.views.state import MergeReply, merged
 
         def merge_files() -> MergeReply:
             sides = [parse_export(_export_in(path)) for path in (ours, theirs)]
             document, conflicts = merge_exports(parse_base(_export_in(base)), *sides)
-            write_file(ours, export_text(export_of(document)))
+            _write(ours, export_text(export_of(document)))
             return {"written": str(ours), "conflicts": conflicts}
 
         reply = logged("merge_exports", project_root(None), merge_files)
@@ -210,9 +203,17 @@ def merge(
 
 def _export_in(path: Path) -> str:
     """The text of an export, at a path or for ``-`` on standard input."""
-    from cde_orchestrator.cli.console.input import EXPORT_LIMIT_BYTES, text_from
-
     return text_from(str(path), str(path), EXPORT_LIMIT_BYTES)
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file; the old content or the new one is there, never a part.
+
+    Raises:
+        StateError: E203 or E204, it cannot be written.
+    """
+    with translate_os_errors(path):
+        replace_file(OsFileOps(), path, text.encode())
 
 
 def _restore(
@@ -227,10 +228,6 @@ def _restore(
     if sum(each is not None for each in (at, backup, file)) != 1:
         raise typer.BadParameter("name exactly one of --at, --backup and --file")
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.state.recover_state import RestoreState
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.state import restored
-
         text = _export_in(file) if file is not None else None
         use_case = RestoreState(at=at, backup=backup, export=text, dry_run=dry_run)
         answer(use_case, restored, project=project, as_json=as_json)

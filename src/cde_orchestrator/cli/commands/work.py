@@ -4,38 +4,43 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.resume_feature import ResumeFeature
+from cde_orchestrator.application.features.rollback_feature import RollbackFeature
+from cde_orchestrator.application.features.save_progress import SaveProgress
+from cde_orchestrator.application.projects.trust_commands import (
+    RevokeTrust,
+    ShowChecks,
+    TrustChecks,
+    TrustReply,
+)
+from cde_orchestrator.cli.console.input import STDIN, json_from, text_from_stdin
+from cde_orchestrator.cli.console.output import is_terminal, say, show
 from cde_orchestrator.cli.session import completion
+from cde_orchestrator.cli.session.application import answer, application_at, project_root
 from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import FEATURE_PANEL, PROJECT_PANEL, command_group, examples
+from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import (
     AgentOption,
+    FeatureArgument,
     JsonOption,
     ProjectOption,
     TakeoverOption,
 )
+from cde_orchestrator.cli.views.trust import checks, checks_to_read, revoked, trusted
+from cde_orchestrator.cli.views.work import closed, resumed, rolled_back, saved
 from cde_orchestrator.domain.exceptions import FeatureError
-
-if TYPE_CHECKING:
-    from cde_orchestrator.application.projects.trust_commands import TrustReply
 
 top_level = command_group()
 
-FeatureArgument = Annotated[
-    str,
-    typer.Argument(
-        help="The feature's name, id or the beginning of its id.",
-        autocompletion=completion.features,
-    ),
-]
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why.")]
 
 
 @top_level.command(
-    rich_help_panel=FEATURE_PANEL,
     epilog=examples(
         "cde save add-a-login-page 'Form done; next: the reset mail'",
         "git diff | cde save add-a-login-page -",
@@ -64,11 +69,6 @@ def save(
 ) -> None:
     """Save progress in the current phase, for whoever resumes it."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.features.save_progress import SaveProgress
-        from cde_orchestrator.cli.console.input import STDIN, json_from, text_from_stdin
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.work import saved
-
         text = text_from_stdin("The note") if note == STDIN else note
         value: Any = None if data is None else json_from(data, "--data")
         use_case = SaveProgress(
@@ -78,7 +78,6 @@ def save(
 
 
 @top_level.command(
-    rich_help_panel=FEATURE_PANEL,
     epilog=examples("cde resume add-a-login-page", "cde resume add-a-login-page --agent ann"),
 )
 def resume(
@@ -93,16 +92,11 @@ def resume(
     A failed feature goes back to the phase that failed.
     """
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.features.resume_feature import ResumeFeature
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.work import resumed
-
         use_case = ResumeFeature(feature_id=feature, agent=agent, takeover=takeover)
         answer(use_case, resumed, project=project, as_json=as_json)
 
 
 @top_level.command(
-    rich_help_panel=FEATURE_PANEL,
     epilog=examples("cde close add-a-login-page cancelled --reason 'Not wanted any more'"),
 )
 def close(
@@ -114,16 +108,11 @@ def close(
 ) -> None:
     """Close a feature without finishing it; its files are kept."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.features.close_feature import CloseFeature
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.work import closed
-
         use_case = CloseFeature(feature_id=feature, outcome=outcome, reason=reason)
         answer(use_case, closed, project=project, as_json=as_json)
 
 
 @top_level.command(
-    rich_help_panel=FEATURE_PANEL,
     epilog=examples(
         "cde rollback add-a-login-page design --reason 'Wrong database' --dry-run",
         "cde rollback add-a-login-page design --reason 'Wrong database'",
@@ -145,10 +134,6 @@ def rollback(
     commands that show and undo its changes are printed, never run.
     """
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.features.rollback_feature import RollbackFeature
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.work import rolled_back
-
         use_case = RollbackFeature(
             feature_id=feature, to_phase=to_phase, reason=reason, dry_run=dry_run
         )
@@ -156,7 +141,6 @@ def rollback(
 
 
 @top_level.command(
-    rich_help_panel=PROJECT_PANEL,
     epilog=examples("cde trust", "cde trust --list", "cde trust --revoke"),
 )
 def trust(
@@ -180,15 +164,6 @@ def trust(
     if only_list + yes + revoke > 1:
         raise typer.BadParameter("give one of --list, --yes and --revoke")
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.projects.trust_commands import (
-            RevokeTrust,
-            ShowChecks,
-            TrustChecks,
-        )
-        from cde_orchestrator.cli.console.output import say
-        from cde_orchestrator.cli.session.application import application_at, project_root
-        from cde_orchestrator.cli.views.trust import checks, revoked, trusted
-
         root = project_root(project)
         with application_at(root) as application:
             if revoke:
@@ -212,9 +187,6 @@ def _require_person(reply: TrustReply, root: Path) -> None:
     Raises:
         FeatureError: E128, nobody does, or the answer is no.
     """
-    from cde_orchestrator.cli.console.output import is_terminal, show
-    from cde_orchestrator.cli.views.trust import checks_to_read
-
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         reason = "there is no terminal to ask in, and --yes was not given"
         raise FeatureError.of("E128", path=str(root), reason=reason)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from cde_orchestrator.application.projects.show_workflows import (
+    ShowWorkflows,
+    ValidateWorkflows,
+    WorkflowsReply,
+)
+from cde_orchestrator.cli.console.target import Render
 from cde_orchestrator.cli.session import completion
+from cde_orchestrator.cli.session.application import answer
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.help import command_group, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.views.workflow import valid, workflow_details, workflow_list
 
-if TYPE_CHECKING:
-    from cde_orchestrator.application.projects.show_workflows import WorkflowsReply
-    from cde_orchestrator.cli.console.output import Render
-
-group = command_group()
+group = command_group(
+    "workflow",
+    help="Show and validate the workflows that features follow.",
+    epilog=examples("cde workflow show standard", "cde workflow validate"),
+)
 
 PackagedOption = Annotated[
     bool,
@@ -32,8 +40,6 @@ def list_workflows(
 ) -> None:
     """List the workflows with their phases."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.cli.views.workflow import workflow_list
-
         _show(None, workflow_list, packaged=packaged, project=project, as_json=as_json)
 
 
@@ -53,8 +59,6 @@ def show(
 ) -> None:
     """Show workflows in full: phases, prompts, outputs and their rules, checks."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.cli.views.workflow import workflow_details
-
         _show(name, workflow_details, packaged=packaged, project=project, as_json=as_json)
 
 
@@ -62,10 +66,6 @@ def show(
 def validate(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Validate the project's workflow file and every prompt that it names."""
     with boundary(as_json=as_json):
-        from cde_orchestrator.application.projects.show_workflows import ValidateWorkflows
-        from cde_orchestrator.cli.session.application import answer
-        from cde_orchestrator.cli.views.workflow import valid
-
         answer(ValidateWorkflows(), valid, project=project, as_json=as_json)
 
 
@@ -77,8 +77,5 @@ def _show(
     project: Path | None,
     as_json: bool,
 ) -> None:
-    from cde_orchestrator.application.projects.show_workflows import ShowWorkflows
-    from cde_orchestrator.cli.session.application import answer
-
     use_case = ShowWorkflows(name=name, packaged=packaged)
     answer(use_case, render, project=project, as_json=as_json)

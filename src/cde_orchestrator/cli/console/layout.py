@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean
 
 PANEL_WIDTH = 100

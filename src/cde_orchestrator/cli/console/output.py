@@ -9,13 +9,12 @@ import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
-from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.cli.console.target import Render, RenderTarget
+from cde_orchestrator.cli.console.wording import clean_lines
 from cde_orchestrator.domain.errors.template import json_escaped
 
 if TYPE_CHECKING:
@@ -46,26 +45,6 @@ _PLAIN_MARKS = str.maketrans(
 )
 
 Reply = TypeVar("Reply")
-
-
-@dataclass(frozen=True, slots=True)
-class RenderTarget:
-    """For whom something is rendered.
-
-    Attributes:
-        terminal: a person looks at a terminal; otherwise a file or a program reads.
-        width: columns of that terminal.
-        project: what ``--project`` was, so that commands can be shown with it.
-    """
-
-    terminal: bool
-    width: int = 80
-    now: datetime = field(default_factory=utc_now)
-    project: Path | None = None
-
-
-Render: TypeAlias = "Callable[[Reply, RenderTarget], RenderableType | None]"
-"""Renders a reply for people; None if there is nothing to show."""
 
 
 def say(reply: Reply, render: Render[Reply], *, project: Path | None, as_json: bool) -> None:
@@ -111,8 +90,6 @@ def _say_json(value: object, indent: int | None) -> None:
 def say_raw(text: str) -> None:
     """Print a text as it is, with a line's end; on a terminal without control characters."""
     if is_terminal(sys.stdout):
-        from cde_orchestrator.cli.console.wording import clean_lines
-
         text = clean_lines(text)
     whole = text if text.endswith("\n") else text + "\n"
     _write(sys.stdout, _fitted(whole, sys.stdout))
@@ -141,8 +118,6 @@ def print_to_stderr(text: str) -> None:
     if sys.stderr is None:
         return
     if is_terminal(sys.stderr):
-        from cde_orchestrator.cli.console.wording import clean_lines
-
         text = clean_lines(text)
     _write(sys.stderr, _fitted(text, sys.stderr))
 
@@ -156,7 +131,7 @@ def show(renderable: RenderableType, *, on_stderr: bool = False) -> None:
 
 def rendered(renderable: RenderableType, stream: TextIO) -> str:
     """What is written to show something on a stream: with colours only on a terminal."""
-    from rich.console import Console, Group
+    from rich.console import Console, Group  # noqa: PLC0415 - no JSON needs it
 
     terminal = is_terminal(stream)
     page = _Page(_encoding(stream))

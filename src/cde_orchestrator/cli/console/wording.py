@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import datetime, timedelta
 
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.domain.errors.template import plain
 
 _LINE_LIMIT = 30_000

@@ -6,15 +6,23 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.bootstrap import Application, build_application, find_project_root
+from cde_orchestrator.cli.console.output import say
+from cde_orchestrator.cli.console.target import Render
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.observability.logs.setup import (
+    LOG_FILE,
+    setup_logging,
+    setup_project_logging,
+)
+from cde_orchestrator.infrastructure.observability.operations import Operation
+from cde_orchestrator.infrastructure.observability.tracing import guard_exports
+from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.project_path import folder_at
-
-if TYPE_CHECKING:
-    from cde_orchestrator.application.use_case import UseCase
-    from cde_orchestrator.bootstrap import Application
-    from cde_orchestrator.cli.console.output import Render
 
 Reply = TypeVar("Reply")
 
@@ -33,8 +41,6 @@ def answer(
     Raises:
         CDEError: it was refused or failed.
     """
-    from cde_orchestrator.cli.console.output import say
-
     say(ask(use_case, project), render, project=project, as_json=as_json)
 
 
@@ -55,10 +61,6 @@ def logged(operation: str, root: Path, work: Callable[[], Reply]) -> Reply:
         CDEError: it was refused or failed.
     """
     configure_logging(root)
-    from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
-    from cde_orchestrator.infrastructure.observability.operations import Operation
-    from cde_orchestrator.infrastructure.observability.tracing import guard_exports
-
     guard_exports(BreakerRegistry)
     return Operation(operation, str(root)).run(work)
 
@@ -67,8 +69,6 @@ def logged(operation: str, root: Path, work: Callable[[], Reply]) -> Reply:
 def application_at(root: Path) -> Iterator[Application]:
     """The product for the project at ``root``, closed at the end."""
     configure_logging(root)
-    from cde_orchestrator.bootstrap import build_application
-
     application = build_application(root)
     try:
         yield application
@@ -91,13 +91,6 @@ def configure_logging(root: Path | None = None) -> None:
     Raises:
         ValidationError: E314, the environment is not valid.
     """
-    from cde_orchestrator.infrastructure.observability.logs.setup import (
-        LOG_FILE,
-        setup_logging,
-        setup_project_logging,
-    )
-    from cde_orchestrator.infrastructure.settings.settings import load_settings
-
     if root is None:
         setup_logging("WARNING")
         level = load_settings(Path(os.devnull)).log_level
@@ -117,7 +110,5 @@ def project_root(project: Path | None) -> Path:
     """
     if project is not None:
         return folder_at(project)
-    from cde_orchestrator.bootstrap import find_project_root
-
     folder_at(Path())  # the current folder may be removed, or not be readable
     return folder_at(find_project_root(Path()))

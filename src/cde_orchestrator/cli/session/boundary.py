@@ -12,8 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
+import structlog
 import typer
 
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.cli.session.application import configure_logging
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import (
     call_context,
@@ -21,6 +24,8 @@ from cde_orchestrator.infrastructure.observability.correlation import (
     correlation_id_from_environment,
     traceparent_from_environment,
 )
+from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.system.gc_tuning import resume_collections
 
 REFUSED = 1
 FINDINGS = 1
@@ -32,6 +37,7 @@ INTERRUPTED = 130
 @contextmanager
 def boundary(*, as_json: bool = False) -> Iterator[None]:
     """One call from outside: no exception but the parser's own leaves it with a traceback."""
+    resume_collections()
     with calling("cli", correlation_id_from_environment(), traceparent_from_environment()) as call:
         try:
             yield
@@ -66,7 +72,8 @@ def misused(command: list[str], usage: str, reason: str, *, as_json: bool) -> No
 def _refuse(
     error: CDEError, raised: Exception, *, as_json: bool, exit_code: int = REFUSED
 ) -> NoReturn:
-    from cde_orchestrator.cli.session.errors import print_error
+    # A server is without Rich as long as nothing failed.
+    from cde_orchestrator.cli.session.errors import print_error  # noqa: PLC0415
 
     # Fixes name the project; an error from before it was looked up means the one that is here.
     error.context.setdefault("project_path", ".")
@@ -77,8 +84,6 @@ def _refuse(
 
 def _report(error: CDEError, raised: Exception) -> None:
     """Leave a report of an error that arose before a use case could."""
-    from cde_orchestrator.infrastructure.paths import FOLDER
-
     root = Path(str(error.context["project_path"]))
     if error.report_tried:
         return
@@ -86,8 +91,6 @@ def _report(error: CDEError, raised: Exception) -> None:
         root = next((each for each in _upwards(root) if (each / FOLDER).is_dir()), root)
         if not (root / FOLDER).is_dir():
             return
-        from cde_orchestrator.bootstrap import build_application
-
         application = build_application(root)
         application.report(error, raised, "command", {"arguments": sys.argv[1:]})
         application.close()
@@ -100,10 +103,6 @@ def _upwards(path: Path) -> list[Path]:
 
 def _log(accident: Exception, error: CDEError) -> None:
     """Log what nobody foresaw; what a use case raised was logged by its operation."""
-    import structlog
-
-    from cde_orchestrator.cli.session.application import configure_logging
-
     with suppress(CDEError):  # a wrong level must not hide the accident
         configure_logging()
     log = structlog.get_logger(__name__)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import typer
 
+from cde_orchestrator.application.features.list_features import FILTERS, LARGEST_LIMIT, ListFeatures
+from cde_orchestrator.application.projects.show_workflows import ShowWorkflows
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import FeatureRow
+from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.cli.session.application import project_root
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.observability.correlation import calling
-
-if TYPE_CHECKING:
-    from cde_orchestrator.application.use_case import UseCase
-    from cde_orchestrator.application.views import FeatureRow
+from cde_orchestrator.infrastructure.observability.logs.setup import setup_logging
 
 Reply = TypeVar("Reply")
 
@@ -44,8 +47,6 @@ def current_phase(context: typer.Context, incomplete: str) -> list[str]:
 
 def workflows(context: typer.Context, incomplete: str) -> list[str]:
     """Names of the project's workflows."""
-    from cde_orchestrator.application.projects.show_workflows import ShowWorkflows
-
     reply = _ask(context, ShowWorkflows())
     found = reply["workflows"] if reply else []
     return [each["id"] for each in found if each["id"].startswith(incomplete)]
@@ -53,24 +54,16 @@ def workflows(context: typer.Context, incomplete: str) -> list[str]:
 
 def statuses(incomplete: str) -> list[str]:
     """What a list of features can be limited to."""
-    from cde_orchestrator.application.features.list_features import FILTERS
-
     return [status for status in FILTERS if status.startswith(incomplete)]
 
 
 def _rows(context: typer.Context) -> list[FeatureRow]:
-    from cde_orchestrator.application.features.list_features import LARGEST_LIMIT, ListFeatures
-
     reply = _ask(context, ListFeatures(limit=LARGEST_LIMIT))
     return reply["features"] if reply else []
 
 
 def _ask(context: typer.Context, use_case: UseCase[Reply]) -> Reply | None:
     """The reply; None when it was refused, for a Tab is no place to complain."""
-    from cde_orchestrator.bootstrap import build_application
-    from cde_orchestrator.cli.session.application import project_root
-    from cde_orchestrator.infrastructure.observability.logs.setup import setup_logging
-
     setup_logging("CRITICAL")
     project = context.params.get("project")
     try:

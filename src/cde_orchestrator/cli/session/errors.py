@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.cli.console.layout import section, spaced, unbroken
-from cde_orchestrator.cli.console.output import RenderTarget, say_json, show_beside
+from cde_orchestrator.cli.console.output import say_json, show_beside
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload
 from cde_orchestrator.domain.exceptions import CDEError
 

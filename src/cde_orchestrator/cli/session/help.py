@@ -7,9 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-PROJECT_PANEL = "Project"
-FEATURE_PANEL = "Features"
-SERVER_PANEL = "Agents and editors"
+from cde_orchestrator.cli.session.parameters import fitted
 
 
 def examples(*commands: str) -> str:
@@ -22,15 +20,15 @@ class _Command(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its parameters."""
-        return _plain_switches(super().get_params(ctx))
+        return fitted(super().get_params(ctx))
 
 
-class _Group(TyperGroup):
+class PlainGroup(TyperGroup):
     """The same for a group of commands."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its parameters."""
-        return _plain_switches(super().get_params(ctx))
+        return fitted(super().get_params(ctx))
 
 
 class _Commands(typer.Typer):
@@ -41,20 +39,28 @@ class _Commands(typer.Typer):
         return super().command(*names, **{"cls": _Command, **settings})
 
 
-def command_group(*, help_without_command: bool = True) -> typer.Typer:
-    """Commands that belong together."""
+def command_group(
+    name: str | None = None,
+    *,
+    cls: type[TyperGroup] = PlainGroup,
+    help_without_command: bool = True,
+    **texts: Any,
+) -> typer.Typer:
+    """Commands that belong together.
+
+    Args:
+        name: the word before theirs; None where they have none.
+        cls: the kind of group.
+        help_without_command: whether the group by itself asks for its help.
+        texts: ``help`` and ``epilog``.
+    """
     return _Commands(
-        cls=_Group,
+        name=name,
+        cls=cls,
         no_args_is_help=help_without_command,
         invoke_without_command=not help_without_command,
         context_settings={"help_option_names": ["-h", "--help"]},
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
+        **texts,
     )
-
-
-def _plain_switches(parameters: list[Any]) -> list[Any]:
-    for each in parameters:
-        if getattr(each, "is_flag", False) and each.metavar is None:
-            each.metavar = ""
-    return parameters

@@ -7,6 +7,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from cde_orchestrator.cli.session import completion
+
 
 def folder_named(text: str) -> Path:
     """The path that is given; an empty one is a mistake, as of a variable that is not set.
@@ -18,6 +20,16 @@ def folder_named(text: str) -> Path:
         raise typer.BadParameter("it is empty; omit it to use the current folder")
     return Path(text)
 
+
+_FEATURE = "The feature's name, id or beginning of the id."
+
+FeatureArgument: TypeAlias = Annotated[
+    str, typer.Argument(help=_FEATURE, autocompletion=completion.features)
+]
+
+OpenFeatureArgument: TypeAlias = Annotated[
+    str, typer.Argument(help=_FEATURE, autocompletion=completion.open_features)
+]
 
 ProjectOption: TypeAlias = Annotated[
     Path | None,

@@ -13,7 +13,7 @@ from cde_orchestrator.application.ports.agents import AgentTrialReply
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.application.runs.show_agents import AgentsReply
 from cde_orchestrator.cli.console.layout import done, mark, next_steps, note, spaced
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command
 
 _STYLES = {"closed": "green", "half_open": "yellow", "open": "red"}

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from cde_orchestrator.application.ports.health import AlertsReply, AlertTestReply
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, moment
 
 _STYLES = {"inactive": "green", "pending": "yellow", "firing": "bold red", "resolved": "cyan"}

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from cde_orchestrator.application.projects.diagnose import DiagnoseReply
 from cde_orchestrator.cli.console.layout import done, spaced, unbroken
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, counted
 from cde_orchestrator.domain.errors.formatter import ErrorPayload
 

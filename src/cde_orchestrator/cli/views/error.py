@@ -20,7 +20,7 @@ from cde_orchestrator.cli.console.layout import (
     spaced,
     unbroken,
 )
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, moment
 from cde_orchestrator.infrastructure.settings.settings import SettingState
 

@@ -28,7 +28,7 @@ from cde_orchestrator.cli.console.layout import (
     spaced,
     status_style,
 )
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import (
     clean,
     clean_lines,

@@ -18,7 +18,7 @@ from cde_orchestrator.application.ports.health import (
     slowest,
 )
 from cde_orchestrator.cli.console.layout import facts, next_steps, spaced
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, counted, took
 
 SLOWEST_SHOWN = 5

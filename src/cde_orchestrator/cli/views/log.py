@@ -18,7 +18,8 @@ from cde_orchestrator.application.logs.read_logs import LogReply
 from cde_orchestrator.application.logs.trace_call import TracedOperation, TraceEvent, TraceReply
 from cde_orchestrator.application.ports.core import LogEntry
 from cde_orchestrator.cli.console.layout import note, remarked, spaced
-from cde_orchestrator.cli.console.output import RenderTarget, is_terminal, say_json_line, show
+from cde_orchestrator.cli.console.output import is_terminal, say_json_line, show
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean
 
 _STYLES = {"debug": "dim", "info": "green", "warning": "yellow", "error": "red"}

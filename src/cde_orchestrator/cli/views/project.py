@@ -15,7 +15,7 @@ from cde_orchestrator.application.projects.onboard_project import OnboardReply
 from cde_orchestrator.application.projects.set_project_status import ProjectReply
 from cde_orchestrator.application.views import FeatureListReply, ProjectView
 from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, spaced, status_style
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, counted
 from cde_orchestrator.cli.views.feature import feature_table
 

@@ -7,9 +7,9 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.text import Text
 
 from cde_orchestrator.application.features.get_assignment import AssignmentReply
@@ -17,13 +17,11 @@ from cde_orchestrator.application.runs.run_feature import RunObserver, RunReply
 from cde_orchestrator.application.runs.run_features import RunsReply
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
-from cde_orchestrator.cli.console.output import RenderTarget, is_terminal, show
+from cde_orchestrator.cli.console.output import is_terminal, show
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, counted
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.exceptions import CDEError
-
-if TYPE_CHECKING:
-    from rich.live import Live
 
 _LAST_LINES = 8
 
@@ -136,9 +134,6 @@ def display(as_json: bool) -> Iterator[RunObserver]:
     elif not is_terminal(sys.stderr):
         yield PlainDisplay()
     else:
-        from rich.console import Console
-        from rich.live import Live
-
         with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
             shown = LiveDisplay(live)
             live.update(shown)

@@ -18,7 +18,7 @@ from cde_orchestrator.application.state.recover_state import (
     VerifyReply,
 )
 from cde_orchestrator.cli.console.layout import done, next_steps, note, remarked, spaced
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, counted, moment
 from cde_orchestrator.cli.views.work import file_rows
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from cde_orchestrator.application.projects.trust_commands import CheckRow, GrantRow, TrustReply
 from cde_orchestrator.cli.console.layout import done, mark, next_steps, spaced
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command
 
 

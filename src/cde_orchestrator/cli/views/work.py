@@ -14,7 +14,7 @@ from cde_orchestrator.application.features.save_progress import SavedReply
 from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.application.views import FailedReply, FeatureReply, ProgressView
 from cde_orchestrator.cli.console.layout import done, facts, mark, note, section, spaced, unbroken
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, clean_lines, counted, moment, size
 from cde_orchestrator.cli.views.feature import assignment
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from cde_orchestrator.application.projects.show_workflows import WorkflowsReply
 from cde_orchestrator.cli.console.layout import done, facts, next_steps, spaced
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, counted
 from cde_orchestrator.cli.views.feature import demands
 

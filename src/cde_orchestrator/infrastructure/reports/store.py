@@ -28,7 +28,6 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.paths import FOLDER
-from cde_orchestrator.infrastructure.reports import snapshot
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, refuse_link
 
 log = structlog.get_logger(__name__)
@@ -107,6 +106,8 @@ class FileErrorReports:
         arguments: Mapping[str, Any],
         repository: KeptState | None,
     ) -> dict[str, Any]:
+        from cde_orchestrator.infrastructure.reports import snapshot
+
         now = self.clock()
         call = call_context()
         return {

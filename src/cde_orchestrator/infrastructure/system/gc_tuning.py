@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 LONG_PAUSE_SECONDS = 0.02
 """A full collection that takes longer has looked through a large state to find nothing."""
@@ -21,6 +23,23 @@ def tune_garbage_collector() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
     gc.callbacks.append(_Collections().note)
+
+
+@contextmanager
+def collections_paused() -> Iterator[None]:
+    """Import without collections, which take an eighth of the time and find nothing."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        resume_collections()
+
+
+def resume_collections() -> None:
+    """Collect again, but nothing of what is there: modules live as long as the process."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 class _Collections:

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from cde_orchestrator.cli.commands.state import export as main_export
-from cde_orchestrator.cli.console.output import RenderTarget
+from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.views.state import changes
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.unit.cli.conftest import Terminal

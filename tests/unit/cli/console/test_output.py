@@ -13,7 +13,6 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cde_orchestrator.cli.console.output import (
-    RenderTarget,
     redraw,
     rendered,
     say,
@@ -23,6 +22,7 @@ from cde_orchestrator.cli.console.output import (
     show,
     show_beside,
 )
+from cde_orchestrator.cli.console.target import RenderTarget
 
 
 class Stream(io.TextIOWrapper):

@@ -11,7 +11,11 @@ import pytest
 
 from cde_orchestrator.infrastructure.system import gc_tuning
 from cde_orchestrator.infrastructure.system.compute_slot import ComputeSlot
-from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
+from cde_orchestrator.infrastructure.system.gc_tuning import (
+    collections_paused,
+    resume_collections,
+    tune_garbage_collector,
+)
 
 
 def test_one_thread_computes_at_a_time() -> None:
@@ -126,3 +130,19 @@ def test_what_survived_a_long_collection_is_not_looked_through_again(
     assert gc.get_freeze_count() == before
     gc.collect()
     assert gc.get_freeze_count() > before
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_imports_are_not_interrupted_and_what_they_leave_is_not_looked_through() -> None:
+    before = gc.get_freeze_count()
+    with collections_paused():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > before
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_collections_that_go_on_already_are_left_as_they_are() -> None:
+    before = gc.get_freeze_count()
+    resume_collections()
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, before)
