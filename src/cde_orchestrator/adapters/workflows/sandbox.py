@@ -1,4 +1,4 @@
-"""The sandbox that prompt templates are rendered in, and what it bounds (ADR 20).
+"""The sandbox that prompt templates are rendered in, and what it bounds (ADR 18).
 
 Jinja's own keeps a template away from Python's internals, but not from all memory and time: so
 loops and calls are counted, operators are checked before they run, and what a filter or a method
