@@ -33,11 +33,11 @@ HEAVY = {
 }
 # Each room of ours that a command needs; what is below a room may come with it.
 HELP = {"__main__", "cli.app", "cli.session"}
-SHOWN = {"application", "cli.console", "cli.views", "domain", "infrastructure", *HELP} | {
-    "bootstrap",
-    "project_ports",
+SHOWN = {
+    *("application", "bootstrap", "cli.console", "cli.views", "domain", "infrastructure"),
+    *("project_ports", *HELP),
 }
-STATE = {"adapters", "cli.commands.features", "storage"}
+STATE = {"adapters.repositories", "adapters.workflows", "cli.commands.features", "storage"}
 # What is in these rooms, and is for others.
 OTHERS = {
     *("adapters.repositories.postgres", "infrastructure.monitoring.alerts"),

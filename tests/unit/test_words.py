@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
-from cde_orchestrator.cli.app import app
+from tests.whole_command import whole_command
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "cde_orchestrator"
@@ -53,15 +52,14 @@ def help_pages(command: Any, name: str) -> Iterator[tuple[str, str]]:
     options = [getattr(each, "help", None) for each in command.params]
     yield name, "\n".join(text for text in [command.help, *options] if text)
     for word, below in getattr(command, "commands", {}).items():
-        whole = command.load(word) if hasattr(command, "load") else below
-        yield from help_pages(whole, f"{name} {word}")
+        yield from help_pages(below, f"{name} {word}")
 
 
 def texts() -> Iterator[tuple[str, str]]:
     """Every text that the product shows or its documentation has, by where it is."""
     for path in sorted(PACKAGE.rglob("*.py")):
         yield shown(path), "\n".join(literals(path))
-    yield from help_pages(typer.main.get_command(app), "cde")
+    yield from help_pages(whole_command(), "cde")
     pages = [*(PACKAGE / "web" / "static").glob("*.html"), *PACKAGE.rglob("packaged/**/*.*")]
     documents = [*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     for path in sorted([*pages, *documents]):

@@ -33,4 +33,4 @@ class RenderTarget:
 
 
 Render: TypeAlias = "Callable[[Reply, RenderTarget], RenderableType | None]"
-"""Tells a reply to people; None where there is nothing to tell."""
+"""Renders a reply for people; None if there is nothing to show."""

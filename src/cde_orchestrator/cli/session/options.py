@@ -21,7 +21,7 @@ def folder_named(text: str) -> Path:
     return Path(text)
 
 
-_FEATURE = "The feature's name, id or beginning of the id."
+_FEATURE = "The feature's name, id or the beginning of its id."
 
 FeatureArgument: TypeAlias = Annotated[
     str, typer.Argument(help=_FEATURE, autocompletion=completion.features)
