@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
+from cde_orchestrator.adapters.project_files.content_syntax import ParsingContentValidator
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs

@@ -11,10 +11,10 @@ from pathlib import Path
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.application.ports.checks import Watch, WorkTree
 from cde_orchestrator.domain.check import Check
-from cde_orchestrator.domain.claim import Caller, Process
 from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.exceptions import CDESystemError, FeatureError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.lease import Caller, Process
 from cde_orchestrator.domain.records import Baseline, Evidence
 
 

@@ -47,13 +47,13 @@ GROUPS = {
     + [f"{PACKAGE}/infrastructure/system/process_lock.py"],
     "gate": [
         f"{PACKAGE}/domain/{name}.py"
-        for name in ("gate", "markdown", "workflow", "feature", "claim", "project", "names")
+        for name in ("gate", "markdown", "workflow", "feature", "lease", "project", "names")
     ],
     "secrets": [
         f"{PACKAGE}/domain/secrets.py",
         f"{PACKAGE}/adapters/repositories/changes.py",
     ],
-    "leases": [f"{PACKAGE}/domain/claim.py", f"{PACKAGE}/application/features/leases.py"],
+    "leases": [f"{PACKAGE}/domain/lease.py", f"{PACKAGE}/application/features/leases.py"],
     "breakers": [
         f"{PACKAGE}/infrastructure/breakers/breaker.py",
         f"{PACKAGE}/infrastructure/breakers/record.py",

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.ports.health import Health
     from cde_orchestrator.domain.check import Check
     from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
-    from cde_orchestrator.infrastructure.monitoring.health.checks import Facts, ProjectChecks
+    from cde_orchestrator.infrastructure.monitoring.health.probes import Facts, ProjectChecks
 
 Port = TypeVar("Port")
 
@@ -198,7 +198,7 @@ class ProjectPorts:
     @_MadeOnce
     def content(self) -> ContentValidator:
         """What knows the formats of outputs."""
-        from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
+        from cde_orchestrator.adapters.project_files.content_syntax import ParsingContentValidator
 
         return ParsingContentValidator()
 
@@ -290,7 +290,7 @@ class ProjectPorts:
 
     @_MadeOnce
     def _project_checks(self) -> ProjectChecks:
-        from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
+        from cde_orchestrator.infrastructure.monitoring.health.probes import ProjectChecks
 
         world = (self.repository, self.workflows, self.breakers)
         return ProjectChecks(self.root, *world, self._settings, self.clock)

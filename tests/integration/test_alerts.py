@@ -29,8 +29,8 @@ from cde_orchestrator.domain.exceptions import CDEError, FeatureError, LockTimeo
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.alerts.webhook import WebhookNotifier
 from cde_orchestrator.infrastructure.monitoring.health import monitor
-from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
 from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
+from cde_orchestrator.infrastructure.monitoring.health.probes import ProjectChecks
 from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.storage import read_only

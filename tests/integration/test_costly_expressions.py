@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from cde_orchestrator.adapters.project_files import validators
-from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
+from cde_orchestrator.adapters.project_files import content_syntax
+from cde_orchestrator.adapters.project_files.content_syntax import ParsingContentValidator
 
 search = ParsingContentValidator().search
 
@@ -24,7 +24,7 @@ search = ParsingContentValidator().search
 def test_one_that_would_take_for_ever_is_given_up(
     monkeypatch: pytest.MonkeyPatch, expression: str, text: str
 ) -> None:
-    monkeypatch.setattr(validators, "SEARCH_SECONDS", 0.2)
+    monkeypatch.setattr(content_syntax, "SEARCH_SECONDS", 0.2)
 
     assert search(expression, text) is None
 
@@ -32,7 +32,7 @@ def test_one_that_would_take_for_ever_is_given_up(
 def test_one_that_takes_all_memory_or_cannot_be_tried_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(validators, "_SEARCH", "raise MemoryError")
+    monkeypatch.setattr(content_syntax, "_SEARCH", "raise MemoryError")
     assert search("a+", "a") is None
     monkeypatch.setattr(sys, "executable", "/no/such/program")
     assert search("a+", "a") is None

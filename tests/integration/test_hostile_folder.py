@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from cde_orchestrator.adapters.runners.callers import current_process, is_own
-from cde_orchestrator.domain.claim import Process
+from cde_orchestrator.domain.lease import Process
 from tests import command_line
 from tests.integration.cli.commands import environment
 

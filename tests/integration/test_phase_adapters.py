@@ -26,9 +26,9 @@ from cde_orchestrator.adapters.runners.callers import ProcessCallers, current_pr
 from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
 from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.check import Check
-from cde_orchestrator.domain.claim import Caller, Claim, Process
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.lease import Caller, Claim, Process
 from cde_orchestrator.domain.records import Baseline, Evidence, Progress
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.system.compute_slot import ComputeSlot

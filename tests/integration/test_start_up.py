@@ -41,7 +41,7 @@ STATE = {"adapters.repositories", "adapters.workflows", "cli.commands.features",
 # What is in these rooms, and is for others.
 OTHERS = {
     *("adapters.repositories.postgres", "infrastructure.monitoring.alerts"),
-    *("infrastructure.monitoring.health.checks", "infrastructure.monitoring.health.metrics"),
+    *("infrastructure.monitoring.health.probes", "infrastructure.monitoring.health.metrics"),
     "infrastructure.reports.snapshot",
 }
 

@@ -30,7 +30,7 @@ from cde_orchestrator.infrastructure.monitoring.alerts import rules as alert_rul
 from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
 from cde_orchestrator.infrastructure.monitoring.alerts.engine import AlertEngine
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
-from cde_orchestrator.infrastructure.monitoring.health.checks import ProjectChecks
+from cde_orchestrator.infrastructure.monitoring.health.probes import ProjectChecks
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample

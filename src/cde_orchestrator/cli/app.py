@@ -48,7 +48,7 @@ _MODULES = {
     **dict.fromkeys(("init",), "project"),
     **dict.fromkeys(("explain",), "errors"),
     **dict.fromkeys(("start", "submit", "status", "list"), "features"),
-    **dict.fromkeys(("save", "resume", "close", "rollback", "trust"), "work"),
+    **dict.fromkeys(("save", "resume", "close", "rollback", "trust"), "lifecycle"),
     **dict.fromkeys(("run",), "runs"),
 }
 LISTED = {

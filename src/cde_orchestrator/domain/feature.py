@@ -11,9 +11,9 @@ from typing import Any
 
 import structlog
 
-from cde_orchestrator.domain.claim import Claim
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.lease import Claim
 from cde_orchestrator.domain.records import PROGRESS_KEPT, Baseline, Evidence, Failure, Progress
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS, Phase, Workflow

@@ -6,7 +6,7 @@ from typing import Any
 
 from mcp.server import MCPServer
 
-from cde_orchestrator.mcp_tools import errors, features, health, project, recovery, work
+from cde_orchestrator.mcp_tools import errors, features, health, lifecycle, project, recovery
 from cde_orchestrator.mcp_tools._boundary import Service
 from cde_orchestrator.mcp_tools.errors import Run
 from cde_orchestrator.mcp_tools.sdk import tool_schemas
@@ -24,7 +24,7 @@ def register_all(server: MCPServer, service: Service, run: Run) -> None:
     features.register(server, service)
     recovery.register(server, service)
     errors.register(server, run)
-    work.register(server, service)
+    lifecycle.register(server, service)
     health.register(server, service)
     for schema in tool_schemas(server):
         _slim(schema)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cde_orchestrator
-from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
+from cde_orchestrator.adapters.project_files.content_syntax import ParsingContentValidator
 from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.exceptions import OutputError

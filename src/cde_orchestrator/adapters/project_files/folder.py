@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import structlog
 
-from cde_orchestrator.adapters.project_files.validators import parse_toml
+from cde_orchestrator.adapters.project_files.content_syntax import parse_toml
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -11,9 +11,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from cde_orchestrator.domain.claim import Claim, Process
 from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.feature import Feature, PhaseRecord
+from cde_orchestrator.domain.lease import Claim, Process
 from cde_orchestrator.domain.records import Baseline, Evidence, Failure, Progress
 from cde_orchestrator.storage.format.json_patch import Document
 

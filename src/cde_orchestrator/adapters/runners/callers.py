@@ -7,7 +7,7 @@ import socket
 from functools import cache
 from pathlib import Path
 
-from cde_orchestrator.domain.claim import Caller, Process
+from cde_orchestrator.domain.lease import Caller, Process
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.paths import FOLDER
 

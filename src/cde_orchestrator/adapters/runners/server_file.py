@@ -25,7 +25,7 @@ from typing import Any
 import structlog
 
 from cde_orchestrator.adapters.runners.callers import current_process, is_own
-from cde_orchestrator.domain.claim import Process
+from cde_orchestrator.domain.lease import Process
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, replace_file
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from cde_orchestrator.application.ports.checks import Callers
 from cde_orchestrator.application.ports.core import ProjectRepository
 from cde_orchestrator.application.views import ClaimView
-from cde_orchestrator.domain.claim import Caller, Claim
 from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.lease import Caller, Claim
 from cde_orchestrator.domain.text import checked_text
 
 AGENT_LIMIT = 60

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from cde_orchestrator.domain.check import Check
-from cde_orchestrator.domain.claim import Caller, Process
 from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.lease import Caller, Process
 from cde_orchestrator.domain.records import Baseline, Evidence
 
 Watch = Callable[[str], None]

@@ -42,8 +42,8 @@ from cde_orchestrator.cli.views.feature import (
     started,
     submitted,
 )
+from cde_orchestrator.cli.views.lifecycle import gave_up
 from cde_orchestrator.cli.views.project import glance, welcome
-from cde_orchestrator.cli.views.work import gave_up
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.infrastructure.paths import FOLDER
 

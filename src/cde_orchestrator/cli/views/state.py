@@ -20,7 +20,7 @@ from cde_orchestrator.application.state.recover_state import (
 from cde_orchestrator.cli.console.layout import done, next_steps, note, remarked, spaced
 from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import clean, command, counted, moment
-from cde_orchestrator.cli.views.work import file_rows
+from cde_orchestrator.cli.views.lifecycle import file_rows
 
 
 class MergeReply(TypedDict):

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from cde_orchestrator.application.features.start_feature import StartFeature
-from cde_orchestrator.domain.claim import Claim
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.lease import Claim
 from tests.fakes import World
 
 

@@ -21,9 +21,9 @@ from cde_orchestrator.application.projects.trust_commands import (
     TrustChecks,
 )
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.domain.claim import Process
 from cde_orchestrator.domain.exceptions import CDEError, StateError
 from cde_orchestrator.domain.feature import PhaseRecord
+from cde_orchestrator.domain.lease import Process
 from cde_orchestrator.domain.records import PROGRESS_KEPT, PROGRESS_LIMIT_BYTES
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 from tests.fakes import World, catalog, writing_workflow

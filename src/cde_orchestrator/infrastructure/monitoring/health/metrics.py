@@ -24,7 +24,7 @@ from prometheus_client.utils import floatToGoString
 from cde_orchestrator import __version__
 from cde_orchestrator.application.ports.health import AlertView
 from cde_orchestrator.infrastructure.monitoring import metric_names as names
-from cde_orchestrator.infrastructure.monitoring.health.checks import Facts
+from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import BUCKETS_SECONDS, Totals
 
 OPENMETRICS = "application/openmetrics-text"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.infrastructure.monitoring.alerts.engine import AlertEngine
     from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
     from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
-    from cde_orchestrator.infrastructure.monitoring.health.checks import Facts
+    from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
     from cde_orchestrator.infrastructure.monitoring.telemetry.sampler import Sampler
     from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 

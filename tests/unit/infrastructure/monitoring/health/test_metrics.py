@@ -12,8 +12,8 @@ from prometheus_client.openmetrics import parser as openmetrics
 
 from cde_orchestrator.application.ports.health import AlertView, detail
 from cde_orchestrator.infrastructure.monitoring import metric_names
-from cde_orchestrator.infrastructure.monitoring.health.checks import Facts
 from cde_orchestrator.infrastructure.monitoring.health.metrics import Observation, expose
+from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 
 FIRING: AlertView = {

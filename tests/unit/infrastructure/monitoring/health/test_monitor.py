@@ -13,8 +13,8 @@ from cde_orchestrator.application.monitoring.show_dashboard import ShowDashboard
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.infrastructure.monitoring.health.checks import Facts
 from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
+from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from tests.fakes import FakeClock

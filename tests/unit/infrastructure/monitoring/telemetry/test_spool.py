@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from cde_orchestrator.infrastructure.monitoring.health.checks import Facts
 from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
+from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.monitoring.telemetry.spool import (

@@ -31,8 +31,8 @@ from cde_orchestrator.cli.session.options import (
     ProjectOption,
     TakeoverOption,
 )
+from cde_orchestrator.cli.views.lifecycle import closed, resumed, rolled_back, saved
 from cde_orchestrator.cli.views.trust import checks, checks_to_read, revoked, trusted
-from cde_orchestrator.cli.views.work import closed, resumed, rolled_back, saved
 from cde_orchestrator.domain.exceptions import FeatureError
 
 top_level = command_group()

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from cde_orchestrator.adapters.project_files.validators import ParsingContentValidator
+from cde_orchestrator.adapters.project_files.content_syntax import ParsingContentValidator
 
 search = ParsingContentValidator().search
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from cde_orchestrator.domain.claim import LEASE, RENEWAL, Caller, Claim, Process
+from cde_orchestrator.domain.lease import LEASE, RENEWAL, Caller, Claim, Process
 from tests.fakes import NOON
 
 HOLDER = Process(pid=1, started="Monday", host="here")
