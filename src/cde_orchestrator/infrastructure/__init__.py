@@ -1,1 +1,1 @@
-"""What the adapters stand on: files, locks, the journal, logs and operations."""
+"""Plumbing: the operating system, settings, breakers, logs, monitoring and reports."""
