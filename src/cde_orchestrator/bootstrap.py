@@ -22,6 +22,7 @@ from cde_orchestrator.project_ports import ProjectPorts, reports_of
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.ports.agents import Agents
+    from cde_orchestrator.application.ports.core import KeptState
 
 Reply = TypeVar("Reply")
 
@@ -94,8 +95,11 @@ class Application:
             raised,
             operation=operation,
             arguments=arguments,
-            repository=None if self._ports is None else self._ports.repository,
+            repository=self._repository,
         )
+
+    def _repository(self) -> KeptState | None:
+        return None if self._ports is None else self._ports.repository
 
     @property
     def agents(self) -> Agents:

@@ -98,7 +98,7 @@ class ProjectPorts:
         return {name: getattr(self, name) for name in names}
 
     def instead(self, **others: Any) -> ProjectPorts:
-        """The same ports, but for these."""
+        """The same ports, but for these; a port that is made of others keeps the shared ones."""
         ports = ProjectPorts(self.root, self._settings, self._meter, self)
         vars(ports).update(others)
         return ports

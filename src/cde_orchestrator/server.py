@@ -196,9 +196,21 @@ class OrchestratorServer(MCPServer[None]):
     def _run_explanation(self, work: Callable[[], CallToolResult]) -> CallToolResult:
         return Operation("explain_error", str(self._served.application.root)).run(work)
 
+    def _load_tools(self) -> None:
+        """Add all tools.
+
+        Raises:
+            CDESystemError: E999, the installation lacks something that they import.
+        """
+        try:
+            self.add_tools()
+        except Exception as error:
+            log.exception("tools_not_loaded")
+            raise CDESystemError.of("E999") from error
+
     async def list_tools(self) -> list[Tool]:
         """All tools."""
-        self.add_tools()
+        self._load_tools()
         return await super().list_tools()
 
     async def call_tool(
@@ -208,9 +220,9 @@ class OrchestratorServer(MCPServer[None]):
         context: Context[None, Any] | None = None,
     ) -> CallToolResult | InputRequiredResult:
         """Run a tool as one call from outside; errors of the product are results."""
-        self.add_tools()
         with calling(actor(context), *correlation(context)) as call:
             try:
+                self._load_tools()
                 self._require_known(name, arguments)
                 result = await self._in_time(name, arguments, context)
             except (ToolError, CDEError) as raised:

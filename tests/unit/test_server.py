@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from mcp.types import CallToolResult
+from structlog.testing import capture_logs
 
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError
-from cde_orchestrator.server import ServedProject
+from cde_orchestrator.mcp_tools import all_tools
+from cde_orchestrator.server import ServedProject, build_server
 from cde_orchestrator.web.hosts import host_guard
 
 
@@ -57,3 +61,24 @@ def test_a_local_server_is_guarded_whatever_it_is_called(
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.0.2.1"])
 def test_a_server_on_a_network_is_not_bound_to_names(address: str) -> None:
     assert host_guard("some.host", address) is None
+
+
+def test_tools_that_cannot_be_imported_are_an_answer_with_a_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(*_: object) -> None:
+        raise ImportError("No module named 'lost'")
+
+    server = build_server(ServedProject(tmp_path, pinned=True))
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(all_tools, "register_all", lacking)
+        refused = asyncio.run(server.call_tool("cde_listFeatures", {}))
+        with pytest.raises(CDEError) as caught:
+            asyncio.run(server.list_tools())
+    assert isinstance(refused, CallToolResult)
+    assert refused.structured_content is not None
+    assert refused.structured_content["error"]["code"] == "E999"
+    assert caught.value.code == "E999"
+    assert [each["event"] for each in logs].count("tools_not_loaded") == 2
+
+    assert len(asyncio.run(server.list_tools())) > 10

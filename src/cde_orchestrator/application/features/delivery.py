@@ -64,6 +64,25 @@ class Delivery:
             raise error
         return found
 
+    def is_unchanged(self, contents: Mapping[str, Content], *, written: bool) -> bool:
+        """Whether the files are what was read before; only bytes are compared.
+
+        Args:
+            contents: what was read.
+            written: whether the texts that were handed over are in the project by now.
+
+        Raises:
+            OutputError: E112, an output's path is no place for it.
+            ValidationError: E315, a file is too large.
+        """
+        root, files = self.outputs.root, self.outputs.files
+        return all(
+            files.read(root, self.path(output), output.id)
+            == (contents[output.id].data if output.id in contents else None)
+            for output in self.phase.outputs
+            if written or output.id not in self.results
+        )
+
     def accepted_contents(self, gate: Gate) -> dict[str, Content]:
         """``contents`` that the gate lets pass; a refusal names all that is wrong.
 

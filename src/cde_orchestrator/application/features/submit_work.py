@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +282,8 @@ class _Submission:
                     known |= examined.earlier
                 enter_phase(found.feature, found.workflow, self.outputs, tree, known)
                 found.feature.phases[self.asked.phase_id].end_commit = tree.commit if tree else None
-                following = examined.following
+                # A check may have changed what the prompt of the next phase shows.
+                following = examined.following if checked.evidence is None else None
         return self.answer(found, following)
 
     def answer(self, found: _Found, following: PhaseView | None = None) -> SubmitReply:
@@ -322,9 +323,9 @@ class _Submission:
         self.leases.require_free(feature, takeover=self.asked.takeover)
         record, before = feature.phases[phase.id], examined.found.feature.phases[phase.id]
         same = (record.attempts, record.started_at) == (before.attempts, before.started_at)
-        if same and checked.evidence is not None:
-            # What a check saw is in the project already, and must still be there.
-            same = replace(examined.delivery, results={}).contents() == examined.contents
+        if same:  # what a check saw, and what was not handed over, must still be in the project
+            written = checked.evidence is not None
+            same = examined.delivery.is_unchanged(examined.contents, written=written)
         if not same:
             raise FeatureError.of("E123", feature=feature.name, phase=phase.id)
         if checked.evidence is None:

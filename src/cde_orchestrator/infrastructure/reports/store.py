@@ -10,7 +10,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ class FileErrorReports:
         *,
         operation: str,
         arguments: Mapping[str, Any],
-        repository: KeptState | None = None,
+        repository: Callable[[], KeptState | None] = lambda: None,
     ) -> None:
         """Write a report and note its id on the error; nothing happens without a project.
 
@@ -72,7 +72,7 @@ class FileErrorReports:
             raised: what was raised at first, whose stack is of interest.
             operation: what was asked for, as ``start_feature`` or a tool's name.
             arguments: what it was given.
-            repository: where the project's state and history come from.
+            repository: gives where the project's state and history come from.
         """
         if error.report_tried:
             return
@@ -80,7 +80,7 @@ class FileErrorReports:
             if not (root / FOLDER).is_dir():
                 return
             error.report_tried = True
-            report = self._report(root, error, raised, operation, arguments, repository)
+            report = self._report(root, error, raised, operation, arguments, repository())
             self._write(root / FOLDER / REPORTS, report)
         except Exception as trouble:  # noqa: BLE001 - evidence must never cost the answer
             log.warning("error_report_not_written", error_code=error.code, reason=str(trouble))

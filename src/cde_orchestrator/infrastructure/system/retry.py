@@ -77,7 +77,7 @@ def retrying(
     Args:
         work: what is tried.
         operation: what it is called in the log.
-        when: whether to try again after this error.
+        when: whether to try again after this error; not asked after the last try.
         attempts: how often at the most, the first try included.
         timeout_seconds: no new try is begun after this, counted from the first failure.
         wait: lets so many seconds pass.

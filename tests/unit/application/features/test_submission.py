@@ -97,7 +97,8 @@ def test_a_submission_does_everything_once(given: bool, monkeypatch: pytest.Monk
 
     assert reply["feature"]["current_phase"] == "c"
     assert counts.parsed == 1
-    assert reads(world) == {"a": 1, "b": 1, "c": 1}
+    # What is in the project alone is compared once more, under the lock.
+    assert reads(world) == {"a": 1, "b": 1 if given else 2, "c": 1}
     assert {name: counts.hashed[WRITTEN[name].encode()] for name in "ab"} == {"a": 1, "b": 1}
     assert rendered(world) == ["b.md", "c.md"]  # for the gate, and for whoever goes on
 
@@ -117,7 +118,7 @@ def test_what_a_check_saw_is_read_once_more(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert counts.parsed == 1
     assert reads(world) == {"a": 2, "b": 2, "c": 1}
-    assert rendered(world) == ["b.md", "c.md"]
+    assert rendered(world) == ["b.md", "c.md", "c.md"]  # the check may have changed what c shows
 
 
 def test_a_refused_submission_renders_nothing_for_the_next_phase() -> None:
@@ -143,3 +144,34 @@ def test_the_prompt_is_that_of_the_phase_that_is_current_when_the_answer_is_give
 
     assert reply["phase"]["id"] == "d"
     assert reply["phase"]["prompt"] == "d.md: Add login"
+
+
+def test_an_output_that_changes_before_it_is_recorded_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = world_in("b", phase("a"), phase("b"), phase("c"))
+    world.files.contents["login/b.md"] = WRITTEN["b"].encode()
+    work_tree = world.git.work_tree
+
+    def changed_meanwhile(root: Path) -> Any:
+        world.files.contents["login/b.md"] = b"Something else.\n"
+        return work_tree(root)
+
+    monkeypatch.setattr(world.git, "work_tree", changed_meanwhile)
+    with pytest.raises(CDEError) as caught:
+        world.run(SubmitWork(feature_id="login", phase_id="b"))
+
+    assert caught.value.code == "E123"
+    assert world.project.feature("login").current_phase == "b"
+
+
+def test_the_next_prompt_shows_what_the_check_left() -> None:
+    world = world_in("b", phase("a"), phase("b", ("make", "test")), phase("c"))
+
+    def change_input() -> None:
+        world.prompts.rendered.clear()
+
+    world.checks.meanwhile = change_input
+    submit(world, "b")
+
+    assert rendered(world) == ["c.md"]

@@ -164,8 +164,9 @@ class HealthMonitor:
         """Take samples from now on, in a thread, until it is closed."""
         from cde_orchestrator.infrastructure.monitoring.telemetry.sampler import Sampler
 
-        if self._sampler is None:
-            self._sampler = Sampler(self.sample)
+        with self._mutex:
+            if self._sampler is None:
+                self._sampler = Sampler(self.sample)
 
     def close(self) -> None:
         """Keep what was counted, and let alerts that are being sent arrive; never fails."""

@@ -54,6 +54,7 @@ class ProjectLogHandler(logging.Handler):
         self._on_failure = on_failure
         self.on_lost: Callable[[logging.LogRecord], None] = lambda record: None
         self._file: RotatingLogFile | None = None
+        self._is_writing = False
         # Without a project there is no end of it: the newest lines are kept.
         self._gathered: deque[logging.LogRecord] = deque(maxlen=_GATHERED)
         self._waiting = threading.Event()
@@ -113,9 +114,19 @@ class ProjectLogHandler(logging.Handler):
             self._file = self._open()
         if self._file is None or not self._gathered:
             return
+        if self._is_writing:  # a finalizer logs in this thread: the write under way takes it
+            return
+        self._is_writing = True
+        try:
+            while self._gathered:
+                self._write_gathered(self._file)
+        finally:
+            self._is_writing = False
+
+    def _write_gathered(self, file: RotatingLogFile) -> None:
         records = list(self._gathered)
         self._gathered.clear()
-        if not self._file.append("\n".join(json_line(record) for record in records)):
+        if not file.append("\n".join(json_line(record) for record in records)):
             for record in records:
                 self.on_lost(record)
 
