@@ -14,6 +14,7 @@ Settings, all of them variables of the environment:
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import random
@@ -25,6 +26,7 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -75,6 +77,7 @@ TESTS = (
 REPORTS = ROOT / "build" / "mutants"
 _DURATION = re.compile(r"([\d.]+)s (?:call|setup|teardown) +(\S+::.*)")
 EQUIVALENT = ROOT / "tools" / "equivalent_mutants.toml"
+_LINES_OF_AN_EXPRESSION = 12
 BUDGET_SECONDS = 20.0
 """What the tests of one mutant took together when nothing was changed; the quickest come first."""
 
@@ -187,6 +190,28 @@ def equivalent(mutant: Mutant, known: list[dict[str, Any]]) -> str | None:
         if each["path"] == mutant.path and wanted == lines:
             return str(each["why"])
     return None
+
+
+_mutable = lru_cache(Mutable)
+
+
+def is_current(known: dict[str, Any], source: str) -> bool:
+    """Whether what was judged to make no difference is a mutant of the source as it is."""
+    lines = known["change"].strip().splitlines()
+    first = next(line[1:].strip() for line in lines if line[0] == "-")
+    added = "\n".join(line[1:] for line in lines if line[0] == "+")
+    for statement in ast.parse(source).body:  # a mutant of a part of the module is made sooner
+        part = source.splitlines()[statement.lineno - 1 : statement.end_lineno]
+        places = [place for place, text in enumerate(part, start=1) if text.strip() == first]
+        module = _mutable(known["path"], "\n".join(part)) if places else None
+        if module and any(
+            equivalent(mutant, [known]) is not None
+            for place in places
+            for line in range(place, max(place - _LINES_OF_AN_EXPRESSION, 0), -1)
+            for mutant in module.mutants(line, added)
+        ):
+            return True
+    return False
 
 
 def covering(copy: Copy) -> Covering:

@@ -91,6 +91,13 @@ class Mutable:
             return None
         return Mutant(self.path, line, number, changed.code, self.source)
 
+    def mutants(self, line: int, text: str) -> Iterator[Mutant]:
+        """Those of a line's mutants that may have put the text there: to make each takes long."""
+        for number, (_, change) in enumerate(self.places.get(line, ()), start=1):
+            code = self._module.code_for_node(change).strip()
+            if ("\n" in code or code in text) and (mutant := self.mutant(line, number)):
+                yield mutant
+
 
 def _compiles(source: str) -> bool:
     try:

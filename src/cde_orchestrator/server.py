@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
-from threading import Lock, Thread, Timer
+from threading import Thread, Timer
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -21,31 +21,25 @@ from mcp.types import CallToolResult, InputRequiredResult, Tool
 from starlette.types import ASGIApp  # which the SDK imports anyway
 
 from cde_orchestrator import __version__
-from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import (
     CDEError,
     CDESystemError,
-    ProjectError,
     ValidationError,
 )
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.logs.setup import (
     keep_lost_lines,
     keep_tending,
-    log_to_project,
 )
 from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.observability.tracing import start_tracing
-from cde_orchestrator.infrastructure.paths import FOLDER
-from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
-from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.mcp_tools import alerts, errors
 from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
 from cde_orchestrator.mcp_tools._caller import actor, correlation
 from cde_orchestrator.mcp_tools.sdk import input_schema, protocol_server
+from cde_orchestrator.served_project import ServedProject
 
 if TYPE_CHECKING:
     from cde_orchestrator.web.ending_server import EndingServer
@@ -95,82 +89,6 @@ class HttpSide:
         return int(self.listener.getsockname()[1])
 
 
-class ServedProject:
-    """The project that a server serves.
-
-    Args:
-        root: the project's folder.
-        pinned: whether the person who started the server named it; otherwise a server that
-            was started outside of any project takes the first one that is onboarded.
-    """
-
-    def __init__(self, root: Path, *, pinned: bool) -> None:
-        self._application = build_application(root)
-        self._pinned = pinned
-        self._onboarding = Lock()
-        self._watched = False
-
-    @property
-    def application(self) -> Application:
-        """The product for the project served."""
-        return self._application
-
-    def handle(self, use_case: UseCase[Reply]) -> Reply:
-        """Run a use case on the project served.
-
-        Raises:
-            CDEError: it was refused or failed.
-        """
-        if use_case.routine:  # who watches a busy server must not wait for it
-            return self._application.handle(use_case)
-        with COMPUTE_SLOT.held():
-            return self._application.handle(use_case)
-
-    def report(
-        self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
-    ) -> None:
-        """Leave a report of an error, unless there is one already; never fails."""
-        error.context.setdefault("project_path", str(self._application.root))
-        self._application.report(error, raised, operation, arguments)
-
-    def onboard(self, path: str, use_case: UseCase[Reply]) -> Reply:
-        """Onboard the project at ``path`` if it may be served, and serve it from then on.
-
-        Raises:
-            ProjectError: E006, another project is served; E001 or E002, no folder.
-            CDEError: it was refused or failed; what is served stays the same.
-        """
-        with self._onboarding:
-            served = self._application
-            wanted = folder_at(path, base=served.root)
-            if wanted == served.root:
-                return served.handle(use_case)
-            if self._pinned or (served.root / FOLDER).is_dir():
-                raise ProjectError.of("E006", served=str(served.root), path=str(wanted))
-            candidate = build_application(wanted)
-            try:
-                with COMPUTE_SLOT.held():
-                    reply = candidate.handle(use_case)
-            except BaseException:
-                candidate.close()
-                raise
-            self._application = candidate
-            log_to_project(wanted)
-            served.close()
-            if self._watched:
-                candidate.watch()
-            return reply
-
-    def watch(self) -> None:
-        """Keep a history of the project served and judge its alerts, from now on."""
-        self._watched = True
-        self._application.watch()
-
-    def close(self) -> None:
-        """Finish what can be finished cheaply."""
-        self._application.close()
-
-
 class OrchestratorServer(MCPServer[None]):
     """An MCP server whose every tool answers a failure with a code and fixes.
 
@@ -186,31 +104,28 @@ class OrchestratorServer(MCPServer[None]):
         self._has_tools = False
 
     def add_tools(self) -> None:
-        """Import and add all tools, unless they are there; a session begins without them."""
-        if not self._has_tools:
-            from cde_orchestrator.mcp_tools.all_tools import register_all
-
-            register_all(self, self._served, self._run_explanation)
-            self._has_tools = True
-
-    def _run_explanation(self, work: Callable[[], CallToolResult]) -> CallToolResult:
-        return Operation("explain_error", str(self._served.application.root)).run(work)
-
-    def _load_tools(self) -> None:
-        """Add all tools.
+        """Import and add all tools, unless they are there; a session begins without them.
 
         Raises:
             CDESystemError: E999, the installation lacks something that they import.
         """
+        if self._has_tools:
+            return
         try:
-            self.add_tools()
+            from cde_orchestrator.mcp_tools.all_tools import register_all
+
+            register_all(self, self._served, self._run_explanation)
         except Exception as error:
             log.exception("tools_not_loaded")
             raise CDESystemError.of("E999") from error
+        self._has_tools = True
+
+    def _run_explanation(self, work: Callable[[], CallToolResult]) -> CallToolResult:
+        return Operation("explain_error", str(self._served.application.root)).run(work)
 
     async def list_tools(self) -> list[Tool]:
         """All tools."""
-        self._load_tools()
+        self.add_tools()
         return await super().list_tools()
 
     async def call_tool(
@@ -222,7 +137,7 @@ class OrchestratorServer(MCPServer[None]):
         """Run a tool as one call from outside; errors of the product are results."""
         with calling(actor(context), *correlation(context)) as call:
             try:
-                self._load_tools()
+                self.add_tools()
                 self._require_known(name, arguments)
                 result = await self._in_time(name, arguments, context)
             except (ToolError, CDEError) as raised:

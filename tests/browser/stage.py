@@ -31,7 +31,8 @@ from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.project_ports import ProjectPorts
-from cde_orchestrator.server import ServedProject, build_app
+from cde_orchestrator.served_project import ServedProject
+from cde_orchestrator.server import build_app
 from cde_orchestrator.web.ending_server import EndingServer
 from cde_orchestrator.web.live import LiveChanges
 from tests import command_line

@@ -23,7 +23,8 @@ from mcp.client.client import Client
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.cli.app import run
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
-from cde_orchestrator.server import ServedProject, build_server
+from cde_orchestrator.served_project import ServedProject
+from cde_orchestrator.server import build_server
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import scan
 from tests.integration.mcp_client import Agent, text_of

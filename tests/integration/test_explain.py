@@ -16,7 +16,8 @@ from mcp.shared.exceptions import MCPError
 from starlette.testclient import TestClient
 
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
-from cde_orchestrator.server import ServedProject, build_app, build_server
+from cde_orchestrator.served_project import ServedProject
+from cde_orchestrator.server import build_app, build_server
 from tests import command_line
 from tests.command_line import in_words
 from tests.integration.mcp_client import Agent, text_of

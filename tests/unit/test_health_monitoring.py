@@ -37,7 +37,8 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.infrastructure.system.resource_usage import FolderSize
-from cde_orchestrator.server import ServedProject, build_server
+from cde_orchestrator.served_project import ServedProject
+from cde_orchestrator.server import build_server
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.disks import remount, small_disk
 from tests.phase_fakes import NoBreakers

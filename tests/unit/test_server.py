@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError
 from cde_orchestrator.mcp_tools import all_tools
-from cde_orchestrator.server import ServedProject, build_server
+from cde_orchestrator.served_project import ServedProject
+from cde_orchestrator.server import build_server
 from cde_orchestrator.web.hosts import host_guard
 
 

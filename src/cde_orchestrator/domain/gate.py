@@ -72,7 +72,8 @@ class Gate:
     """The gate of one phase of one feature.
 
     Attributes:
-        skeleton: the phase's rendered prompt; an output that only repeats it is refused.
+        skeleton: the phase's rendered prompt, empty where it has none; an output that only
+            repeats it is refused.
         syntax: judges the formats that have a syntax.
         search: looks for regular expressions.
         back_to: the phase to go back to when the verdict is another one.
@@ -82,8 +83,8 @@ class Gate:
     feature_name: str
     syntax: SyntaxJudge
     search: Search
-    skeleton: str = ""
-    back_to: str = ""
+    skeleton: str
+    back_to: str
 
     def problems(self, contents: Mapping[str, bytes]) -> list[Problem]:
         """Everything that is wrong, in the order of the outputs.
@@ -116,7 +117,7 @@ class Gate:
                 ),
                 feature=self.feature_name,
                 phase=self.phase.id,
-                back_to=self.back_to or self.phase.id,
+                back_to=self.back_to,
                 problems="; ".join(map(str, found)),
                 outputs=[problem_as_dict(problem) for problem in found],
             )

@@ -72,7 +72,7 @@ class Project:
     extra: dict[str, Any] = field(default_factory=dict)
     read_only_reason: str | None = None
     read_only_since: datetime | None = None
-    clock: Clock = field(default=utc_now, repr=False, compare=False)
+    clock: Clock = field(repr=False, compare=False)
 
     @classmethod
     def create(cls, path: str, name: str, clock: Clock = utc_now) -> Project:

@@ -113,10 +113,8 @@ HINTS = Hints(
     *("passw", "passphrase", "secret", "token", "_key", "-key", "apikey", "tkey", "sskey", "ekey"),
 )
 """What every text with a secret in it holds; most texts are done with after this."""
-# One of these is in every name that ``is_secret_name`` knows, in lower case.
-_NAME_HINTS = Hints(
-    *("pass", "secret", "token", "key", "auth", "credential", "cookie", "session", "pwd")
-)
+# One of these, or of the above, is in every name that ``is_secret_name`` knows, in lower case.
+_NAME_HINTS = Hints("pass", "key", "auth", "credential", "cookie", "session", "pwd")
 _ALL_HINTS = Hints(*HINTS.words, *_NAME_HINTS.words)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from cde_orchestrator.domain.check import Check
@@ -117,7 +117,7 @@ class Workflow:
     description: str = ""
     max_attempts: int = 3
     branch: bool = False
-    phases: tuple[Phase, ...] = field(default_factory=tuple)
+    phases: tuple[Phase, ...]
 
     @classmethod
     def canonical(cls, workflow_id: str = STANDARD) -> Workflow:
@@ -192,7 +192,7 @@ class WorkflowCatalog:
     default: str
     workflows: Mapping[str, Workflow]
     source: str
-    packaged: bool = False
+    packaged: bool
 
     def get(self, workflow_id: str | None = None) -> Workflow:
         """The named workflow, or the default one.

@@ -21,7 +21,8 @@ from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.server import ServedProject, build_server
+from cde_orchestrator.served_project import ServedProject
+from cde_orchestrator.server import build_server
 from tests.command_line import cde, in_words
 from tests.integration.mcp_client import Agent, text_of
 

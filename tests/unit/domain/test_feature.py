@@ -10,14 +10,18 @@ from structlog.testing import capture_logs
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import (
     CLOSED_STATUSES,
+    KNOWN_STATUSES,
     Artifact,
     Feature,
     PhaseRecord,
     PhaseStatus,
     artifacts_from,
 )
+from cde_orchestrator.domain.lease import Caller, Claim
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.workflow import Workflow
+from cde_orchestrator.domain.records import Failure
+from cde_orchestrator.domain.subject import naming_subject, subject
+from cde_orchestrator.domain.workflow import Phase, Workflow
 from tests.fakes import NOON, FakeClock, older_feature, writing_workflow
 
 SPEC = Artifact(id="spec", path="specs/login/spec.md", sha256="0" * 64, size=12)
@@ -277,3 +281,219 @@ def test_the_phase_that_a_feature_was_closed_in_says_so(
     feature.close(outcome, "Enough", "ann", clock())
     assert feature.phases["define"].status.value == status
     assert bool(feature.phases["define"].failures) is (outcome == "failed")
+
+
+def test_every_status_that_a_feature_may_have_without_its_workflow_is_known() -> None:
+    assert sorted(KNOWN_STATUSES) == [
+        *("cancelled", "completed", "decomposing", "defining", "designing", "failed"),
+        *("implementing", "in_progress", "reviewing", "testing"),
+    ]
+
+
+def test_a_new_feature_holds_nothing_but_what_it_was_given(feature: Feature) -> None:
+    assert feature == Feature(
+        id=feature.id,
+        project_id="project",
+        name="login",
+        prompt="Add login",
+        status="defining",
+        current_phase="define",
+        workflow_type="standard",
+        created_at=NOON,
+        updated_at=NOON,
+        workflow_digest=None,
+        claim=None,
+        closing=None,
+        idempotency_key=None,
+        branch=None,
+        baseline=None,
+        events=[],
+        phases={
+            "define": PhaseRecord("define", PhaseStatus.IN_PROGRESS, attempts=1, started_at=NOON),
+            "build": PhaseRecord("build"),
+        },
+        artifacts=[],
+        metadata={},
+        extra={},
+    )
+
+
+def leased(feature: Feature) -> Feature:
+    """The same, with the lease of an agent."""
+    feature.claim = Claim.of(Caller(client="client"), NOON, deliberate=False)
+    return feature
+
+
+def test_a_lease_ends_with_the_feature_and_not_with_a_phase(feature: Feature) -> None:
+    leased(feature).complete_phase("define", [SPEC], WORKFLOW, NOON)
+    assert feature.claim is not None
+    feature.complete_phase("build", [], WORKFLOW, NOON)
+    assert feature.claim is None
+
+
+def test_a_phase_whose_turn_it_is_is_named_as_what_the_call_is_about(feature: Feature) -> None:
+    with naming_subject():
+        assert feature.require_current("define", WORKFLOW) is WORKFLOW.phases[0]
+        assert subject() == {"phase_id": "define"}
+
+
+def test_a_refusal_out_of_turn_names_the_feature_and_both_phases(feature: Feature) -> None:
+    with pytest.raises(FeatureError) as refused:
+        feature.require_current("build", WORKFLOW)
+    assert refused.value.context == {
+        "feature": "login",
+        "phase": "build",
+        "current_phase": "define",
+    }
+
+
+def test_an_attempt_that_fails_begins_the_next_until_none_is_left(
+    feature: Feature, clock: FakeClock
+) -> None:
+    times = [clock.advance() for _ in range(3)]
+    left = [
+        leased(feature).fail_phase("define", f"Reason {at.minute}", "ann", WORKFLOW, at, "key")
+        for at in times[:2]
+    ]
+    record, claim, closing = feature.phases["define"], feature.claim, feature.closing
+
+    assert left == [2, 1]
+    assert (feature.status, feature.updated_at) == ("defining", times[1])
+    assert claim is not None
+    assert closing is None
+    assert (record.status, record.attempts, record.started_at) == (
+        PhaseStatus.IN_PROGRESS,
+        3,
+        times[1],
+    )
+    assert feature.fail_phase("define", "Too hard", "ann", WORKFLOW, times[2]) == 0
+    assert (feature.status, feature.current_phase) == ("failed", "define")
+    assert (feature.updated_at, feature.claim) == (times[2], None)
+    assert feature.closing == {
+        "outcome": "failed",
+        "reason": "Too hard",
+        "by": "ann",
+        "at": times[2].isoformat(),
+    }
+    assert (record.status, record.attempts, record.started_at) == (
+        PhaseStatus.FAILED,
+        3,
+        times[1],
+    )
+    assert record.failures == [
+        *(
+            Failure(at, number, f"Reason {at.minute}", "ann", "key")
+            for number, at in enumerate(times[:2], start=1)
+        ),
+        Failure(times[2], 3, "Too hard", "ann"),
+    ]
+
+
+@pytest.mark.parametrize("outcome", ["failed", "cancelled"])
+def test_a_closed_feature_says_how_why_by_whom_and_when(
+    feature: Feature, clock: FakeClock, outcome: str
+) -> None:
+    feature.fail_phase("define", "Too hard", "ann", WORKFLOW, NOON)
+    later = clock.advance()
+    leased(feature).close(outcome, "Enough", "eve", later)
+
+    assert (feature.status, feature.current_phase) == (outcome, "define")
+    assert (feature.updated_at, feature.claim) == (later, None)
+    assert feature.closing == {
+        "outcome": outcome,
+        "reason": "Enough",
+        "by": "eve",
+        "at": later.isoformat(),
+    }
+    first = Failure(NOON, 1, "Too hard", "ann")
+    second = Failure(later, 2, "Enough", "eve")
+    assert feature.phases["define"].failures == (
+        [first, second] if outcome == "failed" else [first]
+    )
+
+
+def test_a_closed_feature_cannot_be_closed_again(feature: Feature) -> None:
+    feature.close("failed", "Enough", "ann", NOON)
+    with pytest.raises(FeatureError) as refused:
+        feature.close("cancelled", "Enough", "ann", NOON)
+
+    assert refused.value.code == "E105"
+    assert refused.value.context == {"feature": "login", "status": "failed"}
+
+
+def test_a_reopened_feature_goes_on_with_all_the_attempts_of_its_phase(
+    feature: Feature, clock: FakeClock
+) -> None:
+    feature.complete_phase("define", [SPEC], WORKFLOW, NOON)
+    feature.close("failed", "It broke", "ann", NOON)
+    later = clock.advance()
+
+    assert feature.reopen(WORKFLOW, later)
+    assert (feature.status, feature.current_phase) == ("building", "build")
+    assert (feature.closing, feature.updated_at) == (None, later)
+    assert feature.phases["build"] == PhaseRecord(
+        "build",
+        PhaseStatus.IN_PROGRESS,
+        attempts=2,
+        started_at=later,
+        attempts_before=1,
+        failures=[Failure(NOON, 1, "It broke", "ann")],
+    )
+
+
+@pytest.mark.parametrize("current", [None, "unheard-of"])
+def test_a_failed_feature_in_no_known_phase_is_reopened_in_the_first(
+    feature: Feature, current: str | None
+) -> None:
+    feature.status, feature.current_phase = "failed", current
+    assert feature.reopen(WORKFLOW, NOON)
+    assert (feature.status, feature.current_phase) == ("defining", "define")
+
+
+def four_phases() -> tuple[Workflow, Feature]:
+    """A feature in the third of four phases."""
+    workflow = Workflow(
+        id="w", phases=tuple(Phase(id=each) for each in ("plan", "build", "test", "ship"))
+    )
+    feature = Feature.create(
+        project_id="project", name="login", prompt="Add login", workflow=workflow, now=NOON
+    )
+    feature.complete_phase("plan", [SPEC], workflow, NOON)
+    feature.complete_phase("build", [SPEC], workflow, NOON)
+    return workflow, feature
+
+
+def test_what_came_after_an_earlier_phase_no_longer_counts(clock: FakeClock) -> None:
+    workflow, feature = four_phases()
+    later = clock.advance()
+
+    undone = feature.roll_back(workflow.phases[1], "Wrong way", "ann", workflow, later)
+
+    assert undone == ["test"]
+    assert statuses(feature) == ["completed", "in_progress", "rolled_back", "pending"]
+    assert (feature.status, feature.current_phase) == ("in_progress", "build")
+    assert (feature.closing, feature.updated_at) == (None, later)
+    build = feature.phases["build"]
+    assert (build.attempts, build.attempts_before, build.outputs) == (2, 1, [])
+    assert [each["outputs"][0]["id"] for each in build.past] == ["spec"]
+    assert build.failures == [Failure(later, 1, "Wrong way", "ann")]
+    assert feature.phases["plan"].outputs == [SPEC]
+
+
+def test_the_present_phase_begins_again(clock: FakeClock) -> None:
+    workflow, feature = four_phases()
+    assert feature.roll_back(workflow.phases[2], "Again", "ann", workflow, clock.advance()) == []
+    assert statuses(feature) == ["completed", "completed", "in_progress", "pending"]
+    assert feature.roll_back(workflow.phases[0], "All", "ann", workflow, clock.advance()) == [
+        "build",
+        "test",
+    ]
+
+
+def test_the_newest_twenty_events_are_kept(feature: Feature) -> None:
+    for number in range(21):
+        feature.note("takeover", by=f"agent {number}")
+
+    assert feature.events == [
+        {"event": "takeover", "by": f"agent {number}"} for number in range(1, 21)
+    ]

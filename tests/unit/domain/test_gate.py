@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import isqrt
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,7 @@ def gate(*outputs: Output, skeleton: str = "") -> Gate:
         syntax=ParsingContentValidator().error_in,
         search=ParsingContentValidator().search,
         skeleton=skeleton,
+        back_to="define",
     )
 
 
@@ -60,7 +62,7 @@ def codes(content: str | bytes | None, output: Output, skeleton: str = "") -> li
 
 
 def test_good_work_passes() -> None:
-    output = spec("## Goal", "##  Scope ##", r"re:^- a\b", "log in", min_bytes=20)
+    output = spec(" ## Goal", "##  Scope ##", r"re:^- a\b", "log in", min_bytes=20)
 
     assert codes(GOOD, output, skeleton="# Spec\n## Goal\n<fill: who>\n") == []
     gate(output).require({"spec": GOOD.encode()})
@@ -93,6 +95,7 @@ def test_an_optional_output_may_be_missing_but_is_checked_if_it_is_there() -> No
         ("Hello {{ feature.name }}\n", "markdown", "E117"),
         ("Hello [NEEDS CLARIFICATION: who?]\n", "markdown", "E117"),
         ("## Goal\n\n- TODO: write this\n- ...\n", "markdown", "E117"),
+        ("## Goal\n\n- [x] TODO: write this\n- [X] ...\n", "markdown", "E117"),
         ("## Goal\n\nStatus: TBD\n", "markdown", "E117"),
         ("| AC1 | TBD |\n", "markdown", "E117"),
         ("TODO\n", "text", "E117"),
@@ -280,7 +283,10 @@ def test_a_longer_line_is_quoted_up_to_its_fortieth_character() -> None:
     (whole,) = problems(f"TODO {'x' * 35}\n", spec(kind="text"))
     (cut,) = problems(f"TODO {'x' * 1_000_000}\n", spec(kind="text"))
 
+    (barely,) = problems(f"TODO {'x' * 36}\n", spec(kind="text"))
+
     assert repr(f"TODO {'x' * 35}") in whole.problem
+    assert repr(f"TODO {'x' * 34}…") in barely.problem
     assert repr(f"TODO {'x' * 34}…") in cut.problem
 
 
@@ -353,7 +359,7 @@ def verdict(*passing: str, kind: OutputType = "markdown") -> Output:
     return Output(id="spec", path="review.md", type=kind, verdict=passing)
 
 
-APPROVED = verdict("approved", "approved with follow-ups")
+APPROVED = verdict("approved", "approved with follow-ups", "max")
 
 
 @pytest.mark.parametrize(
@@ -367,6 +373,7 @@ APPROVED = verdict("approved", "approved with follow-ups")
         "1. Verdict: `approved`",
         "### Verdict: approved",
         "Verdict: approved <!-- as ever -->",
+        "Verdict: MAX",
     ],
 )
 def test_a_verdict_that_passes_may_be_emphasised(line: str) -> None:
@@ -393,7 +400,7 @@ def test_another_verdict_or_none_is_refused_at_its_line(line: str, at: int | Non
     found = problems(f"# Review\n\n{line}\n", APPROVED)
 
     assert [(each.code, each.line) for each in found] == [("E131", at)]
-    assert "'Verdict: approved' or 'Verdict: approved with follow-ups'" in found[0].problem
+    assert "'Verdict: approved' or 'Verdict: approved with follow-ups' or" in found[0].problem
 
 
 def test_a_verdict_that_does_not_pass_is_quoted_with_where_to_go_back_to() -> None:
@@ -408,7 +415,8 @@ def test_a_verdict_that_does_not_pass_is_quoted_with_where_to_go_back_to() -> No
 
 def test_a_verdict_is_read_in_plain_text_too() -> None:
     assert codes("Words\nVerdict: fixed\n", verdict("fixed", kind="text")) == []
-    assert codes("Words\nVerdict: not\n", verdict("fixed", kind="text")) == ["E131"]
+    (found,) = problems("Words\nVerdict: not\n", verdict("fixed", kind="text"))
+    assert (found.code, found.line) == ("E131", 2)
 
 
 def test_a_verdict_that_nobody_asked_for_may_say_anything() -> None:
@@ -443,39 +451,208 @@ def test_an_underlined_heading_is_what_is_asked_for_and_one_in_html_is_not() -> 
 
 REPEATED = "# Review\n\nWrite what was found in the code of the change.\n"
 NONE = "if there is none, write None and why"
+WANTED = "'Verdict: fixed' or 'Verdict: sound'"
+FILL = f"Replace it with real content; {NONE}"
 
 
 @pytest.mark.parametrize(
-    ("text", "output", "problem", "fix"),
+    ("content", "output", "expected"),
     [
         (
-            "# A\n\n## B\n",
+            None,
             spec(),
-            "has only headings",
-            "Write the content under each",
+            ("E110", None, "is missing", "Write the file, or give its text in results under spec"),
         ),
         (
-            "<fill: x>\n",
+            b"",
+            spec(),
+            ("E111", None, "is empty", "Write the content that the phase asks for"),
+        ),
+        (
+            b"\n# Spec\n\xff\n\xfe",
+            spec(),
+            ("E116", 3, "is not UTF-8 text", "Save the file as UTF-8"),
+        ),
+        (
+            b"a",
+            spec(kind="json"),
+            (
+                "E116",
+                None,
+                "is not valid json: Expecting value: line 1 column 1 (char 0)",
+                "Correct it until a parser of json accepts it",
+            ),
+        ),
+        (
+            b"a\n" * 200_001,
+            spec(),
+            (
+                "E116",
+                None,
+                "has 200001 lines; at most 200000 are accepted",
+                "Shorten it; leave out generated data",
+            ),
+        ),
+        (
+            b"# A\n\n## B\n",
+            spec(),
+            ("E114", None, "has only headings", "Write the content under each"),
+        ),
+        (
+            b"short\n",
+            spec(min_bytes=7),
+            (
+                "E114",
+                None,
+                "has 6 bytes of at least 7",
+                "Write what the phase's prompt asks for, in full",
+            ),
+        ),
+        (
+            b"<fill: x>\n",
             spec(kind="text"),
-            "still has the placeholder '<fill: x>'",
-            f"Replace it with real content; {NONE}",
+            ("E117", 1, "still has the placeholder '<fill: x>'", FILL),
         ),
         (
-            REPEATED,
+            b"# A\n\nSay {{ this }}\n",
             spec(),
-            "only repeats the phase's prompt",
-            "Write the answer to the prompt instead",
+            ("E117", 3, "still has the placeholder '{{ this }}'", FILL),
         ),
         (
-            "# A\n\ntext\n\n## Goal\n",
+            b"# A\n\n- TODO: later\n",
+            spec(),
+            ("E117", 3, "says '- TODO: later' instead of content", FILL),
+        ),
+        (
+            REPEATED.encode(),
+            spec(),
+            (
+                "E117",
+                None,
+                "only repeats the phase's prompt",
+                "Write the answer to the prompt instead",
+            ),
+        ),
+        (
+            b"text\n",
+            spec("exact words"),
+            ("E115", None, "lacks 'exact words'", "Add 'exact words' with its content"),
+        ),
+        (
+            b"text\n",
+            spec("re:AC[0-9]"),
+            ("E115", None, "has no match of AC[0-9]", "Write what AC[0-9] asks for"),
+        ),
+        (
+            b"text\n",
             spec("## Goal"),
-            "has nothing under the heading '## Goal'",
-            f"Write its content; {NONE}",
+            (
+                "E115",
+                None,
+                "lacks the heading '## Goal'",
+                "Write the line ## Goal outside code and HTML, with its content below",
+            ),
+        ),
+        (
+            b"# A\n\ntext\n\n## Goal\n",
+            spec("## Goal"),
+            ("E115", 5, "has nothing under the heading '## Goal'", f"Write its content; {NONE}"),
+        ),
+        (
+            b"text\nVerdict: broken\n",
+            Output(id="spec", path="review.md", verdict=("fixed", "sound")),
+            (
+                "E131",
+                2,
+                f"says 'Verdict: broken'; {WANTED} passes",
+                f"Fix the blocking problems, then write the line {WANTED}",
+            ),
+        ),
+        (
+            b"text\n",
+            Output(id="spec", path="review.md", verdict=("fixed", "sound")),
+            (
+                "E131",
+                None,
+                f"has no line {WANTED}",
+                f"Write the line {WANTED} if it is true",
+            ),
         ),
     ],
+    ids=range(17),
 )
-def test_a_problem_is_told_with_what_to_do(
-    text: str, output: Output, problem: str, fix: str
+def test_a_problem_is_reported_with_its_place_and_what_to_do(
+    content: bytes | None, output: Output, expected: tuple[str, int | None, str, str]
 ) -> None:
-    (found,) = problems(text, output, REPEATED)
-    assert (found.problem, found.fix) == (problem, fix)
+    (found,) = problems(content, output, REPEATED)
+    path = output.path_for("login")
+    assert found == Problem(expected[0], "spec", path, *expected[1:])
+    place = path if expected[1] is None else f"{path}:{expected[1]}"
+    assert str(found) == f"spec at {place} {expected[2]}"
+
+
+def test_a_document_may_have_200_000_lines() -> None:
+    assert codes(b"a" + b"\n" * 200_000, spec()) == []
+
+
+def test_a_search_that_takes_too_long_names_its_expression() -> None:
+    held = replace(gate(spec("re:(a+)+b")), search=lambda _expression, _text: None)
+    (problem,) = held.problems({"spec": b"aaa\n"})
+
+    assert problem.problem == "took too long to search for (a+)+b"
+
+
+def test_a_refusal_has_every_problem_in_its_context() -> None:
+    second = Output(id="notes", path="notes.txt", type="text")
+    with pytest.raises(OutputError) as caught:
+        gate(spec("## Goal"), second).require({"spec": b"# A\n\ntext\n\n## Goal\n"})
+
+    nothing, missing = (
+        "has nothing under the heading '## Goal'",
+        "Write the file, or give its text in results under notes",
+    )
+    assert caught.value.context == {
+        "feature": "login",
+        "phase": "define",
+        "back_to": "define",
+        "problems": f"spec at specs/login/spec.md:5 {nothing}; notes at notes.txt is missing",
+        "outputs": [
+            {
+                "code": "E115",
+                "output": "spec",
+                "path": "specs/login/spec.md",
+                "line": 5,
+                "problem": nothing,
+                "fix": f"Write its content; {NONE}",
+            },
+            {
+                "code": "E110",
+                "output": "notes",
+                "path": "notes.txt",
+                "problem": "is missing",
+                "fix": missing,
+            },
+        ],
+    }
+
+
+LEAST_FIRST: dict[str, tuple[str | None, dict[str, Any]]] = {
+    "E131": ("Verdict: no", {"verdict": ("yes",)}),
+    "E115": ("text", {"must_contain": ("words",)}),
+    "E114": ("text", {"min_bytes": 90}),
+    "E117": ("<fill: x>", {}),
+    "E116": ("[", {"type": "json"}),
+    "E111": ("", {}),
+    "E110": (None, {}),
+}
+
+
+def test_of_several_problems_that_comes_first_which_must_be_solved_first() -> None:
+    outputs: list[Output] = []
+    contents: dict[str, bytes] = {}
+    for code, (text, declared) in LEAST_FIRST.items():
+        outputs.append(replace(Output(id=code, path=code, type="text"), **declared))
+        contents |= {code: text.encode()} if text is not None else {}
+        with pytest.raises(OutputError) as caught:
+            gate(*outputs).require(contents)
+        assert caught.value.code == code

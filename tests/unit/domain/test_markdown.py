@@ -67,6 +67,8 @@ def test_a_comment_of_several_lines_is_no_content_and_keeps_the_numbers() -> Non
         ("## Closed ##", 2, "Closed"),
         ("## Closed\t#\t", 2, "Closed"),
         ("## C#", 2, "C#"),
+        ("## MAX", 2, "MAX"),
+        ("## X", 2, "X"),
         ("## Issue #", 2, "Issue"),
         ("#", 1, ""),
         ("## ##", 2, ""),
@@ -183,6 +185,42 @@ def test_a_heading_in_html_or_in_a_comment_is_none(text: str) -> None:
     assert markdown.headings(markdown.read(text)) == {}
 
 
+BLOCK_TAGS = [
+    *("address", "article", "aside", "base", "basefont", "blockquote", "body"),
+    *("caption", "center", "col", "colgroup", "dd", "details", "dialog", "dir", "div"),
+    *("dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "frame"),
+    *("frameset", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hr", "html"),
+    *("iframe", "legend", "li", "link", "main", "menu", "menuitem", "nav", "noframes"),
+    *("ol", "optgroup", "option", "p", "param", "search", "section", "summary"),
+    *("table", "tbody", "td", "tfoot", "th", "thead", "title", "tr", "track", "ul"),
+]
+"""The tags that begin a block within a paragraph too (CommonMark 0.31, 4.6, condition 6)."""
+
+
+@pytest.mark.parametrize("tag", BLOCK_TAGS)
+@pytest.mark.parametrize("written", ["<{}>", "</{}>", "<{}/>", "<{} a", "<{}\ta", "<{}", "   <{}>"])
+def test_the_tags_of_blocks_begin_one_in_a_paragraph_too(tag: str, written: str) -> None:
+    for spelled in (tag, tag.upper()):
+        text = f"text\n{written.format(spelled)}\n## Goal\n\n## After\n"
+        assert list(markdown.headings(markdown.read(text))) == ["## After"]
+
+
+@pytest.mark.parametrize("tag", ["pre", "script", "style", "textarea"])
+@pytest.mark.parametrize("written", ["<{}>", "<{} a", "<{}\ta", "<{}"])
+def test_the_tags_of_texts_hold_what_follows_up_to_the_end_of_one(tag: str, written: str) -> None:
+    for spelled in (tag, tag.upper()):
+        text = f"text\n{written.format(spelled)}\n\n## Goal\n</{spelled}>\n## After\n"
+        assert list(markdown.headings(markdown.read(text))) == ["## After"]
+
+
+@pytest.mark.parametrize(
+    "tag", ["b", "divx", "xdiv", "h0", "h7", "prep", "spre", "scripted", "img", "pp", "head-er"]
+)
+def test_other_tags_begin_none_in_a_paragraph(tag: str) -> None:
+    text = f"text\n<{tag}>\n## Goal\n"
+    assert list(markdown.headings(markdown.read(text))) == ["## Goal"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -190,6 +228,9 @@ def test_a_heading_in_html_or_in_a_comment_is_none(text: str) -> None:
         "<details>\n<summary>More</summary>\n\n## Goal\n",
         "<pre>x</pre>\n## Goal\n",
         "<?php ?>\n## Goal\n",
+        "<?php\n?>\n## Goal\n",
+        "<!DOCTYPE\n>\n## Goal\n",
+        "<![CDATA[\n]]>\n## Goal\n",
         "<!-- one -->\n## Goal\n",
         "text\n<custom-tag>\n## Goal\n",
         "<https://example.org>\n## Goal\n",
@@ -208,3 +249,10 @@ def test_html_is_prose() -> None:
     lines = markdown.read("<div>\n```\ntext\n---\n</div>\n\nafter\n")
     assert [line.kind.value[0] for line in lines] == ["p", "p", "p", "n", "p", "n", "p"]
     assert [line.text for line in lines if line.is_content][1] == "```"
+
+
+def test_a_line_that_is_no_heading_has_no_level_and_one_that_is_no_prose_was_not_written() -> None:
+    heading, prose, rule = markdown.read("# A\n b `c` \n***\n")
+    assert (heading.level, heading.written) == (1, "")
+    assert (prose.level, prose.written) == (0, " b `c` ")
+    assert (rule.level, rule.written) == (0, "")

@@ -50,6 +50,7 @@ def test_the_slug_of_a_very_long_prompt_stays_short() -> None:
     assert slug_from("word " * 4_000) == "word-word-word-word-word-word-word"
     assert slug_from("a" * 20_000) == "a" * MADE_NAME_LIMIT
     assert slug_from("字" * 20_000) == "feature"
+    assert slug_from("字" * 499 + "ab") == "a"
 
 
 def test_a_word_that_does_not_fit_is_left_out_whole() -> None:

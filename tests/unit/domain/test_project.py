@@ -152,6 +152,7 @@ def test_starting_a_feature_is_logged_from_start_to_finish(project: Project) -> 
         assert "duration_ms" in logs[-1]
 
     assert [entry["event"] for entry in logs] == ["feature_starting", "feature_started"]
+    assert logs[0]["prompt"] == "Add auth"
     assert {entry["project_id"] for entry in logs} == {project.id}
     assert {entry["prompt_length"] for entry in logs} == {len("Add auth")}
     assert logs[-1]["feature_id"] == feature.id
@@ -341,3 +342,7 @@ def test_a_workflow_is_kept_under_sixteen_digits_of_its_contents(project: Projec
 
     assert re.fullmatch("[0-9a-f]{16}", key)
     assert project.keep_workflow(writing_workflow()) == key
+
+
+def test_later_releases_know_a_workflow_by_the_same_key(project: Project) -> None:
+    assert project.keep_workflow(writing_workflow()) == "78e211d055af2318"

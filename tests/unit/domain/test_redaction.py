@@ -230,3 +230,71 @@ def test_lists_and_mappings_are_followed_eight_deep(shape: str) -> None:
 def test_every_name_of_a_secret_makes_a_line_suspicious(name: str) -> None:
     assert is_suspicious(f'{{"{name}": "x"}}')
     assert redacted({name: "x"}) == {name: REDACTED}
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("db_pwd=hunter2, x", f"db_pwd={REDACTED}, x"),
+        ("db_pwd: hunter2 x", f"db_pwd: {REDACTED} x"),
+        ("run --db-pwd hunter2 x", f"run --db-pwd {REDACTED} x"),
+        ("run --pwd 'one two' x", f"run --pwd {REDACTED} x"),
+        ("signing_key = 'one two' x", f"signing_key = {REDACTED} x"),
+        ("sshkey=hunter2; x", f"sshkey={REDACTED}; x"),
+        ("ENCRYPTIONKEY=hunter2; x", f"ENCRYPTIONKEY={REDACTED}; x"),
+        ("authorization: hunter2", f"authorization: {REDACTED}"),
+        ("Proxy-Authorization: hunter2 hunter3\nx", f"Proxy-Authorization: {REDACTED}\nx"),
+        ("Set-Cookie: sid=hunter2; theme=dark\nx", f"Set-Cookie: {REDACTED}\nx"),
+        ('"cookie": "sid=hunter2", x', f'"cookie": "{REDACTED}", x'),
+        ("Authorization: Bearer hunter2a", f"Authorization: Bearer {REDACTED}"),
+        ("basic ABCDEFGH", f"basic {REDACTED}"),
+        ("bearer ABCDEFG", "bearer ABCDEFG"),
+        ('password="one\ntwo" x', f"password={REDACTED} x"),
+        ("the key of the pwd", "the key of the pwd"),
+        ("key=value: --flag", "key=value: --flag"),
+    ],
+)
+def test_what_the_product_writes_about_itself_keeps_all_but_the_secret(
+    text: str, kept: str
+) -> None:
+    assert strictly(text) == kept
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("pass", "passwd", "passphrase", "db-pwd", "pwd", "auth", "sessionid", "session-id"),
+        *("signing_key", "encryption-key", "private-key", "account_key", "access-key", "apikey"),
+        *("x_credential_y", "my_secret_store", "authorization_header", "cookies", "api-keys"),
+    ],
+)
+def test_a_name_of_a_secret_is_known_in_whatever_case(name: str) -> None:
+    for spelled in (name, name.upper()):
+        assert redacted({spelled: "x"}) == {spelled: REDACTED}
+        assert is_suspicious(f'{{"{spelled}": "x"}}')
+
+
+@pytest.mark.parametrize(
+    "name", ["passing", "tokens", "authors", "session_ids", "oauth", "cpwd", "pwds", "keyboard"]
+)
+def test_a_name_that_only_holds_one_is_none(name: str) -> None:
+    assert redacted({name: "x"}) == {name: "x"}
+
+
+@pytest.mark.parametrize(
+    "value", [[1, "a"], (1, "a"), {"a": 1}, None, True, 1, 1.5, "a", [], {}], ids=str
+)
+def test_a_value_without_secrets_keeps_its_shape(value: Any) -> None:
+    assert redacted(value) == ([*value] if isinstance(value, tuple) else value)
+    assert redacted({1: value})["1"] == redacted(value)
+    assert redacted(frozenset({"a"})) == redacted({"a"}) == ["a"]
+
+
+def test_a_line_without_any_hint_is_above_suspicion() -> None:
+    assert not is_suspicious('{"event": "feature_started", "name": "login"}')
+
+
+def test_words_are_cleaned_strictly_wherever_they_are_in_a_value() -> None:
+    secret, kept = "password: opaque", f"password: {REDACTED}"
+    assert redacted(secret) == kept
+    assert redacted({"a": [secret]}) == {"a": [kept]}

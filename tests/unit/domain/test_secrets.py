@@ -137,3 +137,57 @@ def test_no_text_that_a_pattern_knows_is_passed_over(pattern: str, data: st.Data
 
 def test_a_text_without_hints_is_done_with_at_once() -> None:
     assert not HINTS.found_in("Add a login page, and say who may see it")
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *(f"gh{kind}_{'aB3d' * 5}" for kind in "pousr"),
+        *(f"xox{kind}-1234567890" for kind in "abeprs"),
+        *(f"{kind}_{use}_{'aB3d' * 4}" for kind in ("sk", "rk", "pk") for use in ("live", "test")),
+        *(f"{kind}{'AB12' * 4}" for kind in ("AKIA", "ASIA")),
+        "github_pat_" + "aB3_" * 5,
+        "glpat-" + "aB-_" * 4,
+        "sk-" + "aB-_" * 5,
+        "AIza" + "aB3_-" * 7,
+        "npm_" + "aB3" * 10,
+        "pypi-" + "aB_-1" * 6,
+        "eyJhbGciOiJI.eyJzdWIiOiIx.",
+    ],
+)
+def test_the_shortest_secret_of_each_make_is_taken_out(secret: str) -> None:
+    assert without_secrets(f"Use {secret} here") == f"Use {REDACTED} here"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("ftp://user@host", f"ftp://{REDACTED}@host"),
+        ("HTTPS://user:p@ss@host/a", f"HTTPS://{REDACTED}@host/a"),
+        ("Basic dXNlcjpwYXNz1", f"Basic {REDACTED}"),
+        ("BEARER ABCDEFGHIJK1", f"BEARER {REDACTED}"),
+        ("bearer abcdefghijk", "bearer abcdefghijk"),
+    ],
+)
+def test_what_is_in_an_address_or_behind_a_scheme_is_taken_out(text: str, kept: str) -> None:
+    assert without_secrets(text) == kept
+
+
+def test_a_secret_is_replaced_by_words_that_say_so() -> None:
+    assert without_secrets("Use Bearer abc123def456ghi now") == "Use Bearer [redacted] now"
+
+
+def test_a_private_key_ends_where_it_says_so() -> None:
+    key = SECRETS["private key"]
+    assert without_secrets(f"a\n{key}\nb\n{key}\nc") == f"a\n{REDACTED}\nb\n{REDACTED}\nc"
+
+
+def test_data_is_followed_to_its_end_and_cleaned_as_people_wrote_it() -> None:
+    value: object = {"n": 1.5, "yes": True, "say": "password: 8 characters", "auth": "me"}
+    cleaned: object = {**value, "auth": REDACTED} if isinstance(value, dict) else None
+    for _ in range(20):
+        value, cleaned = [value], [cleaned]
+
+    assert data_without_secrets(value) == value
+    assert data_without_secrets(value, by_name=True) == cleaned
+    assert data_without_secrets((1, "a")) == [1, "a"]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.workflow import (
     Output,
@@ -218,9 +219,19 @@ def test_an_output_that_a_phase_does_not_declare_is_refused_with_those_it_does(
         phase.output("report", "login")
 
     assert refused.value.code == "E113"
-    assert refused.value.context["phase"] == phase.id
-    assert refused.value.context["output"] == "report"
-    assert refused.value.context["outputs"] == declared
+    assert refused.value.context == {
+        "feature": "login",
+        "phase": phase.id,
+        "output": "report",
+        "outputs": declared,
+    }
+
+
+def test_a_phase_is_gated_by_its_command_where_it_has_one() -> None:
+    phase = Phase(id="p", check=("make",), check_directory="app", check_timeout_seconds=7.0)
+
+    assert phase.gate_check == Check(("make",), "app", 7.0)
+    assert Phase(id="p").gate_check is None
 
 
 def two_workflows() -> WorkflowCatalog:
@@ -243,7 +254,7 @@ def test_an_unknown_workflow_is_refused_with_the_names_that_there_are(name: str)
 
 
 def test_a_default_that_does_not_exist_is_refused_by_its_name() -> None:
-    broken = WorkflowCatalog(default="gone", workflows={}, source="workflow.yml")
+    broken = WorkflowCatalog(default="gone", workflows={}, source="w.yml", packaged=False)
 
     with pytest.raises(ValidationError) as refused:
         broken.get()

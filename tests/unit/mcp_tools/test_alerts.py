@@ -21,7 +21,7 @@ from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.mcp_tools import alerts
 from cde_orchestrator.mcp_tools.alerts import URI, AlertSubscriptions
-from cde_orchestrator.server import ServedProject
+from cde_orchestrator.served_project import ServedProject
 
 pytestmark = pytest.mark.anyio
 

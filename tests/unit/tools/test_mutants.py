@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
-from tools.mutants import EQUIVALENT, GROUPS, Verdict, equivalent, report, sampled
+from tools.mutants import EQUIVALENT, GROUPS, Verdict, equivalent, is_current, report, sampled
 from tools.mutants_copy import ROOT
 from tools.mutation import Mutable
 
@@ -81,6 +83,35 @@ def test_what_was_judged_to_make_no_difference_is_found_by_its_lines() -> None:
 
     assert equivalent(mutant, [{"path": "a.py", "change": change, "why": "It is."}]) == "It is."
     assert equivalent(mutant, [{"path": "b.py", "change": change, "why": "It is."}]) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "current"),
+    [
+        ("-LIMIT: int = 5\n+LIMIT: int = 6", True),
+        ("-LIMIT: int = 5\n+LIMIT: int = 7", False),
+        ("-LIMIT: int = 4\n+LIMIT: int = 5", False),
+        ("-        items.cursor = 1\n+        pass", True),
+        ("-    wide=True,", True),
+        ("-    wide=True,\n+    wide=False,", True),
+    ],
+)
+def test_what_was_judged_is_current_as_long_as_the_source_has_it(
+    change: str, current: bool
+) -> None:
+    source = SOURCE + "\n\nprint(\n    wide=True,\n    deep=SIZE,\n)\n"
+    assert is_current({"path": "a.py", "change": change, "why": "It is."}, source) is current
+
+
+JUDGED = tomllib.loads(EQUIVALENT.read_text())["mutant"]
+
+
+@pytest.mark.parametrize("path", sorted({each["path"] for each in JUDGED}))
+def test_the_list_of_what_makes_no_difference_is_current(path: str) -> None:
+    source = (ROOT / path).read_text()
+    known = [each for each in JUDGED if each["path"] == path]
+
+    assert [each["change"] for each in known if not is_current(each, source)] == []
 
 
 def test_what_is_equivalent_does_not_count_against_the_tests() -> None:

@@ -16,10 +16,13 @@ from starlette.websockets import WebSocket
 from cde_orchestrator.web import sign_in as signing_in
 from cde_orchestrator.web.assets import asset
 from cde_orchestrator.web.bearer import BearerToken
-from cde_orchestrator.web.sign_in import FORM_BYTES, SignIn
+from cde_orchestrator.web.sign_in import SignIn
 
 TOKEN = "correct-horse"
-PAGES = ["/dashboard", "/dashboard/features/f", "/errors", "/errors/E902", "/health", "/metrics"]
+PAGES = [
+    *("/dashboard", "/dashboard/features/f", "/errors", "/errors/E902"),
+    *("/health", "/health/ready", "/metrics"),
+]
 BROWSER = {"accept": "text/html,*/*"}
 
 
@@ -187,8 +190,8 @@ def test_another_token_is_refused_in_the_form(client: TestClient, token: str) ->
 
     assert refused.status_code == 401
     assert "set-cookie" not in refused.headers
-    assert 'role="alert"' in refused.text
-    assert "the token is wrong" in refused.text
+    problem = "The server requires a bearer token, and the token is wrong."
+    assert f'<p class="problem" role="alert">{problem}</p>' in refused.text
 
 
 @pytest.mark.parametrize(
@@ -211,12 +214,18 @@ def test_the_cookie_of_another_token_is_another_one() -> None:
     assert (one._name, one._value) == (SignIn(b"one")._name, SignIn(b"one")._value)
 
 
+def test_a_cookie_is_good_in_later_releases_too() -> None:
+    known = SignIn(b"one")
+    assert known._name == "cde_b4ccaa657c03"
+    assert known._value == "2745f036bee57fd1a692622d52a0bed72bda5bcbfa0a6a9c061e76ac17de5bb8"
+
+
 @pytest.mark.parametrize(
     ("more", "status"), [(0, 303), (1, 401)], ids=["as large as it may be", "larger"]
 )
 def test_a_form_has_a_size(client: TestClient, more: int, status: int) -> None:
     body = f"token={TOKEN}&filling=".encode()
-    body += b"x" * (FORM_BYTES - len(body) + more)
+    body += b"x" * (8_192 - len(body) + more)
 
     assert client.post("/dashboard", content=body).status_code == status
 

@@ -10,7 +10,8 @@ from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE as LIMIT
 from starlette.testclient import TestClient
 
 from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
-from cde_orchestrator.server import ServedProject, build_app
+from cde_orchestrator.served_project import ServedProject
+from cde_orchestrator.server import build_app
 
 HEADERS = {
     "accept": "application/json, text/event-stream",

@@ -14,7 +14,8 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
-from cde_orchestrator.server import ServedProject, build_app
+from cde_orchestrator.served_project import ServedProject
+from cde_orchestrator.server import build_app
 from cde_orchestrator.web.assets import _assets
 
 TOKEN = "0123456789abcdef"

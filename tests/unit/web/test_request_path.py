@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message
 
 from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
-from cde_orchestrator.server import ServedProject
+from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.web.routes import all_routes, guarded
 
 TOKEN = "correct-horse"

@@ -114,6 +114,7 @@ def test_the_project_s_own_file_takes_the_place_of_the_packaged_one(tmp_path: Pa
     assert catalog == WorkflowCatalog(
         default="main",
         source=str(tmp_path / ".cde" / "workflow.yml"),
+        packaged=False,
         workflows={
             "main": Workflow(
                 id="main",

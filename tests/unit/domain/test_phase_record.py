@@ -1,0 +1,193 @@
+"""What is kept of the work on one phase, and what of it still counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from cde_orchestrator.domain.feature import Artifact, PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.records import PROGRESS_KEPT, Evidence, Failure, Progress
+from tests.fakes import NOON
+
+LATER = NOON + timedelta(minutes=1)
+SPEC = Artifact(id="spec", path="specs/login/spec.md", sha256="0" * 64, size=12)
+
+
+def evidence(exit_code: int) -> Evidence:
+    """What a check left at noon."""
+    return Evidence(
+        at=NOON,
+        command=("make", "test"),
+        directory=".",
+        exit_code=exit_code,
+        duration_ms=5.0,
+        tail="one failed",
+        sha256="0" * 64,
+        size=10,
+    )
+
+
+def test_a_record_of_a_phase_that_was_not_begun_holds_nothing() -> None:
+    assert PhaseRecord("define") == PhaseRecord(
+        id="define",
+        status=PhaseStatus.PENDING,
+        attempts=0,
+        started_at=None,
+        completed_at=None,
+        outputs=[],
+        attempts_before=0,
+        failures=[],
+        evidence=None,
+        progress={},
+        entered={},
+        start_commit=None,
+        start_tree=None,
+        end_commit=None,
+        past=[],
+        extra={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts", "before", "left"),
+    [
+        (PhaseStatus.PENDING, 0, 0, 3),
+        (PhaseStatus.IN_PROGRESS, 1, 0, 3),
+        (PhaseStatus.FAILED, 1, 0, 2),
+        (PhaseStatus.IN_PROGRESS, 3, 0, 1),
+        (PhaseStatus.FAILED, 3, 0, 0),
+        (PhaseStatus.FAILED, 9, 0, 0),
+        (PhaseStatus.IN_PROGRESS, 6, 5, 3),
+    ],
+)
+def test_the_present_attempt_is_one_of_those_that_are_left(
+    status: PhaseStatus, attempts: int, before: int, left: int
+) -> None:
+    record = PhaseRecord("define", status, attempts, attempts_before=before)
+    assert record.attempts_left(3) == left
+
+
+def test_a_phase_that_begins_again_from_the_start_has_all_its_attempts() -> None:
+    record = PhaseRecord("define", PhaseStatus.FAILED, attempts=3)
+    record.begin_anew(LATER)
+
+    assert record == PhaseRecord(
+        "define", PhaseStatus.IN_PROGRESS, attempts=4, started_at=LATER, attempts_before=3
+    )
+    assert record.attempts_left(3) == 3
+
+
+def test_progress_is_numbered_and_the_oldest_beyond_fifty_is_dropped() -> None:
+    record = PhaseRecord("define")
+    entries = [Progress(NOON, "ann", f"Step {number}") for number in range(PROGRESS_KEPT + 2)]
+    for entry in entries[:PROGRESS_KEPT]:
+        record.save(entry)
+    assert [*record.progress] == [f"{number:06d}" for number in range(1, PROGRESS_KEPT + 1)]
+    for entry in entries[PROGRESS_KEPT:]:
+        record.save(entry)
+
+    assert [*record.progress] == [f"{number:06d}" for number in range(3, PROGRESS_KEPT + 3)]
+    assert record.saved() == entries[2:]
+
+
+def test_saved_progress_comes_in_the_order_of_its_numbers() -> None:
+    first, second = (Progress(NOON, "ann", words) for words in ("One", "Two"))
+    record = PhaseRecord("define", progress={"000002": second, "000001": first})
+
+    assert record.saved() == [first, second]
+
+
+def test_an_attempt_is_given_up_once_by_the_call_that_a_key_names() -> None:
+    record = PhaseRecord(
+        "define", failures=[Failure(NOON, 1, "No", "ann"), Failure(NOON, 2, "No", "ann", "k")]
+    )
+
+    assert record.has_failed_by("k")
+    assert not record.has_failed_by("other")
+    assert not record.has_failed_by(None)
+
+
+def test_the_last_failure_is_the_later_one_of_attempt_and_check() -> None:
+    record = PhaseRecord("define")
+    assert record.last_failure() is None
+
+    record.evidence = evidence(0)
+    assert record.last_failure() is None
+    record.evidence = evidence(2)
+    check = "The check make test ended with exit code 2:\none failed"
+    assert record.last_failure() == check
+
+    before = NOON - timedelta(minutes=1)
+    record.failures = [Failure(before, 1, "Too hard", "ann")]
+    assert record.last_failure() == check
+    record.failures += [
+        Failure(LATER, 2, "Too late", "ann"),
+        Failure(LATER, 3, "No network", "ann"),
+    ]
+    assert record.last_failure() == "No network"
+    record.evidence = None
+    assert record.last_failure() == "No network"
+
+
+def test_what_was_rolled_back_leaves_a_summary() -> None:
+    record = PhaseRecord(
+        "define",
+        PhaseStatus.COMPLETED,
+        attempts=2,
+        started_at=NOON,
+        completed_at=LATER,
+        outputs=[SPEC],
+        failures=[Failure(NOON, 1, "No", "ann")],
+        evidence=evidence(0),
+        progress={"000001": Progress(NOON, "ann", "Half")},
+    )
+    record.roll_back()
+
+    assert record == PhaseRecord(
+        "define",
+        PhaseStatus.ROLLED_BACK,
+        attempts=2,
+        started_at=NOON,
+        completed_at=LATER,
+        outputs=[SPEC],
+        attempts_before=2,
+        past=[
+            {
+                "status": "completed",
+                "attempts": 2,
+                "started_at": NOON.isoformat(),
+                "completed_at": LATER.isoformat(),
+                "outputs": [
+                    {
+                        "id": "spec",
+                        "path": "specs/login/spec.md",
+                        "sha256": "0" * 64,
+                        "size": 12,
+                    }
+                ],
+            }
+        ],
+    )
+
+
+def test_the_summary_of_a_phase_of_an_older_release_has_no_times() -> None:
+    record = PhaseRecord("define", PhaseStatus.COMPLETED)
+    record.roll_back()
+
+    assert record.past == [
+        {
+            "status": "completed",
+            "attempts": 0,
+            "started_at": None,
+            "completed_at": None,
+            "outputs": [],
+        }
+    ]
+
+
+def test_a_phase_that_was_not_begun_has_nothing_to_roll_back() -> None:
+    record = PhaseRecord("build")
+    record.roll_back()
+
+    assert record == PhaseRecord("build")
