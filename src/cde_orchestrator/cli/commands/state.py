@@ -53,6 +53,12 @@ DryRunOption = Annotated[
 ]
 
 
+AtOption = Annotated[
+    int | None,
+    typer.Option("--at", help="A change's number. Default: newest.", show_default=False),
+]
+
+
 @group.command(epilog=examples("cde state verify"))
 def verify(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Verify every file and every record; exit code 1 if something is wrong."""
@@ -96,10 +102,7 @@ def diff(
 
 @group.command(epilog=examples("cde state show --at 7"))
 def show(
-    at: Annotated[
-        int | None,
-        typer.Option("--at", help="A change's number. Default: newest.", show_default=False),
-    ] = None,
+    at: AtOption = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -147,10 +150,7 @@ def export(
         Path | None,
         typer.Option("--output", "-o", help="Default: standard output.", show_default=False),
     ] = None,
-    at: Annotated[
-        int | None,
-        typer.Option("--at", help="A change's number. Default: newest.", show_default=False),
-    ] = None,
+    at: AtOption = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:

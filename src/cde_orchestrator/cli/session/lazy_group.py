@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from importlib import import_module
-from types import ModuleType
 from typing import Any, NamedTuple
 
 from typer.core import TyperCommand
 from typer.main import get_group
 
 from cde_orchestrator.cli.session.help import PlainGroup
+from cde_orchestrator.cli.session.slim_structlog import import_structlog
 
 
 class Listed(NamedTuple):
@@ -57,31 +56,3 @@ class LazyGroup(PlainGroup):
         """The module that the command is in."""
         import_structlog()
         return import_module(self.listed[name].module)
-
-
-class _Later(ModuleType):
-    """Is imported when something of it is used."""
-
-    def __getattr__(self, name: str) -> Any:
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return getattr(import_module(self.__name__), name)
-
-
-def import_structlog() -> None:
-    """Import structlog without Rich and asyncio, which it brings along.
-
-    Rich serves a renderer of its own that is not used here, asyncio its asynchronous methods.
-    Both together take longer than all that is ours. Whoever else imports them gets them.
-    """
-    if "structlog" in sys.modules:
-        return
-    absent: dict[str, Any] = {"rich": None, "asyncio": _Later("asyncio")}
-    hidden = {name: each for name, each in absent.items() if name not in sys.modules}
-    sys.modules.update(hidden)
-    try:
-        import_module("structlog")
-    finally:
-        for name, substitute in hidden.items():
-            if sys.modules.get(name) is substitute:
-                sys.modules.pop(name, None)
