@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-IMPORT = "from cde_orchestrator.cli.session.lazy_group import import_structlog\n"
+IMPORT = "from cde_orchestrator.cli.session.slim_structlog import import_structlog\n"
 
 
 def ended_well(script: str) -> bool:
@@ -40,7 +40,7 @@ def test_what_was_imported_before_stays() -> None:
 
 def test_what_needs_asyncio_while_structlog_is_imported_gets_it() -> None:
     assert ended_well(
-        "from cde_orchestrator.cli.session.lazy_group import _Later\n"
+        "from cde_orchestrator.cli.session.slim_structlog import _Later\n"
         "sys.modules['asyncio'] = _Later('asyncio')\n"
         "from asyncio import sleep; import asyncio.events\n"
         "asyncio.run(sleep(0))"
