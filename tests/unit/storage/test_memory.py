@@ -674,7 +674,9 @@ def test_what_was_read_without_the_lock_is_read_again_with_it(store: StateStore)
         assert read(reader) == ["a"]
     assert not is_mended(store)
 
-    assert read(reader) == ["a"]
+    until = time.monotonic() + 60  # who waited for the lock may get it late
+    while not is_mended(store) and time.monotonic() < until:
+        assert read(reader) == ["a"]
     assert is_mended(store)
 
 

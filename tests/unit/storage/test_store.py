@@ -709,7 +709,7 @@ def test_a_store_is_held_steady_beside_a_writer_without_waiting(store: StateStor
         for wait in (False, True):
             with other.steady(wait=wait):
                 assert names(other) == ["a", "b"]
-    with other.steady(wait=True):
+    with StateStore(store.files.root).steady(wait=True):
         shared = ProcessLock(store.files.lock).attempt(shared=True)
         assert shared is not None
         os.close(shared)
