@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
@@ -27,7 +28,7 @@ class Notifier(Protocol):
         ...
 
 
-class GuardedNotifier:
+class GuardedNotifier(ABC):
     """Sends only where a person trusts it, and rests for a while when it keeps failing.
 
     Args:
@@ -69,13 +70,13 @@ class GuardedNotifier:
                 "E929", notifier=self.name, reason=self._reason(error)
             ) from None  # what was raised may hold a secret, as an address does
 
+    @abstractmethod
     def _deliver(self, payload: bytes) -> None:
         """Send it.
 
         Raises:
             OSError: it was not taken.
         """
-        raise NotImplementedError
 
     def _reason(self, error: OSError) -> str:
         """What went wrong, without any secret."""
