@@ -1,4 +1,4 @@
-"""A submission reads, hashes, parses and renders once what it needs."""
+"""How often a submission reads, hashes, parses and renders, and what it compares."""
 
 from __future__ import annotations
 
