@@ -210,3 +210,19 @@ def test_a_decision_record_is_numbered_once_and_stays_under_a_page() -> None:
         for path in records
         if len(path.read_text(encoding="utf-8").split()) > DECISION_WORDS
     ] == []
+
+
+def test_no_pattern_repeats_a_group_without_giving_back() -> None:
+    """Python before 3.11.5 matches possessive groups and atomic ones wrongly (gh-106052).
+
+    Debian 12 has 3.11.2. Of single characters, ``[^@]*+`` is right there too.
+    """
+    found = [
+        f"{shown(path, node.lineno)} {node.value}"
+        for path in python_files("src")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.search(r"\(\?>|(?<!\\)\)(?:[*+?]|\{[\d,]+\})\+", node.value)
+    ]
+
+    assert found == []

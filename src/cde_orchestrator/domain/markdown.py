@@ -40,7 +40,7 @@ _HTML_BLOCKS = tuple(
 """How a block of HTML begins and ends (CommonMark 0.31, 4.6), but for comments."""
 _LONE_TAG = re.compile(
     r" {0,3}<(?:/[a-z][a-z0-9-]*+|[a-z][a-z0-9-]*+(?:\s++[a-z_:][\w.:-]*+"
-    r"(?:\s*+=\s*+(?:[^\s\"'=<>`]++|'[^']*+'|\"[^\"]*+\"))?+)*+\s*+/?)\s*+>\s*+",
+    r"(?:\s*+=\s*+(?:[^\s\"'=<>`]++|'[^']*+'|\"[^\"]*+\"))?)*\s*+/?)\s*+>\s*+",
     re.IGNORECASE,
 )
 """Any other tag alone in its line, which begins a block too, but not within a paragraph."""

@@ -30,9 +30,9 @@ SECRET_TEXT = re.compile(
 )
 # Each of the patterns below keeps its first group, and what follows that is the secret.
 # A password may hold an @ that nobody escaped.
-# Bounded and possessive: hostile text must not cost time quadratic in its length.
+# Bounded, and possessive but for groups: hostile text must not cost time quadratic in its length.
 _URL_CREDENTIALS = re.compile(
-    r"\b([a-z][a-z0-9+.-]{0,30}+://)[^\s/@:]*+(?::[^\s/@]*+(?:@[^\s/@\"'<>,;]*+(?=@))*+)?(?=@)",
+    r"\b([a-z][a-z0-9+.-]{0,30}+://)[^\s/@:]*+(?::[^\s/@]*+(?:@[^\s/@\"'<>,;]*+(?=@))*)?(?=@)",
     re.IGNORECASE,
 )
 _SCHEME = r"\b((?:bearer|basic)\s+)"
