@@ -11,17 +11,38 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
-from cde_orchestrator.domain.errors.explanation import CATALOG_PAGE, catalog_markdown
+from cde_orchestrator.domain.errors.explanation import (
+    CATALOG_PAGE,
+    FAMILIES,
+    by_family,
+    markdown,
+)
 from cde_orchestrator.infrastructure.settings.settings import Settings, variable_of
 from tools.generate_ops import DASHBOARD_FILE, RULES_FILE, grafana_dashboard, prometheus_rules
 
 ROOT = Path(__file__).parents[1]
+ABOUT_ERRORS = (
+    "Generated from the catalogue in `src/cde_orchestrator/domain/errors/`; do not edit. "
+    "Values in angle brackets differ from case to case. "
+    "By symptom: [troubleshooting](troubleshooting.md); questions: [FAQ](faq.md)."
+)
 ABOUT_SETTINGS = (
     "A project's settings are in `.cde/config.toml`, one `key = value` a line; the environment "
     "variable takes precedence over the file. They are read when a command or a server starts. "
     "`cde project settings` shows the values in force and their sources. The file is an ordinary "
     "file of at most 1 MiB; a link, a pipe or a device in its place is refused with E320."
 )
+
+
+def catalog_markdown() -> str:
+    """The whole error catalogue as one page."""
+    parts = ["# Error catalogue", "", ABOUT_ERRORS, ""]
+    for family, entries in by_family():
+        first, last = FAMILIES[family]
+        parts += [f"## {family} ({first} to {last})", ""]
+        for code, _ in entries:
+            parts += [f'<a id="{code.lower()}"></a>', "", markdown(code, "###")]
+    return "\n".join(parts).rstrip() + "\n"
 
 
 def settings_markdown() -> str:

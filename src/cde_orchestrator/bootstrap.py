@@ -83,11 +83,7 @@ class Application:
     ) -> None:
         """Leave a report of an error, unless there is one already; never fails.
 
-        Args:
-            error: what is told.
-            raised: what was raised at first.
-            operation: what was asked for.
-            arguments: what it was given.
+        ``raised`` is what was raised at first.
         """
         self._reports.capture(
             self.root,
@@ -157,24 +153,18 @@ class Application:
                 except ValidationError:
                     if not tolerant:
                         raise
-                    return self._assembled_fallback()
+                    # What works with the defaults, until the settings are valid again.
+                    if self._fallback_ports is None:
+                        self._fallback_ports = self._assemble(self.root, Settings(), self._meter)
+                    return self._fallback_ports
                 self._reports = reports_of(self.settings)
                 self._ports = self._assemble(self.root, self.settings, self._meter)
-                self._end_fallback()
+                if self._fallback_ports is not None:
+                    self._fallback_ports.close()
+                    self._fallback_ports = None
+                if self._is_watched:
+                    self._ports.health.watch()
             return self._ports
-
-    def _assembled_fallback(self) -> ProjectPorts:
-        """What works with the defaults, until the settings are valid again."""
-        if self._fallback_ports is None:
-            self._fallback_ports = self._assemble(self.root, Settings(), self._meter)
-        return self._fallback_ports
-
-    def _end_fallback(self) -> None:
-        if self._fallback_ports is not None:
-            self._fallback_ports.close()
-            self._fallback_ports = None
-        if self._is_watched and self._ports is not None:
-            self._ports.health.watch()
 
 
 def build_application(root: Path) -> Application:

@@ -22,26 +22,9 @@ if TYPE_CHECKING:
     from cde_orchestrator.adapters.repositories.postgres.repository import (
         PostgresProjectRepository,
     )
+    from cde_orchestrator.application.ports import checks as work
+    from cde_orchestrator.application.ports import core
     from cde_orchestrator.application.ports.agents import Agents
-    from cde_orchestrator.application.ports.checks import (
-        Callers,
-        CheckRunner,
-        ContentValidator,
-        ObjectStore,
-        TrustStore,
-        VersionControl,
-    )
-    from cde_orchestrator.application.ports.core import (
-        Doctor,
-        ErrorReports,
-        LogReader,
-        MergeDriver,
-        ProjectFiles,
-        ProjectInspector,
-        PromptRenderer,
-        StateRecovery,
-        WorkflowRepository,
-    )
     from cde_orchestrator.application.ports.health import Health
     from cde_orchestrator.domain.check import Check
     from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
@@ -128,12 +111,12 @@ class ProjectPorts:
         )
 
     @_MadeOnce
-    def recovery(self) -> StateRecovery:
+    def recovery(self) -> core.StateRecovery:
         """The same for the state's past."""
         return self.repository
 
     @_MadeOnce
-    def doctor(self) -> Doctor:
+    def doctor(self) -> core.Doctor:
         """Who examines the project."""
         from cde_orchestrator.adapters.doctor.project import ProjectDoctor
         from cde_orchestrator.adapters.git.command import git_output
@@ -156,89 +139,89 @@ class ProjectPorts:
         return PostgresDoctor(examined, of_folder(examined))
 
     @_MadeOnce
-    def merge_driver(self) -> MergeDriver:
+    def merge_driver(self) -> core.MergeDriver:
         """What lets git merge exports."""
         from cde_orchestrator.adapters.git.merge_driver import GitMergeDriver
 
         return GitMergeDriver()
 
     @_MadeOnce
-    def workflows(self) -> WorkflowRepository:
+    def workflows(self) -> core.WorkflowRepository:
         """The project's workflows."""
         from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 
         return YamlWorkflowRepository()
 
     @_MadeOnce
-    def prompts(self) -> PromptRenderer:
+    def prompts(self) -> core.PromptRenderer:
         """What fills in templates."""
         from cde_orchestrator.adapters.workflows.prompts import JinjaPromptRenderer
 
         return JinjaPromptRenderer()
 
     @_MadeOnce
-    def files(self) -> ProjectFiles:
+    def files(self) -> core.ProjectFiles:
         """The project's files."""
         from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
 
         return FilesystemProjectFiles()
 
     @_MadeOnce
-    def inspector(self) -> ProjectInspector:
+    def inspector(self) -> core.ProjectInspector:
         """What finds out what the project is made of."""
         from cde_orchestrator.adapters.project_files.inspector import FilesystemProjectInspector
 
         return FilesystemProjectInspector()
 
     @_MadeOnce
-    def reports(self) -> ErrorReports:
+    def reports(self) -> core.ErrorReports:
         """Reports that errors left."""
         return reports_of(self._settings)
 
     @_MadeOnce
-    def content(self) -> ContentValidator:
+    def content(self) -> work.ContentValidator:
         """What knows the formats of outputs."""
         from cde_orchestrator.adapters.project_files.content_syntax import ParsingContentValidator
 
         return ParsingContentValidator()
 
     @_MadeOnce
-    def checks(self) -> CheckRunner:
+    def checks(self) -> work.CheckRunner:
         """What runs checks."""
         from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
 
         return SubprocessCheckRunner()
 
     @_MadeOnce
-    def trust(self) -> TrustStore:
+    def trust(self) -> work.TrustStore:
         """What a person trusts."""
         from cde_orchestrator.adapters.runners.trust import UserTrustStore
 
         return UserTrustStore()
 
     @_MadeOnce
-    def objects(self) -> ObjectStore:
+    def objects(self) -> work.ObjectStore:
         """Contents by digest."""
         from cde_orchestrator.adapters.repositories.objects import FilesystemObjectStore
 
         return FilesystemObjectStore()
 
     @_MadeOnce
-    def git(self) -> VersionControl:
+    def git(self) -> work.VersionControl:
         """The project's git."""
         from cde_orchestrator.adapters.git.version_control import GitVersionControl
 
         return GitVersionControl(self.breakers)
 
     @_MadeOnce
-    def callers(self) -> Callers:
+    def callers(self) -> work.Callers:
         """Who calls."""
         from cde_orchestrator.adapters.runners.callers import ProcessCallers
 
         return ProcessCallers(shared=bool(self._settings.state_url))
 
     @_MadeOnce
-    def logs(self) -> LogReader:
+    def logs(self) -> core.LogReader:
         """The project's log."""
         from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
 
@@ -268,13 +251,8 @@ class ProjectPorts:
         """What watches the project."""
         from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
 
-        return HealthMonitor(
-            self.root,
-            self._meter,
-            self._settings,
-            self._facts,
-            notifiers=self._notified,
-        )
+        world = (self.root, self._meter, self._settings, self._facts)
+        return HealthMonitor(*world, notifiers=self._notified)
 
     def settings_commands(self) -> Sequence[tuple[Check, str]]:
         """What the settings set off that has to be trusted first, each with what does."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.bootstrap import Application, build_application
+from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError
 from cde_orchestrator.infrastructure.observability.logs.setup import log_to_project
+from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.project_path import folder_at
@@ -25,18 +26,16 @@ class ServedProject:
         root: the project's folder.
         pinned: whether the person who started the server named it; otherwise a server that
             was started outside of any project takes the first one that is onboarded.
+
+    Attributes:
+        application: the product for it.
     """
 
     def __init__(self, root: Path, *, pinned: bool) -> None:
-        self._application = build_application(root)
+        self.application = build_application(root)
         self._pinned = pinned
         self._onboarding = Lock()
         self._watched = False
-
-    @property
-    def application(self) -> Application:
-        """The product for the project served."""
-        return self._application
 
     def handle(self, use_case: UseCase[Reply]) -> Reply:
         """Run a use case on the project served.
@@ -45,16 +44,20 @@ class ServedProject:
             CDEError: it was refused or failed.
         """
         if use_case.routine:  # who watches a busy server must not wait for it
-            return self._application.handle(use_case)
+            return self.application.handle(use_case)
         with COMPUTE_SLOT.held():
-            return self._application.handle(use_case)
+            return self.application.handle(use_case)
+
+    def run(self, operation: str, work: Callable[[], Reply]) -> Reply:
+        """Do inside an operation what needs no use case."""
+        return Operation(operation, str(self.application.root)).run(work)
 
     def report(
         self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
     ) -> None:
         """Leave a report of an error, unless there is one already; never fails."""
-        error.context.setdefault("project_path", str(self._application.root))
-        self._application.report(error, raised, operation, arguments)
+        error.context.setdefault("project_path", str(self.application.root))
+        self.application.report(error, raised, operation, arguments)
 
     def onboard(self, path: str, use_case: UseCase[Reply]) -> Reply:
         """Onboard the project at ``path`` if it may be served, and serve it from then on.
@@ -64,7 +67,7 @@ class ServedProject:
             CDEError: it was refused or failed; what is served stays the same.
         """
         with self._onboarding:
-            served = self._application
+            served = self.application
             wanted = folder_at(path, base=served.root)
             if wanted == served.root:
                 return served.handle(use_case)
@@ -77,7 +80,7 @@ class ServedProject:
             except BaseException:
                 candidate.close()
                 raise
-            self._application = candidate
+            self.application = candidate
             log_to_project(wanted)
             served.close()
             if self._watched:
@@ -87,8 +90,8 @@ class ServedProject:
     def watch(self) -> None:
         """Keep a history of the project served and judge its alerts, from now on."""
         self._watched = True
-        self._application.watch()
+        self.application.watch()
 
     def close(self) -> None:
         """Finish what can be finished cheaply."""
-        self._application.close()
+        self.application.close()

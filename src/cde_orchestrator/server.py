@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +21,9 @@ from mcp.types import CallToolResult, InputRequiredResult, Tool
 from starlette.types import ASGIApp  # which the SDK imports anyway
 
 from cde_orchestrator import __version__
-from cde_orchestrator.domain.exceptions import (
-    CDEError,
-    CDESystemError,
-    ValidationError,
-)
+from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import calling
-from cde_orchestrator.infrastructure.observability.logs.setup import (
-    keep_lost_lines,
-    keep_tending,
-)
-from cde_orchestrator.infrastructure.observability.operations import Operation
+from cde_orchestrator.infrastructure.observability.logs.setup import keep_lost_lines, keep_tending
 from cde_orchestrator.infrastructure.observability.tracing import start_tracing
 from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
 from cde_orchestrator.mcp_tools import alerts, errors
@@ -114,14 +106,11 @@ class OrchestratorServer(MCPServer[None]):
         try:
             from cde_orchestrator.mcp_tools.all_tools import register_all
 
-            register_all(self, self._served, self._run_explanation)
+            register_all(self, self._served)
         except Exception as error:
             log.exception("tools_not_loaded")
             raise CDESystemError.of("E999") from error
         self._has_tools = True
-
-    def _run_explanation(self, work: Callable[[], CallToolResult]) -> CallToolResult:
-        return Operation("explain_error", str(self._served.application.root)).run(work)
 
     async def list_tools(self) -> list[Tool]:
         """All tools."""

@@ -159,7 +159,7 @@ class Site:
         self.root = root
         self.application = _application(root, health)
         served = ServedProject(root, pinned=True)
-        served._application = self.application
+        served.application = self.application
         listener = listening("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.live = LiveChanges(look_seconds=0.3, beat_seconds=0.6)

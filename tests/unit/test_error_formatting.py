@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from cde_orchestrator.domain.errors.entry import Fix, Reader, Severity
 from cde_orchestrator.domain.errors.explanation import (
     CATALOG_PAGE,
-    catalog_markdown,
     explanation,
 )
 from cde_orchestrator.domain.errors.formatter import ARGUMENT_LIMIT, ErrorFormatter, fill_fix
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ProjectError, ValidationError
+from tests.catalogue import wishes
+from tools.generate_docs import catalog_markdown
 
 CODES = list(ERROR_MESSAGES)
 HOSTILE = {
@@ -41,7 +42,7 @@ HOSTILE = {
 
 def error_about(code: str, value: object) -> CDEError:
     """The error with this code, every placeholder filled with the value."""
-    context = dict.fromkeys(ERROR_MESSAGES[code].placeholders, value)
+    context = dict.fromkeys(wishes(ERROR_MESSAGES[code]), value)
     return CDEError.of(code, **context)
 
 

@@ -41,6 +41,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.project import ProjectStatus
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from tests.catalogue import wishes
 
 RANGES: list[tuple[type[CDEError], int, int]] = [
     (ProjectError, 1, 99),
@@ -235,11 +236,11 @@ def test_an_error_of_the_catalogue_takes_its_words_and_its_recoverability(
     error_class: type[CDEError], messages: Mapping[str, Any]
 ) -> None:
     for code, entry in messages.items():
-        error = error_class.of(code, **dict.fromkeys(entry.placeholders, "x"))
+        error = error_class.of(code, **dict.fromkeys(wishes(entry), "x"))
 
         assert error.code == code
         assert error.recoverable is entry.recoverable
-        assert set(error.context) == entry.placeholders
+        assert set(error.context) == wishes(entry)
         assert "{" not in error.message
         assert "?" not in error.message
 

@@ -17,12 +17,7 @@ from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, jsonable, storable
 
 _CODE = re.compile(r"E[0-9]{3}")
-_REFUSALS = frozenset(
-    {
-        *("E207", "E208", "E209", "E211"),
-        *("E902", "E904", "E908", "E909", "E910", "E911", "E912", "E924"),
-    }
-)
+_REFUSALS = frozenset({207, 208, 209, 211, 902, 904, 908, 909, 910, 911, 912, 924})
 """Codes of the state and the system with which the product only says no, as it should."""
 
 
@@ -79,7 +74,7 @@ class CDEError(Exception):
 
         Any other error is a refusal: everything works, and the caller has to do otherwise.
         """
-        return self.code[1] in "29" and self.code not in _REFUSALS
+        return self.code[1] in "29" and int(self.code[1:]) not in _REFUSALS
 
     @property
     def message(self) -> str:
@@ -103,14 +98,7 @@ class CDEError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle with code, context and timestamp, across processes."""
-        return _rebuild, (type(self), self.message, self.__dict__.copy())
-
-
-def _rebuild(cls: type[CDEError], message: str, state: dict[str, Any]) -> CDEError:
-    error = cls.__new__(cls, message)
-    error.args = (message,)
-    error.__dict__.update(state)
-    return error
+        return type(self).__new__, (type(self), self.message), self.__dict__.copy()
 
 
 class ProjectError(CDEError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -90,10 +90,7 @@ class PhaseRecord:
             "attempts": self.attempts,
             "started_at": self.started_at.isoformat() if self.started_at else None,
             "completed_at": self.completed_at.isoformat() if self.completed_at else None,
-            "outputs": [
-                {"id": each.id, "path": each.path, "sha256": each.sha256, "size": each.size}
-                for each in self.outputs
-            ],
+            "outputs": [asdict(each) for each in self.outputs],
         }
 
     def begin(self, now: datetime) -> None:
@@ -324,13 +321,7 @@ class Feature:
         return left
 
     def close(self, outcome: str, reason: str, by: str, now: datetime) -> None:
-        """Take no more work, the feature not being completed.
-
-        Args:
-            outcome: ``failed`` or ``cancelled``.
-            reason: why.
-            by: who closes it.
-            now: the time.
+        """Take no more work: the feature is ``failed`` or ``cancelled``, not completed.
 
         Raises:
             FeatureError: E105, it is closed already.

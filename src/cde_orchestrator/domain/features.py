@@ -51,39 +51,30 @@ class Features(Protocol):
 
     def __len__(self) -> int:
         """How many there are."""
-        ...
 
     def __iter__(self) -> Iterator[Feature]:
         """Every feature, oldest first."""
-        ...
 
     def add(self, feature: Feature) -> None:
         """Add a feature whose id and name are new."""
-        ...
 
     def by_id(self, feature_id: str) -> Feature | None:
         """The feature with exactly this id."""
-        ...
 
     def by_name(self, name: str) -> Feature | None:
         """The feature with exactly this name."""
-        ...
 
     def by_idempotency_key(self, key: str) -> Feature | None:
         """The feature that the call with this key started."""
-        ...
 
     def ids_beginning(self, prefix: str) -> list[str]:
         """The ids that begin with ``prefix``."""
-        ...
 
     def has_name(self, name: str) -> bool:
         """Whether a feature bears this name."""
-        ...
 
     def summaries(self) -> list[FeatureSummary]:
         """A summary of every feature, oldest first; cheaper than the features themselves."""
-        ...
 
 
 class FeatureList:

@@ -104,21 +104,11 @@ class Project:
             raise ReadOnlyModeError.of("E206", reason=self.read_only_reason, since=since)
 
     def activate(self) -> None:
-        """Let features be started.
-
-        Raises:
-            ProjectError: E005, the status does not allow it.
-            ReadOnlyModeError: E206.
-        """
+        """Let features be started; raises as ``change_status``."""
         self.change_status(ProjectStatus.ACTIVE)
 
     def archive(self) -> None:
-        """Put the project away; it can be activated again.
-
-        Raises:
-            ProjectError: E005, the status does not allow it.
-            ReadOnlyModeError: E206.
-        """
+        """Put the project away; it can be activated again. Raises as ``change_status``."""
         self.change_status(ProjectStatus.ARCHIVED)
 
     def change_status(self, target: ProjectStatus) -> None:

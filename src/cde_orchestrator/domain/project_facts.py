@@ -1,6 +1,6 @@
 """What a project's own files say about it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,6 @@ class ProjectFacts:
     def to_metadata(self) -> dict[str, object]:
         """Return the facts as values that JSON can hold: the tuples become lists."""
         return {
-            "languages": list(self.languages),
-            "package_manager": self.package_manager,
-            "test_command": list(self.test_command),
-            "git": self.git,
-            "evidence": list(self.evidence),
+            name: list(fact) if isinstance(fact, tuple) else fact
+            for name, fact in asdict(self).items()
         }

@@ -152,11 +152,8 @@ class Workflow:
 
     def output_owner(self, output_id: str) -> tuple[Phase, Output] | None:
         """The phase that declares an output, with the output."""
-        for phase in self.phases:
-            for output in phase.outputs:
-                if output.id == output_id:
-                    return phase, output
-        return None
+        declared = ((phase, output) for phase in self.phases for output in phase.outputs)
+        return next((found for found in declared if found[1].id == output_id), None)
 
     def to_dict(self) -> dict[str, Any]:
         """The workflow as plain data; ``from_dict`` reads it back."""

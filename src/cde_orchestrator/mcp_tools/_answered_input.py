@@ -12,10 +12,10 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from types import TracebackType
 from typing import Any
 
 import anyio
+from anyio.abc import ObjectReceiveStream
 from mcp.shared.message import SessionMessage
 from mcp.types import CallToolResult, ErrorData, JSONRPCError, JSONRPCResponse
 from mcp.types.jsonrpc import PARSE_ERROR
@@ -30,7 +30,7 @@ _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}:,]|[^][{}:,"\s]+')
 _LONGEST_ID = 200
 
 
-class AnsweredInput:
+class AnsweredInput(ObjectReceiveStream[SessionMessage | Exception]):
     """What arrives, less the requests that cannot be read: those are answered here.
 
     Args:
@@ -39,15 +39,8 @@ class AnsweredInput:
         refuse: makes the answer to a call of a tool.
     """
 
-    def __init__(
-        self,
-        incoming: Incoming,
-        outgoing: Outgoing,
-        refuse: Refuse,
-    ) -> None:
-        self._incoming = incoming
-        self._outgoing = outgoing
-        self._refuse = refuse
+    def __init__(self, incoming: Incoming, outgoing: Outgoing, refuse: Refuse) -> None:
+        self._incoming, self._outgoing, self._refuse = incoming, outgoing, refuse
 
     @property
     def last_context(self) -> Any:
@@ -68,26 +61,6 @@ class AnsweredInput:
         """Close what is read from."""
         await self._incoming.aclose()
 
-    def __aiter__(self) -> AnsweredInput:
-        return self
-
-    async def __anext__(self) -> SessionMessage | Exception:
-        try:
-            return await self.receive()
-        except anyio.EndOfStream:
-            raise StopAsyncIteration from None
-
-    async def __aenter__(self) -> AnsweredInput:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
 
 def answer_to(error: MessageError, refuse: Refuse) -> JSONRPCResponse | JSONRPCError | None:
     """The answer to a line that is no JSON; None where it names no request."""
@@ -101,9 +74,8 @@ def answer_to(error: MessageError, refuse: Refuse) -> JSONRPCResponse | JSONRPCE
         return None
     tool = _parsed(members.get(("params", "name")))
     if _parsed(members.get(("method",))) == "tools/call" and isinstance(tool, str):
-        told = refuse(tool, problem["msg"]).model_dump(
-            by_alias=True, mode="json", exclude_none=True
-        )
+        result = refuse(tool, problem["msg"])
+        told = result.model_dump(by_alias=True, mode="json", exclude_none=True)
         return JSONRPCResponse(jsonrpc="2.0", id=number, result=told)
     refusal = ErrorData(code=PARSE_ERROR, message=problem["msg"])
     return JSONRPCError(jsonrpc="2.0", id=number, error=refusal)

@@ -34,24 +34,30 @@ class Service(Handles, Protocol):
         self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
     ) -> None:
         """Leave a report of an error, unless there is one already; never fails."""
-        ...
 
     def onboard(self, path: str, use_case: UseCase[Reply]) -> Reply:
         """Onboard the project at ``path``, which is served from then on."""
-        ...
+
+    def run(self, operation: str, work: Callable[[], Reply]) -> Reply:
+        """Do inside an operation what needs no use case."""
 
 
-def reply(structured: Mapping[str, Any], text: str, whole: str) -> CallToolResult:
+def reply(
+    structured: Mapping[str, Any], text: str, whole: str, *, is_error: bool = False
+) -> CallToolResult:
     """An answer with structured content and text, cut to ``REPLY_LIMIT``.
 
     Args:
         structured: the contract's object.
         text: the same in short, for clients that show text only.
         whole: where the full text is when it had to be cut.
+        is_error: whether it is a failure.
     """
     content, shown = _fitted(dict(structured), text, whole)
     return CallToolResult(
-        content=[TextContent(type="text", text=shown)], structured_content=content
+        content=[TextContent(type="text", text=shown)],
+        structured_content=content,
+        is_error=is_error,
     )
 
 
@@ -82,10 +88,7 @@ def error_result(error: CDEError) -> CallToolResult:
     """A failure as an agent can fix it: the catalogue's words and the fixes as calls."""
     payload = {"error": dict(ErrorFormatter.payload(error, Reader.AGENT))}
     text = ErrorFormatter.format(error, Reader.AGENT)
-    content, shown = _fitted(payload, text, f"cde_explainError(code={error.code!r})")
-    return CallToolResult(
-        is_error=True, content=[TextContent(type="text", text=shown)], structured_content=content
-    )
+    return reply(payload, text, f"cde_explainError(code={error.code!r})", is_error=True)
 
 
 def size(structured: Mapping[str, Any], text: str) -> int:

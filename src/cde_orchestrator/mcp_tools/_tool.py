@@ -1,15 +1,17 @@
-"""How a tool is added to the server: with what it does to the project, which clients go by."""
+"""How a tool is made: with what it does to the project, which clients go by."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
+from functools import partial
+from types import MethodType
 
 from mcp.server import MCPServer
 from mcp.types import CallToolResult, ToolAnnotations
 
-Function = TypeVar("Function", bound=Callable[..., CallToolResult])
+from cde_orchestrator.mcp_tools._boundary import Service
 
 
 def _hints(**hints: bool) -> ToolAnnotations:
@@ -29,6 +31,23 @@ class Effect(Enum):
     TAKES_BACK = _hints(destructive_hint=True)
 
 
-def tool(server: MCPServer, effect: Effect, description: str) -> Callable[[Function], Function]:
-    """Add the decorated function as a tool."""
-    return server.tool(description=description, annotations=effect.value, structured_output=False)
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool, with the name, the docstring and the arguments of a function but its first."""
+
+    effect: Effect
+    function: Callable[..., CallToolResult]
+
+    def add_to(self, server: MCPServer, service: Service) -> None:
+        """Offer the tool; ``service`` is the function's first argument."""
+        server.add_tool(
+            MethodType(self.function, service),
+            description=" ".join((self.function.__doc__ or "").split()),
+            annotations=self.effect.value,
+            structured_output=False,
+        )
+
+
+def tool(effect: Effect) -> Callable[[Callable[..., CallToolResult]], Tool]:
+    """Make a tool of the decorated function; clients read its docstring."""
+    return partial(Tool, effect)

@@ -6,26 +6,32 @@ from typing import Any
 
 from mcp.server import MCPServer
 
-from cde_orchestrator.mcp_tools import errors, features, health, lifecycle, project, recovery
+from cde_orchestrator.mcp_tools import errors, features, project, recovery
 from cde_orchestrator.mcp_tools._boundary import Service
-from cde_orchestrator.mcp_tools.errors import Run
 from cde_orchestrator.mcp_tools.sdk import tool_schemas
 
+TOOLS = (
+    project.cde_onboardProject,
+    project.cde_getProjectInfo,
+    project.cde_setProjectStatus,
+    features.cde_startFeature,
+    features.cde_submitWork,
+    features.cde_getFeatureStatus,
+    features.cde_listFeatures,
+    recovery.cde_recoverState,
+    errors.cde_explainError,
+    features.cde_saveProgress,
+    features.cde_resumeFeature,
+    features.cde_closeFeature,
+    features.cde_rollbackFeature,
+    project.cde_getHealth,
+)
 
-def register_all(server: MCPServer, service: Service, run: Run) -> None:
-    """Add every tool to the server.
 
-    Args:
-        server: what they are added to.
-        service: runs their use cases.
-        run: runs what needs no project inside an operation.
-    """
-    project.register(server, service)
-    features.register(server, service)
-    recovery.register(server, service)
-    errors.register(server, run)
-    lifecycle.register(server, service)
-    health.register(server, service)
+def register_all(server: MCPServer, service: Service) -> None:
+    """Add every tool to the server."""
+    for tool in TOOLS:
+        tool.add_to(server, service)
     for schema in tool_schemas(server):
         _slim(schema)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 from mcp.server import MCPServer
@@ -18,27 +17,17 @@ from cde_orchestrator.application.logs.explain_error import (
 from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.mcp_tools._boundary import reply
+from cde_orchestrator.mcp_tools._boundary import Service, reply
 from cde_orchestrator.mcp_tools._tool import Effect, tool
 
-Run = Callable[[Callable[[], CallToolResult]], CallToolResult]
 
-
-def register(server: MCPServer, run: Run) -> None:
-    """Add the tool to the server.
-
-    Args:
-        server: what it is added to.
-        run: runs the tool's work inside an operation.
-    """
-
-    @tool(
-        server, Effect.READS, "What an error code means and how to fix it; without code, all codes."
-    )
-    def cde_explainError(  # noqa: N802 - the tools' names are the plan's
-        code: Annotated[str | None, Field(description="As E101")] = None,
-    ) -> CallToolResult:
-        return run(lambda: _explained(code))
+@tool(Effect.READS)
+def cde_explainError(  # noqa: N802 - the tools' names are the plan's
+    service: Service,
+    code: Annotated[str | None, Field(description="As E101")] = None,
+) -> CallToolResult:
+    """What an error code means and how to fix it; without code, all codes."""
+    return service.run("explain_error", lambda: _explained(code))
 
 
 def register_resource(server: MCPServer) -> None:

@@ -1,11 +1,10 @@
-"""Tools that take a feature through its phases."""
+"""Tools that take a feature through its phases, and around them: resume, close, take back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
@@ -19,11 +18,8 @@ from cde_orchestrator.application.features.list_features import (
 from cde_orchestrator.application.views import FeatureListReply
 from cde_orchestrator.mcp_tools import _texts
 from cde_orchestrator.mcp_tools._boundary import REPLY_LIMIT, Service, reply, reply_page, size
-from cde_orchestrator.mcp_tools._progress import progress_watch
+from cde_orchestrator.mcp_tools._caller import progress_watch
 from cde_orchestrator.mcp_tools._tool import Effect, tool
-
-if TYPE_CHECKING:
-    from cde_orchestrator.application.features.fail_phase import FailPhase
 
 NOTES_SHOWN = 10
 """Saved notes of a phase that stay in an answer that was too long."""
@@ -33,141 +29,203 @@ AgentName = Annotated[str | None, Field(description="Your name, if several share
 Takeover = Annotated[bool, Field(description="Override another agent's lease")]
 
 
-def register(server: MCPServer, service: Service) -> None:
-    """Add the tools to the server."""
-    _register_start(server, service)
-    _register_submit(server, service)
-    _register_queries(server, service)
+@tool(Effect.ADDS)
+def cde_startFeature(  # noqa: N802 - the tools' names are the plan's
+    service: Service,
+    prompt: Annotated[str, Field(description="What the feature should do")],
+    workflow: Annotated[
+        str | None, Field(description="Default: the project's default workflow")
+    ] = None,
+    name: Annotated[str | None, Field(description="Slug; default: derived from the prompt")] = None,
+    idempotency_key: Annotated[
+        str | None, Field(description="Repeats with the same key start nothing new")
+    ] = None,
+) -> CallToolResult:
+    """Start a feature.
 
+    Answers with the first phase: its prompt to follow and the outputs to produce.
+    """
+    from cde_orchestrator.application.features.start_feature import StartFeature
 
-def _register_start(server: MCPServer, service: Service) -> None:
-    @tool(
-        server,
-        Effect.ADDS,
-        "Start a feature. Answers with the first phase: its prompt to follow and "
-        "the outputs to produce.",
+    use_case = StartFeature(
+        prompt=prompt, workflow=workflow, name=name, idempotency_key=idempotency_key
     )
-    def cde_startFeature(  # noqa: N802 - the tools' names are the plan's
-        prompt: Annotated[str, Field(description="What the feature should do")],
-        workflow: Annotated[
-            str | None, Field(description="Default: the project's default workflow")
-        ] = None,
-        name: Annotated[
-            str | None, Field(description="Slug; default: derived from the prompt")
-        ] = None,
-        idempotency_key: Annotated[
-            str | None, Field(description="Repeats with the same key start nothing new")
-        ] = None,
-    ) -> CallToolResult:
-        from cde_orchestrator.application.features.start_feature import StartFeature
-
-        use_case = StartFeature(
-            prompt=prompt, workflow=workflow, name=name, idempotency_key=idempotency_key
-        )
-        answer = service.handle(use_case)
-        started = answer["feature"]["name"]
-        text = _texts.work(answer, f"Feature {started} started.")
-        return reply(answer, text, f"cde status {started} --json")
+    answer = service.handle(use_case)
+    return _brief(answer, _texts.work(answer, f"Feature {answer['feature']['name']} started."))
 
 
-def _register_submit(server: MCPServer, service: Service) -> None:
-    @tool(
-        server,
-        Effect.ADDS,
-        "Submit the current phase. Its required outputs must be files in the project "
-        "or texts in results. Returns the next phase.",
-    )
-    def cde_submitWork(  # noqa: N802
-        context: Context,
-        feature_id: FeatureId,
-        phase_id: Annotated[str, Field(description="The current phase's id")],
-        results: Annotated[
-            dict[str, str] | None,
-            Field(description="Maps output ids to texts, which are written to the outputs' paths"),
-        ] = None,
-        failed: Annotated[bool, Field(description="Give up this attempt instead")] = False,
-        reason: Annotated[str | None, Field(description="Why it failed")] = None,
-        idempotency_key: Annotated[
-            str | None, Field(description="With failed: repeats with the same key count once")
-        ] = None,
-        agent: AgentName = None,
-        takeover: Takeover = False,
-        restore: Annotated[
-            bool, Field(description="First restore changed outputs of earlier phases (E132)")
-        ] = False,
-    ) -> CallToolResult:
-        if failed:
-            from cde_orchestrator.application.features.fail_phase import FailPhase
+@tool(Effect.ADDS)
+def cde_submitWork(  # noqa: N802
+    service: Service,
+    context: Context,
+    feature_id: FeatureId,
+    phase_id: Annotated[str, Field(description="The current phase's id")],
+    results: Annotated[
+        dict[str, str] | None,
+        Field(description="Maps output ids to texts, which are written to the outputs' paths"),
+    ] = None,
+    failed: Annotated[bool, Field(description="Give up this attempt instead")] = False,
+    reason: Annotated[str | None, Field(description="Why it failed")] = None,
+    idempotency_key: Annotated[
+        str | None, Field(description="With failed: repeats with the same key count once")
+    ] = None,
+    agent: AgentName = None,
+    takeover: Takeover = False,
+    restore: Annotated[
+        bool, Field(description="First restore changed outputs of earlier phases (E132)")
+    ] = False,
+) -> CallToolResult:
+    """Submit the current phase.
 
-            return _give_up(
-                service,
-                FailPhase(
-                    feature_id=feature_id,
-                    phase_id=phase_id,
-                    reason=reason,
-                    agent=agent,
-                    takeover=takeover,
-                    idempotency_key=idempotency_key,
-                    results=results or {},
-                ),
-            )
-        from cde_orchestrator.application.features.submit_work import SubmitWork
+    Its required outputs must be files in the project or texts in results. Returns the next
+    phase.
+    """
+    from cde_orchestrator.application.features.fail_phase import FailPhase
+    from cde_orchestrator.application.features.submit_work import SubmitWork
 
-        use_case = SubmitWork(
+    if failed:
+        given_up = FailPhase(
             feature_id=feature_id,
             phase_id=phase_id,
-            results=results or {},
+            reason=reason,
             agent=agent,
             takeover=takeover,
-            restore=restore,
-            watch=progress_watch(context),
+            idempotency_key=idempotency_key,
+            results=results or {},
         )
-        answer = service.handle(use_case)
-        text = _texts.work(answer, f"Phase {phase_id} accepted.")
-        return reply(answer, text, f"cde status {answer['feature']['name']} --json")
-
-
-def _give_up(service: Service, use_case: FailPhase) -> CallToolResult:
+        failure = service.handle(given_up)
+        done = f"Attempt at {phase_id} recorded as failed; {failure['attempts_left']} left."
+        return _brief(failure, _texts.work(failure, done))
+    use_case = SubmitWork(
+        feature_id=feature_id,
+        phase_id=phase_id,
+        results=results or {},
+        agent=agent,
+        takeover=takeover,
+        restore=restore,
+        watch=progress_watch(context),
+    )
     answer = service.handle(use_case)
-    left = answer["attempts_left"]
-    text = _texts.work(answer, f"Attempt at {use_case.phase_id} recorded as failed; {left} left.")
+    return _brief(answer, _texts.work(answer, f"Phase {phase_id} accepted."))
+
+
+@tool(Effect.READS)
+def cde_getFeatureStatus(  # noqa: N802
+    service: Service,
+    feature_id: FeatureId,
+    detail: Annotated[
+        Literal["brief", "full"], Field(description="full adds the goal and times")
+    ] = "brief",
+) -> CallToolResult:
+    """A feature's status: all phases, and the current one's prompt."""
+    answer = service.handle(GetFeatureStatus(feature_id=feature_id, detail=detail))
+    text = _texts.feature_status(answer)
+    if size(answer, text) > REPLY_LIMIT:
+        _shed(answer)
+    return _full(answer, text)
+
+
+@tool(Effect.READS)
+def cde_listFeatures(  # noqa: N802
+    service: Service,
+    status: Annotated[
+        str | None, Field(description="One status, or 'open' for all unfinished")
+    ] = None,
+    limit: Annotated[int, Field(description=f"At most {LARGEST_LIMIT}")] = DEFAULT_LIMIT,
+    cursor: Annotated[str | None, Field(description="next_cursor of the previous page")] = None,
+) -> CallToolResult:
+    """Features, newest first, page by page."""
+
+    def ask(rows: int) -> FeatureListReply:
+        return service.handle(ListFeatures(status=status, limit=rows, cursor=cursor))
+
+    return reply_page(ask, _texts.feature_list, "features", limit, "cde list --json")
+
+
+@tool(Effect.ADDS)
+def cde_saveProgress(  # noqa: N802
+    service: Service,
+    feature_id: FeatureId,
+    phase_id: str,
+    note: Annotated[str, Field(description="Done, found, next")],
+    data: Annotated[Any, Field(description="Any JSON")] = None,
+) -> CallToolResult:
+    """Save progress in the current phase, for whoever resumes it."""
+    from cde_orchestrator.application.features.save_progress import SaveProgress
+
+    use_case = SaveProgress(feature_id=feature_id, phase_id=phase_id, note=note, data=data)
+    answer = service.handle(use_case)
+    # The caller has what it saved; the answer only confirms it.
+    answer["saved"]["data"] = None
+    return _full(answer, f"Saved in phase {phase_id}; {answer['kept']} entries are kept.")
+
+
+@tool(Effect.ADDS)
+def cde_resumeFeature(  # noqa: N802
+    service: Service, feature_id: FeatureId, agent: AgentName = None, takeover: Takeover = False
+) -> CallToolResult:
+    """Resume a feature.
+
+    Returns its goal, what is done, prompt, saved progress and last failure. A failed feature
+    goes back to the phase that failed.
+    """
+    from cde_orchestrator.application.features.resume_feature import ResumeFeature
+
+    use_case = ResumeFeature(feature_id=feature_id, agent=agent, takeover=takeover)
+    answer = service.handle(use_case)
+    return _full(answer, _texts.work(answer, f"Feature {answer['feature']['name']} resumed."))
+
+
+@tool(Effect.TAKES_BACK)
+def cde_closeFeature(  # noqa: N802
+    service: Service, feature_id: FeatureId, outcome: Literal["failed", "cancelled"], reason: str
+) -> CallToolResult:
+    """Close a feature without finishing it; its files are kept."""
+    from cde_orchestrator.application.features.close_feature import CloseFeature
+
+    use_case = CloseFeature(feature_id=feature_id, outcome=outcome, reason=reason)
+    answer = service.handle(use_case)
+    return _full(answer, f"Feature {answer['feature']['name']} is {outcome}.")
+
+
+@tool(Effect.TAKES_BACK)
+def cde_rollbackFeature(  # noqa: N802
+    service: Service,
+    feature_id: FeatureId,
+    to_phase: str,
+    reason: str,
+    dry_run: Annotated[bool, Field(description="Only preview")] = False,
+) -> CallToolResult:
+    """Start an earlier phase again: later phases are rolled back, outputs are restored;
+    changed files are kept as copies.
+    """  # noqa: D205 - one sentence
+    from cde_orchestrator.application.features.rollback_feature import RollbackFeature
+
+    use_case = RollbackFeature(
+        feature_id=feature_id, to_phase=to_phase, reason=reason, dry_run=dry_run
+    )
+    answer = service.handle(use_case)
+    return _full(answer, _texts.rolled_back(answer))
+
+
+def _brief(answer: Mapping[str, Any], text: str) -> CallToolResult:
     return reply(answer, text, f"cde status {answer['feature']['name']} --json")
 
 
-def _register_queries(server: MCPServer, service: Service) -> None:
-    @tool(server, Effect.READS, "A feature's status: all phases, and the current one's prompt.")
-    def cde_getFeatureStatus(  # noqa: N802
-        feature_id: FeatureId,
-        detail: Annotated[
-            Literal["brief", "full"], Field(description="full adds the goal and times")
-        ] = "brief",
-    ) -> CallToolResult:
-        answer = service.handle(GetFeatureStatus(feature_id=feature_id, detail=detail))
-        whole = f"cde status {answer['feature']['name']} --full --json"
-        text = _texts.feature_status(answer)
-        if size(answer, text) > REPLY_LIMIT:
-            _shed(answer, whole)
-        return reply(answer, text, whole)
-
-    @tool(server, Effect.READS, "Features, newest first, page by page.")
-    def cde_listFeatures(  # noqa: N802
-        status: Annotated[
-            str | None, Field(description="One status, or 'open' for all unfinished")
-        ] = None,
-        limit: Annotated[int, Field(description=f"At most {LARGEST_LIMIT}")] = DEFAULT_LIMIT,
-        cursor: Annotated[str | None, Field(description="next_cursor of the previous page")] = None,
-    ) -> CallToolResult:
-        def ask(rows: int) -> FeatureListReply:
-            return service.handle(ListFeatures(status=status, limit=rows, cursor=cursor))
-
-        return reply_page(ask, _texts.feature_list, "features", limit, "cde list --json")
+def _full(answer: Mapping[str, Any], text: str) -> CallToolResult:
+    return reply(answer, text, _whole(answer))
 
 
-def _shed(answer: Mapping[str, Any], whole: str) -> None:
-    """Leave away what can be of any depth: saved data, and all but the newest notes."""
+def _whole(answer: Mapping[str, Any]) -> str:
+    """The command that shows all of an answer about a feature."""
+    return f"cde status {answer['feature']['name']} --full --json"
+
+
+def _shed(answer: Mapping[str, Any]) -> None:
+    """Omit what can be of any depth: saved data, and all but the newest notes."""
     for work in answer.get("work", {}).values():
         work["progress"] = work["progress"][-NOTES_SHOWN:]
         for saved in work["progress"]:
             if saved["data"] is not None:
-                saved["data"] = f"[left out; in full: {whole}]"
+                saved["data"] = f"[left out; in full: {_whole(answer)}]"
         work["past"] = work["past"][-NOTES_SHOWN:]

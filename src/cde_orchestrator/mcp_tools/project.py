@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
-from mcp.server import MCPServer
 from mcp.types import CallToolResult
 from pydantic import Field
 
@@ -15,33 +15,49 @@ from cde_orchestrator.mcp_tools import _texts
 from cde_orchestrator.mcp_tools._boundary import Service, reply
 from cde_orchestrator.mcp_tools._tool import Effect, tool
 
+OPERATIONS_SHOWN = 10
+"""Operations in an answer about health, slowest first; all of them would not fit."""
+
 _INFO = "cde project info --json"
 
 
-def register(server: MCPServer, service: Service) -> None:
-    """Add the tools to the server."""
+@tool(Effect.SETS)
+def cde_onboardProject(  # noqa: N802 - the tools' names are the plan's
+    service: Service,
+    path: Annotated[str, Field(description="Folder; '.' is the one served")],
+    name: Annotated[str | None, Field(description="Default: the folder's name")] = None,
+) -> CallToolResult:
+    """Set up a project folder, once: creates .cde/, detects languages and tests, activates it.
 
-    @tool(
-        server,
-        Effect.SETS,
-        "Set up a project folder, once: creates .cde/, detects languages and tests, "
-        "activates it. Safe to repeat.",
-    )
-    def cde_onboardProject(  # noqa: N802 - the tools' names are the plan's
-        path: Annotated[str, Field(description="Folder; '.' is the one served")],
-        name: Annotated[str | None, Field(description="Default: the folder's name")] = None,
-    ) -> CallToolResult:
-        answer = service.onboard(path, OnboardProject(name=name))
-        return reply(answer, _texts.onboarded(answer), _INFO)
+    Safe to repeat.
+    """
+    answer = service.onboard(path, OnboardProject(name=name))
+    return reply(answer, _texts.onboarded(answer), _INFO)
 
-    @tool(server, Effect.READS, "The served project: status, features by status, facts, workflows.")
-    def cde_getProjectInfo() -> CallToolResult:  # noqa: N802
-        answer = service.handle(GetProjectInfo())
-        return reply(answer, _texts.project_info(answer), _INFO)
 
-    @tool(
-        server, Effect.SETS, "Activate or archive the project. Only an active one starts features."
-    )
-    def cde_setProjectStatus(status: Literal["active", "archived"]) -> CallToolResult:  # noqa: N802
-        answer = service.handle(SetProjectStatus(status=status))
-        return reply(answer, _texts.project_line(answer["project"]) + ".", _INFO)
+@tool(Effect.READS)
+def cde_getProjectInfo(service: Service) -> CallToolResult:  # noqa: N802
+    """The served project: status, features by status, facts, workflows."""
+    answer = service.handle(GetProjectInfo())
+    return reply(answer, _texts.project_info(answer), _INFO)
+
+
+@tool(Effect.SETS)
+def cde_setProjectStatus(  # noqa: N802
+    service: Service, status: Literal["active", "archived"]
+) -> CallToolResult:
+    """Activate or archive the project. Only an active one starts features."""
+    answer = service.handle(SetProjectStatus(status=status))
+    return reply(answer, _texts.project_line(answer["project"]) + ".", _INFO)
+
+
+@tool(Effect.READS)
+def cde_getHealth(service: Service) -> CallToolResult:  # noqa: N802
+    """Project health: checks, figures, alerts. Works on a broken project too."""
+    from cde_orchestrator.application.monitoring.get_health import GetHealth
+    from cde_orchestrator.application.ports.health import slowest
+
+    health = service.handle(GetHealth())
+    figures = health["metrics"]
+    figures["operations"] = slowest(figures["operations"], OPERATIONS_SHOWN)
+    return reply(health, json.dumps(health, indent=2), "cde health --json")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from mcp.server import MCPServer
 from mcp.types import CallToolResult
 from pydantic import Field
 
@@ -25,42 +24,40 @@ NAMES_SHOWN = 50
 _WHOLE = "cde state --help"
 
 
-def register(server: MCPServer, service: Service) -> None:
-    """Add the tool to the server."""
+@tool(Effect.TAKES_BACK)
+def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
+    service: Service,
+    action: Literal["verify", "history", "backups", "restore"],
+    feature: Annotated[str | None, Field(description="history of one feature")] = None,
+    limit: Annotated[int, Field(description="of history")] = 20,
+    at: Annotated[int | None, Field(description="restore: a change's number")] = None,
+    backup: Annotated[str | None, Field(description="restore: a backup's file")] = None,
+    token: Annotated[str | None, Field(description="restore: confirms")] = None,
+) -> CallToolResult:
+    """Verify, inspect and restore the state.
 
-    @tool(
-        server,
-        Effect.TAKES_BACK,
-        "Verify, inspect and restore the state. verify: check the files. history: changes, newest "
-        "first. backups: kept states. restore: previews the change and returns a token; called "
-        "with the token, restores, as one change that can be undone.",
+    verify: check the files. history: changes, newest first. backups: kept states. restore:
+    previews the change and returns a token; called with the token, restores, as one change that
+    can be undone.
+    """
+    from cde_orchestrator.application.state.recover_state import (
+        ListBackups,
+        RestoreState,
+        VerifyState,
     )
-    def cde_recoverState(  # noqa: N802 - the tools' names are the plan's
-        action: Literal["verify", "history", "backups", "restore"],
-        feature: Annotated[str | None, Field(description="history of one feature")] = None,
-        limit: Annotated[int, Field(description="of history")] = 20,
-        at: Annotated[int | None, Field(description="restore: a change's number")] = None,
-        backup: Annotated[str | None, Field(description="restore: a backup's file")] = None,
-        token: Annotated[str | None, Field(description="restore: confirms")] = None,
-    ) -> CallToolResult:
-        from cde_orchestrator.application.state.recover_state import (
-            ListBackups,
-            RestoreState,
-            VerifyState,
-        )
 
-        if action == "verify":
-            found = service.handle(VerifyState())
-            words = [f"- {each['file']}: {each['reason']}" for each in found["findings"]]
-            return reply(found, "\n".join(words) or "Every file is intact.", _WHOLE)
-        if action == "history":
-            return _history(service, limit, feature)
-        if action == "backups":
-            kept = service.handle(ListBackups())
-            return reply(kept, _backups_text(kept["backups"]), _WHOLE)
-        restore = RestoreState(at=at, backup=backup, dry_run=token is None, token=token)
-        done = service.handle(restore)
-        return reply({**done, **_first_names(done["difference"])}, _restore_text(done), _WHOLE)
+    if action == "verify":
+        found = service.handle(VerifyState())
+        words = [f"- {each['file']}: {each['reason']}" for each in found["findings"]]
+        return reply(found, "\n".join(words) or "Every file is intact.", _WHOLE)
+    if action == "history":
+        return _history(service, limit, feature)
+    if action == "backups":
+        kept = service.handle(ListBackups())
+        return reply(kept, _backups_text(kept["backups"]), _WHOLE)
+    restore = RestoreState(at=at, backup=backup, dry_run=token is None, token=token)
+    done = service.handle(restore)
+    return reply({**done, **_first_names(done["difference"])}, _restore_text(done), _WHOLE)
 
 
 def _history(service: Service, limit: int, feature: str | None) -> CallToolResult:
@@ -69,17 +66,14 @@ def _history(service: Service, limit: int, feature: str | None) -> CallToolResul
     def ask(rows: int) -> HistoryReply:
         return service.handle(ListChanges(limit=rows, feature=feature))
 
-    def tell(past: HistoryReply) -> str:
-        return _history_text(past["changes"])
-
-    return reply_page(ask, tell, "changes", limit, "cde state history")
+    return reply_page(ask, _history_text, "changes", limit, "cde state history")
 
 
-def _history_text(changes: list[dict[str, Any]]) -> str:
+def _history_text(past: HistoryReply) -> str:
     lines = [
         f"{change['sequence']} {change['at'][:19]} {change['operation']}"
         f" {change['feature'] or ''}: {change['summary']}"
-        for change in changes
+        for change in past["changes"]
     ]
     return "\n".join(lines) or "No changes yet."
 
@@ -95,14 +89,10 @@ def _backups_text(backups: list[dict[str, Any]]) -> str:
 def _first_names(found: Difference) -> dict[str, Any]:
     """The difference with a few names of each kind, and how many there are beyond."""
     kinds: Mapping[str, Any] = found
-    lists: dict[str, list[Any]] = dict(kinds)
+    beyond = {kind: len(names) - NAMES_SHOWN for kind, names in kinds.items()}
     return {
-        "difference": {kind: names[:NAMES_SHOWN] for kind, names in lists.items()},
-        "left_out": {
-            kind: len(names) - NAMES_SHOWN
-            for kind, names in lists.items()
-            if len(names) > NAMES_SHOWN
-        },
+        "difference": {kind: names[:NAMES_SHOWN] for kind, names in kinds.items()},
+        "left_out": {kind: count for kind, count in beyond.items() if count > 0},
     }
 
 

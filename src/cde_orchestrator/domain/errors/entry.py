@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
-
-from cde_orchestrator.domain.errors.template import placeholders
+from functools import partial
+from typing import Any, TypedDict
 
 
 class Severity(StrEnum):
@@ -66,17 +65,20 @@ class Fix:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
+class FixPayload(TypedDict):
+    """A way out: the tool call, and the command line that equals it."""
+
+    tool: str | None
+    arguments: dict[str, Any]
+    command: str
+
+
 def tool_call(tool: str, arguments: Mapping[str, Any]) -> str:
     """A call as an agent reads it: ``a_tool(name='value')``."""
     return f"{tool}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
-def explaining(code: str) -> Fix:
-    """The fix where only the caller knows what to change: the explanation of the code."""
-    return Fix(("cde", "explain", code), tool="cde_explainError", arguments={"code": code})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ErrorMessage:
     """Everything that is said about one code.
 
@@ -105,11 +107,19 @@ class ErrorMessage:
         )
         return [each for each in shown if each]
 
-    @property
-    def placeholders(self) -> frozenset[str]:
-        """Every name that the words and the fixes want from the context."""
-        arguments = (str(value) for fix in self.fixes for value in fix.arguments.values())
-        words = (word for fix in self.fixes for word in fix.command)
-        advice = (text for reader in Reader for text in self.suggestions_for(reader))
-        texts = (self.description, *advice, *arguments, *words)
-        return frozenset().union(*map(placeholders, texts))
+
+def message(
+    title: str,
+    description: str,
+    *suggestions: str | Suggestion,
+    fixes: tuple[Fix, ...],
+    severity: Severity = Severity.ERROR,
+    recoverable: bool = True,
+) -> ErrorMessage:
+    """An entry of the catalogue, its suggestions one by one."""
+    return ErrorMessage(title, description, suggestions, fixes, severity, recoverable)
+
+
+info = partial(message, severity=Severity.INFO)
+warning = partial(message, severity=Severity.WARNING)
+critical = partial(message, severity=Severity.CRITICAL)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, tool_call
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, FixPayload, Reader, tool_call
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import PLACEHOLDER
 
@@ -20,24 +20,11 @@ FAMILIES = {
 """The five ranges of codes by name; both ends belong to them."""
 
 CATALOG_PAGE = "docs/errors/catalog.md"
-
-_ABOUT = (
-    "Generated from the catalogue in `src/cde_orchestrator/domain/errors/`; do not edit. "
-    "Values in angle brackets differ from case to case. "
-    "By symptom: [troubleshooting](troubleshooting.md); questions: [FAQ](faq.md)."
-)
-
-
-class ExplainedFix(TypedDict):
-    """A way out; values that differ from case to case are in angle brackets."""
-
-    tool: str | None
-    arguments: dict[str, Any]
-    command: str
+"""Where the documentation explains every code, each under its own anchor."""
 
 
 class Explanation(TypedDict):
-    """Everything that is known about a code."""
+    """Everything that is known about a code; values that differ are in angle brackets."""
 
     code: str
     title: str
@@ -46,7 +33,7 @@ class Explanation(TypedDict):
     recoverable: bool
     description: str
     suggestions: list[str]
-    fixes: list[ExplainedFix]
+    fixes: list[FixPayload]
     since: str
     docs: str
 
@@ -68,7 +55,7 @@ def explanation(code: str, reader: Reader = Reader.TERMINAL) -> Explanation:
         "suggestions": [_shown(each) for each in entry.suggestions_for(reader)],
         "fixes": [_explained(fix) for fix in entry.fixes],
         "since": entry.since,
-        "docs": anchor(code),
+        "docs": f"{CATALOG_PAGE}#{code.lower()}",
     }
 
 
@@ -81,11 +68,6 @@ def by_family() -> Iterator[tuple[str, list[tuple[str, ErrorMessage]]]]:
     """The catalogue, range by range."""
     for name in FAMILIES:
         yield name, [each for each in ERROR_MESSAGES.items() if family_of(each[0]) == name]
-
-
-def anchor(code: str) -> str:
-    """Where the documentation explains a code."""
-    return f"{CATALOG_PAGE}#{code.lower()}"
 
 
 def markdown(code: str, heading: str = "#", reader: Reader = Reader.TERMINAL) -> str:
@@ -117,26 +99,10 @@ def markdown(code: str, heading: str = "#", reader: Reader = Reader.TERMINAL) ->
     return "\n".join(lines) + "\n"
 
 
-def catalog_markdown() -> str:
-    """The whole catalogue as one page."""
-    parts = [
-        "# Error catalogue",
-        "",
-        _ABOUT,
-        "",
-    ]
-    for family, entries in by_family():
-        first, last = FAMILIES[family]
-        parts += [f"## {family} ({first} to {last})", ""]
-        for code, _ in entries:
-            parts += [f'<a id="{code.lower()}"></a>', "", markdown(code, "###")]
-    return "\n".join(parts).rstrip() + "\n"
-
-
-def _explained(fix: Fix) -> ExplainedFix:
-    words = [
-        _shown(word) if PLACEHOLDER.search(word) else shlex.quote(word) for word in fix.command
-    ]
+def _explained(fix: Fix) -> FixPayload:
+    words = (
+        _shown(each) if PLACEHOLDER.search(each) else shlex.quote(each) for each in fix.command
+    )
     return {
         "tool": fix.tool,
         "arguments": {

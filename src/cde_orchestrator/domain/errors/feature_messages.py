@@ -1,8 +1,8 @@
-"""Words for feature and phase failures, E100 to E199."""
+"""Words for failures of features, their phases and gates, E100 to E199."""
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Severity, Suggestion
+from cde_orchestrator.domain.errors.entry import Suggestion, info, message
 from cde_orchestrator.domain.errors.fixes import (
     ACTIVATE,
     INFO_CALL,
@@ -11,268 +11,321 @@ from cde_orchestrator.domain.errors.fixes import (
     PROMPT_CALL,
     SHOW_STATUS,
     STATUS_CALL,
+    TRUST,
+    VALIDATE_WORKFLOWS,
+    fix,
+    here,
 )
-from cde_orchestrator.domain.errors.gate_messages import GATE_MESSAGES
 
-_HERE = ("--project", "{project_path}")
+_READ_PROMPT = Suggestion("Read the phase's prompt again", *PROMPT_CALL)
 
-FEATURE_MESSAGES: dict[str, ErrorMessage] = {
-    "E101": ErrorMessage(
-        title="Feature Creation Failed",
-        description="Cannot start feature in {status} status. Project must be ACTIVE.",
-        suggestions=(
-            Suggestion(
-                "Activate the project",
-                "cde project activate",
-                'cde_setProjectStatus(status="active")',
-                "project.activate()",
-            ),
-            Suggestion("Check the project's status", *INFO_CALL, "project.status"),
+FEATURE_MESSAGES = {
+    "E101": message(
+        "Feature Creation Failed",
+        "Cannot start feature in {status} status. Project must be ACTIVE.",
+        Suggestion(
+            "Activate the project",
+            "cde project activate",
+            'cde_setProjectStatus(status="active")',
+            "project.activate()",
         ),
+        Suggestion("Check the project's status", *INFO_CALL, "project.status"),
         fixes=(ACTIVATE,),
     ),
-    "E102": ErrorMessage(
-        title="Feature Not Found",
-        description="No feature of this project has the id or name '{reference}'.",
-        suggestions=(
-            Suggestion("Find its id or name in the list", "cde list", "cde_listFeatures()"),
-            Suggestion("Check that this is the right project", *INFO_CALL),
-        ),
+    "E102": message(
+        "Feature Not Found",
+        "No feature of this project has the id or name '{reference}'.",
+        Suggestion("Find its id or name in the list", "cde list", "cde_listFeatures()"),
+        Suggestion("Check that this is the right project", *INFO_CALL),
         fixes=(LIST_FEATURES,),
     ),
-    "E103": ErrorMessage(
-        title="Feature Reference Is Ambiguous",
-        description="Several ids begin with '{reference}': {candidates}.",
-        suggestions=(
-            "Give more characters of the id",
-            "Use the feature's name instead",
-        ),
+    "E103": message(
+        "Feature Reference Is Ambiguous",
+        "Several ids begin with '{reference}': {candidates}.",
+        "Give more characters of the id",
+        "Use the feature's name instead",
         fixes=(LIST_FEATURES,),
     ),
-    "E104": ErrorMessage(
-        title="Feature Name Taken",
-        description="The project already has a feature named '{name}'.",
-        suggestions=(
-            "Omit the name: a free one is derived from the prompt",
-            "Choose another name, for example {free_name}",
-        ),
-        fixes=(
-            Fix(
-                ("cde", "status", "{name}", "--project", "{project_path}"),
-                tool="cde_getFeatureStatus",
-                arguments={"feature_id": "{name}"},
-            ),
-        ),
+    "E104": message(
+        "Feature Name Taken",
+        "The project already has a feature named '{name}'.",
+        "Omit the name: a free one is derived from the prompt",
+        "Choose another name, for example {free_name}",
+        fixes=(here("status {name}", "cde_getFeatureStatus", feature_id="{name}"),),
     ),
-    "E105": ErrorMessage(
-        title="Feature Is Closed",
-        description="The feature '{feature}' is {status} and accepts no more work.",
-        suggestions=(
-            Suggestion("See what it delivered", *STATUS_CALL),
-            Suggestion("If it failed, resume it", "cde resume {feature}", "cde_resumeFeature()"),
-            Suggestion(
-                "If it was cancelled, roll it back",
-                "cde rollback {feature} PHASE --reason REASON",
-                "cde_rollbackFeature()",
-            ),
-            Suggestion(
-                "If it is completed, start a new feature", "cde start PROMPT", "cde_startFeature()"
-            ),
+    "E105": message(
+        "Feature Is Closed",
+        "The feature '{feature}' is {status} and accepts no more work.",
+        Suggestion("See what it delivered", *STATUS_CALL),
+        Suggestion("If it failed, resume it", "cde resume {feature}", "cde_resumeFeature()"),
+        Suggestion(
+            "If it was cancelled, roll it back",
+            "cde rollback {feature} PHASE --reason REASON",
+            "cde_rollbackFeature()",
+        ),
+        Suggestion(
+            "If it is completed, start a new feature", "cde start PROMPT", "cde_startFeature()"
         ),
         fixes=(SHOW_STATUS,),
     ),
-    "E106": ErrorMessage(
-        title="Not the Current Phase",
-        description="The feature '{feature}' is in phase '{current_phase}', not '{phase}'.",
-        suggestions=(
-            Suggestion("Read what the current phase asks for", *PROMPT_CALL),
-            "Submit the phase '{current_phase}' first",
+    "E106": message(
+        "Not the Current Phase",
+        "The feature '{feature}' is in phase '{current_phase}', not '{phase}'.",
+        Suggestion("Read what the current phase asks for", *PROMPT_CALL),
+        "Submit the phase '{current_phase}' first",
+        fixes=(SHOW_STATUS,),
+    ),
+    "E107": message(
+        "Unknown Phase",
+        "The feature '{feature}' has no phase '{phase}'; it has: {phases}.",
+        Suggestion("List the phases", *STATUS_CALL),
+        "Use one of the ids above, exactly as written",
+        fixes=(SHOW_STATUS,),
+    ),
+    "E110": message(
+        "Required Output Missing",
+        "Phase '{phase}' of '{feature}' lacks required outputs: {problems}.",
+        "Write each file listed, at its path in the project",
+        Suggestion(
+            "Or pass its text under the output's id",
+            "cde submit {feature} {phase} --results JSON",
+            "results of cde_submitWork()",
         ),
         fixes=(SHOW_STATUS,),
     ),
-    "E107": ErrorMessage(
-        title="Unknown Phase",
-        description="The feature '{feature}' has no phase '{phase}'; it has: {phases}.",
-        suggestions=(
-            Suggestion("List the phases", *STATUS_CALL),
-            "Use one of the ids above, exactly as written",
-        ),
+    "E111": message(
+        "Required Output Empty",
+        "Phase '{phase}' of '{feature}' has empty outputs: {problems}.",
+        "Write the content that the phase's prompt asks for",
+        _READ_PROMPT,
         fixes=(SHOW_STATUS,),
     ),
-    **GATE_MESSAGES,
-    "E122": ErrorMessage(
-        title="Another Agent Is at Work",
-        description=(
+    "E112": message(
+        "Output Outside the Project",
+        "The output '{output}' cannot be at '{path}': {reason}.",
+        "Keep outputs inside the project folder, and out of .cde and .git",
+        "Replace a symbolic link that leaves the project with a real file",
+        fixes=(LIST_FEATURES,),
+    ),
+    "E113": message(
+        "Unknown Output",
+        "Phase '{phase}' declares no output '{output}'; it declares: {outputs}.",
+        "Use the ids that the phase lists under outputs",
+        "Write other files to the project directly; they need not be submitted",
+        fixes=(SHOW_STATUS,),
+    ),
+    "E114": message(
+        "Output Has Too Little Content",
+        "Phase '{phase}' of '{feature}' asks for more: {problems}.",
+        "Write what the phase's prompt asks for, in full",
+        _READ_PROMPT,
+        fixes=(SHOW_STATUS,),
+    ),
+    "E115": message(
+        "Required Content Missing",
+        "Phase '{phase}' of '{feature}' lacks required content: {problems}.",
+        "Write each heading exactly as in must_contain, with content below it",
+        "Keep required headings untranslated and outside code and HTML",
+        fixes=(SHOW_STATUS,),
+    ),
+    "E116": message(
+        "Output Has the Wrong Type",
+        "Phase '{phase}' of '{feature}' has outputs of the wrong type: {problems}.",
+        "Write each file in the type that the output declares, in UTF-8",
+        "Parse the file with a parser of that format before you submit again",
+        fixes=(SHOW_STATUS,),
+    ),
+    "E117": message(
+        "Output Is an Unfilled Template",
+        "Phase '{phase}' of '{feature}' still has placeholders: {problems}.",
+        "Replace each placeholder with real content; if there is none, write None and why",
+        "Do the work that the phase's prompt describes, then write its result",
+        fixes=(SHOW_STATUS,),
+    ),
+    "E118": message(
+        "Check Failed",
+        (
+            "The check '{command}' of phase '{phase}' ended with exit code {exit_code}. "
+            "The end of its output: {tail}."
+        ),
+        "Read the end of its output, fix the cause and submit again",
+        "Run the check yourself in the project before you submit",
+        fixes=(SHOW_STATUS,),
+    ),
+    "E119": message(
+        "Check Took Too Long",
+        (
+            "The check '{command}' of phase '{phase}' was stopped after {seconds} s. "
+            "The end of its output: {tail}."
+        ),
+        "Find out what it waits for: it gets no input",
+        "Raise check_timeout_seconds in .cde/workflow.yml; this applies to new features",
+        fixes=(SHOW_STATUS,),
+    ),
+    "E120": message(
+        "Check Not Trusted",
+        (
+            "Phase '{phase}' of '{feature}' runs the command '{command}' on submission, "
+            "which no person has trusted yet."
+        ),
+        "A person must review the command and run cde trust in the project, once",
+        "Agents cannot grant trust: ask a person, then submit again",
+        fixes=(TRUST,),
+    ),
+    "E121": message(
+        "Check Cannot Run",
+        "The check '{command}' cannot be run: {reason}.",
+        "Install the program and make sure that it is on the server's PATH",
+        "Correct check and check_directory in .cde/workflow.yml; this applies to new features",
+        fixes=(VALIDATE_WORKFLOWS,),
+    ),
+    "E122": message(
+        "Another Agent Is at Work",
+        (
             "'{agent}' ({process}) is working on phase '{phase}' of '{feature}' and holds its "
             "lease until {until}."
         ),
-        suggestions=(
-            "Choose another feature, or wait: the lease of a process that ended expires at once",
-            Suggestion(
-                "If that agent is gone, take over",
-                "cde resume {feature} --takeover",
-                "cde_resumeFeature(takeover=true)",
-            ),
+        "Choose another feature, or wait: the lease of a process that ended expires at once",
+        Suggestion(
+            "If that agent is gone, take over",
+            "cde resume {feature} --takeover",
+            "cde_resumeFeature(takeover=true)",
         ),
         fixes=(
             SHOW_STATUS,
-            Fix(
-                ("cde", "resume", "{feature}", "--takeover", "--project", "{project_path}"),
-                tool="cde_resumeFeature",
-                arguments={"feature_id": "{feature}", "takeover": True},
+            here(
+                "resume {feature} --takeover",
+                "cde_resumeFeature",
+                feature_id="{feature}",
+                takeover=True,
             ),
         ),
     ),
-    "E123": ErrorMessage(
-        title="Changed During Submission",
-        description="Phase '{phase}' of '{feature}' or its outputs changed during submission.",
-        suggestions=(
-            Suggestion("Check the feature's status, then submit again", *STATUS_CALL),
-            "Do not write to the outputs while the check runs",
-        ),
+    "E123": message(
+        "Changed During Submission",
+        "Phase '{phase}' of '{feature}' or its outputs changed during submission.",
+        Suggestion("Check the feature's status, then submit again", *STATUS_CALL),
+        "Do not write to the outputs while the check runs",
         fixes=(SHOW_STATUS,),
     ),
-    "E124": ErrorMessage(
-        title="Working Tree Not Clean",
-        description=(
+    "E124": message(
+        "Working Tree Not Clean",
+        (
             "The workflow '{workflow}' starts each feature on a new branch, which would carry "
             "over {count} uncommitted changes: {paths}."
         ),
-        suggestions=(
-            "Commit them, or stash them: git stash --include-untracked",
-            "Or use a workflow without branch: true",
-        ),
+        "Commit them, or stash them: git stash --include-untracked",
+        "Or use a workflow without branch: true",
         fixes=(LIST_WORKFLOWS,),
     ),
-    "E125": ErrorMessage(
-        title="Branch Not Created",
-        description="Git did not create the branch '{branch}': {reason}.",
-        suggestions=(
-            "Give the feature another name: its branch is named after it",
-            "List the branches: git branch --list",
-        ),
+    "E125": message(
+        "Branch Not Created",
+        "Git did not create the branch '{branch}': {reason}.",
+        "Give the feature another name: its branch is named after it",
+        "List the branches: git branch --list",
         fixes=(LIST_FEATURES,),
     ),
-    "E126": ErrorMessage(
-        title="Cannot Go Back There",
-        description="'{feature}' cannot go back to phase '{phase}': {reason}.",
-        suggestions=(
-            "Choose a phase that was started: {phases}",
-            Suggestion("See the state of each phase", *STATUS_CALL),
+    "E126": message(
+        "Cannot Go Back There",
+        "'{feature}' cannot go back to phase '{phase}': {reason}.",
+        "Choose a phase that was started: {phases}",
+        Suggestion("See the state of each phase", *STATUS_CALL),
+        fixes=(SHOW_STATUS,),
+    ),
+    "E127": message(
+        "Idempotency Key Used Before",
+        "The key '{key}' started the feature '{feature}' with another {argument}.",
+        "Use a new key for a new feature",
+        Suggestion(
+            "Or continue the feature that the key started",
+            "cde resume {feature}",
+            "cde_resumeFeature()",
         ),
         fixes=(SHOW_STATUS,),
     ),
-    "E127": ErrorMessage(
-        title="Idempotency Key Used Before",
-        description="The key '{key}' started the feature '{feature}' with another {argument}.",
-        suggestions=(
-            "Use a new key for a new feature",
-            Suggestion(
-                "Or continue the feature that the key started",
-                "cde resume {feature}",
-                "cde_resumeFeature()",
-            ),
-        ),
-        fixes=(SHOW_STATUS,),
+    "E128": message(
+        "Trust Needs a Person",
+        "The commands of '{path}' were not trusted: {reason}.",
+        "Run it in a terminal, review the commands and answer yes",
+        "Or review them first, then run it with --yes yourself",
+        fixes=(fix("trust --list --project {path}"),),
     ),
-    "E128": ErrorMessage(
-        title="Trust Needs a Person",
-        description="The commands of '{path}' were not trusted: {reason}.",
-        suggestions=(
-            "Run it in a terminal, review the commands and answer yes",
-            "Or review them first, then run it with --yes yourself",
-        ),
-        fixes=(Fix(("cde", "trust", "--list", "--project", "{path}")),),
-    ),
-    "E129": ErrorMessage(
-        title="Check Still Running",
-        description=(
+    "E129": info(
+        "Check Still Running",
+        (
             "The check of phase '{phase}' of '{feature}' is running for an earlier submission, "
             "in {holder}; it does not run twice."
         ),
-        suggestions=(
-            Suggestion(
-                "Ask for the status until that submission is decided; it continues on its own",
-                *STATUS_CALL,
-            ),
-            "Then submit again: an accepted submission gets the same answer without a second check",
+        Suggestion(
+            "Ask for the status until that submission is decided; it continues on its own",
+            *STATUS_CALL,
         ),
+        "Then submit again: an accepted submission gets the same answer without a second check",
         fixes=(SHOW_STATUS,),
-        severity=Severity.INFO,
     ),
-    "E130": ErrorMessage(
-        title="Nothing Was Changed",
-        description=(
+    "E130": message(
+        "Nothing Was Changed",
+        (
             "Phase '{phase}' of '{feature}' must change files of the project. Since the feature "
             "started, at commit {commit}, {seen}."
         ),
-        suggestions=(
-            "Do the work in files outside specs/ that git does not ignore; committed or not",
-            "Earlier uncommitted changes, file modes and blank lines do not count",
-            Suggestion(
-                "If nothing needs to change after all, close the feature",
-                "cde close {feature} cancelled --reason REASON",
-                "cde_closeFeature()",
-            ),
+        "Do the work in files outside specs/ that git does not ignore; committed or not",
+        "Earlier uncommitted changes, file modes and blank lines do not count",
+        Suggestion(
+            "If nothing needs to change after all, close the feature",
+            "cde close {feature} cancelled --reason REASON",
+            "cde_closeFeature()",
         ),
         fixes=(SHOW_STATUS,),
     ),
-    "E131": ErrorMessage(
-        title="Verdict Does Not Pass",
-        description="The verdict of phase '{phase}' of '{feature}' does not pass: {problems}.",
-        suggestions=(
-            "Fix the blocking problems, review everything again, then write the verdict again",
-            Suggestion(
-                "If that is not enough, go back to '{back_to}'",
-                "cde rollback {feature} {back_to} --reason REASON",
-                "cde_rollbackFeature()",
-            ),
-            "Write exactly one line that begins with Verdict: and holds only the verdict",
+    "E131": message(
+        "Verdict Does Not Pass",
+        "The verdict of phase '{phase}' of '{feature}' does not pass: {problems}.",
+        "Fix the blocking problems, review everything again, then write the verdict again",
+        Suggestion(
+            "If that is not enough, go back to '{back_to}'",
+            "cde rollback {feature} {back_to} --reason REASON",
+            "cde_rollbackFeature()",
         ),
+        "Write exactly one line that begins with Verdict: and holds only the verdict",
         fixes=(
             SHOW_STATUS,
-            Fix(
-                ("cde", "rollback", "{feature}", "{back_to}", "--reason", "{problems}", *_HERE),
-                tool="cde_rollbackFeature",
-                arguments={
-                    "feature_id": "{feature}",
-                    "to_phase": "{back_to}",
-                    "reason": "{problems}",
-                },
+            here(
+                "rollback {feature} {back_to} --reason {problems}",
+                "cde_rollbackFeature",
+                feature_id="{feature}",
+                to_phase="{back_to}",
+                reason="{problems}",
             ),
         ),
     ),
-    "E132": ErrorMessage(
-        title="Accepted Output Changed",
-        description=(
-            "Phase '{phase}' of '{feature}' builds on accepted outputs that changed: {problems}."
+    "E132": message(
+        "Accepted Output Changed",
+        "Phase '{phase}' of '{feature}' builds on accepted outputs that changed: {problems}.",
+        Suggestion(
+            "Restore the accepted version and submit; the changed one is kept as a copy",
+            "cde submit {feature} {phase} --restore",
+            "cde_submitWork(restore=true)",
         ),
-        suggestions=(
-            Suggestion(
-                "Restore the accepted version and submit; the changed one is kept as a copy",
-                "cde submit {feature} {phase} --restore",
-                "cde_submitWork(restore=true)",
-            ),
-            Suggestion(
-                "If it has to change, start '{owner}' again",
-                "cde rollback {feature} {owner} --reason REASON",
-                "cde_rollbackFeature()",
-            ),
+        Suggestion(
+            "If it has to change, start '{owner}' again",
+            "cde rollback {feature} {owner} --reason REASON",
+            "cde_rollbackFeature()",
         ),
         fixes=(
-            Fix(
-                ("cde", "submit", "{feature}", "{phase}", "--restore", *_HERE),
-                tool="cde_submitWork",
-                arguments={"feature_id": "{feature}", "phase_id": "{phase}", "restore": True},
+            here(
+                "submit {feature} {phase} --restore",
+                "cde_submitWork",
+                feature_id="{feature}",
+                phase_id="{phase}",
+                restore=True,
             ),
-            Fix(
-                ("cde", "rollback", "{feature}", "{owner}", "--reason", "{problems}", *_HERE),
-                tool="cde_rollbackFeature",
-                arguments={
-                    "feature_id": "{feature}",
-                    "to_phase": "{owner}",
-                    "reason": "{problems}",
-                },
+            here(
+                "rollback {feature} {owner} --reason {problems}",
+                "cde_rollbackFeature",
+                feature_id="{feature}",
+                to_phase="{owner}",
+                reason="{problems}",
             ),
         ),
     ),

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cde_orchestrator.domain.errors.entry import Fix
 
-_HERE = ("--project", "{project_path}")
 
-ACTIVATE = Fix(
-    ("cde", "project", "activate", *_HERE),
-    tool="cde_setProjectStatus",
-    arguments={"status": "active"},
-)
-BACKUPS = Fix(
-    ("cde", "state", "backups", *_HERE), tool="cde_recoverState", arguments={"action": "backups"}
-)
-COMPACT = Fix(("cde", "state", "compact", *_HERE))
-DOCTOR = Fix(("cde", "doctor", *_HERE))
-DOCTOR_FIX = Fix(("cde", "doctor", "--fix", *_HERE))
-HISTORY = Fix(
-    ("cde", "state", "history", *_HERE), tool="cde_recoverState", arguments={"action": "history"}
-)
-LIST_AGENTS = Fix(("cde", "agents", "list", *_HERE))
-LIST_FEATURES = Fix(("cde", "list", *_HERE), tool="cde_listFeatures")
-LIST_REPORTS = Fix(("cde", "errors", "list", *_HERE))
-LIST_WORKFLOWS = Fix(("cde", "workflow", "list", *_HERE), tool="cde_getProjectInfo")
-LOGS = Fix(("cde", "logs", *_HERE))
-PROJECT_INFO = Fix(("cde", "project", "info", *_HERE), tool="cde_getProjectInfo")
-SHOW_SETTINGS = Fix(("cde", "project", "settings", *_HERE))
-SHOW_STATUS = Fix(
-    ("cde", "status", "{feature}", *_HERE),
-    tool="cde_getFeatureStatus",
-    arguments={"feature_id": "{feature}"},
-)
-TRUST = Fix(("cde", "trust", *_HERE))
-VALIDATE_WORKFLOWS = Fix(("cde", "workflow", "validate", *_HERE))
+def fix(command: str, tool: str | None = None, **arguments: Any) -> Fix:
+    """A fix by ``cde`` and the words of ``command``, or by ``tool`` with ``arguments``."""
+    return Fix(("cde", *command.split()), tool, arguments)
+
+
+def here(command: str, tool: str | None = None, **arguments: Any) -> Fix:
+    """The same in the project that the failure is about."""
+    return fix(command + " --project {project_path}", tool, **arguments)
+
+
+def explaining(code: str) -> Fix:
+    """The fix where only the caller knows what to change: the explanation of the code."""
+    return fix(f"explain {code}", "cde_explainError", code=code)
+
+
+ACTIVATE = here("project activate", "cde_setProjectStatus", status="active")
+BACKUPS = here("state backups", "cde_recoverState", action="backups")
+COMPACT = here("state compact")
+DOCTOR = here("doctor")
+DOCTOR_FIX = here("doctor --fix")
+HISTORY = here("state history", "cde_recoverState", action="history")
+LIST_AGENTS = here("agents list")
+LIST_FEATURES = here("list", "cde_listFeatures")
+LIST_REPORTS = here("errors list")
+LIST_WORKFLOWS = here("workflow list", "cde_getProjectInfo")
+LOGS = here("logs")
+PROJECT_INFO = here("project info", "cde_getProjectInfo")
+SHOW_SETTINGS = here("project settings")
+SHOW_STATUS = here("status {feature}", "cde_getFeatureStatus", feature_id="{feature}")
+TRUST = here("trust")
+VALIDATE_WORKFLOWS = here("workflow validate")
 
 INFO_CALL = ("cde project info", "cde_getProjectInfo()")
 STATUS_CALL = ("cde status {feature}", "cde_getFeatureStatus()")

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, Severity, tool_call
+from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, FixPayload, Reader, tool_call
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, jsonable, plain, shown
 from cde_orchestrator.domain.exceptions import CDEError
@@ -16,14 +16,6 @@ ARGUMENT_LIMIT = 4_096
 
 LIST_LIMIT = 50
 """Members of a list in the context that are shown."""
-
-
-class FixPayload(TypedDict):
-    """A way out: the tool call, and the command line that equals it."""
-
-    tool: str | None
-    arguments: dict[str, Any]
-    command: str
 
 
 class ErrorPayload(TypedDict):
@@ -68,14 +60,14 @@ class ErrorFormatter:
     def payload(error: CDEError, reader: Reader = Reader.TERMINAL) -> ErrorPayload:
         """The error as structured content; text from the context is made harmless."""
         entry = ERROR_MESSAGES.get(error.code)
-        known = entry or ErrorMessage(title="Error", description="", suggestions=(), fixes=())
+        known = entry or ErrorMessage("Error", "", (), ())
         facts = _facts(error)
         described = fill(known.description, facts) if entry else plain(error, 2_000)
         return {
             "code": error.code,
             "title": known.title,
             "message": described,
-            "severity": str(known.severity if entry else Severity.ERROR),
+            "severity": str(known.severity),
             "recoverable": error.recoverable,
             "context": jsonable(error.context, shown, members=LIST_LIMIT),
             "suggestions": [fill(text, facts) for text in known.suggestions_for(reader)],

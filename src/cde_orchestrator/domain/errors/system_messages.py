@@ -1,137 +1,228 @@
-"""Words for failures of the system around the product, E900 to E999."""
+"""Words for failures of the system around the product, its agents and alerts, E900 to E999."""
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.agent_messages import AGENT_MESSAGES
-from cde_orchestrator.domain.errors.alert_messages import ALERT_MESSAGES
-from cde_orchestrator.domain.errors.entry import (
-    ErrorMessage,
-    Fix,
-    Severity,
-    Suggestion,
-    explaining,
-)
+from cde_orchestrator.domain.errors.entry import Suggestion, critical, info, message, warning
 from cde_orchestrator.domain.errors.fixes import (
     COMPACT,
     DOCTOR,
     HISTORY_CALL,
+    LIST_AGENTS,
     LIST_FEATURES,
     LIST_REPORTS,
+    PROMPT_CALL,
+    SHOW_SETTINGS,
+    STATUS_CALL,
+    explaining,
+    fix,
+    here,
 )
 
-SYSTEM_MESSAGES: dict[str, ErrorMessage] = {
-    "E901": ErrorMessage(
-        title="Address Not Available",
-        description="The server cannot listen on {host}:{port}: {reason}.",
-        suggestions=(
-            "Let the system choose a free port: cde serve --transport http --port 0",
-            "Or stop the program that uses the port",
-        ),
-        fixes=(
-            Fix(
-                (
-                    *("cde", "serve", "--transport", "http", "--port", "0"),
-                    *("--project", "{project_path}"),
-                )
-            ),
-        ),
+SYSTEM_MESSAGES = {
+    "E901": message(
+        "Address Not Available",
+        "The server cannot listen on {host}:{port}: {reason}.",
+        "Let the system choose a free port: cde serve --transport http --port 0",
+        "Or stop the program that uses the port",
+        fixes=(here("serve --transport http --port 0"),),
     ),
-    "E902": ErrorMessage(
-        title="Not Authorised",
-        description="The server requires a bearer token, and {reason}.",
-        suggestions=(
-            "Send the header Authorization: Bearer TOKEN with the server's token",
-            "Ask whoever started the server for the token: it is in the file after --token-file",
-        ),
+    "E902": warning(
+        "Not Authorised",
+        "The server requires a bearer token, and {reason}.",
+        "Send the header Authorization: Bearer TOKEN with the server's token",
+        "Ask whoever started the server for the token: it is in the file after --token-file",
         fixes=(explaining("E902"),),
-        severity=Severity.WARNING,
     ),
-    **AGENT_MESSAGES,
-    "E920": ErrorMessage(
-        title="Clock Differs",
-        description="The newest change was made at {newest}, which is in the future here.",
-        suggestions=(
-            "Set this machine's clock, or let NTP set it",
-            "Changes are ordered by their numbers, so none is lost or misplaced",
+    "E903": warning(
+        "Circuit Breaker Open",
+        (
+            "{breaker} failed several times in a row (last: {last_failure}), so it is "
+            "not called for {retry_after_seconds} seconds."
         ),
-        fixes=(Fix(("cde", "state", "history", "--limit", "1", "--project", "{project_path}")),),
-        severity=Severity.WARNING,
+        "Wait {retry_after_seconds} seconds: a trial call is then made automatically",
+        "If it works again, close the breaker: cde health reset-breaker {breaker}",
+        fixes=(here("health reset-breaker {breaker}"),),
     ),
-    "E921": ErrorMessage(
-        title="Low Disk Space",
-        description="{free_mb} MB are free on the disk of '{path}'; {wanted_mb} MB are wanted.",
-        suggestions=(
-            "Free space on that disk before the project becomes read-only",
-            "Shorten the project's history: cde state compact",
+    "E904": message(
+        "No Such Circuit Breaker",
+        "There is no circuit breaker '{breaker}'. There are: {breakers}.",
+        "List the circuit breakers: cde health breakers",
+        "A breaker exists once the part that it guards has failed",
+        fixes=(here("health breakers"),),
+    ),
+    "E905": message(
+        "Agent Not Found",
+        "The agent '{agent}' cannot be started: {reason}.",
+        "Install its command-line program, or choose another agent with --agent",
+        "See which agents can be used here: cde agents list",
+        fixes=(LIST_AGENTS,),
+    ),
+    "E906": message(
+        "Agent Failed",
+        "The agent '{agent}' failed: {reason}. Its last line was: '{last_line}'.",
+        "Test whether it works at all: cde agents test {agent}",
+        "Read its output in the log: cde logs",
+        fixes=(here("agents test {agent}"),),
+    ),
+    "E907": message(
+        "Agent Took Too Long",
+        "The agent '{agent}' was stopped after {timeout_seconds} seconds.",
+        "Give it more time: cde run FEATURE --agent {agent} --timeout SECONDS",
+        "Set timeout_seconds in its definition in .cde/config.toml",
+        fixes=(LIST_AGENTS,),
+    ),
+    "E908": message(
+        "Phase Waits For A Person",
+        (
+            "No agent completed the phase '{phase}' of '{feature}': {reason}. "
+            "The feature is unchanged and its prompt is ready."
         ),
+        Suggestion("Read the prompt", *PROMPT_CALL),
+        "Do the phase by hand, or remove the cause and continue: cde run {feature}",
+        fixes=(here("status {feature} --prompt"), LIST_AGENTS),
+    ),
+    "E909": message(
+        "Feature Is Being Run",
+        "The feature '{feature}' is already being run by {holder}.",
+        "Wait for that run, or stop it with Ctrl-C in its terminal",
+        Suggestion("See its progress", *STATUS_CALL),
+        fixes=(here("status {feature}"),),
+    ),
+    "E910": message(
+        "No Such Agent",
+        "There is no agent '{agent}'. There are: {agents}.",
+        "List the agents: cde agents list",
+        "Define your own agent under [agents.NAME] in .cde/config.toml",
+        fixes=(LIST_AGENTS,),
+    ),
+    "E911": info(
+        "Run Stopped",
+        "The run was stopped while the agent '{agent}' worked. The feature is unchanged.",
+        "Continue where it stopped: cde run FEATURE --agent {agent}",
+        Suggestion(
+            "See the open features", "cde list --status open", 'cde_listFeatures(status="open")'
+        ),
+        fixes=(here("list --status open"),),
+    ),
+    "E912": message(
+        "Agent Not Trusted Here",
+        "Agent '{agent}' is not trusted in {folder} yet. It would run: '{command}'.",
+        "Review the command and the project, then trust it: cde agents trust {agent}",
+        "Without a terminal, once it is reviewed: cde agents trust {agent} --yes",
+        fixes=(fix("agents trust {agent} --yes --project {folder}"),),
+    ),
+    "E920": warning(
+        "Clock Differs",
+        "The newest change was made at {newest}, which is in the future here.",
+        "Set this machine's clock, or let NTP set it",
+        "Changes are ordered by their numbers, so none is lost or misplaced",
+        fixes=(here("state history --limit 1"),),
+    ),
+    "E921": warning(
+        "Low Disk Space",
+        "{free_mb} MB are free on the disk of '{path}'; {wanted_mb} MB are wanted.",
+        "Free space on that disk before the project becomes read-only",
+        "Shorten the project's history: cde state compact",
         fixes=(COMPACT,),
-        severity=Severity.WARNING,
     ),
-    "E922": ErrorMessage(
-        title="Git Does Not Work",
-        description="Git refuses to work in '{path}': {reason}.",
-        suggestions=(
-            "Run git status there and follow its advice",
-            "Features can continue without git",
-        ),
+    "E922": warning(
+        "Git Does Not Work",
+        "Git refuses to work in '{path}': {reason}.",
+        "Run git status there and follow its advice",
+        "Features can continue without git",
         fixes=(DOCTOR,),
-        severity=Severity.WARNING,
     ),
-    "E923": ErrorMessage(
-        title="No Answer in Time",
-        description=(
+    "E923": warning(
+        "No Answer in Time",
+        (
             "{tool} did not answer within {seconds} s. It continues, "
             "and what it changes is kept: check before you repeat it."
         ),
-        suggestions=(
-            Suggestion("See what was done meanwhile", "cde list", "cde_listFeatures()"),
-            "If calls may take longer, raise call_timeout_seconds in .cde/config.toml",
-        ),
+        Suggestion("See what was done meanwhile", "cde list", "cde_listFeatures()"),
+        "If calls may take longer, raise call_timeout_seconds in .cde/config.toml",
         fixes=(LIST_FEATURES,),
-        severity=Severity.WARNING,
     ),
-    "E924": ErrorMessage(
-        title="Token Not Usable",
-        description="The bearer token from {source} cannot be used: {reason}.",
-        suggestions=(
-            "Create one: openssl rand -hex 32 > FILE, then chmod 600 FILE",
-            "Name the file with --token-file, or set the token in CDE_HTTP_TOKEN",
-        ),
+    "E924": message(
+        "Token Not Usable",
+        "The bearer token from {source} cannot be used: {reason}.",
+        "Create one: openssl rand -hex 32 > FILE, then chmod 600 FILE",
+        "Name the file with --token-file, or set the token in CDE_HTTP_TOKEN",
         fixes=(explaining("E924"),),
     ),
-    **ALERT_MESSAGES,
-    "E930": ErrorMessage(
-        title="Low Memory",
-        description="{percent} % of the memory is in use; the limit is {most} %.",
-        suggestions=(
-            "Stop programs that are not needed, or give the machine more memory",
-            "If so much use is intended, raise alert_memory_percent in .cde/config.toml",
+    "E925": message(
+        "Many Operations Fail",
+        (
+            "{percent} % of the operations of five minutes failed, not counting refusals; "
+            "the limit is {most} %."
         ),
-        fixes=(Fix(("cde", "health", "--project", "{project_path}"), tool="cde_getHealth"),),
-        severity=Severity.WARNING,
+        "See which failed and why: cde errors list",
+        "If so many failures are expected, raise alert_error_percent in .cde/config.toml",
+        fixes=(LIST_REPORTS,),
     ),
-    "E935": ErrorMessage(
-        title="Dashboard Not Started",
-        description="The dashboard's server does not start. It reports: {reason}.",
-        suggestions=(
-            "Start a server in the foreground and watch it: cde serve --transport http --port 0",
-            "Find out what is wrong with the project: cde doctor",
+    "E926": warning(
+        "Operations Are Slow",
+        "An operation took {milliseconds} ms; the limit is {most} ms.",
+        "See which operations were slow and why: cde logs slow",
+        "If this machine is simply slow, raise alert_slow_operation_ms in .cde/config.toml",
+        fixes=(here("logs slow"),),
+    ),
+    "E927": warning(
+        "Backups Are Old",
+        (
+            "There are changes since the newest backup, which is {hours} hours old; "
+            "the limit is {most} hours."
         ),
+        "Create a backup: cde state compact",
+        "Check that the folder .cde/backups is writable: cde doctor",
+        fixes=(COMPACT,),
+    ),
+    "E928": warning(
+        "Work Was Abandoned",
+        "Claims of agents that expired: {count}. Others may take over the phases.",
+        Suggestion(
+            "See which features wait and resume one",
+            "cde list, then cde resume FEATURE",
+            "cde_listFeatures(), then cde_resumeFeature()",
+        ),
+        Suggestion(
+            "Close features that nobody works on any more",
+            "cde close FEATURE",
+            "cde_closeFeature()",
+        ),
+        fixes=(LIST_FEATURES,),
+    ),
+    "E929": warning(
+        "Alert Not Delivered",
+        "The alert did not reach the {notifier}: {reason}.",
+        "Check where alerts are sent, and correct it: cde project settings",
+        "Then send a test alert: cde alerts test",
+        "No alert is lost: every one is in the list of cde alerts",
+        fixes=(SHOW_SETTINGS,),
+    ),
+    "E930": warning(
+        "Low Memory",
+        "{percent} % of the memory is in use; the limit is {most} %.",
+        "Stop programs that are not needed, or give the machine more memory",
+        "If so much use is intended, raise alert_memory_percent in .cde/config.toml",
+        fixes=(here("health", "cde_getHealth"),),
+    ),
+    "E935": message(
+        "Dashboard Not Started",
+        "The dashboard's server does not start. It reports: {reason}.",
+        "Start a server in the foreground and watch it: cde serve --transport http --port 0",
+        "Find out what is wrong with the project: cde doctor",
         fixes=(DOCTOR,),
     ),
-    "E999": ErrorMessage(
-        title="Unexpected Failure",
-        description=(
+    "E999": critical(
+        "Unexpected Failure",
+        (
             "Something failed that should not have. "
             "A change in progress was made completely or not at all."
         ),
-        suggestions=(
-            Suggestion("Check before you repeat a change", *HISTORY_CALL),
-            "If it happens again, report it with the id {correlation_id}",
-            "Read the error report: cde errors list",
-        ),
+        Suggestion("Check before you repeat a change", *HISTORY_CALL),
+        "If it happens again, report it with the id {correlation_id}",
+        "Read the error report: cde errors list",
         fixes=(LIST_REPORTS,),
-        severity=Severity.CRITICAL,
         recoverable=False,
     ),
 }

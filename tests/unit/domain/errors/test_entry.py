@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, Severity, Suggestion
+from tests.catalogue import wishes
 
 
 def test_the_wishes_of_words_commands_and_arguments_are_told_together() -> None:
@@ -16,7 +17,7 @@ def test_the_wishes_of_words_commands_and_arguments_are_told_together() -> None:
         ),
     )
 
-    assert entry.placeholders == {"path", "parent", "folder", "place"}
+    assert wishes(entry) == {"path", "parent", "folder", "place"}
 
 
 def test_each_reader_is_shown_the_call_that_it_can_make() -> None:
@@ -46,7 +47,7 @@ def test_each_reader_is_shown_the_call_that_it_can_make() -> None:
             "Use a transaction: transaction({path})",
         ],
     }
-    assert entry.placeholders == {"feature", "path"}
+    assert wishes(entry) == {"feature", "path"}
 
 
 def test_an_entry_is_an_error_that_can_be_mended_unless_it_says_otherwise() -> None:
@@ -54,7 +55,7 @@ def test_an_entry_is_an_error_that_can_be_mended_unless_it_says_otherwise() -> N
 
     assert entry.severity is Severity.ERROR
     assert entry.recoverable is True
-    assert entry.placeholders == frozenset()
+    assert wishes(entry) == frozenset()
 
 
 def test_severities_are_the_four_of_the_plan() -> None:

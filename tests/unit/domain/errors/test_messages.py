@@ -16,6 +16,7 @@ import cde_orchestrator
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, Severity
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import PLACEHOLDER, placeholders
+from tests.catalogue import wishes
 
 PACKAGE = Path(cde_orchestrator.__file__).parent
 COMPLETED_BY_THE_OPERATION = {"project_path", "correlation_id", "report_id"}
@@ -84,7 +85,8 @@ def tools() -> dict[str, Tool]:
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("cde_"):
-                names = [argument.arg for argument in node.args.args if argument.arg != "context"]
+                given = {"service", "context"}
+                names = [each.arg for each in node.args.args if each.arg not in given]
                 optional = len(node.args.defaults)
                 required = names[: len(names) - optional]
                 found[node.name] = Tool(frozenset(required), frozenset(names))
@@ -198,11 +200,7 @@ def test_whoever_raises_an_error_gives_what_its_words_and_fixes_want() -> None:
         f"{each.place} {each.code}": sorted(lack)
         for each in raises()
         if each.keywords is not None
-        and (
-            lack := ERROR_MESSAGES[each.code].placeholders
-            - each.keywords
-            - COMPLETED_BY_THE_OPERATION
-        )
+        and (lack := wishes(ERROR_MESSAGES[each.code]) - each.keywords - COMPLETED_BY_THE_OPERATION)
     }
 
     assert lacking == {}
