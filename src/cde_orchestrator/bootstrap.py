@@ -14,7 +14,6 @@ from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.observability.operations import Operation
-from cde_orchestrator.infrastructure.observability.tracing import guard_exports
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.reports.store import FileErrorReports
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
@@ -169,7 +168,6 @@ class Application:
 
 def build_application(root: Path) -> Application:
     """The product for the project at ``root``, with its state where the settings say."""
-    guard_exports(BreakerRegistry)
     return Application(root)
 
 

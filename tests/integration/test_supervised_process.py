@@ -14,10 +14,11 @@ from typing import IO
 import psutil
 import pytest
 
-from cde_orchestrator.infrastructure.system.output_lines import LINE_LIMIT, OutputLines
 from cde_orchestrator.infrastructure.system.supervised_process import (
+    LINE_LIMIT,
     Ending,
     NotStartedError,
+    OutputLines,
     SupervisedProcess,
     may_start_later,
 )

@@ -1,4 +1,4 @@
-"""The health of a project, for programs in Python: what is meant to be imported of it."""
+"""The health of a project: the public face for programs in Python."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ __all__ = ["HealthMonitor", "get_health_status"]
 def get_health_status(project: Application | Path | None = None) -> HealthReply:
     """How a project is; what is wrong with it is in the answer, and nothing is raised for it.
 
-    Args:
-        project: the application that this process works with, which adds its own latest
-            figures; or a folder, for the nearest project from there upwards; None is the
-            current folder.
+    ``project`` is the application that this process works with, which adds its latest figures,
+    or a folder, for the nearest project from there upwards; the current one by default.
     """
     if isinstance(project, Application):
         return project.handle(GetHealth())

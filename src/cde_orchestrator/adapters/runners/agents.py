@@ -184,10 +184,10 @@ class CommandLineAgents:
         on_line: OnLine,
         seconds: float,
     ) -> Ending:
-        from cde_orchestrator.infrastructure.system.output_lines import OutputLines
         from cde_orchestrator.infrastructure.system.retry import retrying
         from cde_orchestrator.infrastructure.system.supervised_process import (
             NotStartedError,
+            OutputLines,
             SupervisedProcess,
             may_start_later,
         )
@@ -269,10 +269,10 @@ class CommandLineAgents:
         return {**visible, **call_environment()}
 
     def _version(self, agent: Agent) -> str | None:
-        from cde_orchestrator.infrastructure.system.output_lines import OutputLines
         from cde_orchestrator.infrastructure.system.supervised_process import (
             Ending,
             NotStartedError,
+            OutputLines,
             SupervisedProcess,
         )
 

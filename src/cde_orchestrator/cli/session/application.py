@@ -13,14 +13,12 @@ from cde_orchestrator.bootstrap import Application, build_application, find_proj
 from cde_orchestrator.cli.console.output import say
 from cde_orchestrator.cli.console.target import Render
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
-from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.logs.setup import (
     LOG_FILE,
     setup_logging,
     setup_project_logging,
 )
 from cde_orchestrator.infrastructure.observability.operations import Operation
-from cde_orchestrator.infrastructure.observability.tracing import guard_exports
 from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 
@@ -61,7 +59,6 @@ def logged(operation: str, root: Path, work: Callable[[], Reply]) -> Reply:
         CDEError: it was refused or failed.
     """
     configure_logging(root)
-    guard_exports(BreakerRegistry)
     return Operation(operation, str(root)).run(work)
 
 

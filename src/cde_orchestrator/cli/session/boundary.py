@@ -20,9 +20,8 @@ from cde_orchestrator.cli.session.application import configure_logging
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import (
     call_context,
+    caller_in_environment,
     calling,
-    correlation_id_from_environment,
-    traceparent_from_environment,
 )
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.gc_tuning import resume_collections
@@ -38,7 +37,7 @@ INTERRUPTED = 130
 def boundary(*, as_json: bool = False) -> Iterator[None]:
     """One call from outside: no exception but the parser's own leaves it with a traceback."""
     resume_collections()
-    with calling("cli", correlation_id_from_environment(), traceparent_from_environment()) as call:
+    with calling("cli", *caller_in_environment()) as call:
         try:
             yield
         except CDEError as error:

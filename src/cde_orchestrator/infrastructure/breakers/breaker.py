@@ -1,9 +1,7 @@
-"""The circuit breaker: a part that keeps failing is not called for a while.
+"""The circuit breaker of Michael Nygard (Release It!, chapter 5).
 
-Closed, it lets every call through and counts failures in a row. Too many open it: calls are
-refused at once. After a time-out it is half-open: one call at a time is let through on trial.
-A trial that succeeds closes it, one that fails opens it again, for longer. The pattern is
-Michael Nygard's (Release It!, chapter 5).
+Closed, it lets calls through; too many failures in a row open it, and calls are refused. After a
+time-out it is half-open: one call at a time is a trial, which closes it or opens it for longer.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ import inspect
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -30,6 +29,7 @@ from cde_orchestrator.infrastructure.breakers.record import (
     BreakerPolicy,
     BreakerRecord,
     BreakerState,
+    Change,
 )
 
 if TYPE_CHECKING:
@@ -143,10 +143,10 @@ class CircuitBreaker:
         try:
             result = func(*args, **kwargs)
         except BaseException as error:
-            self._lost(permit, error)
+            self._ended(permit, error)
             raise
         if permit is not self._record or self._record.failures:
-            self._won(permit)
+            self._ended(permit)
         return result
 
     async def acall(
@@ -160,10 +160,10 @@ class CircuitBreaker:
         try:
             result = await func(*args, **kwargs)
         except BaseException as error:
-            self._lost(permit, error)
+            self._ended(permit, error)
             raise
         if permit is not self._record or self._record.failures:
-            self._won(permit)
+            self._ended(permit)
         return result
 
     def __call__(self, func: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -192,11 +192,7 @@ class CircuitBreaker:
         return self._record
 
     def _admit(self) -> BreakerRecord | _Trial:
-        """The record that a call is let through with, or a trial.
-
-        Raises:
-            CircuitBreakerOpenError: E903.
-        """
+        """The record that a call is let through with, or a trial; raises E903."""
         record = self._record if self._shared is None else self._current()
         if record.until is None:
             return record
@@ -207,40 +203,23 @@ class CircuitBreaker:
     def _begin_trial(self, record: BreakerRecord) -> BreakerRecord | _Trial:
         if not self._trying.acquire(blocking=False):
             raise self._refusal(record)
-        end: Callable[[], None] | None = self._trying.release
-        try:
-            end = self._trial_among_processes()
-        except BaseException:
-            self._trying.release()
-            raise
-        if end is None:
-            self._trying.release()
-            raise self._refusal(record)
-        # Whoever tried before recorded the result before letting go: check once more.
-        present = self._current()
-        if present.generation != record.generation:
-            end()
-            return self._admit()
-        self._log_change("open", "half_open", present.reason)
-        return _Trial(present.generation, end)
-
-    def _trial_among_processes(self) -> Callable[[], None] | None:
-        """What ends the trial, here and among processes; None while another process tries."""
-        if self._shared is None:
-            return self._trying.release
-        try:
-            end_shared = self._shared.begin_trial()
-        except OSError as error:
-            self._log_not_shared(error)
-            return self._trying.release
-        if end_shared is None:
-            return None
-
-        def end() -> None:
-            end_shared()
-            self._trying.release()
-
-        return end
+        with ExitStack() as trial:
+            trial.callback(self._trying.release)
+            if self._shared is not None:
+                try:
+                    end_among_processes = self._shared.begin_trial()
+                except OSError as error:
+                    self._log_not_shared(error)
+                else:
+                    if end_among_processes is None:
+                        raise self._refusal(record)
+                    trial.callback(end_among_processes)
+            # Whoever tried before recorded the result before letting go: check once more.
+            present = self._current()
+            if present.generation == record.generation:
+                self._log_change("open", "half_open", present.reason)
+                return _Trial(present.generation, trial.pop_all().close)
+        return self._admit()
 
     def _refusal(self, record: BreakerRecord) -> CircuitBreakerOpenError:
         left = (record.until or 0.0) - self._clock()
@@ -251,16 +230,12 @@ class CircuitBreaker:
             last_failure=record.reason or "unknown",
         )
 
-    def _won(self, permit: BreakerRecord | _Trial) -> None:
+    def _ended(self, permit: BreakerRecord | _Trial, error: BaseException | None = None) -> None:
+        """Count how a call ended, where that counts, and end the trial, if it was one."""
         try:
-            self._change(lambda record: record.succeeded(permit.generation), "success")
-        finally:
-            if isinstance(permit, _Trial):
-                permit.end()
-
-    def _lost(self, permit: BreakerRecord | _Trial, error: BaseException) -> None:
-        try:
-            if isinstance(error, self._failures) and not isinstance(error, self._ignored):
+            if error is None:
+                self._change(lambda record: record.succeeded(permit.generation), "success")
+            elif isinstance(error, self._failures) and not isinstance(error, self._ignored):
                 reason = error.code if isinstance(error, CDEError) else type(error).__name__
                 self._change(
                     lambda record: record.failed(
@@ -272,28 +247,21 @@ class CircuitBreaker:
             if isinstance(permit, _Trial):
                 permit.end()
 
-    def _change(self, change: Callable[[BreakerRecord], BreakerRecord], reason: str) -> None:
-        before = self._record
-
-        def applied(record: BreakerRecord) -> BreakerRecord:
-            nonlocal before
-            before = record
-            return change(record)
-
+    def _change(self, change: Change, reason: str) -> None:
         with self._mutex:
-            after = self._record = self._kept(applied)
+            before, after = self._changed(change)
+            self._record = after
         if before.generation != after.generation:
             now_is: BreakerState = "closed" if after.until is None else "open"
             self._log_change(before.state(self._clock()), now_is, reason)
 
-    def _kept(self, change: Callable[[BreakerRecord], BreakerRecord]) -> BreakerRecord:
-        if self._shared is None:
-            return change(self._record)
-        try:
-            return self._shared.update(change)
-        except (OSError, CDEError) as error:
-            self._log_not_shared(error)
-            return change(self._record)
+    def _changed(self, change: Change) -> tuple[BreakerRecord, BreakerRecord]:
+        if self._shared is not None:
+            try:
+                return self._shared.update(change)
+            except (OSError, CDEError) as error:
+                self._log_not_shared(error)
+        return self._record, change(self._record)
 
     def _log_not_shared(self, error: BaseException) -> None:
         log.warning("circuit_breaker_not_shared", breaker=self.name, reason=str(error))

@@ -18,7 +18,7 @@ from pathlib import Path
 import orjson
 import structlog
 
-from cde_orchestrator.infrastructure.breakers.record import BreakerRecord
+from cde_orchestrator.infrastructure.breakers.record import BreakerRecord, Change
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
     open_in_own_folder,
@@ -88,8 +88,8 @@ class BreakerFile:
             log.warning("breaker_record_unreadable", path=self._name, reason=str(error))
             return BreakerRecord()
 
-    def update(self, change: Callable[[BreakerRecord], BreakerRecord]) -> BreakerRecord:
-        """Change the record, alone; what it is then.
+    def update(self, change: Change) -> tuple[BreakerRecord, BreakerRecord]:
+        """Change the record, alone; what it was before and is then.
 
         Raises:
             LockTimeoutError: E205, another process did not let go of it.
@@ -101,14 +101,10 @@ class BreakerFile:
             after = change(before)
             if after != before:
                 self._write(after)
-            return after
+            return before, after
 
     def begin_trial(self) -> Callable[[], None] | None:
-        """Take the right to try; what ends the trial, or None while somebody else tries.
-
-        Raises:
-            OSError: the file cannot be opened.
-        """
+        """Take the right to try; what ends the trial, or None while somebody else tries."""
         descriptor = self._trial.attempt()
         if descriptor is None:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,13 +14,7 @@ BACK_OFF = 2.0
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """When a breaker opens and for how long.
-
-    Attributes:
-        failure_threshold: failures in a row that open it.
-        timeout_seconds: how long it stays open the first time.
-        longest_timeout_seconds: how long it stays open at most, after failed trials.
-    """
+    """How many failures in a row open a breaker; how long the first time, and at the most."""
 
     failure_threshold: int
     timeout_seconds: float
@@ -58,11 +53,7 @@ class BreakerRecord:
     reason: str = ""
 
     def check(self) -> None:
-        """Make sure that it is one: what others wrote may be anything.
-
-        Raises:
-            ValueError: a value is of another kind.
-        """
+        """Raise ValueError unless it is one: what others wrote may be anything."""
         counts = (self.failures, self.openings, self.generation)
         if not all(type(count) is int and count >= 0 for count in counts):
             raise ValueError("counts must be whole numbers of at least 0")
@@ -106,3 +97,6 @@ class BreakerRecord:
     def reset(self) -> BreakerRecord:
         """Closed, with nothing counted; the last failure stays known."""
         return BreakerRecord(generation=self.generation + 1, reason=self.reason)
+
+
+Change = Callable[[BreakerRecord], BreakerRecord]

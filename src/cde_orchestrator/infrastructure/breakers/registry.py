@@ -44,7 +44,6 @@ class BreakerRegistry:
         *,
         failure_threshold: int = 5,
         timeout: float = 60,
-        longest_timeout: float | None = None,
         failures: type[Exception] | tuple[type[Exception], ...] = Exception,
         ignored: tuple[type[BaseException], ...] | None = None,
     ) -> CircuitBreaker:
@@ -63,7 +62,6 @@ class BreakerRegistry:
                     failure_threshold,
                     timeout,
                     name=name,
-                    longest_timeout=longest_timeout,
                     failures=failures,
                     ignored=USER_MISTAKES if ignored is None else ignored,
                     clock=self._clock,

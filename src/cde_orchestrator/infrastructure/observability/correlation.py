@@ -7,7 +7,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
@@ -42,19 +42,18 @@ class CallContext:
     traceparent: str = ""
 
 
-_current: ContextVar[CallContext | None] = ContextVar("cde_call", default=None)
 _OUTSIDE = CallContext()
+_current = ContextVar("cde_call", default=_OUTSIDE)
 
 
 def call_context() -> CallContext:
     """The call that runs here; an empty one outside of any."""
-    return _current.get() or _OUTSIDE
+    return _current.get()
 
 
-@contextmanager
 def calling(
     actor: str, correlation_id: str | None = None, traceparent: str | None = None
-) -> Iterator[CallContext]:
+) -> AbstractContextManager[CallContext]:
     """Begin a call.
 
     Args:
@@ -65,10 +64,25 @@ def calling(
             correlation id. A malformed one counts as none.
     """
     trace = _TRACEPARENT.fullmatch(traceparent or "")
-    named = _acceptable(correlation_id) or (trace.group(1) if trace else None)
-    context = CallContext(
-        named or new_correlation_id(), actor, traceparent=trace.group() if trace else ""
-    )
+    named = _acceptable(correlation_id) or (trace.group(1) if trace else uuid.uuid4().hex)
+    return _inside(CallContext(named, actor, traceparent=trace.group() if trace else ""))
+
+
+def within(operation: str) -> AbstractContextManager[CallContext]:
+    """Name the operation of the call, making a call where there is none."""
+    present = call_context()
+    if present is _OUTSIDE:
+        present = CallContext(uuid.uuid4().hex)
+    return _inside(replace(present, operation=operation, operation_id=secrets.token_hex(8)))
+
+
+def tracing_as(traceparent: str) -> AbstractContextManager[CallContext]:
+    """Take another place in the trace: what the call starts from here on hangs from that."""
+    return _inside(replace(call_context(), traceparent=traceparent))
+
+
+@contextmanager
+def _inside(context: CallContext) -> Iterator[CallContext]:
     token = _current.set(context)
     try:
         yield context
@@ -76,36 +90,9 @@ def calling(
         _current.reset(token)
 
 
-@contextmanager
-def within(operation: str) -> Iterator[CallContext]:
-    """Name the operation of the call, making a call where there is none."""
-    present = _current.get() or CallContext(new_correlation_id())
-    inside = replace(present, operation=operation, operation_id=secrets.token_hex(8))
-    token = _current.set(inside)
-    try:
-        yield inside
-    finally:
-        _current.reset(token)
-
-
-@contextmanager
-def tracing_as(traceparent: str) -> Iterator[None]:
-    """Take another place in the trace: what the call starts from here on hangs from that."""
-    token = _current.set(replace(call_context(), traceparent=traceparent))
-    try:
-        yield
-    finally:
-        _current.reset(token)
-
-
-def correlation_id_from_environment() -> str | None:
-    """The id that the calling program passed in ``CDE_CORRELATION_ID``, if acceptable."""
-    return _acceptable(os.environ.get(ENVIRONMENT_VARIABLE))
-
-
-def traceparent_from_environment() -> str | None:
-    """The trace context that the calling program passed in ``TRACEPARENT``."""
-    return os.environ.get(TRACE_VARIABLE)
+def caller_in_environment() -> tuple[str | None, str | None]:
+    """The correlation id and the trace context that the calling program passed, for ``calling``."""
+    return os.environ.get(ENVIRONMENT_VARIABLE), os.environ.get(TRACE_VARIABLE)
 
 
 def child_environment() -> dict[str, str]:
@@ -116,21 +103,11 @@ def child_environment() -> dict[str, str]:
 def call_environment() -> dict[str, str]:
     """The variables that name to a child process the call that it works for."""
     context = call_context()
-    own = {
-        ENVIRONMENT_VARIABLE: context.correlation_id,
-        TRACE_VARIABLE: context.traceparent,
-    }
+    own = {ENVIRONMENT_VARIABLE: context.correlation_id, TRACE_VARIABLE: context.traceparent}
     return {name: value for name, value in own.items() if value}
 
 
-def new_correlation_id() -> str:
-    """A new id, unique in the world."""
-    return uuid.uuid4().hex
-
-
-def _acceptable(correlation_id: str | None) -> str | None:
-    if not correlation_id or not _ACCEPTABLE.fullmatch(correlation_id):
+def _acceptable(given: str | None) -> str | None:
+    if not given or not _ACCEPTABLE.fullmatch(given):
         return None
-    return (
-        correlation_id if without_secrets(correlation_id, strict=True) == correlation_id else None
-    )
+    return given if without_secrets(given, strict=True) == given else None

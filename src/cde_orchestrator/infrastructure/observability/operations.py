@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from typing import Any, TypeVar
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
 from cde_orchestrator.application.ports.health import Telemetry
-from cde_orchestrator.domain.clock import Stopwatch
+from cde_orchestrator.domain.clock import Stopwatch, utc_now
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
 from cde_orchestrator.domain.subject import name_subject, naming_subject
-from cde_orchestrator.infrastructure.observability import recent_operations
 from cde_orchestrator.infrastructure.observability.correlation import CallContext, within
-from cde_orchestrator.infrastructure.observability.tracing import TracedOperation, traced
+from cde_orchestrator.infrastructure.observability.tracing import describe_end, traced
 from cde_orchestrator.infrastructure.system.spans import (
     AGENT,
     CHECK,
@@ -23,6 +23,9 @@ from cde_orchestrator.infrastructure.system.spans import (
     bottleneck,
     recording,
 )
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +36,32 @@ Capture = Callable[[CDEError, BaseException], None]
 """Writes a report about an error, given what was raised at first; it never fails."""
 
 
+@dataclass(frozen=True, slots=True)
+class RecentOperation:
+    """An operation that ended at an ISO 8601 time, UTC; without an error code it succeeded."""
+
+    name: str
+    ended_at: str
+    correlation_id: str
+    duration_ms: float
+    error_code: str | None
+
+
+_recent = deque[RecentOperation](maxlen=20)
+
+
+def note(name: str, correlation_id: str, duration_ms: float, error_code: str | None = None) -> None:
+    """Remember an operation that ended."""
+    ended_at = utc_now().isoformat()
+    _recent.append(RecentOperation(name, ended_at, correlation_id, duration_ms, error_code))
+
+
+def recent_operations() -> list[RecentOperation]:
+    """The last operations of this process, oldest first: what led to an error."""
+    return list(_recent)
+
+
+@dataclass(frozen=True)
 class Operation:
     """One run of one use case.
 
@@ -46,22 +75,13 @@ class Operation:
             logged for debugging only.
     """
 
-    def __init__(
-        self,
-        name: str,
-        project_path: str,
-        capture: Capture = lambda error, raised: None,
-        *,
-        slow_ms: Callable[[], float] = lambda: SLOW_OPERATION_MS,
-        telemetry: Telemetry | None = None,
-        routine: bool = False,
-    ) -> None:
-        self._name = name
-        self._project_path = project_path
-        self._capture = capture
-        self._slow_ms = slow_ms
-        self._telemetry = telemetry
-        self._routine = routine
+    name: str
+    project_path: str
+    capture: Capture = lambda error, raised: None
+    _: KW_ONLY
+    slow_ms: Callable[[], float] = lambda: SLOW_OPERATION_MS
+    telemetry: Telemetry | None = None
+    routine: bool = False
 
     def run(self, work: Callable[[], Reply]) -> Reply:
         """Do the work, logged from start to finish.
@@ -70,108 +90,74 @@ class Operation:
             CDEError: as the work raised it, its context completed; anything else that it
                 raised becomes E999.
         """
-        with ExitStack() as around:
-            context = around.enter_context(within(self._name))
-            subject = around.enter_context(naming_subject())
-            span = around.enter_context(traced(self._name, context, self._project_path))
-            run = _Run(self, context, around.enter_context(recording()), span, subject)
-            run.began()
+        with (
+            within(self.name) as context,
+            naming_subject() as subject,
+            traced(self.name, context, self.project_path) as span,
+            recording() as recorder,
+        ):
+            run = _Run(self, context, recorder, span, subject)
+            level = logging.DEBUG if self.routine else logging.INFO
+            run.log.log(level, "operation_started", actor=context.actor)
             try:
                 reply = work()
             except CDEError as error:
-                self._complete(error, error, context.correlation_id, run)
-                run.ended_by(error)
+                ended = run.failed(error, error)
+                event = "operation_failed" if error.is_failure else "operation_refused"
+                run.log.warning(event, reason=error.message, **ended)
                 raise
             except Exception as error:
                 unexpected = CDESystemError.of("E999")
-                self._complete(unexpected, error, context.correlation_id, run)
-                run.ended_unforeseen(unexpected)
+                run.log.exception("operation_failed", **run.failed(unexpected, error))
                 raise unexpected from error
             _name_reply(reply)
-            recent_operations.note(self._name, context.correlation_id, run.elapsed_ms)
-            run.succeeded()
+            run.log.log(level, "operation_finished", **run.ended("ok"))
             return reply
 
-    def is_slow(self, duration_ms: float) -> bool:
-        """Whether a run of it that took so long counts as slow."""
-        return duration_ms > self._slow_ms()
 
-    def record(
-        self, outcome: str, error_code: str | None, duration_ms: float, wait_ms: float
-    ) -> None:
-        """Count a run of it."""
-        if self._telemetry is not None:
-            self._telemetry.ended(self._name, outcome, error_code, duration_ms, wait_ms)
-
-    @property
-    def course_level(self) -> int:
-        """How severe its beginning and its success are, in terms of ``logging``."""
-        return logging.DEBUG if self._routine else logging.INFO
-
-    def _complete(
-        self, error: CDEError, raised: BaseException, correlation_id: str, run: _Run
-    ) -> None:
-        error.context.setdefault("project_path", self._project_path)
-        error.correlation_id = error.correlation_id or correlation_id
-        self._capture(error, raised)
-        recent_operations.note(self._name, correlation_id, run.elapsed_ms, error.code)
-
-
+@dataclass(eq=False)
 class _Run:
-    """Logs and traces how one run began and ended."""
+    """What is recorded of one run, and is known of it when it ends."""
 
-    def __init__(
-        self,
-        operation: Operation,
-        context: CallContext,
-        recorder: Recorder,
-        span: TracedOperation,
-        subject: Mapping[str, str],
-    ) -> None:
-        self._operation = operation
+    operation: Operation
+    context: CallContext
+    recorder: Recorder
+    span: Span | None
+    subject: Mapping[str, str]
+
+    def __post_init__(self) -> None:
         self._watch = Stopwatch()
-        self._recorder = recorder
-        self._span = span
-        self._subject = subject
-        self._actor = context.actor
-        self._log = log.bind(
-            operation=context.operation,
-            correlation_id=context.correlation_id,
-            operation_id=context.operation_id,
+        self.log = log.bind(
+            operation=self.context.operation,
+            correlation_id=self.context.correlation_id,
+            operation_id=self.context.operation_id,
         )
 
-    @property
-    def elapsed_ms(self) -> float:
-        return self._watch.elapsed_ms
+    def failed(self, error: CDEError, raised: BaseException) -> dict[str, Any]:
+        """Complete the error and report it; then as ``ended``."""
+        error.context.setdefault("project_path", self.operation.project_path)
+        error.correlation_id = error.correlation_id or self.context.correlation_id
+        self.operation.capture(error, raised)
+        return self.ended("failed" if error.is_failure else "refused", error.code)
 
-    def began(self) -> None:
-        self._log.log(self._operation.course_level, "operation_started", actor=self._actor)
-
-    def succeeded(self) -> None:
-        self._log.log(self._operation.course_level, "operation_finished", **self._ended("ok"))
-
-    def ended_by(self, error: CDEError) -> None:
-        outcome = "failed" if error.is_failure else "refused"
-        event = "operation_failed" if error.is_failure else "operation_refused"
-        self._log.warning(event, reason=error.message, **self._ended(outcome, error.code))
-
-    def ended_unforeseen(self, error: CDEError) -> None:
-        self._log.exception("operation_failed", **self._ended("failed", error.code))
-
-    def _ended(self, outcome: str, error_code: str | None = None) -> dict[str, Any]:
-        duration_ms = self.elapsed_ms
-        spans = self._recorder.spans()
+    def ended(self, outcome: str, error_code: str | None = None) -> dict[str, Any]:
+        """Count and trace the run; what the log line of its end has."""
+        duration_ms = self._watch.elapsed_ms
+        name = self.operation.name
+        note(name, self.context.correlation_id, duration_ms, error_code)
+        spans, usage = self.recorder.spans(), self.recorder.usage()
         ended: dict[str, Any] = {"outcome": outcome}
         if error_code is not None:
             ended["error_code"] = error_code
-        usage = self._recorder.usage()
         ended |= {"duration_ms": duration_ms, **usage, "spans": spans}
-        self._span.finish({**self._subject, **ended})
-        # An agent or a check takes as long as it takes: health counts the product's own.
-        own_ms = duration_ms - spans.get(AGENT, 0.0) - spans.get(CHECK, 0.0)
-        self._operation.record(outcome, error_code, own_ms, usage["lock_wait_ms"])
-        if self._operation.is_slow(duration_ms):
-            self._log.warning(
+        if self.span is not None:
+            describe_end(self.span, {**self.subject, **ended})
+        if self.operation.telemetry is not None:
+            # An agent or a check takes as long as it takes: health counts the product's own.
+            own_ms = duration_ms - spans.get(AGENT, 0.0) - spans.get(CHECK, 0.0)
+            self.operation.telemetry.ended(name, outcome, error_code, own_ms, usage["lock_wait_ms"])
+        if duration_ms > self.operation.slow_ms():
+            self.log.warning(
                 "operation_slow",
                 duration_ms=duration_ms,
                 bottleneck=bottleneck(spans, duration_ms),

@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import structlog
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
 BREAKER = "otlp"
 FAILURES = 3
@@ -29,28 +29,10 @@ class CollectorError(Exception):
     """The collector did not take what was sent."""
 
 
-class _Breaker(Protocol):
-    def call(
-        self, func: Callable[[Sequence[ReadableSpan]], None], spans: Sequence[ReadableSpan], /
-    ) -> None: ...
-
-
-class BreakerSource(Protocol):
-    """Has the circuit breakers of a project."""
-
-    def get(
-        self, name: str, *, failure_threshold: int, timeout: float, failures: type[Exception]
-    ) -> _Breaker:
-        """The breaker of that name."""
-        ...
-
-
 class GuardedExporter(SpanExporter):
     """Exports through a circuit breaker, and not for long once the process ends.
 
     Args:
-        exporter: sends the spans.
-        breakers: where the breaker is from; None for none.
         patience_seconds: after this from ``end`` on, nothing more is sent.
         clock: seconds by a clock that never goes back.
     """
@@ -58,16 +40,14 @@ class GuardedExporter(SpanExporter):
     def __init__(
         self,
         exporter: SpanExporter,
-        breakers: BreakerSource | None,
+        breakers: BreakerRegistry,
         patience_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._exporter = exporter
-        self._breaker: _Breaker | None = None
-        if breakers is not None:
-            self._breaker = breakers.get(
-                BREAKER, failure_threshold=FAILURES, timeout=REST_SECONDS, failures=CollectorError
-            )
+        self._breaker = breakers.get(
+            BREAKER, failure_threshold=FAILURES, timeout=REST_SECONDS, failures=CollectorError
+        )
         self._patience_seconds = patience_seconds
         self._clock = clock
         self._deadline: float | None = None
@@ -77,10 +57,7 @@ class GuardedExporter(SpanExporter):
         if self._deadline is not None and self._clock() > self._deadline:
             return _dropped(spans, "the process ends", logging.WARNING)
         try:
-            if self._breaker is None:
-                self._send(spans)
-            else:
-                self._breaker.call(self._send, spans)
+            self._breaker.call(self._send, spans)
         except CollectorError:
             return _dropped(spans, "the collector did not take them", logging.WARNING)
         except CircuitBreakerOpenError as error:

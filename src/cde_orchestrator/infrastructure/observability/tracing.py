@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,6 @@ from cde_orchestrator.infrastructure.observability.correlation import CallContex
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span, Tracer
-
-    from cde_orchestrator.infrastructure.observability.trace_export import BreakerSource
 
 SERVICE = "cde-orchestrator"
 PREFIX = "cde."
@@ -40,40 +38,14 @@ class _Tracing:
 
     decided = False
     tracer: Tracer | None = None
-    breakers_of: Callable[[Path], BreakerSource] | None = None
-
-
-class TracedOperation:
-    """The span of one operation; without tracing it takes everything and does nothing."""
-
-    def __init__(self, span: Span | None = None) -> None:
-        self._span = span
-
-    def finish(self, attributes: Mapping[str, Any]) -> None:
-        """Say how it ended, as the log line does."""
-        if self._span is None:
-            return
-        from opentelemetry.trace import Status, StatusCode
-
-        for name, value in attributes.items():
-            if isinstance(value, Mapping):
-                for inner, number in value.items():
-                    self._span.set_attribute(f"{PREFIX}{name}.{inner}", number)
-            elif value is not None:
-                self._span.set_attribute(PREFIX + name, value)
-        if attributes.get("outcome") != "ok":
-            self._span.set_status(Status(StatusCode.ERROR, str(attributes.get("error_code", ""))))
-
-
-_UNTRACED = TracedOperation()
 
 
 @contextmanager
-def traced(operation: str, context: CallContext, project: str) -> Iterator[TracedOperation]:
+def traced(operation: str, context: CallContext, project: str) -> Iterator[Span | None]:
     """Make the operation a span: below the one that runs here, else below the caller's."""
     tracer = start_tracing(project)
     if tracer is None:
-        yield _UNTRACED
+        yield None
         return
     from opentelemetry import trace
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -96,7 +68,21 @@ def traced(operation: str, context: CallContext, project: str) -> Iterator[Trace
         here: dict[str, str] = {}
         TraceContextTextMapPropagator().inject(here)
         with tracing_as(here.get("traceparent", context.traceparent)):
-            yield TracedOperation(span)
+            yield span
+
+
+def describe_end(span: Span, attributes: Mapping[str, Any]) -> None:
+    """Give the span of an operation what the log line of its end has."""
+    from opentelemetry.trace import Status, StatusCode
+
+    for name, value in attributes.items():
+        if isinstance(value, Mapping):
+            for inner, number in value.items():
+                span.set_attribute(f"{PREFIX}{name}.{inner}", number)
+        elif value is not None:
+            span.set_attribute(PREFIX + name, value)
+    if attributes["outcome"] != "ok":
+        span.set_status(Status(StatusCode.ERROR, attributes["error_code"]))
 
 
 def current_ids() -> dict[str, str]:
@@ -112,15 +98,6 @@ def current_ids() -> dict[str, str]:
         "trace_id": trace.format_trace_id(present.trace_id),
         "span_id": trace.format_span_id(present.span_id),
     }
-
-
-def guard_exports(breakers_of: Callable[[Path], BreakerSource]) -> None:
-    """Leave a collector that fails alone for a while; before the first operation begins.
-
-    Args:
-        breakers_of: the circuit breakers of the project in a folder.
-    """
-    _Tracing.breakers_of = breakers_of
 
 
 def start_tracing(project: str) -> Tracer | None:
@@ -155,6 +132,7 @@ def _provider(root: Path) -> TracerProvider:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+    from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
     from cde_orchestrator.infrastructure.observability.trace_export import GuardedExporter
 
     own = {"service.version": __version__}
@@ -163,8 +141,9 @@ def _provider(root: Path) -> TracerProvider:
     provider = TracerProvider(resource=Resource.create(own), shutdown_on_exit=False)
     # A collector that does not answer must not keep a command from ending for long.
     patience = None if any(map(os.environ.get, _TIMEOUTS)) else _PATIENCE_SECONDS
-    breakers = _Tracing.breakers_of(root) if _Tracing.breakers_of else None
-    exporter = GuardedExporter(OTLPSpanExporter(timeout=patience), breakers, _PATIENCE_SECONDS)
+    exporter = GuardedExporter(
+        OTLPSpanExporter(timeout=patience), BreakerRegistry(root), _PATIENCE_SECONDS
+    )
     provider.add_span_processor(BatchSpanProcessor(exporter))
     atexit.register(provider.shutdown)
     atexit.register(exporter.end)  # called before the one above

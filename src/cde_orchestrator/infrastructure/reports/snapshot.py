@@ -25,7 +25,7 @@ from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateEr
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import redacted, without_secrets
 from cde_orchestrator.infrastructure.observability.logs.render import causes_of
-from cde_orchestrator.infrastructure.observability.recent_operations import recent_operations
+from cde_orchestrator.infrastructure.observability.operations import recent_operations
 from cde_orchestrator.infrastructure.paths import FOLDER, STATE
 from cde_orchestrator.infrastructure.settings.settings import settings_states
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded

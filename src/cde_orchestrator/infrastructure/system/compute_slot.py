@@ -16,11 +16,7 @@ PATIENCE_SECONDS = 1.0
 
 
 class ComputeSlot:
-    """A slot that one thread holds while it computes.
-
-    Args:
-        patience_seconds: how long a thread waits for it at most.
-    """
+    """A slot that one thread holds while it computes, and waits ``patience_seconds`` for."""
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._patience_seconds = patience_seconds

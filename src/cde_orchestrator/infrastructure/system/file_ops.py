@@ -54,31 +54,19 @@ def open_regular(path: Path | str, flags: int) -> int:
 
 
 def open_in_own_folder(path: Path | str, flags: int) -> int:
-    """The same for a file in a folder below ``.cde``, which is no link either.
-
-    Raises:
-        OSError: as ``open_regular``; ELOOP where the folder is a link.
-    """
+    """The same for a file in a folder below ``.cde``; ELOOP also where that folder is a link."""
     refuse_link(Path(path).parent)
     return open_regular(path, flags)
 
 
 def refuse_link(folder: Path) -> None:
-    """What is in a linked folder lies elsewhere.
-
-    Raises:
-        OSError: ELOOP, the folder is a link.
-    """
+    """Raise ELOOP where the folder is a link: what is in it lies elsewhere."""
     if folder.is_symlink():
         raise _not_regular(folder, errno.ELOOP)
 
 
 def read_bounded(path: Path, limit_bytes: int) -> bytes:
-    """All of an ordinary file, which may grow while it is read.
-
-    Raises:
-        OSError: as ``open_regular``; EFBIG, it has more than ``limit_bytes``.
-    """
+    """All of an ordinary file, which may grow meanwhile; EFBIG for more than ``limit_bytes``."""
     with open(open_regular(path, os.O_RDONLY), "rb") as file:
         data = file.read(limit_bytes + 1)
     if len(data) > limit_bytes:
@@ -89,15 +77,10 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
 def read_regular_file(path: Path, limit_bytes: int, *, follow: bool) -> tuple[bytes, int]:
     """The first bytes of a regular file, at most ``limit_bytes``, and its whole size.
 
-    Args:
-        path: the file; a pipe or device in its place is refused and never waited for.
-        limit_bytes: how much is read.
-        follow: whether the last part of the path may be a symbolic link.
-
-    Raises:
-        OSError: there is no file, it is not a regular one, or it cannot be read.
+    A pipe or device in its place is refused with EINVAL and never waited for; so is a symbolic
+    link with ELOOP, unless the last part of the path may be one: ``follow``.
     """
-    descriptor = os.open(path, _READ_FLAGS | (0 if follow else _NOFOLLOW))
+    descriptor = os.open(path, os.O_RDONLY | (_PLAIN & ~_NOFOLLOW if follow else _PLAIN))
     try:
         status = os.fstat(descriptor)
         if reason := kind_problem(status.st_mode):
@@ -116,9 +99,6 @@ def kind_problem(mode: int) -> str | None:
     return f"{_KINDS.get(stat.S_IFMT(mode), 'a device')} is there, not a regular file"
 
 
-# Without O_NONBLOCK, opening a pipe waits for a writer; where a flag is missing it is not needed.
-_READ_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -126,6 +106,8 @@ _KINDS = {
     stat.S_IFLNK: "a symbolic link that leads nowhere",
 }
 
+# Without O_NONBLOCK, opening a pipe waits for a writer.
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _PLAIN = 0
 for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_NOINHERIT"):
     _PLAIN |= getattr(os, _name, 0)  # each system has its own of them
@@ -163,7 +145,10 @@ class OsFileOps:
 
     def fdatasync(self, descriptor: int) -> None:
         """Return once the file's data is on disk."""
-        _sync(descriptor)
+        if sys.platform == "darwin":  # fsync there leaves the data in the disk's own cache
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        else:
+            getattr(os, "fdatasync", os.fsync)(descriptor)
 
     def close(self, descriptor: int) -> None:
         """Close the descriptor."""
@@ -207,20 +192,9 @@ FileOps: TypeAlias = OsFileOps
 
 
 def make_own_folder(folder: Path) -> None:
-    """Make a folder of ``.cde``, and that one too where it is missing.
-
-    Raises:
-        OSError: ELOOP, a link is in its place, or what the system says.
-    """
+    """Make a folder of ``.cde``, and that one too; ELOOP where a link is in its place."""
     folder.parent.mkdir(exist_ok=True)
     OsFileOps().make_folder(folder)
-
-
-def _sync(descriptor: int) -> None:
-    if sys.platform == "darwin":  # fsync there leaves the data in the disk's own cache
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    else:
-        getattr(os, "fdatasync", os.fsync)(descriptor)
 
 
 def in_the_way(path: Path) -> str | None:
@@ -234,11 +208,7 @@ def in_the_way(path: Path) -> str | None:
 
 
 def read_file(ops: FileOps, path: Path) -> bytes | None:
-    """The file's bytes; None where there is none, and nothing of what is in its place.
-
-    Raises:
-        OSError: there is a file, and it cannot be read.
-    """
+    """The file's bytes; None where there is none, and nothing of what else is in its place."""
     try:
         return ops.read(path)
     except FileNotFoundError:
@@ -263,13 +233,8 @@ def write_all(ops: FileOps, descriptor: int, data: bytes) -> None:
 def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = None) -> Path:
     """Write ``data`` durably next to ``path``, to be renamed over it; the temporary file.
 
-    It has a name of its own, so that writers do not share one.
-
-    Args:
-        ops: the file operations.
-        path: where the data belongs.
-        data: all of it.
-        mode: permissions; those of any new file when None.
+    It has a name of its own, so that writers do not share one, and the permissions ``mode``;
+    those of any new file when None.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:

@@ -22,8 +22,7 @@ def translate_os_errors(path: Path, code: str = "E203") -> Iterator[None]:
         code: the code of a failure other than a full disk.
 
     Raises:
-        StateError: E204 the disk is full, E216 it is not known what was written, else
-            ``code``.
+        StateError: E204 the disk is full, E216 nobody knows what was written, else ``code``.
     """
     try:
         yield

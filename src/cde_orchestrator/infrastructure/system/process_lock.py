@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError
@@ -43,12 +43,6 @@ else:  # pragma: no cover - the same seam on Windows
         return True
 
 
-def _sign(descriptor: int) -> None:
-    # Only for the words of E205: the kernel, not the file, knows who holds the lock.
-    with suppress(OSError, AttributeError):
-        os.pwrite(descriptor, b"%-12d\n" % os.getpid(), 0)
-
-
 @contextmanager
 def one_thread(mutex: threading.RLock, seconds: float) -> Iterator[None]:
     """Let one thread of this process in at a time.
@@ -67,7 +61,7 @@ def one_thread(mutex: threading.RLock, seconds: float) -> Iterator[None]:
 
 
 class ProcessLock:
-    """The lock of one project.
+    """The lock of one project; whoever takes it gets the system's OSError for its file.
 
     Args:
         path: the lock's file; made when missing, never removed.
@@ -80,14 +74,10 @@ class ProcessLock:
 
     @contextmanager
     def exclusive(self) -> Iterator[float]:
-        """Hold the lock alone.
-
-        Yields:
-            Seconds waited for it.
+        """Hold the lock alone; yields the seconds waited for it.
 
         Raises:
             LockTimeoutError: E205, another process kept it for too long.
-            OSError: the lock's file cannot be opened.
         """
         descriptor, waited = self.acquire(shared=False, seconds=self.timeout_seconds)
         try:
@@ -110,9 +100,6 @@ class ProcessLock:
         """Hold the lock alone, waiting in this thread for however long it takes.
 
         For work of microseconds, which a thread that waits would delay more than another holder.
-
-        Raises:
-            OSError: the lock's file cannot be opened.
         """
         while True:
             descriptor = self._open()
@@ -125,30 +112,24 @@ class ProcessLock:
                 os.close(descriptor)
 
     def attempt(self, *, shared: bool = False) -> int | None:
-        """Take the lock if nobody holds it, without waiting.
-
-        Args:
-            shared: beside others that share it.
+        """Take the lock if nobody holds it, or only others that share it, without waiting.
 
         Returns:
             A descriptor; closing it lets go of the lock. None when it is held.
-
-        Raises:
-            OSError: the lock's file cannot be opened.
         """
-        descriptor = self._open()
-        try:
+        with ExitStack() as held:
+            descriptor = self._open()
+            held.callback(os.close, descriptor)
             if self._take(descriptor, shared=shared) and self.is_current(descriptor):
+                held.pop_all()
                 return descriptor
-        except OSError:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
         return None
 
     def sign(self, descriptor: int) -> None:
         """Write down that this process holds the lock, for ``holder``."""
-        _sign(descriptor)
+        # Only for the words of E205: the kernel, not the file, knows who holds the lock.
+        with suppress(OSError, AttributeError):
+            os.pwrite(descriptor, b"%-12d\n" % os.getpid(), 0)
 
     def holder(self) -> str:
         """Who holds the lock, as far as the file tells: ``process 123``."""
@@ -165,30 +146,18 @@ class ProcessLock:
 
         Raises:
             LockTimeoutError: E205, another process kept it for too long.
-            OSError: the lock's file cannot be opened.
         """
         started = time.monotonic()
-        while True:
-            left = seconds - (time.monotonic() - started)
-            descriptor = self._locked(shared=shared, seconds=max(left, 0.0))
-            try:
+        while True:  # where somebody removed the file meanwhile, the new one is locked
+            left = max(seconds - (time.monotonic() - started), 0.0)
+            with ExitStack() as held:
+                descriptor = self._open()
+                held.callback(os.close, descriptor)
+                if not self._take(descriptor, shared=shared):
+                    self._wait(descriptor, held, shared=shared, seconds=left)
                 if self.is_current(descriptor):
+                    held.pop_all()
                     return descriptor, time.monotonic() - started
-            except BaseException:
-                os.close(descriptor)
-                raise
-            os.close(descriptor)  # somebody removed the file meanwhile: lock the new one
-
-    def _locked(self, *, shared: bool, seconds: float) -> int:
-        """A descriptor that holds the lock; closed again, by whomever, if it never does."""
-        descriptor = self._open()
-        try:
-            if self._take(descriptor, shared=shared):
-                return descriptor
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return self._wait(descriptor, shared=shared, seconds=seconds)
 
     def _take(self, descriptor: int, *, shared: bool) -> bool:
         return _lock(descriptor, shared=shared, block=False)
@@ -203,29 +172,26 @@ class ProcessLock:
         except FileNotFoundError:
             return False
 
-    def _wait(self, descriptor: int, *, shared: bool, seconds: float) -> int:
-        """Block in a thread; give up after ``seconds``, and let the thread let go later."""
+    def _wait(self, descriptor: int, held: ExitStack, *, shared: bool, seconds: float) -> None:
+        """Block in a thread, which closes what is held where it gets the lock too late."""
         waiter = _Waiter(descriptor, shared=shared)
         try:
             waiter.start()
         except RuntimeError as error:  # the system gives no further thread
-            os.close(descriptor)
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(self.path)) from error
         try:
             COMPUTE_SLOT.leave()
-            decided = waiter.decided.wait(seconds)
-        except BaseException:  # the caller was interrupted; the lock must not stay with nobody
-            if not waiter.abandon():
-                os.close(descriptor)
-            raise
-        if decided or not waiter.abandon():
-            if waiter.failure is not None:
-                os.close(descriptor)
-                raise waiter.failure
-            return descriptor
-        raise LockTimeoutError.of(
-            "E205", holder=self.holder(), waited_seconds=round(self.timeout_seconds, 1)
-        )
+            waiter.decided.wait(seconds)
+        finally:  # also where the caller was interrupted: the lock must not stay with nobody
+            abandoned = waiter.abandon()
+            if abandoned:
+                held.pop_all()
+        if abandoned:
+            raise LockTimeoutError.of(
+                "E205", holder=self.holder(), waited_seconds=round(self.timeout_seconds, 1)
+            )
+        if waiter.failure is not None:
+            raise waiter.failure
 
 
 class _Waiter(threading.Thread):

@@ -42,14 +42,10 @@ def folder_at(path: Path | str, *, base: Path | None = None, create: bool = Fals
         raise ProjectError.of("E001", path=str(path)) from error
     except (FileExistsError, NotADirectoryError) as error:
         raise _file_in_the_way(path, base) from error
-    except OSError as error:
-        raise _refused(path, os.strerror(error.errno) if error.errno else str(error)) from error
-    except RuntimeError as error:  # a home that nobody has, a link that leads to itself
-        raise _refused(path, str(error)) from error
-
-
-def _refused(path: Path | str, reason: str) -> ProjectError:
-    return ProjectError.of("E003", path=str(path), reason=reason.rstrip("."))
+    except (OSError, RuntimeError) as error:  # RuntimeError: nobody's home, a link to itself
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number else str(error)
+        raise ProjectError.of("E003", path=str(path), reason=reason.rstrip(".")) from error
 
 
 def _file_in_the_way(path: Path | str, base: Path | None) -> ProjectError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -32,20 +31,8 @@ def memory_percent() -> float:
     import psutil
 
     machine = psutil.virtual_memory()
-    percents = [float(machine.percent)]
-    percents += [
-        100.0 * used / limit for used, limit in _group_memory() if 0 < limit < machine.total
-    ]
-    return max(percents)
-
-
-def free_bytes(folder: Path) -> int:
-    """Bytes that this user may still write to the file system of the folder.
-
-    Raises:
-        OSError: it is not known.
-    """
-    return shutil.disk_usage(folder).free
+    limited = [(used, limit) for used, limit in _group_memory() if 0 < limit < machine.total]
+    return max([float(machine.percent), *(100.0 * used / limit for used, limit in limited)])
 
 
 def _group_memory() -> list[tuple[int, int]]:
@@ -60,11 +47,8 @@ def _group_memory() -> list[tuple[int, int]]:
         if number == "0":
             root, limit, used = _CONTROL_GROUPS, "memory.max", "memory.current"
         elif controllers == "memory":
-            root, limit, used = (
-                _CONTROL_GROUPS / "memory",
-                "memory.limit_in_bytes",
-                "memory.usage_in_bytes",
-            )
+            root = _CONTROL_GROUPS / "memory"
+            limit, used = "memory.limit_in_bytes", "memory.usage_in_bytes"
         else:
             continue
         folder = root / path.strip("/")
@@ -89,12 +73,7 @@ def _memory_of(group: Path, limit: str, used: str) -> list[tuple[int, int]]:
 
 
 class FolderSize:
-    """What a folder takes up on the disk; looked up at most every half minute.
-
-    Args:
-        folder: with everything below it.
-        monotonic: seconds by a clock that never goes back.
-    """
+    """What a folder takes up on the disk; looked up at most every half minute."""
 
     def __init__(self, folder: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder

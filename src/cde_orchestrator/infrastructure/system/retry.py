@@ -81,9 +81,6 @@ def retrying(
         attempts: how often at the most, the first try included.
         timeout_seconds: no new try is begun after this, counted from the first failure.
         wait: lets so many seconds pass.
-
-    Raises:
-        Exception: as ``work`` raised it at last.
     """
     deadline, attempt = math.inf, 1
     while True:

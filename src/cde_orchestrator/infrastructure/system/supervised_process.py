@@ -1,7 +1,4 @@
-"""A command that is watched while it runs, and of which no process is left afterwards.
-
-The one way in which checks and agents are run.
-"""
+"""The one way in which checks and agents are run: watched, and no process is left afterwards."""
 
 from __future__ import annotations
 
@@ -24,6 +21,10 @@ from cde_orchestrator.infrastructure.system import process_guard
 from cde_orchestrator.infrastructure.system.process_guard import GRACE_SECONDS, MARK, kill_marked
 from cde_orchestrator.infrastructure.system.retry import is_transient_on_starting
 
+LINE_LIMIT = 2_000
+"""Bytes of a line; a longer one is passed on in pieces."""
+
+_UNENDED_LIMIT = 65_536
 _CHUNK_BYTES = 65_536
 _CHUNKS_WAITING = 64
 
@@ -52,7 +53,6 @@ class SupervisedProcess:
 
     Args:
         command: its arguments, the program first.
-        folder: where it runs.
         environment: all that it sees of the environment.
         stdin: what it reads; nothing when None.
         grace_seconds: how long it may take to end when it is asked to.
@@ -192,6 +192,33 @@ class SupervisedProcess:
                 self._room.acquire()
                 self._events.put(("output", data))
         self._events.put(("end_of_output", b""))
+
+
+class OutputLines:
+    """Takes pieces of output as they come, and passes on each line but blank ones."""
+
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self._on_line = on_line
+        self._rest = b""
+
+    def add(self, data: bytes) -> None:
+        """Take a piece; what goes back to the beginning of a line begins a new one."""
+        *lines, self._rest = (self._rest + data).replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            self._pass_on(line)
+        if len(self._rest) > _UNENDED_LIMIT:
+            self.end()
+
+    def end(self) -> None:
+        """Pass on what has no end of line."""
+        rest, self._rest = self._rest, b""
+        self._pass_on(rest)
+
+    def _pass_on(self, line: bytes) -> None:
+        for start in range(0, len(line), LINE_LIMIT):
+            text = line[start : start + LINE_LIMIT].decode("utf-8", "replace")
+            if text.strip():
+                self._on_line(text)
 
 
 def may_start_later(error: BaseException) -> bool:

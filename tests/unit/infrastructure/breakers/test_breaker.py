@@ -544,7 +544,9 @@ def test_a_shared_breaker_that_is_open_is_closed_by_hand_where_nothing_can_be_wr
     seconds: Seconds, tmp_path: Path
 ) -> None:
     class Refusing(BreakerFile):
-        def update(self, change: Callable[[BreakerRecord], BreakerRecord]) -> BreakerRecord:
+        def update(
+            self, change: Callable[[BreakerRecord], BreakerRecord]
+        ) -> tuple[BreakerRecord, BreakerRecord]:
             raise OSError("no room")
 
     opened(seconds, shared=BreakerFile(tmp_path, "git", seconds, seconds))

@@ -8,10 +8,9 @@ import pytest
 
 from cde_orchestrator.infrastructure.observability.correlation import (
     call_context,
+    caller_in_environment,
     calling,
     child_environment,
-    correlation_id_from_environment,
-    traceparent_from_environment,
     within,
 )
 
@@ -109,7 +108,8 @@ def test_a_child_process_works_for_the_same_call(monkeypatch: pytest.MonkeyPatch
 def test_the_environment_names_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDE_CORRELATION_ID", "from-outside")
     monkeypatch.setenv("TRACEPARENT", TRACEPARENT)
-    assert correlation_id_from_environment() == "from-outside"
-    assert traceparent_from_environment() == TRACEPARENT
+    with calling("cli", *caller_in_environment()) as call:
+        assert (call.correlation_id, call.traceparent) == ("from-outside", TRACEPARENT)
     monkeypatch.setenv("CDE_CORRELATION_ID", "not one word")
-    assert correlation_id_from_environment() is None
+    with calling("cli", *caller_in_environment()) as call:
+        assert call.correlation_id == TRACE

@@ -24,7 +24,7 @@ from cde_orchestrator.infrastructure.monitoring.alerts.rules import (
 )
 from cde_orchestrator.infrastructure.monitoring.alerts.state import AlertStatus, transitions
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
-from cde_orchestrator.infrastructure.observability.recent_operations import recent_operations
+from cde_orchestrator.infrastructure.observability.operations import recent_operations
 
 log = structlog.get_logger(__name__)
 

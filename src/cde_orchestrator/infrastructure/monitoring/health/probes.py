@@ -6,6 +6,7 @@ the number of features. What is broken is a verdict, never an exception.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,12 +31,7 @@ from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
-from cde_orchestrator.infrastructure.system.resource_usage import (
-    MB,
-    FolderSize,
-    free_bytes,
-    memory_percent,
-)
+from cde_orchestrator.infrastructure.system.resource_usage import MB, FolderSize, memory_percent
 
 log = structlog.get_logger(__name__)
 
@@ -148,7 +144,7 @@ class ProjectChecks:
         return _ok(facts.state.summary)
 
     def _disk_space(self, facts: Facts) -> Probe:
-        facts.disk_free_bytes = free_bytes(self._root)
+        facts.disk_free_bytes = shutil.disk_usage(self._root).free
         free_mb, wanted_mb = facts.disk_free_bytes / MB, self._settings.alert_disk_free_mb
         figure = _Figure(figure=round(free_mb, 1), unit="MB", threshold=wanted_mb)
         if free_mb >= wanted_mb:

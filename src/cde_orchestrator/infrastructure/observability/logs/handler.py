@@ -8,15 +8,16 @@ after the first of them; warnings, and lines outside of operations, are written 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from cde_orchestrator.application.logs.log_query import ENDS
 from cde_orchestrator.infrastructure.observability.correlation import call_context
-from cde_orchestrator.infrastructure.observability.logs import retention
 from cde_orchestrator.infrastructure.observability.logs.render import json_line
 from cde_orchestrator.infrastructure.observability.logs.rotating_file import RotatingLogFile
 
@@ -30,30 +31,17 @@ class ProjectLogHandler(logging.Handler):
     """Writes the log of a project, as soon as there is a project.
 
     Args:
-        path: the log file.
-        max_bytes: length at which the file is rotated.
-        retention_days: for how long rotated files are kept.
-        on_failure: called once, when the file cannot be written.
+        file: the log file, in a folder of the project's folder.
 
     Attributes:
         on_lost: given each line that the file did not take.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        max_bytes: int,
-        retention_days: int,
-        on_failure: Callable[[Path, BaseException], None],
-    ) -> None:
+    def __init__(self, file: RotatingLogFile) -> None:
         super().__init__()
-        self._path = path
-        self._max_bytes = max_bytes
-        self._retention_days = retention_days
-        self._on_failure = on_failure
+        self.file = file
         self.on_lost: Callable[[logging.LogRecord], None] = lambda record: None
-        self._file: RotatingLogFile | None = None
+        self._has_project = False
         self._is_writing = False
         # Without a project there is no end of it: the newest lines are kept.
         self._gathered: deque[logging.LogRecord] = deque(maxlen=_GATHERED)
@@ -65,11 +53,20 @@ class ProjectLogHandler(logging.Handler):
         """Gather the record's line, and write all that is gathered where it is time to."""
         json_line(record)  # now, while the call that it belongs to runs
         self._gathered.append(record)
-        if self._is_urgent(record) or len(self._gathered) == _GATHERED:
+        if (
+            record.levelno >= logging.WARNING
+            or not call_context().operation_id
+            or record.getMessage() in ENDS
+            or len(self._gathered) == _GATHERED
+        ):
             self._write()
         elif not self._waiting.is_set():
             self._waiting.set()
-            self._start_writer()
+            if self._writer is None:
+                self._writer = threading.Thread(
+                    target=self._write_later, name="cde-log-writer", daemon=True
+                )
+                self._writer.start()
 
     def flush(self) -> None:
         """Write what is gathered."""
@@ -79,8 +76,8 @@ class ProjectLogHandler(logging.Handler):
     def direct_to(self, path: Path) -> None:
         """From now on write another file."""
         with self._locked():
-            if path != self._path:
-                self._file, self._path = None, path
+            if path != self.file.path:
+                self.file, self._has_project = replace(self.file, path=path), False
 
     def close(self) -> None:
         """Write what is gathered."""
@@ -89,59 +86,23 @@ class ProjectLogHandler(logging.Handler):
         self.flush()
         super().close()
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Do without the line: a log never fails a call."""
-
-    def is_of_earlier_day(self, now: float) -> bool:
-        """Whether the file's last line was written on an earlier day."""
-        return retention.is_of_earlier_day(self._path, now)
-
-    def tidy(self, now: float) -> None:
-        """Compress rotated files, and remove those that are too old."""
-        retention.tidy(self._path, self._retention_days, now)
-
-    def _is_urgent(self, record: logging.LogRecord) -> bool:
-        context = call_context()
-        return (
-            record.levelno >= logging.WARNING
-            or not context.operation_id
-            or record.getMessage() in ENDS
-        )
-
     def _write(self) -> None:
         """Write what is gathered, at once and in one piece; only under the handler's lock."""
-        if self._file is None and self._has_place():
-            self._file = self._open()
-        if self._file is None or not self._gathered:
-            return
-        if self._is_writing:  # a finalizer logs in this thread: the write under way takes it
+        folder = self.file.path.parent.parent
+        self._has_project = self._has_project or os.path.isdir(folder)  # noqa: PTH112 - never fails
+        # While a finalizer logs in this thread, the write under way takes its line.
+        if self._is_writing or not self._has_project:
             return
         self._is_writing = True
         try:
             while self._gathered:
-                self._write_gathered(self._file)
+                records = list(self._gathered)
+                self._gathered.clear()
+                if not self.file.append("\n".join(json_line(record) for record in records)):
+                    for record in records:
+                        self.on_lost(record)
         finally:
             self._is_writing = False
-
-    def _write_gathered(self, file: RotatingLogFile) -> None:
-        records = list(self._gathered)
-        self._gathered.clear()
-        if not file.append("\n".join(json_line(record) for record in records)):
-            for record in records:
-                self.on_lost(record)
-
-    def _has_place(self) -> bool:
-        try:
-            return self._path.parent.parent.is_dir()
-        except OSError:  # the folder cannot be read
-            return False
-
-    def _start_writer(self) -> None:
-        if self._writer is None:
-            self._writer = threading.Thread(
-                target=self._write_later, name="cde-log-writer", daemon=True
-            )
-            self._writer.start()
 
     def _write_later(self) -> None:
         while self._waiting.wait() and not self._ended.wait(MOMENT_SECONDS):
@@ -150,12 +111,3 @@ class ProjectLogHandler(logging.Handler):
 
     def _locked(self) -> AbstractContextManager[object]:
         return self.lock or nullcontext()
-
-    def _open(self) -> RotatingLogFile:
-        path = self._path
-        return RotatingLogFile(
-            path,
-            max_bytes=self._max_bytes,
-            retention_days=self._retention_days,
-            on_failure=lambda error: self._on_failure(path, error),
-        )

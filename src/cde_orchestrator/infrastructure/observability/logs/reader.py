@@ -7,7 +7,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -28,11 +28,7 @@ _TEXTS = (
 
 
 class JsonLogReader:
-    """Reads ``.cde/logs``.
-
-    Args:
-        wait: lets time pass between two reads of a file that is followed.
-    """
+    """Reads ``.cde/logs``, and lets time pass by ``wait`` while a file that is followed rests."""
 
     def __init__(self, wait: Callable[[float], None] = time.sleep) -> None:
         self._wait = wait
@@ -45,7 +41,7 @@ class JsonLogReader:
         needed = [text.encode("utf-8", "surrogatepass") for text in containing]
         earliest = _stamp(since) if since else ""
         for file in [*rotated_files(path), path]:
-            try:
+            with suppress(OSError, EOFError, zlib.error):  # removed or damaged meanwhile
                 if since is not None and file.stat().st_mtime < since.timestamp():
                     continue
                 with _opened(file) as lines:
@@ -54,8 +50,6 @@ class JsonLogReader:
                             entry = _decoded(line)
                             if entry is not None and entry["timestamp"] >= earliest:
                                 yield entry
-            except (OSError, EOFError, zlib.error):
-                continue  # removed or damaged meanwhile
 
     def follow(self, root: Path) -> Iterator[LogEntry]:
         """Entries that are written from now on; rotation is noticed."""
@@ -69,33 +63,26 @@ class JsonLogReader:
         pending = b""
         try:
             while True:
-                piece = file.readline() if file else b""
-                if piece:
+                # Nothing is written to a file any more that was replaced before it is read.
+                is_over = file is not None and _is_replaced(file, path)
+                for piece in file or ():
                     pending += piece
-                    if pending.endswith(b"\n"):
+                    if is_over or pending.endswith(b"\n"):
                         entry = _decoded(pending)
                         pending = b""
                         if entry is not None:
                             yield entry
+                if file is not None and is_over:
+                    file.close()
+                    file, pending = None, b""
+                elif file is not None and _is_truncated(file):
+                    file.seek(0)
+                    pending = b""
                     continue
                 if file is None:
                     file = _open_plain(path)
                     if file is not None:
                         continue
-                elif _is_replaced(file, path):
-                    # Its last lines may have come after the last read.
-                    for line in file.readlines():
-                        entry = _decoded(pending + line)
-                        pending = b""
-                        if entry is not None:
-                            yield entry
-                    file.close()
-                    file, pending = None, b""
-                    continue
-                elif _is_truncated(file):
-                    file.seek(0)
-                    pending = b""
-                    continue
                 self._wait(_POLL_SECONDS)
         finally:
             if file is not None:

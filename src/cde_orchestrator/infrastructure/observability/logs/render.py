@@ -35,7 +35,7 @@ _HARMLESS = frozenset({"timestamp", "level", "logger", "pid", "version", "correl
 _RESERVED = ("timestamp", "level", "logger", "event", "pid", "version")
 
 _COLOURS = {"DEBUG": 2, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 31}
-_LEFT_TO_FILES = frozenset({"timestamp", "level", "logger", "event", "pid", "version", "exception"})
+_LEFT_TO_FILES = frozenset((*_RESERVED, "exception"))
 
 
 def json_line(record: logging.LogRecord) -> str:
@@ -64,7 +64,7 @@ def _line_of(event: dict[str, Any]) -> str:
 
 def people_line(record: logging.LogRecord, *, colours: bool) -> str:
     """The record as a person reads it on a terminal."""
-    event = event_of(record)
+    event = _redacted(_gathered(record))
     moment = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
     level = f"{event['level'].upper():<8}"
     details = " ".join(
@@ -79,11 +79,6 @@ def people_line(record: logging.LogRecord, *, colours: bool) -> str:
     return f"{moment} {level} {_printable(event['event'])} {details}".rstrip() + causes
 
 
-def event_of(record: logging.LogRecord) -> dict[str, Any]:
-    """Everything that is logged of a record, without the secrets in it."""
-    return _redacted(_gathered(record))
-
-
 def _redacted(event: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value if name in _HARMLESS else redacted(value, name) for name, value in event.items()
@@ -92,17 +87,16 @@ def _redacted(event: dict[str, Any]) -> dict[str, Any]:
 
 def _gathered(record: logging.LogRecord) -> dict[str, Any]:
     moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")
-    own: dict[str, Any] | None = getattr(record, OWN, None)
     event: dict[str, Any] = {
         "timestamp": moment.replace("+00:00", "Z"),
         "level": record.levelname.lower(),
         "logger": record.name,
         "event": record.getMessage()[:_LONGEST_INPUT],
     }
-    for name, value in (own or {}).items():
+    for name, value in getattr(record, OWN, {}).items():
         if name != "event":
             taken = f"{name}_" if name in _RESERVED else name
-            event[taken] = _bounded(value)
+            event[taken] = value[:_LONGEST_INPUT] if isinstance(value, str) else value
     _add_context(event)
     if record.exc_info and record.exc_info[1] is not None:
         event["exception"] = _structured(record.exc_info[1])
@@ -114,10 +108,8 @@ def _gathered(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _add_context(event: dict[str, Any]) -> None:
-    """The call and what it is about, where the event does not say so itself.
-
-    The operation is always the one that runs; what an event calls so is a step of it.
-    """
+    """The call and what it is about, where the event does not say so itself."""
+    # The operation is always the one that runs; what an event calls so is a step of it.
     context = call_context()
     if context.operation and event.get("operation", context.operation) != context.operation:
         event["step"] = event.pop("operation")
@@ -139,10 +131,6 @@ def _encoded(event: dict[str, Any]) -> str:
     except (TypeError, ValueError, RecursionError):  # lone surrogates, giant numbers
         line = json.dumps(event, default=str)
     return json_escaped(line)
-
-
-def _bounded(value: Any) -> Any:
-    return value[:_LONGEST_INPUT] if isinstance(value, str) else value
 
 
 def _cut(value: Any) -> Any:

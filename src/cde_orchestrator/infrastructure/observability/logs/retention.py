@@ -27,14 +27,14 @@ _UNFINISHED = ".tmp"
 _UNFINISHED_SECONDS = 3_600
 _DAY_SECONDS = 86_400
 _STAMP = "%Y%m%dT%H%M%S%f"
-_ROTATED = re.compile(r"\.\d{8}T\d{12}(\.gz)?")
+_ROTATED = r"\.\d{8}T\d{12}(\.gz)?"
 
 
 def rotated_name(path: Path, modified: datetime) -> Path:
     """A free name for a file that was last written at ``modified``; names sort by time."""
     while True:
         candidate = path.with_name(f"{path.name}.{modified.strftime(_STAMP)}")
-        if not os.path.lexists(candidate) and not os.path.lexists(_compressed(candidate)):
+        if not (os.path.lexists(candidate) or os.path.lexists(f"{candidate}{COMPRESSED}")):
             return candidate
         modified += timedelta(microseconds=1)
 
@@ -42,22 +42,14 @@ def rotated_name(path: Path, modified: datetime) -> Path:
 def rotated_files(path: Path) -> list[Path]:
     """The rotated files of a log file, oldest first; each once, compressed or not."""
     names = _names(path.parent)
-    found = sorted(
-        name
-        for name in names
-        if name.startswith(path.name) and _ROTATED.fullmatch(name[len(path.name) :])
-    )
+    rotated = re.compile(re.escape(path.name) + _ROTATED)
+    found = sorted(filter(rotated.fullmatch, names))
     # While a file is being replaced by its compressed self, both are there.
     return [path.with_name(name) for name in found if name + COMPRESSED not in names]
 
 
-def is_of_earlier_day(path: Path, now: float) -> bool:
-    """Whether the file's last line was written on an earlier day (UTC) than ``now``."""
-    return is_due(path, sys.maxsize, now)
-
-
-def is_due(path: Path, max_bytes: int, now: float) -> bool:
-    """Whether to put the file aside: it is too long, or its last line is of an earlier day."""
+def is_due(path: Path, now: float, max_bytes: int = sys.maxsize) -> bool:
+    """Whether to put it aside: its last line is of an earlier day (UTC), or it is too long."""
     try:
         status = path.lstat()
     except OSError:
@@ -75,11 +67,9 @@ def tidy(path: Path, retention_days: int, now: float) -> None:
         with suppress(OSError):
             if _is_old(file, retention_days, now):
                 file.unlink()
-                file.with_name(file.name.removesuffix(COMPRESSED)).unlink(missing_ok=True)
             elif file.suffix != COMPRESSED:
                 _compress(file)
-            else:
-                file.with_name(file.name.removesuffix(COMPRESSED)).unlink(missing_ok=True)
+            file.with_name(file.name.removesuffix(COMPRESSED)).unlink(missing_ok=True)
     for name in _names(path.parent):
         if name.startswith(f"{path.name}.") and name.endswith(_UNFINISHED):
             with suppress(OSError):
@@ -90,7 +80,10 @@ def tidy(path: Path, retention_days: int, now: float) -> None:
 
 def tidy_beside(path: Path, retention_days: int, now: float) -> None:
     """``tidy`` in a thread of its own, if there is anything to do."""
-    if any(_must_go(file, retention_days, now) for file in rotated_files(path)):
+    if any(
+        file.suffix != COMPRESSED or _is_old(file, retention_days, now)
+        for file in rotated_files(path)
+    ):
         # No daemon: a short command that rotated compresses before it ends.
         threading.Thread(
             target=tidy, args=(path, retention_days, now), name="cde-log-keeper"
@@ -107,18 +100,10 @@ def _names(folder: Path) -> set[str]:
         return set()
 
 
-def _must_go(file: Path, retention_days: int, now: float) -> bool:
-    return file.suffix != COMPRESSED or _is_old(file, retention_days, now)
-
-
 def _is_old(file: Path, retention_days: int, now: float) -> bool:
     with suppress(OSError):
         return now - file.stat().st_mtime > retention_days * _DAY_SECONDS
     return False
-
-
-def _compressed(path: Path) -> Path:
-    return path.with_name(path.name + COMPRESSED)
 
 
 def _compress(path: Path) -> None:
@@ -131,8 +116,7 @@ def _compress(path: Path) -> None:
         ):
             shutil.copyfileobj(plain, packed, 1024 * 1024)
         os.utime(unfinished, ns=(status.st_atime_ns, status.st_mtime_ns))
-        unfinished.replace(_compressed(path))
+        unfinished.replace(f"{path}{COMPRESSED}")
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
-    path.unlink(missing_ok=True)

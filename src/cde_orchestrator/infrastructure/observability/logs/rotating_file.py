@@ -7,20 +7,16 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.observability.logs import retention
-from cde_orchestrator.infrastructure.system.file_ops import (
-    OsFileOps,
-    open_regular,
-    refuse_link,
-)
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, open_regular, refuse_link
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 
-OnFailure = Callable[[BaseException], None]
 
-
+@dataclass
 class RotatingLogFile:
     """Appends lines under a lock between processes; a failure is reported once, never raised.
 
@@ -35,25 +31,17 @@ class RotatingLogFile:
         path: the file; its folder is made where it is missing, the folder above never.
         max_bytes: length at which the file is rotated.
         retention_days: for how long rotated files are kept.
-        on_failure: given the first failure.
-        clock: seconds since the epoch.
+        on_failure: given the path and the first failure.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        max_bytes: int,
-        retention_days: int,
-        on_failure: OnFailure,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._path = path
-        self._lock = ProcessLock(path.with_name(f".__{path.stem}.lock"))
-        self._max_bytes = max_bytes
-        self._retention_days = retention_days
-        self._on_failure = on_failure
-        self._clock = clock
+    path: Path
+    _: KW_ONLY
+    max_bytes: int
+    retention_days: int
+    on_failure: Callable[[Path, BaseException], None]
+
+    def __post_init__(self) -> None:
+        self._lock = ProcessLock(self.path.with_name(f".__{self.path.stem}.lock"))
         self._has_failed = False
         self._has_rotated = True  # what an earlier process left is tidied, too
 
@@ -64,25 +52,25 @@ class RotatingLogFile:
             try:
                 self._append(data)
             except FileNotFoundError:  # the folder is not there yet, or was removed
-                OsFileOps().make_folder(self._path.parent)
+                OsFileOps().make_folder(self.path.parent)
                 self._append(data)
         except OSError as error:
             if not self._has_failed:
                 self._has_failed = True
-                self._on_failure(error)
+                self.on_failure(self.path, error)
             return False
         if self._has_rotated:
             self._has_rotated = False
-            retention.tidy_beside(self._path, self._retention_days, self._clock())
+            retention.tidy_beside(self.path, self.retention_days, time.time())
         return True
 
     def _append(self, data: bytes) -> None:
-        refuse_link(self._path.parent)
+        refuse_link(self.path.parent)
         with self._lock.blocking():
-            if retention.is_due(self._path, self._max_bytes, self._clock()):
+            if retention.is_due(self.path, time.time(), self.max_bytes):
                 with suppress(OSError):  # a file that is too long is better than a lost line
                     self._rotate()
-            descriptor = open_regular(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            descriptor = open_regular(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             try:
                 _write_whole(descriptor, data)
             finally:
@@ -90,17 +78,13 @@ class RotatingLogFile:
 
     def _rotate(self) -> None:
         """Put the file aside under the time of its last line."""
-        modified = datetime.fromtimestamp(self._path.lstat().st_mtime, UTC)
-        self._path.rename(retention.rotated_name(self._path, modified))
+        modified = datetime.fromtimestamp(self.path.lstat().st_mtime, UTC)
+        self.path.rename(retention.rotated_name(self.path, modified))
         self._has_rotated = True
 
 
 def _write_whole(descriptor: int, data: bytes) -> None:
-    """Write all of it or nothing; only under the lock.
-
-    Raises:
-        OSError: as the system says; ENOSPC, the disk took a part.
-    """
+    """Write all of it or nothing, which is ENOSPC; only under the lock."""
     size = os.fstat(descriptor).st_size
     if os.write(descriptor, data) < len(data):
         os.ftruncate(descriptor, size)

@@ -18,8 +18,10 @@ from typing import Any, NoReturn, TypeVar
 import structlog
 
 from cde_orchestrator.infrastructure.observability.correlation import call_context
+from cde_orchestrator.infrastructure.observability.logs import retention
 from cde_orchestrator.infrastructure.observability.logs.handler import ProjectLogHandler
 from cde_orchestrator.infrastructure.observability.logs.render import OWN, json_line, people_line
+from cde_orchestrator.infrastructure.observability.logs.rotating_file import RotatingLogFile
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import (
     LOG_LEVELS,
@@ -73,14 +75,13 @@ def setup_logging(
     console.setLevel(LEVELS[stderr_level or ("WARNING" if output_file else level)])
     handlers: list[logging.Handler] = [console]
     if output_file is not None:
-        handlers.append(
-            ProjectLogHandler(
-                Path(output_file),
-                max_bytes=max_bytes,
-                retention_days=retention_days,
-                on_failure=console.report_failure,
-            )
+        file = RotatingLogFile(
+            Path(output_file),
+            max_bytes=max_bytes,
+            retention_days=retention_days,
+            on_failure=console.report_failure,
         )
+        handlers.append(ProjectLogHandler(file))
     stop_logging()
     root = logging.getLogger()
     root.setLevel(LEVELS[level])
@@ -133,18 +134,15 @@ def log_to_project(root: Path) -> None:
 def tend_log(now: float) -> None:
     """Rotate, compress and remove what is due ``now``, in seconds since the epoch."""
     for handler in _installed(ProjectLogHandler):
-        if handler.is_of_earlier_day(now):
+        if retention.is_due(handler.file.path, now):
             log.info("log_day_began")  # the first line of a new file
-        handler.tidy(now)
+        retention.tidy(handler.file.path, handler.file.retention_days, now)
 
 
 def keep_tending(
     interval_seconds: float = _KEEPER_SECONDS, tend: Callable[[float], None] = tend_log
 ) -> threading.Event:
-    """Tend the log from time to time, until the event that is returned is set.
-
-    For servers: there a log grows old although nobody writes it.
-    """
+    """Tend the log of a server, where nobody may write it, until the returned event is set."""
     stop = threading.Event()
 
     def keep() -> None:
@@ -185,9 +183,6 @@ class StderrHandler(logging.Handler):
             stream.flush()
         except Exception:  # noqa: BLE001 - a log never fails a call
             return
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Do without the line."""
 
     def write_lost(self, record: logging.LogRecord) -> None:
         """Write a line that the log file did not take, unless it was written here already."""

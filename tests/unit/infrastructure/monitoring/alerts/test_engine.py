@@ -17,7 +17,7 @@ from cde_orchestrator.infrastructure.monitoring.alerts.engine import AlertEngine
 from cde_orchestrator.infrastructure.monitoring.alerts.rules import alert_rules
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
-from cde_orchestrator.infrastructure.observability.recent_operations import note
+from cde_orchestrator.infrastructure.observability.operations import note
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from tests.fakes import FakeClock
 

@@ -9,6 +9,7 @@ import pytest
 
 from cde_orchestrator.infrastructure.observability.logs import retention
 from cde_orchestrator.infrastructure.observability.logs.handler import ProjectLogHandler
+from cde_orchestrator.infrastructure.observability.logs.rotating_file import RotatingLogFile
 
 
 def test_a_line_that_is_logged_while_one_is_written_follows_it(
@@ -19,16 +20,21 @@ def test_a_line_that_is_logged_while_one_is_written_follows_it(
     path = tmp_path / ".cde" / "logs" / "cde.log"
     failures: list[BaseException] = []
     handler = ProjectLogHandler(
-        path, max_bytes=10_000, retention_days=1, on_failure=lambda _, error: failures.append(error)
+        RotatingLogFile(
+            path,
+            max_bytes=10_000,
+            retention_days=1,
+            on_failure=lambda _, error: failures.append(error),
+        )
     )
     log = logging.getLogger("test_handler.finalizing")
     monkeypatch.setattr(log, "handlers", [handler])
     is_due = retention.is_due
 
-    def finalizing(path: Path, max_bytes: int, now: float) -> bool:
+    def finalizing(path: Path, now: float, max_bytes: int) -> bool:
         monkeypatch.setattr(retention, "is_due", is_due)
         log.warning("second")
-        return is_due(path, max_bytes, now)
+        return is_due(path, now, max_bytes)
 
     monkeypatch.setattr(retention, "is_due", finalizing)
     log.warning("first")

@@ -10,7 +10,6 @@ import pytest
 
 from cde_orchestrator.infrastructure.observability.logs.retention import (
     is_due,
-    is_of_earlier_day,
     rotated_files,
     rotated_name,
     tidy,
@@ -105,26 +104,26 @@ def test_a_folder_that_is_missing_holds_nothing(tmp_path: Path) -> None:
     path = tmp_path / "none" / "cde.log"
     assert rotated_files(path) == []
     tidy(path, 7, NOW.timestamp())
-    assert not is_of_earlier_day(path, NOW.timestamp())
+    assert not is_due(path, NOW.timestamp())
 
 
 def test_a_file_is_put_aside_when_it_is_as_long_as_it_may_be(path: Path) -> None:
     path.write_text("12345")
     os.utime(path, (NOW.timestamp(), NOW.timestamp()))
-    assert is_due(path, 5, NOW.timestamp())
-    assert not is_due(path, 6, NOW.timestamp())
+    assert is_due(path, NOW.timestamp(), 5)
+    assert not is_due(path, NOW.timestamp(), 6)
 
 
 def test_a_day_ends_at_midnight_utc(path: Path) -> None:
     path.write_text("line\n")
     midnight = NOW.replace(hour=0).timestamp()
     os.utime(path, (midnight - 1, midnight - 1))
-    assert is_of_earlier_day(path, midnight)
+    assert is_due(path, midnight)
     os.utime(path, (midnight, midnight))
-    assert not is_of_earlier_day(path, NOW.timestamp())
+    assert not is_due(path, NOW.timestamp())
     path.write_text("")
     os.utime(path, (0, 0))
-    assert not is_of_earlier_day(path, NOW.timestamp())
+    assert not is_due(path, NOW.timestamp())
 
 
 def test_only_ordinary_files_are_rotated_files(path: Path, tmp_path: Path) -> None:
@@ -165,8 +164,8 @@ def test_what_is_no_file_is_never_put_aside(path: Path, tmp_path: Path) -> None:
     other.write_text("12345")
     os.utime(other, (0, 0))
     path.symlink_to(other)
-    assert not is_due(path, 5, NOW.timestamp())
-    assert not is_of_earlier_day(path, NOW.timestamp())
+    assert not is_due(path, NOW.timestamp(), 5)
+    assert not is_due(path, NOW.timestamp())
 
 
 def test_a_name_that_a_link_has_is_not_given(path: Path) -> None:

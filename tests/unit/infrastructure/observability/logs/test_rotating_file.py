@@ -25,7 +25,7 @@ def file(tmp_path: Path, failures: list[BaseException]) -> RotatingLogFile:
         tmp_path / "logs" / "cde.log",
         max_bytes=1_000,
         retention_days=7,
-        on_failure=failures.append,
+        on_failure=lambda _, error: failures.append(error),
     )
 
 
