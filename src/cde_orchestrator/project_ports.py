@@ -120,7 +120,7 @@ class ProjectPorts:
         """Who examines the project."""
         from cde_orchestrator.adapters.doctor.project import ProjectDoctor
         from cde_orchestrator.adapters.git.command import git_output
-        from cde_orchestrator.adapters.repositories.missing_state import no_project
+        from cde_orchestrator.adapters.repositories.gitignore import no_project
 
         of_folder = partial(
             ProjectDoctor,

@@ -172,9 +172,9 @@ class Feature:
     status: str
     current_phase: str | None
     workflow_type: str
+    workflow_digest: str | None = None
     created_at: datetime
     updated_at: datetime
-    workflow_digest: str | None = None
     claim: Claim | None = None
     closing: dict[str, str] | None = None
     idempotency_key: str | None = None

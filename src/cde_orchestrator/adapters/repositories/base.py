@@ -16,16 +16,22 @@ from cde_orchestrator.adapters.repositories.changes import patch_without_secrets
 from cde_orchestrator.adapters.repositories.codec import (
     FeatureIndex,
     decode_project,
+    encode_feature,
     encode_project,
     project_changes,
     stored_features,
 )
-from cde_orchestrator.adapters.repositories.conflicts import require_no_conflict
 from cde_orchestrator.adapters.repositories.gitignore import write_gitignore
 from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock
-from cde_orchestrator.domain.exceptions import ConcurrentChangeError, ProjectError, StateError
+from cde_orchestrator.domain.exceptions import (
+    ConcurrentChangeError,
+    FeatureError,
+    ProjectError,
+    StateError,
+)
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
+from cde_orchestrator.domain.names import free_name
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.subject import name_subject
@@ -33,7 +39,7 @@ from cde_orchestrator.infrastructure.observability.correlation import call_conte
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.infrastructure.system.spans import DOMAIN, span
 from cde_orchestrator.storage.format.journal import Change, Record
-from cde_orchestrator.storage.format.json_patch import Document, Patch, diff
+from cde_orchestrator.storage.format.json_patch import Document, Patch, diff, keys_of
 from cde_orchestrator.storage.read_only import ReadOnly
 
 log = structlog.get_logger(__name__)
@@ -55,6 +61,9 @@ class _Archive(Protocol):
     def backup(self, name: str) -> Document: ...
 
 
+Work = Callable[[_Archive], Found]
+
+
 class _ProjectStore(Protocol):
     """One project's state, as ``storage.store.StateStore`` documents it."""
 
@@ -71,17 +80,22 @@ class _ProjectStore(Protocol):
     def refresh(self) -> None: ...
     def exclusive(self, *, force: bool = False) -> AbstractContextManager[object]: ...
     def keep_backup(self) -> None: ...
+    def keep_from_git(self) -> None: ...
+    def append(self, change: Change, still_fits: StillFits) -> Record:
+        """Append a change, durably; ``still_fits`` raises where it was overtaken."""
+
+    def past(self, work: Work[Found], otherwise: Found) -> Found:
+        """What ``work`` finds in the past, while nobody changes it; ``otherwise`` without one."""
 
 
 Store = TypeVar("Store", bound=_ProjectStore)
-Work = Callable[[_Archive], Found]
 
 
 class StoredProjects(ABC, Generic[Store]):
     """Projects in a store each.
 
-    A subclass says how a store is had, how a change is appended to it, and how its past is
-    read.
+    In addition to what the ports say, reading may raise ``StateError`` E217, and a change E206,
+    E216 or E217.
 
     Args:
         clock: where the time comes from.
@@ -98,20 +112,8 @@ class StoredProjects(ABC, Generic[Store]):
         """The store of the project at ``root``, one for as long as the process runs."""
 
     @abstractmethod
-    def _append(self, store: Store, change: Change, still_fits: StillFits) -> Record:
-        """Append a change, durably; ``still_fits`` raises where it was overtaken."""
-
-    @abstractmethod
-    def _past(self, store: Store, work: Work[Found], otherwise: Found) -> Found:
-        """What ``work`` finds in the past, while nobody changes it; ``otherwise`` without one."""
-
-    @abstractmethod
     def _prepared(self, root: Path, new: bool) -> Store:
         """The store of a project that is about to be created."""
-
-    @abstractmethod
-    def _keep_from_git(self, root: Path) -> None:
-        """Keep from git what is local to this machine."""
 
     def _recorded(self, path: Path | str) -> Store:
         """The store, whatever is wrong with what it holds."""
@@ -123,18 +125,7 @@ class StoredProjects(ABC, Generic[Store]):
     def get_or_create(
         self, path: Path | str, name: str | None = None, *, new: bool = False
     ) -> Project:
-        """The project at ``path``; a new one, in status onboarding, when there is none.
-
-        Args:
-            path: the project's folder.
-            name: its name; the folder's when None.
-            new: begin one also where the files of an earlier one are gone.
-
-        Raises:
-            ProjectError: E001, E002 or E003, the path is no usable folder; E007, the state of a
-                project is gone.
-            StateError: E201 to E206, or E217.
-        """
+        """The project at ``path``; a new one, in status onboarding, when there is none."""
         root = folder_at(path)
         store = self._store(root)
         store.refresh()
@@ -149,29 +140,19 @@ class StoredProjects(ABC, Generic[Store]):
                     )
                     write_gitignore(root)
                     log.info("project_created", project_id=project.id, path=str(root))
-        self._keep_from_git(root)
+        store.keep_from_git()
         return self._project(store)
 
     def get(self, path: Path | str) -> Project:
-        """The project at ``path``.
-
-        Raises:
-            ProjectError: E001, E002, E003, or E004 when there is no project.
-            StateError: E201, E202, E205 or E217.
-        """
+        """The project at ``path``."""
         return self._project(self._existing(path))
 
     def save(self, project: Project, force: bool = False) -> None:
-        """Keep what was changed in ``project`` since it was loaded.
-
-        Args:
-            project: a project that this repository gave.
-            force: try the disk or the database at once, even in read-only mode.
+        """Keep what was changed in ``project``, which this repository gave, since it was loaded.
 
         Raises:
             ConcurrentChangeError: E207, somebody else changed the same thing.
             FeatureError: E104, a new feature's name was taken meanwhile.
-            StateError: E201 to E206, E216 or E217.
         """
         if not force:
             project.require_writable()
@@ -180,7 +161,7 @@ class StoredProjects(ABC, Generic[Store]):
             self._require(store)
             project.read_only_reason = project.read_only_since = None
             changes = project_changes(project)
-            require_no_conflict(project, changes, store.document, store.index)
+            _require_no_conflict(project, changes, store)
             if changes:
                 self._commit_of(project, changes, store, "save_project")
             stored_features(project).rebase(store.document)
@@ -192,8 +173,6 @@ class StoredProjects(ABC, Generic[Store]):
         Raises:
             ConcurrentChangeError: E207, the connection to the database broke, and somebody
                 else changed the same thing before it was restored.
-            ProjectError: E001, E002, E003, or E004 when there is no project.
-            StateError: E201 to E206, E216 or E217.
         """
         store = self._existing(path)
         with store.exclusive():
@@ -207,11 +186,7 @@ class StoredProjects(ABC, Generic[Store]):
     def history(
         self, path: Path | str, limit: int, feature: str | None = None
     ) -> list[HistoryEntry]:
-        """The newest changes first; those about one feature when its reference is given.
-
-        Raises:
-            FeatureError: E102 or E103, no such feature.
-        """
+        """The newest changes first; those about one feature (E102, E103) when one is given."""
         store = self._recorded(path)
         document: Document = {}
         try:
@@ -221,53 +196,36 @@ class StoredProjects(ABC, Generic[Store]):
             if feature is not None or error.code not in self.unreadable:
                 raise
         found = self.get(path).feature(feature).id if feature is not None else None
-        return self._past(store, lambda archive: archive.history(document, limit, found), [])
+        return store.past(lambda archive: archive.history(document, limit, found), [])
 
     def state_at(self, path: Path | str, sequence: int | None = None) -> tuple[int, dict[str, Any]]:
-        """A sequence, the present one when None, and the state right after it.
-
-        Raises:
-            ProjectError: E004, there is no project.
-            StateError: E208, the history does not reach there.
-        """
+        """A sequence, the present one when None, and the state right after it."""
         store = self._existing(path)
         if sequence is None:
             number, document = store.snapshot()
             return number, copy.deepcopy(document)
-        return sequence, self._past(store, lambda archive: archive.state_at(sequence), {})
+        return sequence, store.past(lambda archive: archive.state_at(sequence), {})
 
     def verify(self, path: Path | str) -> list[Damage]:
         """Judge everything that is stored; works on any state, however broken."""
-        return self._past(self._recorded(path), lambda archive: archive.verify(), [])
+        return self._recorded(path).past(lambda archive: archive.verify(), [])
 
     def backups(self, path: Path | str) -> list[Backup]:
         """The states that were kept whole, oldest first."""
-        return self._past(self._recorded(path), lambda archive: archive.backups(), [])
+        return self._recorded(path).past(lambda archive: archive.backups(), [])
 
     def backup(self, path: Path | str, name: str) -> dict[str, Any]:
-        """The state in a backup.
-
-        Raises:
-            ProjectError: E004, there is no project.
-            StateError: E209, there is no such backup, or it is damaged.
-        """
-        return self._past(self._recorded(path), lambda archive: archive.backup(name), {})
+        """The state in a backup."""
+        return self._recorded(path).past(lambda archive: archive.backup(name), {})
 
     def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
-        """The document, if it is a whole and valid state.
-
-        Raises:
-            StateError: E210, it is not.
-        """
+        """The document, if it is a whole and valid state."""
         return checked_document(document)
 
     def _replace(self, store: Store, wanted: Document, *, always: bool = False) -> int:
         """Make ``wanted`` the present state, and keep a backup of what was; its sequence.
 
-        Args:
-            store: held alone.
-            wanted: the state.
-            always: record it even where it changes nothing.
+        With ``always`` it is recorded even where it changes nothing.
         """
         store.keep_backup()
         changes = diff(store.document, wanted)
@@ -285,11 +243,7 @@ class StoredProjects(ABC, Generic[Store]):
         return store
 
     def _require(self, store: Store) -> Document:
-        """The present state, which somebody may have deleted since it was read.
-
-        Raises:
-            ProjectError: E004, or E007 where only the state is gone.
-        """
+        """The present state, which somebody may have deleted since it was read."""
         document = store.document
         if not document:
             raise self._missing(store.root)
@@ -309,18 +263,14 @@ class StoredProjects(ABC, Generic[Store]):
     def _commit_of(self, project: Project, changes: Patch, store: Store, operation: str) -> None:
         def still_fits() -> None:
             self._require(store)
-            require_no_conflict(project, changes, store.document, store.index)
+            _require_no_conflict(project, changes, store)
 
         self._commit(store, changes, operation, still_fits)
 
     def _commit(self, store: Store, changes: Patch, operation: str, still_fits: StillFits) -> None:
         """Record changes: by whom and when, and without secrets.
 
-        Args:
-            store: held alone.
-            changes: what changed.
-            operation: what was done, where no operation runs that has a name.
-            still_fits: see ``_append``.
+        ``operation`` is what was done, where no operation runs that has a name.
         """
         context = call_context()
         change = Change(
@@ -330,7 +280,7 @@ class StoredProjects(ABC, Generic[Store]):
             correlation_id=context.correlation_id,
             changes=patch_without_secrets(changes),
         )
-        record = self._append(store, change, still_fits)
+        record = store.append(change, still_fits)
         log.info("project_saved", sequence=record.sequence, bytes=len(record.line))
 
 
@@ -357,3 +307,28 @@ def _require_none(store: _ProjectStore) -> None:
     """
     if store.document:
         raise ConcurrentChangeError.of("E207", subject="The project")
+
+
+def _require_no_conflict(project: Project, changes: Patch, store: _ProjectStore) -> None:
+    """Refuse changes to a project that overwrite what somebody else changed since it was loaded.
+
+    Raises:
+        ConcurrentChangeError: E207.
+        FeatureError: E104, a new feature's name was taken meanwhile.
+    """
+    current, index = store.document, store.index
+    loaded = stored_features(project)
+    own = {key: value for key, value in current.items() if key != "features"}
+    theirs = {keys_of(operation["path"])[0] for operation in diff(loaded.loaded, own)}
+    mine = {keys_of(operation["path"])[0] for operation in changes}
+    if mine & theirs - {"workflows", "updated_at"}:
+        raise ConcurrentChangeError.of("E207", subject="The project")
+    stored = current["features"]
+    for key, feature in loaded.decoded.items():
+        base = loaded.base.get(key)
+        if base is None and index.id_of(feature.name) is not None:
+            free = free_name(feature.name, lambda name: index.id_of(name) is not None)
+            raise FeatureError.of("E104", name=feature.name, free_name=free)
+        touched = base is not None and encode_feature(feature) != base
+        if touched and stored.get(key) != base:
+            raise ConcurrentChangeError.of("E207", subject=f"The feature '{feature.name}'")

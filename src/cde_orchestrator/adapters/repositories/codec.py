@@ -6,62 +6,41 @@ decoded when they are asked for, so that a change costs what it touches.
 
 from __future__ import annotations
 
-import bisect
 import copy
-from collections.abc import Iterator, Mapping
-from itertools import islice, takewhile
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
-from cde_orchestrator.adapters.repositories.work_codec import (
-    WORK,
-    claim_of,
-    decode_feature_work,
-    decode_record_work,
-    encode_feature_work,
-    encode_record_work,
-    idempotency_key_of,
-)
 from cde_orchestrator.domain.clock import Clock, parse_utc, utc_now
-from cde_orchestrator.domain.feature import Artifact, Feature, PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.feature import Feature, PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project, ProjectStatus
+from cde_orchestrator.domain.records import Failure
 from cde_orchestrator.storage.format.json_patch import Document, Patch, diff, pointer
 from cde_orchestrator.storage.history_entries import touched_features
 
-_PROJECT_KEYS = frozenset(
-    [
-        "id",
-        "name",
-        "path",
-        "status",
-        "created_at",
-        "updated_at",
-        "metadata",
-        "workflows",
-        "features",
-    ]
-)
-_FEATURE_KEYS = frozenset(
-    [
-        "id",
-        "project_id",
-        "name",
-        "prompt",
-        "status",
-        "current_phase",
-        "workflow_type",
-        "workflow_digest",
-        "created_at",
-        "updated_at",
-        "phases",
-        "artifacts",
-        "metadata",
-        WORK,
-    ]
-)
-_RECORD_KEYS = frozenset(
-    ["id", "status", "attempts", "started_at", "completed_at", "outputs", WORK]
-)
+WORK = "work"
+"""The member that keeps the work on a feature or a phase; it is omitted where there is none.
+
+State from before it was kept reads as well, and an object's small entries change one by one.
+"""
+_WORK_FIELDS: dict[type, tuple[str, ...]] = {
+    Feature: ("claim", "closing", "idempotency_key", "branch", "baseline", "events"),
+    PhaseRecord: (
+        *("attempts_before", "failures", "evidence", "progress", "entered"),
+        *("start_commit", "start_tree", "end_commit", "past"),
+    ),
+}
+_OWN_FIELDS = {
+    kind: [each.name for each in fields(kind) if each.name not in {*work, "extra"}]
+    for kind, work in _WORK_FIELDS.items()
+}
+_PROJECT_FIELDS = ("id", "name", "path", "status", "created_at", "updated_at", "metadata")
+_hints_of = cache(get_type_hints)
 
 
 class FeatureIndex:
@@ -71,61 +50,41 @@ class FeatureIndex:
     """
 
     def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-        self._keys: dict[str, str] = {}
-        self._ids: list[str] = []
         self._summaries: dict[str, FeatureSummary] = {}
+        self._names: dict[str, str] = {}
+        """Ids by name, also by names of before: the summaries say which is right by now."""
+        self._keys: dict[str, str] = {}
 
     def follow(self, document: Document, changes: Patch | None) -> None:
         """Take over what changed in a document; all of it when ``changes`` is None."""
         features: dict[str, Document] = document.get("features", {})
         changed = None if changes is None else touched_features(changes)
+        present = features if changed is None else changed & features.keys()
+        summaries = {key: _summary(features[key]) for key in present}
+        for key, summary in summaries.items():
+            self._names[summary.name] = key
+            call = _work_of(features[key]).get("idempotency_key")
+            if isinstance(call, str):
+                self._keys[call] = key
         if changed is None:
-            self._summaries = {key: _summary(feature) for key, feature in features.items()}
-            self._names = {summary.name: key for key, summary in self._summaries.items()}
-            self._keys = {
-                name: key
-                for key, feature in features.items()
-                if (name := idempotency_key_of(feature)) is not None
-            }
-            self._ids = sorted(features)
+            self._summaries = summaries
             return
-        before = {key: self._summaries.get(key) for key in changed}
-        for key in changed:
-            if key in features:
-                self._enter(key, features[key])
-            else:
-                self._summaries.pop(key, None)
-                self._ids = [each for each in self._ids if each != key]
-                self._keys = {name: each for name, each in self._keys.items() if each != key}
-        for key, summary in before.items():  # last, so that no reader in a thread misses both
-            now = self._summaries.get(key)
-            if summary is None or (now is not None and now.name == summary.name):
-                continue
-            if self._names.get(summary.name) == key:
-                del self._names[summary.name]
-
-    def _enter(self, key: str, feature: Document) -> None:
-        self._summaries[key] = summary = _summary(feature)
-        self._names[summary.name] = key
-        if (name := idempotency_key_of(feature)) is not None:
-            self._keys[name] = key
-        position = bisect.bisect_left(self._ids, key)
-        if self._ids[position : position + 1] != [key]:
-            self._ids.insert(position, key)
+        self._summaries.update(summaries)
+        for key in changed - summaries.keys():
+            self._summaries.pop(key, None)
 
     def id_of(self, name: str) -> str | None:
         """The id of the feature with this name."""
-        return self._names.get(name)
+        summary = self._summaries.get(self._names.get(name, ""))
+        return summary.id if summary is not None and summary.name == name else None
 
     def id_of_call(self, idempotency_key: str) -> str | None:
         """The id of the feature that the call with this key started."""
         return self._keys.get(idempotency_key)
 
     def ids_beginning(self, prefix: str) -> list[str]:
-        """The ids that begin with ``prefix``."""
-        following = islice(self._ids, bisect.bisect_left(self._ids, prefix), None)
-        return list(takewhile(lambda key: key.startswith(prefix), following))
+        """The ids that begin with ``prefix``, sorted."""
+        return sorted(key for key in list(self._summaries) if key.startswith(prefix))
 
     def summaries(self) -> list[FeatureSummary]:
         """A summary of every feature, oldest first."""
@@ -218,7 +177,7 @@ def decode_project(
         updated_at=parse_utc(document["updated_at"]),
         metadata=copy.deepcopy(document.get("metadata") or {}),
         workflows=dict(document.get("workflows") or {}),
-        extra=_unknown(document, _PROJECT_KEYS),
+        extra=_unknown(document, {*_PROJECT_FIELDS, "workflows", "features"}),
         features=StoredFeatures(document, index),
         clock=clock,
     )
@@ -226,17 +185,8 @@ def decode_project(
 
 def encode_project(project: Project) -> Document:
     """The project's own members, in the order in which they are stored, no features."""
-    return {
-        "id": project.id,
-        "name": project.name,
-        "path": project.path,
-        "status": project.status.value,
-        "created_at": project.created_at.isoformat(),
-        "updated_at": project.updated_at.isoformat(),
-        "metadata": copy.deepcopy(project.metadata),
-        "workflows": dict(project.workflows),
-        **copy.deepcopy(project.extra),
-    }
+    own = {name: _plain(getattr(project, name)) for name in _PROJECT_FIELDS}
+    return {**own, "workflows": dict(project.workflows), **_plain(project.extra)}
 
 
 def project_changes(project: Project) -> Patch:
@@ -266,72 +216,78 @@ def stored_features(project: Project) -> StoredFeatures:
 
 def encode_feature(feature: Feature) -> Document:
     """The feature as it is stored."""
-    return {
-        "id": feature.id,
-        "project_id": feature.project_id,
-        "name": feature.name,
-        "prompt": feature.prompt,
-        "status": feature.status,
-        "current_phase": feature.current_phase,
-        "workflow_type": feature.workflow_type,
-        "workflow_digest": feature.workflow_digest,
-        "created_at": feature.created_at.isoformat(),
-        "updated_at": feature.updated_at.isoformat(),
-        "phases": {key: _encode_record(record) for key, record in feature.phases.items()},
-        "artifacts": copy.deepcopy(feature.artifacts),
-        "metadata": copy.deepcopy(feature.metadata),
-        **encode_feature_work(feature),
-        **copy.deepcopy(feature.extra),
-    }
+    document: Document = _plain(feature)
+    return document
 
 
 def decode_feature(document: Document) -> Feature:
     """The feature of a stored document."""
-    feature = Feature(
-        id=document["id"],
-        project_id=document["project_id"],
-        name=document["name"],
-        prompt=document["prompt"],
-        status=document["status"],
-        current_phase=document["current_phase"],
-        workflow_type=document["workflow_type"],
-        workflow_digest=document.get("workflow_digest"),
-        created_at=parse_utc(document["created_at"]),
-        updated_at=parse_utc(document["updated_at"]),
-        phases={key: _decode_record(record) for key, record in document["phases"].items()},
-        artifacts=copy.deepcopy(document["artifacts"]),
-        metadata=copy.deepcopy(document["metadata"]),
-        extra=_unknown(document, _FEATURE_KEYS),
-    )
-    decode_feature_work(feature, document)
+    feature: Feature = _made(Feature, {"workflow_digest": None, **document})  # once there was none
     return feature
 
 
-def _encode_record(record: PhaseRecord) -> Document:
-    return {
-        **record.to_dict(),
-        **encode_record_work(record),
-        **copy.deepcopy(record.extra),
-    }
+def _plain(value: Any) -> Any:
+    """A copy as JSON has it: moments as text, tuples as lists, objects by their fields."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    if not is_dataclass(value):
+        return value
+    members = {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Failure) and value.key is None:
+        del members["key"]
+    if not isinstance(value, Feature | PhaseRecord):
+        return members
+    extra = members.pop("extra")
+    work = {name: members.pop(name) for name in _WORK_FIELDS[type(value)]}
+    kept = {name: item for name, item in work.items() if item}
+    return {**members, **({WORK: kept} if kept else {}), **extra}
 
 
-def _decode_record(document: Document) -> PhaseRecord:
-    started, completed = document["started_at"], document["completed_at"]
-    record = PhaseRecord(
-        id=document["id"],
-        status=PhaseStatus(document["status"]),
-        attempts=document["attempts"],
-        started_at=parse_utc(started) if started else None,
-        completed_at=parse_utc(completed) if completed else None,
-        outputs=[Artifact(**output) for output in document["outputs"]],
-        extra=_unknown(document, _RECORD_KEYS),
-    )
-    decode_record_work(record, document)
-    return record
+def _typed(hint: Any, value: Any) -> Any:
+    """A stored value as its field's type has it; a copy of what JSON has as well."""
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind is UnionType:  # with None
+        return None if value is None else _typed(inner[0], value)
+    if kind is list:
+        return [_typed(inner[0], item) for item in value]
+    if kind is dict:
+        return {key: _typed(inner[1], item) for key, item in value.items()}
+    if kind is tuple:
+        return tuple(value)
+    if hint is datetime:
+        return parse_utc(value)
+    if hint is PhaseStatus:
+        return PhaseStatus(value)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _made(hint, value)
+    return copy.deepcopy(value)
+
+
+def _made(kind: Any, document: Document) -> Any:
+    members, others = document, {}
+    if kind in _WORK_FIELDS:
+        own, work = _OWN_FIELDS[kind], _work_of(document)
+        members = {key: document[key] for key in own}
+        members |= {key: work[key] for key in _WORK_FIELDS[kind] if key in work}
+        others = {"extra": _unknown(document, {*own, WORK})}
+    hints = _hints_of(kind)
+    typed = {key: _typed(hints.get(key), value) for key, value in members.items()}
+    return kind(**typed, **others)
+
+
+def _work_of(document: Document) -> Document:
+    work = document.get(WORK)
+    return work if isinstance(work, dict) else {}
 
 
 def _summary(document: Document) -> FeatureSummary:
-    claimed_by, claimed_until = claim_of(document)
+    claim = _work_of(document).get("claim")
     return FeatureSummary(
         id=document["id"],
         name=document["name"],
@@ -339,10 +295,10 @@ def _summary(document: Document) -> FeatureSummary:
         current_phase=document["current_phase"],
         created_at=parse_utc(document["created_at"]),
         updated_at=parse_utc(document["updated_at"]),
-        claimed_by=claimed_by,
-        claimed_until=claimed_until,
+        claimed_by=claim["agent"] if claim else None,
+        claimed_until=parse_utc(claim["until"]) if claim else None,
     )
 
 
-def _unknown(document: Document, known: frozenset[str]) -> dict[str, Any]:
+def _unknown(document: Document, known: Collection[str]) -> dict[str, Any]:
     return copy.deepcopy({key: value for key, value in document.items() if key not in known})

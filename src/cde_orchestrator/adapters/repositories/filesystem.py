@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from cde_orchestrator.adapters.repositories.base import (
 )
 from cde_orchestrator.adapters.repositories.changes import patch_without_secrets
 from cde_orchestrator.adapters.repositories.codec import FeatureIndex
-from cde_orchestrator.adapters.repositories.gitignore import keep_from_git
+from cde_orchestrator.adapters.repositories.gitignore import (
+    keep_from_git,
+    no_project,
+    traces_of_project,
+)
 from cde_orchestrator.adapters.repositories.legacy import migrate
-from cde_orchestrator.adapters.repositories.missing_state import no_project, traces_of_project
 from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.condition import StateCondition
@@ -39,22 +43,30 @@ class FolderStore(StateStore):
     """One project's files, and the index over its features."""
 
     def __init__(
-        self,
-        root: Path,
-        ops: FileOps,
-        retention: Retention = DEFAULT_RETENTION,
-        lock_timeout_seconds: float = 5.0,
+        self, root: Path, ops: FileOps, retention: Retention, lock_timeout_seconds: float
     ) -> None:
         self.root = root
         self.index = FeatureIndex()
-        super().__init__(
-            root,
-            migrate=lambda content: migrate(content, str(root)),
-            on_change=self.index.follow,
-            ops=ops,
-            retention=retention,
-            lock_timeout_seconds=lock_timeout_seconds,
-        )
+        self._is_kept_from_git = False
+        of_old = partial(migrate, path=str(root))
+        super().__init__(root, of_old, self.index.follow, ops, retention, lock_timeout_seconds)
+
+    def append(self, change: Change, still_fits: StillFits) -> Record:
+        """Append a change; nobody can have overtaken it, as the lock is held."""
+        record = self.commit(change)
+        self.keep_from_git()
+        return record
+
+    def past(self, work: Work[Found], otherwise: Found) -> Found:
+        """What ``work`` finds in the past."""
+        with self.steady():
+            return work(self.archive())
+
+    def keep_from_git(self) -> None:
+        """With the first change that this process makes; a project may be older than the lists."""
+        if not self._is_kept_from_git:
+            self._is_kept_from_git = True
+            keep_from_git(self.root)
 
 
 class FilesystemProjectRepository(StoredProjects[FolderStore]):
@@ -79,21 +91,19 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
     ) -> None:
         super().__init__(clock)
         self._ops = retrying_reads(ops or OsFileOps())
-        self._lock_timeout_seconds = lock_timeout_seconds
-        self._retention = retention
+        self._new_store = partial(
+            FolderStore,
+            ops=self._ops,
+            retention=retention,
+            lock_timeout_seconds=lock_timeout_seconds,
+        )
         self._stores: dict[Path, FolderStore] = {}
-        self._kept_from_git: set[Path] = set()
         self._mutex = threading.Lock()
 
     def peek(self, path: Path | str) -> Project:
-        """The project read from its files; nothing is repaired.
-
-        Raises:
-            ProjectError: E001 to E004.
-            StateError: E201 or E202.
-        """
+        """The project read from its files; nothing is repaired."""
         root = folder_at(path)
-        store = FolderStore(root, self._ops)
+        store = self._new_store(root)
         document = store.peek()
         if not document:
             raise no_project(root)
@@ -107,20 +117,12 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
             return store.archive().verify()
 
     def condition(self, path: Path | str) -> StateCondition:
-        """How the files of the state are, however broken; nothing is changed.
-
-        Raises:
-            ProjectError: E001, E002 or E003, the path is no usable folder.
-        """
+        """How the files of the state are, however broken; nothing is changed."""
         store = self._store(folder_at(path))
         return condition_of(store.files, self._ops, is_read_only=store.read_only is not None)
 
     def repair(self, path: Path | str) -> list[str]:
-        """Write damaged copies and backups again from what survives; what was done, in words.
-
-        Raises:
-            StateError: E201 to E206.
-        """
+        """Write damaged copies and backups again from what survives; what was done, in words."""
         store = self._existing(path)
         with store.exclusive(force=True):
             return store.scrub()
@@ -128,12 +130,7 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
     def restore(
         self, path: Path | str, document: dict[str, Any], expected_sequence: int | None = None
     ) -> int:
-        """Make ``document`` the present state, as one change that can itself be undone.
-
-        Raises:
-            ProjectError: E004, there is no project.
-            StateError: E203, E204, E206, E210, or E211 when the state is another by now.
-        """
+        """Make ``document`` the present state, as one change that can itself be undone."""
         wanted = checked_document(document)
         try:
             store = self._existing(path)
@@ -176,37 +173,16 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
     def _store(self, root: Path) -> FolderStore:
         with self._mutex:
             if root not in self._stores:
-                self._stores[root] = FolderStore(
-                    root, self._ops, self._retention, self._lock_timeout_seconds
-                )
+                self._stores[root] = self._new_store(root)
             return self._stores[root]
-
-    def _append(self, store: FolderStore, change: Change, still_fits: StillFits) -> Record:
-        record = store.commit(change)
-        self._keep_from_git(store.root)
-        return record
-
-    def _past(self, store: FolderStore, work: Work[Found], otherwise: Found) -> Found:
-        with store.steady():
-            return work(store.archive())
 
     def _prepared(self, root: Path, new: bool) -> FolderStore:
         if not new and traces_of_project(root):
             raise no_project(root)
         return self._store(root)
 
-    def _keep_from_git(self, root: Path) -> None:
-        """With the first change that this process makes; a project may be older than the lists."""
-        if root not in self._kept_from_git:
-            self._kept_from_git.add(root)
-            keep_from_git(root)
-
     def _recorded(self, path: Path | str) -> FolderStore:
-        """The project whose files exist, whatever is wrong with them.
-
-        Raises:
-            ProjectError: E001, E002, E003, or E004 when there is not one file of a state.
-        """
+        """The project with at least one file of a state, whatever is wrong with it."""
         store = super()._recorded(path)
         if not store.files.exist():
             raise no_project(store.root)

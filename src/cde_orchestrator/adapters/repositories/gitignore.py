@@ -1,4 +1,4 @@
-"""What git ignores of a project's state."""
+"""What git ignores of a project's state; it shows, too, where a project's state is gone."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import errno
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 import structlog
 
+from cde_orchestrator.domain.exceptions import ProjectError
+from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
@@ -32,10 +35,15 @@ _GITIGNORE = """\
 !prompts/
 !prompts/**
 """
-LOCAL_FOLDERS = (
+_LOCAL_FOLDERS = (
     *("backups", "breakers", "errors", "logs", "objects", "quarantine", "runs", "worktrees"),
 )
 """Folders of this machine; each gets a list of its own, which no branch is without."""
+_MADE_BY_PROJECTS = ("objects", "runs", "worktrees")
+"""Folders that no command makes before there is a project. Reports and logs of errors come into
+a fresh clone as well, and ``quarantine`` may be what is left of a beginning that failed."""
+_LOG_BYTES = 256 * 1024
+_PROJECT_IN_LOG = b'"project_id"'
 _ODD = re.compile(r"[^\w /.,+@-]")
 """Characters that mean something to git, to a shell, or to whoever else reads the list."""
 _LIST_BYTES = 1024 * 1024
@@ -54,11 +62,11 @@ def keep_from_git(root: Path) -> None:
     There the repository's own list holds, and that of each local folder.
     """
     folder = root / FOLDER
-    for name in LOCAL_FOLDERS:
+    for name in _LOCAL_FOLDERS:
         local = folder / name
         if local.is_dir() and not local.is_symlink():
             _write_new(local / ".gitignore", "*\n")
-    for exclude, inner in exclude_files(root):
+    for exclude, inner in _exclude_files(root):
         try:
             _exclude(exclude, root, inner)
         except (OSError, ValueError) as error:
@@ -75,7 +83,7 @@ def _write_new(path: Path, text: str) -> None:
         log.warning("gitignore_not_written", path=str(path.parent), reason=str(error))
 
 
-def exclude_files(root: Path) -> Iterator[tuple[Path, str]]:
+def _exclude_files(root: Path) -> Iterator[tuple[Path, str]]:
     """The repository's own list of what is ignored, and where in its files the project lies."""
     for top in (root, *root.parents):
         git = top / ".git"
@@ -125,7 +133,7 @@ def _is_worktree(folder: Path, git: Path) -> bool:
     return os.path.realpath(folder / back) == os.path.realpath(git)
 
 
-def listed_in(exclude: Path) -> str:
+def _listed_in(exclude: Path) -> str:
     """What the list says, which may be nothing yet.
 
     Raises:
@@ -140,11 +148,11 @@ def listed_in(exclude: Path) -> str:
 
 
 def _exclude(exclude: Path, root: Path, inner: str) -> None:
-    present = listed_in(exclude)
+    present = _listed_in(exclude)
     lines = present.splitlines()
     prefix = "/" if inner == "." else "/" + _any_odd(inner).replace(" ", "\\ ") + "/"
     patterns = [f"{prefix}{FOLDER}/*", *(f"!{prefix}{FOLDER}/{name}" for name in _SHARED)]
-    wanted = [] if note_for(root) in lines else [note_for(root)]
+    wanted = [] if _note_for(root) in lines else [_note_for(root)]
     if not set(patterns) <= set(lines):  # the last one that fits decides, so all of them
         wanted += patterns
     if wanted:
@@ -160,7 +168,48 @@ def _any_odd(path: str) -> str:
     return _ODD.sub(lambda found: "?" * len(os.fsencode(found[0])), path)
 
 
-def note_for(root: Path) -> str:
+def _note_for(root: Path) -> str:
     """The line that says for which folder of this machine the list is."""
     name = _ODD.sub(lambda found: quote(os.fsencode(found[0])), str(root))
     return f"# The state of CDE Orchestrator for {name}"
+
+
+def no_project(root: Path) -> ProjectError:
+    """E004; E007 where a project was on this machine and its state is gone."""
+    traces = traces_of_project(root)
+    if traces:
+        return ProjectError.of("E007", path=str(root), traces=", ".join(traces))
+    return ProjectError.of("E004", path=str(root))
+
+
+def traces_of_project(root: Path) -> list[str]:
+    """What shows that a project was worked on here: files of this machine, and git's own list."""
+    folder = root / FOLDER
+    found = [f"{FOLDER}/{name}" for name in _LOCAL_FOLDERS if _is_local(folder / name)]
+    if (folder / "judged.json").is_file():
+        found.append(f"{FOLDER}/judged.json")
+    if _names_project(root / LOG_FILE):
+        found.append(str(LOG_FILE))
+    for exclude, _ in _exclude_files(root):
+        with suppress(OSError, ValueError):
+            if _note_for(root) in _listed_in(exclude).splitlines():
+                found.append(str(exclude))
+    return found
+
+
+def _is_local(folder: Path) -> bool:
+    try:
+        if (folder / ".gitignore").is_file():
+            return True
+        return folder.name in _MADE_BY_PROJECTS and any(folder.iterdir())
+    except OSError:
+        return False
+
+
+def _names_project(log: Path) -> bool:
+    with suppress(OSError):
+        if log.is_file():
+            with log.open("rb") as file:
+                file.seek(max(0, file.seek(0, 2) - _LOG_BYTES))
+                return _PROJECT_IN_LOG in file.read()
+    return False

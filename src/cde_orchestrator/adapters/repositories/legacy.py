@@ -55,13 +55,9 @@ def migrate(content: dict[str, Any], path: str) -> Document:
     }
     unknown = {key: value for key, value in content.items() if key not in document}
     unknown.pop("features", None)
-    return _storable({**document, **unknown, "features": _features(entries, project_id, now)}, path)
-
-
-def _storable(document: Document, path: str) -> Document:
-    """The document, if it can be written down: half characters and depths cannot."""
+    document = {**document, **unknown, "features": _features(entries, project_id, now)}
     try:
-        orjson.dumps(document)
+        orjson.dumps(document)  # half characters and depths cannot be written down
     except (TypeError, RecursionError) as error:
         raise StateError.of("E201", path=path, reason=f"state.json: {error}") from error
     return document

@@ -47,12 +47,7 @@ class FilesystemObjectStore:
         self._written_bytes = 0
 
     def put(self, root: Path, data: bytes, sha256: str | None = None) -> str:
-        """Keep the content, durably, unless it is too large; its SHA-256.
-
-        Args:
-            root: the project's folder.
-            data: the content.
-            sha256: of the content, where it is known already.
+        """Keep the content, durably, unless it is too large; its SHA-256, which may be given.
 
         Raises:
             StateError: E204, the disk is full; E203, writing failed otherwise.

@@ -27,8 +27,7 @@ def key_of(root: Path) -> str:
     Raises:
         ValidationError: E314 or E320, the settings are not valid.
     """
-    states = settings_states(root)
-    state = next(state for state in states if state.key == "state_project")
+    state = next(each for each in settings_states(root) if each.key == "state_project")
     if state.problem is not None:
         raise refusal_of(state)
     return str(state.value)

@@ -40,15 +40,10 @@ class PostgresArchive:
             StateError: E208, the history does not reach there.
         """
         base = self._checkpoint_before(sequence)
-        number = base.sequence if base else 0
-        document = base.document if base else {}
-        checksum = base.record_checksum if base else GENESIS
+        number, document, checksum = base.sequence, base.document, base.record_checksum
         for stored in tables.records_after(self._connection, self._key, number):
             record = stored.record
-            if record.sequence > sequence:
-                break
-            fits = record.sequence == number + 1 and record.previous == checksum
-            if not (stored.whole and fits):
+            if record.sequence > sequence or not stored.follows(number, checksum):
                 break
             document = apply(document, record.change.changes, IN_PLACE)
             number, checksum = record.sequence, record.checksum
@@ -59,12 +54,13 @@ class PostgresArchive:
 
     def verify(self) -> list[Damage]:
         """Judge every checkpoint and every record, and the present state by what they lead to."""
+        judged = {each: checkpoints.decode(content) for each, content in self._contents().items()}
         findings = [
             Damage(_name(sequence), found.reason)
-            for sequence, found in self._checkpoints().items()
+            for sequence, found in judged.items()
             if isinstance(found, NotACheckpoint)
         ]
-        known = [number for number, found in self._checkpoints().items() if _is_whole(found)]
+        known = [sequence for sequence, found in judged.items() if isinstance(found, Checkpoint)]
         previous: str | None = None
         number = 0
         for stored in tables.records_after(self._connection, self._key, 0):
@@ -84,13 +80,9 @@ class PostgresArchive:
 
     def backups(self) -> list[Backup]:
         """The checkpoints that are kept, oldest first."""
-        rows = self._connection.execute(
-            "SELECT sequence, content FROM cde_checkpoint WHERE project = %s ORDER BY sequence",
-            [self._key],
-        )
         return [
             backup_of(_name(sequence), len(content), checkpoints.decode(content))
-            for sequence, content in rows
+            for sequence, content in self._contents().items()
         ]
 
     def backup(self, name: str) -> Document:
@@ -99,8 +91,9 @@ class PostgresArchive:
         Raises:
             StateError: E209, there is no such backup or it is damaged.
         """
-        for sequence, found in self._checkpoints().items():
-            if _name(sequence) == name and isinstance(found, Checkpoint):
+        for sequence, content in self._contents().items():
+            found = checkpoints.decode(content) if _name(sequence) == name else None
+            if isinstance(found, Checkpoint):
                 return found.document
         kept = ", ".join(each.file for each in self.backups() if not each.problem)
         raise StateError.of("E209", backup=name, backups=kept or "none")
@@ -129,19 +122,17 @@ class PostgresArchive:
             "SELECT sequence, bytes FROM cde_journal WHERE project = %s", [self._key]
         ).fetchall()
         total = sum(row[2] for row in rows) + sum(row[1] for row in journal)
-        while rows and retention.lets_go(len(rows), rows[0][1], total):
-            gone, *rows = rows
-            oldest = rows[0][0]
-            self._connection.execute(
-                "DELETE FROM cde_checkpoint WHERE project = %s AND sequence <= %s",
-                [self._key, gone[0]],
-            )
-            self._connection.execute(
+        kept = list(rows)
+        while kept and retention.lets_go(len(kept), kept[0][1], total):
+            total -= kept.pop(0)[2]
+            total -= sum(row[1] for row in journal if row[0] <= kept[0][0])
+            journal = [row for row in journal if row[0] > kept[0][0]]
+        if len(kept) < len(rows):
+            for statement in (
+                "DELETE FROM cde_checkpoint WHERE project = %s AND sequence < %s",
                 "DELETE FROM cde_journal WHERE project = %s AND sequence <= %s",
-                [self._key, oldest],
-            )
-            total -= gone[2] + sum(row[1] for row in journal if row[0] <= oldest)
-            journal = [row for row in journal if row[0] > oldest]
+            ):
+                self._connection.execute(statement, [self._key, kept[0][0]])
 
     def present_damage(self) -> list[Damage]:
         """Whether the tables of the present hold what the history leads to."""
@@ -172,24 +163,21 @@ class PostgresArchive:
         tables.rewrite(self._connection, self._key, document)
         return True
 
-    def _checkpoint_before(self, sequence: int) -> Checkpoint | None:
-        rows = self._connection.execute(
-            "SELECT content FROM cde_checkpoint WHERE project = %s AND sequence <= %s"
-            " ORDER BY sequence DESC",
-            [self._key, sequence],
-        )
-        for row in rows:
-            found = checkpoints.decode(row[0])
+    def _checkpoint_before(self, sequence: int) -> Checkpoint:
+        for content in reversed(self._contents(sequence).values()):
+            found = checkpoints.decode(content)
             if isinstance(found, Checkpoint):
                 return found
-        return None
+        return Checkpoint(0, GENESIS, {}, 0)
 
-    def _checkpoints(self) -> dict[int, Checkpoint | NotACheckpoint]:
+    def _contents(self, last: int = 2**62) -> dict[int, bytes]:
+        """The checkpoints up to a change as they are stored, by their sequences."""
         rows = self._connection.execute(
-            "SELECT sequence, content FROM cde_checkpoint WHERE project = %s ORDER BY sequence",
-            [self._key],
+            "SELECT sequence, content FROM cde_checkpoint WHERE project = %s AND sequence <= %s"
+            " ORDER BY sequence",
+            [self._key, last],
         )
-        return {sequence: checkpoints.decode(content) for sequence, content in rows}
+        return dict(rows)
 
     def _reach(self) -> tuple[int, int]:
         row = self._connection.execute(
@@ -202,7 +190,3 @@ class PostgresArchive:
 
 def _name(sequence: int) -> str:
     return f"state-{sequence:012d}.json"
-
-
-def _is_whole(found: Checkpoint | NotACheckpoint) -> bool:
-    return isinstance(found, Checkpoint)

@@ -5,18 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cde_orchestrator.adapters.repositories.base import (
-    Found,
-    StillFits,
-    StoredProjects,
-    Work,
-    require_sequence,
-)
-from cde_orchestrator.adapters.repositories.gitignore import keep_from_git, write_gitignore
+from cde_orchestrator.adapters.repositories.base import StoredProjects, require_sequence
 from cde_orchestrator.adapters.repositories.postgres.session import PostgresSession
 from cde_orchestrator.adapters.repositories.postgres.store import PostgresStore
 from cde_orchestrator.adapters.repositories.project_key import ensure_key, key_of
@@ -26,7 +18,6 @@ from cde_orchestrator.domain.condition import PartCondition, StateCondition
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system.project_path import folder_at
-from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention
 
 
@@ -60,24 +51,19 @@ class PostgresProjectRepository(StoredProjects[PostgresStore]):
         trusted: Callable[[], bool] = lambda: True,
     ) -> None:
         super().__init__(clock)
-        self._session = PostgresSession(
-            url, breakers or BreakerRegistry(), lock_timeout_seconds, trusted
-        )
+        breakers = breakers or BreakerRegistry()
+        self._session = PostgresSession(url, breakers, lock_timeout_seconds, trusted)
         self._retention = retention
         self._monotonic = monotonic
         self._stores: dict[Path, PostgresStore] = {}
         self._mutex = threading.RLock()
 
     def peek(self, path: Path | str) -> Project:
-        """The project as the database has it; raises what ``get`` does."""
+        """The project as the database has it."""
         return self.get(path)
 
     def repair(self, path: Path | str) -> list[str]:
-        """Rewrite the present state where it is not what its history leads to.
-
-        Raises:
-            StateError: E203 to E206, or E217.
-        """
+        """Rewrite the present state where it is not what its history leads to; what was done."""
         return self._store(folder_at(path)).repair()
 
     def condition(self, path: Path | str) -> StateCondition:
@@ -97,13 +83,7 @@ class PostgresProjectRepository(StoredProjects[PostgresStore]):
     def restore(
         self, path: Path | str, document: dict[str, Any], expected_sequence: int | None = None
     ) -> int:
-        """Make ``document`` the present state, as one change that can itself be undone.
-
-        Raises:
-            ProjectError: E004, there is no project.
-            StateError: E203, E204, E206, E210, E216, E217, or E211 when the state is another
-                by now.
-        """
+        """Make ``document`` the present state, as one change that can itself be undone."""
         root = folder_at(path)
         wanted = {**checked_document(document), "path": str(root)}
         store = self._existing(root)
@@ -112,12 +92,7 @@ class PostgresProjectRepository(StoredProjects[PostgresStore]):
             return self._replace(store, wanted)
 
     def compact(self, path: Path | str) -> list[str]:
-        """Keep the present state whole and drop what retention does not keep.
-
-        Raises:
-            ProjectError: E004, there is no project.
-            StateError: E203, E204, E206 or E217.
-        """
+        """Keep the present state whole and drop what retention does not keep."""
         store = self._existing(path)
         if store.read_only is not None:
             raise store.read_only.error()
@@ -134,26 +109,10 @@ class PostgresProjectRepository(StoredProjects[PostgresStore]):
             store = self._stores.get(root)
             if store is None or not store.key:
                 store = self._stores[root] = PostgresStore(
-                    self._session,
-                    self._mutex,
-                    key_of(root),
-                    root,
-                    self._retention,
-                    self._monotonic,
+                    self._session, self._mutex, key_of(root), root, self._retention, self._monotonic
                 )
             return store
-
-    def _append(self, store: PostgresStore, change: Change, still_fits: StillFits) -> Record:
-        storable = replace(change, actor=change.actor.replace("\0", ""))  # which no text may hold
-        return store.commit(storable, still_fits)
-
-    def _past(self, store: PostgresStore, work: Work[Found], otherwise: Found) -> Found:
-        return store.archive(work, otherwise)
 
     def _prepared(self, root: Path, new: bool) -> PostgresStore:
         ensure_key(root)
         return self._store(root)
-
-    def _keep_from_git(self, root: Path) -> None:
-        write_gitignore(root)
-        keep_from_git(root)

@@ -7,12 +7,11 @@ are of the type ``json``, which keeps order and numbers as they were written.
 
 from __future__ import annotations
 
-from cde_orchestrator.adapters.repositories.postgres.locks import lock
 from cde_orchestrator.adapters.repositories.postgres.session import Connection
 
 SCHEMA_VERSION = 1
 
-_STEPS = (
+STEPS = (
     """
     CREATE TABLE cde_schema (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -75,12 +74,3 @@ def version_of(connection: Connection) -> int:
     """The version of the tables."""
     row = connection.execute("SELECT version FROM cde_schema").fetchone()
     return int(row[0]) if row else 0
-
-
-def make_tables(connection: Connection, timeout_seconds: float) -> None:
-    """Make what is missing of the tables; many may try at once."""
-    with connection.transaction():
-        lock(connection, "", timeout_seconds)
-        version = version_of(connection) if has_tables(connection) else 0
-        for step in _STEPS[version:]:
-            connection.execute(step)

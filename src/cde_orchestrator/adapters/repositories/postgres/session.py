@@ -99,7 +99,6 @@ class PostgresSession:
         Raises:
             BackendUnreachableError: E217.
             CircuitBreakerOpenError: E903, the database is given time to recover.
-            psycopg.Error: the database refused.
         """
         return self.guarded(lambda: self.retried(lambda: self.once(work), operation))
 
@@ -110,17 +109,14 @@ class PostgresSession:
             try:
                 return work()
             except DisconnectedError as error:
-                raise self.unreachable(str(error)) from error
+                raise BackendUnreachableError.of(
+                    "E217", where=self.where, reason=str(error)
+                ) from error
 
         return self._breaker.call(reached)
 
     def retried(self, work: Callable[[], Result], operation: str) -> Result:
-        """What ``work`` gives, tried again while that is promising.
-
-        Raises:
-            DisconnectedError: there is no connection.
-            psycopg.Error: the database refused.
-        """
+        """What ``work`` gives, tried again while that is promising."""
         patient = self._failed_at is None or (
             time.monotonic() - self._failed_at > _PATIENCE_EVERY_SECONDS
         )
@@ -144,10 +140,9 @@ class PostgresSession:
         Raises:
             DisconnectedError: there is no connection, or it broke.
             UntrustedBackendError: E218, nobody trusts the database.
-            psycopg.Error: the database refused.
         """
         if not self._trusted():
-            self._drop()
+            self.close()
             raise UntrustedBackendError.of("E218", where=self.where)
         COMPUTE_SLOT.leave()  # the network and the database may take long
         connection = self._connected()
@@ -155,7 +150,7 @@ class PostgresSession:
             return work(connection)
         except psycopg.Error as error:
             if _is_lost(error, connection):
-                self._drop()
+                self.close()
                 raise DisconnectedError(words_of(error), passing=True) from error
             self.rollback()
             raise
@@ -169,42 +164,32 @@ class PostgresSession:
                     connection.execute("ROLLBACK")
             except psycopg.Error as error:
                 log.info("rollback_failed", reason=words_of(error))
-                self._drop()
-
-    def unreachable(self, reason: str) -> BackendUnreachableError:
-        """The error when the database does not answer: E217."""
-        return BackendUnreachableError.of("E217", where=self.where, reason=reason)
+                self.close()
 
     @contextmanager
     def translate_errors(self, code: str) -> Iterator[None]:
-        """Translate what the database refuses.
-
-        Args:
-            code: the code of a refusal that has no other: E201 on reading, E203 on writing.
-
-        Raises:
-            StateError: E202, E204, or ``code``.
-        """
+        """Translate what the database refuses: E204, or else ``code``, E201 or E203."""
         try:
             yield
         except psycopg.Error as error:
             state = error.sqlstate or ""
             reason = f"{words_of(error)} ({state})" if state else words_of(error)
+            facts = {"path": self.where, "reason": reason}
             if state == DISK_FULL:
-                # The database does not say how full it is.
-                raise StateError.of(
-                    "E204", path=self.where, reason=reason, free="unknown", needed="more"
-                ) from error
-            raise StateError.of(code, path=self.where, reason=reason) from error
+                code, facts = "E204", {**facts, "free": "unknown", "needed": "more"}
+            raise StateError.of(code, **facts) from error
 
     def close(self) -> None:
         """Let go of the connection; never fails."""
-        self._drop()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                connection.close()
 
     def _connected(self) -> Connection:
         if self._connection is not None and not self._connection.closed:
             return self._connection
-        self._drop()
+        self.close()
         try:
             connection = psycopg.connect(autocommit=True, **self._parameters)
         except psycopg.Error as error:
@@ -219,23 +204,16 @@ class PostgresSession:
                 " set_config('idle_in_transaction_session_timeout', %s, false),"
                 " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
                 " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)",
-                [_milliseconds(STATEMENT_SECONDS), _milliseconds(IDLE_SECONDS)],
+                [str(round(seconds * 1_000)) for seconds in (STATEMENT_SECONDS, IDLE_SECONDS)],
             )
-        except psycopg.Error as error:
+        except BaseException as error:
             connection.close()
-            raise DisconnectedError(words_of(error), passing=True) from error
-        except BaseException:
-            connection.close()
+            if isinstance(error, psycopg.Error):
+                raise DisconnectedError(words_of(error), passing=True) from error
             raise
         self._connection = connection
         log.debug("database_connected", where=self.where)
         return connection
-
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(psycopg.Error):
-                connection.close()
 
 
 def _parameters(url: str) -> dict[str, Any]:
@@ -268,11 +246,7 @@ def _location(parameters: dict[str, Any]) -> str:
 
 
 def require_version(version: int) -> None:
-    """Refuse a server of a release that nobody maintains.
-
-    Raises:
-        DisconnectedError: it is too old.
-    """
+    """Refuse a server of a release that nobody maintains, with ``DisconnectedError``."""
     if version < LEAST_VERSION:
         reason = (
             f"it is PostgreSQL {version // 10_000}; at least {LEAST_VERSION // 10_000} is needed"
@@ -282,9 +256,8 @@ def require_version(version: int) -> None:
 
 def is_final(words: str) -> bool:
     """Whether a server said no, or there is none of that name; libpq gives no code for it."""
-    if "resolve host" in words:
-        return True
-    return "FATAL" in words and not any(each in words for each in _PASSING_REFUSALS)
+    refused = "FATAL" in words and not any(each in words for each in _PASSING_REFUSALS)
+    return refused or "resolve host" in words
 
 
 def _is_passing(error: BaseException) -> bool:
@@ -293,10 +266,6 @@ def _is_passing(error: BaseException) -> bool:
 
 def _is_lost(error: psycopg.Error, connection: Connection) -> bool:
     return connection.closed or (error.sqlstate or "").startswith(_GONE)
-
-
-def _milliseconds(seconds: float) -> str:
-    return str(max(round(seconds * 1_000), 1))
 
 
 def words_of(error: psycopg.Error) -> str:

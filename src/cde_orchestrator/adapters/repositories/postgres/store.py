@@ -8,18 +8,18 @@ the connection.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import psycopg
 import structlog
 
+from cde_orchestrator.adapters.repositories.base import Found, StillFits, Work
 from cde_orchestrator.adapters.repositories.codec import FeatureIndex
-from cde_orchestrator.adapters.repositories.postgres import locks, schema, tables
+from cde_orchestrator.adapters.repositories.gitignore import keep_from_git, write_gitignore
+from cde_orchestrator.adapters.repositories.postgres import schema, tables
 from cde_orchestrator.adapters.repositories.postgres import session as sessions
 from cde_orchestrator.adapters.repositories.postgres.archive import PostgresArchive
 from cde_orchestrator.adapters.repositories.postgres.session import (
@@ -36,11 +36,9 @@ from cde_orchestrator.storage.format.journal import Change, Record, encode_recor
 from cde_orchestrator.storage.format.json_patch import Document, apply
 from cde_orchestrator.storage.loader import IN_PLACE
 from cde_orchestrator.storage.read_only import PROBE_EVERY_SECONDS, ReadOnly
-from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention
+from cde_orchestrator.storage.retention import Retention
 
 log = structlog.get_logger(__name__)
-
-Result = TypeVar("Result")
 
 CHECKPOINT_AFTER_BYTES = 1024 * 1024
 """Journal bytes after which a whole state is kept, if the last one was smaller than that."""
@@ -48,6 +46,9 @@ CHECKPOINT_AFTER_BYTES = 1024 * 1024
 
 class PostgresStore:
     """One project's state, shared with any number of processes on any number of machines.
+
+    Reading may raise ``StateError`` E201, E202, E205 or E217, and a change E203, E204 and E206
+    in addition.
 
     Args:
         session: the connection, which the stores of a process share.
@@ -65,8 +66,8 @@ class PostgresStore:
         mutex: threading.RLock,
         key: str,
         root: Path,
-        retention: Retention = DEFAULT_RETENTION,
-        monotonic: Callable[[], float] = time.monotonic,
+        retention: Retention,
+        monotonic: Callable[[], float],
     ) -> None:
         self.key = key
         self.index = FeatureIndex()
@@ -100,11 +101,7 @@ class PostgresStore:
 
     @span(LOAD)
     def refresh(self) -> None:
-        """Bring ``document`` up to date.
-
-        Raises:
-            StateError: E201, E202, E205 or E217.
-        """
+        """Bring ``document`` up to date."""
         with self._alone():
             if self._changing:
                 return  # inside a change it is as new as it gets
@@ -117,13 +114,7 @@ class PostgresStore:
     def exclusive(self, *, force: bool = False) -> Iterator[None]:
         """Hold the project alone, up to date, for one change.
 
-        Args:
-            force: ask the database at once in read-only mode, not only every few seconds.
-
-        Raises:
-            LockTimeoutError: E205.
-            ReadOnlyModeError: E206.
-            StateError: E201, E202, E203 or E217.
+        ``force``: ask the database at once in read-only mode, not only every few seconds.
         """
         with self._alone():
             with self._session.translate_errors("E203"):
@@ -140,20 +131,22 @@ class PostgresStore:
                 self._changing = False
                 self._session.rollback()
 
+    def keep_from_git(self) -> None:
+        """Keep from git what is local to this machine."""
+        write_gitignore(self.root)
+        keep_from_git(self.root)
+
     @span(JOURNAL)
-    def commit(self, change: Change, still_fits: Callable[[], None]) -> Record:
+    def append(self, change: Change, still_fits: StillFits) -> Record:
         """Make a change; it is durable when this returns. Only inside ``exclusive``.
 
         Where the connection breaks, the journal shows whether the change was made; one that
         was not is made again, if it still fits.
 
-        Args:
-            change: what to commit.
-            still_fits: raises when the change does not fit the state that it has by now.
-
         Raises:
             StateError: E203, E204 or E217, it was not made; E216, that is not known.
         """
+        change = replace(change, actor=change.actor.replace("\0", ""))  # which no text may hold
         sent: list[Record] = []
         begun = True
 
@@ -170,7 +163,8 @@ class PostgresStore:
                 still_fits()
             begun = False
             record = encode_record(self.sequence + 1, self._head.checksum, change)
-            self._session.once(lambda connection: self._append(connection, record))
+            before = (self._stored(), self._head)
+            self._session.once(lambda it: tables.append(it, self.key, record, *before))
             sent.append(record)
             self._session.once(tables.commit)
             self._advance(record)
@@ -193,15 +187,11 @@ class PostgresStore:
         self._tidy()
         return record
 
-    def archive(self, work: Callable[[PostgresArchive], Result], otherwise: Result) -> Result:
-        """What ``work`` finds in the project's past; ``otherwise`` where there is none at all.
+    def past(self, work: Work[Found], otherwise: Found) -> Found:
+        """What ``work`` finds in the project's past; ``otherwise`` where there is none at all."""
 
-        Raises:
-            StateError: E201, E205, E217, or its own.
-        """
-
-        def found(connection: Connection) -> Result:
-            if not self._has_tables and not schema.has_tables(connection):
+        def found(connection: Connection) -> Found:
+            if not self._find_tables(connection):
                 return otherwise
             return work(PostgresArchive(connection, self.key))
 
@@ -209,11 +199,7 @@ class PostgresStore:
             return self._session.repeatable(found, "read_history")
 
     def keep_backup(self) -> None:
-        """Keep the present state whole, and drop what retention does not keep.
-
-        Raises:
-            StateError: E203, E204 or E217.
-        """
+        """Keep the present state whole, and drop what retention does not keep."""
 
         def keep(connection: Connection) -> None:
             archive = PostgresArchive(connection, self.key)
@@ -224,14 +210,7 @@ class PostgresStore:
             self._session.repeatable(keep, "keep_backup")
 
     def repair(self) -> list[str]:
-        """Rewrite the present state where it is not what its history leads to.
-
-        Returns:
-            What was done, in words.
-
-        Raises:
-            StateError: E203, E204, E205 or E217.
-        """
+        """Rewrite the present state where it is not what its history leads to; what was done."""
 
         def repaired(connection: Connection) -> list[str]:
             archive = PostgresArchive(connection, self.key)
@@ -239,7 +218,7 @@ class PostgresStore:
                 return []
             damaged = archive.present_damage()
             with connection.transaction():
-                locks.lock(connection, self.key, self._session.lock_timeout_seconds)
+                tables.lock(connection, self.key, self._session.lock_timeout_seconds)
                 if damaged and not archive.renew_present():
                     return []
             return [f"{each.file} was rewritten" for each in damaged]
@@ -249,15 +228,17 @@ class PostgresStore:
             self._forget()
         return done
 
+    def _find_tables(self, connection: Connection) -> bool:
+        self._has_tables = self._has_tables or schema.has_tables(connection)
+        return self._has_tables
+
     # Reading
 
     def _follow(self, connection: Connection) -> None:
         """Take over what is new."""
-        if not self._has_tables:
-            self._has_tables = schema.has_tables(connection)
-            if not self._has_tables:
-                self._forget()
-                return
+        if not self._find_tables(connection):
+            self._forget()
+            return
         try:
             self._take(connection, tables.project_head(connection, self.key))
         except psycopg.errors.ProgrammingError as error:
@@ -290,12 +271,10 @@ class PostgresStore:
         present = self._head
         self._head = replace(found, sequence=present.sequence, checksum=present.checksum)
         for stored in tables.records_after(connection, self.key, present.sequence):
-            record = stored.record
-            follows = record.previous == self._head.checksum
-            if not (stored.whole and follows and record.sequence == self.sequence + 1):
+            if not stored.follows(self.sequence, self._head.checksum):
                 return False
             try:
-                self._advance(record)
+                self._advance(stored.record)
             except ValueError:
                 self._forget()  # it may be half applied
                 return False
@@ -331,9 +310,8 @@ class PostgresStore:
     # Writing
 
     def _prepare(self, connection: Connection) -> None:
-        if not self._has_tables and not schema.has_tables(connection):
-            schema.make_tables(connection, self._session.lock_timeout_seconds)
-        self._has_tables = True
+        if not self._find_tables(connection):
+            tables.make_tables(connection, self._session.lock_timeout_seconds)
 
     @span(LOCK_WAIT)
     def _begin(self) -> None:
@@ -348,14 +326,11 @@ class PostgresStore:
             if self._obstacle is not None:
                 raise self._obstacle.error()
         except psycopg.errors.LockNotAvailable as error:
-            holder = self._session.once(lambda it: locks.lock_holder(it, self.key))
+            holder = self._session.once(lambda it: tables.lock_holder(it, self.key))
             raise LockTimeoutError.of("E205", holder=holder, waited_seconds=seconds) from error
         except StateError:
             self._session.rollback()
             raise
-
-    def _append(self, connection: Connection, record: Record) -> None:
-        tables.append(connection, self.key, record, self._stored(), self._head)
 
     @span(CHECKPOINT)
     def _tidy(self) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
 import orjson
 import psycopg
+from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Literal
 
-from cde_orchestrator.adapters.repositories.postgres.locks import locking, together
-from cde_orchestrator.adapters.repositories.postgres.schema import SCHEMA_VERSION
+from cde_orchestrator.adapters.repositories.postgres import schema
 from cde_orchestrator.adapters.repositories.postgres.session import Connection, DisconnectedError
 from cde_orchestrator.storage.format.journal import Change, Record, encode_record
 from cde_orchestrator.storage.format.json_patch import Document, apply, keys_of
@@ -20,23 +20,21 @@ from cde_orchestrator.storage.history_entries import touched_features
 from cde_orchestrator.storage.read_only import SPARE_BYTES
 
 _HEAD = SQL(
-    "SELECT s.version, p.sequence, p.checksum, p.pending_bytes, p.checkpoint_bytes,"
-    " pg_is_in_recovery(), current_setting('transaction_read_only') = 'on',"
-    " has_table_privilege('cde_project', 'INSERT')"
-    " AND has_table_privilege('cde_project', 'UPDATE')"
-    " AND has_table_privilege('cde_project', 'DELETE')"
-    " AND has_table_privilege('cde_feature', 'INSERT')"
-    " AND has_table_privilege('cde_feature', 'UPDATE')"
-    " AND has_table_privilege('cde_feature', 'DELETE')"
-    " AND has_table_privilege('cde_journal', 'INSERT')"
-    " AND has_table_privilege('cde_journal', 'UPDATE')"
-    " AND has_table_privilege('cde_journal', 'DELETE')"
-    " AND has_table_privilege('cde_checkpoint', 'INSERT')"
-    " AND has_table_privilege('cde_checkpoint', 'UPDATE')"
-    " AND has_table_privilege('cde_checkpoint', 'DELETE')"
+    "SELECT s.version, coalesce(p.sequence, 0), coalesce(p.checksum, ''),"
+    " coalesce(p.pending_bytes, 0), coalesce(p.checkpoint_bytes, 0), pg_is_in_recovery(),"
+    " current_setting('transaction_read_only') = 'on',"
+    " (SELECT bool_and(has_table_privilege(name, privilege))"
+    " FROM unnest(ARRAY['cde_project', 'cde_feature', 'cde_journal', 'cde_checkpoint']) name,"
+    " unnest(ARRAY['INSERT', 'UPDATE', 'DELETE']) privilege)"
     " FROM cde_schema s LEFT JOIN cde_project p ON p.key = {key}"
 )
 """The state of a project, and whether this connection may change it."""
+_RECORDS = (
+    "SELECT sequence, previous, checksum, changes::text, at, operation, actor, correlation_id"
+    " FROM cde_journal WHERE project = %s"
+)
+_LOCK_KEY = SQL("hashtextextended(current_schema() || '/' || {}, 7031)")
+"""What the lock of a project, or of the tables where the key is empty, is known by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,6 @@ class ProjectHead:
         sequence: of the newest change; 0 when there is no project.
         pending_bytes: bytes of the journal since the newest checkpoint.
         checkpoint_bytes: bytes of that.
-        obstacle: why this connection can change nothing; None when it can.
     """
 
     version: int = 0
@@ -56,7 +53,20 @@ class ProjectHead:
     checksum: str = ""
     pending_bytes: int = 0
     checkpoint_bytes: int = 0
-    obstacle: str | None = None
+    is_standby: bool = False
+    is_read_only: bool = False
+    is_privileged: bool = True
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why this connection can change nothing; None when it can."""
+        if self.version > schema.SCHEMA_VERSION:
+            return f"the state is from a newer release (schema version {self.version})"
+        if self.is_standby:
+            return "the database is a standby"
+        if self.is_read_only:
+            return "the database accepts no changes (default_transaction_read_only)"
+        return None if self.is_privileged else "the user may not write the tables"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +86,15 @@ class StoredRecord:
         """Whether it says what was written."""
         return self.record.checksum == self.checksum
 
+    def follows(self, sequence: int, checksum: str) -> bool:
+        """Whether it says what was written, right after the change with these."""
+        record = self.record
+        return self.whole and (record.sequence, record.previous) == (sequence + 1, checksum)
+
 
 def project_head(connection: Connection, key: str) -> ProjectHead:
     """How far the project is; the tables must exist."""
-    return _decode_head(together(connection, _HEAD.format(key=Literal(key))))
+    return _decode_head(_together(connection, _HEAD.format(key=Literal(key))))
 
 
 def begin(connection: Connection, key: str, lock_timeout_seconds: float) -> ProjectHead:
@@ -88,15 +103,42 @@ def begin(connection: Connection, key: str, lock_timeout_seconds: float) -> Proj
     Raises:
         psycopg.errors.LockNotAvailable: another one was for too long.
     """
-    cursor = together(
+    cursor = _together(
         connection,
         SQL("BEGIN ISOLATION LEVEL READ COMMITTED"),
-        *locking(key, lock_timeout_seconds),
+        *_locking(key, lock_timeout_seconds),
         _HEAD.format(key=Literal(key)),
     )
     while cursor.nextset():
         pass
     return _decode_head(cursor)
+
+
+def lock(connection: Connection, key: str, timeout_seconds: float) -> None:
+    """Let no other change be made until this transaction ends; raises what ``begin`` does."""
+    _together(connection, *_locking(key, timeout_seconds))
+
+
+def lock_holder(connection: Connection, key: str) -> str:
+    """Who is changing the project, as far as it is known."""
+    holders = SQL(
+        "SELECT a.application_name, a.pid, coalesce(host(a.client_addr), 'the same machine')"
+        " FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+        " WHERE l.locktype = 'advisory' AND l.granted"
+        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND ((l.classid::bigint << 32) | l.objid::bigint) = {}"
+    )
+    row = connection.execute(holders.format(_LOCK_KEY.format(Literal(key)))).fetchone()
+    return f"{row[0]}, backend {row[1]}, from {row[2]}" if row else "unknown process"
+
+
+def make_tables(connection: Connection, timeout_seconds: float) -> None:
+    """Make what is missing of the tables; many may try at once."""
+    with connection.transaction():
+        lock(connection, "", timeout_seconds)
+        version = schema.version_of(connection) if schema.has_tables(connection) else 0
+        for step in schema.STEPS[version:]:
+            connection.execute(step)
 
 
 def commit(connection: Connection) -> None:
@@ -148,38 +190,28 @@ def stored_document(connection: Connection, key: str) -> Document:
 def append(
     connection: Connection, key: str, record: Record, document: Document, found: ProjectHead
 ) -> None:
-    """Write a change; nobody sees it before the commit.
+    """Write a change inside a transaction; nobody sees it before the commit.
 
-    Args:
-        connection: with a transaction under way.
-        key: names the project.
-        record: the change.
-        document: the state before it.
-        found: how far the project was before it.
+    ``document`` is the state before it, and ``found`` how far the project was then.
     """
     require_transaction(connection)
     changes = record.change.changes
     touched = touched_features(changes)
     after = _after(document, record, touched)
-    own = {name: value for name, value in after.items() if name != "features"}
+    head = (record.sequence, record.checksum)
     size = len(record.line)
     if found.sequence == 0:
-        project = SQL("INSERT INTO cde_project VALUES ({}, {}, {}, {}, {}, 0)").format(
-            *map(Literal, (key, record.sequence, record.checksum, _json(own), size))
-        )
+        insert = "INSERT INTO cde_project VALUES ({}, {}, {}, {}, {}, 0)"
+        project = _sql(insert, key, *head, _own(after), size)
     else:
         alters_own = any(keys_of(each["path"])[:1] != ["features"] for each in changes)
-        project = SQL(
+        update = (
             "UPDATE cde_project SET sequence = {}, checksum = {},"
             " document = coalesce({}::json, document), pending_bytes = pending_bytes + {}"
             " WHERE key = {}"
-        ).format(
-            *map(
-                Literal,
-                (record.sequence, record.checksum, _json(own) if alters_own else None, size, key),
-            )
         )
-    together(
+        project = _sql(update, *head, _own(after) if alters_own else None, size, key)
+    _together(
         connection,
         project,
         _inserting_record(key, record, touched),
@@ -189,38 +221,31 @@ def append(
 
 def rewrite(connection: Connection, key: str, document: Document) -> None:
     """Rewrite the present state."""
-    own = {name: value for name, value in document.items() if name != "features"}
-    together(
+    _together(
         connection,
-        SQL("UPDATE cde_project SET document = {} WHERE key = {}").format(
-            Literal(_json(own)), Literal(key)
-        ),
+        _sql("UPDATE cde_project SET document = {} WHERE key = {}", _own(document), key),
         *_writing_features(key, document["features"], None),
     )
 
 
 def records_after(connection: Connection, key: str, sequence: int) -> list[StoredRecord]:
     """The changes after one, oldest first."""
-    rows = connection.execute(
-        "SELECT sequence, previous, at, operation, actor, correlation_id, changes::text, checksum"
-        " FROM cde_journal WHERE project = %s AND sequence > %s ORDER BY sequence",
-        [key, sequence],
-    )
-    return [_record(row) for row in rows]
+    rows = connection.cursor(row_factory=dict_row)
+    rows.execute(_RECORDS + " AND sequence > %s ORDER BY sequence", [key, sequence])
+    return [_record(**row) for row in rows]
 
 
 def newest_records(
     connection: Connection, key: str, limit: int, feature_id: str | None
 ) -> Iterator[Record]:
     """The newest changes first; those that may be about a feature when its id is given."""
-    rows = connection.execute(
-        "SELECT sequence, previous, at, operation, actor, correlation_id, changes::text, checksum"
-        " FROM cde_journal WHERE project = %s"
-        " AND (%s::text IS NULL OR features IS NULL OR %s::text = ANY (features))"
+    rows = connection.cursor(row_factory=dict_row)
+    rows.execute(
+        _RECORDS + " AND (%s::text IS NULL OR features IS NULL OR %s::text = ANY (features))"
         " ORDER BY sequence DESC LIMIT %s",
         [key, feature_id, feature_id, limit],
     )
-    return (_record(row).record for row in rows.fetchall())
+    return (_record(**row).record for row in rows.fetchall())
 
 
 def is_recorded(connection: Connection, key: str, checksums: Sequence[str]) -> bool:
@@ -237,23 +262,17 @@ def probe(connection: Connection) -> None:
     connection.execute("UPDATE cde_schema SET probe = %s", [os.urandom(SPARE_BYTES)])
 
 
+def _locking(key: str, timeout_seconds: float) -> Iterator[Composed]:
+    """The statements that take the lock, inside a transaction."""
+    milliseconds = max(round(timeout_seconds * 1_000), 1)
+    yield _sql("SET LOCAL lock_timeout = {}", milliseconds)
+    yield _sql("SET LOCAL statement_timeout = {}", milliseconds + 15_000)
+    yield SQL("SELECT pg_advisory_xact_lock({})").format(_LOCK_KEY.format(Literal(key)))
+
+
 def _decode_head(cursor: psycopg.Cursor[tuple[Any, ...]]) -> ProjectHead:
     row = cursor.fetchone()
-    if row is None:
-        return ProjectHead()
-    version, sequence, checksum, pending, checkpoint, standby, read_only, privileged = row
-    obstacle = None
-    if version > SCHEMA_VERSION:
-        obstacle = f"the state is from a newer release (schema version {version})"
-    elif standby:
-        obstacle = "the database is a standby"
-    elif read_only:
-        obstacle = "the database accepts no changes (default_transaction_read_only)"
-    elif not privileged:
-        obstacle = "the user may not write the tables"
-    return ProjectHead(
-        version, sequence or 0, checksum or "", pending or 0, checkpoint or 0, obstacle
-    )
+    return ProjectHead(*row) if row else ProjectHead()
 
 
 def _after(document: Document, record: Record, touched: set[str] | None) -> Document:
@@ -267,39 +286,23 @@ def _after(document: Document, record: Record, touched: set[str] | None) -> Docu
 
 def _inserting_record(key: str, record: Record, touched: set[str] | None) -> Composed:
     change = record.change
-    return SQL(
-        "INSERT INTO cde_journal VALUES ({}, {}, {}, {}, {}, {}, {}::text[], {}, {}, {}, {})"
-    ).format(
-        *map(
-            Literal,
-            (
-                key,
-                record.sequence,
-                change.at,
-                change.operation,
-                change.actor,
-                change.correlation_id,
-                None if touched is None else sorted(touched),
-                _json(change.changes),
-                record.previous,
-                record.checksum,
-                len(record.line),
-            ),
-        )
+    return _sql(
+        "INSERT INTO cde_journal VALUES ({}, {}, {}, {}, {}, {}, {}::text[], {}, {}, {}, {})",
+        *(key, record.sequence, change.at, change.operation, change.actor, change.correlation_id),
+        *(None if touched is None else sorted(touched), _json(change.changes)),
+        *(record.previous, record.checksum, len(record.line)),
     )
 
 
 def _writing_features(key: str, features: Document, touched: set[str] | None) -> Iterator[Composed]:
     if touched is None:
-        yield SQL("DELETE FROM cde_feature WHERE project = {}").format(Literal(key))
+        yield _sql("DELETE FROM cde_feature WHERE project = {}", key)
     gone = [] if touched is None else sorted(touched - set(features))
     if gone:
-        yield SQL("DELETE FROM cde_feature WHERE project = {} AND id = ANY ({})").format(
-            Literal(key), Literal(gone)
-        )
+        yield _sql("DELETE FROM cde_feature WHERE project = {} AND id = ANY ({})", key, gone)
     if features:
         rows = SQL(", ").join(
-            SQL("({}, {}, {})").format(Literal(key), Literal(feature_id), Literal(_json(feature)))
+            _sql("({}, {}, {})", key, feature_id, _json(feature))
             for feature_id, feature in features.items()
         )
         yield SQL(
@@ -308,18 +311,28 @@ def _writing_features(key: str, features: Document, touched: set[str] | None) ->
         ).format(rows)
 
 
-def _record(row: Sequence[Any]) -> StoredRecord:
-    sequence, previous, at, operation, actor, correlation_id, changes, checksum = row
-    change = Change(
-        at=at,
-        operation=operation,
-        actor=actor,
-        correlation_id=correlation_id,
-        changes=orjson.loads(changes),
-    )
-    record = encode_record(sequence, previous, change)
-    return StoredRecord(record, checksum)
+def _record(
+    sequence: int, previous: str, checksum: str, changes: str, **others: str
+) -> StoredRecord:
+    change = Change(**others, changes=orjson.loads(changes))
+    return StoredRecord(encode_record(sequence, previous, change), checksum)
+
+
+def _own(document: Document) -> str:
+    """The project's own members."""
+    return _json({name: value for name, value in document.items() if name != "features"})
 
 
 def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
+
+
+def _sql(statement: LiteralString, *values: object) -> Composed:
+    return SQL(statement).format(*map(Literal, values))
+
+
+def _together(
+    connection: Connection, *statements: SQL | Composed
+) -> psycopg.Cursor[tuple[Any, ...]]:
+    """Send several statements at once: one way there and back, however far the server is."""
+    return connection.execute(SQL("; ").join(statements))
