@@ -175,10 +175,6 @@ class InMemoryWorkflows:
         """The packaged ones."""
         return self.packaged
 
-    def packaged_text(self) -> str:
-        """What stands for the packaged file."""
-        return "version: 1\n"
-
     def write_default(self, root: Path, check: Sequence[str]) -> bool:
         """Make the packaged ones the project's own, unless it has its own."""
         if self.own is not None or self.failure is not None:

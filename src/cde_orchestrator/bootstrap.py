@@ -121,10 +121,10 @@ class Application:
             CDEError: E112, E203 or E204, they cannot be brought.
         """
         from cde_orchestrator.adapters.git.version_control import GitVersionControl
-        from cde_orchestrator.adapters.project_files.worktree_files import WorktreeFiles
+        from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
         from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
 
-        files = WorktreeFiles(folder)
+        files = FilesystemProjectFiles(worktree=folder)
         files.bring(self.root, outputs)
         moved = self._assembled(tolerant=False).instead(
             files=files,

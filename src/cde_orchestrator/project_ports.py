@@ -141,7 +141,7 @@ class ProjectPorts:
     @_MadeOnce
     def merge_driver(self) -> core.MergeDriver:
         """What lets git merge exports."""
-        from cde_orchestrator.adapters.git.merge_driver import GitMergeDriver
+        from cde_orchestrator.adapters.git.version_control import GitMergeDriver
 
         return GitMergeDriver()
 

@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def agents(root: Path) -> CommandLineAgents:
-    return CommandLineAgents(root, BreakerRegistry(root), dict(os.environ))
+    return CommandLineAgents(root, BreakerRegistry(root))
 
 
 def python(code: str, *arguments: str, **changes: object) -> Agent:

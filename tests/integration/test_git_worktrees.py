@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from cde_orchestrator.adapters.git.command import Git, GitBrokenError, GitError
 from cde_orchestrator.adapters.git.worktrees import GitWorktrees
-from cde_orchestrator.adapters.project_files.worktree_files import WorktreeFiles
+from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.domain.exceptions import (
     CircuitBreakerOpenError,
@@ -162,7 +162,7 @@ def test_outputs_are_made_in_the_worktree_and_accepted_into_the_project(tmp_path
     root, folder = tmp_path / "root", tmp_path / "folder"
     root.mkdir()
     folder.mkdir()
-    files = WorktreeFiles(folder)
+    files = FilesystemProjectFiles(worktree=folder)
     files.write(root, [OutputText("a/spec.md", "made", "spec")])
     assert not (root / "a").exists()
     assert files.read(root, "a/spec.md", "spec") == b"made\n"
@@ -177,7 +177,7 @@ def test_what_a_person_put_into_the_project_is_read_too(tmp_path: Path) -> None:
     root.mkdir()
     folder.mkdir()
     (root / "answer.md").write_text("yes\n")
-    files = WorktreeFiles(folder)
+    files = FilesystemProjectFiles(worktree=folder)
     assert files.read(root, "answer.md", "answer") == b"yes\n"
     assert files.excerpt(root, "answer.md") == "yes"
     assert files.read(root, "nothing.md", "nothing") is None
@@ -191,7 +191,7 @@ def test_accepted_outputs_are_brought_unless_they_are_there(tmp_path: Path) -> N
     (root / "b.md").write_text("project's\n")
     (folder / "b.md").write_text("worktree's\n")
     names = ("a.md", "b.md", "gone.md")
-    WorktreeFiles(folder).bring(
+    FilesystemProjectFiles(worktree=folder).bring(
         root, [{"id": "x", "path": name, "sha256": "", "size": 0} for name in names]
     )
     assert (folder / "a.md").read_text() == "project's\n"
@@ -203,7 +203,7 @@ def test_what_is_put_back_is_not_hidden_by_what_was_made(tmp_path: Path) -> None
     root, folder = tmp_path / "root", tmp_path / "folder"
     root.mkdir()
     folder.mkdir()
-    files = WorktreeFiles(folder)
+    files = FilesystemProjectFiles(worktree=folder)
     files.record(root, "spec.md", "spec", b"accepted\n")
     (folder / "spec.md").write_text("changed\n")
     assert files.set_aside(root, "spec.md", "spec") == "spec.md.before-rollback"
@@ -216,11 +216,11 @@ def test_what_is_put_back_is_not_hidden_by_what_was_made(tmp_path: Path) -> None
 
 
 def test_nothing_is_put_where_it_must_not_or_cannot_be(tmp_path: Path) -> None:
-    files = WorktreeFiles(tmp_path)
+    files = FilesystemProjectFiles(worktree=tmp_path)
     with pytest.raises(OutputError):
         files.restore(tmp_path, "../a.md", "a", b"")
     with pytest.raises(StateError):
-        WorktreeFiles(tmp_path, FullDisk()).restore(tmp_path, "a.md", "a", b"x")
+        FilesystemProjectFiles(FullDisk(), tmp_path).restore(tmp_path, "a.md", "a", b"x")
 
 
 class FullDisk(OsFileOps):

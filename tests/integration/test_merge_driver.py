@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.adapters.git.merge_driver import GitMergeDriver
+from cde_orchestrator.adapters.git.version_control import GitMergeDriver
 from cde_orchestrator.domain.exceptions import CDESystemError
 
 EXPORT = "state.cde.json"

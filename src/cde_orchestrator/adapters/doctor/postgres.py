@@ -4,91 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
-from cde_orchestrator.adapters.doctor.project import SKEW
-from cde_orchestrator.application.ports.core import Doctor, StateRecovery
+from cde_orchestrator.adapters.doctor.project import SKEW, ExaminedRepository
+from cde_orchestrator.application.ports.core import Doctor
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateError
 
 log = structlog.get_logger(__name__)
 
 
-class ExaminedDatabase(StateRecovery, Protocol):
-    """What the doctor needs of a repository whose state is in a database."""
-
-    def repair(self, path: Path) -> list[str]:
-        """Repair what is damaged; what was done, in words."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        ...
-
-
+@dataclass(frozen=True, slots=True)
 class PostgresDoctor:
     """Finds what is wrong with the database, and repairs what is safe to repair.
 
-    Connecting says whether it answers and is of a version that will do; reading the
-    project, whether its tables are known and may be written.
-
-    The connection is let go of after each examination.
-
-    Args:
-        repository: the state; one of the doctor's own, for what it finds out is no failure of
-            anybody's work.
-        rest: examines the project's folder.
-        clock: this machine's.
+    Connecting says whether it answers and is of a version that will do; reading the project,
+    whether its tables are known and may be written. The connection is let go of after each
+    examination, and is one of the doctor's own, for what it finds out is no failure of anybody's
+    work. ``rest`` examines the project's folder.
     """
 
-    def __init__(
-        self,
-        repository: ExaminedDatabase,
-        rest: Doctor,
-        clock: Clock = utc_now,
-    ) -> None:
-        self._repository = repository
-        self._rest = rest
-        self._clock = clock
+    repository: ExaminedRepository
+    rest: Doctor
+    clock: Clock = utc_now
 
     def examine(self, root: Path) -> list[CDEError]:
         """What is wrong, as the errors that it would lead to; nothing is changed."""
         found: list[CDEError] = []
-        with closing(self._repository):
+        with closing(self.repository):
             try:
                 found.extend(self._database(root))
             except CDEError as error:
                 error.context.setdefault("project_path", str(root))
                 found.append(error)
-            found += self._rest.examine(root)
+            found += self.rest.examine(root)
         return list({(each.code, each.message): each for each in found}.values())
 
     def plan(self, root: Path) -> list[str]:
         """What ``repair`` would do, in words; nothing is changed."""
         planned: list[str] = []
-        with closing(self._repository):
+        with closing(self.repository):
             with suppress(CDEError):
-                damaged = self._repository.verify(root)
+                damaged = self.repository.verify(root)
                 planned += [f"rewrite {each.file} from its history" for each in damaged]
-            return planned + self._rest.plan(root)
+            return planned + self.rest.plan(root)
 
     def repair(self, root: Path) -> list[str]:
         """Repair what is safe to repair; what was done, in words."""
         done: list[str] = []
-        with closing(self._repository):
+        with closing(self.repository):
             try:
-                done += self._repository.repair(root)
+                done += self.repository.repair(root)
             except CDEError as error:
                 log.warning("not_repaired", error_code=error.code, reason=error.message)
-            return done + self._rest.repair(root)
+            return done + self.rest.repair(root)
 
     def _database(self, root: Path) -> Iterator[CDEError]:
-        newest = self._repository.history(root, 1)
-        if newest and datetime.fromisoformat(newest[0].at) > self._clock() + SKEW:
+        newest = self.repository.history(root, 1)
+        if newest and datetime.fromisoformat(newest[0].at) > self.clock() + SKEW:
             yield CDESystemError.of("E920", newest=newest[0].at)
-        for damage in self._repository.verify(root):
+        for damage in self.repository.verify(root):
             yield StateError.of("E212", file=damage.file, reason=damage.reason)

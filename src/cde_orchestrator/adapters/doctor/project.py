@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import errno
-import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 
-from cde_orchestrator.application.ports.core import (
-    ProjectFiles,
-    PromptRenderer,
-    WorkflowRepository,
-)
+from cde_orchestrator.application.ports import core as ports
 from cde_orchestrator.application.projects.show_workflows import prompt_problems
-from cde_orchestrator.domain.exceptions import (
-    CDEError,
-    CDESystemError,
-    LockTimeoutError,
-    ProjectError,
-    StateError,
-)
-from cde_orchestrator.domain.feature import Artifact, artifacts_from
+from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ProjectError, StateError
+from cde_orchestrator.domain.feature import artifacts_from
 from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.paths import FOLDER
-from cde_orchestrator.infrastructure.settings.settings import (
-    load_settings,
-    refusal_of,
-    settings_states,
-)
+from cde_orchestrator.infrastructure.settings import settings
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
@@ -55,7 +42,7 @@ LOCK_SECONDS = 1.0
 _QUARANTINE = f"{FOLDER}/quarantine"
 
 
-class ExaminedRepository(Protocol):
+class ExaminedRepository(ports.KeptState, Protocol):
     """What the doctor needs of a repository, wherever that keeps the state."""
 
     def peek(self, path: Path) -> Project:
@@ -67,33 +54,21 @@ class ExaminedRepository(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
 class ProjectDoctor:
     """Finds what is wrong with a project, and repairs what is safe to repair.
 
-    Args:
-        repository: the project's state.
-        workflows: its workflows.
-        prompts: its prompt templates.
-        files: its outputs.
+    Attributes:
         git: runs git in a folder; E922 where it does not work.
         missing: the error of a folder that has no project.
     """
 
-    def __init__(
-        self,
-        repository: ExaminedRepository,
-        workflows: WorkflowRepository,
-        prompts: PromptRenderer,
-        files: ProjectFiles,
-        git: Callable[..., str],
-        missing: Callable[[Path], ProjectError],
-    ) -> None:
-        self._repository = repository
-        self._workflows = workflows
-        self._prompts = prompts
-        self._files = files
-        self._git = git
-        self._missing = missing
+    repository: ExaminedRepository
+    workflows: ports.WorkflowRepository
+    prompts: ports.PromptRenderer
+    files: ports.ProjectFiles
+    git: Callable[..., str]
+    missing: Callable[[Path], ProjectError]
 
     def examine(self, root: Path) -> list[CDEError]:
         """What is wrong, as the errors that it would lead to; nothing is changed."""
@@ -101,7 +76,7 @@ class ProjectDoctor:
             return [ProjectError.of("E001", path=str(root))]
         stored = StateFiles(root)
         if not stored.folder.is_dir():
-            return [self._missing(root)]
+            return [self.missing(root)]
         checks: list[Callable[[], Iterator[CDEError]]] = [
             lambda: _damages(stored),
             lambda: self._state(root),
@@ -125,10 +100,9 @@ class ProjectDoctor:
         """What ``repair`` would do, in words; nothing is changed."""
         stored = StateFiles(root)
         planned = []
-        if self._is_certain(root):
-            for damage in _verified(stored):
-                kept = f"; what is there goes to {_QUARANTINE}" if _exists(root, damage) else ""
-                planned.append(f"rewrite {damage.file} from what survives{kept}")
+        for damage in _verified(stored) if self._is_certain(root) else ():
+            kept = f"; what is there goes to {_QUARANTINE}" if _exists(root, damage) else ""
+            planned.append(f"rewrite {damage.file} from what survives{kept}")
         return planned + [f"remove {path.relative_to(root)}" for path in _temporary(stored)]
 
     def repair(self, root: Path) -> list[str]:
@@ -138,7 +112,7 @@ class ProjectDoctor:
         existed = {damage.file for damage in damaged if _exists(root, damage)}
         if damaged:
             try:
-                self._repository.repair(root)
+                self.repository.repair(root)
             except CDEError as error:
                 log.warning("not_repaired", error_code=error.code, reason=error.message)
         left = {damage.file for damage in _verified(stored)}
@@ -156,37 +130,38 @@ class ProjectDoctor:
     def _is_certain(self, root: Path) -> bool:
         """Whether the state is certain from what survives, so that copies may be replaced."""
         try:
-            return self._repository.peek(root).read_only_reason is None
+            return self.repository.peek(root).read_only_reason is None
         except CDEError:
             return False
 
     def _state(self, root: Path) -> Iterator[CDEError]:
-        project = self._repository.peek(root)
+        project = self.repository.peek(root)
         if project.read_only_reason is not None:
             yield StateError.of(
                 "E206", reason=project.read_only_reason, since=project.read_only_since
             )
 
     def _workflow(self, root: Path) -> Iterator[CDEError]:
-        return prompt_problems(self._workflows.load(root), self._prompts, root)
+        return prompt_problems(self.workflows.load(root), self.prompts, root)
 
     def _outputs(self, root: Path) -> Iterator[CDEError]:
-        for feature in self._repository.peek(root).features:
-            for artifact in artifacts_from(feature.phases):
+        for feature in self.repository.peek(root).features:
+            for kept in artifacts_from(feature.phases):
                 try:
-                    change = self._change_of(root, artifact)
+                    data = self.files.read(root, kept.path, kept.id)
                 except CDEError as error:  # one that cannot be read hides no other
                     yield error
                     continue
-                if change is not None:
-                    yield StateError.of(
-                        "E214", feature=feature.name, path=artifact.path, change=change
-                    )
+                about = {"feature": feature.name, "path": kept.path}
+                if data is None:
+                    yield StateError.of("E214", **about, change="is missing")
+                elif self.files.record(root, kept.path, kept.id, data).sha256 != kept.sha256:
+                    yield StateError.of("E214", **about, change="was changed")
 
     def _places(self, root: Path) -> Iterator[CDEError]:
         """The folders that open features will write their next outputs to."""
-        catalog = self._workflows.load(root)
-        project = self._repository.peek(root)
+        catalog = self.workflows.load(root)
+        project = self.repository.peek(root)
         folders: set[Path] = set()
         for feature in filter(lambda feature: feature.is_open, project.features):
             workflow = project.workflow_of(feature) or catalog.get_or_default(feature.workflow_type)
@@ -203,16 +178,8 @@ class ProjectDoctor:
     def _repository_of(self, root: Path) -> Iterator[CDEError]:
         """Whether git works where the project is in a repository."""
         if any((folder / ".git").exists() for folder in (root, *root.parents)):
-            self._git(root, "rev-parse", "--is-inside-work-tree")
+            self.git(root, "rev-parse", "--is-inside-work-tree")
         yield from ()
-
-    def _change_of(self, root: Path, artifact: Artifact) -> str | None:
-        """What became of an output since it was recorded; None when it is the same."""
-        data = self._files.read(root, artifact.path, artifact.id)
-        if data is None:
-            return "is missing"
-        now = self._files.record(root, artifact.path, artifact.id, data)
-        return None if now.sha256 == artifact.sha256 else "was changed"
 
 
 def _run(check: Callable[[], Iterator[CDEError]], root: Path) -> list[CDEError]:
@@ -231,18 +198,18 @@ def _run(check: Callable[[], Iterator[CDEError]], root: Path) -> list[CDEError]:
 
 
 @contextmanager
-def _quiet(stored: StateFiles) -> Iterator[None]:
+def _archive(stored: StateFiles) -> Iterator[StateArchive]:
     """Let nobody write meanwhile, as far as a lock can be had without making its file."""
     with ExitStack() as held:
         if stored.lock.exists():
-            with suppress(OSError, LockTimeoutError):
+            with suppress(OSError, StateError):
                 held.enter_context(ProcessLock(stored.lock, LOCK_SECONDS).shared())
-        yield
+        yield StateArchive(stored, OsFileOps())
 
 
 def _verified(stored: StateFiles) -> list[Damage]:
-    with _quiet(stored):
-        return StateArchive(stored, OsFileOps()).verify()
+    with _archive(stored) as archive:
+        return archive.verify()
 
 
 def _exists(root: Path, damage: Damage) -> bool:
@@ -262,7 +229,7 @@ def _lock(stored: StateFiles) -> Iterator[CDEError]:
     try:
         with lock.shared():
             return
-    except LockTimeoutError as error:
+    except StateError as error:
         error.context["holder"] = f"{lock.holder()}, {_life_of(lock.holder())}"
         yield error
 
@@ -293,12 +260,10 @@ def _alerts(stored: StateFiles) -> Iterator[CDEError]:
     if not history.is_watched(datetime.now(UTC)):
         return
     statuses = AlertStore(history).states()
-    for rule in alert_rules(load_settings(stored.root)):
+    for rule in alert_rules(settings.load_settings(stored.root)):
         status = statuses.get(rule.name)
-        if status is not None and status.state == "firing":
-            error = error_of(rule, status.figure)
-            if error is not None:
-                yield error
+        if status and status.state == "firing" and (error := error_of(rule, status.figure)):
+            yield error
 
 
 def _permissions(stored: StateFiles) -> Iterator[CDEError]:
@@ -315,9 +280,9 @@ def _permissions(stored: StateFiles) -> Iterator[CDEError]:
 
 
 def _settings(root: Path) -> Iterator[CDEError]:
-    for state in settings_states(root):
+    for state in settings.settings_states(root):
         if state.problem is not None:
-            yield refusal_of(state)
+            yield settings.refusal_of(state)
 
 
 def _space(folder: Path) -> Iterator[CDEError]:
@@ -336,8 +301,8 @@ def _is_read_only(folder: Path) -> bool:
 
 
 def _clock(stored: StateFiles) -> Iterator[CDEError]:
-    with _quiet(stored):
-        newest = StateArchive(stored, OsFileOps()).history({}, 1)
+    with _archive(stored) as archive:
+        newest = archive.history({}, 1)
     if newest and datetime.fromisoformat(newest[0].at) > datetime.now(UTC) + SKEW:
         yield CDESystemError.of("E920", newest=newest[0].at)
 
@@ -356,16 +321,13 @@ def _quarantine(stored: StateFiles) -> Iterator[CDEError]:
 def _temporary(stored: StateFiles) -> list[Path]:
     """Files that a writer left when it was killed."""
     oldest_in_use = time.time() - STALE_SECONDS
-    patterns = (".*.tmp", ".probe-*")
     folders = [stored.folder]
     if not stored.backups.is_symlink():  # what is in it is somebody else's
         folders.append(stored.backups)
-    found = [path for folder in folders for pattern in patterns for path in folder.glob(pattern)]
-    return sorted(path for path in found if _modified(path) < oldest_in_use)
-
-
-def _modified(path: Path) -> float:
-    try:
-        return path.lstat().st_mtime
-    except FileNotFoundError:  # its writer has just renamed or removed it
-        return math.inf
+    left: list[Path] = []
+    for folder, pattern in product(folders, (".*.tmp", ".probe-*")):
+        for path in folder.glob(pattern):
+            with suppress(FileNotFoundError):  # its writer has just renamed or removed it
+                if path.lstat().st_mtime < oldest_in_use:
+                    left.append(path)
+    return sorted(left)

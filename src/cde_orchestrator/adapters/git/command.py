@@ -6,7 +6,6 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeAlias
 
 import structlog
@@ -53,7 +52,9 @@ _THROUGH_FILTERS = frozenset({"diff", "status", "switch", "reset"})
 _AT_TOP = frozenset({"reset"})
 """They throw changes away, so they may not go to a repository around the one that was meant."""
 _LOOK_UPS = frozenset({"rev-parse", "config"})
-_PLACES = ("--path-format=absolute", "--git-dir", "--git-common-dir", "--show-toplevel")
+_ABSOLUTE = ("rev-parse", "--path-format=absolute")
+_PLACES = (*_ABSOLUTE, "--git-dir", "--git-common-dir", "--show-toplevel")
+_SETTINGS = ("config", "--list", "--show-scope", "-z")
 
 Completed: TypeAlias = subprocess.CompletedProcess[str]
 
@@ -63,25 +64,14 @@ class GitError(OSError):
 
 
 class Git:
-    """git in one folder.
-
-    Args:
-        folder: where it runs.
-        breakers: where its circuit breaker is.
-    """
+    """git in one folder, behind the circuit breaker of its project."""
 
     def __init__(self, folder: Path, breakers: BreakerRegistry) -> None:
         self._folder = folder
         self._breaker = breakers.get(BREAKER, failures=GitBrokenError)
 
     def run(self, *arguments: str, timeout_seconds: float = TIMEOUT_SECONDS) -> str:
-        """What the command prints.
-
-        Raises:
-            GitError: it says no.
-            GitBrokenError: git itself does not work; this is what counts as a failure.
-            CircuitBreakerOpenError: E903, git is given time to recover.
-        """
+        """What the command prints; raises GitError where it says no, else as ``complete``."""
         done = self.complete(*arguments, timeout_seconds=timeout_seconds)
         if done.returncode:
             raise GitError(done.stderr.strip() or f"git ended with exit code {done.returncode}")
@@ -118,28 +108,26 @@ class Git:
             raise GitBrokenError(str(error)) from error
 
     def _run(self, arguments: tuple[str, ...], timeout_seconds: float) -> Completed:
-        done = (
-            self._run_without_filters(arguments, timeout_seconds)
-            if arguments[0] in _THROUGH_FILTERS
-            else self._start(arguments, timeout_seconds)
-        )
+        if arguments[0] in _THROUGH_FILTERS:
+            done = self._run_without_filters(arguments, timeout_seconds)
+        else:
+            done = self._start(arguments, timeout_seconds)
         if done.returncode and _BUSY in done.stderr:
             raise _GitBusyError(done)
         return done
 
     def _run_without_filters(self, arguments: tuple[str, ...], timeout_seconds: float) -> Completed:
-        places = self._start(("rev-parse", *_PLACES), timeout_seconds, errors="surrogateescape")
-        if places.returncode:
-            return places
-        listing = ("config", "--list", "--show-scope", "-z")
-        settings = self._start(listing, timeout_seconds, errors="surrogateescape")
-        if settings.returncode:
-            return settings
+        found: list[str] = []
+        for words in (_PLACES, _SETTINGS):
+            done = self._start(words, timeout_seconds, errors="surrogateescape")
+            if done.returncode:
+                return done
+            found.append(done.stdout)
         if arguments[0] in _AT_TOP:
-            top = Path(places.stdout.removesuffix("\n").rpartition("\n")[2])
+            top = Path(found[0].removesuffix("\n").rpartition("\n")[2])
             if not top.samefile(self._folder):
                 raise GitError(f"the files of the repository are at {top}")
-        with view_of(places.stdout, settings.stdout) as (variables, real):
+        with view_of(*found) as (variables, real):
             done = self._start(arguments, timeout_seconds, variables)
         for made, there in real.items():
             done.stderr = done.stderr.replace(made, there)
@@ -149,7 +137,7 @@ class Git:
         self,
         arguments: tuple[str, ...],
         timeout_seconds: float,
-        variables: Mapping[str, str] = MappingProxyType({}),
+        variables: Mapping[str, str] | None = None,
         *,
         errors: str = "replace",
     ) -> Completed:
@@ -160,7 +148,7 @@ class Git:
             timeout_seconds = min(timeout_seconds, LOOK_UP_SECONDS)
         return subprocess.run(
             ["git", *_SAFE, "-C", str(self._folder), *arguments],
-            env={**kept, **_QUIET, **_ALONE, **variables},
+            env={**kept, **_QUIET, **_ALONE, **(variables or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -6,17 +6,18 @@ import errno
 import hashlib
 import os
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import structlog
 
-from cde_orchestrator.adapters.git.command import Completed, Git, GitError
+from cde_orchestrator.adapters.git.command import Completed, Git, GitError, git_output
 from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
 from cde_orchestrator.domain.records import Baseline
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
-from cde_orchestrator.infrastructure.system.file_ops import read_bounded
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, replace_file
+from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 
 log = structlog.get_logger(__name__)
 
@@ -37,13 +38,19 @@ _DIFF = (
     *("--no-ext-diff", "--no-textconv", "--text", "-G[^[:space:]]"),
 )
 
+_EXPORTS = "*.cde.json"
+"""Files that the merge driver is for: exports of the state."""
+_ATTRIBUTE = f"{_EXPORTS} merge=cde-state"
+_DRIVER = {
+    "merge.cde-state.name": "state of CDE Orchestrator, by feature",
+    "merge.cde-state.driver": "cde state merge %O %A %B",
+}
+
 
 class GitVersionControl:
     """The repository that a project lies in, if it lies in one.
 
-    Args:
-        breakers: where the circuit breaker of git is.
-        worktree: the feature's worktree, which is meant instead of the project.
+    A feature's ``worktree``, where one is given, is meant instead of the project.
     """
 
     def __init__(
@@ -54,19 +61,17 @@ class GitVersionControl:
         self._has_warned = False
 
     def work_tree(self, root: Path) -> WorkTree | None:
-        """The current commit, and what differs from it in the project's folder.
-
-        None where there is no repository or no commit.
-        """
+        """The commit, and what differs from it in the folder; None without repository or commit."""
         root = self._worktree or root
-        if not _in_repository(root):
-            return None
-        found = self._output(root, "rev-parse", "--show-prefix", "HEAD")
-        if found is None:
+        try:
+            found = self._output(root, "rev-parse", "--show-prefix", "HEAD")
+        except GitError:
             return None
         prefix, _, commit = found.removesuffix("\n").rpartition("\n")
-        entries = self._status(root, ".", "--ignore-submodules=all", "--untracked-files=normal")
-        if entries is None:
+        options = ("--ignore-submodules=all", "--untracked-files=normal")
+        try:
+            entries = self._entries(root, *_STATUS, *options, "--", ".")
+        except GitError:
             return WorkTree(str(root), commit, is_known=False)
         changed, new, stuck = set(), set(), set()
         for entry in entries:
@@ -76,10 +81,10 @@ class GitVersionControl:
                 continue
             if code == "??" or ("A" in code and not unmerged):
                 new.add(path)
-                continue
-            changed.add(path)
-            if unmerged or _is_taken(root, path, deleted="D" in code):
-                stuck.add(path)
+            else:
+                changed.add(path)
+                if unmerged or _is_taken(root, path, deleted="D" in code):
+                    stuck.add(path)
         return WorkTree(str(root), commit, frozenset(changed), frozenset(new), frozenset(stuck))
 
     def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
@@ -88,40 +93,28 @@ class GitVersionControl:
             return frozenset()
         root = self._worktree or root
         names = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--relative")
-        found = self._output(root, *names, before, after, "--")
-        if found is None:
+        try:
+            return frozenset(_without_own(self._entries(root, *names, before, after, "--")))
+        except GitError:
             return None
-        return frozenset(path for path in found.split("\0") if path and not _is_ours(path))
 
     def changes(self, root: Path) -> list[str] | None:
         """Paths that are not committed, without the product's own; None without repository."""
-        root = self._worktree or root
-        if not _in_repository(root):
+        try:
+            return _without_own(self._changed(self._worktree or root))
+        except GitError:
             return None
-        # Into submodules git would go by itself, and run what their configuration names.
-        entries = self._status(root, ":/", "--ignore-submodules=dirty")
-        if entries is None:
-            return None
-        return [entry[3:] for entry in entries if not _is_ours(entry[3:])]
 
     def baseline(self, root: Path) -> Baseline | None:
         """The work tree as it is; None where there is no commit, or too much differs from it."""
         root = self._worktree or root
-        if not _in_repository(root):
+        try:
+            commit = self._output(root, "rev-parse", "--verify", "--quiet", "HEAD")
+            top, _ = self._place(root)
+            found = _without_own(self._changed(root, "--untracked-files=all"))
+        except GitError:
             return None
-        commit = self._output(root, "rev-parse", "--verify", "--quiet", "HEAD")
-        if commit is None:
-            return None
-        top, _ = self._place(root)
-        options = ("--ignore-submodules=dirty", "--untracked-files=all")
-        entries = self._status(root, ":/", *options)
-        if top is None or entries is None:
-            return None
-        names = [
-            name
-            for name in _without_own(entry[3:] for entry in entries)
-            if (top / name).is_symlink() or not (top / name).is_dir()
-        ]
+        names = [name for name in found if (top / name).is_symlink() or not (top / name).is_dir()]
         digests = _Digests(top)
         few = len(names) <= DIRTY_LIMIT
         dirty = {name: digests.of(name) for name in names if few}
@@ -138,10 +131,11 @@ class GitVersionControl:
         """
         root = self._worktree or root
         dirty = {} if self._worktree else baseline.dirty  # it was made of commits alone
-        top, inside = self._place(root)
-        differing = self._listed(root, *_DIFF, baseline.commit, "--", ":/")
-        untracked = self._listed(root, *_UNTRACKED, "--", ":/")
-        if top is None or differing is None or untracked is None:
+        try:
+            top, inside = self._place(root)
+            differing = self._entries(root, *_DIFF, baseline.commit, "--", ":/")
+            untracked = self._entries(root, *_UNTRACKED, "--", ":/")
+        except GitError:
             return None
         # A path that ends in a slash is a repository of its own, whose files are not listed.
         new = (path for path in untracked if not path.endswith("/") and _size(top / path))
@@ -154,19 +148,6 @@ class GitVersionControl:
         }
         return sorted(posixpath.relpath(path, inside) for path in changed)
 
-    def _place(self, root: Path) -> tuple[Path | None, str]:
-        """The top of the repository, and the project's folder in it."""
-        done = self._git(root, "rev-parse", "--show-prefix") if _in_repository(root) else None
-        if done is None or done.returncode != 0:
-            return None, "."
-        inside = done.stdout.rstrip("\n").rstrip("/") or "."
-        return Path(os.path.normpath(root / posixpath.relpath(".", inside))), inside
-
-    def _listed(self, root: Path, *words: str) -> list[str] | None:
-        """What git lists, each entry ended by NUL."""
-        found = self._output(root, *words)
-        return None if found is None else [entry for entry in found.split("\0") if entry]
-
     def start_branch(self, root: Path, name: str) -> None:
         """Create a branch here and switch to it; one that is here already is used.
 
@@ -174,44 +155,56 @@ class GitVersionControl:
             FeatureError: E125, git refuses: the branch is elsewhere, or cannot be.
         """
         root = self._worktree or root
-        current = self._git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
-        if current is not None and current.stdout.strip() == name:
-            return
-        there, here = (
-            self._output(root, "rev-parse", "--verify", "--quiet", ref)
-            for ref in (f"refs/heads/{name}", "HEAD")
-        )
-        exists = there is not None
-        if exists and there != here:
-            raise FeatureError.of("E125", branch=name, reason="it exists and is at another commit")
-        done = self._git(root, "switch", name) if exists else self._git(root, "switch", "-c", name)
-        if done is None or done.returncode != 0:
-            reason = "git cannot be run" if done is None else done.stderr.strip()
-            raise FeatureError.of("E125", branch=name, reason=reason)
+        quiet = ("rev-parse", "--verify", "--quiet")
+        try:
+            current = self._git(root, "symbolic-ref", "--quiet", "--short", "HEAD")
+            if current.stdout.strip() == name:
+                return
+            refs = (f"refs/heads/{name}", "HEAD")
+            there, here = (self._git(root, *quiet, ref).stdout for ref in refs)
+            if there and there != here:
+                reason = "it exists and is at another commit"
+                raise FeatureError.of("E125", branch=name, reason=reason)
+            done = self._git(root, "switch", *(() if there else ("-c",)), name)
+        except GitError as error:
+            raise FeatureError.of("E125", branch=name, reason="git cannot be run") from error
+        if done.returncode != 0:
+            raise FeatureError.of("E125", branch=name, reason=done.stderr.strip())
         log.info("branch_started", branch=name)
 
-    def _status(self, root: Path, where: str, *options: str) -> list[str] | None:
-        """What differs from the commit, an entry each; None where git cannot say."""
-        done = self._git(root, *_STATUS, *options, "--", where)
-        if done is None:
-            return None
-        if done.returncode != 0:
-            self._log_failure("status", done.stderr.strip())
-            return None
-        return [entry for entry in done.stdout.split("\0") if entry]
+    def _place(self, root: Path) -> tuple[Path, str]:
+        """The top of the repository, and the project's folder in it."""
+        inside = self._output(root, "rev-parse", "--show-prefix").rstrip("\n").rstrip("/") or "."
+        return Path(os.path.normpath(root / posixpath.relpath(".", inside))), inside
 
-    def _output(self, root: Path, *words: str) -> str | None:
-        """What git prints; None where it fails or cannot be run."""
+    def _changed(self, root: Path, *options: str) -> Iterator[str]:
+        """The paths of the whole repository that differ from the commit."""
+        # Into submodules git would go by itself, and run what their configuration names.
+        options = ("--ignore-submodules=dirty", *options)
+        return (entry[3:] for entry in self._entries(root, *_STATUS, *options, "--", ":/"))
+
+    def _entries(self, root: Path, *words: str) -> list[str]:
+        """What git lists, each entry ended by NUL; raises as ``_output``."""
+        return [entry for entry in self._output(root, *words).split("\0") if entry]
+
+    def _output(self, root: Path, *words: str) -> str:
+        """What git prints; GitError where it fails, or no repository is in sight."""
+        if not any((folder / ".git").exists() for folder in (root, *root.parents)):
+            raise GitError("there is no repository")  # found without a process
         done = self._git(root, *words)
-        return done.stdout if done is not None and done.returncode == 0 else None
+        if done.returncode != 0:
+            if words[0] == "status":
+                self._log_failure("status", done.stderr.strip())
+            raise GitError(done.stderr.strip())
+        return done.stdout
 
-    def _git(self, root: Path, *words: str) -> Completed | None:
-        """Run git in the project; None when it cannot be run or does not end."""
+    def _git(self, root: Path, *words: str) -> Completed:
+        """Run git in the project; GitError when it cannot be run or does not end."""
         try:
             return Git(root, self._breakers).complete(*words, timeout_seconds=_SECONDS)
         except (GitError, CircuitBreakerOpenError) as error:
             self._log_failure(words[0], str(error))
-            return None
+            raise GitError(str(error)) from error
 
     def _log_failure(self, command: str, reason: str) -> None:
         """Warn that git does not help; once is enough, since features go on without it."""
@@ -220,9 +213,30 @@ class GitVersionControl:
         self._has_warned = True
 
 
-def _in_repository(root: Path) -> bool:
-    """Whether a repository is in sight; spares a process where there is none."""
-    return any((folder / ".git").exists() for folder in (root, *root.parents))
+class GitMergeDriver:
+    """Installs the driver in the repository that a project lies in."""
+
+    def install(self, root: Path) -> tuple[str, list[str]]:
+        """Write what is missing; the files it is for, and what was written.
+
+        Raises:
+            CDESystemError: E922, the project is no git repository, or git refuses.
+            StateError: E203 or E204, ``.gitattributes`` cannot be written.
+        """
+        git_output(root, "rev-parse", "--git-dir")
+        get = ("config", "--local", "--default", "", "--get")
+        changed = [key for key, value in _DRIVER.items() if git_output(root, *get, key) != value]
+        for key in changed:
+            git_output(root, "config", "--local", key, _DRIVER[key])
+        attributes = root / ".gitattributes"
+        with translate_os_errors(attributes):
+            present = attributes.read_bytes() if attributes.exists() else b""
+            if _ATTRIBUTE.encode() not in present.splitlines():
+                separator = b"\n" if present and not present.endswith(b"\n") else b""
+                content = present + separator + _ATTRIBUTE.encode() + b"\n"
+                replace_file(OsFileOps(), attributes, content)
+                changed.append(attributes.name)
+        return _EXPORTS, changed
 
 
 def _is_ours(path: str) -> bool:

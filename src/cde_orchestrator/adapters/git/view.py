@@ -40,18 +40,16 @@ def view_of(places: str, settings: str) -> Iterator[tuple[dict[str, str], dict[s
     """The variables that have git use the view, and what is to be replaced in what git says.
 
     Args:
-        places: what ``git rev-parse`` says of the repository's folder, of the one that its
-            worktrees share and of the top of the files, all of them absolute.
+        places: absolute, a line each: the repository's folder, the one that its worktrees share
+            and the top of the files, as ``git rev-parse`` has them.
         settings: what ``git config --list --show-scope -z`` says.
 
     Raises:
-        OSError: the view cannot be made, it would lie where an agent writes, or a folder's
-            name has a line break.
+        OSError: it cannot be made, lies where an agent writes, or a name has a line break.
     """
-    found = places.removesuffix("\n").split("\n")
-    if len(found) != 3:
+    if places.removesuffix("\n").count("\n") != 2:
         raise OSError("a folder's name has a line break")
-    folder, shared, top = found
+    folder, shared, top = places.removesuffix("\n").split("\n")
     real = Path(shared)
     with _new_folder(Path(top)) as made:
         view = Path(made) / ".git"
@@ -75,9 +73,6 @@ def _new_folder(top: Path) -> tempfile.TemporaryDirectory[str]:
 
     The system's for temporary files is taken where this process may not write there either:
     then it has no more rights to lend than the agent.
-
-    Raises:
-        OSError: the cache lies in the work tree.
     """
     import platformdirs
 
@@ -110,10 +105,6 @@ def _without_programs(settings: str) -> str:
         key, given, value = entry.partition("\n")
         if scope in _OWN_SCOPES and _KEPT.fullmatch(key):
             section, _, name = key.partition(".")
-            lines.append(f"[{section}]\n{name} = {_quoted(value) if given else 'true'}\n")
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+            lines.append(f"[{section}]\n{name} = " + (f'"{escaped}"\n' if given else "true\n"))
     return "".join(lines)
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'

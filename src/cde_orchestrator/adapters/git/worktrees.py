@@ -23,15 +23,10 @@ NO_REPOSITORY = "not a git repository"
 
 
 class GitWorktrees:
-    """The worktrees of one project, under its ``.cde``.
-
-    Args:
-        root: the project's folder, in a repository or not.
-        breakers: where the circuit breaker of git is.
-    """
+    """The worktrees of one project, under its ``.cde``; it need not lie in a repository."""
 
     def __init__(self, root: Path, breakers: BreakerRegistry) -> None:
-        self._root = root
+        self._folder = root / FOLDER / WORKTREES
         self._breakers = breakers
         self._git = Git(root, breakers)
         self._mutex = threading.Lock()
@@ -42,37 +37,32 @@ class GitWorktrees:
 
         Work goes on without it, so that whatever is wrong with git is only logged.
         """
-        top = self._top(feature)
+        top = self._folder / feature
         try:
             with self._mutex:
                 if not self._exists(top):
                     self._add(top, f"{BRANCHES}/{feature}")
             return top / self._git.run("rev-parse", "--show-prefix")
-        except (GitError, CDEError) as error:
+        except (OSError, CDEError) as error:
             self._log_reason(feature, str(error))
             return None
 
     def has(self, feature: str) -> bool:
         """Whether the feature has a folder of its own."""
         try:
-            return self._exists(self._top(feature))
-        except (GitError, CDEError) as error:
+            return self._exists(self._folder / feature)
+        except (OSError, CDEError) as error:
             self._log_reason(feature, str(error))
             return False
 
     def _exists(self, top: Path) -> bool:
-        """Whether the feature's worktree is there.
+        """Whether the feature's worktree is there; raises as ``Git.run``.
 
-        Raises:
-            GitError: something else is in its place: a link, which may come with a clone, or a
-                repository of its own. Nobody works there, lest it lead out of the project.
-            CircuitBreakerOpenError: E903, git is given time to recover.
+        Something else may be in its place: a link, which may come with a clone, or a repository of
+        its own. Nobody works there, lest it lead out of the project.
         """
-        try:
-            refuse_link(top.parent)
-            refuse_link(top)
-        except OSError as error:
-            raise GitError(str(error)) from error
+        refuse_link(self._folder)
+        refuse_link(top)
         if not (top / ".git").exists():
             return False
         common = ("rev-parse", "--path-format=absolute", "--git-common-dir")
@@ -89,14 +79,10 @@ class GitWorktrees:
             self._has_warned = self._has_warned or loud
         (log.warning if loud else log.info)("worktree_not_made", feature=feature, reason=reason)
 
-    def _top(self, feature: str) -> Path:
-        return self._root / FOLDER / WORKTREES / feature
-
     def _add(self, top: Path, branch: str) -> None:
         self._git.run("worktree", "prune")
         known = self._git.run("branch", "--list", branch)
-        name = [branch] if known else ["-b", branch]
-        place = [str(top), *name] if known else [*name, str(top)]
+        place = (str(top), branch) if known else ("-b", branch, str(top))
         self._git.run("worktree", "add", "--no-checkout", *place)
         try:
             # Apart from that, since this one goes without the repository's filters.

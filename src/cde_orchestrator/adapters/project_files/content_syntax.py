@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -40,13 +41,8 @@ _TOML_COST_LIMIT = 10_000_000
 
 # libyaml goes through all open brackets at each word, and lets nothing else run meanwhile.
 _YAML_DEPTH_LIMIT = 200
-_YAML_TAGS = frozenset(
-    f"tag:yaml.org,2002:{name}"
-    for name in (
-        *("binary", "bool", "float", "int", "map", "null", "omap"),
-        *("pairs", "seq", "set", "str", "timestamp"),
-    )
-)
+_YAML_NAMES = "binary bool float int map null omap pairs seq set str timestamp"
+_YAML_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in _YAML_NAMES.split())
 """What every safe parser knows; any other tag asks one program to build an object."""
 
 
@@ -75,33 +71,25 @@ class ParsingContentValidator:
             return False  # only a workflow that an older release kept can have one
         if _COSTLY.isdisjoint(expression):
             return compiled.search(text) is not None
-        return _search_apart(expression, text)
+        import subprocess
 
-
-def _search_apart(expression: str, text: str) -> bool | None:
-    import subprocess
-
-    words = expression.encode()
-    try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", _SEARCH],
-            input=b"%d\n%b%b" % (len(words), words, text.encode()),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=SEARCH_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        log.warning("search_not_done", expression=expression, reason=str(error))
-        return None
-    if done.returncode not in {_MATCH, _NO_MATCH}:
-        log.warning("search_not_done", expression=expression, exit_code=done.returncode)
-        return None
-    return done.returncode == _MATCH
-
-
-def _parse_json(text: str) -> None:
-    json.loads(text, parse_constant=_refuse_constant)
+        words = expression.encode()
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", "-c", _SEARCH],
+                input=b"%d\n%b%b" % (len(words), words, text.encode()),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=SEARCH_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            log.warning("search_not_done", expression=expression, reason=str(error))
+            return None
+        if done.returncode not in {_MATCH, _NO_MATCH}:
+            log.warning("search_not_done", expression=expression, exit_code=done.returncode)
+            return None
+        return done.returncode == _MATCH
 
 
 def _refuse_constant(name: str) -> None:
@@ -109,11 +97,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """The content of a TOML file.
-
-    Raises:
-        ValueError: it is not TOML, or would take too long to read.
-    """
+    """The content of a TOML file; ValueError where it is none, or would take too long to read."""
     dots = [line.count(".") + 1 for line in text.split("\n")]
     if sum(dots) * max(dots) > _TOML_COST_LIMIT:
         raise ValueError("it has keys of too many parts")
@@ -145,7 +129,7 @@ def _parse_yaml(text: str) -> None:
 
 
 _PARSERS: Mapping[str, Callable[[str], object]] = {
-    "json": _parse_json,
+    "json": partial(json.loads, parse_constant=_refuse_constant),
     "toml": parse_toml,
     "yaml": _parse_yaml,
 }

@@ -14,23 +14,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cde_orchestrator.application.ports.core import OutputText
-from cde_orchestrator.domain.exceptions import (
-    CDEError,
-    OutputError,
-    StateError,
-    ValidationError,
-)
+from cde_orchestrator.application.views import ArtifactView
+from cde_orchestrator.domain.exceptions import CDEError, OutputError, StateError, ValidationError
 from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.project_paths import parts_problem, path_problem
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, checked_text, excerpt_of
-from cde_orchestrator.infrastructure.system.file_ops import (
-    FileOps,
-    OsFileOps,
-    kind_problem,
-    read_regular_file,
-    replace_file,
-    stage_file,
-)
+from cde_orchestrator.infrastructure.system import file_ops
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
 from cde_orchestrator.infrastructure.system.spans import FILES, span
 
@@ -41,39 +30,51 @@ ASIDE = ".before-rollback"
 
 
 class FilesystemProjectFiles:
-    """The outputs of a project's phases, in the project's folder."""
+    """The outputs of a project's phases, in the project's folder.
 
-    def __init__(self, ops: FileOps | None = None) -> None:
-        self._ops = ops or OsFileOps()
+    Where a worktree is given, they are made there, and put into the project once they are
+    accepted; what is read is its file, else the project's, which a person may have put there.
+
+    A path that is no place for an output raises ``OutputError`` E112: absolute, with ``..``, in
+    ``.cde`` or ``.git``, led out of the project by a link, or not a regular file. What writes
+    raises ``StateError``: E204, the disk is full; E203, writing failed otherwise.
+    """
+
+    def __init__(self, ops: file_ops.FileOps | None = None, worktree: Path | None = None) -> None:
+        self._ops = ops or file_ops.OsFileOps()
+        self._worktree = worktree
+
+    def _places(self, root: Path) -> tuple[Path, ...]:
+        """The folders that outputs are in, the one that they are made in first."""
+        return (root,) if self._worktree is None else (self._worktree, root)
 
     def resolve(self, root: Path, relative: str, output_id: str) -> Path:
-        """The output's absolute path, links followed; the file may be missing.
+        """The output's absolute path, links followed; the file may be missing."""
+        try:
+            path, reason = _located(root, relative)
+        except OSError as error:
+            raise _misplaced(output_id, relative, error_words(error)) from error
+        if reason is not None:
+            raise _misplaced(output_id, relative, reason)
+        return path
 
-        Raises:
-            OutputError: E112, the path is no place for an output: absolute, with ``..``, in
-                ``.cde`` or ``.git``, led out of the project by a link, or not a regular file.
-        """
-        reason = path_problem(relative)
-        if reason is None:
-            try:
-                path, reason = _located(root, relative)
-            except OSError as error:
-                raise _misplaced(output_id, relative, error_words(error)) from error
-            if reason is None:
-                return path
-        raise _misplaced(output_id, relative, reason)
-
-    @span(FILES)
     def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
         """The output's bytes, or None when there is no such file.
 
         Raises:
-            OutputError: E112, as ``resolve``, or the file cannot be read.
+            OutputError: E112, also where the file cannot be read.
             ValidationError: E315, it is larger than 10 MiB.
         """
-        path = self.resolve(root, relative, output_id)
+        for place in self._places(root):
+            if (data := self._read(place, relative, output_id)) is not None:
+                return data
+        return None
+
+    @span(FILES)
+    def _read(self, place: Path, relative: str, output_id: str) -> bytes | None:
+        path = self.resolve(place, relative, output_id)
         try:
-            data, size = read_regular_file(path, READ_LIMIT_BYTES, follow=False)
+            data, size = file_ops.read_regular_file(path, READ_LIMIT_BYTES, follow=False)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -86,9 +87,7 @@ class FilesystemProjectFiles:
         """Put texts at their paths, all of them or none; each last line gets its end.
 
         Raises:
-            OutputError: E112, as ``resolve``.
             ValidationError: E303, one cannot be stored as text; E315, it is larger than 1 MiB.
-            StateError: E204, the disk is full; E203, writing failed otherwise.
         """
         placed = [(self._place_of(root, each), as_file(each.text)) for each in outputs]
         made: list[Path] = []
@@ -97,7 +96,8 @@ class FilesystemProjectFiles:
             for path, data in placed:
                 with _writing(path, len(data)):
                     self._make_folder(path.parent, made)
-                    staged.append((stage_file(self._ops, path, data, _mode_of(path)), path))
+                    temporary = file_ops.stage_file(self._ops, path, data, _mode_of(path))
+                    staged.append((temporary, path))
             self._put_in_place(staged)
         except StateError:
             for temporary, _ in staged:
@@ -111,24 +111,27 @@ class FilesystemProjectFiles:
         size = len(output.text.encode(errors="surrogatepass"))
         _check_size(output.output_id, size, WRITE_LIMIT_BYTES)
         checked_text(f"output {output.output_id}", output.text, WRITE_LIMIT_BYTES)
-        return self.resolve(root, output.path, output.output_id)
+        return self.resolve(self._places(root)[0], output.path, output.output_id)
 
     def _put_in_place(self, staged: Sequence[tuple[Path, Path]]) -> None:
         """Rename new files over the old ones; when one cannot be, the old ones come back."""
         kept: list[tuple[Path, bytes | None, int | None]] = []
+        several = len(staged) > 1
         try:
             for temporary, path in staged:
                 with _writing(path):
-                    several = len(staged) > 1
                     old = path.read_bytes() if several and path.exists() else None
                     mode = _mode_of(path)
                     self._ops.replace(temporary, path)
                     kept.append((path, old, mode))
                     self._ops.sync_folder(path.parent)
         except StateError:
-            for path, old, mode in reversed(kept if len(staged) > 1 else []):
+            for path, old, mode in reversed(kept if several else []):
                 with suppress(OSError):
-                    path.unlink() if old is None else replace_file(self._ops, path, old, mode)
+                    if old is None:
+                        path.unlink()
+                    else:
+                        file_ops.replace_file(self._ops, path, old, mode)
             raise
 
     def is_plain(self, root: Path, relative: str) -> bool:
@@ -140,56 +143,64 @@ class FilesystemProjectFiles:
         return path == Path(os.path.realpath(root)) / relative
 
     def restore(self, root: Path, relative: str, output_id: str, data: bytes | None) -> None:
-        """Put the bytes there, whole or not at all; None removes the file.
+        """Put the bytes there, whole or not at all, in the worktree too; None removes the file."""
+        for place in self._places(root):
+            self._restore(place, relative, output_id, data)
 
-        Raises:
-            OutputError: E112, as ``resolve``.
-            StateError: E204, the disk is full; E203, writing failed otherwise.
-        """
-        path = self.resolve(root, relative, output_id)
+    def _restore(self, place: Path, relative: str, output_id: str, data: bytes | None) -> None:
+        path = self.resolve(place, relative, output_id)
         with _writing(path, len(data or b"")):
             if data is not None:
                 self._make_folder(path.parent)
-                replace_file(self._ops, path, data, _mode_of(path))
+                file_ops.replace_file(self._ops, path, data, _mode_of(path))
             elif path.exists():
                 self._ops.unlink(path)
                 self._ops.sync_folder(path.parent)
 
     def set_aside(self, root: Path, relative: str, output_id: str) -> str:
-        """Keep a copy of the file next to it; the copy's path, relative to the project.
-
-        Raises:
-            OutputError: E112, as ``resolve``.
-            StateError: E204, the disk is full; E203, writing failed otherwise.
-        """
-        path = self.resolve(root, relative, output_id)
+        """Keep a copy of the file next to it; the copy's path, relative to the project."""
+        place = root
+        if self._worktree and self._read(self._worktree, relative, output_id) is not None:
+            place = self._worktree
+        path = self.resolve(place, relative, output_id)
         number, aside = 1, path.with_name(f"{path.name}{ASIDE}")
         while os.path.lexists(aside):
             number += 1
             aside = path.with_name(f"{path.name}{ASIDE}-{number}")
         with _writing(aside):
-            replace_file(self._ops, aside, path.read_bytes(), _mode_of(path))
+            file_ops.replace_file(self._ops, aside, path.read_bytes(), _mode_of(path))
         return f"{relative}{aside.name.removeprefix(path.name)}"
 
     def record(
         self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None
     ) -> Artifact:
         """The output as a feature keeps it, from the bytes that its gate accepted."""
+        if self._worktree is not None:
+            self.restore(root, relative, output_id, data)
         digest = sha256 or hashlib.sha256(data).hexdigest()
         return Artifact(id=output_id, path=relative, sha256=digest, size=len(data))
 
     def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_LIMIT) -> str:
         """The file's first lines for a prompt, at most ``limit`` characters of harmless text.
 
-        Lines are whole, unless already the first one is too long. A file that is missing or
-        cannot be read gives an empty text; nothing is raised.
+        Only the first line may be cut. What is missing or cannot be read gives an empty text.
         """
-        try:
-            path = self.resolve(root, relative, "")
-            data, size = read_regular_file(path, limit * 4, follow=False)
-        except (OSError, CDEError):
-            return ""
-        return excerpt_of(data, size, limit)
+        for place in self._places(root):
+            with suppress(OSError, CDEError):
+                path = self.resolve(place, relative, "")
+                data, size = file_ops.read_regular_file(path, limit * 4, follow=False)
+                if text := excerpt_of(data, size, limit):
+                    return text
+        return ""
+
+    def bring(self, root: Path, outputs: Sequence[ArtifactView]) -> None:
+        """Give the worktree the accepted outputs of earlier phases that it does not have."""
+        made = self._places(root)[0]
+        for output in outputs:
+            named = output["path"], output["id"]
+            data = self._read(root, *named) if self._read(made, *named) is None else None
+            if data is not None:
+                self._restore(made, *named, data)
 
     def _make_folder(self, folder: Path, made: list[Path] | None = None) -> None:
         """Make the folder with its parents; those that were missing are added to ``made``."""
@@ -220,6 +231,8 @@ def _mode_of(path: Path) -> int | None:
 
 def _located(root: Path, relative: str) -> tuple[Path, str | None]:
     """The real path, and why it is no place for an output."""
+    if reason := path_problem(relative):
+        return root, reason
     real_root = Path(os.path.realpath(root))
     path = Path(os.path.realpath(real_root / relative))
     if not path.is_relative_to(real_root):
@@ -230,7 +243,7 @@ def _located(root: Path, relative: str) -> tuple[Path, str | None]:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return path, None
-    return path, kind_problem(mode)
+    return path, file_ops.kind_problem(mode)
 
 
 def _check_size(output_id: str, size: int, limit: int) -> None:

@@ -7,13 +7,12 @@ away or back to itself. Such a file is logged and counts as absent; nothing here
 import json
 import os
 import re
-import stat
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import structlog
 
@@ -21,6 +20,7 @@ from cde_orchestrator.adapters.project_files.content_syntax import parse_toml
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+Strings: TypeAlias = tuple[str, ...]
 
 MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_MATCHES_PER_PATTERN = 20
@@ -93,19 +93,19 @@ class ProjectFolder:
         content = self.content(name)
         return content if isinstance(content, str) else ""
 
-    def readable(self, *patterns: str) -> tuple[str, ...]:
+    def readable(self, *patterns: str) -> Strings:
         """Return the names that match a pattern and can be read and parsed."""
         return tuple(name for name in self._match(patterns) if self.content(name) is not None)
 
-    def present(self, *patterns: str) -> tuple[str, ...]:
+    def present(self, *patterns: str) -> Strings:
         """Return the names that match a pattern and are regular files, whatever they hold."""
         return tuple(name for name in self._match(patterns) if self._location(name) is not None)
 
-    def folders(self, *names: str) -> tuple[str, ...]:
-        """Return the names that are folders."""
-        return tuple(name for name in names if stat.S_ISDIR(mode_of(self._root / name)))
+    def folders(self, *names: str) -> Strings:
+        """Return the names that are folders; none where nobody may look."""
+        return tuple(name for name in names if os.path.isdir(self._root / name))  # noqa: PTH112
 
-    def _match(self, patterns: tuple[str, ...]) -> Iterator[str]:
+    def _match(self, patterns: Strings) -> Iterator[str]:
         for pattern in patterns:
             if "*" in pattern:
                 matches = sorted(path.name for path in self._root.glob(pattern))
@@ -174,13 +174,11 @@ def count_sources(root: Path) -> Sources:
     python_test: str | None = None
     for path in _walk(root):
         file = PurePosixPath(path)
-        language = _LANGUAGE_OF.get(file.suffix)
-        if language is None:
-            continue
-        counts[language] += 1
-        first.setdefault(language, path)
-        if python_test is None and _PYTHON_TEST.fullmatch(file.name):
-            python_test = path
+        if language := _LANGUAGE_OF.get(file.suffix):
+            counts[language] += 1
+            first.setdefault(language, path)
+            if python_test is None and _PYTHON_TEST.fullmatch(file.name):
+                python_test = path
     return Sources(counts, first, python_test)
 
 
@@ -200,9 +198,9 @@ def _walk(root: Path) -> Iterator[str]:
 
 
 def _entries(folder: Path, limit: int) -> list[tuple[str, bool, bool]]:
-    """Return at most `limit` entries in order of their names; none of an unreadable folder.
+    """Return at most `limit` names in order, each with whether it is a folder or a regular file.
 
-    Each is its name, whether it is a folder and whether it is a regular file; a link is neither.
+    A link is neither, and an unreadable folder has no entries.
     """
     try:
         with os.scandir(folder) as entries:
@@ -217,14 +215,6 @@ def _entries(folder: Path, limit: int) -> list[tuple[str, bool, bool]]:
 
 def _is_skipped(name: str) -> bool:
     return name.startswith(".") or name in SKIPPED_FOLDERS
-
-
-def mode_of(path: Path) -> int:
-    """Return the mode of what the path leads to, or 0 when it leads nowhere or may not be read."""
-    try:
-        return path.stat().st_mode
-    except OSError:
-        return 0
 
 
 def printable(name: str) -> str:

@@ -6,7 +6,8 @@ is put together from constants of this module, so an untrusted project cannot ch
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,8 @@ from cde_orchestrator.adapters.project_files.folder import (
     SUFFIXES,
     ProjectFolder,
     Sources,
+    Strings,
     count_sources,
-    mode_of,
     printable,
 )
 from cde_orchestrator.domain.project_facts import ProjectFacts
@@ -32,8 +33,8 @@ class _Finding:
 
     language: str
     package_manager: str | None
-    test_command: tuple[str, ...]
-    evidence: tuple[str, ...]
+    test_command: Strings
+    evidence: Strings
 
 
 class FilesystemProjectInspector:
@@ -49,18 +50,18 @@ class FilesystemProjectInspector:
         sources = count_sources(root)
         found = [finding for detect in _ECOSYSTEMS if (finding := detect(folder, sources))]
         declared = {finding.language: finding for finding in found}
-        languages = _ordered(sources, declared)
+        # The declared languages and those with a share of the files, the weightiest first.
+        weights = sources.counts + Counter(dict.fromkeys(declared, MANIFEST_WEIGHT))
+        named = [name for name in SUFFIXES if name in declared or sources.has_share(name)]
+        languages = tuple(sorted(named, key=weights.__getitem__, reverse=True))
         findings = [declared[name] for name in languages if name in declared]
         managers = (finding.package_manager for finding in findings if finding.package_manager)
         commands = (finding.test_command for finding in findings if finding.test_command)
         make = _makefile_with_tests(folder)
         git = _git(root)
-        evidence = (
-            *make,
-            *(name for finding in findings for name in finding.evidence),
-            *(sources.first[name] for name in languages if name in sources.first),
-            *git,
-        )
+        manifests = (name for finding in findings for name in finding.evidence)
+        first = (sources.first[name] for name in languages if name in sources.first)
+        evidence = (*make, *manifests, *first, *git)
         return ProjectFacts(
             languages=languages,
             package_manager=next(managers, None),
@@ -70,25 +71,15 @@ class FilesystemProjectInspector:
         )
 
 
-def _ordered(sources: Sources, declared: Collection[str]) -> tuple[str, ...]:
-    """Return the declared languages and those with a share of the files, the weightiest first."""
-
-    def weight(language: str) -> int:
-        return sources.counts[language] + MANIFEST_WEIGHT * (language in declared)
-
-    named = [name for name in SUFFIXES if name in declared or sources.has_share(name)]
-    return tuple(sorted(named, key=weight, reverse=True))
-
-
-def _git(root: Path) -> tuple[str, ...]:
+def _git(root: Path) -> Strings:
     """Return the relative name of the nearest `.git`, a folder or the file of a worktree."""
     for height, folder in enumerate((root, *root.parents)):
-        if mode_of(folder / ".git"):
+        if os.path.exists(folder / ".git"):  # noqa: PTH110 - False too where nobody may look
             return ("../" * height + ".git",)
     return ()
 
 
-def _makefile_with_tests(folder: ProjectFolder) -> tuple[str, ...]:
+def _makefile_with_tests(folder: ProjectFolder) -> Strings:
     """Return the name of the file that make would read, if it has a rule for `test`."""
     names = folder.readable("GNUmakefile", "makefile", "Makefile")[:1]
     return tuple(name for name in names if _has_test_rule(folder.text(name)))
@@ -150,17 +141,10 @@ def _python(folder: ProjectFolder, sources: Sources) -> _Finding | None:
         return None
     manager = _python_manager(folder, manifests, locks)
     command, proof = _python_tests(folder, sources, manifests, manager)
-    return _Finding(
-        language="Python",
-        package_manager=manager,
-        test_command=command,
-        evidence=(*manifests, *locks, *proof),
-    )
+    return _Finding("Python", manager, command, (*manifests, *locks, *proof))
 
 
-def _python_manager(
-    folder: ProjectFolder, manifests: tuple[str, ...], locks: tuple[str, ...]
-) -> str | None:
+def _python_manager(folder: ProjectFolder, manifests: Strings, locks: Strings) -> str | None:
     tools = _at(folder.content("pyproject.toml"), "tool")
     candidates = (
         *(_PYTHON_LOCKS[name] for name in locks),
@@ -172,8 +156,8 @@ def _python_manager(
 
 
 def _python_tests(
-    folder: ProjectFolder, sources: Sources, manifests: tuple[str, ...], manager: str | None
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    folder: ProjectFolder, sources: Sources, manifests: Strings, manager: str | None
+) -> tuple[Strings, Strings]:
     """Return the test command and the names that led to it."""
     run = () if manager in {None, "pip"} else (str(manager), "run")
     proof = (
@@ -228,12 +212,12 @@ def _javascript(folder: ProjectFolder, _sources: Sources) -> _Finding | None:
     script = _at(package, "scripts", "test")
     tested = isinstance(script, str) and script.strip() and _NPM_PLACEHOLDER not in script
     groups = ("dependencies", "devDependencies")
-    typed_by_package = any(_at(package, group, "typescript") for group in groups)
+    is_typed = typed or any(_at(package, group, "typescript") for group in groups)
     return _Finding(
-        language="TypeScript" if typed or typed_by_package else "JavaScript",
-        package_manager=manager if found or locks else None,
-        test_command=_NODE_TESTS[manager] if tested else (),
-        evidence=(*found, *typed, *locks),
+        "TypeScript" if is_typed else "JavaScript",
+        manager if found or locks else None,
+        _NODE_TESTS[manager] if tested else (),
+        (*found, *typed, *locks),
     )
 
 
@@ -245,50 +229,39 @@ def _jvm(folder: ProjectFolder, sources: Sources) -> _Finding | None:
     for manager, manifests, wrapper, program in _JVM_BUILDS:
         if found := folder.readable(*manifests):
             wrappers = folder.present(wrapper)
-            kotlin = any(re.search(r"\bkotlin\b", folder.text(name)) for name in found)
-            return _Finding(
-                language="Kotlin" if kotlin or _more(sources, "Kotlin", "Java") else "Java",
-                package_manager=manager,
-                test_command=(f"./{wrapper}" if wrappers else program, "test"),
-                evidence=(*found, *wrappers),
-            )
+            named = any(re.search(r"\bkotlin\b", folder.text(name)) for name in found)
+            is_kotlin = named or sources.counts["Kotlin"] > sources.counts["Java"]
+            language = "Kotlin" if is_kotlin else "Java"
+            command = (f"./{wrapper}" if wrappers else program, "test")
+            return _Finding(language, manager, command, (*found, *wrappers))
     return None
 
 
-def _more(sources: Sources, language: str, other: str) -> bool:
-    return sources.counts[language] > sources.counts[other]
-
-
 def _ruby(folder: ProjectFolder, _sources: Sources) -> _Finding | None:
-    found = folder.readable("Gemfile")
-    if not found:
+    if not (found := folder.readable("Gemfile")):
         return None
     specs = (*folder.present(".rspec"), *folder.folders("spec"))
     rake = folder.present("Rakefile") if folder.folders("test") else ()
-    words = ("rspec",) if specs else ("rake", "test") if rake else ()
-    return _Finding(
-        language="Ruby",
-        package_manager="bundler",
-        test_command=("bundle", "exec", *words) if words else (),
-        evidence=(*found, *(specs or rake)),
-    )
+    command: Strings = ()
+    if specs:
+        command = ("bundle", "exec", "rspec")
+    elif rake:
+        command = ("bundle", "exec", "rake", "test")
+    return _Finding("Ruby", "bundler", command, (*found, *(specs or rake)))
 
 
 def _php(folder: ProjectFolder, _sources: Sources) -> _Finding | None:
-    found = folder.readable("composer.json")
-    if not found:
+    if not (found := folder.readable("composer.json")):
         return None
     composer = folder.content("composer.json")
     settings = folder.present("phpunit.xml", "phpunit.xml.dist")
-    command: tuple[str, ...] = ()
+    command: Strings = ()
     script = _at(composer, "scripts", "test")
     if script and isinstance(script, str | list):
         command = ("composer", "test")
     elif settings or _at(composer, "require-dev", "phpunit/phpunit"):
         command = ("vendor/bin/phpunit",)
-    return _Finding(
-        language="PHP", package_manager="composer", test_command=command, evidence=found + settings
-    )
+    return _Finding("PHP", "composer", command, found + settings)
 
 
 _CTEST = re.compile(
@@ -297,7 +270,7 @@ _CTEST = re.compile(
 
 
 def _cpp(folder: ProjectFolder, sources: Sources) -> _Finding | None:
-    language = "C" if _more(sources, "C", "C++") else "C++"
+    language = "C" if sources.counts["C"] > sources.counts["C++"] else "C++"
     if cmake := folder.readable("CMakeLists.txt"):
         tested = _CTEST.search(folder.text("CMakeLists.txt"))
         command = ("ctest", "--test-dir", "build") if tested else ()
@@ -309,14 +282,14 @@ def _cpp(folder: ProjectFolder, sources: Sources) -> _Finding | None:
 
 def _plain(
     language: str,
-    manifests: tuple[str, ...],
+    manifests: Strings,
     manager: str,
-    test_command: tuple[str, ...],
+    command: Strings,
     folder: ProjectFolder,
-    _sources: Sources,
+    _: Sources,
 ) -> _Finding | None:
     found = folder.readable(*manifests)
-    return _Finding(language, manager, test_command, found) if found else None
+    return _Finding(language, manager, command, found) if found else None
 
 
 _CSHARP_MANIFESTS = ("*.sln", "*.slnx", "*.csproj")

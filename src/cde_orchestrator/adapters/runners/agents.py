@@ -6,12 +6,14 @@ import fnmatch
 import os
 import re
 import secrets
+import shutil
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 import structlog
 
@@ -28,13 +30,13 @@ from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import call_environment
 from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
+from cde_orchestrator.infrastructure.settings.agents import load_agents
+from cde_orchestrator.infrastructure.system import supervised_process as supervised
 from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.retry import retrying
 from cde_orchestrator.infrastructure.system.spans import AGENT, span
-
-if TYPE_CHECKING:
-    from cde_orchestrator.infrastructure.system.supervised_process import Ending, SupervisedProcess
 
 log = structlog.get_logger(__name__)
 
@@ -57,31 +59,17 @@ USUAL_VARIABLES = (
 
 
 class CommandLineAgents:
-    """The agents of one project, run as programs on this machine.
+    """The agents of one project, run as programs on this machine."""
 
-    Args:
-        root: the project's folder.
-        breakers: where the agents' circuit breakers are.
-        environment: what the allow-list picks from; this process's own when None.
-    """
-
-    def __init__(
-        self,
-        root: Path,
-        breakers: BreakerRegistry,
-        environment: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, root: Path, breakers: BreakerRegistry) -> None:
         self._root = root
         self._breakers = breakers
-        self._environment = os.environ if environment is None else environment
-        self._running: set[SupervisedProcess] = set()
+        self._running: set[supervised.SupervisedProcess] = set()
         self._stopped = False
         self._mutex = threading.Lock()
 
     def definitions(self) -> Mapping[str, Agent]:
         """The agents by name, the project's own first; E314 when one is not valid."""
-        from cde_orchestrator.infrastructure.settings.agents import load_agents
-
         return load_agents(self._root)
 
     @span(AGENT)
@@ -92,7 +80,7 @@ class CommandLineAgents:
 
     def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
         """Whether the agent's program is found, and what it says of its version."""
-        found = self._program(agent) is not None
+        found = shutil.which(agent.command[0]) is not None
         return {
             "name": agent.name,
             "source": agent.source,
@@ -122,16 +110,12 @@ class CommandLineAgents:
 
     def try_out(self, agent: Agent) -> AgentTrialReply:
         """Let the agent write one word to a file; raises as ``run``."""
-        import tempfile
-
         watch, lines = Stopwatch(), deque[str](maxlen=_TRIAL_LINES)
         with tempfile.TemporaryDirectory(prefix="cde-agent-") as name:
             folder = Path(name).resolve()
             seconds = min(TRIAL_SECONDS, agent.timeout_seconds)
-            assignment = Assignment(
-                prompt=_TRIAL, folder=folder, timeout_seconds=seconds, labels={}
-            )
-            self.run(agent, assignment, lines.append)
+            trial = Assignment(prompt=_TRIAL, folder=folder, timeout_seconds=seconds, labels={})
+            self.run(agent, trial, lines.append)
             wrote = (folder / _TRIAL_FILE).is_file()
         return {
             "name": agent.name,
@@ -159,65 +143,53 @@ class CommandLineAgents:
             on_line(line)
 
         bound.info("agent_started", command=list(agent.command), timeout_seconds=seconds)
-        with self._prompt(agent, assignment) as (arguments, stdin):
-            ending = self._watched(agent, arguments, assignment, stdin, line_came, seconds)
-        bound.info("agent_ended", cause=ending.cause, exit_code=ending.exit_code)
+        ending = self._watched(agent, assignment, line_came, seconds)
+        code = ending.exit_code
+        bound.info("agent_ended", cause=ending.cause, exit_code=code)
         if ending.cause == "stop":
             raise CDESystemError.of("E911", agent=agent.name)
         if ending.cause == "timeout":
             raise AgentError.of("E907", agent=agent.name, timeout_seconds=round(seconds, 3))
-        if ending.exit_code:
+        if code:
+            ended = f"it was ended by signal {code - 128}"
             raise AgentError.of(
                 "E906",
                 agent=agent.name,
-                reason=_reason(ending.exit_code),
-                exit_code=ending.exit_code,
+                reason=ended if code > 128 else f"its exit code is {code}",
+                exit_code=code,
                 last_line=last[0] if last else "none",
             )
 
     def _watched(
-        self,
-        agent: Agent,
-        arguments: list[str],
-        assignment: Assignment,
-        stdin: IO[bytes] | None,
-        on_line: OnLine,
-        seconds: float,
-    ) -> Ending:
-        from cde_orchestrator.infrastructure.system.retry import retrying
-        from cde_orchestrator.infrastructure.system.supervised_process import (
-            NotStartedError,
-            OutputLines,
-            SupervisedProcess,
-            may_start_later,
-        )
+        self, agent: Agent, assignment: Assignment, on_line: OnLine, seconds: float
+    ) -> supervised.Ending:
+        with self._prompt(agent, assignment) as (arguments, stdin):
+            program = shutil.which(agent.command[0])
+            if program is None:
+                reason = f"the command {agent.command[0]} is not on PATH"
+                raise AgentError.of("E905", agent=agent.name, reason=reason)
 
-        program = self._program(agent)
-        if program is None:
-            reason = f"the command {agent.command[0]} is not on PATH"
-            raise AgentError.of("E905", agent=agent.name, reason=reason)
+            def once() -> supervised.Ending:
+                process = supervised.SupervisedProcess(
+                    [program, *arguments[1:]],
+                    folder=assignment.folder,
+                    environment={**_visible_to(agent), **assignment.labels},
+                    stdin=stdin,
+                )
+                with self._stoppable(process):
+                    lines = supervised.OutputLines(on_line)
+                    ending = process.watch(lines.add, seconds)
+                    lines.end()
+                    return ending
 
-        def once() -> Ending:
-            process = SupervisedProcess(
-                [program, *arguments[1:]],
-                folder=assignment.folder,
-                environment={**self._visible(agent), **assignment.labels},
-                stdin=stdin,
-            )
-            with self._stoppable(process):
-                lines = OutputLines(on_line)
-                ending = process.watch(lines.add, seconds)
-                lines.end()
-                return ending
-
-        try:
-            return retrying(once, "start_agent", may_start_later)
-        except NotStartedError as error:
-            reason = error.strerror or str(error)
-            raise AgentError.of("E905", agent=agent.name, reason=reason) from error
+            try:
+                return retrying(once, "start_agent", supervised.may_start_later)
+            except supervised.NotStartedError as error:
+                reason = error.strerror or str(error)
+                raise AgentError.of("E905", agent=agent.name, reason=reason) from error
 
     @contextmanager
-    def _stoppable(self, process: SupervisedProcess) -> Iterator[None]:
+    def _stoppable(self, process: supervised.SupervisedProcess) -> Iterator[None]:
         with self._mutex:
             self._running.add(process)
             if self._stopped:
@@ -233,8 +205,6 @@ class CommandLineAgents:
         self, agent: Agent, assignment: Assignment
     ) -> Iterator[tuple[list[str], IO[bytes] | None]]:
         """The arguments and the standard input that carry the prompt."""
-        import tempfile
-
         data = assignment.prompt.encode()
         if agent.prompt == "stdin":
             with tempfile.TemporaryFile() as file:
@@ -243,59 +213,41 @@ class CommandLineAgents:
                 yield agent.arguments(""), file
             return
         # In the folder that the agent works in: it may be kept from reading elsewhere.
-        folder = assignment.folder / FOLDER / RUNS
-        path = folder / f"prompt-{secrets.token_hex(6)}.md"
+        path = assignment.folder / FOLDER / RUNS / f"prompt-{secrets.token_hex(6)}.md"
         try:
             with translate_os_errors(path):
-                make_own_folder(folder)
+                make_own_folder(path.parent)
                 path.write_bytes(data)
             yield agent.arguments(str(path)), None
         finally:
             path.unlink(missing_ok=True)
 
-    def _program(self, agent: Agent) -> str | None:
-        import shutil
-
-        return shutil.which(agent.command[0], path=self._environment.get("PATH"))
-
-    def _visible(self, agent: Agent) -> dict[str, str]:
-        """The variables that the agent may see."""
-        patterns = (*USUAL_VARIABLES, *agent.environment)
-        visible = {
-            name: value
-            for name, value in self._environment.items()
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-        }
-        return {**visible, **call_environment()}
-
     def _version(self, agent: Agent) -> str | None:
-        from cde_orchestrator.infrastructure.system.supervised_process import (
-            Ending,
-            NotStartedError,
-            OutputLines,
-            SupervisedProcess,
-        )
-
         if not agent.version:
             return None
         said: list[str] = []
-        lines = OutputLines(lambda line: said.append(line.strip()) if len(said) < 20 else None)
+        lines = supervised.OutputLines(lambda line: said.append(line.strip()) if len(said) < 20 else None)
+        ending: supervised.Ending | supervised.NotStartedError
         try:
-            ending = SupervisedProcess(
-                agent.version, folder=self._root, environment=self._visible(agent)
+            ending = supervised.SupervisedProcess(
+                agent.version, folder=self._root, environment=_visible_to(agent)
             ).watch(lines.add, VERSION_SECONDS)
             lines.end()
-        except NotStartedError as error:
-            log.info("agent_version_unknown", agent=agent.name, reason=str(error))
-            return None
-        if ending != Ending(0, "exit"):
+        except supervised.NotStartedError as error:
+            ending = error
+        if ending != supervised.Ending(0, "exit"):
             log.info("agent_version_unknown", agent=agent.name, reason=str(ending))
             return None
         # Some warn of this and that before they say it.
         return next(filter(_VERSION.search, said), said[0])[:60] if said else None
 
 
-def _reason(exit_code: int) -> str:
-    if exit_code > 128:
-        return f"it was ended by signal {exit_code - 128}"
-    return f"its exit code is {exit_code}"
+def _visible_to(agent: Agent) -> dict[str, str]:
+    """The variables that the agent may see."""
+    patterns = (*USUAL_VARIABLES, *agent.environment)
+    visible = {
+        name: value
+        for name, value in os.environ.items()
+        if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    }
+    return {**visible, **call_environment()}

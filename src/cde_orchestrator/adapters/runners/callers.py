@@ -21,10 +21,8 @@ class ProcessCallers:
     """Takes the client's name from the call and this process for the client's.
 
     A server on standard input and output ends with its client, so its process identifies the
-    client's. A command ends at once: it claims only for an agent that is named, by time.
-
-    Args:
-        shared: whether the state is kept elsewhere, so that every checkout is one project.
+    client's. A command ends at once: it claims only for an agent that is named, by time. Where
+    the state is ``shared``, kept elsewhere, every checkout is one project.
     """
 
     def __init__(self, *, shared: bool = False) -> None:
@@ -43,9 +41,7 @@ class ProcessCallers:
 
     def runs(self, process: Process) -> bool:
         """Whether the process runs; true of one on another machine, which cannot be seen."""
-        if process.host != socket.gethostname():
-            return True
-        return _started(process.pid) == process.started
+        return process.host != socket.gethostname() or _started(process.pid) == process.started
 
 
 def current_process() -> Process:
@@ -78,14 +74,11 @@ def _started(pid: int) -> str | None:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
         # The name in parentheses may hold anything; the state and the start follow it.
         rest = fields.rpartition(")")[2].split()
-        if rest[0] in {"Z", "X"}:
+        return None if rest[0] in {"Z", "X"} else f"{_BOOT_ID.read_text().strip()}:{rest[19]}"
+    except (OSError, IndexError) as error:
+        gone = isinstance(error, (FileNotFoundError, ProcessLookupError))
+        if gone and Path("/proc/self/stat").exists():
             return None
-        return f"{_BOOT_ID.read_text().strip()}:{rest[19]}"
-    except (FileNotFoundError, ProcessLookupError):
-        if Path("/proc/self/stat").exists():
-            return None
-    except (OSError, IndexError):
-        pass
     return _started_elsewhere(pid)
 
 

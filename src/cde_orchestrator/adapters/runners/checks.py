@@ -36,8 +36,7 @@ OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
 class SubprocessCheckRunner:
     """Runs commands without a shell, and leaves none of their processes behind.
 
-    Args:
-        folder: where they run, as in a feature's worktree; None: in the project.
+    They run in ``folder``, as in a feature's worktree, else in the project.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -70,26 +69,21 @@ class SubprocessCheckRunner:
         Raises:
             FeatureError: E121, there is no such command or folder, or it may not be run.
         """
+        from cde_orchestrator.infrastructure.system import supervised_process as supervised
         from cde_orchestrator.infrastructure.system.retry import retrying
-        from cde_orchestrator.infrastructure.system.supervised_process import (
-            Ending,
-            NotStartedError,
-            SupervisedProcess,
-            may_start_later,
-        )
 
         capture, timer = _Capture(watch), Stopwatch()
         folder = _folder(self._folder or root, check)
-        visible = {k: v for k, v in child_environment().items() if k not in OWN_SECRETS}
+        kept = {k: v for k, v in child_environment().items() if k not in OWN_SECRETS}
 
-        def once() -> Ending:
-            process = SupervisedProcess(check.command, folder=folder, environment=visible)
+        def once() -> supervised.Ending:
+            process = supervised.SupervisedProcess(check.command, folder=folder, environment=kept)
             COMPUTE_SLOT.leave()
             return process.watch(capture.add, check.timeout_seconds)
 
         try:
-            ending = retrying(once, "start_check", may_start_later)
-        except NotStartedError as error:
+            ending = retrying(once, "start_check", supervised.may_start_later)
+        except supervised.NotStartedError as error:
             raise _cannot_run(check, error_words(error)) from error
         evidence = Evidence(
             at=at,

@@ -41,12 +41,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class HttpServer:
-    """A server that runs.
-
-    Attributes:
-        url: its address without a path.
-        background: whether nobody sits in front of it.
-    """
+    """A server that runs: its address without a path, and whether nobody sits in front of it."""
 
     url: str
     process: Process
@@ -55,19 +50,18 @@ class HttpServer:
 
 @contextmanager
 def announced(root: Path, host: str, port: int) -> Iterator[None]:
-    """Say meanwhile that this process serves the project, unless only a network reaches it.
-
-    Never fails.
-    """
+    """Say that this process serves the project, unless only a network reaches it; never fails."""
     path = root / FOLDER / FILE
     own = HttpServer(_address(host, port), current_process(), BACKGROUND_VARIABLE in os.environ)
-    if _LOOPBACK.fullmatch(own.url):
-        _write(path, own)
+    try:
+        if _LOOPBACK.fullmatch(own.url) and path.parent.is_dir():
+            replace_file(OsFileOps(), path, json.dumps(asdict(own)).encode(), 0o600)
+    except OSError as error:
+        log.info("http_server_not_announced", reason=str(error))
     try:
         yield
     finally:
-        found = _read(path)
-        if found is not None and found.process == own.process:
+        if (found := _read(path)) and found.process == own.process:
             with suppress(OSError):
                 path.unlink()
 
@@ -84,14 +78,6 @@ def _address(host: str, port: int) -> str:
     """How this machine reaches it, whatever it listens on."""
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared alone
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
-
-
-def _write(path: Path, server: HttpServer) -> None:
-    try:
-        if path.parent.is_dir():
-            replace_file(OsFileOps(), path, json.dumps(asdict(server)).encode(), 0o600)
-    except OSError as error:
-        log.info("http_server_not_announced", reason=str(error))
 
 
 def _read(path: Path) -> HttpServer | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ import structlog
 
 from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.infrastructure.system.file_ops import (
-    FileOps,
     OsFileOps,
     read_regular_file,
     replace_file,
@@ -33,21 +32,22 @@ class UserTrustStore:
     """Keeps trust in ``trust.json``: by project, each trusted command with its digest.
 
     The digest alone decides; the words next to it are for people. The file is replaced whole,
-    under a lock, so that several processes lose nothing of each other.
-
-    Args:
-        folder: where; the user's configuration folder by default.
-        ops: the file operations; the operating system's own by default.
+    under a lock, so that several processes lose nothing of each other. It is in the user's
+    configuration folder, unless another one is given.
     """
 
-    def __init__(self, folder: Path | None = None, ops: FileOps | None = None) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._ops = ops or OsFileOps()
 
     @property
     def path(self) -> Path:
         """The file."""
-        return (self._folder or _user_folder()) / "trust.json"
+        if self._folder is not None:
+            return self._folder / "trust.json"
+        import platformdirs
+
+        folder = platformdirs.user_config_dir("cde-orchestrator", appauthor=False)
+        return Path(folder, "trust.json")
 
     def digest(self, root: Path, command: CommandLine) -> str:
         """The digest of exactly this command in this project."""
@@ -55,12 +55,10 @@ class UserTrustStore:
 
     def trusts(self, root: Path, command: CommandLine) -> bool:
         """Whether a person granted exactly this command to this project."""
-        entries = self._read().get(os.path.realpath(root), [])
-        return self.digest(root, command) in {each["digest"] for each in entries}
+        return self.digest(root, command) in {each["digest"] for each in self._entries(root)}
 
     def granted(self, root: Path) -> list[Grant]:
         """The commands that are trusted in this project, the oldest grant first."""
-        entries = self._read().get(os.path.realpath(root), [])
         return [
             Grant(
                 digest=each["digest"],
@@ -70,19 +68,19 @@ class UserTrustStore:
                 directory=each["directory"],
                 granted_at=datetime.fromisoformat(each["granted_at"]),
             )
-            for each in entries
+            for each in self._entries(root)
         ]
 
     def grant(self, root: Path, commands: Sequence[CommandLine], at: datetime) -> None:
         """Trust these commands too from now on.
 
         Raises:
-            StateError: E204, the disk is full; E203, writing failed otherwise; E205, another
-                process did not let go of the file.
+            StateError: E204 the disk is full, E203 writing failed otherwise, E205 another process
+                did not let go of the file.
         """
         new = {
-            self.digest(root, command): {
-                "digest": self.digest(root, command),
+            (digest := self.digest(root, command)): {
+                "digest": digest,
                 "kind": command.kind,
                 "name": command.name,
                 "command": list(command.words),
@@ -91,24 +89,26 @@ class UserTrustStore:
             }
             for command in commands
         }
-        self._change(
-            root, lambda kept: [e for e in kept if e["digest"] not in new] + [*new.values()]
-        )
+        self._change(root, new, added=list(new.values()))
 
     def revoke(self, root: Path, digests: Collection[str]) -> None:
         """Trust the commands of these digests no longer; raises as ``grant``."""
-        self._change(root, lambda kept: [e for e in kept if e["digest"] not in digests])
+        self._change(root, digests, added=[])
 
-    def _change(self, root: Path, change: Callable[[list[_Entry]], list[_Entry]]) -> None:
+    def _entries(self, root: Path) -> list[_Entry]:
+        return self._read().get(os.path.realpath(root), [])
+
+    def _change(self, root: Path, dropped: Collection[str], added: list[_Entry]) -> None:
         path, where = self.path, os.path.realpath(root)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with ProcessLock(path.with_suffix(".lock"), _LOCK_SECONDS).exclusive():
                 projects = self._read()
-                projects[where] = change(projects.get(where, []))
+                left = [each for each in projects.get(where, []) if each["digest"] not in dropped]
+                projects[where] = left + added
                 kept = {each: grants for each, grants in projects.items() if grants}
                 content = json.dumps({"version": 1, "projects": kept}, indent=2).encode()
-                replace_file(self._ops, path, content + b"\n")
+                replace_file(OsFileOps(), path, content + b"\n")
         except OSError as error:
             raise write_failure(path, error) from error
 
@@ -128,24 +128,12 @@ class UserTrustStore:
             return {}
 
 
-def _is_grant(entry: object) -> bool:
+def _is_grant(entry: Any) -> bool:
     """Whether somebody who edited the file left the entry whole."""
-    if not isinstance(entry, dict) or entry.get("kind") not in {"check", "agent"}:
-        return False
-    texts = ("digest", "name", "directory", "granted_at")
-    words = entry.get("command")
     try:
-        datetime.fromisoformat(entry.get("granted_at", ""))
-    except (TypeError, ValueError):
+        texts = [entry[key] for key in ("digest", "name", "directory")]
+        datetime.fromisoformat(entry["granted_at"])
+        known = entry["kind"] in {"check", "agent"} and isinstance(entry["command"], list)
+        return known and all(isinstance(each, str) for each in (*texts, *entry["command"]))
+    except (TypeError, ValueError, KeyError):
         return False
-    return (
-        all(isinstance(entry.get(key), str) for key in texts)
-        and isinstance(words, list)
-        and all(isinstance(word, str) for word in words)
-    )
-
-
-def _user_folder() -> Path:
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("cde-orchestrator", appauthor=False))

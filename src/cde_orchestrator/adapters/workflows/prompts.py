@@ -22,22 +22,23 @@ PROMPTS_FOLDER = Path(".cde", "prompts")
 PACKAGED_PROMPTS = Path(__file__).with_name("packaged") / "prompts"
 TEMPLATE_LIMIT_BYTES = 256 * 1024
 
+# What Python raises for what a template does.
+_FAILURES = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError),
+)
+
 
 class JinjaPromptRenderer:
     """Renders prompt templates, which are Markdown with Jinja2."""
 
     @span(PROMPT)
     def render(self, root: Path, template: str, variables: Mapping[str, Any]) -> str:
-        """The template with the variables filled in.
-
-        Args:
-            root: the project's folder; its ``.cde/prompts`` comes before the packaged prompts.
-            template: name of the template, as ``standard/define.md``.
-            variables: what the template may use; another name in it is an error.
+        """The template, as ``standard/define.md``; the project's comes before the packaged one.
 
         Raises:
-            ValidationError: E312, the template, or one that it includes, is missing; E313, it
-                cannot be read or filled in, or gives no text.
+            ValidationError: E312, the template or one that it includes is missing; E313, it cannot
+                be read or filled in with the variables, or gives no text.
         """
         import jinja2
 
@@ -46,25 +47,13 @@ class JinjaPromptRenderer:
         templates = _Templates(root)
         environment = BoundedEnvironment(templates.source)
         try:
-            pieces = environment.get_template(template).generate(dict(variables))
-            text = bounded_text(pieces)
+            text = bounded_text(environment.get_template(template).generate(dict(variables)))
         except jinja2.TemplateNotFound as error:
             phase = variables.get("phase")
             phase_id = phase.get("id", "?") if isinstance(phase, Mapping) else "?"
             missing = error.name or template
             raise ValidationError.of("E312", template=missing, phase=phase_id) from error
-        except (
-            jinja2.TemplateError,
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            MemoryError,
-            OSError,
-            RuntimeError,
-            SyntaxError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except (jinja2.TemplateError, *_FAILURES) as error:
             raise templates.failure(template, error) from error
         if not text.strip():
             raise _not_valid(template, "it renders no text")
@@ -83,18 +72,20 @@ class _Templates:
         if path_problem(name) is not None:
             return None
         try:
-            path = self._find(name)
-            if path is None:
+            if (path := self._find(name)) is None:
                 return None
             data, size = read_regular_file(path, TEMPLATE_LIMIT_BYTES, follow=True)
         except OSError as error:
             raise _not_valid(name, error_words(error)) from error
         if size > TEMPLATE_LIMIT_BYTES:
-            raise _not_valid(
-                name, f"it has {size} bytes; at most {TEMPLATE_LIMIT_BYTES} are accepted"
-            )
+            reason = f"it has {size} bytes; at most {TEMPLATE_LIMIT_BYTES} are accepted"
+            raise _not_valid(name, reason)
         self._names[str(path)] = name
-        return _decoded(name, data), str(path), None
+        try:
+            return data.decode("utf-8-sig"), str(path), None
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            raise _not_valid(name, "it is not UTF-8", line) from error
 
     def failure(self, template: str, error: Exception) -> ValidationError:
         """The error E313, with the template and the line that failed where they are known."""
@@ -119,14 +110,6 @@ class _Templates:
             return real
         packaged = PACKAGED_PROMPTS / name
         return packaged if packaged.exists() else None
-
-
-def _decoded(name: str, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise _not_valid(name, "it is not UTF-8", line) from error
 
 
 def _not_valid(template: str, reason: str, line: int | None = None) -> ValidationError:

@@ -11,8 +11,9 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from functools import wraps
+from io import StringIO
 from types import CodeType
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from jinja2 import BytecodeCache, FunctionLoader, StrictUndefined, nodes
 from jinja2.bccache import Bucket
@@ -30,8 +31,7 @@ NUMBER_LIMIT = 10**18
 
 _WIDE = re.compile(r"\d{5}|:[^{}]*\{|%[^%a-zA-Z]*\*")
 """Formats that pad by more than 4 digits say, or by a width that is an argument."""
-
-Source: TypeAlias = Callable[[str], tuple[str, str, None] | None]
+_TOO_LONG = f"it gives more than {RENDERED_LIMIT_CHARACTERS} characters"
 
 
 class _RunawayTemplateError(ValueError):
@@ -39,21 +39,13 @@ class _RunawayTemplateError(ValueError):
 
 
 def bounded_text(pieces: Iterable[str]) -> str:
-    """The pieces in one, up to the limit.
-
-    Raises:
-        ValueError: they give more.
-    """
-    text: list[str] = []
-    length = 0
+    """The pieces in one, up to the limit; ValueError where they give more."""
+    text = StringIO()
     for piece in pieces:
-        length += len(piece)
-        if length > RENDERED_LIMIT_CHARACTERS:
-            raise _RunawayTemplateError(
-                f"it gives more than {RENDERED_LIMIT_CHARACTERS} characters"
-            )
-        text.append(piece)
-    return "".join(text)
+        text.write(piece)
+        if text.tell() > RENDERED_LIMIT_CHARACTERS:
+            raise _RunawayTemplateError(_TOO_LONG)
+    return text.getvalue()
 
 
 class _Missing(StrictUndefined):
@@ -64,10 +56,7 @@ class _Missing(StrictUndefined):
 
 
 class _CodeCache(BytecodeCache):
-    """Compiled templates of this process by name, file and content.
-
-    To compile one takes ten times as long as to fill it.
-    """
+    """Compiled templates of this process: to compile one takes ten times as long as to fill it."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], CodeType] = {}
@@ -87,15 +76,11 @@ _CODE_CACHE = _CodeCache()
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
-    """A sandbox for one rendering, which also counts the steps.
-
-    Args:
-        source: a template's text and file by its name; None when it is missing.
-    """
+    """A sandbox for one rendering, which also counts the steps; ``source`` gives the templates."""
 
     intercepted_binops = frozenset({"*", "**", "%", "+"})
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Callable[[str], tuple[str, str, None] | None]) -> None:
         super().__init__(
             loader=FunctionLoader(source),
             undefined=_Missing,
@@ -113,7 +98,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Count the call; a macro may call itself."""
         self._step()
-        _require_small_call(called, args, kwargs)
+        _require_small_numbers(args, kwargs)
+        if isinstance(receiver := getattr(called, "__self__", None), str):
+            _require_small_product((receiver, *args, *kwargs.values()))
         return _within_limit(super().call(context, called, *args, **kwargs))
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -130,8 +117,15 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return _within_limit(super().call_binop(context, operator, left, right))
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        # Jinja's own hook for changing a template before it is compiled.
-        _instrument(source)
+        """Let loops count their turns, and joined texts be measured, before it is compiled."""
+        for loop in list(source.find_all(nodes.For)):
+            counted = nodes.Filter(loop.iter, "_counted", [], [], None, None)
+            loop.iter = counted.set_lineno(loop.lineno)
+        for concat in list(source.find_all(nodes.Concat)):
+            parts = nodes.List(concat.nodes).set_lineno(concat.lineno)
+            joined = nodes.Filter(parts, "_joined", [], [], None, None)
+            joined.set_lineno(concat.lineno)
+            concat.nodes = [joined]
         return super()._generate(source, *args, **kwargs)
 
     def _counted(self, items: Iterable[Any]) -> Iterator[Any]:
@@ -153,24 +147,6 @@ def _shown(value: Any) -> Any:
 
 def _joined(parts: list[Any]) -> str:
     return str(_within_limit("".join(map(str, parts))))
-
-
-def _instrument(source: nodes.Template) -> None:
-    """Let loops count their turns, and joined texts be measured."""
-    for loop in list(source.find_all(nodes.For)):
-        counted = nodes.Filter(loop.iter, "_counted", [], [], None, None)
-        loop.iter = counted.set_lineno(loop.lineno)
-    for concat in list(source.find_all(nodes.Concat)):
-        parts = nodes.List(concat.nodes).set_lineno(concat.lineno)
-        joined = nodes.Filter(parts, "_joined", [], [], None, None)
-        joined.set_lineno(concat.lineno)
-        concat.nodes = [joined]
-
-
-def _require_small_call(called: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    _require_small_numbers(args, kwargs)
-    if isinstance(receiver := getattr(called, "__self__", None), str):
-        _require_small_product((receiver, *args, *kwargs.values()))
 
 
 def _bounded_filter(each: Callable[..., Any]) -> Callable[..., Any]:
@@ -206,7 +182,7 @@ def _require_small_product(values: Iterable[Any]) -> None:
 
 def _within_limit(result: Any) -> Any:
     if isinstance(result, (str, list, tuple, dict)) and len(result) > RENDERED_LIMIT_CHARACTERS:
-        raise _RunawayTemplateError(f"it gives more than {RENDERED_LIMIT_CHARACTERS} characters")
+        raise _RunawayTemplateError(_TOO_LONG)
     return result
 
 

@@ -6,22 +6,15 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias, get_args
 
+from cde_orchestrator.domain import workflow
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.gate import verdict_words
 from cde_orchestrator.domain.project_paths import path_problem
-from cde_orchestrator.domain.workflow import (
-    Changes,
-    Handler,
-    Output,
-    OutputType,
-    Phase,
-    Workflow,
-    WorkflowCatalog,
-)
 
 FORMAT_VERSION = 1
 ID_LIMIT = 40
@@ -49,8 +42,7 @@ class Node:
         key: dotted, as ``workflows.standard.phases[2].id``; empty for the whole file.
         line: line where the value begins, from 1.
         key_line: line of the key that it belongs to, from 1.
-        value: str, bool, int, float or None; a list or dict of nodes; else something that
-            no rule accepts.
+        value: str, bool, int, float or None; a list or dict of nodes; else what no rule takes.
     """
 
     source: str
@@ -80,19 +72,15 @@ def invalid(source: str, line: int, key: str, reason: str, remedy: str) -> Valid
     return ValidationError.of("E311", path=source, line=line, key=key, reason=reason, remedy=remedy)
 
 
-def catalog_from(root: Node, *, packaged: bool) -> WorkflowCatalog:
-    """The workflows of a file, from its top-level node.
-
-    Raises:
-        ValidationError: E311, for the first rule that the file breaks.
-    """
+def catalog_from(root: Node, *, packaged: bool) -> workflow.WorkflowCatalog:
+    """The workflows of a file, from its top-level node; E311 for the first rule that it breaks."""
     values = _fields(root, _TOP_LEVEL, required=("version", "workflows"))
-    workflows: dict[str, Workflow] = values["workflows"]
+    workflows: dict[str, workflow.Workflow] = values["workflows"]
     default = values.get("default", next(iter(workflows)))
     if default not in workflows:
         remedy = _nearest(default, workflows, "Name one of")
         raise root.value["default"].refuse(f"there is no workflow '{default}'", remedy)
-    return WorkflowCatalog(
+    return workflow.WorkflowCatalog(
         default=default, workflows=workflows, source=root.source, packaged=packaged
     )
 
@@ -133,36 +121,29 @@ def _filled(node: Node) -> str:
     return text
 
 
-def _slug(pattern: re.Pattern[str]) -> Rule:
-    marks = "hyphens" if pattern is _SLUG else "hyphens or underscores"
-    remedy = f"Use lower-case letters, digits and single {marks}, at most {ID_LIMIT} characters"
-
-    def rule(node: Node) -> str:
-        text = _text(node)
-        if len(text) > ID_LIMIT or not pattern.fullmatch(text):
-            raise node.refuse(f"'{text}' is not a usable id", remedy)
-        return text
-
-    return rule
+def _slug(pattern: re.Pattern[str], node: Node) -> str:
+    text = _text(node)
+    if len(text) > ID_LIMIT or not pattern.fullmatch(text):
+        marks = "hyphens" if pattern is _SLUG else "hyphens or underscores"
+        remedy = f"Use lower-case letters, digits and single {marks}, at most {ID_LIMIT} characters"
+        raise node.refuse(f"'{text}' is not a usable id", remedy)
+    return text
 
 
 def _status(node: Node) -> str:
-    status: str = _slug(_WIDE_SLUG)(node)
+    status = _slug(_WIDE_SLUG, node)
     if status in CLOSED_STATUSES:
         reason = f"'{status}' is the status of a feature that is closed"
         raise node.refuse(reason, "Use a word for the work of the phase, such as reviewing")
     return status
 
 
-def _one_of(choices: tuple[str, ...]) -> Rule:
-    def rule(node: Node) -> str:
-        text = _text(node)
-        if text not in choices:
-            remedy = _nearest(text, choices, "Write one of")
-            raise node.refuse(f"'{text}' is not among the choices", remedy)
-        return text
-
-    return rule
+def _one_of(choices: tuple[str, ...], node: Node) -> str:
+    text = _text(node)
+    if text not in choices:
+        remedy = _nearest(text, choices, "Write one of")
+        raise node.refuse(f"'{text}' is not among the choices", remedy)
+    return text
 
 
 def _flag(node: Node) -> bool:
@@ -171,19 +152,15 @@ def _flag(node: Node) -> bool:
     return node.value
 
 
-def _number(kinds: tuple[type, ...], lowest: int, highest: int) -> Rule:
+def _number(kinds: tuple[type, ...], lowest: int, highest: int, node: Node) -> int | float:
     what = "a whole number" if float not in kinds else "a number"
     remedy = f"Write {what} from {lowest} to {highest}, without quotes"
-
-    def rule(node: Node) -> Any:
-        value = node.value
-        if type(value) not in kinds:  # a bool is an int to isinstance
-            raise _wrong_type(node, what, remedy)
-        if not lowest <= value <= highest:
-            raise node.refuse(f"{value} is out of range", remedy)
-        return float(value) if float in kinds else value
-
-    return rule
+    value: int | float = node.value
+    if type(value) not in kinds:  # a bool is an int to isinstance
+        raise _wrong_type(node, what, remedy)
+    if not lowest <= value <= highest:
+        raise node.refuse(f"{value} is out of range", remedy)
+    return float(value) if float in kinds else value
 
 
 def _version(node: Node) -> int:
@@ -196,22 +173,18 @@ def _version(node: Node) -> int:
     return value
 
 
-def _list_of(rule: Rule, remedy: str) -> Rule:
-    def whole(node: Node) -> tuple[Any, ...]:
-        if not isinstance(node.value, list):
-            raise _wrong_type(node, "a list", remedy)
-        return tuple(rule(item) for item in node.value)
-
-    return whole
+def _list_of(rule: Rule, remedy: str, node: Node) -> tuple[Any, ...]:
+    if not isinstance(node.value, list):
+        raise _wrong_type(node, "a list", remedy)
+    return tuple(rule(item) for item in node.value)
 
 
 def _file(node: Node) -> str:
     """A path in the project, with no placeholder but ``{feature}``."""
     path = _filled(node)
     if problem := path_problem(path):
-        remedy = (
-            "Give a file in the project, outside .cde and .git, such as specs/{feature}/spec.md"
-        )
+        example = "specs/{feature}/spec.md"
+        remedy = f"Give a file in the project, outside .cde and .git, such as {example}"
         raise node.refuse(problem, remedy)
     if re.search(r"[{}]", path.replace("{feature}", "")):
         raise node.refuse("it has an unknown placeholder", "Use no placeholder but {feature}")
@@ -220,11 +193,9 @@ def _file(node: Node) -> str:
 
 def _folder(node: Node) -> str:
     folder = str(PurePosixPath(_filled(node)))
-    problem = None if folder == "." else path_problem(folder)
-    if problem:
-        raise node.refuse(
-            problem, "Give a folder in the project, such as frontend, or . for the project folder"
-        )
+    if folder != "." and (problem := path_problem(folder)):
+        remedy = "Give a folder in the project, such as frontend, or . for the project folder"
+        raise node.refuse(problem, remedy)
     return folder
 
 
@@ -251,9 +222,9 @@ def _requirement(node: Node) -> str:
     return text
 
 
-def _output(node: Node) -> Output:
-    output = Output(**_fields(node, _OUTPUT, required=("id", "path")))
-    if output.verdict and output.type not in _WITH_VERDICT:
+def _output(node: Node) -> workflow.Output:
+    output = workflow.Output(**_fields(node, _OUTPUT, required=("id", "path")))
+    if output.verdict and output.type not in {"markdown", "text"}:
         reason = f"an output of type {output.type} cannot have a verdict line"
         raise node.value["verdict"].refuse(reason, "Remove it, or write type: markdown")
     return output
@@ -268,12 +239,12 @@ def _verdict(node: Node) -> str:
     return text
 
 
-def _phase(node: Node) -> Phase:
-    return Phase(**_fields(node, _PHASE, required=("id", "prompt")))
+def _phase(node: Node) -> workflow.Phase:
+    return workflow.Phase(**_fields(node, _PHASE, required=("id", "prompt")))
 
 
-def _phases(node: Node) -> tuple[Phase, ...]:
-    phases: tuple[Phase, ...] = _list_of(_phase, "Write each phase as an item: - id: ...")(node)
+def _phases(node: Node) -> tuple[workflow.Phase, ...]:
+    phases = _list_of(_phase, "Write each phase as an item: - id: ...", node)
     if not phases:
         raise node.refuse("there are no phases", "Add at least one phase: - id: ...")
     _check_links(node.value)
@@ -319,7 +290,7 @@ def _check_folders(path: Node, paths: Collection[str]) -> None:
         raise path.refuse(reason, "Choose another")
 
 
-def _workflows(node: Node) -> dict[str, Workflow]:
+def _workflows(node: Node) -> dict[str, workflow.Workflow]:
     entries = _entries(node)
     if not entries:
         raise node.refuse("there are no workflows", "Add one, as in the packaged file")
@@ -328,7 +299,8 @@ def _workflows(node: Node) -> dict[str, Workflow]:
         if len(name) > ID_LIMIT or not _SLUG.fullmatch(name):
             remedy = "Use lower-case letters, digits and single hyphens as its name"
             raise entry.refuse(f"'{name}' is not a usable name", remedy, at_key=True)
-        workflows[name] = Workflow(id=name, **_fields(entry, _WORKFLOW, required=("phases",)))
+        fields = _fields(entry, _WORKFLOW, required=("phases",))
+        workflows[name] = workflow.Workflow(id=name, **fields)
     return workflows
 
 
@@ -347,34 +319,33 @@ def _nearest(name: str, known: Collection[str], verb: str) -> str:
 
 
 _CHECK_REMEDY = 'Write a list of words, such as ["npm", "test"]; [] means none'
-_WITH_VERDICT = ("markdown", "text")
 _LIST_REMEDY = "Write a list, such as [first, second]; [] means none"
 
 _OUTPUT: Mapping[str, Rule] = {
-    "id": _slug(_WIDE_SLUG),
+    "id": partial(_slug, _WIDE_SLUG),
     "path": _file,
-    "type": _one_of(get_args(OutputType)),
+    "type": partial(_one_of, get_args(workflow.OutputType)),
     "required": _flag,
-    "min_bytes": _number((int,), 0, 10_000_000),
-    "must_contain": _list_of(_requirement, _LIST_REMEDY),
-    "verdict": _list_of(_verdict, _LIST_REMEDY),
+    "min_bytes": partial(_number, (int,), 0, 10_000_000),
+    "must_contain": partial(_list_of, _requirement, _LIST_REMEDY),
+    "verdict": partial(_list_of, _verdict, _LIST_REMEDY),
 }
 _PHASE: Mapping[str, Rule] = {
-    "id": _slug(_SLUG),
+    "id": partial(_slug, _SLUG),
     "description": _text,
-    "handler": _one_of(get_args(Handler)),
+    "handler": partial(_one_of, get_args(workflow.Handler)),
     "prompt": _prompt,
-    "inputs": _list_of(_text, _LIST_REMEDY),
-    "outputs": _list_of(_output, "Write each output as an item: - id: ..."),
-    "changes": _one_of(get_args(Changes)),
-    "check": _list_of(_filled, _CHECK_REMEDY),
-    "check_timeout_seconds": _number((int, float), 1, 86_400),
+    "inputs": partial(_list_of, _text, _LIST_REMEDY),
+    "outputs": partial(_list_of, _output, "Write each output as an item: - id: ..."),
+    "changes": partial(_one_of, get_args(workflow.Changes)),
+    "check": partial(_list_of, _filled, _CHECK_REMEDY),
+    "check_timeout_seconds": partial(_number, (int, float), 1, 86_400),
     "check_directory": _folder,
     "status": _status,
 }
 _WORKFLOW: Mapping[str, Rule] = {
     "description": _text,
-    "max_attempts": _number((int,), 1, 100),
+    "max_attempts": partial(_number, (int,), 1, 100),
     "branch": _flag,
     "phases": _phases,
 }

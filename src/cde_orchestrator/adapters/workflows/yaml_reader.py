@@ -1,4 +1,4 @@
-"""Reads a YAML file into nodes that know their lines; nothing in it is ever executed."""
+"""Reads a YAML file into nodes that know their lines."""
 
 from __future__ import annotations
 
@@ -22,24 +22,17 @@ _UNUSABLE = object()
 
 
 def read_document(source: str, data: bytes) -> Node:
-    """The node of the only document in a file.
-
-    Args:
-        source: what the file is called in errors.
-        data: its content.
+    """The node of the only document in a file, which errors call ``source``.
 
     Raises:
         ValidationError: E310, it is not YAML; E311, it has what this format has no use for.
     """
-    return _YamlReader(source, _decoded(source, data)).document()
-
-
-def _decoded(source: str, data: bytes) -> str:
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise _not_yaml(source, line, "it is not UTF-8") from error
+    return _YamlReader(source, text).document()
 
 
 def _not_yaml(source: str, line: int, reason: str) -> ValidationError:
@@ -119,9 +112,8 @@ class _YamlReader:
             return event.value
         if kind not in _TYPED or len(event.value) > _NUMBER_CHARACTERS:
             return _UNUSABLE
-        node = yaml.ScalarNode(tag, event.value)
         try:
-            return self._scalars.construct_object(node)
+            return self._scalars.construct_object(yaml.ScalarNode(tag, event.value))
         except ValueError:
             return _UNUSABLE
 

@@ -10,12 +10,7 @@ from pathlib import Path
 
 from cde_orchestrator.adapters.workflows.schema import catalog_from, invalid
 from cde_orchestrator.domain.workflow import WorkflowCatalog
-from cde_orchestrator.infrastructure.system.file_ops import (
-    FileOps,
-    OsFileOps,
-    read_regular_file,
-    replace_file,
-)
+from cde_orchestrator.infrastructure.system import file_ops
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
 from cde_orchestrator.infrastructure.system.spans import WORKFLOW, span
 
@@ -30,16 +25,15 @@ _NO_CHECK = "\n        check: []\n"
 class YamlWorkflowRepository:
     """Reads workflows; a file is parsed again only when its content has changed."""
 
-    def __init__(self, ops: FileOps | None = None) -> None:
-        self._ops = ops or OsFileOps()
+    def __init__(self, ops: file_ops.FileOps | None = None) -> None:
+        self._ops = ops or file_ops.OsFileOps()
 
     @span(WORKFLOW)
     def load(self, root: Path) -> WorkflowCatalog:
         """The project's own workflows, or the packaged ones if it has no file.
 
         Raises:
-            ValidationError: E310, the file is not YAML; E311, its content breaks a rule, or
-                it cannot be read.
+            ValidationError: E310, the file is not YAML; E311, it breaks a rule, or cannot be read.
         """
         path = root / WORKFLOW_FILE
         data = _read(path)
@@ -49,19 +43,8 @@ class YamlWorkflowRepository:
         """The workflows that come with the product."""
         return _parse(str(PACKAGED_FILE), PACKAGED_FILE.read_bytes(), packaged=True)
 
-    def packaged_text(self) -> str:
-        """The packaged file, with its comments."""
-        return PACKAGED_FILE.read_text(encoding="utf-8")
-
     def write_default(self, root: Path, check: Sequence[str]) -> bool:
-        """Give the project a workflow file of its own, unless it has one.
-
-        Args:
-            root: the project's folder.
-            check: the command that gates the test phases, as a list of words; may be empty.
-
-        Returns:
-            Whether the file was written.
+        """Give the project a file with this test command; False where it has one already.
 
         Raises:
             ValidationError: E311, the command cannot be written in the file.
@@ -71,12 +54,12 @@ class YamlWorkflowRepository:
         if os.path.lexists(path):
             return False
         words = json.dumps(list(check), ensure_ascii=False)
-        text = self.packaged_text().replace(_NO_CHECK, f"\n        check: {words}\n")
-        data = text.encode()
+        packaged = PACKAGED_FILE.read_text(encoding="utf-8")  # with its comments
+        data = packaged.replace(_NO_CHECK, f"\n        check: {words}\n").encode()
         _parse(str(path), data)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._ops, path, data)
+            file_ops.replace_file(self._ops, path, data)
         except OSError as error:
             raise write_failure(path, error) from error
         return True
@@ -84,7 +67,7 @@ class YamlWorkflowRepository:
 
 def _read(path: Path) -> bytes | None:
     try:
-        data, size = read_regular_file(path, SIZE_LIMIT_BYTES, follow=True)
+        data, size = file_ops.read_regular_file(path, SIZE_LIMIT_BYTES, follow=True)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
             return None

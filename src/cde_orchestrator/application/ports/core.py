@@ -207,10 +207,6 @@ class WorkflowRepository(Protocol):
         """The workflows that come with the product."""
         ...
 
-    def packaged_text(self) -> str:
-        """The packaged file itself."""
-        ...
-
     def write_default(self, root: Path, check: Sequence[str]) -> bool:
         """Write the packaged workflows into the project, with its test command.
 

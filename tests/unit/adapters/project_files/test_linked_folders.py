@@ -41,12 +41,12 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
 
 
 def run_alone(root: Path) -> None:
-    agents = CommandLineAgents(root, BreakerRegistry(root), dict(os.environ))
+    agents = CommandLineAgents(root, BreakerRegistry(root))
     agents.lock_run("id", "column").__enter__()
 
 
 def give_the_prompt(root: Path) -> None:
-    agents = CommandLineAgents(root, BreakerRegistry(root), dict(os.environ))
+    agents = CommandLineAgents(root, BreakerRegistry(root))
     agent = Agent(name="mine", command=(sys.executable, "{prompt_file}"), prompt="file")
     agents.run(agent, Assignment(prompt="x", folder=root, labels={}), lambda _: None)
 

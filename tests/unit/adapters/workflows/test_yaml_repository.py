@@ -438,7 +438,7 @@ def test_the_file_that_is_written_holds_the_packaged_workflows(tmp_path: Path) -
     assert repository.write_default(tmp_path, [])
 
     path = tmp_path / ".cde" / "workflow.yml"
-    assert path.read_text(encoding="utf-8") == repository.packaged_text()
+    assert path.read_text(encoding="utf-8") == PACKAGED_FILE.read_text(encoding="utf-8")
     assert repository.load(tmp_path) == replace(
         repository.load_packaged(), source=str(path), packaged=False
     )
