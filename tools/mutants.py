@@ -42,8 +42,8 @@ GROUPS = {
         f"{PACKAGE}/storage/{name}.py"
         for name in (
             *(f"format/{each}" for each in ("journal", "checkpoint", "json_patch", "segment")),
-            *("format/active_segment", "loader", "repair", "memory", "store", "head"),
-            *("forked_history", "project_lock", "held_folder", "read_only", "retention"),
+            *("loader", "repair", "memory", "store", "head"),
+            *("quarantine", "project_lock", "held_folder", "read_only", "retention"),
         )
     ]
     + [f"{PACKAGE}/infrastructure/system/process_lock.py"],

@@ -1,63 +1,73 @@
-"""History, verification, backups and restoring of one stored state."""
+"""History, verification and backups of one stored state, read from its files."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 import orjson
 
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
-from cde_orchestrator.infrastructure.system.file_ops import FileOps
+from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file
+from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.storage.format import checkpoint as checkpoints
-from cde_orchestrator.storage.format.checkpoint import Checkpoint
-from cde_orchestrator.storage.format.files import StateFiles
-from cde_orchestrator.storage.format.json_patch import Document, pointer
-from cde_orchestrator.storage.history import StateHistory
+from cde_orchestrator.storage.format.checkpoint import Checkpoint, NotACheckpoint
+from cde_orchestrator.storage.format.files import StateFiles, reason_at
+from cde_orchestrator.storage.format.journal import GENESIS, Record, Scan, newest_records, scan
+from cde_orchestrator.storage.format.json_patch import Document, pointer, replay
 from cde_orchestrator.storage.history_entries import history_entries
+
+_END = 2**62
 
 
 class StateArchive:
-    """The past of a project, from its files; nothing here changes them."""
+    """The past of a project, as far as its files hold it; nothing here changes them."""
 
     def __init__(self, files: StateFiles, ops: FileOps) -> None:
         self._files = files
         self._ops = ops
-        self._history = StateHistory(files, ops)
 
     def history(
         self, document: Document, limit: int, feature_id: str | None = None
     ) -> list[HistoryEntry]:
         """The newest changes first; those about one feature when ``feature_id`` is given.
 
-        Args:
-            document: the present state, for the names of features.
-            limit: how many at the most.
-            feature_id: a feature's id.
+        There are ``limit`` at the most; ``document``, the present state, has the features' names.
         """
-        records = self._history.records(mentioning=_mentions(feature_id))
+        records = self._records(mentioning=_mentions(feature_id))
         return history_entries(records, document, limit, feature_id)
 
     def state_at(self, sequence: int) -> Document:
-        """The state right after a change.
+        """The state right after the change with this sequence; E208 as ``checkpoint_at``."""
+        return self.checkpoint_at(sequence)[0]
+
+    def checkpoint_at(self, sequence: int) -> tuple[Document, str]:
+        """The state right after a change, and the checksum of that change's record.
 
         Raises:
-            StateError: E208, it cannot be reached.
+            StateError: E208, the files do not reach back to it, or not on to it.
         """
-        return self._history.document_at(sequence)
-
-    def verify(self) -> list[Damage]:
-        """Every file that is not as it should be."""
-        return [
-            Damage(str(finding.path.relative_to(self._files.root)), finding.reason)
-            for finding in self._history.verify()
-        ]
+        base = self._checkpoint_before(sequence)
+        document, checksum = base.document, base.record_checksum
+        between = self._records(base.sequence + 1, sequence)
+        wanted = {record.sequence: record for record in between}
+        for number in range(base.sequence + 1, sequence + 1):
+            record = wanted.get(number)
+            if record is None or record.previous != checksum:
+                raise self._unreachable(sequence)
+            document, checksum = replay(document, record.change.changes), record.checksum
+        if sequence < 1 or not document:
+            raise self._unreachable(sequence)
+        return document, checksum
 
     def backups(self) -> list[Backup]:
         """The checkpoints that are kept, oldest first."""
         return [
             backup_of(path.name, path.stat().st_size if path.exists() else 0, found)
-            for path, found in self._history.checkpoints().items()
+            for path, found in self._checkpoints().items()
         ]
 
     def backup(self, name: str) -> Document:
@@ -66,11 +76,172 @@ class StateArchive:
         Raises:
             StateError: E209, there is no such backup or it is damaged.
         """
-        for path, found in self._history.checkpoints().items():
+        for path, found in self._checkpoints().items():
             if path.name == Path(name).name and isinstance(found, Checkpoint):
                 return found.document
         kept = ", ".join(backup.file for backup in self.backups() if not backup.problem)
         raise StateError.of("E209", backup=name, backups=kept or "none")
+
+    def verify(self) -> list[Damage]:
+        """Judge every file and every record; what is not as it should be.
+
+        A file that retention may have removed is not missed.
+        """
+        if not self._files.folder.is_dir():
+            return []
+        findings = [
+            self._damage(path, found.reason)
+            for path, found in self._checkpoints().items()
+            if isinstance(found, NotACheckpoint)
+        ]
+        scans: dict[Path, Scan] = {}
+        for path in self._journals():
+            try:
+                scans[path] = scan(self._ops.read(path))
+            except OSError as error:
+                scans[path] = Scan(damage=[reason_at(path, f"it cannot be read: {error.strerror}")])
+        for path, found in scans.items():
+            findings += [self._damage(path, reason) for reason in found.damage[:3]]
+        findings += [*self._copies(scans), *self._chain(scans)]
+        missing = [self._files.backup(number) for number in self._missing(_lost(scans.values()))]
+        findings += [self._damage(path, "it is missing") for path in missing]
+        if not os.path.lexists(self._files.state) and (scans or findings):
+            findings.append(self._damage(self._files.state, "it is missing"))
+        return findings
+
+    def _journals(self) -> list[Path]:
+        paths = [*self._files.segments().values(), self._files.journal]
+        return paths if os.path.lexists(self._files.journal) else paths[:-1]
+
+    def _copies(self, scans: dict[Path, Scan]) -> list[Damage]:
+        """Whether the active segment exists twice, and every later one is in use."""
+        if self._files.journal not in scans:
+            return [self._damage(self._files.journal, "it is missing")] if scans else []
+        header = scans[self._files.journal].header
+        if header is None:
+            return []
+        reason = f"it begins after the active segment, at change {header.first}"
+        segments = self._files.segments().items()
+        findings = [self._damage(path, reason) for first, path in segments if first > header.first]
+        mirror = self._files.mirror(header.first)
+        if mirror not in scans:
+            return [*findings, self._damage(mirror, "it is missing")]
+        own, other = scans[self._files.journal].records, scans[mirror].records
+        if len(own) == len(other) and own != other:
+            findings.append(self._damage(mirror, "it differs from the journal"))
+        short = mirror if len(other) < len(own) else self._files.journal
+        missing = abs(len(own) - len(other))
+        reason = f"it lacks {missing} record{'' if missing == 1 else 's'}"
+        return [*findings, self._damage(short, reason)] if missing else findings
+
+    def _chain(self, scans: dict[Path, Scan]) -> list[Damage]:
+        """Whether each record names the one before it, from the oldest checkpoint on."""
+        where = {record.sequence: path for path, s in scans.items() for record in s.records}
+        merged = {record.sequence: record for s in scans.values() for record in s.records}
+        kept = self._files.checkpoints()
+        oldest = min(kept, default=0)
+        numbers = sorted(merged)
+        if numbers and numbers[0] > oldest + 1:
+            numbers.insert(0, oldest)
+        findings: list[Damage] = []
+        lost = _lost(scans.values())
+        for number, following in pairwise(numbers):
+            previous = merged[following].previous
+            if previous == GENESIS and following - 1 in kept:
+                continue  # a history that was started over, on its own checkpoint
+            if following != number + 1:
+                if lost.issuperset(range(number + 1, following)):
+                    continue  # said and noted when it was found
+                reason = f"changes {number + 1} to {following - 1} are missing before it"
+                findings.append(self._damage(where[following], reason))
+            elif number in merged and previous != merged[number].checksum:
+                reason = f"change {following} does not follow change {number}"
+                findings.append(self._damage(where[following], reason))
+        return findings
+
+    def missing_checkpoints(self) -> list[int]:
+        """Sequences of the checkpoints that should exist in ``backups`` and do not."""
+        return self._missing(_lost(scan(self._read(path)) for path in self._journals()))
+
+    def _missing(self, lost: set[int]) -> list[int]:
+        """Each segment has a checkpoint to begin from, unless that is too old to be kept.
+
+        One that depends on lost changes cannot be rewritten, and is not missed.
+        """
+        kept = self._files.checkpoints()
+        firsts = list(self._files.segments())
+        missing: list[int] = []
+        for first, following in zip_longest(firsts, firsts[1:], fillvalue=_END):
+            present = any(first - 1 <= sequence < following - 1 for sequence in kept)
+            before = max((sequence for sequence in kept if sequence < first - 1), default=0)
+            depends = not lost.isdisjoint(range(before + 1, first))
+            if first - 1 > min(kept, default=0) and not present and not depends:
+                missing.append(first - 1)
+        return missing
+
+    def _checkpoints(self) -> dict[Path, Checkpoint | NotACheckpoint]:
+        """Every checkpoint, judged; oldest first, ``state.json`` last."""
+        judged: dict[Path, Checkpoint | NotACheckpoint] = {}
+        for path in (*self._files.checkpoints().values(), self._files.state):
+            try:
+                judged[path] = checkpoints.decode(self._ops.read(path))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                judged[path] = NotACheckpoint(
+                    reason_at(path, f"it cannot be read: {error.strerror}")
+                )
+        return judged
+
+    def _checkpoint_before(self, sequence: int) -> Checkpoint:
+        kept = reversed(self._files.checkpoints().items())
+        paths = [path for number, path in kept if number <= sequence]
+        if min(self._files.segments(), default=1) > 1:
+            paths.append(self._files.state)
+        for path in paths:
+            found = checkpoints.decode(self._read(path))
+            if isinstance(found, Checkpoint) and found.sequence <= sequence:
+                return found
+        return Checkpoint(0, GENESIS, {}, 0)
+
+    def _records(
+        self, first: int = 1, last: int = _END, mentioning: Sequence[bytes] = ()
+    ) -> Iterator[Record]:
+        """The changes from ``first`` to ``last`` that can be read, newest first.
+
+        Segments without any of them are not read. With ``mentioning``, only those whose line has
+        one of these words; no other line is decoded.
+        """
+        seen: set[int] = set()
+        for data in self._segments_newest_first(first, last):
+            for record in newest_records(data, mentioning):
+                if record.sequence not in seen and first <= record.sequence <= last:
+                    seen.add(record.sequence)
+                    yield record
+
+    def _segments_newest_first(self, first: int, last: int) -> Iterator[bytes]:
+        segments = list(self._files.segments().items())
+        if last >= max((begin for begin, _ in segments), default=0):
+            yield self._read(self._files.journal)
+        following = _END
+        for begin, path in reversed(segments):
+            if begin <= last and following > first:
+                yield self._read(path)
+            following = begin
+
+    def _unreachable(self, sequence: int) -> StateError:
+        numbers = [record.sequence for record in self._records()]
+        oldest = min((*numbers, *self._files.checkpoints()), default=0)
+        return StateError.of(
+            "E208", sequence=sequence, oldest=oldest, newest=max(numbers, default=oldest)
+        )
+
+    def _read(self, path: Path) -> bytes:
+        with translate_os_errors(path, "E201"):
+            return read_file(self._ops, path) or b""
+
+    def _damage(self, path: Path, reason: str) -> Damage:
+        return Damage(str(path.relative_to(self._files.root)), reason)
 
 
 def _mentions(feature_id: str | None) -> list[bytes]:
@@ -84,8 +255,16 @@ def _mentions(feature_id: str | None) -> list[bytes]:
     return [b'"path":' + own[:-1], b'"path":"/features"', b'"path":""']
 
 
-def backup_of(name: str, size: int, found: Checkpoint | checkpoints.NotACheckpoint) -> Backup:
+def backup_of(name: str, size: int, found: Checkpoint | NotACheckpoint) -> Backup:
     """What is listed of a checkpoint: its name, its size in bytes, and what it holds."""
     if isinstance(found, Checkpoint):
         return Backup(name, found.sequence, size, len(found.document["features"]), None)
     return Backup(name, 0, size, 0, found.reason)
+
+
+def _lost(scans: Iterable[Scan]) -> set[int]:
+    """Sequences that are noted as lost."""
+    noted = [each.header.lost for each in scans if each.header is not None]
+    return {
+        number for ranges in noted for first, last in ranges for number in range(first, last + 1)
+    }

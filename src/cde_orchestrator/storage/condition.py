@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cde_orchestrator.domain.condition import PartCondition, StateCondition
@@ -15,35 +12,36 @@ from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.infrastructure.system.file_ops import FileOps
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors, write_failure
-from cde_orchestrator.storage import loader
-from cde_orchestrator.storage.format.files import MISSING, StateFiles
+from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.loader import Loaded, load
+from cde_orchestrator.storage.quarantine import MISSING, quarantined
 from cde_orchestrator.storage.read_only import SPARE_BYTES
 
 _LAG_SECONDS = 10.0
-_QUARANTINED = re.compile(r"(\d{8}T\d{12})-(.+)")
 _EFFECTIVE = os.access in os.supports_effective_ids
 
 
 def condition_of(files: StateFiles, ops: FileOps, *, is_read_only: bool) -> StateCondition:
     """The condition of the files; nothing is written, and nothing that is wrong is raised.
 
-    Args:
-        files: the project's.
-        ops: the file operations.
-        is_read_only: whether changes are refused, so that damage may be left as it is; else
-            whoever loaded the state has repaired it.
+    Where changes are refused, ``is_read_only``, damage may be left as it is; else whoever loaded
+    the state has repaired it.
     """
-    harms: list[Damage] = []
-    is_lost, refusal = False, None
+    loaded, refusal = Loaded(), None
     try:
         with translate_os_errors(files.folder):
             if is_read_only:
-                harms, is_lost = _harms(files, ops)
+                loaded = load(files, ops)
             _require_writable(files, ops)
     except StateError as error:
         refusal = error
+    harms = [Damage(each.path.name, each.reason) for each in loaded.findings]
+    is_lost = loaded.gap is not None
+    if is_lost:
+        lost = loaded.uncertainty or ""
+        harms = [Damage(path.name, lost) for path in (files.journal, files.backups)]
     live = {files.state.name, files.journal.name}
-    repaired, age = _quarantined(files), _backup_age(files)
+    repaired, age = quarantined(files), _backup_age(files)
     journal_harm = next((each for each in harms if each.file in live), None)
     backup_harm = next((each for each in harms if each.file not in live), None)
     is_missing = files.state.exists() and not files.journal.exists()
@@ -72,26 +70,8 @@ def condition_of(files: StateFiles, ops: FileOps, *, is_read_only: bool) -> Stat
     )
 
 
-def _harms(files: StateFiles, ops: FileOps) -> tuple[list[Damage], bool]:
-    """What cannot be repaired, and whether changes are lost by it.
-
-    Raises:
-        StateError: E201 or E202.
-        OSError: a file cannot be read.
-    """
-    loaded = loader.load(files, ops)
-    if loaded.gap is None:
-        return [Damage(each.path.name, each.reason) for each in loaded.findings], False
-    lost = loaded.uncertainty or ""
-    return [Damage(path.name, lost) for path in (files.journal, files.backups)], True
-
-
 def _require_writable(files: StateFiles, ops: FileOps) -> None:
-    """See that the system lets this user write, and that there is room.
-
-    Raises:
-        StateError: E203 or E204.
-    """
+    """E203 where the system does not let this user write, E204 where there is no room."""
     for path in (files.folder, files.backups, files.journal):
         if path.exists() and not os.access(path, os.W_OK, effective_ids=_EFFECTIVE):
             reason = "the system does not allow writing"
@@ -115,19 +95,6 @@ def _backup_age(files: StateFiles) -> float:
     if changed.st_mtime - newest < _LAG_SECONDS:
         return 0.0
     return max(time.time() - (newest or changed.st_mtime), 0.0)
-
-
-def _quarantined(files: StateFiles) -> Sequence[tuple[datetime, str]]:
-    """When files were moved to quarantine, and what they were called."""
-    try:
-        names = [entry.name for entry in os.scandir(files.quarantine)]
-    except OSError:
-        return []
-    matches = (match for name in names if (match := _QUARANTINED.fullmatch(name)))
-    return [
-        (datetime.strptime(match[1], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC), match[2])
-        for match in matches
-    ]
 
 
 def _stat(path: Path) -> os.stat_result | None:

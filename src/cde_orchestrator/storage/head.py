@@ -8,10 +8,10 @@ from enum import Enum, auto
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.system.file_ops import FileOps
-from cde_orchestrator.storage.format.active_segment import sealed_records
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import Record, decode_records
 from cde_orchestrator.storage.format.json_patch import Document
+from cde_orchestrator.storage.format.segment import sealed_records
 from cde_orchestrator.storage.loader import Loaded
 
 _BEHIND_A_WRITER = -2
@@ -77,11 +77,7 @@ class Head:
         self.inode = -1
 
     def appended(self, journal: Path, ops: FileOps) -> list[Record] | None:
-        """The records that others appended; None when the files must be loaded again.
-
-        Raises:
-            OSError: the journal cannot be read.
-        """
+        """The records that others appended; None when the files must be loaded again."""
         try:
             inode, size, modified_ns = _marks(journal.lstat())
         except FileNotFoundError:
@@ -92,8 +88,8 @@ class Head:
             return []
         if inode != self.inode or size < self.size:
             return None
-        records = decode_records(ops.read(journal, self.size))
-        if not records or not self._continued_by(records):
+        records = self._following(ops.read(journal, self.size))
+        if not records:
             return None
         self.modified_ns = modified_ns
         return records
@@ -103,32 +99,18 @@ class Head:
 
         The second copy of a segment gets a record only once the first is on disk, and then the
         change is made: what is there whole is never taken back.
-
-        Raises:
-            OSError: the copy cannot be read.
         """
         try:
-            data = ops.read(files.mirror(self.first), self.size)
+            records = self._following(ops.read(files.mirror(self.first), self.size))
         except FileNotFoundError:
             return None
-        records = decode_records(data)
-        if records is None or not self._continued_by(records):
-            return None
-        # The journal has grown by these as well; its time is taken at the next check.
-        self.modified_ns = _BEHIND_A_WRITER
+        if records is not None:
+            # The journal has grown by these as well; its time is taken at the next check.
+            self.modified_ns = _BEHIND_A_WRITER
         return records
 
     def compare(self, loaded: Loaded | None, files: StateFiles, ops: FileOps) -> Files:
-        """What the files are to this process.
-
-        Args:
-            loaded: what is in them; None where no state can be read.
-            files: where they are.
-            ops: the file operations.
-
-        Raises:
-            OSError: a file cannot be read.
-        """
+        """What the files are to this process; ``loaded`` is None where they have no state."""
         if loaded is not None and (loaded.newer is not None or not self.sequence):
             return Files.FOLLOW
         if loaded is None or not (loaded.sequence or loaded.legacy):
@@ -150,13 +132,14 @@ class Head:
         following = self.sequence + 1
         return following != self.first and files.mirror(following).exists()
 
-    def _continued_by(self, records: list[Record]) -> bool:
-        checksum = self.checksum
-        for sequence, record in enumerate(records, self.sequence + 1):
+    def _following(self, data: bytes) -> list[Record] | None:
+        """The records in ``data``; None where they do not continue this history."""
+        records, checksum = decode_records(data), self.checksum
+        for sequence, record in enumerate(records or (), self.sequence + 1):
             if record.previous != checksum or record.sequence != sequence:
-                return False
+                return None
             checksum = record.checksum
-        return True
+        return records
 
     @classmethod
     def of(cls, loaded: Loaded) -> Head:

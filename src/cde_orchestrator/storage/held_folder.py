@@ -20,9 +20,6 @@ class HeldFolder:
 
     A file system gives the inode of a removed folder to the next one that is made. It cannot
     while the folder is open, so it is kept open, where the system opens folders at all.
-
-    Args:
-        path: where the folder is.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,11 +28,7 @@ class HeldFolder:
         self._close: Callable[[], object] = lambda: None
 
     def hold(self) -> None:
-        """Hold the folder at the path, unless one is held.
-
-        Raises:
-            OSError: there is none.
-        """
+        """Hold the folder at the path, unless one is held; ``OSError`` where there is none."""
         if self._held is not None:
             return
         if len(_open) < HELD_AT_MOST:

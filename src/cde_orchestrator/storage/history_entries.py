@@ -15,13 +15,9 @@ _FIELDS_SHOWN = 6
 def history_entries(
     records: Iterable[Record], document: Document, limit: int, feature_id: str | None = None
 ) -> list[HistoryEntry]:
-    """The first of the records; those about one feature when ``feature_id`` is given.
+    """The first of the records, newest first; those about one feature when its id is given.
 
-    Args:
-        records: changes, newest first.
-        document: the present state, for the names of features.
-        limit: how many at the most.
-        feature_id: a feature's id.
+    There are ``limit`` at the most; ``document``, the present state, has the features' names.
     """
     found: list[HistoryEntry] = []
     names = {key: feature["name"] for key, feature in document.get("features", {}).items()}

@@ -11,17 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cde_orchestrator.domain.exceptions import StateError
-from cde_orchestrator.infrastructure.system.file_ops import FileOps, in_the_way, read_file
+from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file
 from cde_orchestrator.storage.format import checkpoint as checkpoints
-from cde_orchestrator.storage.format.active_segment import (
-    ActiveSegment,
-    find_active,
-    sealed_records,
-)
 from cde_orchestrator.storage.format.checkpoint import Checkpoint, NotACheckpoint
-from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.format.files import StateFiles, reason_at
 from cde_orchestrator.storage.format.journal import GENESIS, Header, Record, encode_header, scan
 from cde_orchestrator.storage.format.json_patch import Document, replay
+from cde_orchestrator.storage.format.segment import ActiveSegment, find_active, sealed_records
 
 IN_PLACE = ("features",)
 
@@ -42,8 +38,7 @@ class Gap:
         first: the first sequence that is missing.
         last: the last sequence that is missing.
         unapplied: sequences after the gap that are whole, and touch what came before them.
-        touched: ids of features that damaged or unapplied records name, as far as they can
-            be read.
+        touched: ids of features that damaged or unapplied records name, where they can be read.
     """
 
     first: int
@@ -89,17 +84,15 @@ class Loaded:
         """Whether the files are not as they should be."""
         if self.gap is not None or self.newer is not None:
             return False
-        harmed = bool(self.findings or self.leftovers) or self.torn
-        return harmed or self.legacy is not None
+        return bool(self.findings or self.leftovers) or self.torn or self.legacy is not None
 
     @property
     def uncertainty(self) -> str | None:
         """Why no change may be built on this state; None when one may."""
         if self.newer is not None:
             return f"the state is from a newer release (schema version {self.newer})"
-        if self.gap is None:
+        if (gap := self.gap) is None:
             return None
-        gap = self.gap
         return (
             f"changes {gap.first} to {gap.last} are lost and {len(gap.unapplied)} after them "
             f"cannot be applied; they touch {', '.join(gap.touched) or 'no feature'}; "
@@ -123,20 +116,18 @@ def load(files: StateFiles, ops: FileOps) -> Loaded:
     """Read the state; nothing is changed.
 
     Raises:
-        StateError: E201 no state is certain, E202 it is from a newer
-            version and of an unknown shape.
-        OSError: a file cannot be read.
+        StateError: E201 no state is certain, E202 it is from a newer version of unknown shape.
     """
     loaded = Loaded()
     base = _newest_checkpoint(files, ops, loaded)
     if loaded.newer is not None:
         return loaded
     if base is not None:
-        loaded.document, loaded.sequence = base.document, base.sequence
-        loaded.checksum, loaded.checkpoint_size = base.record_checksum, base.size
-        loaded.checkpoint_sequence = base.sequence
+        loaded.document, loaded.checksum = base.document, base.record_checksum
+        loaded.sequence = loaded.checkpoint_sequence = base.sequence
+        loaded.checkpoint_size = base.size
     active = find_active(files, ops)
-    records = dict(active.records)
+    records = active.records
     loaded.header, loaded.leftovers = active.header, active.leftovers
     if loaded.header is None or loaded.header.first > loaded.sequence + 1:
         records = {**sealed_records(files, ops, loaded.sequence), **records}
@@ -162,7 +153,7 @@ def _newest_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> Check
             loaded.legacy = found.content
             return None
         else:
-            loaded.findings.append(_damage(files.state, found.reason))
+            loaded.findings.append(Finding(files.state, reason_at(files.state, found.reason)))
     elif backups or files.segments() or files.journal.exists():
         loaded.findings.append(Finding(files.state, "it is missing"))
     for sequence, path in reversed(backups.items()):
@@ -171,15 +162,14 @@ def _newest_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> Check
         found = checkpoints.decode(read_file(ops, path) or b"")
         if isinstance(found, Checkpoint):
             return found
-        loaded.findings.append(_damage(path, found.reason))
+        loaded.findings.append(Finding(path, reason_at(path, found.reason)))
     return newest
 
 
 def _open_newer(files: StateFiles, found: NotACheckpoint, loaded: Loaded) -> None:
     """Take what a newer release wrote as it is, as far as it is of the known shape."""
-    version = found.schema_version
+    version, content = found.schema_version, found.content or {}
     try:
-        content = found.content or {}
         loaded.document, loaded.newer = checkpoints.document_of(content), version
         loaded.sequence = content["sequence"]
     except (KeyError, TypeError) as error:
@@ -200,7 +190,7 @@ def _compare_copies(files: StateFiles, ops: FileOps, loaded: Loaded, active: Act
         elif data.startswith(whole) and b"\n" not in data[len(whole) :]:
             loaded.torn = loaded.torn or len(data) > len(whole)
         else:
-            loaded.findings.append(_damage(path, _difference(data, loaded)))
+            loaded.findings.append(Finding(path, reason_at(path, _difference(data, loaded))))
     if first > 1 and max(files.checkpoints(), default=0) < first - 1:
         # Without it the state before the segment is in state.json alone.
         loaded.findings.append(Finding(files.backup(first - 1), "it is missing"))
@@ -255,10 +245,8 @@ def _gap(certain: int, records: dict[int, Record]) -> Gap:
 
 def _is_surely_empty(files: StateFiles, loaded: Loaded) -> bool:
     """Whether there was never a change: nothing is there, or a journal just begun."""
-    if not loaded.findings:
-        return True
     begun = loaded.header is not None and loaded.header.first == 1
-    return begun and not files.state.exists()
+    return not loaded.findings or (begun and not files.state.exists())
 
 
 def _keep_contiguous_active(loaded: Loaded, records: dict[int, Record]) -> None:
@@ -274,9 +262,3 @@ def _keep_contiguous_active(loaded: Loaded, records: dict[int, Record]) -> None:
 
 def _unreadable(files: StateFiles, reason: str) -> StateError:
     return StateError.of("E201", path=str(files.root), reason=reason)
-
-
-def _damage(path: Path, reason: str) -> Finding:
-    """That a file is not as it should be; what is in its place says more than that."""
-    thing = in_the_way(path)
-    return Finding(path, f"{thing} is in its place" if thing else reason)

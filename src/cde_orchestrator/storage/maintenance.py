@@ -31,9 +31,6 @@ class StateUpkeep:
     """Keeps one project's files short; only under the project's lock.
 
     Args:
-        files: where they are.
-        ops: the file operations.
-        retention: how many backups are kept.
         refused: called with what the disk refused.
     """
 

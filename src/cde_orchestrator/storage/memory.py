@@ -18,7 +18,6 @@ from cde_orchestrator.infrastructure.system.os_errors import error_words, transl
 from cde_orchestrator.infrastructure.system.process_lock import one_thread
 from cde_orchestrator.infrastructure.system.spans import LOAD, span
 from cde_orchestrator.storage import loader, repair
-from cde_orchestrator.storage.forked_history import rejoin
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import Record
 from cde_orchestrator.storage.format.json_patch import Document, Patch, apply
@@ -34,7 +33,9 @@ log = structlog.get_logger(__name__)
 UNDISTURBED_TRIES = 5
 """Reads of files that somebody else may be changing, before a reader waits for the lock."""
 Migration = Callable[[dict[str, Any]], Document]
+"""Turns the content of a version-less state file into a document."""
 Listener = Callable[[Document, Patch | None], None]
+"""Called after each change with the document, and what changed; None where all of it may have."""
 
 
 class StateMemory:
@@ -42,15 +43,6 @@ class StateMemory:
 
     Its mutex is kept for moments only: a writer takes its turn, then waits for the other
     processes, and only then touches the memory. A reader waits for neither.
-
-    Args:
-        files: where the state is.
-        ops: the file operations.
-        lock: the lock between processes.
-        guard: remembers what the disk refuses.
-        migrate: turns the content of a version-less state file into a document.
-        on_change: called with the document after each change, with what changed in it; None when
-            all of it may have changed.
 
     Attributes:
         head: how far this process is; None when there is no state.
@@ -86,11 +78,7 @@ class StateMemory:
 
     @property
     def document(self) -> Document:
-        """The state as of the last refresh; empty when there is none. Not to be changed.
-
-        Its features are those of the store, which its writers go on changing; whoever walks
-        over them takes a ``snapshot``.
-        """
+        """The state as of the last refresh; see ``StateStore.document``."""
         head = self.head
         return dict(head.document) if head else {}
 
@@ -110,13 +98,7 @@ class StateMemory:
 
     @span(LOAD)
     def refresh(self) -> None:
-        """Bring ``document`` up to date; nothing is read when nothing changed.
-
-        A change under way is not waited for, neither this process's nor another's.
-
-        Raises:
-            StateError: E201 or E202, the state cannot be read.
-        """
+        """Bring ``document`` up to date; see ``StateStore.refresh``."""
         with translate_os_errors(self._files.folder, "E201"):
             with self._memory():
                 settled = self._writing or self._is_settled()
@@ -126,16 +108,12 @@ class StateMemory:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Be up to date for one change. Only in turn and under the lock.
+        """Be up to date for one change, as ``reload``; E205 where another thread reads for long.
 
         Nobody else can be ahead meanwhile, so that the readers of this process need not check.
-
-        Raises:
-            OSError: the state cannot be read, or not be repaired.
-            StateError: E201, E202 or E205.
         """
         with self._memory():
-            self._load_for_writing()
+            self.reload()
             self._writing = True
         try:
             yield
@@ -143,15 +121,58 @@ class StateMemory:
             with self._mutex:
                 self._writing = False
 
-    def adopt(self, loaded: Loaded) -> None:
-        """Take over what was loaded."""
+    @span(LOAD)
+    def reload(self, loaded: Loaded | None = None) -> None:
+        """Load, unless that was just done, and repair. Only in turn and under the lock.
+
+        Raises:
+            OSError: the state cannot be read, or not be repaired.
+            StateError: E201 or E202.
+        """
         with self._mutex:
-            self._adopt(loaded)
+            head = self.head
+            followed = self.unrepaired is None and head and self._follow(head, locked=True)
+            if head and followed and self._segment.agrees(head.first, head.size):
+                return
+            self._ops.make_folder(self._files.backups)
+            loaded = self._reconciled(loaded or self._loaded())
+            if loaded.legacy is not None:
+                document = self._migrate(loaded.legacy)
+                repair.migrate(self._files, self._ops, loaded, document)
+            elif loaded.needs_repair:
+                repair.repair(self._files, self._ops, loaded)
+            if head and self._compare(loaded) is Files.DIFFER:
+                repair.rejoin(self._files, self._ops, loaded, head)
+            self.adopt(loaded)
+
+    def adopt(self, loaded: Loaded, *, certain: bool = True) -> None:
+        """Take over what was loaded; where it is not certain, the files are checked again."""
+        with self._mutex:
+            self.note_uncertainty(loaded.uncertainty)
+            if not loaded.needs_repair:
+                self.unrepaired = None
+            if loaded.legacy is not None:
+                loaded.document, loaded.sequence = self._migrate(loaded.legacy), 1
+            if loaded.sequence == 0:
+                self.head = None
+                self._root.release()
+                return
+            self.head = Head.of(loaded)
+            self._root.release()
+            self._root.hold()
+            if certain:
+                self.head.note_file(self._files.journal)
+            self._on_change(loaded.document, None)
+        log.info("project_loaded", project_id=loaded.document.get("id"), sequence=loaded.sequence)
 
     def advance(self, head: Head, record: Record) -> None:
-        """Take over a change that this process made, once it is on disk."""
+        """Take over a change once it is on disk."""
         with self._mutex:
-            self._advance(head, record)
+            head.document = apply(head.document, record.change.changes, IN_PLACE)
+            head.sequence, head.checksum = record.sequence, record.checksum
+            head.size += len(record.line)
+            self._root.hold()
+            self._on_change(head.document, record.change.changes)
 
     def release(self) -> None:
         """Keep the project's folder open no longer; what is at its path is followed then."""
@@ -164,7 +185,7 @@ class StateMemory:
         return 2 * head.checkpoint_size if head else 0
 
     def note_uncertainty(self, reason: str | None) -> None:
-        """Remember why no change may be built on the state, and say it once; None for nothing."""
+        """Remember why no change may be built on the state, and log it once."""
         if reason is None:
             self.uncertain = None
         elif self.uncertain is None or self.uncertain.reason != reason:
@@ -186,24 +207,18 @@ class StateMemory:
             return False
         for record in appended:
             try:
-                self._advance(head, record)
+                self.advance(head, record)
             except ValueError:
                 return False
         return locked or not head.is_sealed(self._files)
 
-    def _advance(self, head: Head, record: Record) -> None:
-        head.document = apply(head.document, record.change.changes, IN_PLACE)
-        head.sequence, head.checksum = record.sequence, record.checksum
-        head.size += len(record.line)
-        self._root.hold()
-        self._on_change(head.document, record.change.changes)
-
     def _is_settled(self) -> bool:
-        """Check without waiting; False when the lock must be had to go on."""
+        """Check without waiting; False where the lock must be had to go on."""
         if not self._files.folder.is_dir():
             if self.knows_more():
                 return False
-            self._forget()
+            self.head = None
+            self._root.release()
             return True
         try:
             if not self._is_to_repair() and self.head and self.head.is_of(self._files.journal):
@@ -229,17 +244,17 @@ class StateMemory:
         if loaded is None or self._compare(loaded) is not Files.FOLLOW:
             return False
         if not loaded.needs_repair:
-            self._adopt(loaded)
+            self.adopt(loaded)
             return True
         try:
             held = self._lock.attempt()
             if held is None:
                 return False
             with held:
-                self._load_for_writing(loaded if marks == self._files.marks() else None)
+                self.reload(loaded if marks == self._files.marks() else None)
         except OSError as error:
             self._guard.refused(error)
-            self._adopt(loaded)
+            self.adopt(loaded)
             self._postpone_repair(error)
         return True
 
@@ -289,7 +304,7 @@ class StateMemory:
                 if not self._files.folder.is_dir():
                     self._ops.make_folder(self._files.folder)
                 with self._lock.exclusive(), self._memory():
-                    self._load_for_writing()
+                    self.reload()
             return
         except (OSError, LockTimeoutError) as error:
             if isinstance(error, OSError):
@@ -297,35 +312,7 @@ class StateMemory:
             log.warning("read_without_lock", reason=str(error))
         with self._memory():
             if not self._writing and self.head is None:
-                self._adopt(loader.load(self._files, self._ops), certain=False)
-
-    @span(LOAD)
-    def _load_for_writing(self, loaded: Loaded | None = None) -> None:
-        """Load, unless that was just done, and repair. Only under the lock."""
-        head = self.head
-        followed = head is not None and self.unrepaired is None and self._follow(head, locked=True)
-        if head is not None and followed and self._segment.agrees(head.first, head.size):
-            return
-        self._ops.make_folder(self._files.backups)
-        loaded = self._reconciled(loaded or self._loaded())
-        if loaded.legacy is not None:
-            document = self._migrate(loaded.legacy)
-            repair.migrate(self._files, self._ops, loaded, document)
-        elif loaded.needs_repair:
-            repair.repair(self._files, self._ops, loaded)
-        if head is not None and self._compare(loaded) is Files.DIFFER:
-            rejoin(self._files, self._ops, loaded, head)
-        self._adopt(loaded)
-
-    def reload(self) -> None:
-        """Load again and repair. Only in turn and under the lock.
-
-        Raises:
-            OSError: the state cannot be read, or not be repaired.
-            StateError: E201 or E202.
-        """
-        with self._mutex:
-            self._load_for_writing()
+                self.adopt(loader.load(self._files, self._ops), certain=False)
 
     def _loaded(self) -> Loaded | None:
         """What is in the files; None where they have no state and this process knows one."""
@@ -360,27 +347,6 @@ class StateMemory:
         if head is not None:
             repair.restore_files(self._files, self._ops, head)
         return loader.load(self._files, self._ops)
-
-    def _adopt(self, loaded: Loaded, *, certain: bool = True) -> None:
-        self.note_uncertainty(loaded.uncertainty)
-        if not loaded.needs_repair:
-            self.unrepaired = None
-        if loaded.legacy is not None:
-            loaded.document, loaded.sequence = self._migrate(loaded.legacy), 1
-        if loaded.sequence == 0:
-            self._forget()
-            return
-        self.head = Head.of(loaded)
-        self._root.release()
-        self._root.hold()
-        if certain:
-            self.head.note_file(self._files.journal)
-        self._on_change(loaded.document, None)
-        log.info("project_loaded", project_id=loaded.document.get("id"), sequence=loaded.sequence)
-
-    def _forget(self) -> None:
-        self.head = None
-        self._root.release()
 
     def _memory(self) -> AbstractContextManager[None]:
         """One thread of this process at a time in what is held in memory."""

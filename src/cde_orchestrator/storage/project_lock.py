@@ -11,7 +11,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
@@ -22,12 +22,7 @@ _NO_FOLDER_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSUP, errno.EO
 
 
 class ProjectLock:
-    """The lock between processes for changes of one project.
-
-    Args:
-        files: the project's files.
-        timeout_seconds: how long to wait for another holder.
-    """
+    """The lock between processes for changes of one project."""
 
     def __init__(self, files: StateFiles, timeout_seconds: float = 5.0) -> None:
         self.timeout_seconds = timeout_seconds
@@ -35,39 +30,24 @@ class ProjectLock:
         self._folder = _FolderLock(files.folder, timeout_seconds, self._file)
         self._locks = [self._file, self._folder] if os.name == "posix" else [self._file]
 
-    @contextmanager
-    def exclusive(self) -> Iterator[float]:
-        """Hold the lock alone.
-
-        Yields:
-            Seconds waited for it.
+    def exclusive(self) -> AbstractContextManager[float]:
+        """Hold the lock alone; the seconds waited for it.
 
         Raises:
             LockTimeoutError: E205, another process kept it for too long.
             OSError: the lock's file or the folder cannot be opened.
         """
-        with self._acquired(shared=False) as (descriptors, waited):
-            for lock, descriptor in zip(self._locks, descriptors, strict=True):
-                lock.sign(descriptor)
-            yield waited
+        return self._held(shared=False)
 
-    @contextmanager
-    def shared(self) -> Iterator[float]:
+    def shared(self) -> AbstractContextManager[float]:
         """Hold the lock together with other readers; else as ``exclusive``."""
-        with self._acquired(shared=True) as (_, waited):
-            yield waited
+        return self._held(shared=True)
 
     def attempt(self, *, shared: bool = False) -> ExitStack | None:
-        """Take the lock if nobody holds it, without waiting.
+        """Take the lock if nobody holds it, or nobody alone where it is to be shared.
 
-        Args:
-            shared: together with others that share it.
-
-        Returns:
-            What closes to let go of the lock; None when it is held.
-
-        Raises:
-            OSError: the lock's file or the folder cannot be opened.
+        Closing what is returned lets go of it; None when it is held. ``OSError`` where its file
+        or the folder cannot be opened.
         """
         with ExitStack() as held:
             for lock in self._locks:
@@ -78,15 +58,19 @@ class ProjectLock:
             return held.pop_all()
 
     @contextmanager
-    def _acquired(self, *, shared: bool) -> Iterator[tuple[list[int], float]]:
-        """Hold every lock, all of them had within one time-out; their descriptors."""
+    def _held(self, *, shared: bool) -> Iterator[float]:
+        """Hold every lock, all of them had within one time-out."""
         started, descriptors = time.monotonic(), list[int]()
         with ExitStack() as held:
             for lock in self._locks:
                 left = self.timeout_seconds - (time.monotonic() - started)
                 descriptors.append(lock.acquire(shared=shared, seconds=left)[0])
                 held.callback(os.close, descriptors[-1])
-            yield descriptors, time.monotonic() - started
+            waited = time.monotonic() - started
+            for lock, descriptor in zip(self._locks, descriptors, strict=True):
+                if not shared:
+                    lock.sign(descriptor)
+            yield waited
 
     def is_current(self) -> bool:
         """Whether the folder that this process holds alone is the one at its path."""

@@ -48,8 +48,10 @@ class WriteGuard:
 
     Args:
         folder: the project's folder ``.cde``.
-        ops: the file operations.
         monotonic: seconds of a clock that never goes back.
+
+    Attributes:
+        mode: why and since when changes are refused; None while they are not.
     """
 
     def __init__(
@@ -58,13 +60,8 @@ class WriteGuard:
         self._folder = folder
         self._ops = ops
         self._monotonic = monotonic
-        self._mode: ReadOnly | None = None
+        self.mode: ReadOnly | None = None
         self._next_probe = 0.0
-
-    @property
-    def mode(self) -> ReadOnly | None:
-        """Why and since when changes are refused; None while they are not."""
-        return self._mode
 
     def refused(self, error: OSError) -> None:
         """Take note of a write that failed; what is no disk's refusal is left alone."""
@@ -76,17 +73,13 @@ class WriteGuard:
         short = self._shortage(needed_bytes)
         if short is not None:
             self._enter(short)
-        elif self._mode is not None and (force or self._monotonic() >= self._next_probe):
+        elif self.mode is not None and (force or self._monotonic() >= self._next_probe):
             self._probe()
 
     def require(self, needed_bytes: int, *, force: bool = False) -> None:
-        """Refuse a change in read-only mode, before it does anything.
-
-        Raises:
-            ReadOnlyModeError: E206.
-        """
+        """Refuse a change with E206 in read-only mode, before it does anything."""
         self.check(needed_bytes, force=force)
-        mode = self._mode  # another thread may end it meanwhile
+        mode = self.mode  # another thread may end it meanwhile
         if mode is not None:
             raise mode.error()
 
@@ -99,7 +92,7 @@ class WriteGuard:
         return None if free >= wanted else f"{free} bytes are free, {wanted} are needed"
 
     def _probe(self) -> None:
-        """Write, sync and remove a small file."""
+        """Write, sync and remove a small file; leave the mode where that succeeds."""
         path = self._folder / f".probe-{secrets.token_hex(6)}"
         self._next_probe = self._monotonic() + PROBE_EVERY_SECONDS
         try:
@@ -115,18 +108,15 @@ class WriteGuard:
                 path.unlink(missing_ok=True)
             log.debug("read_only_probe_failed", reason=str(error))
             return
-        self._leave()
+        mode, self.mode = self.mode, None
+        if mode is not None:
+            log.warning("read_only_left", path=str(self._folder), since=str(mode.since))
 
     def _enter(self, reason: str) -> None:
-        mode = self._mode
+        mode = self.mode
         if mode is None:
-            self._mode = ReadOnly(reason, utc_now())
+            self.mode = ReadOnly(reason, utc_now())
             self._next_probe = self._monotonic() + PROBE_EVERY_SECONDS
             log.error("read_only_entered", path=str(self._folder), reason=reason)
         elif mode.reason != reason:
-            self._mode = ReadOnly(reason, mode.since)
-
-    def _leave(self) -> None:
-        mode, self._mode = self._mode, None
-        if mode is not None:
-            log.warning("read_only_left", path=str(self._folder), since=str(mode.since))
+            self.mode = ReadOnly(reason, mode.since)

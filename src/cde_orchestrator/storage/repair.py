@@ -1,50 +1,45 @@
-"""Rewrites a project's files from what its loader found."""
+"""Rewrites a project's files from what its loader found; only under the project's lock."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from cde_orchestrator.domain.clock import utc_now
-from cde_orchestrator.infrastructure.system.file_ops import FileOps, in_the_way, replace_file
+from cde_orchestrator.infrastructure.system.file_ops import FileOps, replace_file
 from cde_orchestrator.storage.format import checkpoint as checkpoints
+from cde_orchestrator.storage.format import journal
 from cde_orchestrator.storage.format.checkpoint import Checkpoint
-from cde_orchestrator.storage.format.files import MISSING, StateFiles
-from cde_orchestrator.storage.format.journal import (
-    GENESIS,
-    Change,
-    encode_header,
-    encode_record,
-    scan,
-)
-from cde_orchestrator.storage.format.json_patch import Document
-from cde_orchestrator.storage.format.segment import Segment
+from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.format.json_patch import Document, Patch, diff, replay
+from cde_orchestrator.storage.format.segment import Segment, sealed_records
 from cde_orchestrator.storage.head import Head
 from cde_orchestrator.storage.loader import Finding, Loaded
+from cde_orchestrator.storage.quarantine import MISSING, Quarantine
 
 log = structlog.get_logger(__name__)
 
 
 def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
-    """Put damaged files into quarantine and rewrite them. Only under the lock.
+    """Put damaged files into quarantine and rewrite them.
 
     A damaged copy stays where it is until it is replaced: what it still has may be needed
     when this is cut short.
     """
-    stamp = _stamp()
+    quarantine = Quarantine(files, ops)
     for finding in loaded.findings:
         log.warning(
             "state_damaged", error_code="E212", path=str(finding.path), reason=finding.reason
         )
-        _keep(files, ops, finding, stamp)
-    loaded.header = loaded.header or encode_header(loaded.sequence + 1, loaded.checksum)
+        _keep(quarantine, finding)
+    loaded.header = loaded.header or journal.encode_header(loaded.sequence + 1, loaded.checksum)
     damaged = {finding.path for finding in loaded.findings}
     kept = [number for number, path in files.checkpoints().items() if path not in damaged]
     if loaded.header.first > 1 and max(kept, default=0) < loaded.header.first - 1:
-        data = checkpoints.encode(loaded.document, loaded.sequence, loaded.checksum)
-        replace_file(ops, files.backup(loaded.sequence), data)
+        write_backup(files, ops, loaded)
     Segment(files, ops).rewrite(loaded.active_bytes, loaded.header.first)
     if loaded.sequence and files.state in damaged:
         _write_checkpoint(files, ops, loaded)
@@ -58,27 +53,20 @@ def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     loaded.findings, loaded.leftovers, loaded.torn = [], [], False
 
 
-def _keep(files: StateFiles, ops: FileOps, finding: Finding, stamp: str) -> None:
+def _keep(quarantine: Quarantine, finding: Finding) -> None:
     """Keep what was found in quarantine, and of a file that is gone a note that it was."""
-    path, place = finding.path, files.quarantine / f"{stamp}-{finding.path.name}"
-    if in_the_way(path) is not None:  # it holds nothing of the state, and is never followed
-        _make_quarantine(files, ops)
-        ops.replace(path, place)
-        ops.sync_folder(files.quarantine)
-        ops.sync_folder(path.parent)
-    elif path.exists():
-        _make_quarantine(files, ops)
-        replace_file(ops, place, ops.read(path))
-    else:
-        try:
-            _make_quarantine(files, ops)
-            replace_file(ops, place.with_name(place.name + MISSING), finding.reason.encode())
-        except OSError as error:  # nothing would be lost without it, so the repair goes on
-            log.warning("missing_file_not_noted", path=str(path), reason=str(error))
+    path = finding.path
+    if os.path.lexists(path):
+        quarantine.keep(path)
+        return
+    try:
+        quarantine.write(path.name + MISSING, finding.reason.encode())
+    except OSError as error:  # nothing would be lost without it, so the repair goes on
+        log.warning("missing_file_not_noted", path=str(path), reason=str(error))
 
 
 def restart(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
-    """Begin a new history on what is certain, after changes were lost. Only under the lock.
+    """Begin a new history on what is certain, after changes were lost.
 
     The journals that cannot be followed go into quarantine, once a checkpoint holds what they
     had; the next change has a number that was never given before.
@@ -89,48 +77,38 @@ def restart(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     journals = [path for first, path in files.segments().items() if first > loaded.sequence]
     active = loaded.header.first if loaded.header else loaded.sequence + 1
     # A checksum that no record has: what comes next does not follow what is before.
-    loaded.sequence, loaded.checksum = number, GENESIS
-    data = checkpoints.encode(loaded.document, number, GENESIS)
-    replace_file(ops, files.backup(number), data)
-    replace_file(ops, files.state, data)
-    loaded.checkpoint_sequence, loaded.checkpoint_size = number, len(data)
-    stamp = _stamp()
-    _make_quarantine(files, ops)
-    for path in sorted({files.journal, files.mirror(active), *journals}):
-        if path.exists():
-            ops.replace(path, files.quarantine / f"{stamp}-{path.name}")
-    ops.sync_folder(files.quarantine)
+    loaded.sequence, loaded.checksum = number, journal.GENESIS
+    write_backup(files, ops, loaded)
+    _write_checkpoint(files, ops, loaded)
+    Quarantine(files, ops).move(*sorted({files.journal, files.mirror(active), *journals}))
     loaded.active, loaded.gap = [], None
-    loaded.header = encode_header(number + 1, GENESIS)
-    Segment(files, ops).rewrite(loaded.active_bytes, loaded.header.first)
-    log.warning("history_restarted", sequence=number)
+    _begin_segment(files, ops, loaded)
+
+
+def write_backup(files: StateFiles, ops: FileOps, known: Loaded | Head) -> None:
+    """Keep what is known as a checkpoint in ``backups``."""
+    replace_file(ops, files.backup(known.sequence), _encoded(known))
 
 
 def restore_files(files: StateFiles, ops: FileOps, head: Head) -> None:
-    """Write what a process has in memory as a checkpoint, which the loader then builds on.
-
-    Only under the lock.
-    """
+    """Write what a process has in memory as a checkpoint, which the loader then builds on."""
     ops.make_folder(files.backups)
-    data = checkpoints.encode(head.document, head.sequence, head.checksum)
-    replace_file(ops, files.backup(head.sequence), data)
-    reason = "changes that it had were lost, and restored from memory"
+    write_backup(files, ops, head)
     log.warning(
         "state_restored",
         error_code="E212",
         path=str(files.root),
         sequence=head.sequence,
-        reason=reason,
+        reason="changes that it had were lost, and restored from memory",
     )
 
 
 def keep_replaced(files: StateFiles, ops: FileOps, head: Head) -> None:
     """Keep what a process has in memory in quarantine, where other files took its place."""
-    place = files.quarantine / f"{_stamp()}-{files.backup(head.sequence).name}"
-    data = checkpoints.encode(head.document, head.sequence, head.checksum)
+    quarantine, name = Quarantine(files, ops), files.backup(head.sequence).name
+    place = quarantine.place(name)
     try:
-        _make_quarantine(files, ops)
-        replace_file(ops, place, data)
+        quarantine.write(name, _encoded(head))
     except OSError as error:
         log.warning("replaced_state_not_kept", path=str(place), reason=str(error))
     log.warning(
@@ -143,7 +121,7 @@ def keep_replaced(files: StateFiles, ops: FileOps, head: Head) -> None:
 
 
 def start_over(files: StateFiles, ops: FileOps, document: Document) -> Loaded:
-    """Begin a history on ``document`` where no state can be read. Only under the lock.
+    """Begin a history on ``document`` where no state can be read.
 
     What is there goes into quarantine, but for whole checkpoints; the next change has a
     number that was never given before, as far as any file shows.
@@ -152,69 +130,97 @@ def start_over(files: StateFiles, ops: FileOps, document: Document) -> Loaded:
     numbers = {0, *segments, *kept}
     damaged = [files.state, files.journal, *segments.values()]
     for path in (files.journal, *segments.values()):
-        numbers |= {record.sequence for record in scan(_surviving(path, ops)).records}
+        numbers |= {record.sequence for record in journal.scan(_surviving(path, ops)).records}
     judged = {path: checkpoints.decode(_surviving(path, ops)) for path in kept.values()}
     damaged += [path for path, found in judged.items() if not isinstance(found, Checkpoint)]
-    number = max(numbers) + 1
-    data = checkpoints.encode(document, number, GENESIS)
+    loaded = Loaded(document, max(numbers) + 1)
     ops.make_folder(files.backups)
-    replace_file(ops, files.backup(number), data)
-    stamp = _stamp()
-    _make_quarantine(files, ops)
-    for path in damaged:
-        if os.path.lexists(path):
-            ops.replace(path, files.quarantine / f"{stamp}-{path.name}")
-    ops.sync_folder(files.quarantine)
-    replace_file(ops, files.state, data)
-    header = encode_header(number + 1, GENESIS)
-    Segment(files, ops).rewrite(header.line, header.first)
-    log.warning("history_restarted", sequence=number)
-    return Loaded(
-        document=document,
-        sequence=number,
-        checkpoint_sequence=number,
-        checkpoint_size=len(data),
-        header=header,
-    )
+    write_backup(files, ops, loaded)
+    Quarantine(files, ops).move(*damaged)
+    _write_checkpoint(files, ops, loaded)
+    _begin_segment(files, ops, loaded)
+    return loaded
 
 
 def _surviving(path: Path, ops: FileOps) -> bytes:
-    try:
+    with suppress(OSError):
         return ops.read(path)
-    except OSError:
-        return b""
+    return b""
 
 
 def migrate(files: StateFiles, ops: FileOps, loaded: Loaded, document: Document) -> None:
     """Take over a version-less state file as ``document``; its bytes stay in ``backups``."""
     original = ops.read(files.state)
     replace_file(ops, files.backups / "state-versionless.json", original)
-    change = Change(
-        at=utc_now().isoformat(),
-        operation="migrate_state",
-        actor="cde",
-        correlation_id="",
-        changes=[{"op": "add", "path": "", "value": document}],
-    )
-    record = encode_record(1, "", change)
-    loaded.header = encode_header(1, "")
-    loaded.document, loaded.active, loaded.legacy = document, [record], None
-    loaded.sequence, loaded.checksum = 1, record.checksum
+    loaded.header, loaded.legacy = journal.encode_header(1, journal.GENESIS), None
+    _append(loaded, "migrate_state", [{"op": "add", "path": "", "value": document}])
     Segment(files, ops).rewrite(loaded.active_bytes, 1)
     _write_checkpoint(files, ops, loaded)
     log.info("state_migrated", path=str(files.state), features=len(document["features"]))
 
 
-def _make_quarantine(files: StateFiles, ops: FileOps) -> None:
-    ops.make_folder(files.quarantine)
-    ops.sync_folder(files.folder)
+def rejoin(files: StateFiles, ops: FileOps, loaded: Loaded, head: Head) -> None:
+    """Make again what ``head`` has and a restored history does not.
+
+    After a loss, processes may restore different states, each the one that it saw last. The first
+    to make a change goes on from its own; what only another one has is made again, as one change.
+    A feature that was changed on both sides stays as it is in the files.
+    """
+    base = _common_base(files, ops, loaded, head)
+    if base is None or loaded.header is None:
+        return
+    taken = {_subject(each["path"]) for each in diff(base, loaded.document)}
+    own = diff(base, head.document)
+    changes: Patch = [each for each in own if _subject(each["path"]) not in taken]
+    if not changes:
+        return
+    _append(loaded, "rejoin_history", changes)
+    Segment(files, ops).rewrite(loaded.active_bytes, loaded.header.first)
+    log.warning("history_rejoined", sequence=loaded.sequence, changes=len(changes))
 
 
-def _stamp() -> str:
-    return utc_now().strftime("%Y%m%dT%H%M%S%f")
+def _common_base(files: StateFiles, ops: FileOps, loaded: Loaded, head: Head) -> Document | None:
+    """The state that another process restored, and this one has not seen restored."""
+    first = loaded.header.first if loaded.header else 1
+    path = files.checkpoints().get(first - 1)
+    own = loaded.document.get("id") == head.document.get("id")
+    if path is None or not own or not head.first < first <= head.sequence:
+        return None
+    if first - 1 in sealed_records(files, ops, first - 2):  # it was sealed, not restored
+        return None
+    found = checkpoints.decode(ops.read(path))
+    return found.document if isinstance(found, Checkpoint) else None
+
+
+def _subject(path: str) -> str:
+    """What an operation is about: a feature, or a member of the project."""
+    return "/".join(path.split("/")[:3])
+
+
+def _append(loaded: Loaded, operation: str, changes: Patch) -> None:
+    """Add a change of this product's own, which is not written yet."""
+    at = utc_now().isoformat()
+    change = journal.Change(
+        at=at, operation=operation, actor="cde", correlation_id="", changes=changes
+    )
+    record = journal.encode_record(loaded.sequence + 1, loaded.checksum, change)
+    loaded.document = replay(loaded.document, changes)
+    loaded.active = [*loaded.active, record]
+    loaded.sequence, loaded.checksum = record.sequence, record.checksum
+
+
+def _begin_segment(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
+    """Begin a new history after what is written of it."""
+    loaded.header = journal.encode_header(loaded.sequence + 1, journal.GENESIS)
+    Segment(files, ops).rewrite(loaded.header.line, loaded.header.first)
+    log.warning("history_restarted", sequence=loaded.sequence)
 
 
 def _write_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
-    data = checkpoints.encode(loaded.document, loaded.sequence, loaded.checksum)
+    data = _encoded(loaded)
     replace_file(ops, files.state, data)
     loaded.checkpoint_sequence, loaded.checkpoint_size = loaded.sequence, len(data)
+
+
+def _encoded(known: Loaded | Head) -> bytes:
+    return checkpoints.encode(known.document, known.sequence, known.checksum)

@@ -31,12 +31,9 @@ class Retention:
     total_bytes: int = 256 * 1024 * 1024
 
     def lets_go(self, count: int, modified: float, total_bytes: int) -> bool:
-        """Whether the oldest of so many checkpoints goes.
+        """Whether the oldest of ``count`` checkpoints goes, made at ``modified`` (epoch seconds).
 
-        Args:
-            count: checkpoints that there are.
-            modified: when the oldest was made, in seconds since the epoch.
-            total_bytes: what all of them take up, with the segments.
+        All of them take up ``total_bytes``, with the segments.
         """
         too_old = modified < time.time() - self.days * 86_400
         return count > 1 and (count > self.count or too_old or total_bytes > self.total_bytes)
@@ -49,18 +46,21 @@ def prune(files: StateFiles, ops: FileOps, retention: Retention) -> list[Path]:
     """Remove the oldest backups, and the segments that only they would need.
 
     The newest checkpoint, every segment after it and files of other names are never touched.
-
-    Returns:
-        What was removed.
+    What was removed is returned.
     """
     checkpoints = list(files.checkpoints().items())
     removed: list[Path] = []
     while checkpoints:
         sequence, path = checkpoints[0]
-        if not retention.lets_go(len(checkpoints), _modified(path), _size(files)):
+        total_bytes = sum(_stat(each)[0] for each in files.backups.iterdir())
+        if not retention.lets_go(len(checkpoints), _stat(path)[1], total_bytes):
             break
-        removed += _remove(ops, [path, *_segments_before(files, checkpoints[1][0])])
         checkpoints = checkpoints[1:]
+        gone = [path, *_segments_before(files, checkpoints[0][0])]
+        for each in gone:
+            with suppress(OSError):
+                ops.unlink(each)
+        removed += gone
         log.info("backup_removed", sequence=sequence)
     return removed
 
@@ -71,22 +71,8 @@ def _segments_before(files: StateFiles, sequence: int) -> list[Path]:
     return [path for (_, path), (following, _) in pairwise(segments) if following <= sequence + 1]
 
 
-def _remove(ops: FileOps, paths: list[Path]) -> list[Path]:
-    for path in paths:
-        with suppress(OSError):
-            ops.unlink(path)
-    return paths
-
-
-def _size(files: StateFiles) -> int:
-    return sum(_stat(path)[0] for path in files.backups.iterdir())
-
-
-def _modified(path: Path) -> float:
-    return _stat(path)[1]
-
-
 def _stat(path: Path) -> tuple[int, float]:
+    """Size and time of a file; nothing, and made just now, where it is gone."""
     try:
         stat = path.stat()
     except OSError:

@@ -10,25 +10,14 @@ from pathlib import Path
 import structlog
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
-from cde_orchestrator.infrastructure.system.file_ops import (
-    AppendNotUndoneError,
-    FileOps,
-    OsFileOps,
-    replace_file,
-)
+from cde_orchestrator.infrastructure.system.file_ops import AppendNotUndoneError, FileOps, OsFileOps
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.spans import JOURNAL, span
 from cde_orchestrator.storage import loader, repair
 from cde_orchestrator.storage.archive import StateArchive
-from cde_orchestrator.storage.format import checkpoint as checkpoints
+from cde_orchestrator.storage.format import journal
 from cde_orchestrator.storage.format.files import StateFiles
-from cde_orchestrator.storage.format.journal import (
-    GENESIS,
-    Change,
-    Record,
-    encode_header,
-    encode_record,
-)
+from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.format.json_patch import Document
 from cde_orchestrator.storage.format.segment import Segment
 from cde_orchestrator.storage.head import Head
@@ -53,11 +42,6 @@ class StateStore:
 
     Args:
         root: the project's folder.
-        migrate: turns the content of a version-less state file into a document.
-        on_change: called with the document after each change, with what changed in it; None when
-            all of it may have changed.
-        ops: the file operations.
-        retention: how many backups are kept.
         lock_timeout_seconds: how long a change waits for another process.
     """
 
@@ -120,14 +104,11 @@ class StateStore:
 
     @contextmanager
     def exclusive(self, *, force: bool = False, uncertain: bool = False) -> Iterator[float]:
-        """Hold the project alone, up to date, for one change.
+        """Hold the project alone, up to date, for one change; the seconds waited for the lock.
 
         Args:
             force: try the disk at once in read-only mode, not only every few seconds.
             uncertain: go on where changes are lost or the state is from a newer release.
-
-        Yields:
-            Seconds waited for the lock.
 
         Raises:
             ReadOnlyModeError: E206.
@@ -154,7 +135,7 @@ class StateStore:
             StateError: E203 or E204; the state is as it was.
         """
         head = self._memory.head or self._begin()
-        record = encode_record(head.sequence + 1, head.checksum, change)
+        record = journal.encode_record(head.sequence + 1, head.checksum, change)
         try:
             with span(JOURNAL), self._written(self.files.journal):
                 head = self._append(record, head)
@@ -174,8 +155,7 @@ class StateStore:
     def steady(self, *, wait: bool = False) -> Iterator[None]:
         """Let nobody change the files meanwhile, as far as the lock can be had.
 
-        Args:
-            wait: for whoever holds it, up to the time-out; else go on without it at once.
+        Whoever holds it is waited for up to the time-out, or else not at all.
         """
         with ExitStack() as held:
             with suppress(OSError, LockTimeoutError):
@@ -235,9 +215,8 @@ class StateStore:
         """
         head = self._memory.head
         if head is not None:
-            data = checkpoints.encode(head.document, head.sequence, head.checksum)
             with self._written(self.files.backups):
-                replace_file(self._ops, self.files.backup(head.sequence), data)
+                repair.write_backup(self.files, self._ops, head)
 
     def scrub(self) -> list[str]:
         """Repair damaged backups from what survives; what was done. Inside ``exclusive``.
@@ -287,10 +266,8 @@ class StateStore:
         """Append to the files that exist, and were they replaced meanwhile, to the new ones.
 
         A try that failed was taken back, so that nothing is written twice; a copy of the files
-        that was made before that, and took their place, has the change already.
-
-        Returns:
-            How far this process is: before the change, or after it where it was there.
+        that was made before that, and took their place, has the change already: then the head
+        that is returned is after the change.
         """
         for left in reversed(range(REPLACED_TRIES)):
             try:
@@ -313,12 +290,12 @@ class StateStore:
 
     def _begin(self) -> Head:
         """The first segment of a project that has no state yet."""
-        header = encode_header(1, GENESIS)
+        header = journal.encode_header(1, journal.GENESIS)
         with self._written(self.files.journal):
             self._segment.rewrite(header.line, 1)
             # Whoever made the folder, its entry has to outlive a power cut as well.
             self._ops.sync_folder(self.files.root)
-        head = Head({}, sequence=0, checksum=GENESIS, first=1, size=len(header.line))
+        head = Head({}, sequence=0, checksum=journal.GENESIS, first=1, size=len(header.line))
         self._memory.head = head
         return head
 

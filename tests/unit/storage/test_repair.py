@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
-from cde_orchestrator.storage import repair
+from cde_orchestrator.storage import quarantine, repair
 from cde_orchestrator.storage.format.checkpoint import encode
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import (
@@ -65,7 +65,8 @@ class RecordingOps(OsFileOps):
 
 @pytest.fixture
 def ops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecordingOps:
-    monkeypatch.setattr(repair, "utc_now", lambda: NOW)
+    for module in (repair, quarantine):
+        monkeypatch.setattr(module, "utc_now", lambda: NOW)
     return RecordingOps(tmp_path)
 
 

@@ -15,9 +15,9 @@ from cde_orchestrator.domain.exceptions import ReadOnlyModeError, StateError
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, replace_file, write_all
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.storage import maintenance
-from cde_orchestrator.storage.format.files import MISSING
 from cde_orchestrator.storage.format.journal import Change, encode_header, encode_record, scan
 from cde_orchestrator.storage.format.json_patch import Patch
+from cde_orchestrator.storage.quarantine import MISSING
 from cde_orchestrator.storage.read_only import SPARE_BYTES
 from cde_orchestrator.storage.retention import Retention
 from cde_orchestrator.storage.store import REPLACED_TRIES, StateStore

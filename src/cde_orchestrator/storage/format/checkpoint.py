@@ -64,10 +64,7 @@ def encode(document: Document, sequence: int, record_checksum: str) -> bytes:
         **{key: value for key, value in document.items() if key not in OWN_KEYS},
         "features": list(document.get("features", {}).values()),
     }
-    data = orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    position = data.index(_MARK) + len(_MARK)
-    digest = hashlib.blake2b(data, digest_size=16).hexdigest().encode()
-    return data[:position] + digest + data[position + 32 :]
+    return _sealed(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def decode(data: bytes) -> Checkpoint | NotACheckpoint:
@@ -80,7 +77,7 @@ def decode(data: bytes) -> Checkpoint | NotACheckpoint:
         return NotACheckpoint("it is not a JSON object")
     if not any(key in content for key in OWN_KEYS):
         return NotACheckpoint("it has no schema_version", content=content)
-    if not _checksum_holds(data):
+    if _sealed(data) != data:
         return NotACheckpoint("its checksum does not match its content")
     version = content["schema_version"]
     if version > SCHEMA_VERSION:
@@ -97,11 +94,12 @@ def document_of(content: Document) -> Document:
     return document
 
 
-def _checksum_holds(data: bytes) -> bool:
+def _sealed(data: bytes) -> bytes:
+    """A file's content with the checksum that it should have."""
     position = data.find(_MARK) + len(_MARK)
-    stored = data[position : position + 32]
-    blanked = data[:position] + _BLANK + data[position + 32 :]
-    return hashlib.blake2b(blanked, digest_size=16).hexdigest().encode() == stored
+    before, after = data[:position], data[position + len(_BLANK) :]
+    digest = hashlib.blake2b(before + _BLANK + after, digest_size=16).hexdigest()
+    return before + digest.encode() + after
 
 
 def _decode_leniently(data: bytes) -> NotACheckpoint:

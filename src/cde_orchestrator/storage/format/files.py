@@ -5,64 +5,39 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.paths import FOLDER, STATE
-
-MISSING = ".missing"
-"""Ends the name of a note in quarantine that a file was gone and was rewritten."""
+from cde_orchestrator.infrastructure.system.file_ops import in_the_way
 
 Marks = list[tuple[str, int, int, int]]
 _NUMBERED = re.compile(r"(state|journal)-(\d{12})\.jsonl?")
 
 
-@dataclass(frozen=True)
 class StateFiles:
-    """The paths of one project's state."""
+    """The paths of one project's state.
 
-    root: Path
+    Attributes:
+        folder: everything of the product in the project.
+        state: the newest checkpoint.
+        journal: the active segment of the journal.
+        lock: the lock between processes.
+        backups: older checkpoints, sealed segments and the active segment's second copy.
+        quarantine: damaged files, moved aside.
+        judged: which backups were judged as whole, to judge each once; it can be deleted.
+        objects: recorded outputs by content hash.
+    """
 
-    @cached_property
-    def folder(self) -> Path:
-        """Everything of the product in the project."""
-        return self.root / FOLDER
-
-    @cached_property
-    def state(self) -> Path:
-        """The newest checkpoint."""
-        return self.folder / STATE
-
-    @cached_property
-    def journal(self) -> Path:
-        """The active segment of the journal."""
-        return self.folder / "journal.jsonl"
-
-    @cached_property
-    def lock(self) -> Path:
-        """The lock between processes."""
-        return self.folder / "lock"
-
-    @cached_property
-    def backups(self) -> Path:
-        """Older checkpoints, sealed segments and the active segment's second copy."""
-        return self.folder / "backups"
-
-    @cached_property
-    def quarantine(self) -> Path:
-        """Damaged files, moved aside."""
-        return self.folder / "quarantine"
-
-    @cached_property
-    def judged(self) -> Path:
-        """Which backups were judged as whole, to judge each once; it can be deleted."""
-        return self.folder / "judged.json"
-
-    @property
-    def objects(self) -> Path:
-        """Recorded outputs by content hash."""
-        return self.folder / "objects"
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folder = root / FOLDER
+        self.state = self.folder / STATE
+        self.journal = self.folder / "journal.jsonl"
+        self.lock = self.folder / "lock"
+        self.backups = self.folder / "backups"
+        self.quarantine = self.folder / "quarantine"
+        self.judged = self.folder / "judged.json"
+        self.objects = self.folder / "objects"
 
     def mirror(self, first: int) -> Path:
         """The second copy of the segment that begins with the sequence ``first``."""
@@ -82,13 +57,11 @@ class StateFiles:
 
     def exist(self) -> bool:
         """Whether there is any file of a state, whole or not."""
-        if any(os.path.lexists(path) for path in (self.state, self.journal)):
-            return True
-        return bool(self._backups())
+        return any(map(os.path.lexists, (self.state, self.journal))) or bool(self._backups())
 
     def marks(self) -> Marks:
         """What changes when any of the files was changed or exchanged meanwhile."""
-        found: list[tuple[str, int, int, int]] = []
+        found: Marks = []
         for path in (self.state, self.journal, self.backups, *self._backups()):
             with suppress(FileNotFoundError):
                 stat = path.stat()
@@ -105,3 +78,9 @@ class StateFiles:
             return {}
         matches = (match for name in names if (match := _NUMBERED.fullmatch(name)))
         return {int(m[2]): self.backups / m[0] for m in matches if m[1] == kind}
+
+
+def reason_at(path: Path, reason: str) -> str:
+    """What is wrong with a file; anything else that is in its place says more than ``reason``."""
+    thing = in_the_way(path)
+    return f"{thing} is in its place" if thing else reason

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from io import BytesIO
 from typing import Any
 
 import orjson
@@ -24,8 +25,8 @@ GENESIS = ""
 Lost = tuple[tuple[int, int], ...]
 """Ranges of sequences, the first and the last of each."""
 
-_SEAL = b',"checksum":"'
-_SEAL_LENGTH = len(_SEAL) + 32 + len(b'"}')
+_SEAL, _END = b',"checksum":"', b'"}\n'
+_SEAL_LENGTH = len(_SEAL) + 32 + len(_END)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,41 +74,26 @@ class Header:
 
 @dataclass(slots=True)
 class Scan:
-    """What one copy of a segment holds.
-
-    Attributes:
-        size: bytes of whole, valid lines, from the beginning on.
-        damage: what is wrong, in words; empty when the copy is whole.
-        torn: whether the only thing wrong is an unfinished last line.
-    """
+    """What one copy of a segment holds, and what is wrong with it, in words."""
 
     header: Header | None = None
     records: list[Record] = field(default_factory=list)
-    size: int = 0
     damage: list[str] = field(default_factory=list)
-    torn: bool = False
+
+
+_MEMBERS = [member.name for member in fields(Change)]
 
 
 def encode_record(sequence: int, previous: str, change: Change) -> Record:
     """A change as the record that follows ``previous``."""
-    line, checksum = _seal(
-        {
-            "sequence": sequence,
-            "at": change.at,
-            "operation": change.operation,
-            "actor": change.actor,
-            "correlation_id": change.correlation_id,
-            "changes": change.changes,
-            "previous": previous,
-        }
-    )
+    members = {name: getattr(change, name) for name in _MEMBERS}
+    line, checksum = _seal({"sequence": sequence, **members, "previous": previous})
     return Record(sequence, previous, checksum, change, line)
 
 
 def encode_header(first: int, previous: str, lost: Lost = ()) -> Header:
     """The header of a segment whose first record has the sequence ``first``."""
-    body: dict[str, Any] = {"format": FORMAT, "version": VERSION}
-    body |= {"first": first, "previous": previous}
+    body = {"format": FORMAT, "version": VERSION, "first": first, "previous": previous}
     if lost:
         body["lost"] = lost
     return Header(first, previous, _seal(body)[0], lost)
@@ -127,23 +113,16 @@ def ranges_of(numbers: set[int]) -> Lost:
 def scan(data: bytes) -> Scan:
     """Judge one copy of a segment, line by line; lines after damage are still read."""
     found = Scan()
-    contiguous = True
-    for number, line, complete in _lines(data):
-        item = _decode(line) if complete else None
-        if item is None:
-            contiguous = False
-            last = not complete
-            found.torn = last and not found.damage
-            found.damage.append(f"line {number} is {'unfinished' if last else 'damaged'}")
-            continue
-        if isinstance(item, Header):
-            found.header = item if number == 1 else found.header
-        else:
+    for number, line in enumerate(BytesIO(data), 1):
+        item = _decode(line)
+        if isinstance(item, Record):
             found.records.append(item)
-        if contiguous:
-            found.size += len(line)
+        elif item is None:
+            damage = "damaged" if line.endswith(b"\n") else "unfinished"
+            found.damage.append(f"line {number} is {damage}")
+        elif number == 1:
+            found.header = item
     if found.header is None:
-        found.torn = False
         found.damage.insert(0, "the header is missing or damaged")
     return found
 
@@ -151,14 +130,12 @@ def scan(data: bytes) -> Scan:
 def newest_records(data: bytes, mentioning: Sequence[bytes] = ()) -> Iterator[Record]:
     """The valid records of one copy of a segment, the last line first, each when asked for.
 
-    Args:
-        data: the copy.
-        mentioning: only those whose line has one of these; the others are not decoded.
+    With ``mentioning``, only those whose line has one of these; the others are not decoded.
     """
     if mentioning and not any(word in data for word in mentioning):
         return
-    for _, line, complete in reversed(list(_lines(data))):
-        if complete and (not mentioning or any(word in line for word in mentioning)):
+    for line in reversed(BytesIO(data).readlines()):
+        if not mentioning or any(word in line for word in mentioning):
             item = _decode(line)
             if isinstance(item, Record):
                 yield item
@@ -167,50 +144,32 @@ def newest_records(data: bytes, mentioning: Sequence[bytes] = ()) -> Iterator[Re
 def decode_records(data: bytes) -> list[Record] | None:
     """The records of whole lines that were appended; None when any is not valid."""
     records: list[Record] = []
-    for _, line, complete in _lines(data):
-        item = _decode(line) if complete else None
+    for line in BytesIO(data):
+        item = _decode(line)
         if not isinstance(item, Record):
-            return None if complete else records
+            return None if line.endswith(b"\n") else records
         records.append(item)
     return records
-
-
-def _lines(data: bytes) -> Iterator[tuple[int, bytes, bool]]:
-    start, number = 0, 0
-    while start < len(data):
-        number += 1
-        end = data.find(b"\n", start)
-        if end < 0:
-            yield number, data[start:], False
-            return
-        yield number, data[start : end + 1], True
-        start = end + 1
 
 
 def _seal(body: dict[str, Any]) -> tuple[bytes, str]:
     encoded = orjson.dumps(body)
     checksum = hashlib.blake2b(encoded, digest_size=16).hexdigest()
-    return encoded[:-1] + _SEAL + checksum.encode() + b'"}\n', checksum
+    return encoded[:-1] + _SEAL + checksum.encode() + _END, checksum
 
 
 def _decode(line: bytes) -> Record | Header | None:
-    sealed = line[:-1]
-    body, seal = sealed[:-_SEAL_LENGTH] + b"}", sealed[-_SEAL_LENGTH:]
+    """What a whole line says; None where it is unfinished or damaged."""
+    body = line[:-_SEAL_LENGTH] + b"}"
     checksum = hashlib.blake2b(body, digest_size=16).hexdigest()
-    if seal != _SEAL + checksum.encode() + b'"}':
+    if line[-_SEAL_LENGTH:] != _SEAL + checksum.encode() + _END:
         return None
     try:
         data = orjson.loads(body)
         if "format" in data:
             lost = tuple((first, last) for first, last in data.get("lost", ()))
             return Header(data["first"], data["previous"], line, lost)
-        change = Change(
-            at=data["at"],
-            operation=data["operation"],
-            actor=data["actor"],
-            correlation_id=data["correlation_id"],
-            changes=data["changes"],
-        )
+        change = Change(**{name: data[name] for name in _MEMBERS})
         return Record(data["sequence"], data["previous"], checksum, change, line)
     except (KeyError, TypeError, ValueError):
         return None

@@ -23,7 +23,7 @@ def pointer(*keys: str) -> str:
 def keys_of(path: str) -> list[str]:
     """The keys that a JSON Pointer names, outermost first; none for the whole document."""
     parts = path.split("/")[1:]
-    return [_unescape(part) for part in parts] if "~" in path else parts
+    return [part.replace("~1", "/").replace("~0", "~") for part in parts]
 
 
 def diff(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> Patch:
@@ -32,10 +32,10 @@ def diff(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") ->
         {"op": "remove", "path": f"{path}/{_escape(key)}"} for key in before if key not in after
     ]
     for key, value in after.items():
-        where = f"{path}/{_escape(key)}"
         old = before.get(key, _ABSENT)
         if old is value:
             continue
+        where = f"{path}/{_escape(key)}"
         if isinstance(value, dict) and isinstance(old, dict):
             operations.extend(diff(old, value, where))
         elif not _same(old, value):
@@ -48,11 +48,8 @@ def apply(
 ) -> Document:
     """The document with the operations applied; objects on the way are copied, others shared.
 
-    Args:
-        document: what to change.
-        operations: what ``diff`` gave.
-        in_place: names of members that are changed themselves, with the document, so that
-            the cost does not grow with their size.
+    Members named by ``in_place`` are changed themselves, with the document, so that the cost does
+    not grow with their size.
 
     Raises:
         ValueError: an operation does not fit the document.
@@ -61,10 +58,9 @@ def apply(
     if in_place:
         kept = (document, *(document[name] for name in in_place if name in document))
         owned = {id(each): each for each in kept}
-    root = document
     for operation in operations:
-        root = _apply_one(root, operation, owned)
-    return root
+        document = _apply_one(document, operation, owned)
+    return document
 
 
 def replay(document: Document, operations: Sequence[Mapping[str, Any]]) -> Document:
@@ -73,10 +69,9 @@ def replay(document: Document, operations: Sequence[Mapping[str, Any]]) -> Docum
     Raises:
         ValueError: an operation does not fit; those before it are applied.
     """
-    root = document
     for operation in operations:
-        root = _apply_one(root, operation, None)
-    return root
+        document = _apply_one(document, operation, None)
+    return document
 
 
 _ABSENT = object()
@@ -111,11 +106,10 @@ def _apply_one(
 
 
 def _own(child: Document, owned: dict[int, Document]) -> Document:
-    if id(child) in owned:
-        return child
-    copy = dict(child)
-    owned[id(copy)] = copy
-    return copy
+    if id(child) not in owned:
+        child = dict(child)
+        owned[id(child)] = child
+    return child
 
 
 def _same(old: object, new: object) -> bool:
@@ -129,7 +123,3 @@ def _same(old: object, new: object) -> bool:
 
 def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
-
-
-def _unescape(part: str) -> str:
-    return part.replace("~1", "/").replace("~0", "~")

@@ -45,9 +45,7 @@ def test_a_whole_segment_is_read_back_as_written() -> None:
     found = scan(segment(3))
     assert found.header == encode_header(1, GENESIS)
     assert found.records == records(3)
-    assert found.size == len(segment(3))
     assert not found.damage
-    assert not found.torn
 
 
 def test_each_record_names_the_one_before() -> None:
@@ -62,16 +60,14 @@ def test_each_record_names_the_one_before() -> None:
 @pytest.mark.parametrize("size", [0, 5])
 def test_a_segment_without_a_whole_header_is_damaged(size: int) -> None:
     found = scan(segment(2)[:size])
-    assert found.damage
-    assert not found.torn
+    assert found.damage[0] == "the header is missing or damaged"
 
 
 def test_an_unfinished_last_line_is_torn_and_the_lines_before_it_hold() -> None:
     whole = segment(2)
     found = scan(segment(3)[: len(whole) + 10])
-    assert found.torn
+    assert found.damage == ["line 4 is unfinished"]
     assert found.records == records(2)
-    assert found.size == len(whole)
 
 
 def test_every_flipped_bit_of_every_byte_is_noticed() -> None:
@@ -88,7 +84,7 @@ def test_lines_after_a_damaged_one_are_still_read() -> None:
     data[len(segment(1)) - 5] ^= 1
     found = scan(bytes(data))
     assert [record.sequence for record in found.records] == [2, 3]
-    assert not found.torn
+    assert found.damage == ["line 2 is damaged"]
 
 
 def test_records_are_read_from_the_newest_on_and_only_those_that_mention_a_word() -> None:
@@ -119,11 +115,10 @@ def test_a_sealed_line_of_another_make_is_no_record() -> None:
     assert scan(broken).header is None
 
 
-def test_what_is_whole_from_the_beginning_on_ends_at_the_first_damage() -> None:
+def test_a_damaged_line_hides_none_of_the_others() -> None:
     header, first, second, third = segment(3).splitlines(keepends=True)
     found = scan(header + first + second.replace(b"test", b"tset") + third)
 
-    assert found.size == len(header + first)
     assert [record.sequence for record in found.records] == [1, 3]
     assert found.damage == ["line 3 is damaged"]
 
@@ -135,14 +130,17 @@ def test_a_line_that_is_still_being_written_does_not_hide_those_before_it() -> N
     assert decode_records(first + second.replace(b"test", b"tset") + third) is None
 
 
-def test_only_an_unfinished_last_line_and_nothing_else_is_torn() -> None:
+def test_only_the_last_line_is_ever_unfinished() -> None:
     whole = segment(3)
     header, first, *rest = whole.splitlines(keepends=True)
+    damaged = header + first.replace(b"test", b"tset")
 
-    assert scan(whole).torn is False
-    assert scan(whole[:-5]).torn is True
-    assert scan(header + first.replace(b"test", b"tset") + b"".join(rest)[:-5]).torn is False
-    assert scan(header + first.replace(b"test", b"tset") + b"".join(rest)).torn is False
+    assert scan(whole).damage == []
+    assert scan(whole[:-5]).damage == ["line 4 is unfinished"]
+    assert scan(damaged + b"".join(rest)[:-5]).damage == [
+        *("line 2 is damaged", "line 4 is unfinished"),
+    ]
+    assert scan(damaged + b"".join(rest)).damage == ["line 2 is damaged"]
 
 
 def test_a_segment_begins_with_the_name_of_its_format() -> None:
@@ -197,7 +195,8 @@ def test_a_line_that_ends_in_anything_but_a_line_break_is_unfinished() -> None:
     ended_otherwise = second[:-1] + b"x"
 
     assert decode_records(first + ended_otherwise) == records(1)
-    assert scan(encode_header(1, GENESIS).line + first + ended_otherwise).torn
+    found = scan(encode_header(1, GENESIS).line + first + ended_otherwise)
+    assert found.damage == ["line 3 is unfinished"]
     assert list(newest_records(first + ended_otherwise, [b"call-2"])) == []
 
 

@@ -9,8 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, replace_file
-from cde_orchestrator.storage import forked_history
-from cde_orchestrator.storage.forked_history import rejoin
+from cde_orchestrator.storage import repair
 from cde_orchestrator.storage.format.checkpoint import encode
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import Change, Record, encode_header, encode_record
@@ -29,7 +28,7 @@ BASE: Document = {
 
 @pytest.fixture
 def ops(monkeypatch: pytest.MonkeyPatch) -> OsFileOps:
-    monkeypatch.setattr(forked_history, "utc_now", lambda: NOW)
+    monkeypatch.setattr(repair, "utc_now", lambda: NOW)
     return OsFileOps()
 
 
@@ -78,7 +77,7 @@ def test_what_only_this_process_has_is_made_again_as_one_change(
     loaded = restore_files(files, THERE)
     before = list(loaded.active)
     with capture_logs() as logs:
-        rejoin(files, ops, loaded, a_head(HERE))
+        repair.rejoin(files, ops, loaded, a_head(HERE))
     record = encode_record(
         7,
         before[0].checksum,
@@ -113,7 +112,7 @@ def test_a_feature_that_was_changed_on_both_sides_stays_as_the_files_have_it(
     files: StateFiles, ops: OsFileOps, there: dict[str, str]
 ) -> None:
     loaded = restore_files(files, [there])
-    rejoin(files, ops, loaded, a_head(HERE))
+    repair.rejoin(files, ops, loaded, a_head(HERE))
     assert loaded.document == apply(BASE, [there, HERE[1]])
     assert loaded.active[-1].change.changes == HERE[1:]
 
@@ -126,14 +125,14 @@ def test_members_of_the_project_are_brought_together_one_by_one(
         {"op": "add", "path": "/name", "value": "mine"},
         {"op": "add", "path": "/status", "value": "active"},
     ]
-    rejoin(files, ops, loaded, a_head(here))
+    repair.rejoin(files, ops, loaded, a_head(here))
     assert (loaded.document["name"], loaded.document["status"]) == ("theirs", "active")
 
 
 def unchanged(files: StateFiles, ops: OsFileOps, loaded: Loaded, head: Head) -> bool:
     before = files.marks(), loaded.sequence, list(loaded.active)
     with capture_logs() as logs:
-        rejoin(files, ops, loaded, head)
+        repair.rejoin(files, ops, loaded, head)
     return logs == [] and before == (files.marks(), loaded.sequence, loaded.active)
 
 
@@ -200,5 +199,5 @@ def test_a_history_that_was_put_back_at_its_first_change_is_joined(
     files: StateFiles, ops: OsFileOps
 ) -> None:
     loaded = restore_files(files, THERE, at=1)
-    rejoin(files, ops, loaded, a_head(HERE, sequence=2))
+    repair.rejoin(files, ops, loaded, a_head(HERE, sequence=2))
     assert (loaded.sequence, "d" in loaded.document["features"]) == (3, True)

@@ -7,11 +7,6 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
-from cde_orchestrator.storage.format.active_segment import (
-    ActiveSegment,
-    find_active,
-    sealed_records,
-)
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import (
     GENESIS,
@@ -19,6 +14,11 @@ from cde_orchestrator.storage.format.journal import (
     Record,
     encode_header,
     encode_record,
+)
+from cde_orchestrator.storage.format.segment import (
+    ActiveSegment,
+    find_active,
+    sealed_records,
 )
 
 
