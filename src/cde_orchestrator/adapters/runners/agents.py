@@ -226,7 +226,9 @@ class CommandLineAgents:
         if not agent.version:
             return None
         said: list[str] = []
-        lines = supervised.OutputLines(lambda line: said.append(line.strip()) if len(said) < 20 else None)
+        lines = supervised.OutputLines(
+            lambda line: said.append(line.strip()) if len(said) < 20 else None
+        )
         ending: supervised.Ending | supervised.NotStartedError
         try:
             ending = supervised.SupervisedProcess(
