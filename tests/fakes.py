@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cde_orchestrator.adapters.project_files.content_syntax import ParsingContentValidator
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
@@ -24,6 +25,7 @@ from cde_orchestrator.application.ports.core import (
     SettingsCommands,
 )
 from cde_orchestrator.application.ports.health import Health
+from cde_orchestrator.application.projects.trust_commands import ProjectCommands
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import (
@@ -410,7 +412,14 @@ class World:
 
     def run(self, use_case: UseCase[Reply], **others: Any) -> Reply:
         """The use case's reply, with other fakes than these where a test gives them."""
-        return call(use_case, **{**vars(self), **others})
+        stores = (self.repository, self.workflows)
+        composed = {
+            "commands": ProjectCommands(self.root, *stores, self.trust, self.settings_commands),
+            "features": ProjectFeatures(self.root, *stores, self.callers, self.clock),
+            "outputs": self.outputs,
+            "rendering": self.rendering,
+        }
+        return call(use_case, **{**vars(self), **composed, **others})
 
 
 def active_project(clock: FakeClock) -> Project:

@@ -22,10 +22,14 @@ if TYPE_CHECKING:
     from cde_orchestrator.adapters.repositories.postgres.repository import (
         PostgresProjectRepository,
     )
+    from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
+    from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+    from cde_orchestrator.application.features.project_outputs import ProjectOutputs
     from cde_orchestrator.application.ports import checks as work
     from cde_orchestrator.application.ports import core
     from cde_orchestrator.application.ports.agents import Agents
     from cde_orchestrator.application.ports.health import Health
+    from cde_orchestrator.application.projects.trust_commands import ProjectCommands
     from cde_orchestrator.domain.check import Check
     from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
     from cde_orchestrator.infrastructure.monitoring.health.probes import Facts, ProjectChecks
@@ -166,6 +170,28 @@ class ProjectPorts:
 
         return FilesystemProjectFiles()
 
+    @property
+    def features(self) -> ProjectFeatures:
+        """The project's features, as a call reads and changes them."""
+        from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
+
+        stores = (self.repository, self.workflows)
+        return ProjectFeatures(self.root, *stores, self.callers, self.clock)
+
+    @property
+    def rendering(self) -> PhasePrompts:
+        """The prompts of the project's phases, with the files that these ports have."""
+        from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+
+        return PhasePrompts(self.root, self.prompts, self.files)
+
+    @property
+    def outputs(self) -> ProjectOutputs:
+        """The outputs of the project's phases, among the files that these ports have."""
+        from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+
+        return ProjectOutputs(self.root, self.files, self.objects)
+
     @_MadeOnce
     def inspector(self) -> core.ProjectInspector:
         """What finds out what the project is made of."""
@@ -254,7 +280,15 @@ class ProjectPorts:
         world = (self.root, self._meter, self._settings, self._facts)
         return HealthMonitor(*world, notifiers=self._notified)
 
-    def settings_commands(self) -> Sequence[tuple[Check, str]]:
+    @property
+    def commands(self) -> ProjectCommands:
+        """The commands that the project sets off, and whether they are trusted."""
+        from cde_orchestrator.application.projects.trust_commands import ProjectCommands
+
+        stores = (self.repository, self.workflows, self.trust)
+        return ProjectCommands(self.root, *stores, self._settings_commands)
+
+    def _settings_commands(self) -> Sequence[tuple[Check, str]]:
         """What the settings set off that has to be trusted first, each with what does."""
         from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import alert_commands
 

@@ -47,6 +47,15 @@ def test_with_another_in_its_place_all_others_are_shared(ports: ProjectPorts) ->
     assert ports.files is not files
 
 
+def test_what_is_made_of_several_ports_is_made_of_those_in_their_place(ports: ProjectPorts) -> None:
+    files = InMemoryFiles()
+    moved = ports.instead(files=files)
+
+    assert moved.rendering.files is files
+    assert moved.outputs.files is files
+    assert moved.outputs.objects is ports.objects
+
+
 def test_what_was_never_made_is_not_made_to_be_closed(ports: ProjectPorts) -> None:
     ports.close()
 

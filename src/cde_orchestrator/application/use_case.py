@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, dataclass_transform
 
 Reply = TypeVar("Reply")
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
 class UseCase(ABC, Generic[Reply]):
     """A use case: its fields are the arguments, calling it does the work.
 
-    Subclasses are frozen dataclasses. They are run by ``Application.handle``, which wraps
-    each in one ``Operation``, and gives it the ports that its call names as keyword parameters.
+    Every subclass is a frozen dataclass of keywords. It is run by ``Application.handle``, which
+    wraps it in one ``Operation``, and gives it the ports that its call names as keyword parameters.
+    Wherever it occurs, a field ``feature_id`` is the id, the beginning of the id or the name of a
+    feature, ``agent`` the agent's name, when the client has several, and ``takeover`` is whether
+    to override another agent's lease.
+
+    Attributes:
+        operation: its name in logs, metrics and the journal, as ``start_feature``.
+        tolerant: whether it works, with the defaults, where the project's settings are not valid.
+        routine: whether something that watches asks for it again and again: it is logged for
+            debugging only, and not counted among the operations of health.
     """
 
-    __slots__ = ()
-
     operation: ClassVar[str]
-    tolerant: ClassVar[bool] = False
-    routine: ClassVar[bool] = False
+    tolerant: ClassVar[bool]
+    routine: ClassVar[bool]
 
     def __init_subclass__(
-        cls,
-        operation: str | None = None,
-        tolerant: bool | None = None,
-        routine: bool | None = None,
+        cls, operation: str, tolerant: bool = False, routine: bool = False
     ) -> None:
-        """Say what the use case is to those who run it; what is None is as of its parent.
-
-        Args:
-            operation: its name in logs, metrics and the journal, as ``start_feature``.
-            tolerant: whether it works, with the defaults, where the project's settings are not
-                valid.
-            routine: whether something that watches asks for it again and again: it is logged
-                for debugging only, and not counted among the operations of health.
-        """
-        said = {"operation": operation, "tolerant": tolerant, "routine": routine}
-        for name, value in said.items():
-            if value is not None:
-                setattr(cls, name, value)
+        """Make the use case a dataclass, and say what it is to those who run it."""
+        dataclass(frozen=True, kw_only=True)(cls)
+        cls.operation, cls.tolerant, cls.routine = operation, tolerant, routine
 
     @classmethod
     def needs(cls) -> tuple[str, ...]:
@@ -56,7 +52,8 @@ class UseCase(ABC, Generic[Reply]):
         """Do the work; each use case names the ports that it needs.
 
         Raises:
-            CDEError: it was refused or failed; nothing was changed.
+            CDEError: it was refused or failed; nothing was changed. Each use case names its codes;
+                those of a repository come in addition wherever one is needed.
         """
 
 
@@ -65,4 +62,3 @@ class Handles(Protocol):
 
     def handle(self, use_case: UseCase[Reply]) -> Reply:
         """The use case's reply; ``CDEError`` when it was refused or failed."""
-        ...

@@ -5,14 +5,15 @@ Made from entities here and nowhere else, so that every surface says the same.
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
 from cde_orchestrator.domain.feature import Feature, PhaseRecord
-from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.records import Evidence, Progress
-from cde_orchestrator.domain.workflow import Output, Workflow
+from cde_orchestrator.domain.workflow import Output
+
+View = TypeVar("View")
 
 
 class ProjectView(TypedDict):
@@ -188,6 +189,18 @@ class FeatureListReply(TypedDict):
     next_cursor: str | None
 
 
+def view_of(shape: type[View], value: object) -> View:
+    """The members of a value that the shape names, as JSON has them; times are ISO 8601."""
+    members = {name: getattr(value, name) for name in shape.__annotations__}
+    return cast("View", {name: _plain(member) for name, member in members.items()})
+
+
+def _plain(member: object) -> object:
+    if isinstance(member, datetime):
+        return member.isoformat()
+    return list(member) if isinstance(member, tuple) else member
+
+
 def project_view(project: Project, root: Path, backend: str) -> ProjectView:
     """The project as the contract has it; ``backend`` is where its state is kept."""
     return {
@@ -211,17 +224,6 @@ def feature_view(feature: Feature) -> FeatureView:
     }
 
 
-def feature_row(feature: FeatureSummary) -> FeatureRow:
-    """The feature as a list shows it."""
-    return {
-        "id": feature.id,
-        "name": feature.name,
-        "status": feature.status,
-        "current_phase": feature.current_phase,
-        "updated_at": feature.updated_at.isoformat(),
-    }
-
-
 def output_view(output: Output, feature_name: str) -> OutputView:
     """The declared output, its path filled in."""
     return {
@@ -240,46 +242,13 @@ def phase_record_view(record: PhaseRecord) -> PhaseRecordView:
     return cast("PhaseRecordView", record.to_dict())
 
 
-def progress_view(progress: Progress) -> ProgressView:
-    """Saved progress as the contract has it."""
-    return {
-        "at": progress.at.isoformat(),
-        "by": progress.by,
-        "note": progress.note,
-        "data": progress.data,
-    }
-
-
 def work_view(record: PhaseRecord) -> WorkView:
     """What is kept of the work on a phase, as the contract has it."""
-    evidence = record.evidence
     return {
-        "progress": [progress_view(each) for each in record.saved()],
-        "failures": [
-            {"at": f.at.isoformat(), "attempt": f.attempt, "reason": f.reason, "by": f.by}
-            for f in record.failures
-        ],
-        "evidence": evidence_view(evidence) if evidence else None,
+        "progress": [view_of(ProgressView, each) for each in record.saved()],
+        "failures": [view_of(FailureView, each) for each in record.failures],
+        "evidence": view_of(EvidenceView, record.evidence) if record.evidence else None,
         "start_commit": record.start_commit,
         "end_commit": record.end_commit,
         "past": record.past,
     }
-
-
-def evidence_view(evidence: Evidence) -> EvidenceView:
-    """Evidence as the contract has it."""
-    return {
-        "at": evidence.at.isoformat(),
-        "command": list(evidence.command),
-        "directory": evidence.directory,
-        "exit_code": evidence.exit_code,
-        "duration_ms": evidence.duration_ms,
-        "tail": evidence.tail,
-        "sha256": evidence.sha256,
-        "size": evidence.size,
-    }
-
-
-def phase_record_views(feature: Feature, workflow: Workflow) -> list[PhaseRecordView]:
-    """All phases of a feature, in the workflow's order."""
-    return [phase_record_view(feature.phases[phase.id]) for phase in workflow.phases]

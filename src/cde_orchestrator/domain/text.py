@@ -49,6 +49,19 @@ def checked_text(field: str, text: str, limit: int) -> str:
     return text
 
 
+def checked_line(argument: str, text: str, limit: int) -> str:
+    """The text without outer blanks, if it is one line of at most ``limit`` visible characters.
+
+    Raises:
+        ValidationError: E302 too long, E303 NUL or lone surrogates, E305 no visible line.
+    """
+    line = checked_text(argument, text, limit).strip()
+    if not line or not line.isprintable():
+        reason = "it must be one line of visible text"
+        raise ValidationError.of("E305", argument=argument, reason=reason)
+    return line
+
+
 def as_file(text: str) -> bytes:
     """The text as a file of a project has it: the last line gets its end."""
     ending = "\n" if text and not text.endswith("\n") else ""

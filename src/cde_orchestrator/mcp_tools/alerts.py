@@ -97,7 +97,7 @@ class AlertSubscriptions(InMemorySubscriptionBus):
     async def _newest(self) -> list[AlertEvent]:
         if self._service is None:
             return []
-        from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
+        from cde_orchestrator.application.monitoring.alerts import ListAlerts
 
         try:
             reply = await asyncio.to_thread(self._service.handle, ListAlerts(limit=1))
@@ -126,7 +126,7 @@ def register(server: MCPServer, service: Service, subscriptions: AlertSubscripti
         mime_type="application/json",
     )
     def alerts() -> str:
-        from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
+        from cde_orchestrator.application.monitoring.alerts import ListAlerts
 
         return json.dumps(service.handle(ListAlerts()), indent=2)
 

@@ -9,8 +9,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
-from cde_orchestrator.application.projects.onboard_project import OnboardProject
-from cde_orchestrator.application.projects.set_project_status import SetProjectStatus
+from cde_orchestrator.application.projects.onboard_project import OnboardProject, SetProjectStatus
 from cde_orchestrator.mcp_tools import _texts
 from cde_orchestrator.mcp_tools._boundary import Service, reply
 from cde_orchestrator.mcp_tools._tool import Effect, tool

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 
-from cde_orchestrator.application.features.get_assignment import AssignmentReply
+from cde_orchestrator.application.features.get_feature_status import AssignmentReply
 from cde_orchestrator.application.runs.run_feature import RunReply
 from cde_orchestrator.cli.commands.agents import trusted
 from cde_orchestrator.cli.views import agent

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from cde_orchestrator.application.projects.set_project_status import SetProjectStatus
+from cde_orchestrator.application.projects.onboard_project import SetProjectStatus
 from cde_orchestrator.bootstrap import build_application
 from tests.integration.drills.stage import Outcome, Stage, drill
 

@@ -13,6 +13,9 @@ from typing import Any, cast, get_type_hints
 import pytest
 
 from cde_orchestrator import application
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.ports.agents import Agents
 from cde_orchestrator.application.ports.breakers import Breakers
 from cde_orchestrator.application.ports.checks import (
@@ -32,13 +35,13 @@ from cde_orchestrator.application.ports.core import (
     ProjectInspector,
     ProjectRepository,
     PromptRenderer,
-    SettingsCommands,
     StateRecovery,
     WorkflowRepository,
 )
 from cde_orchestrator.application.ports.health import Health
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
-from cde_orchestrator.application.projects.set_project_status import SetProjectStatus
+from cde_orchestrator.application.projects.onboard_project import SetProjectStatus
+from cde_orchestrator.application.projects.trust_commands import ProjectCommands
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
@@ -56,6 +59,9 @@ PORTS: Mapping[str, Any] = {
     "workflows": WorkflowRepository,
     "prompts": PromptRenderer,
     "files": ProjectFiles,
+    "features": ProjectFeatures,
+    "rendering": PhasePrompts,
+    "outputs": ProjectOutputs,
     "inspector": ProjectInspector,
     "reports": ErrorReports,
     "content": ContentValidator,
@@ -69,7 +75,7 @@ PORTS: Mapping[str, Any] = {
     "agents": Agents,
     "breakers": Breakers,
     "health": Health,
-    "settings_commands": SettingsCommands,
+    "commands": ProjectCommands,
 }
 """What a use case may name, and the type that it is named with."""
 

@@ -1,43 +1,30 @@
-"""Show where a feature stands."""
+"""Show where a feature stands, to people and to whoever drives it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
-from cde_orchestrator.application.features.followed_workflow import followed
-from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
-from cde_orchestrator.application.ports.checks import Callers
-from cde_orchestrator.application.ports.core import (
-    ProjectFiles,
-    ProjectRepository,
-    PromptRenderer,
-    WorkflowRepository,
-)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureDetailReply,
+    FeatureReply,
     FeatureStatusReply,
     feature_view,
-    phase_record_views,
+    phase_record_view,
     project_view,
     work_view,
 )
-from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import ValidationError
 
 DETAILS = ("brief", "full")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GetFeatureStatus(
     UseCase[FeatureStatusReply | FeatureDetailReply], operation="get_feature_status"
 ):
     """A feature, its phases and the current phase's prompt.
 
     Attributes:
-        feature_id: id, beginning of an id, or name of the feature.
         detail: ``brief``, or ``full`` for the whole goal and the times too.
     """
 
@@ -45,35 +32,22 @@ class GetFeatureStatus(
     detail: str = "brief"
 
     def __call__(
-        self,
-        *,
-        root: Path,
-        repository: ProjectRepository,
-        workflows: WorkflowRepository,
-        prompts: PromptRenderer,
-        files: ProjectFiles,
-        callers: Callers,
-        clock: Clock,
+        self, *, features: ProjectFeatures, rendering: PhasePrompts
     ) -> FeatureStatusReply | FeatureDetailReply:
-        """Look it up.
-
-        Raises:
-            CDEError: E004, E102, E103, E305 and the repository's own.
-        """
+        """Raises E004, E102, E103, E305."""
         if self.detail not in DETAILS:
             reason = f"it is {self.detail!r}, not one of {', '.join(DETAILS)}"
             raise ValidationError.of("E305", argument="detail", reason=reason)
-        leases = CallerLeases.of(callers, root, clock())
-        project = repository.get(root)
-        feature, workflow = followed(project, self.feature_id, workflows, root)
-        phase = PhasePrompts(root, prompts, files).committed_view(project, feature, workflow)
+        leases = features.leases()
+        project, feature, workflow = features.read(self.feature_id)
+        phase = rendering.committed_view(project, feature, workflow)
         brief: FeatureStatusReply = {
-            "project": project_view(project, root, repository.backend),
+            "project": project_view(project, features.root, features.repository.backend),
             "feature": feature_view(feature),
-            "phases": phase_record_views(feature, workflow),
+            "phases": [phase_record_view(feature.phases[each.id]) for each in workflow.phases],
             "phase": phase,
         }
-        leases.renew_when_due(feature, repository, root)
+        leases.renew_when_due(feature, features.repository, features.root)
         if self.detail == "brief":
             return brief
         return {
@@ -86,4 +60,33 @@ class GetFeatureStatus(
             "work": {phase.id: work_view(feature.phases[phase.id]) for phase in workflow.phases},
             "created_at": feature.created_at.isoformat(),
             "updated_at": feature.updated_at.isoformat(),
+        }
+
+
+class AssignmentReply(FeatureReply):
+    """A feature and its current phase, with that phase's place and bounds."""
+
+    number: int
+    total: int
+    phases: list[str]
+    max_attempts: int
+
+
+class GetAssignment(UseCase[AssignmentReply], operation="get_assignment"):
+    """The current phase, its place among the phases and how often it may be tried."""
+
+    feature_id: str
+
+    def __call__(self, *, features: ProjectFeatures, rendering: PhasePrompts) -> AssignmentReply:
+        """Raises E004, E102, E103, E312, E313."""
+        project, feature, workflow = features.read(self.feature_id)
+        phase = rendering.current_view(project, feature, workflow)
+        ids = [phase.id for phase in workflow.phases]
+        current = feature.current_phase
+        return {
+            **features.reply(project, feature, phase),
+            "number": ids.index(current) + 1 if current in ids else len(ids),
+            "total": len(ids),
+            "phases": ids,
+            "max_attempts": workflow.max_attempts,
         }

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from cde_orchestrator.application.ports.checks import Callers
 from cde_orchestrator.application.ports.core import ProjectRepository
-from cde_orchestrator.application.views import ClaimView
-from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
+from cde_orchestrator.application.views import ClaimView, view_of
+from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller, Claim
-from cde_orchestrator.domain.text import checked_text
+from cde_orchestrator.domain.text import checked_line
 
 AGENT_LIMIT = 60
 """Characters of an agent's name."""
@@ -35,7 +35,8 @@ class CallerLeases:
         Raises:
             ValidationError: E302, E303 or E305, the name is not usable.
         """
-        return cls(callers, callers.caller(root, _checked(agent)), now)
+        name = None if agent is None else checked_line("agent", agent, AGENT_LIMIT)
+        return cls(callers, callers.caller(root, name), now)
 
     def holder(self, feature: Feature) -> Claim | None:
         """The lease that stands, if one does."""
@@ -103,25 +104,9 @@ class CallerLeases:
     def view(self, feature: Feature) -> ClaimView | None:
         """The lease that stands, as it is told."""
         claim = self.holder(feature)
-        if claim is None:
-            return None
-        return {
-            "agent": claim.agent,
-            "until": claim.until.isoformat(),
-            "taken_from": claim.taken_from,
-        }
+        return None if claim is None else view_of(ClaimView, claim)
 
     def _note_takeover(self, feature: Feature, claim: Claim) -> None:
         feature.note(
             "taken_over", at=self.now.isoformat(), by=self.caller.name, taken_from=claim.agent
         )
-
-
-def _checked(agent: str | None) -> str | None:
-    if agent is None:
-        return None
-    name = checked_text("agent", agent, AGENT_LIMIT).strip()
-    if not name or not name.isprintable():
-        reason = "it must be one line of visible text"
-        raise ValidationError.of("E305", argument="agent", reason=reason)
-    return name

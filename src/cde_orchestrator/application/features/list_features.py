@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import FeatureListReply, feature_row, project_view
+from cde_orchestrator.application.views import FeatureListReply, FeatureRow, project_view, view_of
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.features import FeatureSummary
@@ -25,7 +24,6 @@ FILTERS = (OPEN, *CANONICAL_STATUS.values(), IN_PROGRESS, *sorted(CLOSED_STATUSE
 """What a list can be limited to in every project; its workflows may have more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
     """Features, newest first.
 
@@ -42,11 +40,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
     def __call__(
         self, *, root: Path, repository: ProjectRepository, workflows: WorkflowRepository
     ) -> FeatureListReply:
-        """Look them up.
-
-        Raises:
-            CDEError: E004, E305, E308 and the repository's own.
-        """
+        """Raises E004, E305, E308."""
         if self.limit < 1:
             reason = f"it is {self.limit}, and a page has at least 1 feature"
             raise ValidationError.of("E305", argument="limit", reason=reason)
@@ -60,7 +54,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         page = rest[: min(self.limit, LARGEST_LIMIT)]
         return {
             "project": project_view(project, root, repository.backend),
-            "features": [feature_row(feature) for feature in page],
+            "features": [view_of(FeatureRow, feature) for feature in page],
             "total": len(found),
             "next_cursor": _encode(page[-1]) if len(rest) > len(page) else None,
         }
@@ -68,11 +62,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
     def _require_known_status(
         self, root: Path, repository: ProjectRepository, workflows: WorkflowRepository
     ) -> None:
-        """Refuse a status that no feature can have; one that none has now gives an empty list.
-
-        Raises:
-            ValidationError: E305.
-        """
+        """Refuse a status that no feature can have; one that none has now gives an empty list."""
         if self.status is None or self.status in FILTERS:
             return
         found = repository.get(root).features.summaries()
@@ -85,11 +75,9 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
             raise ValidationError.of("E305", argument="status", reason=reason)
 
     def _wanted(self, feature: FeatureSummary) -> bool:
-        if self.status is None:
-            return True
         if self.status == OPEN:
             return feature.status not in CLOSED_STATUSES
-        return feature.status == self.status
+        return self.status in (None, feature.status)
 
 
 def _position(feature: FeatureSummary) -> tuple[datetime, str]:

@@ -41,6 +41,10 @@ class ProjectOutputs:
         data = self.files.read(self.root, path, output_id)
         return None if data is None else Content.of(data)
 
+    def excerpt(self, path: str, limit: int) -> str:
+        """The file's first lines, at most ``limit`` characters; never fails."""
+        return self.files.excerpt(self.root, path, limit)
+
     def keep(self, content: Content) -> None:
         """Keep a content for a rollback.
 

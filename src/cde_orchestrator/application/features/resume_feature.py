@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from cde_orchestrator.application.features.followed_workflow import adopted, meant_feature
-from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures, meant_feature
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
-from cde_orchestrator.application.ports.checks import (
-    Callers,
-    ObjectStore,
-    TrustStore,
-    VersionControl,
-)
-from cde_orchestrator.application.ports.core import (
-    ProjectFiles,
-    ProjectRepository,
-    PromptRenderer,
-    WorkflowRepository,
-)
+from cde_orchestrator.application.ports.checks import TrustStore, VersionControl
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
+    ArtifactView,
     ClaimView,
     FeatureReply,
     ProgressView,
-    feature_view,
-    progress_view,
-    project_view,
+    view_of,
 )
-from cde_orchestrator.domain.clock import Clock
-from cde_orchestrator.domain.feature import Feature, PhaseStatus
+from cde_orchestrator.domain.feature import Feature, PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
@@ -46,13 +31,9 @@ PROGRESS_LIMIT = 2 * TEXT_LIMIT
 """Characters of all entries together: they leave room in an answer for the phase's prompt."""
 
 
-class FinishedOutput(TypedDict):
+class FinishedOutput(ArtifactView):
     """An output of an earlier phase, with its first lines."""
 
-    id: str
-    path: str
-    sha256: str
-    size: int
     excerpt: str
 
 
@@ -92,14 +73,10 @@ class ResumeReply(FeatureReply):
     branch: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
     """Take up a feature where it stands; a failed one goes back to the phase that failed.
 
-    Attributes:
-        feature_id: id, beginning of an id, or name of the feature.
-        agent: the agent's name, when the client has several.
-        takeover: override another agent's lease.
+    A completed one is only reported.
     """
 
     feature_id: str
@@ -109,64 +86,48 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
     def __call__(
         self,
         *,
-        root: Path,
-        repository: ProjectRepository,
-        workflows: WorkflowRepository,
-        prompts: PromptRenderer,
-        files: ProjectFiles,
-        objects: ObjectStore,
+        features: ProjectFeatures,
+        rendering: PhasePrompts,
+        outputs: ProjectOutputs,
         trust: TrustStore,
         git: VersionControl,
-        callers: Callers,
-        clock: Clock,
     ) -> ResumeReply:
-        """Take the lease and tell everything; a completed feature is only told.
-
-        Raises:
-            CDEError: E004, E102, E103, E105, E122, E206, E302, E303, E305, E310, E311
-                and the repository's own.
-        """
-        leases = CallerLeases.of(callers, root, clock(), self.agent)
-        present = meant_feature(repository.get(root), self.feature_id)
+        """Raises E004, E102, E103, E105, E122, E206, E302, E303, E305, E310, E311."""
+        leases = features.leases(self.agent)
+        root = features.root
+        present = meant_feature(features.repository.get(root), self.feature_id)
         # Asked for while the state is free, and only where a phase may begin again.
         tree = None if present.is_open else git.work_tree(root)
-        with repository.transaction(root) as project:
-            project.require_writable()
-            feature, workflow = adopted(project, self.feature_id, workflows, root)
+        with features.change(self.feature_id) as (project, feature, workflow):
             leases.require_free(feature, takeover=self.takeover, resuming=True)
             if feature.reopen(workflow, leases.now):
-                enter_phase(feature, workflow, ProjectOutputs(root, files, objects), tree)
+                enter_phase(feature, workflow, outputs, tree)
             if feature.is_open:
                 leases.take(feature, deliberate=True)
         phase = workflow.find(feature.current_phase or "") if feature.is_open else None
+        record = feature.phases[phase.id] if phase else None
+        shown = rendering.committed_view(project, feature, workflow)
         return {
-            "project": project_view(project, root, repository.backend),
-            "feature": feature_view(feature),
-            "phase": PhasePrompts(root, prompts, files).committed_view(project, feature, workflow),
+            **features.reply(project, feature, shown),
             "goal": feature.prompt,
-            "finished": _finished(feature, workflow, files, root),
-            "progress": _progress(feature, phase),
-            "last_failure": feature.phases[phase.id].last_failure() if phase else None,
-            "attempts_left": _attempts_left(feature, phase, workflow),
+            "finished": _finished(feature, workflow, outputs),
+            "progress": _progress(feature, record) if record else [],
+            "last_failure": record.last_failure() if record else None,
+            "attempts_left": record.attempts_left(workflow.max_attempts) if record else 0,
             "gate": _gate(phase, trust, root) if phase else None,
             "claim": leases.view(feature),
             "branch": feature.branch,
         }
 
 
-def _finished(
-    feature: Feature, workflow: Workflow, files: ProjectFiles, root: Path
-) -> list[FinishedPhase]:
+def _finished(feature: Feature, workflow: Workflow, outputs: ProjectOutputs) -> list[FinishedPhase]:
     return [
         {
             "id": phase.id,
             "outputs": [
                 {
-                    "id": artifact.id,
-                    "path": artifact.path,
-                    "sha256": artifact.sha256,
-                    "size": artifact.size,
-                    "excerpt": files.excerpt(root, artifact.path, EXCERPT_LIMIT),
+                    **view_of(ArtifactView, artifact),
+                    "excerpt": outputs.excerpt(artifact.path, EXCERPT_LIMIT),
                 }
                 for artifact in feature.phases[phase.id].outputs
             ],
@@ -176,14 +137,12 @@ def _finished(
     ]
 
 
-def _progress(feature: Feature, phase: Phase | None) -> list[ProgressView]:
+def _progress(feature: Feature, record: PhaseRecord) -> list[ProgressView]:
     """The newest entries that fit, oldest first; what is too long is cut, and says so."""
-    if phase is None:
-        return []
     shown: list[ProgressView] = []
     room = PROGRESS_LIMIT
-    for saved in reversed(feature.phases[phase.id].saved()[-PROGRESS_SHOWN:]):
-        view = progress_view(saved)
+    for saved in reversed(record.saved()[-PROGRESS_SHOWN:]):
+        view = view_of(ProgressView, saved)
         view["note"] = shortened(view["note"], TEXT_LIMIT)
         if len(str(view["data"])) > TEXT_LIMIT:
             view["data"] = f"[too long here; in full: cde status {feature.name} --full --json]"
@@ -192,10 +151,6 @@ def _progress(feature: Feature, phase: Phase | None) -> list[ProgressView]:
             break
         shown.insert(0, view)
     return shown
-
-
-def _attempts_left(feature: Feature, phase: Phase | None, workflow: Workflow) -> int:
-    return feature.phases[phase.id].attempts_left(workflow.max_attempts) if phase else 0
 
 
 def _gate(phase: Phase, trust: TrustStore, root: Path) -> GateView:

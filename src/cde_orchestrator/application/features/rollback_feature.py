@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from cde_orchestrator.application.features.followed_workflow import adopted
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures, adopted
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.features.source_changes import PhaseStart, SourceRow
-from cde_orchestrator.application.ports.checks import (
-    Callers,
-    ObjectStore,
-    VersionControl,
-    WorkTree,
-)
-from cde_orchestrator.application.ports.core import (
-    ProjectFiles,
-    ProjectRepository,
-    PromptRenderer,
-    WorkflowRepository,
-)
+from cde_orchestrator.application.ports.checks import VersionControl, WorkTree
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
-from cde_orchestrator.domain.clock import Clock
+from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
 from cde_orchestrator.domain.feature import Feature, PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.project import Project
@@ -112,12 +99,12 @@ class _Taken:
     steps: list[_Step]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature"):
     """Begin a phase again; the phases after it no longer count.
 
+    The files are put back, then the state; done twice, it changes nothing more.
+
     Attributes:
-        feature_id: id, beginning of an id, or name of the feature.
         to_phase: a phase that was begun.
         reason: why.
         dry_run: only tell what would happen.
@@ -131,41 +118,29 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature"):
     def __call__(
         self,
         *,
-        root: Path,
-        repository: ProjectRepository,
-        workflows: WorkflowRepository,
-        prompts: PromptRenderer,
-        files: ProjectFiles,
-        objects: ObjectStore,
+        features: ProjectFeatures,
+        rendering: PhasePrompts,
+        outputs: ProjectOutputs,
         git: VersionControl,
-        callers: Callers,
-        clock: Clock,
     ) -> RollbackReply:
-        """Put the files back, then the state; done twice, it changes nothing more.
-
-        Raises:
-            CDEError: E004, E102, E103, E107, E122, E126, E206, E302, E303, E305 and the
-                repository's own.
-        """
+        """Raises E004, E102, E103, E107, E122, E126, E206, E302, E303, E305."""
         reason = checked_reason(self.reason)
-        leases = CallerLeases.of(callers, root, clock())
-        tree, outputs = git.work_tree(root), ProjectOutputs(root, files, objects)
-        rollback = _Rollback(self, reason, workflows, outputs, leases, tree)
+        root, repository, leases = features.root, features.repository, features.leases()
+        tree = git.work_tree(root)
+        rollback = _Rollback(self, reason, features, outputs, leases, tree)
         if self.dry_run:
             project = repository.get(root)
-            taken = rollback.take_back(project)
+            taken = rollback.take_back(project, dry_run=True)
         else:
-            rollback.announce(repository)
+            rollback.announce()
             with repository.transaction(root) as project:
                 project.require_writable()
-                taken = rollback.take_back(project)
+                taken = rollback.take_back(project, dry_run=False)
         paths = [step.path for step in taken.steps]
         source, commands = taken.start.changes(project, tree, paths, git, root)
-        rendering = PhasePrompts(root, prompts, files)
+        phase = rendering.committed_view(project, taken.feature, taken.workflow)
         return {
-            "project": project_view(project, root, repository.backend),
-            "feature": feature_view(taken.feature),
-            "phase": rendering.committed_view(project, taken.feature, taken.workflow),
+            **features.reply(project, taken.feature, phase),
             "dry_run": self.dry_run,
             "rolled_back": taken.undone,
             "files": taken.rows,
@@ -180,17 +155,17 @@ class _Rollback:
 
     asked: RollbackFeature
     reason: str
-    workflows: WorkflowRepository
+    features: ProjectFeatures
     outputs: ProjectOutputs
     leases: CallerLeases
     tree: WorkTree | None
 
-    def announce(self, repository: ProjectRepository) -> None:
+    def announce(self) -> None:
         """Make it durable what the files are before the first of them is touched."""
-        root = self.outputs.root
+        root, repository = self.features.root, self.features.repository
         present = repository.get(root)
         present.require_writable()
-        taken = replace(self, asked=replace(self.asked, dry_run=True)).take_back(present)
+        taken = self.take_back(present, dry_run=True)
         steps = [step for step in taken.steps if step.touches]
         if not steps:
             return
@@ -208,16 +183,18 @@ class _Rollback:
                 files=[step.fact() for step in steps],
             )
 
-    def take_back(self, project: Project) -> _Taken:
-        """Put files and state back, in a project that a change or a dry run is about."""
+    def take_back(self, project: Project, *, dry_run: bool) -> _Taken:
+        """Put files and state back in a project; in a dry run, only see what would happen."""
         asked, outputs, leases = self.asked, self.outputs, self.leases
-        feature, workflow = adopted(project, asked.feature_id, self.workflows, outputs.root)
+        feature, workflow = adopted(
+            project, asked.feature_id, self.features.workflows, outputs.root
+        )
         phase = _target(feature, workflow, asked.to_phase)
         leases.require_free(feature, takeover=False)
         record = feature.phases[phase.id]
         steps = list(self._steps(feature, record, workflow))
         start = PhaseStart.of(feature, record, outputs)
-        rows = [self._apply(step) for step in steps]
+        rows = [self._apply(step, dry_run=dry_run) for step in steps]
         undone = feature.roll_back(phase, self.reason, leases.caller.name, workflow, leases.now)
         feature.note(
             ROLLED_BACK,
@@ -228,26 +205,21 @@ class _Rollback:
             phases=undone,
             files=[step.fact() for step in steps if step.touches],
         )
-        if not asked.dry_run:
+        if not dry_run:
             leases.take(feature, deliberate=False)
             enter_phase(feature, workflow, outputs, self.tree)
         return _Taken(feature, workflow, undone, rows, start, steps)
 
-    def _apply(self, step: _Step) -> FileRow:
+    def _apply(self, step: _Step, *, dry_run: bool) -> FileRow:
         root, files = self.outputs.root, self.outputs.files
         kept_as = f"{step.path}.before-rollback" if step.changed else None
-        if not self.asked.dry_run and step.touches:
+        if not dry_run and step.touches:
             if step.current is not None:
                 self.outputs.keep(step.current)
             if step.changed:
                 kept_as = files.set_aside(root, step.path, step.output.id)
             files.restore(root, step.path, step.output.id, step.data)
-        return {
-            "path": step.path,
-            "action": step.action,
-            "kept_as": kept_as,
-            "reason": step.reason,
-        }
+        return FileRow(path=step.path, action=step.action, kept_as=kept_as, reason=step.reason)
 
     def _steps(self, feature: Feature, record: PhaseRecord, workflow: Workflow) -> Iterator[_Step]:
         """What it takes to have every declared output as it was when the phase was entered."""
@@ -287,11 +259,7 @@ class _Rollback:
 
 
 def _target(feature: Feature, workflow: Workflow, phase_id: str) -> Phase:
-    """The phase to go back to.
-
-    Raises:
-        FeatureError: E107, there is no such phase; E126, it was not begun or is yet to come.
-    """
+    """The phase to go back to; E107 where there is none, E126 where it was not begun yet."""
     phase = workflow.find(phase_id)
     ids = [each.id for each in workflow.phases]
     if phase is None:

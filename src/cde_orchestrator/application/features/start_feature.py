@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from cde_orchestrator.application.features.followed_workflow import adopt_workflow, workflow_for
-from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.features.followed_workflow import (
+    ProjectFeatures,
+    adopt_workflow,
+    workflow_for,
+)
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
-from cde_orchestrator.application.features.work_changes import baseline_for
-from cde_orchestrator.application.ports.checks import Callers, ObjectStore, VersionControl
-from cde_orchestrator.application.ports.core import (
-    ProjectFiles,
-    ProjectRepository,
-    PromptRenderer,
-    WorkflowRepository,
-)
+from cde_orchestrator.application.features.source_changes import baseline_for
+from cde_orchestrator.application.ports.checks import VersionControl
+from cde_orchestrator.application.ports.core import WorkflowRepository
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
-from cde_orchestrator.domain.clock import Clock
+from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
@@ -30,7 +26,6 @@ from cde_orchestrator.domain.workflow import Workflow
 _PATHS_SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StartFeature(UseCase[FeatureReply], operation="start_feature"):
     """Start a feature; the answer has its first phase with its prompt.
 
@@ -49,25 +44,15 @@ class StartFeature(UseCase[FeatureReply], operation="start_feature"):
     def __call__(
         self,
         *,
-        root: Path,
-        repository: ProjectRepository,
-        workflows: WorkflowRepository,
-        prompts: PromptRenderer,
-        files: ProjectFiles,
-        objects: ObjectStore,
+        features: ProjectFeatures,
+        rendering: PhasePrompts,
+        outputs: ProjectOutputs,
         git: VersionControl,
-        callers: Callers,
-        clock: Clock,
     ) -> FeatureReply:
-        """Start it.
-
-        Raises:
-            CDEError: E004, E101, E104, E124, E125, E127, E206, E301 to E306, E310 to E313
-                and the repository's own.
-        """
+        """Raises E004, E101, E104, E124, E125, E127, E206, E301 to E306, E310 to E313."""
         key = checked_key(self.idempotency_key)
-        leases, tree = CallerLeases.of(callers, root, clock()), git.work_tree(root)
-        rendering = PhasePrompts(root, prompts, files)
+        root, repository, workflows = features.root, features.repository, features.workflows
+        leases, tree = features.leases(), git.work_tree(root)
         tried = self._tried_workflow(key, repository.get(root), workflows, rendering)
         baseline = baseline_for(tried, git, root)
         with repository.transaction(root) as project:
@@ -83,12 +68,9 @@ class StartFeature(UseCase[FeatureReply], operation="start_feature"):
                 leases.take(feature, deliberate=False)
                 if workflow.branch:
                     feature.branch = _branch(feature, workflow, git, root)
-                enter_phase(feature, workflow, ProjectOutputs(root, files, objects), tree)
-        return {
-            "project": project_view(project, root, repository.backend),
-            "feature": feature_view(feature),
-            "phase": rendering.committed_view(project, feature, workflow),
-        }
+                enter_phase(feature, workflow, outputs, tree)
+        phase = rendering.committed_view(project, feature, workflow)
+        return features.reply(project, feature, phase)
 
     def _tried_workflow(
         self,
@@ -110,11 +92,7 @@ class StartFeature(UseCase[FeatureReply], operation="start_feature"):
         return workflow
 
     def _require_same(self, feature: Feature) -> None:
-        """Refuse a key with which the first call started another feature.
-
-        Raises:
-            FeatureError: E127, that call said something else.
-        """
+        """Refuse a key with which the first call started another feature: E127."""
         for argument, same in (
             ("prompt", self.prompt.strip() == feature.prompt),
             ("workflow", self.workflow in {None, feature.workflow_type}),
@@ -127,11 +105,7 @@ class StartFeature(UseCase[FeatureReply], operation="start_feature"):
 
 
 def _branch(feature: Feature, workflow: Workflow, git: VersionControl, root: Path) -> str | None:
-    """Put the feature on a branch of its own; None where there is no repository.
-
-    Raises:
-        FeatureError: E124, changes would be taken along; E125, git refuses.
-    """
+    """Put the feature on a branch of its own; None where there is no repository."""
     changes = git.changes(root)
     if changes is None:
         return None

@@ -25,7 +25,7 @@ from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts, phase_view
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
-from cde_orchestrator.application.features.work_changes import require_changes
+from cde_orchestrator.application.features.source_changes import require_changes
 from cde_orchestrator.application.ports.checks import (
     Callers,
     CheckRunner,
@@ -60,7 +60,6 @@ from cde_orchestrator.domain.workflow import Phase, Workflow
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
     """Complete the current phase; the answer has the next one with its prompt.
 

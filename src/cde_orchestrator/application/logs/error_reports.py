@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -10,7 +10,6 @@ from cde_orchestrator.application.ports.core import ErrorReports
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import ValidationError
 
-DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 200
 
 
@@ -26,7 +25,6 @@ class ErrorReportReply(TypedDict):
     report: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListErrorReports(UseCase[ErrorReportsReply], operation="list_error_reports"):
     """The newest reports.
 
@@ -34,14 +32,10 @@ class ListErrorReports(UseCase[ErrorReportsReply], operation="list_error_reports
         limit: at least 1; more than 200 count as 200.
     """
 
-    limit: int = DEFAULT_LIMIT
+    limit: int = 20
 
     def __call__(self, *, root: Path, reports: ErrorReports) -> ErrorReportsReply:
-        """Look them up.
-
-        Raises:
-            ValidationError: E305.
-        """
+        """Raises E305."""
         if self.limit < 1:
             reason = f"it is {self.limit}, and a list has at least 1 report"
             raise ValidationError.of("E305", argument="limit", reason=reason)
@@ -49,7 +43,6 @@ class ListErrorReports(UseCase[ErrorReportsReply], operation="list_error_reports
         return {"reports": [asdict(each) for each in found]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowErrorReport(UseCase[ErrorReportReply], operation="show_error_report"):
     """One report.
 
@@ -60,11 +53,7 @@ class ShowErrorReport(UseCase[ErrorReportReply], operation="show_error_report"):
     report_id: str
 
     def __call__(self, *, root: Path, reports: ErrorReports) -> ErrorReportReply:
-        """Look it up.
-
-        Raises:
-            ValidationError: E322, there is none.
-        """
+        """Raises E322 where there is none."""
         report = reports.load(root, self.report_id)
         if report is None:
             raise ValidationError.of("E322", report=self.report_id)

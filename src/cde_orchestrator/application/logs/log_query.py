@@ -137,6 +137,5 @@ class LogChoice:
 
 
 def _begins(value: object, wanted: str) -> bool:
-    if value == wanted:
-        return True
-    return isinstance(value, str) and len(wanted) >= _SHORTEST_ID and value.startswith(wanted)
+    is_beginning = isinstance(value, str) and value.startswith(wanted)
+    return value == wanted or (is_beginning and len(wanted) >= _SHORTEST_ID)

@@ -1,20 +1,19 @@
-"""Read the log, and follow it."""
+"""Read the log, follow it, and list the operations in it that took longest."""
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TypedDict
 
-from cde_orchestrator.application.logs.log_query import LogQuery
+from cde_orchestrator.application.logs.log_query import ENDS, LOOKING, LogQuery, moment_from
 from cde_orchestrator.application.ports.core import LogEntry, LogReader
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import ValidationError
-
-DEFAULT_LIMIT = 200
 
 
 class LogReply(TypedDict):
@@ -24,7 +23,6 @@ class LogReply(TypedDict):
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadLogs(UseCase[LogReply], operation="read_logs"):
     """The newest entries that are wanted.
 
@@ -34,14 +32,10 @@ class ReadLogs(UseCase[LogReply], operation="read_logs"):
     """
 
     query: LogQuery = field(default_factory=LogQuery)
-    limit: int = DEFAULT_LIMIT
+    limit: int = 200
 
     def __call__(self, *, root: Path, logs: LogReader, clock: Clock) -> LogReply:
-        """Look them up.
-
-        Raises:
-            ValidationError: E305 or E317.
-        """
+        """Raises E305 or E317."""
         if self.limit < 1:
             reason = f"it is {self.limit}, and at least 1 entry can be shown"
             raise ValidationError.of("E305", argument="limit", reason=reason)
@@ -53,17 +47,82 @@ class ReadLogs(UseCase[LogReply], operation="read_logs"):
         return {"entries": list(newest), "total": total}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FollowLogs(UseCase[Iterator[LogEntry]], operation="follow_logs"):
-    """The entries that are wanted, as they are written from now on."""
+    """The entries that are wanted, as they are written from now on; it does not end by itself."""
 
     query: LogQuery = field(default_factory=LogQuery)
 
     def __call__(self, *, root: Path, logs: LogReader) -> Iterator[LogEntry]:
-        """Begin to follow; the answer does not end by itself.
-
-        Raises:
-            ValidationError: E305.
-        """
+        """Raises E305."""
         choice = self.query.choice()
         return filter(choice.takes, logs.follow(root))
+
+
+class SlowOperation(TypedDict):
+    """One operation; ``bottleneck`` took most of its time: a span, or ``other``."""
+
+    at: str
+    operation: str
+    outcome: str
+    duration_ms: float
+    bottleneck: str
+    bottleneck_ms: float
+    spans: dict[str, float]
+    feature: str | None
+    correlation_id: str
+
+
+class SlowReply(TypedDict):
+    """The slowest operations, the slowest one first."""
+
+    operations: list[SlowOperation]
+    total: int
+
+
+class ListSlowOperations(UseCase[SlowReply], operation="list_slow_operations"):
+    """The slowest operations in the log.
+
+    Attributes:
+        limit: at most so many.
+        since: age or date, as ``2h`` or ``2026-11-01``.
+    """
+
+    limit: int = 10
+    since: str | None = None
+
+    def __call__(self, *, root: Path, logs: LogReader, clock: Clock) -> SlowReply:
+        """Raises E305 or E317."""
+        if self.limit < 1:
+            reason = f"it is {self.limit}, and at least 1 operation can be shown"
+            raise ValidationError.of("E305", argument="limit", reason=reason)
+        since = moment_from(self.since, clock()) if self.since is not None else None
+        ended = [
+            entry
+            for entry in logs.entries(root, since, ['"duration_ms":', '"outcome":'])
+            if entry.get("event") in ENDS and entry.get("operation") not in LOOKING
+        ]
+        worst = heapq.nlargest(self.limit, ended, key=_duration_ms)
+        return {"operations": [_slow(entry) for entry in worst], "total": len(ended)}
+
+
+def _duration_ms(entry: LogEntry) -> float:
+    value = entry.get("duration_ms")
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _slow(entry: LogEntry) -> SlowOperation:
+    spans = {str(name): float(value) for name, value in (entry.get("spans") or {}).items()}
+    rest = _duration_ms(entry) - sum(spans.values())
+    times = {**spans, "other": rest}
+    bottleneck = max(times, key=lambda name: times[name])
+    return {
+        "at": entry["timestamp"],
+        "operation": str(entry.get("operation", "?")),
+        "outcome": str(entry.get("outcome", "?")),
+        "duration_ms": _duration_ms(entry),
+        "bottleneck": bottleneck,
+        "bottleneck_ms": round(times[bottleneck], 3),
+        "spans": spans,
+        "feature": entry.get("feature"),
+        "correlation_id": str(entry.get("correlation_id", "")),
+    }

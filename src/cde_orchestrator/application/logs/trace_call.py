@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
@@ -58,7 +57,6 @@ class TraceReply(TypedDict):
     events: list[TraceEvent]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TraceCall(UseCase[TraceReply], operation="trace_call"):
     """What one call did.
 
@@ -69,11 +67,7 @@ class TraceCall(UseCase[TraceReply], operation="trace_call"):
     correlation_id: str
 
     def __call__(self, *, root: Path, logs: LogReader) -> TraceReply:
-        """Put it together.
-
-        Raises:
-            ValidationError: E316 the log knows no such call, E318 several begin like this.
-        """
+        """Raises E316 where the log knows no such call, E318 where several begin like this."""
         wanted = self.correlation_id.strip()
         calls: dict[str, list[LogEntry]] = {}
         for entry in logs.entries(root, containing=[wanted] if wanted else ["?"]):

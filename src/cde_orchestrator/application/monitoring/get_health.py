@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypedDict
 
-from cde_orchestrator.application.ports.health import CheckDetail, Health, HealthReply, Verdict
+from cde_orchestrator.application.ports.health import Health, HealthReply
 from cde_orchestrator.application.use_case import UseCase
 
 DECISIVE = ("state_file_writable", "read_only", "database")
@@ -29,7 +27,6 @@ class ReadinessReply(TypedDict):
     reasons: list[Reason]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GetHealth(UseCase[HealthReply], operation="get_health", tolerant=True):
     """Verdicts, figures and alerts, however broken the project is."""
 
@@ -38,12 +35,10 @@ class GetHealth(UseCase[HealthReply], operation="get_health", tolerant=True):
         return health.get_status()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchHealth(GetHealth, operation="watch_health", routine=True):
+class WatchHealth(GetHealth, operation="watch_health", tolerant=True, routine=True):
     """The same, for whoever asks again and again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExposeMetrics(
     UseCase[tuple[bytes, str]], operation="expose_metrics", tolerant=True, routine=True
 ):
@@ -62,8 +57,7 @@ class ExposeMetrics(
 
 def readiness(health: HealthReply) -> ReadinessReply:
     """Whether changes can be made, and why not, by what was checked."""
-    checks: Mapping[str, Verdict] = health["checks"]
-    details: Mapping[str, CheckDetail] = health["details"]
+    checks, details = health["checks"], health["details"]
     reasons: list[Reason] = [
         {
             "check": name,

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from heapq import nlargest
-from pathlib import Path
+from operator import attrgetter, itemgetter
 from typing import TypedDict
 
-from cde_orchestrator.application.features.followed_workflow import as_followed, workflow_for
+from cde_orchestrator.application.features.followed_workflow import (
+    ProjectFeatures,
+    as_followed,
+    workflow_for,
+)
 from cde_orchestrator.application.features.leases import CallerLeases
-from cde_orchestrator.application.ports.core import WorkflowRepository
 from cde_orchestrator.application.views import ClaimView
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
@@ -72,9 +75,7 @@ class Board(TypedDict):
     shown: int
 
 
-def board_of(
-    project: Project, workflows: WorkflowRepository, root: Path, leases: CallerLeases
-) -> Board:
+def board_of(project: Project, features: ProjectFeatures) -> Board:
     """The board: the open features touched last, and the last ones that were closed.
 
     Raises:
@@ -84,29 +85,24 @@ def board_of(
     counts = Counter(summary.status for summary in summaries)
     waiting = [each for each in summaries if each.status not in CLOSED_STATUSES]
     closed = [each for each in summaries if each.status in CLOSED_STATUSES]
+    leases, touched = features.leases(), attrgetter("updated_at")
     cards, done = (
-        [
-            _card(summary, feature, order, leases)
-            for summary, feature, order in _followed(project, chosen, workflows, root)
-        ]
+        [_card(*each, leases) for each in _followed(project, chosen, features)]
         for chosen in (
-            nlargest(OPEN_SHOWN, waiting, key=_touched),
-            nlargest(CLOSED_SHOWN, closed, key=_touched),
+            nlargest(OPEN_SHOWN, waiting, key=touched),
+            nlargest(CLOSED_SHOWN, closed, key=touched),
         )
     )
+    cards.sort(key=itemgetter("created_at"), reverse=True)
     in_phase = Counter(summary.current_phase or "" for summary in waiting)
     columns = [
         Column(
             id=phase,
             description=description,
             count=in_phase[phase],
-            cards=sorted(
-                (card for card in cards if (card["phase"] or "") == phase),
-                key=lambda card: card["created_at"],
-                reverse=True,
-            ),
+            cards=[card for card in cards if (card["phase"] or "") == phase],
         )
-        for phase, description in _phases(in_phase, workflows, root).items()
+        for phase, description in _phases(in_phase, features).items()
     ]
     columns.append(Column(id=CLOSED, description="", count=len(closed), cards=done))
     return {
@@ -147,10 +143,7 @@ def _event(at: datetime, kind: str, text: str, by: str | None) -> FeatureEvent:
 
 
 def _followed(
-    project: Project,
-    summaries: Sequence[FeatureSummary],
-    workflows: WorkflowRepository,
-    root: Path,
+    project: Project, summaries: Sequence[FeatureSummary], features: ProjectFeatures
 ) -> Iterator[tuple[FeatureSummary, Feature, list[str]]]:
     """The features with the phases of their workflows, as far as they are known."""
     orders: dict[tuple[str, str | None], list[str]] = {}
@@ -161,7 +154,7 @@ def _followed(
         key = (feature.workflow_type, feature.workflow_digest)
         if key not in orders or not feature.phases:
             try:
-                workflow = workflow_for(project, feature, workflows, root)
+                workflow = workflow_for(project, feature, features.workflows, features.root)
             except CDEError:  # the file that a feature of an older release needs is broken
                 orders[key] = list(feature.phases)
             else:
@@ -194,19 +187,15 @@ def _card(
     }
 
 
-def _phases(in_phase: Counter[str], workflows: WorkflowRepository, root: Path) -> dict[str, str]:
+def _phases(in_phase: Counter[str], features: ProjectFeatures) -> dict[str, str]:
     """The columns: phases of the default workflow in order, then others that are in use."""
     known: dict[str, str] = {}
     try:
-        catalog = workflows.load(root)
+        catalog = features.workflows.load(features.root)
     except CDEError:
-        catalog = workflows.load_packaged()
+        catalog = features.workflows.load_packaged()
     for workflow in (catalog.get_or_default(catalog.default), *catalog.workflows.values()):
         for phase in workflow.phases:
             if workflow.id == catalog.default or in_phase[phase.id]:
                 known.setdefault(phase.id, phase.description)
     return known | {phase: known.get(phase, "") for phase in sorted(+in_phase)}
-
-
-def _touched(summary: FeatureSummary) -> datetime:
-    return summary.updated_at

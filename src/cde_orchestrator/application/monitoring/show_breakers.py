@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypedDict
 
 from cde_orchestrator.application.ports.breakers import Breakers, BreakerView
@@ -15,7 +14,6 @@ class BreakersReply(TypedDict):
     breakers: list[BreakerView]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListBreakers(UseCase[BreakersReply], operation="list_breakers"):
     """Show the circuit breakers."""
 
@@ -24,16 +22,11 @@ class ListBreakers(UseCase[BreakersReply], operation="list_breakers"):
         return {"breakers": [*breakers.views()]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ResetBreaker(UseCase[BreakerView], operation="reset_breaker"):
     """Close a circuit breaker by hand, so that what it guards is called again at once."""
 
     name: str
 
     def __call__(self, *, breakers: Breakers) -> BreakerView:
-        """Close it.
-
-        Raises:
-            CDESystemError: E904, there is none of that name.
-        """
+        """Raises E904 where there is none of that name."""
         return breakers.reset(self.name)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
-from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.logs.error_reports import ListErrorReports
 from cde_orchestrator.application.monitoring.project_board import Board, board_of
 from cde_orchestrator.application.ports.breakers import Breakers, BreakerView
-from cde_orchestrator.application.ports.checks import Callers
 from cde_orchestrator.application.ports.core import (
     ErrorReports,
-    ProjectFiles,
     ProjectRepository,
-    PromptRenderer,
     StateRecovery,
-    WorkflowRepository,
 )
 from cde_orchestrator.application.ports.health import (
     AlertsReply,
@@ -34,7 +30,6 @@ from cde_orchestrator.application.ports.health import (
 from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureDetailReply, ProjectView, project_view
-from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload, fill_fix
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
@@ -112,11 +107,12 @@ class PulseReply(TypedDict):
     mark: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowDashboard(
     UseCase[DashboardReply], operation="show_dashboard", tolerant=True, routine=True
 ):
     """Everything that the dashboard shows.
+
+    A project that cannot be read is reported in it, and does not fail the answer.
 
     Attributes:
         span: ``hour``, ``day`` or ``week``: how far the charts reach back.
@@ -127,26 +123,19 @@ class ShowDashboard(
     def __call__(
         self,
         *,
-        root: Path,
-        repository: ProjectRepository,
-        workflows: WorkflowRepository,
+        features: ProjectFeatures,
         reports: ErrorReports,
-        callers: Callers,
         breakers: Breakers,
         health: Health,
-        clock: Clock,
     ) -> DashboardReply:
-        """Gather it; a project that cannot be read is told, and does not fail the answer.
-
-        Raises:
-            ValidationError: E305, there is no such span.
-        """
+        """Raises E305 where there is no such span."""
+        root, repository = features.root, features.repository
         span = _span(self.span)
         project, board, problem = None, None, None
         try:
             found = repository.get(root)
             project = project_view(found, root, repository.backend)
-            board = board_of(found, workflows, root, CallerLeases.of(callers, root, clock()))
+            board = board_of(found, features)
         except CDEError as error:
             error.context.setdefault("project_path", str(root))
             problem = ErrorFormatter.payload(error)
@@ -155,7 +144,7 @@ class ShowDashboard(
         recent = history if span == "hour" else health.history("hour")
         alerts = health.alerts(ALERT_EVENTS)
         return {
-            "at": clock().isoformat(),
+            "at": features.clock().isoformat(),
             "mark": _mark(root, repository, reports, breakers),
             "root": str(root),
             "project": project,
@@ -172,12 +161,10 @@ class ShowDashboard(
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=True, routine=True):
     """A feature with its phases and its timeline.
 
     Attributes:
-        feature_id: id, beginning of an id, or name of the feature.
         known: the feature's ``updated_at`` as the asker has it: reading a long history takes
             a while, and is not done again for nothing.
     """
@@ -188,39 +175,22 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
     def __call__(
         self,
         *,
-        root: Path,
-        repository: ProjectRepository,
-        workflows: WorkflowRepository,
+        features: ProjectFeatures,
         recovery: StateRecovery,
-        prompts: PromptRenderer,
-        files: ProjectFiles,
-        callers: Callers,
-        clock: Clock,
+        rendering: PhasePrompts,
     ) -> FeaturePageReply:
-        """Look it up.
-
-        Raises:
-            CDEError: E004, E102, E103 and the repository's own.
-        """
-        status = GetFeatureStatus(feature_id=self.feature_id, detail="full")(
-            root=root,
-            repository=repository,
-            workflows=workflows,
-            prompts=prompts,
-            files=files,
-            callers=callers,
-            clock=clock,
-        )
+        """Raises E004, E102, E103."""
+        asked = GetFeatureStatus(feature_id=self.feature_id, detail="full")
+        status = asked(features=features, rendering=rendering)
         full = cast(FeatureDetailReply, status)
         changes = None
         if full["updated_at"] != self.known:
-            asked = ListChanges(limit=CHANGES, feature=full["feature"]["id"])
-            found = asked(root=root, recovery=recovery)
+            past = ListChanges(limit=CHANGES, feature=full["feature"]["id"])
+            found = past(root=features.root, recovery=recovery)
             changes = [each for each in found["changes"] if not _is_renewal(each)]
-        return {"at": clock().isoformat(), "status": full, "changes": changes}
+        return {"at": features.clock().isoformat(), "status": full, "changes": changes}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GetPulse(UseCase[PulseReply], operation="get_pulse", tolerant=True, routine=True):
     """Whether there is something new, cheap enough to be asked every second."""
 

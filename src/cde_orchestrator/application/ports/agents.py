@@ -60,25 +60,19 @@ class Agents(Protocol):
         Raises:
             ValidationError: E314, a definition in the project's settings is not valid.
         """
-        ...
 
     def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
         """Start the agent, wait for it, and leave none of its processes behind.
 
-        Args:
-            agent: who works.
-            assignment: on what.
-            on_line: is given each line of its output, in the calling thread.
+        Each line of its output is given to ``on_line``, in the calling thread.
 
         Raises:
             AgentError: E905 it cannot be started, E906 it failed, E907 it took too long.
             CDESystemError: E903 it is given time to recover, E911 the run was stopped.
         """
-        ...
 
     def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
         """Whether the agent can be used here; its version only when it may be run for it."""
-        ...
 
     def try_out(self, agent: Agent) -> AgentTrialReply:
         """Give the agent a small task in a folder that is thrown away.
@@ -86,7 +80,6 @@ class Agents(Protocol):
         Raises:
             CDESystemError: as ``run``.
         """
-        ...
 
     def lock_run(self, feature_id: str, feature: str) -> AbstractContextManager[None]:
         """Be the only run of a feature on this machine; ends with the process.
@@ -95,8 +88,6 @@ class Agents(Protocol):
             CDESystemError: E909, the feature is being run already.
             StateError: E203 or E204, the lock cannot be made.
         """
-        ...
 
     def stop(self) -> None:
         """End the agents that are running, from any thread; their runs raise E911."""
-        ...

@@ -23,7 +23,6 @@ class Breakers(Protocol):
 
     def views(self) -> Sequence[BreakerView]:
         """All of them, by name."""
-        ...
 
     def reset(self, name: str) -> BreakerView:
         """Close one by hand.
@@ -31,7 +30,6 @@ class Breakers(Protocol):
         Raises:
             CDESystemError: E904, there is none of that name.
         """
-        ...
 
 
 def wait_told(seconds: float) -> float:

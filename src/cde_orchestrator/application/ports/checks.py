@@ -24,26 +24,21 @@ class ContentValidator(Protocol):
 
     def error_in(self, kind: str, text: str) -> str | None:
         """Why a text is not valid ``json``, ``yaml`` or ``toml``, or None."""
-        ...
 
     def search(self, expression: str, text: str) -> bool | None:
         """Whether a regular expression matches in a text; None when that takes too long."""
-        ...
 
 
 class CheckRunner(Protocol):
     """Runs checks; whether they may run is not its business."""
 
     def lock_check(self, root: Path, feature: Feature) -> AbstractContextManager[None]:
-        """Be the only submission on this machine that checks the feature's current phase.
-
-        It ends with the process, however that ends.
+        """Be the only one on this machine to check the current phase; ends with the process.
 
         Raises:
             FeatureError: E129, another one does.
             StateError: E203 or E204, that cannot be made sure of.
         """
-        ...
 
     def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
         """Run it to its end, or end it when its time is over.
@@ -51,60 +46,42 @@ class CheckRunner(Protocol):
         Raises:
             FeatureError: E121, it cannot be run.
         """
-        ...
 
 
 class TrustStore(Protocol):
-    """Remembers, outside of the project, which of its commands a person trusts."""
+    """Remembers, outside of the project, which of its commands a person trusts.
+
+    What changes that raises ``StateError`` E203, E204 or E205 where it could not be written down.
+    """
 
     def digest(self, root: Path, command: CommandLine) -> str:
         """What stands for exactly this command in this project."""
-        ...
 
     def trusts(self, root: Path, command: CommandLine) -> bool:
         """Whether a person granted exactly this command to this project."""
-        ...
 
     def granted(self, root: Path) -> list[Grant]:
         """The commands that are trusted in this project, the oldest grant first."""
-        ...
 
     def grant(self, root: Path, commands: Sequence[CommandLine], at: datetime) -> None:
-        """Trust these commands too from now on.
-
-        Raises:
-            StateError: E203, E204 or E205, it could not be written down.
-        """
-        ...
+        """Trust these commands too from now on."""
 
     def revoke(self, root: Path, digests: Collection[str]) -> None:
-        """Trust the commands of these digests no longer.
-
-        Raises:
-            StateError: E203, E204 or E205, it could not be written down.
-        """
-        ...
+        """Trust the commands of these digests no longer."""
 
 
 class ObjectStore(Protocol):
     """Keeps contents by their digest; bounded, so the oldest may be gone."""
 
     def put(self, root: Path, data: bytes, sha256: str | None = None) -> str:
-        """Keep the content, durably, unless it is too large; its SHA-256.
-
-        Args:
-            root: the project's folder.
-            data: the content.
-            sha256: of the content, where it is known already.
+        """Keep the content, durably, unless it is too large; its SHA-256, if not known yet.
 
         Raises:
             StateError: E203 or E204, not written.
         """
-        ...
 
     def get(self, root: Path, digest: str) -> bytes | None:
         """The content, or None when it is not kept, or no longer intact."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,27 +108,19 @@ class VersionControl(Protocol):
     """Looks into git; nothing is ever pushed, forced or thrown away."""
 
     def work_tree(self, root: Path) -> WorkTree | None:
-        """The current commit, and what differs from it in the project's folder.
-
-        None where there is no repository or no commit.
-        """
-        ...
+        """The commit, and what differs from it in the project's folder; None where is none."""
 
     def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
         """Files of the project's folder that differ between two commits; None: unknown."""
-        ...
 
     def changes(self, root: Path) -> list[str] | None:
         """Paths that are not committed, without the product's own; None without repository."""
-        ...
 
     def baseline(self, root: Path) -> Baseline | None:
         """The work tree as it is; None where there is no commit, or too much beside it."""
-        ...
 
     def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
         """Paths, relative to the project, whose bytes are others than then; None: unknown."""
-        ...
 
     def start_branch(self, root: Path, name: str) -> None:
         """Create a branch here and switch to it; one that stands here already is taken.
@@ -159,7 +128,6 @@ class VersionControl(Protocol):
         Raises:
             FeatureError: E125, git refuses.
         """
-        ...
 
 
 class Callers(Protocol):
@@ -167,8 +135,6 @@ class Callers(Protocol):
 
     def caller(self, root: Path, agent: str | None) -> Caller:
         """Who calls now, with the name that the call gives the agent."""
-        ...
 
     def runs(self, process: Process) -> bool:
         """Whether the process runs; true of one on another machine, which cannot be seen."""
-        ...

@@ -35,15 +35,12 @@ class ProjectRepository(Protocol):
     ) -> Project:
         """The project at ``path``; a new one, in status onboarding, when there is none.
 
-        Args:
-            path: the project's folder.
-            name: its name; the folder's when None.
-            new: begin one also where the state of an earlier one is gone.
+        Its name is the folder's when None. ``new`` begins one also where the state of an earlier
+        one is gone.
 
         Raises:
-            ProjectError: E007, the state of a project is gone.
+            ProjectError: E007, the state of an earlier one is gone.
         """
-        ...
 
     def get(self, path: Path | str) -> Project:
         """The project at ``path``.
@@ -51,19 +48,15 @@ class ProjectRepository(Protocol):
         Raises:
             ProjectError: E004, there is none.
         """
-        ...
 
     def save(self, project: Project, force: bool = False) -> None:
-        """Keep what was changed in ``project`` since it was loaded.
+        """Keep what was changed in a project that this repository gave.
 
-        Args:
-            project: a project that this repository gave.
-            force: try the disk at once, even in read-only mode.
+        With ``force``, the disk is tried at once, even in read-only mode.
 
         Raises:
             StateError: E203 or E204 not written, E207 somebody else changed the same.
         """
-        ...
 
     def transaction(self, path: Path | str) -> AbstractContextManager[Project]:
         """The project, alone and up to date; committed on success, as it was on an error.
@@ -72,7 +65,6 @@ class ProjectRepository(Protocol):
             ProjectError: E004, there is none.
             StateError: E203 or E204, not written.
         """
-        ...
 
     def condition(self, path: Path | str) -> StateCondition:
         """How what is stored is, however broken; nothing is changed, and nobody waited for.
@@ -80,11 +72,9 @@ class ProjectRepository(Protocol):
         Raises:
             ProjectError: E001 to E003 alone.
         """
-        ...
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the repository is not used afterwards."""
-        ...
 
 
 class StateRecovery(Protocol):
@@ -97,23 +87,19 @@ class StateRecovery(Protocol):
 
         Works on a state that is broken, as far as its journal can be read.
         """
-        ...
 
     def state_at(self, path: Path | str, sequence: int | None = None) -> tuple[int, dict[str, Any]]:
-        """A sequence, the present one when None, and the state as plain data right after it.
+        """A sequence, the present one when None, and the state right after it as plain data.
 
         Raises:
             StateError: E208, the history does not reach there.
         """
-        ...
 
     def verify(self, path: Path | str) -> list[Damage]:
         """Judge everything that is stored; works on any state, however broken."""
-        ...
 
     def backups(self, path: Path | str) -> list[Backup]:
         """The states that were kept, oldest first; works on a state that is broken."""
-        ...
 
     def backup(self, path: Path | str, name: str) -> dict[str, Any]:
         """The state in a backup, as plain data.
@@ -121,7 +107,6 @@ class StateRecovery(Protocol):
         Raises:
             StateError: E209, there is no such backup, or it is damaged.
         """
-        ...
 
     def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
         """The document, if it is a whole and valid state.
@@ -129,35 +114,21 @@ class StateRecovery(Protocol):
         Raises:
             StateError: E210, it is not.
         """
-        ...
 
     def restore(
         self, path: Path | str, document: dict[str, Any], expected_sequence: int | None = None
     ) -> int:
-        """Make ``document`` the present state, as one change that can itself be undone.
+        """Make ``document``, as ``state_at`` gives it, the present state; the change's sequence.
 
-        What was there before is kept as a backup.
-
-        Args:
-            path: the project's folder.
-            document: a state as ``state_at`` gives it.
-            expected_sequence: refuse when the present state is another.
-
-        Returns:
-            The sequence of the change.
+        What was there before is kept as a backup, so that the change can itself be undone.
 
         Raises:
-            StateError: E203 or E204 not written, E210 not valid, E211 another state by now.
+            StateError: E203 or E204 not written, E210 not valid, E211 another sequence
+                than the expected one by now.
         """
-        ...
 
     def compact(self, path: Path | str) -> list[str]:
-        """Seal the journal's active part and drop what retention does not keep.
-
-        Returns:
-            The files of the backups that remain.
-        """
-        ...
+        """Seal the journal's active part, drop what retention does not keep; the backups' files."""
 
 
 class KeptState(ProjectRepository, StateRecovery, Protocol):
@@ -173,7 +144,6 @@ class MergeDriver(Protocol):
         Raises:
             CDESystemError: E922, the project is no repository.
         """
-        ...
 
 
 class Doctor(Protocol):
@@ -181,15 +151,12 @@ class Doctor(Protocol):
 
     def examine(self, root: Path) -> list[CDEError]:
         """What is wrong, as the errors that it would lead to; nothing is changed."""
-        ...
 
     def plan(self, root: Path) -> list[str]:
         """What ``mend`` would do, in words; nothing is changed."""
-        ...
 
     def repair(self, root: Path) -> list[str]:
         """Mend what is safe to mend; what was done, in words."""
-        ...
 
 
 class WorkflowRepository(Protocol):
@@ -201,19 +168,15 @@ class WorkflowRepository(Protocol):
         Raises:
             ValidationError: E310 or E311, the project's file is not valid.
         """
-        ...
 
     def load_packaged(self) -> WorkflowCatalog:
         """The workflows that come with the product."""
-        ...
 
     def write_default(self, root: Path, check: Sequence[str]) -> bool:
-        """Write the packaged workflows into the project, with its test command.
+        """Write the packaged workflows, with its test command, unless the project has a file.
 
-        Returns:
-            False when the project has a file already; it is left as it is.
+        Whether it was written; a file that the project has is left as it is.
         """
-        ...
 
 
 class PromptRenderer(Protocol):
@@ -225,7 +188,6 @@ class PromptRenderer(Protocol):
         Raises:
             ValidationError: E312 no such template, E313 it cannot be filled in.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,50 +203,32 @@ class ProjectFiles(Protocol):
     """Reads and writes the files of a project, and nothing outside it.
 
     Every method but ``excerpt`` raises ``OutputError`` E112 for a path that is not a place
-    for an output, and ``ValidationError`` E315 for too much data.
+    for an output, and ``ValidationError`` E315 for too much data. Those that write raise
+    ``StateError`` E203 or E204 where it is not written.
     """
 
     def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
         """The file's content, None when it is missing."""
-        ...
 
     def write(self, root: Path, outputs: Sequence[OutputText]) -> None:
-        """Replace files, durably: all of them, or none.
-
-        Raises:
-            StateError: E203 or E204, not written.
-        """
-        ...
+        """Replace files, durably: all of them, or none."""
 
     def is_plain(self, root: Path, relative: str) -> bool:
         """Whether a file stands or may stand there, reached by no symbolic link."""
-        ...
 
     def restore(self, root: Path, relative: str, output_id: str, data: bytes | None) -> None:
-        """Put the bytes there, durably; None removes the file.
-
-        Raises:
-            StateError: E203 or E204, not written.
-        """
-        ...
+        """Put the bytes there, durably; None removes the file."""
 
     def set_aside(self, root: Path, relative: str, output_id: str) -> str:
-        """Keep a copy of the file beside it; the copy's path, relative to the project.
-
-        Raises:
-            StateError: E203 or E204, not written.
-        """
-        ...
+        """Keep a copy of the file beside it; the copy's path, relative to the project."""
 
     def record(
         self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None
     ) -> Artifact:
         """What is recorded of an output with this content, whose SHA-256 may be known already."""
-        ...
 
     def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_LIMIT) -> str:
         """The file's first lines, at most ``limit`` characters; never fails."""
-        ...
 
 
 class ProjectInspector(Protocol):
@@ -292,17 +236,11 @@ class ProjectInspector(Protocol):
 
     def inspect(self, root: Path) -> ProjectFacts:
         """Languages, package manager, test command and git; broken manifests are skipped."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorReportSummary:
-    """What a list tells of an error report.
-
-    Attributes:
-        at: ISO 8601, UTC; empty where the report cannot be read.
-        operation: what was asked for.
-    """
+    """An error report in a list; ``at`` is ISO 8601, UTC, or empty where it cannot be read."""
 
     id: str
     at: str
@@ -317,11 +255,9 @@ class ErrorReports(Protocol):
 
     def summaries(self, root: Path, limit: int) -> list[ErrorReportSummary]:
         """The newest reports, newest first."""
-        ...
 
     def load(self, root: Path, report_id: str) -> dict[str, Any] | None:
         """A whole report; None when there is none with this id, or it cannot be read."""
-        ...
 
 
 SettingsCommands = Callable[[], Sequence[tuple[Check, str]]]
@@ -340,13 +276,8 @@ class LogReader(Protocol):
     ) -> Iterator[LogEntry]:
         """The entries, oldest first, rotated and compressed files included.
 
-        Args:
-            root: the project's folder.
-            since: entries before it are left away.
-            containing: texts that the whole line must contain, as a quick first choice.
+        Only lines that contain all the texts are parsed, as a quick first choice.
         """
-        ...
 
     def follow(self, root: Path) -> Iterator[LogEntry]:
         """Entries that are written from now on, as they come; it does not end by itself."""
-        ...

@@ -173,31 +173,24 @@ class Health(Protocol):
 
     def get_status(self) -> HealthReply:
         """Everything checked now."""
-        ...
 
     def history(self, span: Span) -> HistoryReply:
         """What all processes of the project measured, those that ended too."""
-        ...
 
     def alerts(self, limit: int = 50) -> AlertsReply:
         """The alerts, and the newest events of their past."""
-        ...
 
     def test_alert(self) -> AlertTestReply:
         """Fire an alert for real, resolve it, and notify everybody who is to be notified."""
-        ...
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics in a format of Prometheus, as ``accept`` asks, and its media type."""
-        ...
 
     def watch(self) -> None:
         """Keep a history and judge the alerts from now on, until it is closed."""
-        ...
 
     def close(self) -> None:
         """Keep what was counted so far, and end."""
-        ...
 
 
 class Telemetry(Protocol):
@@ -212,7 +205,6 @@ class Telemetry(Protocol):
         lock_wait_ms: float,
     ) -> None:
         """An operation ended; ``outcome`` is ``ok``, ``refused`` or ``failed``."""
-        ...
 
 
 Probe = tuple[Verdict, CheckDetail]

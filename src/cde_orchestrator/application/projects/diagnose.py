@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
@@ -28,7 +27,6 @@ class DiagnoseReply(TypedDict):
     versions: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnose(UseCase[DiagnoseReply], operation="diagnose", tolerant=True):
     """Examine the project, however broken it is; without ``fix`` nothing is changed.
 

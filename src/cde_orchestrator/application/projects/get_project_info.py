@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -36,33 +35,24 @@ class ProjectInfoReply(TypedDict):
     read_only_since: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GetProjectInfo(UseCase[ProjectInfoReply], operation="get_project_info"):
-    """The project, its features by status, its facts and its workflows."""
+    """The project, its features by status, its facts and its workflows.
+
+    A broken workflow file is reported, and does not fail the answer.
+    """
 
     def __call__(
         self, *, root: Path, repository: ProjectRepository, workflows: WorkflowRepository
     ) -> ProjectInfoReply:
-        """Look it up; a broken workflow file is told, and does not fail the answer.
-
-        Raises:
-            CDEError: E001 to E004 and the repository's own.
-        """
+        """Raises E001 to E004."""
         project = repository.get(root)
         since = project.read_only_since
         counts = Counter(summary.status for summary in project.features.summaries())
-        summaries: list[WorkflowSummary] = []
-        default, problem = None, None
+        catalog, problem = None, None
         try:
             catalog = workflows.load(root)
         except CDEError as error:
             problem = f"{error.code}: {error.message}"
-        else:
-            default = catalog.default
-            summaries = [
-                {"id": w.id, "description": w.description, "phases": [p.id for p in w.phases]}
-                for w in catalog.workflows.values()
-            ]
         return {
             "project": project_view(project, root, repository.backend),
             "features": dict(sorted(counts.items())),
@@ -70,8 +60,11 @@ class GetProjectInfo(UseCase[ProjectInfoReply], operation="get_project_info"):
                 count for status, count in counts.items() if status not in CLOSED_STATUSES
             ),
             "facts": project.metadata,
-            "default_workflow": default,
-            "workflows": summaries,
+            "default_workflow": catalog.default if catalog else None,
+            "workflows": [
+                {"id": w.id, "description": w.description, "phases": [p.id for p in w.phases]}
+                for w in (catalog.workflows.values() if catalog else ())
+            ],
             "workflow_problem": problem,
             "read_only_reason": project.read_only_reason,
             "read_only_since": since.isoformat() if since else None,

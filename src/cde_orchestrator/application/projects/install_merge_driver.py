@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
@@ -17,7 +16,6 @@ class MergeDriverReply(TypedDict):
     changed: list[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class InstallMergeDriver(UseCase[MergeDriverReply], operation="install_merge_driver"):
     """Name the driver in ``.gitattributes`` and in the repository's own settings.
 
@@ -25,10 +23,6 @@ class InstallMergeDriver(UseCase[MergeDriverReply], operation="install_merge_dri
     """
 
     def __call__(self, *, root: Path, merge_driver: MergeDriver) -> MergeDriverReply:
-        """Install it.
-
-        Raises:
-            CDEError: E203 or E204 not written, E922 the project is no git repository.
-        """
+        """Raises E203 or E204 where it is not written, E922 where there is no git repository."""
         pattern, changed = merge_driver.install(root)
         return {"pattern": pattern, "changed": changed}

@@ -1,8 +1,7 @@
-"""Onboard a project: make its state, find out what it is made of, activate it."""
+"""Onboard a project: make its state, find out what it is made of, activate it; archive it later."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -15,7 +14,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.project import ProjectStatus
-from cde_orchestrator.domain.text import checked_text
+from cde_orchestrator.domain.text import checked_line
 
 NAME_LIMIT = 100
 """Characters of a project's name."""
@@ -30,7 +29,6 @@ class OnboardReply(TypedDict):
     created: list[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
     """Take the folder into the product's care; done twice, it changes nothing.
 
@@ -50,12 +48,8 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
         workflows: WorkflowRepository,
         inspector: ProjectInspector,
     ) -> OnboardReply:
-        """Onboard it.
-
-        Raises:
-            CDEError: E001 to E003, E007, E206, E302 to E304, E310, E311 and the repository's own.
-        """
-        name = self._checked_name()
+        """Raises E001 to E003, E007, E206, E302 to E304, E310, E311."""
+        name = None if self.name is None else checked_line("name", self.name, NAME_LIMIT)
         workflows.load(root)  # a broken file is reported before anything is made
         project = repository.get_or_create(root, name, new=self.new)
         created: list[str] = []
@@ -77,11 +71,27 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
             "created": created,
         }
 
-    def _checked_name(self) -> str | None:
-        if self.name is None:
-            return None
-        stripped = checked_text("name", self.name, NAME_LIMIT).strip()
-        if not stripped or not stripped.isprintable():
-            reason = "it must be one line of visible text"
-            raise ValidationError.of("E305", argument="name", reason=reason)
-        return stripped
+
+class ProjectReply(TypedDict):
+    """The project after the change."""
+
+    project: ProjectView
+
+
+class SetProjectStatus(UseCase[ProjectReply], operation="set_project_status"):
+    """Activate the project, or archive it. To the status that it has, nothing is changed.
+
+    Attributes:
+        status: ``active`` or ``archived``.
+    """
+
+    status: str
+
+    def __call__(self, *, root: Path, repository: ProjectRepository) -> ProjectReply:
+        """Raises E004, E005, E206, E305."""
+        if self.status not in {status.value for status in ProjectStatus}:
+            reason = f"it is {self.status!r}, not active or archived"
+            raise ValidationError.of("E305", argument="status", reason=reason)
+        with repository.transaction(root) as project:
+            project.change_status(ProjectStatus(self.status))
+            return {"project": project_view(project, root, repository.backend)}

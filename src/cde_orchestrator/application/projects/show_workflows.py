@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -23,7 +22,6 @@ class WorkflowsReply(TypedDict):
     workflows: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ShowWorkflows(UseCase[WorkflowsReply], operation="show_workflows"):
     """The project's workflows.
 
@@ -36,28 +34,19 @@ class ShowWorkflows(UseCase[WorkflowsReply], operation="show_workflows"):
     packaged: bool = False
 
     def __call__(self, *, root: Path, workflows: WorkflowRepository) -> WorkflowsReply:
-        """Look them up.
-
-        Raises:
-            CDEError: E306, E310, E311.
-        """
+        """Raises E306, E310, E311."""
         catalog = workflows.load_packaged() if self.packaged else workflows.load(root)
         wanted = list(catalog.workflows.values())
         return _reply(catalog, wanted if self.name is None else [catalog.get(self.name)])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ValidateWorkflows(UseCase[WorkflowsReply], operation="validate_workflows"):
     """Check the project's workflow file, and each prompt by filling it in."""
 
     def __call__(
         self, *, root: Path, workflows: WorkflowRepository, prompts: PromptRenderer
     ) -> WorkflowsReply:
-        """Check them.
-
-        Raises:
-            CDEError: E310 to E313, what is wrong first.
-        """
+        """Raises E310 to E313 for what is wrong first."""
         catalog = workflows.load(root)
         for problem in prompt_problems(catalog, prompts, root):
             raise problem

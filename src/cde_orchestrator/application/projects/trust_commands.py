@@ -57,100 +57,9 @@ class TrustReply(TypedDict):
     others: list[GrantRow]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShowChecks(UseCase[TrustReply], operation="show_checks"):
-    """The commands of the project's workflows, open features and settings, and its database."""
-
-    def __call__(
-        self,
-        *,
-        root: Path,
-        repository: ProjectRepository,
-        workflows: WorkflowRepository,
-        trust: TrustStore,
-        settings_commands: SettingsCommands,
-    ) -> TrustReply:
-        """Look them up.
-
-        Raises:
-            CDEError: E004, E310, E311, E314 and the repository's own.
-        """
-        commands = _Commands(root, repository, workflows, trust, settings_commands)
-        return commands.reply(commands.project())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrustChecks(UseCase[TrustReply], operation="trust_checks"):
-    """Trust the commands that a person was shown.
-
-    Attributes:
-        digests: those that were shown; when the project has others by now, none is trusted.
-    """
-
-    digests: frozenset[str]
-
-    def __call__(
-        self,
-        *,
-        root: Path,
-        repository: ProjectRepository,
-        workflows: WorkflowRepository,
-        trust: TrustStore,
-        settings_commands: SettingsCommands,
-        clock: Clock,
-    ) -> TrustReply:
-        """Write it down, outside of the project.
-
-        Raises:
-            CDEError: E004, E128, E203 to E205, E310, E311, E314 and the repository's own.
-        """
-        commands = _Commands(root, repository, workflows, trust, settings_commands)
-        project = commands.project()
-        checks = commands.checks(project)
-        if set(checks) != self.digests:
-            reason = "the commands changed while they were read"
-            raise FeatureError.of("E128", path=str(root), reason=reason)
-        trust.grant(root, [check.command_line for check, _ in checks.values()], clock())
-        return commands.reply(project)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevokeTrust(UseCase[TrustReply], operation="revoke_trust"):
-    """Trust no longer what a person trusted in this project.
-
-    Attributes:
-        agents: names of agents; None means all that is trusted here, checks too.
-    """
-
-    agents: Sequence[str] | None = None
-
-    def __call__(
-        self,
-        *,
-        root: Path,
-        repository: ProjectRepository,
-        workflows: WorkflowRepository,
-        trust: TrustStore,
-        settings_commands: SettingsCommands,
-    ) -> TrustReply:
-        """Write it down; what was not trusted stays so.
-
-        Raises:
-            CDEError: E004, E203 to E205, E310, E311, E314 and the repository's own.
-        """
-        digests = {
-            grant.digest
-            for grant in trust.granted(root)
-            if self.agents is None or (grant.kind == "agent" and grant.name in self.agents)
-        }
-        trust.revoke(root, digests)
-        commands = _Commands(root, repository, workflows, trust, settings_commands)
-        return commands.reply(commands.project())
-
-
 @dataclass(frozen=True, slots=True)
-class _Commands:
-    """The commands of a project."""
+class ProjectCommands:
+    """The commands of a project, and whether they are trusted."""
 
     root: Path
     repository: ProjectRepository
@@ -224,3 +133,53 @@ class _Commands:
             if kept is not None and feature.workflow_digest not in seen:
                 seen.add(feature.workflow_digest)
                 yield kept
+
+
+class ShowChecks(UseCase[TrustReply], operation="show_checks"):
+    """The commands of the project's workflows, open features and settings, and its database."""
+
+    def __call__(self, *, commands: ProjectCommands) -> TrustReply:
+        """Raises E004, E310, E311, E314."""
+        return commands.reply(commands.project())
+
+
+class TrustChecks(UseCase[TrustReply], operation="trust_checks"):
+    """Trust the commands that a person was shown. It is written down outside of the project.
+
+    Attributes:
+        digests: those that were shown; when the project has others by now, none is trusted.
+    """
+
+    digests: frozenset[str]
+
+    def __call__(self, *, commands: ProjectCommands, clock: Clock) -> TrustReply:
+        """Raises E004, E128, E203 to E205, E310, E311, E314."""
+        project = commands.project()
+        checks = commands.checks(project)
+        if set(checks) != self.digests:
+            reason = "the commands changed while they were read"
+            raise FeatureError.of("E128", path=str(commands.root), reason=reason)
+        trusted = [check.command_line for check, _ in checks.values()]
+        commands.trust.grant(commands.root, trusted, clock())
+        return commands.reply(project)
+
+
+class RevokeTrust(UseCase[TrustReply], operation="revoke_trust"):
+    """Trust no longer what a person trusted in this project. What was not trusted stays so.
+
+    Attributes:
+        agents: names of agents; None means all that is trusted here, checks too.
+    """
+
+    agents: Sequence[str] | None = None
+
+    def __call__(self, *, commands: ProjectCommands) -> TrustReply:
+        """Raises E004, E203 to E205, E310, E311, E314."""
+        root, trust = commands.root, commands.trust
+        digests = {
+            grant.digest
+            for grant in trust.granted(root)
+            if self.agents is None or (grant.kind == "agent" and grant.name in self.agents)
+        }
+        trust.revoke(root, digests)
+        return commands.reply(commands.project())

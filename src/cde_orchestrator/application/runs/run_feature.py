@@ -10,21 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
-from cde_orchestrator.application.features.get_assignment import AssignmentReply, GetAssignment
+from cde_orchestrator.application.features.get_feature_status import AssignmentReply, GetAssignment
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
-from cde_orchestrator.application.ports.agents import Agents, Assignment
-from cde_orchestrator.application.runs.run_agent import RunAgent
+from cde_orchestrator.application.ports.agents import Agents, Assignment, OnLine
 from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
-from cde_orchestrator.application.use_case import Handles
-from cde_orchestrator.application.views import (
-    FeatureView,
-    PhaseView,
-    ProjectView,
-    SubmitReply,
-)
+from cde_orchestrator.application.use_case import Handles, UseCase
+from cde_orchestrator.application.views import FeatureReply, PhaseView, SubmitReply
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
@@ -37,6 +31,7 @@ from cde_orchestrator.domain.exceptions import (
     OutputError,
 )
 from cde_orchestrator.domain.feature import COMPLETED, FAILED
+from cde_orchestrator.domain.subject import name_subject
 
 Outcome = Literal["completed", "waits_for_person", "closed"]
 
@@ -73,12 +68,9 @@ class PhaseRun(TypedDict):
     agent: str | None
 
 
-class RunReply(TypedDict):
+class RunReply(FeatureReply):
     """Where the feature stands when the run ends; ``phase`` is what waits for a person."""
 
-    project: ProjectView
-    feature: FeatureView
-    phase: PhaseView | None
     outcome: Outcome
     phases: list[PhaseRun]
 
@@ -158,8 +150,8 @@ class FeatureRun:
             while True:
                 phase = assignment["phase"]
                 if phase is None:
-                    closed: Outcome = "completed" if _is_completed(assignment) else "closed"
-                    return self._reply(assignment, closed)
+                    is_completed = assignment["feature"]["status"] == COMPLETED
+                    return self._reply(assignment, "completed" if is_completed else "closed")
                 if work is None or work.id != phase["id"]:
                     work = _PhaseWork(phase["id"], [*chosen])
                     self.observer.phase_started(assignment)
@@ -167,19 +159,15 @@ class FeatureRun:
                     if not (self.approve and self._submit(assignment, work, None)):
                         return self._reply(assignment, "waits_for_person")
                 else:
-                    self._attempt(assignment, work)
+                    self._attempt(assignment, phase, work)
                 assignment = self.service.handle(GetAssignment(feature_id=feature["id"]))
 
-    def _attempt(self, assignment: AssignmentReply, work: _PhaseWork) -> None:
-        """One attempt at the phase by the first agent that can be started.
-
-        Raises:
-            CDESystemError: E908, no agent can, or all attempts are used up.
-        """
+    def _attempt(self, assignment: AssignmentReply, phase: PhaseView, work: _PhaseWork) -> None:
+        """One attempt at the phase by the first agent that can be started."""
         if work.attempts >= max(assignment["max_attempts"], 1):
             raise self._nobody(assignment, work)
         for agent in tuple(work.agents):
-            if self._worked(agent, assignment, work):
+            if self._worked(agent, assignment, phase, work):
                 return
             if work.last is not None and work.last.code in {"E906", "E907"}:
                 work.agents.remove(agent)  # the next attempt is another agent's, if there is one
@@ -187,10 +175,11 @@ class FeatureRun:
                 return
         raise self._nobody(assignment, work)
 
-    def _worked(self, agent: Agent, assignment: AssignmentReply, work: _PhaseWork) -> bool:
+    def _worked(
+        self, agent: Agent, assignment: AssignmentReply, phase: PhaseView, work: _PhaseWork
+    ) -> bool:
         """Let the agent work and submit what it left; False when the agent itself failed."""
-        feature, phase = assignment["feature"], _phase(assignment)
-        attempt = work.attempts + 1
+        feature, attempt = assignment["feature"], work.attempts + 1
         assigned = Assignment(
             prompt=phase["prompt"] + _UNATTENDED + _handed_back(work.refusal, attempt),
             folder=self.folder,
@@ -269,19 +258,31 @@ class FeatureRun:
         }
 
 
-def _phase(assignment: AssignmentReply) -> PhaseView:
-    phase = assignment["phase"]
-    if phase is None:
-        raise ValueError("the feature has no current phase")
-    return phase
-
-
-def _is_completed(assignment: AssignmentReply) -> bool:
-    return assignment["feature"]["status"] == COMPLETED
-
-
 def _handed_back(refusal: CDEError | None, attempt: int) -> str:
     if refusal is None:
         return ""
     words = ErrorFormatter.format(refusal, Reader.AGENT)
     return _REFUSED.format(attempt=attempt, words=words)
+
+
+class RunAgent(UseCase[None], operation="run_agent"):
+    """Start an agent for a phase and wait for it; what it left is somebody else's to submit.
+
+    ``feature`` is the feature's name; ``on_line`` is given each line of the agent's output.
+    """
+
+    feature_id: str
+    feature: str
+    phase_id: str
+    agent: Agent
+    assignment: Assignment
+    on_line: OnLine
+
+    def arguments(self) -> dict[str, Any]:
+        """What tells one run from another; the prompt can be had again."""
+        return {"feature_id": self.feature_id, "phase_id": self.phase_id, "agent": self.agent.name}
+
+    def __call__(self, *, agents: Agents) -> None:
+        """Raises E903, E905 to E907, or E911."""
+        name_subject(feature_id=self.feature_id, feature=self.feature, phase_id=self.phase_id)
+        agents.run(self.agent, self.assignment, self.on_line)

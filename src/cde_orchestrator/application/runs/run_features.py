@@ -49,13 +49,9 @@ def open_features(service: Handles) -> list[FeatureRow]:
 def run_features(
     features: Sequence[FeatureRow], run_one: RunOne, *, jobs: int, stop: Callable[[], None]
 ) -> RunsReply:
-    """Run the features, ``jobs`` at a time; one that fails does not stop the others.
+    """Run the features, ``jobs`` at a time, each in a thread; one that fails stops no other.
 
-    Args:
-        features: what to run.
-        run_one: runs one of them; called in threads.
-        jobs: how many at once.
-        stop: ends all that runs, when this is interrupted.
+    When this is interrupted, ``stop`` ends all that runs.
     """
     pool = ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="cde-run")
     futures: list[Future[FeatureRunReply]] = [
@@ -74,20 +70,12 @@ def run_features(
 
 
 def _outcome(feature: FeatureRow, run_one: RunOne) -> FeatureRunReply:
+    outcome = FeatureRunReply(
+        feature=feature["name"], outcome=None, folder=None, phases=[], error=None
+    )
     try:
-        reply, folder = run_one(feature)
+        reply, outcome["folder"] = run_one(feature)
+        outcome["outcome"], outcome["phases"] = reply["outcome"], reply["phases"]
     except CDEError as error:
-        return {
-            "feature": feature["name"],
-            "outcome": None,
-            "folder": None,
-            "phases": [],
-            "error": ErrorFormatter.payload(error),
-        }
-    return {
-        "feature": feature["name"],
-        "outcome": reply["outcome"],
-        "folder": folder,
-        "phases": reply["phases"],
-        "error": None,
-    }
+        outcome["error"] = ErrorFormatter.payload(error)
+    return outcome

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
@@ -28,9 +27,10 @@ class AgentsReply(TypedDict):
     agents: list[AgentRow]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListAgents(UseCase[AgentsReply], operation="list_agents"):
     """Show the agents, and whether each can be used here.
+
+    A project's own command is only run for it once it is trusted.
 
     Attributes:
         names: those to show; all when None.
@@ -39,44 +39,29 @@ class ListAgents(UseCase[AgentsReply], operation="list_agents"):
     names: Sequence[str] | None = None
 
     def __call__(self, *, root: Path, agents: Agents, trust: TrustStore) -> AgentsReply:
-        """Look for their programs; a project's own command is only run once it is trusted.
-
-        Raises:
-            CDESystemError: E910, there is none of a name.
-            ValidationError: E314, a definition is not valid.
-        """
+        """Raises E910 where there is none of a name, E314 where a definition is not valid."""
         names = agents.definitions() if self.names is None else self.names
         return _reply(chosen_agents(agents, [*names]), agents, root, trust)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TryAgent(UseCase[AgentTrialReply], operation="test_agent"):
-    """Give an agent a small task, outside of the project.
-
-    Attributes:
-        name: the agent's name.
-    """
+    """Give an agent a small task, outside of the project."""
 
     name: str
 
     def __call__(self, *, root: Path, agents: Agents, trust: TrustStore) -> AgentTrialReply:
-        """Try it out.
-
-        Raises:
-            CDESystemError: E903, E905 to E907, E910, E911, E912.
-            ValidationError: E314, a definition is not valid.
-        """
+        """Raises E314, E903, E905 to E907, and E910 to E912."""
         (agent,) = chosen_agents(agents, [self.name])
         require_trusted([agent], root, trust)
         return agents.try_out(agent)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustAgents(UseCase[AgentsReply], operation="trust_agents"):
     """Say, as a person, that these agents may be run in this project as they are defined.
 
+    It is written down outside of the project.
+
     Attributes:
-        names: the agents' names.
         digests: what the person was shown of those that were not trusted yet; one that is
             defined otherwise by now is not trusted. None for whoever has read the definitions.
     """
@@ -87,11 +72,7 @@ class TrustAgents(UseCase[AgentsReply], operation="trust_agents"):
     def __call__(
         self, *, root: Path, agents: Agents, trust: TrustStore, clock: Clock
     ) -> AgentsReply:
-        """Remember it, outside of the project.
-
-        Raises:
-            CDEError: E203 to E205, E314, E910, E912.
-        """
+        """Raises E203 to E205, E314, E910, E912."""
         chosen = chosen_agents(agents, self.names)
         for agent in chosen:
             digest = trust.digest(root, agent.command_line)
@@ -101,22 +82,13 @@ class TrustAgents(UseCase[AgentsReply], operation="trust_agents"):
         return _reply(chosen, agents, root, trust)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GetTrustedAgents(UseCase[list[Agent]], operation="get_trusted_agents"):
-    """The agents, if a person has trusted each of them here: just as they were trusted.
-
-    Attributes:
-        names: the agents' names.
-    """
+    """The agents, if a person has trusted each of them here: just as they were trusted."""
 
     names: Sequence[str]
 
     def __call__(self, *, root: Path, agents: Agents, trust: TrustStore) -> list[Agent]:
-        """Look whether each is trusted.
-
-        Raises:
-            CDEError: E314, E910, E912.
-        """
+        """Raises E314, E910, E912."""
         chosen = chosen_agents(agents, self.names)
         require_trusted(chosen, root, trust)
         return chosen

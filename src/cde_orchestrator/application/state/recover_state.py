@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
 
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.rollback_feature import FileRow
-from cde_orchestrator.application.ports.checks import ObjectStore
-from cde_orchestrator.application.ports.core import ProjectFiles, StateRecovery
+from cde_orchestrator.application.ports.core import StateRecovery
 from cde_orchestrator.application.state.state_exports import export_of, parse_export
 from cde_orchestrator.application.state.undo_rollback import follow_rollbacks
 from cde_orchestrator.application.use_case import UseCase
@@ -87,21 +86,15 @@ class RestoreReply(TypedDict):
     files: list[FileRow]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyState(UseCase[VerifyReply], operation="verify_state"):
     """Judge every file and every record of the state; nothing is changed."""
 
     def __call__(self, *, root: Path, recovery: StateRecovery) -> VerifyReply:
-        """Judge them.
-
-        Raises:
-            CDEError: E001 to E003.
-        """
+        """Raises E001 to E003."""
         findings = [asdict(damage) for damage in recovery.verify(root)]
         return {"path": str(root), "whole": not findings, "findings": findings}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListChanges(UseCase[HistoryReply], operation="list_changes"):
     """The project's changes, newest first.
 
@@ -114,11 +107,7 @@ class ListChanges(UseCase[HistoryReply], operation="list_changes"):
     feature: str | None = None
 
     def __call__(self, *, root: Path, recovery: StateRecovery) -> HistoryReply:
-        """Look them up.
-
-        Raises:
-            CDEError: E102, E103, E305 and the repository's own.
-        """
+        """Raises E102, E103, E305."""
         if not 1 <= self.limit <= LARGEST_HISTORY:
             reason = f"it is {self.limit}, not between 1 and {LARGEST_HISTORY}"
             raise ValidationError.of("E305", argument="limit", reason=reason)
@@ -126,20 +115,14 @@ class ListChanges(UseCase[HistoryReply], operation="list_changes"):
         return {"changes": [asdict(entry) for entry in entries]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListBackups(UseCase[BackupsReply], operation="list_backups"):
     """The states that are kept."""
 
     def __call__(self, *, root: Path, recovery: StateRecovery) -> BackupsReply:
-        """Look them up.
-
-        Raises:
-            CDEError: E001 to E003.
-        """
+        """Raises E001 to E003."""
         return {"backups": [asdict(backup) for backup in recovery.backups(root)]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DiffStates(UseCase[DiffReply], operation="diff_states"):
     """What differs between the states right after two changes.
 
@@ -152,17 +135,12 @@ class DiffStates(UseCase[DiffReply], operation="diff_states"):
     after: int | None = None
 
     def __call__(self, *, root: Path, recovery: StateRecovery) -> DiffReply:
-        """Compare them.
-
-        Raises:
-            CDEError: E004, E208 and the repository's own.
-        """
+        """Raises E004, E208."""
         _, old = recovery.state_at(root, self.before)
         number, new = recovery.state_at(root, self.after)
         return {"before": self.before, "after": number, "difference": difference(old, new)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExportState(UseCase[StateReply], operation="export_state"):
     """A whole state as one document.
 
@@ -173,21 +151,16 @@ class ExportState(UseCase[StateReply], operation="export_state"):
     at: int | None = None
 
     def __call__(self, *, root: Path, recovery: StateRecovery) -> StateReply:
-        """Look it up.
-
-        Raises:
-            CDEError: E004, E208 and the repository's own.
-        """
+        """Raises E004, E208."""
         sequence, document = recovery.state_at(root, self.at)
         return {"sequence": sequence, "state": export_of(document)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreState(UseCase[RestoreReply], operation="restore_state"):
     """Make an earlier state, a backup or an export the present state.
 
-    Exactly one source is named. The restore is itself one change: what was there before is kept
-    as a backup, and ``at`` with the number before it brings it back.
+    Exactly one source is named; it is checked whole first. The restore is itself one change: what
+    was there before is kept as a backup, and ``at`` with the number before it brings it back.
 
     Attributes:
         at: the number of a change.
@@ -205,13 +178,9 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
     token: str | None = None
 
     def __call__(
-        self, *, root: Path, recovery: StateRecovery, files: ProjectFiles, objects: ObjectStore
+        self, *, root: Path, recovery: StateRecovery, outputs: ProjectOutputs
     ) -> RestoreReply:
-        """Check the source whole, then restore it.
-
-        Raises:
-            CDEError: E004, E206, E208 to E211, E305 and the repository's own.
-        """
+        """Raises E004, E206, E208 to E211, E305."""
         source, document = self._source(root, recovery)
         document = recovery.checked_state(document)
         present, before = _present(root, recovery)
@@ -231,7 +200,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
             "files": follow_rollbacks(
                 before,
                 document,
-                ProjectOutputs(root, files, objects),
+                outputs,
                 again=self.export is None,
                 dry_run=self.dry_run,
             ),
@@ -249,16 +218,11 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         return "export", parse_export(self.export or "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CompactState(UseCase[BackupsReply], operation="compact_state"):
     """Seal the journal's active part and drop what retention does not keep."""
 
     def __call__(self, *, root: Path, recovery: StateRecovery) -> BackupsReply:
-        """Do it.
-
-        Raises:
-            CDEError: E004, E206 and the repository's own.
-        """
+        """Raises E004, E206."""
         recovery.compact(root)
         return {"backups": [asdict(backup) for backup in recovery.backups(root)]}
 

@@ -35,13 +35,8 @@ def follow_rollbacks(
     A file that somebody changed since is kept beside; one whose content is no longer kept, or
     that cannot be written, is left as it is: the state is restored in any case.
 
-    Args:
-        before: the state that was present.
-        after: the state that is restored.
-        outputs: the project's.
-        again: follow rollbacks that the restored state has and the present one has not; only
-            where both are of this project's own past.
-        dry_run: only tell what would happen.
+    ``before`` is the state that was present, ``after`` the one that is restored. Rollbacks that
+    only the restored one has are followed ``again``, where both are of this project's own past.
     """
     turns: dict[str, _Turn] = {}
     for turn in _turns(before, after, again=again):
@@ -59,17 +54,13 @@ def _turns(before: State, after: State, *, again: bool) -> Iterator[_Turn]:
             continue
         old, new = _rollbacks(present), _rollbacks(restored)
         for event in reversed([each for each in old if each not in new]):
-            yield from (
-                _Turn(each["id"], each["path"], each["before"], each["after"])
-                for each in event["files"]
-            )
+            for each in event["files"]:
+                yield _Turn(each["id"], each["path"], each["before"], each["after"])
         while new and new[-1]["event"] == ROLLING_BACK:  # it was stopped: nothing to follow
             new.pop()
         for event in [each for each in new if each not in old] if again else ():
-            yield from (
-                _Turn(each["id"], each["path"], each["after"], each["before"])
-                for each in event["files"]
-            )
+            for each in event["files"]:
+                yield _Turn(each["id"], each["path"], each["after"], each["before"])
 
 
 def _rollbacks(feature: State) -> list[Any]:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
-from cde_orchestrator.application.monitoring.send_test_alert import SendTestAlert
+from cde_orchestrator.application.monitoring.alerts import ListAlerts, SendTestAlert
 from cde_orchestrator.cli.session.application import answer
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.help import command_group, examples

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cde_orchestrator.application.logs.list_slow_operations import ListSlowOperations
 from cde_orchestrator.application.logs.log_query import LogQuery
-from cde_orchestrator.application.logs.read_logs import FollowLogs, ReadLogs
+from cde_orchestrator.application.logs.read_logs import FollowLogs, ListSlowOperations, ReadLogs
 from cde_orchestrator.application.logs.trace_call import TraceCall
 from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.application import answer, application_at, project_root

@@ -9,8 +9,7 @@ import typer
 
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.application.projects.install_merge_driver import InstallMergeDriver
-from cde_orchestrator.application.projects.onboard_project import OnboardProject
-from cde_orchestrator.application.projects.set_project_status import SetProjectStatus
+from cde_orchestrator.application.projects.onboard_project import OnboardProject, SetProjectStatus
 from cde_orchestrator.cli.console.output import say, say_json
 from cde_orchestrator.cli.session.application import answer, ask, logged, project_root
 from cde_orchestrator.cli.session.boundary import boundary

@@ -13,8 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from cde_orchestrator.application.logs.list_slow_operations import SlowReply
-from cde_orchestrator.application.logs.read_logs import LogReply
+from cde_orchestrator.application.logs.read_logs import LogReply, SlowReply
 from cde_orchestrator.application.logs.trace_call import TracedOperation, TraceEvent, TraceReply
 from cde_orchestrator.application.ports.core import LogEntry
 from cde_orchestrator.cli.console.layout import note, remarked, spaced

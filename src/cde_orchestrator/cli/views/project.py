@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application.projects.get_project_info import ProjectInfoReply
-from cde_orchestrator.application.projects.onboard_project import OnboardReply
-from cde_orchestrator.application.projects.set_project_status import ProjectReply
+from cde_orchestrator.application.projects.onboard_project import OnboardReply, ProjectReply
 from cde_orchestrator.application.views import FeatureListReply, ProjectView
 from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, spaced, status_style
 from cde_orchestrator.cli.console.target import RenderTarget

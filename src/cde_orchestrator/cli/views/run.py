@@ -12,7 +12,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from cde_orchestrator.application.features.get_assignment import AssignmentReply
+from cde_orchestrator.application.features.get_feature_status import AssignmentReply
 from cde_orchestrator.application.runs.run_feature import RunObserver, RunReply
 from cde_orchestrator.application.runs.run_features import RunsReply
 from cde_orchestrator.application.views import SubmitReply

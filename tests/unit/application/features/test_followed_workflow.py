@@ -9,8 +9,7 @@ import pytest
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.followed_workflow import followed
-from cde_orchestrator.application.features.get_assignment import GetAssignment
-from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.get_feature_status import GetAssignment, GetFeatureStatus
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 from cde_orchestrator.application.features.save_progress import SaveProgress

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from cde_orchestrator.application.logs.list_slow_operations import ListSlowOperations
 from cde_orchestrator.application.logs.log_query import LogQuery, moment_from
-from cde_orchestrator.application.logs.read_logs import FollowLogs, ReadLogs
+from cde_orchestrator.application.logs.read_logs import FollowLogs, ListSlowOperations, ReadLogs
 from cde_orchestrator.application.logs.trace_call import TraceCall
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cde_orchestrator.application.monitoring.list_alerts import ListAlerts
-from cde_orchestrator.application.monitoring.send_test_alert import SendTestAlert
+from cde_orchestrator.application.monitoring.alerts import ListAlerts, SendTestAlert
 from cde_orchestrator.application.ports.health import AlertsReply, AlertTestReply, Notice
 from cde_orchestrator.domain.exceptions import CDEError
 from tests.fakes import World

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cde_orchestrator.application.projects.set_project_status import SetProjectStatus
+from cde_orchestrator.application.projects.onboard_project import SetProjectStatus
 from cde_orchestrator.domain.exceptions import (
     ProjectError,
     ReadOnlyModeError,

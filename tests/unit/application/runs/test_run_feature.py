@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
-from cde_orchestrator.application.features.get_assignment import AssignmentReply, GetAssignment
-from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.get_feature_status import (
+    AssignmentReply,
+    GetAssignment,
+    GetFeatureStatus,
+)
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.ports.agents import (

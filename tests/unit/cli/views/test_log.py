@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from cde_orchestrator.application.logs.list_slow_operations import ListSlowOperations
-from cde_orchestrator.application.logs.read_logs import ReadLogs
+from cde_orchestrator.application.logs.read_logs import ListSlowOperations, ReadLogs
 from cde_orchestrator.application.logs.trace_call import TraceCall
 from cde_orchestrator.cli.views.log import call_tree, log_lines, slow_operations, tell_entry
 from tests.fakes import World

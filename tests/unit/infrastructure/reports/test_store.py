@@ -73,7 +73,7 @@ def test_a_report_tells_what_was_asked_what_led_here_and_how_things_stand(
 
 
 def test_the_stack_is_that_of_what_was_raised_at_first(application: Application) -> None:
-    class Broken(GetFeatureStatus):
+    class Broken(GetFeatureStatus, operation="get_feature_status"):
         def __call__(self, **_: object) -> NoReturn:
             try:
                 raise OSError("the token=hunter2 of the disk")

@@ -1,0 +1,42 @@
+"""Show the alerts as they are and what happened to them, and try out whether they arrive."""
+
+from __future__ import annotations
+
+from cde_orchestrator.application.ports.health import AlertsReply, AlertTestReply, Health
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.exceptions import CDESystemError, ValidationError
+
+MOST_EVENTS = 1_000
+
+
+class ListAlerts(UseCase[AlertsReply], operation="list_alerts", tolerant=True, routine=True):
+    """Show the alerts.
+
+    Attributes:
+        limit: newest events of their past, at most.
+    """
+
+    limit: int = 50
+
+    def __call__(self, *, health: Health) -> AlertsReply:
+        """Raises E305 where the limit is not between 1 and 1000."""
+        if not 1 <= self.limit <= MOST_EVENTS:
+            reason = f"it is not between 1 and {MOST_EVENTS}"
+            raise ValidationError.of("E305", argument="limit", reason=reason)
+        return health.alerts(self.limit)
+
+
+class SendTestAlert(UseCase[AlertTestReply], operation="test_alert"):
+    """Fire an alert for real, resolve it, and tell everybody who is to be told."""
+
+    def __call__(self, *, health: Health) -> AlertTestReply:
+        """Raises E929 where somebody was not notified; the others were."""
+        reply = health.test_alert()
+        untold = [notice for notice in reply["notices"] if not notice["told"]]
+        if untold:
+            raise CDESystemError.of(
+                "E929",
+                notifier=", ".join(notice["notifier"] for notice in untold),
+                reason="; ".join(notice["message"].removesuffix(".") for notice in untold),
+            )
+        return reply
