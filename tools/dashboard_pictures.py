@@ -36,9 +36,8 @@ from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
-from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
-from cde_orchestrator.infrastructure.monitoring.telemetry.tally import Tally
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.project_ports import ProjectPorts

@@ -59,16 +59,9 @@ def settings_markdown() -> str:
     ]
     for setting in fields(Settings):
         about = setting.metadata
-        accepted = "true, false" if isinstance(setting.default, bool) else "text"
-        if "choices" in about:
-            accepted = ", ".join(f"`{each}`" for each in about["choices"])
-        elif "least" in about:
-            accepted = f"{about['least']} to {about['most']}"
-        elif "address" in about:
-            accepted = "an `http://` or `https://` address"
         lines.append(
             f"| `{setting.name}` | `{variable_of(setting.name)}` | `{setting.default}` "
-            f"| {accepted} | {about['about']} |"
+            f"| {about['accepted']} | {about['about']} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -60,7 +60,7 @@ GROUPS = {
         f"{PACKAGE}/infrastructure/breakers/breaker.py",
         f"{PACKAGE}/infrastructure/breakers/record.py",
     ],
-    "http": [f"{PACKAGE}/web/{name}.py" for name in ("bearer", "hosts", "sign_in")],
+    "http": [f"{PACKAGE}/web/{name}.py" for name in ("guards", "sign_in")],
 }
 TESTS = (
     "tests/unit",

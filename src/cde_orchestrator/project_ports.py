@@ -12,9 +12,9 @@ from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.reports.store import FileErrorReports
-from cde_orchestrator.infrastructure.settings.outward import connecting
-from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.infrastructure.settings.settings import Settings, outward
 
 if TYPE_CHECKING:
     from cde_orchestrator.adapters.git.worktrees import GitWorktrees
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.ports.health import Health
     from cde_orchestrator.application.projects.trust_commands import ProjectCommands
     from cde_orchestrator.domain.check import Check
-    from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
+    from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import Notifier
     from cde_orchestrator.infrastructure.monitoring.health.probes import Facts, ProjectChecks
 
 Port = TypeVar("Port")
@@ -92,7 +92,9 @@ class ProjectPorts:
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the ports are not used afterwards."""
-        self.health.close()
+        asked = "health" in vars(self)  # or else what was counted is left, which loads less
+        if asked or not self._meter.leave(self.root / FOLDER, self.clock()):
+            self.health.close()
         if "repository" in vars(self):
             self.repository.close()
 
@@ -290,9 +292,9 @@ class ProjectPorts:
 
     def _settings_commands(self) -> Sequence[tuple[Check, str]]:
         """What the settings set off that has to be trusted first, each with what does."""
-        from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import alert_commands
+        from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import alert_commands
 
-        database = connecting(self._settings)
+        database = outward(self._settings, "state_url")
         of_state = [(database, "state")] if database else []
         alerts = alert_commands(self.root, self._settings)
         return [*of_state, *((each, "alerts") for each in alerts)]
@@ -308,7 +310,7 @@ class ProjectPorts:
         return ProjectChecks(self.root, *world, self._settings, self.clock)
 
     def _notified(self) -> Sequence[Notifier]:
-        from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import configured_notifiers
+        from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import configured_notifiers
 
         return configured_notifiers(self.root, self._settings, self.breakers, self.trust)
 
@@ -338,7 +340,7 @@ class ProjectPorts:
         )
 
     def _is_database_trusted(self) -> bool:
-        database = connecting(self._settings)
+        database = outward(self._settings, "state_url")
         return database is None or self.trust.trusts(self.root, database.command_line)
 
 

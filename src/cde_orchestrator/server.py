@@ -34,8 +34,7 @@ from cde_orchestrator.mcp_tools.sdk import input_schema, protocol_server
 from cde_orchestrator.served_project import ServedProject
 
 if TYPE_CHECKING:
-    from cde_orchestrator.web.ending_server import EndingServer
-    from cde_orchestrator.web.live import LiveChanges
+    from cde_orchestrator.web.live import EndingServer, LiveChanges
 
 INSTRUCTIONS = """\
 CDE Orchestrator leads a feature through its phases in one project. Start with \
@@ -219,14 +218,14 @@ def build_app(
         token: what every request must bear; None for no token.
         live: tells the dashboard's pages what changed.
     """
-    from cde_orchestrator.web import hosts, routes
+    from cde_orchestrator.web import guards, routes
 
-    names = hosts.host_guard(host, address)
+    names = guards.host_guard(host, address)
     server = build_server(served)
     server.add_tools()  # the transport reads their schemas by itself
     app = server.streamable_http_app(host=host, transport_security=names)
     app.router.routes.extend(routes.all_routes(served, live))
-    return routes.guarded(app, names, token)
+    return guards.guarded(app, names, token)
 
 
 def run_stdio(root: Path, *, pinned: bool, beside: HttpSide | None = None) -> None:
@@ -258,13 +257,13 @@ def _served_beside(served: ServedProject, at: HttpSide) -> Iterator[None]:
     from starlette.applications import Starlette
 
     from cde_orchestrator.adapters.runners.server_file import announced
-    from cde_orchestrator.web import hosts, routes
+    from cde_orchestrator.web import guards, routes
     from cde_orchestrator.web.live import LiveChanges
 
     live = LiveChanges()
     pages = Starlette(routes=routes.all_routes(served, live))
-    names = hosts.host_guard(at.host, at.address)
-    server = _http_server(routes.guarded(pages, names, at.token), live)
+    names = guards.host_guard(at.host, at.address)
+    server = _http_server(guards.guarded(pages, names, at.token), live)
     thread = Thread(target=server.run, args=([at.listener],), name="cde-http", daemon=True)
     thread.start()
     try:
@@ -278,12 +277,12 @@ def _served_beside(served: ServedProject, at: HttpSide) -> Iterator[None]:
 def _http_server(app: ASGIApp, live: LiveChanges) -> EndingServer:
     import uvicorn
 
-    from cde_orchestrator.web.ending_server import EndingServer
+    from cde_orchestrator.web.live import EndingServer
 
     config = uvicorn.Config(
         app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
     )
-    server = EndingServer(config, live.close)
+    server = EndingServer(config, live)
     # A connection that is cut because the server was told to end is no error.
     logging.getLogger("uvicorn.error").addFilter(lambda _: not server.should_exit)
     return server

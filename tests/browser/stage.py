@@ -33,8 +33,7 @@ from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.project_ports import ProjectPorts
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_app
-from cde_orchestrator.web.ending_server import EndingServer
-from cde_orchestrator.web.live import LiveChanges
+from cde_orchestrator.web.live import EndingServer, LiveChanges
 from tests import command_line
 from tests.health_fakes import NoHealth
 
@@ -166,7 +165,7 @@ class Site:
         app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=token, live=self.live)
         # It waits for whatever does not end by itself, for as long as that takes.
         config = uvicorn.Config(app, log_config=None, access_log=False)
-        self._server = EndingServer(config, self.live.close)
+        self._server = EndingServer(config, self.live)
         self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
         self._thread.start()
 

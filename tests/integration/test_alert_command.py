@@ -11,13 +11,11 @@ import pytest
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
-from cde_orchestrator.infrastructure.monitoring.alerts.command import (
+from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import (
     CommandNotifier,
-    load_alert_command,
-)
-from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import (
     alert_commands,
     configured_notifiers,
+    load_alert_command,
 )
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from tests.phase_fakes import InMemoryTrust

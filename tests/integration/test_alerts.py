@@ -27,7 +27,7 @@ from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError, LockTimeoutError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
-from cde_orchestrator.infrastructure.monitoring.alerts.webhook import WebhookNotifier
+from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import WebhookNotifier
 from cde_orchestrator.infrastructure.monitoring.health import monitor
 from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
 from cde_orchestrator.infrastructure.monitoring.health.probes import ProjectChecks

@@ -14,7 +14,7 @@ from cde_orchestrator.domain.exceptions import CDEError, ProjectError
 from cde_orchestrator.mcp_tools import all_tools
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_server
-from cde_orchestrator.web.hosts import host_guard
+from cde_orchestrator.web.guards import host_guard
 
 
 def test_an_onboarding_that_fails_does_not_change_what_is_served(tmp_path: Path) -> None:

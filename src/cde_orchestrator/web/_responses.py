@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from html import escape
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Send
 
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError
@@ -52,6 +54,19 @@ def failure(request: Request, error: CDEError, status: int) -> Response:
     body += f"<p>{escape(payload['message'])}</p><ul>"
     body += "".join(f"<li>{escape(each)}</li>" for each in payload["suggestions"])
     return page(payload["title"], body + "</ul>", status)
+
+
+async def refuse(send: Send, error: CDEError, status: int, header: tuple[bytes, bytes]) -> None:
+    """Answer with an error in JSON, whoever asks."""
+    body = json.dumps({"error": ErrorFormatter.payload(error)}).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        header,
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def path_of(request: Request) -> str:

@@ -39,17 +39,21 @@ class Asset:
     media_type: str
     tag: str
 
-    def answer(self, request: Request) -> Response:
-        """The file, or that the browser has it already."""
-        headers = {**HEADERS, "ETag": self.tag, "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == self.tag:
-            return Response(status_code=304, headers=headers)
-        return Response(self.content, headers=headers, media_type=self.media_type)
-
 
 def asset(name: str) -> Asset | None:
     """The file of that name; None when there is none that is served."""
     return _assets().get(name)
+
+
+def served(name: str, request: Request) -> Response:
+    """The file of that name, that the browser has it already, or that there is none."""
+    found = asset(name)
+    if found is None:
+        return Response(status_code=404)
+    headers = {**HEADERS, "ETag": found.tag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == found.tag:
+        return Response(status_code=304, headers=headers)
+    return Response(found.content, headers=headers, media_type=found.media_type)
 
 
 @cache

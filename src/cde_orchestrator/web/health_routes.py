@@ -49,11 +49,7 @@ _ALIVE = _Answer(b'{"status":"alive"}')
 
 
 class HealthRoutes:
-    """The routes of health; answers are made beside, so that none of them waits for a tool.
-
-    Args:
-        run: runs a use case.
-    """
+    """The routes of health; answers are made beside, so that none of them waits for a tool."""
 
     def __init__(self, run: Callable[[UseCase[Any]], Any]) -> None:
         self._run = run

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 
+import uvicorn
 from starlette.concurrency import run_in_threadpool
 
 LOOK_SECONDS = 1.0
@@ -20,11 +22,9 @@ RETRY_MS = 1_000
 
 
 class LiveChanges:
-    """Looks for changes and tells them to every client at once.
+    """Checks every so often for changes, and reports them to every client at once.
 
-    Args:
-        look_seconds: how often it is asked.
-        beat_seconds: how long the clients hear nothing at the most.
+    The clients, which it counts, hear nothing for ``beat_seconds`` at the most.
     """
 
     def __init__(
@@ -32,17 +32,12 @@ class LiveChanges:
     ) -> None:
         self._look_seconds = look_seconds
         self._beat_seconds = beat_seconds
-        self._clients = 0
+        self.clients = 0
         self._looking: asyncio.Task[None] | None = None
         self._told: asyncio.Event = asyncio.Event()
         self._message = b""
         self._number = 0
         self._closed = False
-
-    @property
-    def clients(self) -> int:
-        """How many listen."""
-        return self._clients
 
     async def messages(self, mark: Callable[[], str]) -> AsyncIterator[bytes]:
         """What one client is sent, from now until it goes away or the server ends.
@@ -51,7 +46,7 @@ class LiveChanges:
             mark: a word that is another one after a change, the same function for every
                 client; called in a thread, and it must not fail.
         """
-        self._clients += 1
+        self.clients += 1
         if self._looking is None and not self._closed:
             self._looking = asyncio.create_task(self._look(mark))
         try:
@@ -65,8 +60,8 @@ class LiveChanges:
                 seen = self._number
                 yield self._message
         finally:
-            self._clients -= 1
-            if not self._clients:
+            self.clients -= 1
+            if not self.clients:
                 self._stop()
 
     def close(self) -> None:
@@ -100,3 +95,16 @@ class LiveChanges:
         self._number += 1
         told, self._told = self._told, asyncio.Event()
         told.set()
+
+
+class EndingServer(uvicorn.Server):
+    """An HTTP server that ends open streams first when it ends, so that they delay nothing."""
+
+    def __init__(self, config: uvicorn.Config, live: LiveChanges) -> None:
+        super().__init__(config)
+        self._live = live
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then the server."""
+        self._live.close()
+        await super().shutdown(sockets)

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcp.server.transport_security import TransportSecuritySettings
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
 
 from cde_orchestrator.application.use_case import Handles
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.web import errors_page
 from cde_orchestrator.web._responses import failure, path_of
-from cde_orchestrator.web.bearer import BearerToken
-from cde_orchestrator.web.body_limit import BodyLimit
 from cde_orchestrator.web.dashboard import Dashboard
 from cde_orchestrator.web.health_routes import HealthRoutes
-from cde_orchestrator.web.hosts import HostGuard
 from cde_orchestrator.web.live import LiveChanges
 
 
 def all_routes(service: Handles, live: LiveChanges | None = None) -> Sequence[BaseRoute]:
-    """The routes, for both kinds of server.
-
-    Args:
-        service: runs use cases.
-        live: tells the dashboard's pages what changed; to be closed when the server ends.
-    """
+    """The routes, for both kinds of server; ``live`` is to be closed when it ends."""
     dashboard = Dashboard(service.handle, live or LiveChanges())
     health = HealthRoutes(service.handle)
     return [
@@ -41,16 +31,3 @@ def all_routes(service: Handles, live: LiveChanges | None = None) -> Sequence[Ba
 
 async def _nothing(request: Request) -> Response:
     return failure(request, ValidationError.of("E324", path=path_of(request)), 404)
-
-
-def guarded(app: ASGIApp, names: TransportSecuritySettings | None, token: str | None) -> ASGIApp:
-    """The application as it may be shown to a network.
-
-    Args:
-        app: what is served.
-        names: by which it may be asked, as of ``host_guard``.
-        token: what requests must bear; None for no token.
-    """
-    worded = BodyLimit(app)
-    known = worded if token is None else BearerToken(worded, token)
-    return known if names is None else HostGuard(known, names)

@@ -25,11 +25,7 @@ FORM_BYTES = 8_192
 
 
 class SignIn:
-    """Gives out the cookie for a token, and knows it again.
-
-    Args:
-        token: what requests must bear.
-    """
+    """Gives out the cookie for the token that requests must bear, and knows it again."""
 
     def __init__(self, token: bytes) -> None:
         self._token = token

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 
 from cde_orchestrator.web import sign_in as signing_in
 from cde_orchestrator.web.assets import asset
-from cde_orchestrator.web.bearer import BearerToken
+from cde_orchestrator.web.guards import BearerToken
 from cde_orchestrator.web.sign_in import SignIn
 
 TOKEN = "correct-horse"

@@ -12,7 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
-from cde_orchestrator.web.hosts import HostGuard, host_guard
+from cde_orchestrator.web.guards import HostGuard, host_guard
 
 
 async def answer(request: Request) -> Response:

@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message
 
 from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 from cde_orchestrator.served_project import ServedProject
-from cde_orchestrator.web.routes import all_routes, guarded
+from cde_orchestrator.web.guards import guarded
+from cde_orchestrator.web.routes import all_routes
 
 TOKEN = "correct-horse"
 BEARER = ("authorization", f"Bearer {TOKEN}")

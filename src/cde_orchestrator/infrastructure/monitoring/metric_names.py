@@ -31,26 +31,3 @@ BACKUP_AGE_SECONDS = "cde_backup_age_seconds"
 CLAIMS_EXPIRED = "cde_claims_expired"
 BUILD_INFO = "cde_build_info"
 """Gauge, always 1, by ``version``."""
-
-COUNTERS = frozenset({OPERATIONS})
-HISTOGRAMS = frozenset({OPERATION_DURATION, LOCK_WAIT})
-GAUGES = frozenset(
-    {
-        ACTIVE_FEATURES,
-        JOURNAL_BYTES,
-        STATE_BYTES,
-        PROJECT_BYTES,
-        BREAKER_STATE,
-        READ_ONLY,
-        ALERT_FIRING,
-        DISK_FREE_BYTES,
-        MEMORY_USED_RATIO,
-        PROCESS_MEMORY_BYTES,
-        UPTIME_SECONDS,
-        CHECK_STATE,
-        RECOVERIES,
-        BACKUP_AGE_SECONDS,
-        CLAIMS_EXPIRED,
-        BUILD_INFO,
-    }
-)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import linecache
 import platform
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -44,9 +44,10 @@ _REDACTION_WINDOW = 100_000
 _LIBRARIES = ("mcp", "orjson", "pydantic", "structlog", "typer")
 
 
-def bounded(value: Any, name: str = "") -> Any:
+def bounded(value: Any) -> Any:
     """A value as JSON has it, without secrets, long texts and long lists cut."""
-    return _cut(redacted(_windowed(value), name))
+    # Cut roughly first, so that looking for secrets takes no time.
+    return _each_text(redacted(_each_text(value, _windowed)), _cut)
 
 
 def stack_of(raised: BaseException) -> list[dict[str, Any]]:
@@ -130,15 +131,10 @@ def _frames(error: BaseException) -> list[dict[str, Any]]:
 
 
 def _without_features(project: Project) -> dict[str, Any]:
-    left_out = {"features", "workflows", "clock"}
-    return {
-        **{
-            each.name: _plain(getattr(project, each.name))
-            for each in fields(project)
-            if each.name not in left_out
-        },
-        "features": len(project.features),
-    }
+    hidden = {"features", "workflows", "clock"}
+    names = [each.name for each in fields(project) if each.name not in hidden]
+    shown = {name: getattr(project, name) for name in names}
+    return {**shown, "features": len(project.features)}
 
 
 def _feature(
@@ -187,29 +183,22 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _plain(value: Any) -> Any:
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-
-
-def _windowed(value: Any, depth: int = 8) -> Any:
-    """The value with texts and lists so short that looking for secrets takes no time."""
-    if isinstance(value, str):
-        return value[:_REDACTION_WINDOW]
-    if depth and isinstance(value, Mapping):
-        return {key: _windowed(item, depth - 1) for key, item in list(value.items())[:ITEM_LIMIT]}
-    if depth and isinstance(value, list | tuple | set | frozenset):
-        return [_windowed(item, depth - 1) for item in list(value)[:ITEM_LIMIT]]
+def _each_text(value: Any, change: Callable[[str], str], depth: int = 8) -> Any:
+    """The value as JSON, with every text in it changed, and the first items of what is long."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    return str(value)[:_REDACTION_WINDOW]
+    if depth and isinstance(value, Mapping):
+        items = list(value.items())[:ITEM_LIMIT]
+        return {change(str(key)): _each_text(item, change, depth - 1) for key, item in items}
+    if depth and isinstance(value, list | tuple | set | frozenset):
+        return [_each_text(item, change, depth - 1) for item in list(value)[:ITEM_LIMIT]]
+    return change(str(value))
 
 
-def _cut(value: Any) -> Any:
-    if isinstance(value, str):
-        surplus = len(value) - TEXT_LIMIT
-        return value if surplus <= 0 else f"{value[:TEXT_LIMIT]}… ({surplus} characters more)"
-    if isinstance(value, dict):
-        return {_cut(key): _cut(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_cut(item) for item in value]
-    return value
+def _windowed(text: str) -> str:
+    return text[:_REDACTION_WINDOW]
+
+
+def _cut(text: str) -> str:
+    surplus = len(text) - TEXT_LIMIT
+    return text if surplus <= 0 else f"{text[:TEXT_LIMIT]}… ({surplus} characters more)"

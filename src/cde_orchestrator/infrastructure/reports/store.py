@@ -43,12 +43,7 @@ _EXPENDABLE = ("project", "journal", "feature", "operation", "exceptions", "cont
 
 @dataclass(frozen=True, slots=True)
 class FileErrorReports:
-    """Keeps the reports of any project in the project's own folder.
-
-    Attributes:
-        kept: newest reports that are kept.
-        most_bytes: bytes that they may take up together.
-    """
+    """Keeps the newest reports of any project, so many and so large, in the project's folder."""
 
     kept: int = 200
     most_bytes: int = 20_000_000
@@ -66,13 +61,8 @@ class FileErrorReports:
     ) -> None:
         """Write a report and note its id on the error; nothing happens without a project.
 
-        Args:
-            root: the project's folder.
-            error: what is told.
-            raised: what was raised at first, whose stack is of interest.
-            operation: what was asked for, as ``start_feature`` or a tool's name.
-            arguments: what it was given.
-            repository: gives where the project's state and history come from.
+        It shows the stack of what was raised at first. The operation is as ``start_feature``, or
+        a tool's name; the repository gives the project's state and history.
         """
         if error.report_tried:
             return
@@ -108,8 +98,9 @@ class FileErrorReports:
     ) -> dict[str, Any]:
         from cde_orchestrator.infrastructure.reports import snapshot
 
-        now = self.clock()
-        call = call_context()
+        now, call = self.clock(), call_context()
+        # Where the state is out of reach, asking for its history would only take time.
+        unreachable = isinstance(error, BackendUnreachableError | CircuitBreakerOpenError)
         return {
             "id": f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}",
             "at": now.isoformat(),
@@ -124,7 +115,7 @@ class FileErrorReports:
             },
             "context": snapshot.bounded(error.context),
             "exceptions": snapshot.stack_of(raised),
-            **snapshot.what_led_here(root, None if _is_out_of_reach(error) else repository),
+            **snapshot.what_led_here(root, None if unreachable else repository),
             **snapshot.how_things_stand(root, repository, error, arguments),
             **snapshot.surroundings(),
         }
@@ -173,23 +164,14 @@ def _cause(report: Mapping[str, Any]) -> str:
     return str(report.get("message", "the report cannot be read"))
 
 
-def _is_out_of_reach(error: CDEError) -> bool:
-    """Whether asking for the history again would only take time."""
-    return isinstance(error, BackendUnreachableError | CircuitBreakerOpenError)
-
-
 def _encoded(report: dict[str, Any]) -> bytes:
-    data = _json(report)
-    for part in _EXPENDABLE:
-        if len(data) <= REPORT_BYTES:
-            break
+    expendable = iter(_EXPENDABLE)
+    while True:
+        data = json.dumps(report, indent=1, default=str).encode()
+        part = next(expendable, None)
+        if len(data) <= REPORT_BYTES or part is None:
+            return data
         report[part] = {"left_away": "the report would have been too large"}
-        data = _json(report)
-    return data
-
-
-def _json(report: Mapping[str, Any]) -> bytes:
-    return json.dumps(report, indent=1, default=str).encode()
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -21,11 +21,7 @@ from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.names import checked_name
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.command_table import CommandTable
-from cde_orchestrator.infrastructure.settings.settings import (
-    FILE,
-    settings_document,
-    settings_file,
-)
+from cde_orchestrator.infrastructure.settings.settings import FILE
 
 TABLE = "agents"
 LONGEST_TIMEOUT_SECONDS = 86_400.0
@@ -38,8 +34,7 @@ def load_agents(root: Path) -> dict[str, Agent]:
     Raises:
         ValidationError: E314, a definition is not valid; E320, the file cannot be read.
     """
-    path = settings_file(root)
-    found = CommandTable.of(TABLE, settings_document(path)[1].get(TABLE, {}), path)
+    found = CommandTable.read(TABLE, root)
     own = {name: _agent(name, found) for name in found.values}
     return {**own, **{name: each for name, each in BUILT_IN_AGENTS.items() if name not in own}}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.infrastructure.settings.settings import settings_document, settings_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,19 @@ class CommandTable:
     source: Path
 
     @classmethod
-    def of(cls, name: str, values: object, source: Path) -> CommandTable:
-        """What is in the file by that name.
+    def read(cls, name: str, root: Path) -> CommandTable:
+        """The table of that name in the settings of the project at ``root``.
 
         Raises:
-            ValidationError: E314, it is something else than a table.
+            ValidationError: E314, it is something else than a table; E320, the file cannot be
+                read.
         """
+        path = settings_file(root)
+        return cls.of(name, settings_document(path)[1].get(name, {}), path)
+
+    @classmethod
+    def of(cls, name: str, values: object, source: Path) -> CommandTable:
+        """What is in the file by that name; E314 where it is something else than a table."""
         if not isinstance(values, dict):
             raise _refusal(name, source, "it must be a table")
         return cls(name, values, source)
@@ -57,11 +65,7 @@ class CommandTable:
         return float(value)
 
     def refuse(self, key: str, reason: str) -> NoReturn:
-        """Refuse the value of a key.
-
-        Raises:
-            ValidationError: E314.
-        """
+        """Refuse the value of a key with E314."""
         raise _refusal(f"{self.name}.{key}", self.source, reason)
 
 

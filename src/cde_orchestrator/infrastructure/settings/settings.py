@@ -11,12 +11,14 @@ import io
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.secrets import REDACTED, redacted
 from cde_orchestrator.infrastructure.paths import FOLDER
@@ -35,38 +37,83 @@ _ADDRESS = re.compile(r"(https?://)([^\s/?#@]*@)?([^\s/?#@]+)([/?#][!-~]*)?")
 
 DATABASES = ("postgresql", "postgres")
 URL_PASSWORD = re.compile(r"[a-z]+://[^/@?:]*:[^@/?][^/?]*@", re.IGNORECASE)
+_OUTWARD = {"alert_webhook_url": "POST", "state_url": "connect"}
 LOG_FORMATS = ("auto", "json", "text")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def number(default: float, least: float, most: float, about: str) -> Any:
     """A setting that is a number; a whole one when its default is."""
-    return field(default=default, metadata={"least": least, "most": most, "about": about})
+    whole = isinstance(default, int)
+
+    def accept(given: Any) -> float:
+        kinds = int if whole else (int, float)
+        if isinstance(given, bool) or not isinstance(given, kinds) or not math.isfinite(given):
+            raise ValueError(f"{given!r} is not a {'whole number' if whole else 'number'}")
+        if not least <= given <= most:
+            raise ValueError(f"{given} is not between {least} and {most}")
+        return type(default)(given)
+
+    return text(default, about, accept, f"{least} to {most}")
 
 
 def choice(default: str, choices: tuple[str, ...], about: str) -> Any:
     """A setting that is one of several words; case does not matter."""
-    return field(default=default, metadata={"choices": choices, "about": about})
+
+    def accept(given: Any) -> str:
+        wanted = _line(given).strip().lower()
+        for each in choices:
+            if each.lower() == wanted:
+                return each
+        raise ValueError(f"{given!r} is not one of {', '.join(choices)}")
+
+    return text(default, about, accept, ", ".join(f"`{each}`" for each in choices))
 
 
-def text(default: str, about: str) -> Any:
-    """A setting that is any one line of text; an empty one means that there is none."""
-    return field(default=default, metadata={"about": about})
+def _line(given: object) -> str:
+    """One line of text; an empty one means that there is none."""
+    if not isinstance(given, str) or not given.isprintable():
+        raise ValueError(f"{given!r} must be a single line")
+    return given
 
 
-def logger_levels(default: str, about: str) -> Any:
-    """A setting that gives loggers levels, as ``mcp=DEBUG, uvicorn=INFO``."""
-    return field(default=default, metadata={"about": about, "levels": True})
+def _levels(given: object) -> str:
+    """What gives loggers levels, as ``mcp=DEBUG, uvicorn=INFO``."""
+    line = _line(given)
+    levels_by_logger(line)
+    return line
 
 
-def web_address(about: str) -> Any:
-    """A setting that is an ``http`` or ``https`` URL, or empty; it is shown without its path."""
-    return field(default="", metadata={"about": about, "address": True})
+def _address(given: object) -> str:
+    """An ``http`` or ``https`` URL, or nothing; it is shown without its path."""
+    if not given:
+        return _line(given)
+    if isinstance(given, str) and _ADDRESS.fullmatch(given):
+        return given
+    raise ValueError("it must be an http:// or https:// address")
 
 
-def database_url(about: str) -> Any:
-    """A setting that is the URL of a database; a password in it is not for the file."""
-    return field(default="", repr=False, metadata={"url": True, "about": about})
+def _database_url(given: object) -> str:
+    """The URL of a database; what is wrong is said without it, for it may hold a password."""
+    if not isinstance(given, str) or not given.isprintable():
+        raise ValueError("it must be a single line")
+    given = given.strip()
+    scheme, found, _ = given.partition("://")
+    if given and (not found or scheme.lower() not in DATABASES):
+        raise ValueError(f"it must begin with {DATABASES[0]}://")
+    return given
+
+
+def text(
+    default: Any,
+    about: str,
+    accept: Callable[[Any], Any] = _line,
+    accepted: str = "text",
+    **options: Any,
+) -> Any:
+    """A setting; ``accept`` gives the value in force, or says in a ``ValueError`` why not."""
+    metadata = {"about": about, "accept": accept, "accepted": accepted}
+    return field(default=default, metadata=metadata, **options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +143,7 @@ class Settings:
     error_reports_bytes: int = number(
         20_000_000, 100_000, 1_000_000_000, "Total bytes that error reports may use"
     )
-    log_levels: str = logger_levels("", 'Levels by logger, such as "mcp=DEBUG, uvicorn=INFO"')
+    log_levels: str = text("", 'Levels by logger, such as "mcp=DEBUG, uvicorn=INFO"', _levels)
     log_format: str = choice("auto", LOG_FORMATS, "The format of events on standard error")
     log_file_bytes: int = number(
         10 * 1024 * 1024, 10_000, 1_000_000_000, "Bytes at which the log file is rotated"
@@ -139,9 +186,17 @@ class Settings:
     alert_clear_seconds: float = number(
         60.0, 0.0, 86_400.0, "How long values must be normal again before an alert is resolved"
     )
-    alert_webhook_url: str = web_address("Where alerts are sent, by HTTP POST, as JSON")
-    state_url: str = database_url(
-        "The state's database, such as postgresql://user@host/name; empty keeps it in .cde"
+    alert_webhook_url: str = text(
+        "",
+        "Where alerts are sent, by HTTP POST, as JSON",
+        _address,
+        "an `http://` or `https://` address",
+    )
+    state_url: str = text(
+        "",
+        "The state's database, such as postgresql://user@host/name; empty keeps it in .cde",
+        _database_url,
+        repr=False,
     )
     state_project: str = text("", "The project's name in that database; written by cde init")
 
@@ -202,32 +257,36 @@ def settings_states(root: Path, environment: Mapping[str, str] | None = None) ->
     variables = os.environ if environment is None else environment
     path = settings_file(root)
     content, document = settings_document(path)
-    known = {each.name: each for each in fields(Settings)}
-    states = []
-    for key, setting in known.items():
-        variable = variable_of(key)
+    states: dict[str, SettingState] = {}
+    for setting in fields(Settings):
+        key, variable = setting.name, variable_of(setting.name)
         if variables.get(variable, "").strip():
-            states.append(_judged(setting, _worded(setting, variables[variable]), ENVIRONMENT))
+            given, source = _worded(setting.default, variables[variable].strip()), ENVIRONMENT
         elif key in document:
-            source = f"{path}, line {_line_of(key, content)}"
-            states.append(_judged(setting, document[key], source))
+            given, source = document[key], f"{path}, line {_line_of(key, content)}"
         else:
-            states.append(_judged(setting, setting.default, DEFAULT))
-    states = [_with_database(state, states) for state in states]
-    states += _unknown(path, content, document, known)
-    return states
+            given, source = setting.default, DEFAULT
+        states[key] = _judged(setting, given, source)
+    states["state_url"] = _database_judged(states["state_url"], states["state_project"])
+    return [*states.values(), *_unknown(path, content, document, states)]
 
 
-def _with_database(state: SettingState, states: list[SettingState]) -> SettingState:
-    """No machine may keep a state of its own in files where the others share one."""
-    named = next(each for each in states if each.key == "state_project")
-    if state.key != "state_url" or state.value != "" or not named.value:
-        return state
-    problem = (
-        f"it is empty, but {named.key} says that the state is in a shared database; set "
-        f"{state.variable}, or delete {named.key}"
-    )
-    return replace(state, source=named.source, problem=problem)
+def _database_judged(url: SettingState, project: SettingState) -> SettingState:
+    """The database, as far as it depends on the rest whether its setting is accepted."""
+    if url.value == "" and project.value:
+        # No machine may keep a state of its own in files where the others share one.
+        problem = (
+            f"it is empty, but {project.key} says that the state is in a shared database; set "
+            f"{url.variable}, or delete {project.key}"
+        )
+        return replace(url, source=project.source, problem=problem)
+    address = url.value or ""
+    has_password = URL_PASSWORD.match(address) or "password=" in address.lower()
+    if has_password and url.source not in {ENVIRONMENT, DEFAULT}:
+        where = f"give the URL as {url.variable}, or the password in ~/.pgpass"
+        problem = f"this file is kept by git and must not contain a password; {where}"
+        return replace(url, value=None, problem=problem)
+    return url
 
 
 def levels_by_logger(text: str) -> dict[str, str]:
@@ -263,26 +322,22 @@ def settings_document(path: Path) -> tuple[str, dict[str, Any]]:
         ValidationError: E320, it is no TOML, is too long, or no ordinary file that can be read.
     """
     try:
-        content = _text_of(read_bounded(path, SIZE_LIMIT))
+        data = io.BytesIO(read_bounded(path, SIZE_LIMIT))
+        content = io.TextIOWrapper(data, encoding="utf-8-sig").read()
+        import tomllib
+
+        return content, tomllib.loads(content)
     except (FileNotFoundError, NotADirectoryError):
         return "", {}
-    except OSError as error:
-        if not os.access(path.parent.parent, os.X_OK, effective_ids=_EFFECTIVE):
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, OSError) and not os.access(
+            path.parent.parent, os.X_OK, effective_ids=_EFFECTIVE
+        ):
             return "", {}  # the whole project may not be read: not for the settings to tell
-        reason = error.strerror or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
+        if isinstance(error, UnicodeDecodeError):
+            reason = "it is not UTF-8"
         raise ValidationError.of("E320", path=str(path), reason=reason) from error
-    except UnicodeDecodeError as error:
-        raise ValidationError.of("E320", path=str(path), reason="it is not UTF-8") from error
-    import tomllib
-
-    try:
-        return content, tomllib.loads(content)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ValidationError.of("E320", path=str(path), reason=str(error)) from error
-
-
-def _text_of(data: bytes) -> str:
-    return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig").read()
 
 
 def _line_of(key: str, content: str) -> int:
@@ -306,74 +361,28 @@ def _unknown(
 
 
 def _judged(setting: Field[Any], given: Any, source: str) -> SettingState:
-    value, problem = _accept(setting, given, source)
-    return SettingState(
-        setting.name,
-        variable_of(setting.name),
-        value,
-        setting.default,
-        source,
-        setting.metadata["about"],
-        problem,
-    )
+    value, problem = None, None
+    try:
+        value = setting.metadata["accept"](given)
+    except ValueError as error:
+        problem = str(error)
+    key, about = setting.name, setting.metadata["about"]
+    return SettingState(key, variable_of(key), value, setting.default, source, about, problem)
 
 
-def _worded(setting: Field[Any], word: str) -> Any:
+def _worded(default: Any, word: str) -> Any:
     """What a variable says, as the file would say it; the word itself where it cannot."""
-    word = word.strip()
-    if isinstance(setting.default, int | float):
-        try:
-            return int(word) if isinstance(setting.default, int) else float(word)
-        except ValueError:
-            return word
+    if isinstance(default, int | float):
+        with suppress(ValueError):
+            return type(default)(word)
     return word
 
 
-def _accept(setting: Field[Any], given: Any, source: str) -> tuple[Any, str | None]:
-    """The value in force, or None and why ``given`` is not accepted."""
-    default, bounds = setting.default, setting.metadata
-    if isinstance(default, int | float):
-        kinds = int if isinstance(default, int) else (int, float)
-        if isinstance(given, bool) or not isinstance(given, kinds) or not math.isfinite(given):
-            what = "whole number" if kinds is int else "number"
-            return None, f"{given!r} is not a {what}"
-        if not bounds["least"] <= given <= bounds["most"]:
-            return None, f"{given} is not between {bounds['least']} and {bounds['most']}"
-        return type(default)(given), None
-    if bounds.get("address") and given:
-        if not isinstance(given, str) or not _ADDRESS.fullmatch(given):
-            return None, "it must be an http:// or https:// address"
-        return given, None
-    if bounds.get("url"):
-        return _accept_url(given, source)
-    if not isinstance(given, str) or not given.isprintable():
-        return None, f"{given!r} must be a single line"
-    if bounds.get("levels"):
-        try:
-            levels_by_logger(given)
-        except ValueError as error:
-            return None, str(error)
-    choices = bounds.get("choices")
-    if choices is None:
-        return given, None
-    matching = [each for each in choices if each.lower() == given.strip().lower()]
-    if not matching:
-        return None, f"{given!r} is not one of {', '.join(choices)}"
-    return matching[0], None
+def outward(settings: Settings, key: str) -> Check | None:
+    """What a person trusts to reach the place that a setting names; None for nothing to trust.
 
-
-def _accept_url(given: Any, source: str) -> tuple[str | None, str | None]:
-    """The same for a database; what is wrong is told without the URL, for its password."""
-    if not isinstance(given, str) or not given.isprintable():
-        return None, "it must be a single line"
-    given = given.strip()
-    if not given:
-        return given, None
-    scheme, found, rest = given.partition("://")
-    if not found or scheme.lower() not in DATABASES:
-        return None, f"it must begin with {DATABASES[0]}://"
-    has_password = URL_PASSWORD.match(given) or "password=" in rest.lower()
-    if has_password and source not in {ENVIRONMENT, DEFAULT}:
-        where = f"give the URL as {variable_of('state_url')}, or the password in ~/.pgpass"
-        return None, f"this file is kept by git and must not contain a password; {where}"
-    return given, None
+    The file may have come with a clone. What is in the environment is the person's own.
+    """
+    place = getattr(settings, key)
+    own = os.environ.get(variable_of(key), "").strip()
+    return Check((_OUTWARD[key], place), ".", 0.0) if place and place != own else None

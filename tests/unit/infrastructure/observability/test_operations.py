@@ -117,4 +117,4 @@ def test_health_is_told_how_long_it_took_without_agents_and_checks(
         now[0] += 0.1
 
     Operation("run_agent", "/home/shop", telemetry=meter).run(wait)
-    assert meter.undrained()["run_agent"].longest_ms == pytest.approx(100)
+    assert meter.undrained().operations["run_agent"].longest_ms == pytest.approx(100)

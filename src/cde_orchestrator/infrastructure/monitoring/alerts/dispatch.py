@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,18 +12,9 @@ import orjson
 import structlog
 
 from cde_orchestrator import __version__
-from cde_orchestrator.application.ports.checks import TrustStore
 from cde_orchestrator.application.ports.health import AlertEvent, Notice
-from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
-from cde_orchestrator.infrastructure.monitoring.alerts.command import (
-    CommandNotifier,
-    load_alert_command,
-)
-from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
-from cde_orchestrator.infrastructure.settings.outward import sending
-from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import Notifier
 
 log = structlog.get_logger(__name__)
 
@@ -33,17 +23,12 @@ WAITING_MOST = 100
 
 
 class AlertDispatcher:
-    """Sends events to all notifiers, one after the other, in a thread of its own.
-
-    Args:
-        root: the project's folder, which the payload names.
-        notifiers: gives those that there are at the moment; asked for each event.
-    """
+    """Sends each event to the notifiers of that moment, in turn, in a thread of its own."""
 
     def __init__(self, root: Path, notifiers: Callable[[], Sequence[Notifier]]) -> None:
         self._root = root
         self._notifiers = notifiers
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[bytes] = deque(maxlen=WAITING_MOST)
         self._changed = threading.Condition()
         self._worker: threading.Thread | None = None
         self._is_sending = False
@@ -53,14 +38,12 @@ class AlertDispatcher:
         payload = self._payload(event, error_code)
         with self._changed:
             if len(self._waiting) == WAITING_MOST:
-                self._waiting.popleft()
                 log.warning("alert_not_told", notifier="all", reason="too many alerts are waiting")
             self._waiting.append(payload)
             if self._worker is None:
-                self._worker = threading.Thread(
-                    target=self._work, name="cde-notifiers", daemon=True
-                )
-                self._worker.start()
+                worker = threading.Thread(target=self._work, name="cde-notifiers", daemon=True)
+                worker.start()
+                self._worker = worker
             self._changed.notify_all()
 
     def send_now(self, events: Sequence[AlertEvent]) -> list[Notice]:
@@ -77,21 +60,15 @@ class AlertDispatcher:
 
     def close(self, seconds: float) -> None:
         """Wait until all was sent, but not for longer."""
-        deadline = time.monotonic() + seconds
         with self._changed:
-            while self._waiting or self._is_sending:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return
-                self._changed.wait(left)
+            self._changed.wait_for(lambda: not self._waiting and not self._is_sending, seconds)
 
     def _work(self) -> None:
         while True:
             with self._changed:
                 self._is_sending = False
                 self._changed.notify_all()
-                while not self._waiting:
-                    self._changed.wait()
+                self._changed.wait_for(lambda: self._waiting)
                 payload = self._waiting.popleft()
                 self._is_sending = True
             try:
@@ -111,41 +88,6 @@ class AlertDispatcher:
             "source": {"product": "cde-orchestrator", "version": __version__},
         }
         return orjson.dumps(content)
-
-
-def configured_notifiers(
-    root: Path, settings: Settings, breakers: BreakerRegistry, trust: TrustStore
-) -> list[Notifier]:
-    """Those that the project's settings name.
-
-    Raises:
-        ValidationError: E314, the command is not valid.
-    """
-    notifiers: list[Notifier] = []
-    if settings.alert_webhook_url:
-        from cde_orchestrator.infrastructure.monitoring.alerts.webhook import WebhookNotifier
-
-        address = settings.alert_webhook_url
-        command_to_send = sending(settings)
-
-        def trusted() -> bool:
-            return command_to_send is None or trust.trusts(root, command_to_send.command_line)
-
-        notifiers.append(WebhookNotifier(address, breakers, trusted=trusted))
-    command = load_alert_command(root)
-    if command is not None:
-        notifiers.append(CommandNotifier(root, command, trust, breakers))
-    return notifiers
-
-
-def alert_commands(root: Path, settings: Settings) -> list[Check]:
-    """What an alert sets off by the project's own settings, so that a person has to trust it.
-
-    Raises:
-        ValidationError: E314, the command is not valid.
-    """
-    found = (sending(settings), load_alert_command(root))
-    return [each for each in found if each is not None]
 
 
 def _sent(notifier: Notifier, payloads: Sequence[bytes]) -> Notice:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -16,12 +17,9 @@ from cde_orchestrator.application.ports.health import (
     AlertView,
 )
 from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.infrastructure.monitoring.alerts import rules as alert_rules
 from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
-from cde_orchestrator.infrastructure.monitoring.alerts.rules import (
-    ERROR_PERCENT,
-    SLOWEST_MS,
-    AlertRule,
-)
+from cde_orchestrator.infrastructure.monitoring.alerts.rules import AlertRule
 from cde_orchestrator.infrastructure.monitoring.alerts.state import AlertStatus, transitions
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.observability.operations import recent_operations
@@ -48,84 +46,55 @@ _LEVELS: Mapping[AlertState, int] = {
 }
 
 
+@dataclass(slots=True)
 class AlertEngine:
-    """Judges the alerts by the figures of now; safe among threads and processes.
+    """Judges the alerts by the figures of now; safe among threads and processes."""
 
-    Args:
-        rules: what is watched.
-        store: where the alerts are kept.
-        dispatcher: sends what fires and is resolved.
-        clock: where the time comes from.
-    """
-
-    def __init__(
-        self,
-        rules: Sequence[AlertRule],
-        store: AlertStore,
-        dispatcher: AlertDispatcher,
-        clock: Clock = utc_now,
-    ) -> None:
-        self._rules = rules
-        self._store = store
-        self._dispatcher = dispatcher
-        self._clock = clock
-        self._mutex = threading.Lock()
-        self._measures: Mapping[str, float | None] = {}
+    rules: Sequence[AlertRule]
+    store: AlertStore
+    dispatcher: AlertDispatcher
+    clock: Clock = utc_now
+    _measures: Mapping[str, float | None] = field(default_factory=dict, init=False)
 
     def evaluate(self, measures: Mapping[str, float | None]) -> list[AlertEvent]:
-        """Judge the figures; what happened to the alerts, which is sent once.
-
-        Args:
-            measures: by the rules' measures; None, or none, where a figure is not known.
-        """
-        now = self._clock()
-        with self._mutex:
-            self._measures = dict(measures)
-
-        def judge(
-            before: Mapping[str, AlertStatus],
-        ) -> tuple[dict[str, AlertStatus], list[AlertEvent]]:
-            return _judged(self._rules, before, measures, now)
-
-        events = list(self._store.transition(judge))
+        """Judge the figures that are known; what happened to the alerts, which is sent once."""
+        now = self.clock()
+        self._measures = measures
+        judge = partial(_judged, rules=self.rules, measures=measures, now=now)
+        events = list(self.store.transition(judge))
         for event in events:
-            rule = next(each for each in self._rules if each.name == event["name"])
+            rule = next(each for each in self.rules if each.name == event["name"])
             _log(event, _LEVELS[event["state"]], _context(rule))
             if event["state"] in SENT:
-                self._dispatcher.send(event, rule.error_code)
+                self.dispatcher.send(event, rule.error_code)
         return events
 
     def views(self, measures: Mapping[str, float | None] | None = None) -> list[AlertView]:
-        """Every alert as it is.
-
-        Args:
-            measures: the figures to show with it; None for those that were judged last.
-        """
-        statuses = self._store.states()
+        """Every alert as it is, with these figures, or with those that were judged last."""
+        statuses = self.store.states()
         if measures is None:
-            with self._mutex:
-                measures = self._measures
+            measures = self._measures
         return [
             _view(rule, statuses.get(rule.name, AlertStatus()), measures.get(rule.measure))
-            for rule in self._rules
+            for rule in self.rules
         ]
 
     def fire_test(self) -> AlertTestReply:
         """Let an alert on trial fire and be resolved, and wait until it was sent."""
-        now = self._clock()
+        now = self.clock()
         fired = transitions(TEST_RULE, AlertStatus(), 1.0, now.timestamp())
         over = transitions(TEST_RULE, fired[-1], 0.0, now.timestamp())
         events = [_event(TEST_RULE, status, now) for status in (*fired, *over)]
-        self._store.note(events)
+        self.store.note(events)
         for event in events:
             _log(event, logging.INFO, {})
-        notices = self._dispatcher.send_now([each for each in events if each["state"] in SENT])
+        notices = self.dispatcher.send_now([each for each in events if each["state"] in SENT])
         return {"event": events[-1], "notices": notices}
 
 
 def _judged(
-    rules: Sequence[AlertRule],
     before: Mapping[str, AlertStatus],
+    rules: Sequence[AlertRule],
     measures: Mapping[str, float | None],
     now: datetime,
 ) -> tuple[dict[str, AlertStatus], list[AlertEvent]]:
@@ -172,12 +141,12 @@ def _view(rule: AlertRule, status: AlertStatus, figure: float | None) -> AlertVi
 def _context(rule: AlertRule) -> dict[str, object]:
     """The call of this process that may have to do with it."""
     recent = recent_operations()
-    if rule.measure == ERROR_PERCENT:
+    if rule.measure == alert_rules.ERROR_PERCENT:
         recent = [each for each in recent if each.error_code is not None]
-    elif rule.measure == SLOWEST_MS:
+    elif rule.measure == alert_rules.SLOWEST_MS:
         recent = sorted(recent, key=lambda each: each.duration_ms)
     else:
-        return {}
+        recent = []
     if not recent:
         return {}
     last = recent[-1]

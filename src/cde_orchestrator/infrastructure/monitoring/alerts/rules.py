@@ -70,29 +70,18 @@ class AlertRule:
     clear_seconds: float = 0.0
     off: bool = False
 
-    @property
-    def clear(self) -> float:
-        """The figure that is fine again."""
-        return self.threshold * self.clear_factor
-
     def is_breached(self, figure: float) -> bool:
         """Whether the figure is worse than the threshold."""
         return figure > self.threshold if self.breach == "above" else figure < self.threshold
 
     def is_clear(self, figure: float) -> bool:
         """Whether the figure is fine again."""
-        return figure <= self.clear if self.breach == "above" else figure >= self.clear
+        clear = self.threshold * self.clear_factor
+        return figure <= clear if self.breach == "above" else figure >= clear
 
-    def describe(self, figure: float | None, about: str = "") -> str:
-        """What is said of the figure.
-
-        Args:
-            figure: None where it is not known.
-            about: what it is about, as the name of an operation.
-        """
-        shown = "?" if figure is None else _shown(figure)
-        said = self.message.format(figure=shown, threshold=_shown(self.threshold))
-        return f"{said} ({about})" if about else said
+    def describe(self, figure: float | None) -> str:
+        """What is said of the figure, which is None where it is not known."""
+        return self.message.format(figure=_shown(figure), threshold=_shown(self.threshold))
 
 
 _ERROR_WINDOW = f"[{ERROR_WINDOW_SECONDS / 60:.0f}m]"
@@ -231,14 +220,8 @@ def alert_rules(settings: Settings) -> tuple[AlertRule, ...]:
 
 
 def error_of(rule: AlertRule, figure: float | None) -> CDEError | None:
-    """What an alert that fires means; None where other checks find it themselves.
-
-    Args:
-        rule: the alert's.
-        figure: when it fired.
-    """
-    shown = "?" if figure is None else _shown(figure)
-    most = _shown(rule.threshold)
+    """What an alert that fired at a figure means; None where other checks find it themselves."""
+    shown, most = _shown(figure), _shown(rule.threshold)
     if rule.measure == ERROR_PERCENT:
         return CDESystemError.of("E925", percent=shown, most=most)
     if rule.measure == SLOWEST_MS:
@@ -250,6 +233,8 @@ def error_of(rule: AlertRule, figure: float | None) -> CDEError | None:
     return None
 
 
-def _shown(figure: float) -> str:
+def _shown(figure: float | None) -> str:
     """The figure with as many digits as people want to read."""
+    if figure is None:
+        return "?"
     return f"{figure:.0f}" if abs(figure) >= 100 or figure == int(figure) else f"{figure:.1f}"

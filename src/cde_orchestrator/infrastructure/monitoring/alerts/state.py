@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from cde_orchestrator.application.ports.health import AlertState
 from cde_orchestrator.infrastructure.monitoring.alerts.rules import AlertRule
@@ -37,50 +38,42 @@ def transitions(
 
     Breached, an alert is pending; when the breach has lasted, it fires; when its figure has
     been fine for long enough, it is resolved. Where nothing has to last, several follow at once.
-
-    Args:
-        rule: what it is about.
-        status: of the alert.
-        figure: None where it is not known: then nothing fires, and what fires goes on.
-        now: seconds since the epoch.
+    Where the figure is not known, nothing fires, and what fires goes on.
     """
     if figure is not None and math.isnan(figure):
         figure = None
+    found = [status]
     if status.state == "firing":
-        return _while_firing(rule, status, figure, now)
-    if rule.off or figure is None or not rule.is_breached(figure):
-        return [AlertStatus("inactive", now)] if status.state == "pending" else []
-    if status.state != "pending":
-        pending = AlertStatus("pending", now, seen=now, figure=figure)
-        return [pending, *_while_pending(rule, pending, figure, now)]
-    return _while_pending(rule, status, figure, now)
+        found.append(_while_firing(rule, status, figure, now))
+    elif figure is not None and not rule.off and rule.is_breached(figure):
+        if status.state != "pending":
+            found.append(AlertStatus("pending", now, seen=now, figure=figure))
+        found.append(_while_pending(rule, found[-1], figure, now))
+    elif status.state == "pending":
+        found.append(AlertStatus("inactive", now))
+    return [after for before, after in pairwise(found) if after != before]
 
 
-def _while_pending(
-    rule: AlertRule, status: AlertStatus, figure: float, now: float
-) -> list[AlertStatus]:
+def _while_pending(rule: AlertRule, status: AlertStatus, figure: float, now: float) -> AlertStatus:
     since = _went_on(status.since, status.seen, now)
     if now - since >= rule.hold_seconds:
-        return [AlertStatus("firing", now, figure=figure)]
-    seen = replace(status, since=since, seen=now)
-    return [] if seen == status else [seen]
+        return AlertStatus("firing", now, figure=figure)
+    return replace(status, since=since, seen=now)
 
 
 def _while_firing(
     rule: AlertRule, status: AlertStatus, figure: float | None, now: float
-) -> list[AlertStatus]:
+) -> AlertStatus:
     if rule.off:
-        return [AlertStatus("resolved", now, figure=figure)]
+        return AlertStatus("resolved", now, figure=figure)
     if figure is None:
-        return []
+        return status
     if not rule.is_clear(figure):
-        still = replace(status, clearing_since=None, seen=None)
-        return [] if still == status else [still]
+        return replace(status, clearing_since=None, seen=None)
     since = _went_on(status.clearing_since, status.seen, now)
     if now - since >= rule.clear_seconds:
-        return [AlertStatus("resolved", now, figure=figure)]
-    seen = replace(status, clearing_since=since, seen=now)
-    return [] if seen == status else [seen]
+        return AlertStatus("resolved", now, figure=figure)
+    return replace(status, clearing_since=since, seen=now)
 
 
 def _went_on(since: float | None, seen: float | None, now: float) -> float:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from dataclasses import astuple
+from typing import cast
 
 from cde_orchestrator.application.ports.health import AlertEvent
 from cde_orchestrator.infrastructure.monitoring.alerts.state import AlertStatus
+from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
-
-if TYPE_CHECKING:
-    from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
 
 EVENTS_KEPT = 1_000
 
 Judge = Callable[
     [Mapping[str, AlertStatus]], tuple[Mapping[str, AlertStatus], Sequence[AlertEvent]]
 ]
-"""From the alerts' statuses to those that change, and what is to be sent."""
+"""From the alerts' statuses to those that change, and what is to be sent; pure."""
 
 _ALERTS = """
 CREATE TABLE IF NOT EXISTS alerts (
@@ -34,11 +33,7 @@ CREATE TABLE IF NOT EXISTS events (
 
 
 class AlertStore:
-    """The alerts of a project, for all its processes; it fails no more than the history does.
-
-    Args:
-        history: with whose file, or memory, they are kept.
-    """
+    """The alerts of a project, for all its processes; it fails no more than the history does."""
 
     def __init__(self, history: TelemetryStore) -> None:
         self._history = history
@@ -46,15 +41,10 @@ class AlertStore:
 
     def states(self) -> Mapping[str, AlertStatus]:
         """The alerts by name; those that never stirred are omitted."""
-        nothing: dict[str, AlertStatus] = {}
-        return self._history.ask(_statuses, default=nothing)
+        return self._history.ask(_statuses, {})
 
     def transition(self, judge: Judge) -> Sequence[AlertEvent]:
-        """Change the alerts as ``judge`` says; what happened, which no other process is given.
-
-        Args:
-            judge: it may be called twice, and is pure.
-        """
+        """Change the alerts as ``judge`` says; what happened, which no other process is given."""
 
         def work(database: TelemetryDatabase) -> Sequence[AlertEvent]:
             events = _judge(database, judge)
@@ -70,7 +60,7 @@ class AlertStore:
 
     def events(self, limit: int = 50) -> list[AlertEvent]:
         """What happened, newest first."""
-        return self._history.ask(lambda database: _events(database, limit), default=[])
+        return self._history.ask(lambda database: _events(database, limit), [])
 
 
 def _judge(database: TelemetryDatabase, judge: Judge) -> Sequence[AlertEvent]:
@@ -81,10 +71,7 @@ def _judge(database: TelemetryDatabase, judge: Judge) -> Sequence[AlertEvent]:
         changed, events = judge(_statuses(database))
         database.connection.executemany(
             "INSERT OR REPLACE INTO alerts VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (name, each.state, each.since, each.clearing_since, each.seen, each.figure)
-                for name, each in changed.items()
-            ],
+            [(name, *astuple(each)) for name, each in changed.items()],
         )
         _put_events(database, events)
     return events

@@ -25,7 +25,12 @@ from cde_orchestrator import __version__
 from cde_orchestrator.application.ports.health import AlertView
 from cde_orchestrator.infrastructure.monitoring import metric_names as names
 from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
-from cde_orchestrator.infrastructure.monitoring.telemetry.meter import BUCKETS_SECONDS, Totals
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import (
+    BUCKETS_SECONDS,
+    OperationMeter,
+    Totals,
+)
+from cde_orchestrator.infrastructure.system.resource_usage import process_memory_bytes
 
 OPENMETRICS = "application/openmetrics-text"
 
@@ -33,44 +38,19 @@ _BREAKER_STATES = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
 _VERDICTS = {"ok": 0.0, "warning": 1.0, "critical": 2.0}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """All that is exposed at one time.
+@dataclass(frozen=True)
+class Observation(Collector):
+    """All that is exposed at one time, as prometheus-client asks for it.
 
     Attributes:
         facts: what was found of the project.
-        operations: since the process began, by name.
-        lock_waits: how long they waited for the project's lock.
+        meter: what was counted since the process began.
         alerts: all of them, firing or not.
     """
 
     facts: Facts
-    operations: Mapping[str, Totals]
-    lock_waits: Totals
+    meter: OperationMeter
     alerts: Sequence[AlertView]
-    process_memory_bytes: int
-    uptime_seconds: float
-
-
-def expose(observation: Observation, accept: str) -> tuple[bytes, str]:
-    """The metrics as text, and its media type.
-
-    Args:
-        observation: what is exposed.
-        accept: formats that the reader takes, as HTTP says it: OpenMetrics where it is named,
-            else the text format 0.0.4, which every reader takes.
-    """
-    # Not ``accept`` itself: a version in it that is no version would be an exception.
-    wanted = f"{OPENMETRICS};version=1.0.0" if OPENMETRICS in accept else ""
-    encode, media_type = choose_encoder(wanted)
-    return encode(_Observed(observation)), media_type
-
-
-class _Observed(Collector):
-    """One observation, as what prometheus-client writes down."""
-
-    def __init__(self, observation: Observation) -> None:
-        self._observation = observation
 
     def collect(self) -> Iterable[Metric]:
         """Every metric."""
@@ -79,7 +59,6 @@ class _Observed(Collector):
         yield from self._by_name()
 
     def _of_operations(self) -> Iterator[Metric]:
-        seen = self._observation
         calls = CounterMetricFamily(
             names.OPERATIONS,
             "Operations that ended, by outcome.",
@@ -88,7 +67,8 @@ class _Observed(Collector):
         duration = HistogramMetricFamily(
             names.OPERATION_DURATION, "How long operations took.", labels=("operation",)
         )
-        for name, totals in sorted(seen.operations.items()):
+        operations, lock_waits = self.meter.totals()
+        for name, totals in sorted(operations.items()):
             for (outcome, code), count in sorted(totals.outcomes.items(), key=str):
                 calls.add_metric((name, outcome, code or ""), count)
             duration.add_metric((name,), _buckets(totals), totals.seconds)
@@ -97,11 +77,11 @@ class _Observed(Collector):
         waits = HistogramMetricFamily(
             names.LOCK_WAIT, "How long operations waited for the project's lock."
         )
-        waits.add_metric((), _buckets(seen.lock_waits), seen.lock_waits.seconds)
+        waits.add_metric((), _buckets(lock_waits), lock_waits.seconds)
         yield waits
 
     def _of_project(self) -> Iterator[Metric]:
-        seen, facts = self._observation, self._observation.facts
+        facts = self.facts
         gauges: list[tuple[str, str, float]] = [
             (names.ACTIVE_FEATURES, "Features that are open.", facts.active_features),
             (names.JOURNAL_BYTES, "Size of the journal.", facts.state.journal_bytes or 0),
@@ -109,8 +89,8 @@ class _Observed(Collector):
             (names.PROJECT_BYTES, "Size of .cde.", facts.disk_bytes),
             (names.DISK_FREE_BYTES, "Free on the project's disk.", facts.disk_free_bytes),
             (names.MEMORY_USED_RATIO, "Memory in use, 0 to 1.", facts.memory_percent / 100),
-            (names.PROCESS_MEMORY_BYTES, "Memory of the process.", seen.process_memory_bytes),
-            (names.UPTIME_SECONDS, "Since the process began.", seen.uptime_seconds),
+            (names.PROCESS_MEMORY_BYTES, "Memory of the process.", process_memory_bytes()),
+            (names.UPTIME_SECONDS, "Since the process began.", self.meter.uptime_seconds),
             (names.READ_ONLY, "Whether the project is read-only.", facts.read_only),
             (names.RECOVERIES, "Files repaired in the last minutes.", facts.recoveries),
             (
@@ -124,14 +104,25 @@ class _Observed(Collector):
             yield GaugeMetricFamily(name, about, value=float(value))
 
     def _by_name(self) -> Iterator[Metric]:
-        seen = self._observation
-        breakers = {each["name"]: _BREAKER_STATES[each["state"]] for each in seen.facts.breakers}
-        checks = {name: _VERDICTS[verdict] for name, (verdict, _) in seen.facts.checks.items()}
-        alerts = {each["name"]: float(each["state"] == "firing") for each in seen.alerts}
+        breakers = {each["name"]: _BREAKER_STATES[each["state"]] for each in self.facts.breakers}
+        checks = {name: _VERDICTS[verdict] for name, (verdict, _) in self.facts.checks.items()}
+        alerts = {each["name"]: float(each["state"] == "firing") for each in self.alerts}
         yield _gauges(names.BREAKER_STATE, "0 closed, 0.5 half-open, 1 open.", "breaker", breakers)
         yield _gauges(names.CHECK_STATE, "0 ok, 1 warning, 2 critical.", "check", checks)
         yield _gauges(names.ALERT_FIRING, "Whether it fires.", "alert", alerts)
         yield _gauges(names.BUILD_INFO, "Always 1.", "version", {__version__: 1.0})
+
+
+def expose(observation: Observation, accept: str) -> tuple[bytes, str]:
+    """The metrics as text, and its media type.
+
+    They are in OpenMetrics where ``accept``, as HTTP says what a reader takes, names that; else
+    in the text format 0.0.4, which every reader takes.
+    """
+    # Not ``accept`` itself: a version in it that is no version would be an exception.
+    wanted = f"{OPENMETRICS};version=1.0.0" if OPENMETRICS in accept else ""
+    encode, media_type = choose_encoder(wanted)
+    return encode(observation), media_type
 
 
 def _gauges(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -24,7 +25,6 @@ from cde_orchestrator.domain.exceptions import (
     CDEError,
     CDESystemError,
     CircuitBreakerOpenError,
-    ReadOnlyModeError,
     StateError,
 )
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
@@ -54,6 +54,7 @@ class Facts:
         claims_expired: leases on those that ended without being given back.
         recoveries: files that were damaged and repaired in the last minutes.
         state: what the repository found of what is stored.
+        changes: whether it takes them; None where it cannot be read.
     """
 
     checks: dict[str, Probe] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class Facts:
     disk_free_bytes: int = 0
     breakers: Sequence[BreakerView] = ()
     state: StateCondition = field(default_factory=StateCondition)
+    changes: Probe | None = None
 
 
 class _Figure(TypedDict, total=False):
@@ -74,67 +76,54 @@ class _Figure(TypedDict, total=False):
     threshold: float
 
 
+@dataclass(slots=True)
 class ProjectChecks:
-    """Checks a project.
+    """Checks a project; its thresholds are those of the alerts."""
 
-    Args:
-        root: the project's folder.
-        repository: where its state is kept.
-        workflows: its workflows.
-        breakers: its circuit breakers.
-        settings: with the thresholds, which are those of the alerts.
-        clock: where the time comes from.
-    """
+    root: Path
+    repository: ProjectRepository
+    workflows: WorkflowRepository
+    breakers: Breakers
+    settings: Settings
+    clock: Clock
+    _size: FolderSize = field(init=False)
 
-    def __init__(
-        self,
-        root: Path,
-        repository: ProjectRepository,
-        workflows: WorkflowRepository,
-        breakers: Breakers,
-        settings: Settings,
-        clock: Clock,
-    ) -> None:
-        self._root = root
-        self._repository = repository
-        self._workflows = workflows
-        self._breakers = breakers
-        self._settings = settings
-        self._clock = clock
-        self._size = FolderSize(root / FOLDER)
+    def __post_init__(self) -> None:
+        self._size = FolderSize(self.root / FOLDER)
 
     def facts(self) -> Facts:
         """Everything, now."""
         facts = Facts()
-        project: list[Project] = []
-
-        def check(name: str, probe: Callable[[], Probe]) -> None:
-            facts.checks[name] = _judged(probe)
-
-        check("state_file_writable", lambda: self._state(facts, project))
-        check("disk_space", lambda: self._disk_space(facts))
-        check("memory", lambda: self._memory(facts))
-        check("journal", lambda: self._journal(facts.state))
-        check("backups", lambda: self._backups(facts.state))
-        check("workflow", self._workflow)
-        check("settings", self._configuration)
-        check("circuit_breakers", lambda: self._circuit_breakers(facts))
-        check("read_only", lambda: self._read_only(project))
-        if facts.state.is_in_database:
-            check("database", lambda: self._database(facts))
+        probes = {
+            "state_file_writable": self._state,  # the first: others judge what it found
+            "disk_space": self._disk_space,
+            "memory": self._memory,
+            "journal": self._journal,
+            "backups": self._backups,
+            "workflow": self._workflow,
+            "settings": self._configuration,
+            "circuit_breakers": self._circuit_breakers,
+            "read_only": self._read_only,
+        }
+        for name, probe in probes.items():
+            facts.checks[name] = _judged(partial(probe, facts))
+        if facts.state.is_in_database:  # what was said of the state holds for where it is
+            found = facts.checks["state_file_writable"]
+            answers = _ok("The database answers.")
+            facts.checks["database"] = found if found[0] == "critical" else answers
         facts.read_only = facts.checks["read_only"][0] == "critical"
         repaired = (*facts.state.journal.repaired, *facts.state.backups.repaired)
-        facts.recoveries = sum(at >= self._clock() - RECOVERY_WINDOW for at, _ in repaired)
+        facts.recoveries = sum(at >= self.clock() - RECOVERY_WINDOW for at, _ in repaired)
         facts.disk_bytes = self._size.bytes()
         return facts
 
-    def _state(self, facts: Facts, found: list[Project]) -> Probe:
+    def _state(self, facts: Facts) -> Probe:
         try:
-            project = self._repository.get(self._root)
+            project = self.repository.get(self.root)
         finally:  # so that what loading it just repaired is known
-            facts.state = self._repository.condition(self._root)
-        found.append(project)
-        now = self._clock()
+            facts.state = self.repository.condition(self.root)
+        facts.changes = _judged(partial(_changes, project))
+        now = self.clock()
         for each in project.features.summaries():
             if each.status not in CLOSED_STATUSES:
                 facts.active_features += 1
@@ -144,19 +133,19 @@ class ProjectChecks:
         return _ok(facts.state.summary)
 
     def _disk_space(self, facts: Facts) -> Probe:
-        facts.disk_free_bytes = shutil.disk_usage(self._root).free
-        free_mb, wanted_mb = facts.disk_free_bytes / MB, self._settings.alert_disk_free_mb
+        facts.disk_free_bytes = shutil.disk_usage(self.root).free
+        free_mb, wanted_mb = facts.disk_free_bytes / MB, self.settings.alert_disk_free_mb
         figure = _Figure(figure=round(free_mb, 1), unit="MB", threshold=wanted_mb)
         if free_mb >= wanted_mb:
             return _ok(f"{free_mb:.0f} MB are free.", **figure)
         error = CDESystemError.of(
-            "E921", path=str(self._root), free_mb=int(free_mb), wanted_mb=int(wanted_mb)
+            "E921", path=str(self.root), free_mb=int(free_mb), wanted_mb=int(wanted_mb)
         )
         return _found("warning", error, **figure)
 
     def _memory(self, facts: Facts) -> Probe:
         facts.memory_percent = memory_percent()
-        percent, most = facts.memory_percent, self._settings.alert_memory_percent
+        percent, most = facts.memory_percent, self.settings.alert_memory_percent
         figure = _Figure(figure=round(percent, 1), unit="%", threshold=most)
         if percent <= most:
             return _ok(f"{percent:.0f} % of the memory is in use.", **figure)
@@ -164,14 +153,14 @@ class ProjectChecks:
         verdict: Verdict = "critical" if percent > MEMORY_CRITICAL_PERCENT else "warning"
         return _found(verdict, error, **figure)
 
-    def _journal(self, state: StateCondition) -> Probe:
-        figure = _Figure()
+    def _journal(self, facts: Facts) -> Probe:
+        state, figure = facts.state, _Figure()
         if state.journal_bytes is not None:
             figure = _Figure(figure=round(state.journal_bytes / MB, 3), unit="MB")
         return self._part(state.journal, figure)
 
-    def _backups(self, state: StateCondition) -> Probe:
-        figure = _Figure()
+    def _backups(self, facts: Facts) -> Probe:
+        state, figure = facts.state, _Figure()
         if state.backup_age_seconds is not None:
             hours = round(state.backup_age_seconds / 3600, 2)
             figure = _Figure(figure=hours, unit="h", threshold=0.0)
@@ -182,22 +171,22 @@ class ProjectChecks:
         if part.harm is not None:
             error = StateError.of("E212", file=part.harm.file, reason=part.harm.reason)
             return _found("critical" if part.is_lost else "warning", error, **figure)
-        recent = [name for at, name in part.repaired if at >= self._clock() - RECENT]
+        recent = [name for at, name in part.repaired if at >= self.clock() - RECENT]
         if recent:
             error = StateError.of("E215", count=len(recent), newest=max(recent))
             return _found("warning", error, **figure)
         return _ok(part.summary, **figure)
 
-    def _workflow(self) -> Probe:
-        workflows = self._workflows.load(self._root).workflows
+    def _workflow(self, _: Facts) -> Probe:
+        workflows = self.workflows.load(self.root).workflows
         return _ok(f"The workflows are valid: {', '.join(workflows)}.")
 
-    def _configuration(self) -> Probe:
-        load_settings(self._root)
+    def _configuration(self, _: Facts) -> Probe:
+        load_settings(self.root)
         return _ok("The settings are valid.")
 
     def _circuit_breakers(self, facts: Facts) -> Probe:
-        facts.breakers = self._breakers.views()[:BREAKERS_SHOWN]
+        facts.breakers = self.breakers.views()[:BREAKERS_SHOWN]
         opened = [each for each in facts.breakers if each["state"] != "closed"]
         figure = _Figure(figure=float(len(opened)), unit="open", threshold=0.0)
         if not opened:
@@ -211,25 +200,13 @@ class ProjectChecks:
         )
         return _found("warning", error, **figure)
 
-    def _read_only(self, found: Sequence[Project]) -> Probe:
-        for project in found:
-            if project.read_only_reason is not None:
-                since = project.read_only_since
-                raise ReadOnlyModeError.of(
-                    "E206",
-                    reason=project.read_only_reason,
-                    since=since.isoformat() if since else "now",
-                )
-        return _ok(
-            "The project accepts changes."
-            if found
-            else "It is not known whether the project is read-only."
-        )
+    def _read_only(self, facts: Facts) -> Probe:
+        return facts.changes or _ok("It is not known whether the project is read-only.")
 
-    def _database(self, facts: Facts) -> Probe:
-        """The state was just loaded from it: what was said of that holds for it."""
-        state = facts.checks["state_file_writable"]
-        return state if state[0] == "critical" else _ok("The database answers.")
+
+def _changes(project: Project) -> Probe:
+    project.require_writable()
+    return _ok("The project accepts changes.")
 
 
 def _judged(probe: Callable[[], Probe]) -> Probe:

@@ -1,4 +1,4 @@
-"""The history of the figures as tables of SQLite; imported only where it is needed.
+"""The history of the figures as tables of SQLite.
 
 Everything raises ``sqlite3.Error`` or ``OSError``, or ``ValueError`` where what is stored
 cannot be understood; ``TelemetryStore`` decides what becomes of that.
@@ -6,6 +6,7 @@ cannot be understood; ``TelemetryStore`` decides what becomes of that.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import stat
 import weakref
@@ -35,7 +36,6 @@ _SUFFIXES = ("", "-wal", "-shm", "-journal")
 _CORRUPT = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
 )
-_SHORT_READ = sqlite3.SQLITE_IOERR_SHORT_READ
 _TABLES = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS steps (
@@ -45,10 +45,6 @@ CREATE TABLE IF NOT EXISTS steps (
 PRAGMA user_version = {SCHEMA};
 COMMIT;
 """
-
-
-class NewerSchemaError(Exception):
-    """A later version of the product made the file, and may be using it."""
 
 
 class TelemetryDatabase:
@@ -89,10 +85,6 @@ class TelemetryDatabase:
         with suppress(sqlite3.Error):
             self.connection.close()
 
-    def copy_to(self, other: TelemetryDatabase) -> None:
-        """Replace all that the other one holds by a copy of this."""
-        self.connection.backup(other.connection)
-
     def add(self, sample: Sample, at: float) -> None:
         """Add what was measured at a time to the steps that it belongs to."""
         with self.changing():
@@ -110,16 +102,16 @@ class TelemetryDatabase:
                     (seconds, begin, after.encoded()),
                 )
 
-    def steps(self, seconds: int, since: float) -> list[tuple[int, Sample]]:
-        """Steps of a length that began at ``since`` or later, oldest first."""
+    def steps(self, seconds: int, since: float, until: float = math.inf) -> dict[int, Sample]:
+        """Steps of a length by when they began, oldest first."""
         rows = self.connection.execute(
-            "SELECT at, content FROM steps WHERE seconds = ? AND at >= ? ORDER BY at",
-            (seconds, since),
+            "SELECT at, content FROM steps WHERE seconds = ? AND at BETWEEN ? AND ? ORDER BY at",
+            (seconds, since, until),
         ).fetchall()
-        return [(int(at), Sample.decoded(content)) for at, content in rows]
+        return {int(at): Sample.decoded(content) for at, content in rows}
 
-    def require_whole(self) -> None:
-        """Check all of it.
+    def tend(self, now: float, most_bytes: int) -> None:
+        """Drop what is too old, and the oldest of what is too much.
 
         Raises:
             ValueError: it is damaged in a way that reading and writing may not notice.
@@ -127,9 +119,6 @@ class TelemetryDatabase:
         (found,) = self.connection.execute("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
             raise ValueError(str(found))
-
-    def forget(self, now: float, most_bytes: int) -> None:
-        """Drop what is too old, and the oldest of what is too much."""
         with self.changing():
             for seconds, kept in KEPT_SECONDS.items():
                 self.connection.execute(
@@ -157,7 +146,8 @@ class TelemetryDatabase:
         self.connection.execute("PRAGMA synchronous = OFF")
         version = self._pragma("user_version")
         if version > SCHEMA:
-            raise NewerSchemaError(f"its schema is {version}; this version knows {SCHEMA}")
+            # A later version of the product made the file, and may be using it.
+            raise OSError(f"its schema is {version}; this version knows {SCHEMA}")
         if version < SCHEMA:
             self.connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self.connection.executescript(_TABLES)
@@ -170,7 +160,7 @@ class TelemetryDatabase:
         return (self._pragma("page_count") - self._pragma("freelist_count")) * _PAGE_BYTES
 
     def _drop_oldest(self) -> bool:
-        """Drop a tenth of the steps, the oldest; False when there is none."""
+        """Drop the oldest tenth of the steps; False when there is none."""
         with self.changing():
             (count,) = self.connection.execute("SELECT count(*) FROM steps").fetchone()
             dropped = self.connection.execute(
@@ -188,10 +178,8 @@ def is_busy(error: Exception) -> bool:
 
 def is_broken(error: Exception) -> bool:
     """Whether the file is damaged, or another file than it should be."""
-    if isinstance(error, ValueError):
-        return True
-    whole = getattr(error, "sqlite_errorcode", None)
-    return _code(error) in _CORRUPT or whole == _SHORT_READ
+    short = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_SHORT_READ
+    return short or _code(error) in _CORRUPT or isinstance(error, ValueError)
 
 
 def remove(path: Path, identity: tuple[int, int] | None) -> None:

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 
-from cde_orchestrator.infrastructure.monitoring.telemetry.tally import Tally
+from cde_orchestrator.infrastructure.monitoring.telemetry import spool
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds for the metrics: around a millisecond to above the lock's bounded wait."""
@@ -31,13 +36,14 @@ class Totals:
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_SECONDS) + 1))
     seconds: float = 0.0
 
+    def observe(self, seconds: float) -> None:
+        """Count a duration."""
+        self.seconds += seconds
+        self.buckets[bisect_left(BUCKETS_SECONDS, seconds)] += 1
+
 
 class OperationMeter:
-    """Counts what is reported to it; safe among threads.
-
-    Args:
-        monotonic: seconds by a clock that never goes back.
-    """
+    """Counts what is reported to it; safe among threads."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -45,7 +51,7 @@ class OperationMeter:
         self._mutex = threading.Lock()
         self._totals: dict[str, Totals] = {}
         self._lock_waits = Totals()
-        self._undrained: dict[str, Tally] = {}
+        self._undrained = Sample()
 
     @property
     def uptime_seconds(self) -> float:
@@ -64,45 +70,31 @@ class OperationMeter:
         with self._mutex:
             totals = self._totals.setdefault(operation, Totals())
             totals.outcomes[outcome, error_code] += 1
-            _observe(totals, duration_ms / 1000)
-            _observe(self._lock_waits, lock_wait_ms / 1000)
-            self._undrained.setdefault(operation, Tally()).count(outcome, duration_ms)
+            totals.observe(duration_ms / 1000)
+            self._lock_waits.observe(lock_wait_ms / 1000)
+            self._undrained.operations.setdefault(operation, Tally()).count(outcome, duration_ms)
 
     def totals(self) -> tuple[dict[str, Totals], Totals]:
         """Since the process began: the operations by name, and their waits for the lock."""
         with self._mutex:
-            return {name: _copy(each) for name, each in self._totals.items()}, _copy(
-                self._lock_waits
-            )
+            return deepcopy((self._totals, self._lock_waits))
 
-    @property
-    def has_undrained(self) -> bool:
-        """Whether ``drain`` would give anything."""
-        return bool(self._undrained)
-
-    def undrained(self) -> dict[str, Tally]:
+    def undrained(self) -> Sample:
         """What ``drain`` would give, as a copy."""
         with self._mutex:
-            copies: dict[str, Tally] = {}
-            for name, tally in self._undrained.items():
-                copies.setdefault(name, Tally()).merge(tally)
-            return copies
+            return deepcopy(self._undrained)
 
-    def drain(self) -> dict[str, Tally]:
-        """What was counted since the last time that this was asked, by operation."""
+    def drain(self) -> Sample:
+        """What was counted since the last time that this was asked."""
         with self._mutex:
-            drained, self._undrained = self._undrained, {}
+            drained, self._undrained = self._undrained, Sample()
         return drained
 
-
-def _observe(totals: Totals, seconds: float) -> None:
-    totals.seconds += seconds
-    for number, bound in enumerate(BUCKETS_SECONDS):
-        if seconds <= bound:
-            totals.buckets[number] += 1
-            return
-    totals.buckets[-1] += 1
-
-
-def _copy(totals: Totals) -> Totals:
-    return replace(totals, outcomes=Counter(totals.outcomes), buckets=list(totals.buckets))
+    def leave(self, folder: Path, at: datetime) -> bool:
+        """Drain it into the spool of the project's ``.cde``; False where too much waits there."""
+        with self._mutex:
+            operations = self._undrained.operations
+            if operations and not spool.leave(folder, at.timestamp(), operations):
+                return False
+            self._undrained = Sample()
+            return True

@@ -17,8 +17,7 @@ from typing import Any
 
 import orjson
 
-from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
-from cde_orchestrator.infrastructure.monitoring.telemetry.tally import Tally
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally
 
 FILE = "telemetry.db-pending"
 MOST_BYTES = 262_144
@@ -31,17 +30,10 @@ _NEVER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(o
 def leave(folder: Path, at: float, operations: Mapping[str, Tally]) -> bool:
     """Leave the operations of a process; False where too much waits to be taken already.
 
-    Where nothing can be written they are lost, and nothing is raised.
-
-    Args:
-        folder: the project's ``.cde``; where there is none, nothing is left.
-        at: seconds since the epoch.
-        operations: by name.
+    Where nothing can be written they are lost, and nothing is raised. The folder is the
+    project's ``.cde``, the time seconds since the epoch.
     """
-    content = {
-        "at": at,
-        "operations": {name: each.stored() for name, each in operations.items()},
-    }
+    stored = {name: each.stored() for name, each in operations.items()}
     try:
         descriptor = os.open(folder / FILE, _WRITING | _NEVER, 0o644)
     except OSError:
@@ -52,7 +44,7 @@ def leave(folder: Path, at: float, operations: Mapping[str, Tally]) -> bool:
             return False
         if stat.S_ISREG(found.st_mode):
             with suppress(OSError):
-                os.write(descriptor, orjson.dumps(content) + b"\n")
+                os.write(descriptor, orjson.dumps({"at": at, "operations": stored}) + b"\n")
     finally:
         os.close(descriptor)
     return True
@@ -64,18 +56,14 @@ def take(folder: Path) -> list[tuple[float, Sample]]:
     What cannot be read is gone.
     """
     path = folder / FILE
-    if not os.path.lexists(path):
-        return []
     taken = path.with_name(f"{FILE}.{secrets.token_hex(6)}")
     try:
         path.replace(taken)
     except OSError:
         return []
-    try:
-        data = _content(taken)
-    finally:
-        with suppress(OSError):
-            taken.unlink()
+    data = _content(taken)
+    with suppress(OSError):
+        taken.unlink()
     together: dict[int, tuple[float, Sample]] = {}
     for at, sample in _read(data):
         first = together.setdefault(int(at // 10), (at, sample))

@@ -2,7 +2,7 @@
 
 It may be lost at any time, and nothing that goes wrong with it is ever raised: a damaged file is
 replaced; where there can be no file, the history of this process is kept in memory, until there
-can be one.
+can be one. SQLite is loaded with this module, so that who only counts does not import it.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from cde_orchestrator.application.ports.health import HistoryReply, Point, Span, slowest
+from cde_orchestrator.infrastructure.monitoring.telemetry import database as files
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
+from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.paths import FOLDER
-
-if TYPE_CHECKING:
-    from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
 
 log = structlog.get_logger(__name__)
 
@@ -45,12 +45,12 @@ SPANS: Mapping[Span, tuple[int, int]] = {
 """Seconds of a step, and steps, of each span of time."""
 _FINEST = 10
 _WATCHED_SECONDS = 60.0
-_NOTHING: list[tuple[int, Sample]] = []
+_NOTHING: dict[int, Sample] = {}
 _NOT_DONE = object()
 
 Result = TypeVar("Result")
-Write: TypeAlias = "Callable[[TelemetryDatabase], object]"
-Carry: TypeAlias = "Callable[[TelemetryDatabase, TelemetryDatabase], None]"
+Write = Callable[[TelemetryDatabase], object]
+Carry = Callable[[TelemetryDatabase, TelemetryDatabase], None]
 
 
 class TelemetryStore:
@@ -71,7 +71,7 @@ class TelemetryStore:
         self._path = root / FOLDER / FILE
         self._most_bytes = most_bytes
         self._monotonic = monotonic
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
         self._memory: TelemetryDatabase | None = None
         self._retry_at = 0.0
         self._tend_at = 0.0
@@ -84,22 +84,20 @@ class TelemetryStore:
         with self._mutex:
             self._tend(at.timestamp())
             self._take_spooled()
-            self._add(sample, at.timestamp())
+            self.write(lambda database: database.add(sample, at.timestamp()))
 
     def history(self, span: Span, now: datetime) -> HistoryReply:
         """What all processes measured in the span of time that ends now."""
         seconds, count = SPANS[span]
         last = int(now.timestamp() // seconds) * seconds
-        first = last - (count - 1) * seconds
-        steps = dict(self._steps(seconds, first))
-        whole = Sample()
-        for begin, step in steps.items():
-            if begin <= last:
-                whole.merge(step)
+        begins = range(last - (count - 1) * seconds, last + seconds, seconds)
+        self._take_spooled()
+        steps = self.ask(lambda database: database.steps(seconds, begins[0], last), _NOTHING)
         points = []
-        for begin in range(first, last + seconds, seconds):
+        for begin in begins:
             passed = min(seconds, max(now.timestamp() - begin, 1.0))
-            points.append(_point(begin, steps.get(begin) or Sample(), passed))
+            points.append(_point(begin, steps.get(begin, Sample()), passed))
+        whole = Sample.of(steps.values())
         figures = [each.figures(name) for name, each in whole.operations.items()]
         return {
             "span": span,
@@ -110,32 +108,46 @@ class TelemetryStore:
 
     def recent(self, seconds: float, now: datetime) -> Sample:
         """What all processes did in the last seconds, to within ten."""
-        together = Sample()
-        for begin, step in self._steps(_FINEST, now.timestamp() - seconds - _FINEST):
-            if begin <= now.timestamp():
-                together.merge(step)
-        return together
+        end = now.timestamp()
+        self._take_spooled()
+        begin = end - seconds - _FINEST
+        steps = self.ask(lambda database: database.steps(_FINEST, begin, end), _NOTHING)
+        return Sample.of(steps.values())
 
     def is_watched(self, now: datetime) -> bool:
         """Whether a server has measured lately, and judged the alerts by it."""
         since = now.timestamp() - _WATCHED_SECONDS
-        steps = self.ask(lambda database: database.steps(_FINEST, since), default=_NOTHING)
-        return any(step.gauged_at for _, step in steps)
+        steps = self.ask(lambda database: database.steps(_FINEST, since), _NOTHING)
+        return any(step.gauged_at for step in steps.values())
 
     def ask(self, work: Callable[[TelemetryDatabase], Result], default: Result) -> Result:
-        """The result of work on the file, or in memory; the default where there is none.
+        """The result of work, which may be done twice, on the file or in memory.
 
-        Args:
-            work: it may be done twice.
-            default: while another process writes, or nothing helps.
+        It is the default while another process writes, or where nothing helps.
         """
         with self._mutex:
-            return self._work(work, default)
+            for _ in range(3):  # the file, a new file, memory
+                database = None
+                try:
+                    database = self._opened()
+                    return work(database)
+                except Exception as error:  # noqa: BLE001 - a history fails nobody
+                    if files.is_busy(error):
+                        return default
+                    self._recover(error, database)
+                finally:
+                    if database is not None and database is not self._memory:
+                        database.close()
+            return default
 
     def write(self, write: Write) -> None:
-        """Write, now or with what is written next."""
+        """Write, and whatever could not be written before; what cannot be, is kept for later."""
         with self._mutex:
-            self._write(write)
+            if not self._is_saved(write):
+                self._unsaved.append(write)
+                return
+            while self._unsaved and self._is_saved(self._unsaved[0]):
+                self._unsaved.popleft()
 
     def write_later(self, write: Write) -> None:
         """Write it when there can be a file again: for work that is done in memory."""
@@ -145,51 +157,15 @@ class TelemetryStore:
         """Have this done, from memory to the file, when there can be a file again."""
         self._carried.append(carry)
 
-    def _steps(self, seconds: int, since: float) -> list[tuple[int, Sample]]:
-        with self._mutex:
-            self._take_spooled()
-            return self._work(lambda database: database.steps(seconds, since), _NOTHING)
+    def _is_saved(self, write: Write) -> bool:
+        return self.ask(write, _NOT_DONE) is not _NOT_DONE and self._memory is None
 
     def _take_spooled(self) -> None:
         """Add what short processes left."""
         for at, sample in spool.take(self._path.parent):
-            self._add(sample, at)
-
-    def _add(self, sample: Sample, at: float) -> None:
-        self._write(lambda database: database.add(sample, at))
-
-    def _write(self, write: Write) -> None:
-        """Write, and whatever could not be written before; what cannot be, is kept for later."""
-        if not self._is_done(write) or self._memory is not None:
-            self._unsaved.append(write)
-            return
-        while self._unsaved and self._is_done(self._unsaved[0]) and self._memory is None:
-            self._unsaved.popleft()
-
-    def _is_done(self, write: Write) -> bool:
-        return self._work(write, default=_NOT_DONE) is not _NOT_DONE
-
-    def _work(self, work: Callable[[TelemetryDatabase], Result], default: Result) -> Result:
-        """The result; the default while another process writes, or nothing helps."""
-        from cde_orchestrator.infrastructure.monitoring.telemetry.database import is_busy
-
-        for _ in range(3):  # the file, a new file, memory
-            database = None
-            try:
-                database = self._opened()
-                return work(database)
-            except Exception as error:  # noqa: BLE001 - a history never fails whoever adds to it
-                if is_busy(error):
-                    return default
-                self._recover(error, database)
-            finally:
-                if database is not None and database is not self._memory:
-                    database.close()
-        return default
+            self.write(partial(TelemetryDatabase.add, sample=sample, at=at))
 
     def _opened(self) -> TelemetryDatabase:
-        from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
-
         if self._memory is not None and self._monotonic() >= self._retry_at:
             self._leave_memory(self._memory)
         if self._memory is None and not self._path.parent.is_dir():
@@ -197,23 +173,27 @@ class TelemetryStore:
         return self._memory or TelemetryDatabase(self._path)
 
     def _recover(self, error: Exception, database: TelemetryDatabase | None) -> None:
-        """Replace a broken file; go on in memory where that does not help."""
-        from cde_orchestrator.infrastructure.monitoring.telemetry.database import is_broken, remove
-
-        if not is_broken(error) or self._memory is not None:
-            self._go_to_memory(error, database)
-            return
-        try:
-            remove(self._path, database.identity if database else None)
-        except OSError as refused:
-            self._go_to_memory(refused, database)
-        else:
-            self._log("telemetry_recreated", error)
+        """Replace a broken file; where that does not help, go on in memory with what it holds."""
+        if files.is_broken(error) and self._memory is None:
+            try:
+                files.remove(self._path, database.identity if database else None)
+            except OSError as refused:
+                error = refused
+            else:
+                self._log_once("telemetry_recreated", error)
+                return
+        memory = TelemetryDatabase(None)
+        if database is not None:
+            try:
+                database.connection.backup(memory.connection)
+            except Exception as unread:  # noqa: BLE001 - then it begins with nothing
+                log.debug("telemetry_not_copied", reason=str(unread))
+                memory = TelemetryDatabase(None)
+        self._memory, self._retry_at = memory, self._monotonic() + RETRY_SECONDS
+        self._log_once("telemetry_in_memory", error)
 
     def _leave_memory(self, memory: TelemetryDatabase) -> None:
         """Bring what was kept in memory to the file, if there can be one again."""
-        from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
-
         if not self._path.parent.is_dir():
             return
         self._retry_at = self._monotonic() + RETRY_SECONDS
@@ -225,38 +205,17 @@ class TelemetryStore:
                     self._unsaved[0](database)
                     self._unsaved.popleft()
         except Exception as error:  # noqa: BLE001 - whatever it is, there is still the memory
-            self._log("telemetry_in_memory", error)
+            self._log_once("telemetry_in_memory", error)
             return
         memory.close()
         self._memory = None
 
-    def _go_to_memory(self, error: Exception, database: TelemetryDatabase | None) -> None:
-        """Keep the history in memory from now on, with what can still be read of the file's."""
-        from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
-
-        memory = TelemetryDatabase(None)
-        if database is not None:
-            try:
-                database.copy_to(memory)
-            except Exception as unread:  # noqa: BLE001 - then it begins with nothing
-                log.debug("telemetry_not_copied", reason=str(unread))
-                memory = TelemetryDatabase(None)
-        self._memory, self._retry_at = memory, self._monotonic() + RETRY_SECONDS
-        self._log("telemetry_in_memory", error)
-
     def _tend(self, now: float) -> None:
-        if self._monotonic() < self._tend_at:
-            return
-        self._tend_at = self._monotonic() + TEND_SECONDS
+        if self._monotonic() >= self._tend_at:
+            self._tend_at = self._monotonic() + TEND_SECONDS
+            self.ask(lambda database: database.tend(now, self._most_bytes), None)
 
-        def work(database: TelemetryDatabase) -> None:
-            database.require_whole()
-            database.forget(now, self._most_bytes)
-
-        self._work(work, default=None)
-
-    def _log(self, event: str, error: Exception) -> None:
-        """Log it once; the figures are worth no more."""
+    def _log_once(self, event: str, error: Exception) -> None:
         if event not in self._logged:
             self._logged.add(event)
             log.info(event, path=str(self._path), reason=str(error))

@@ -17,8 +17,7 @@ from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import (
     WAITING_MOST,
     AlertDispatcher,
 )
-from cde_orchestrator.infrastructure.monitoring.alerts.notifier import Notifier
-from cde_orchestrator.infrastructure.monitoring.alerts.webhook import BREAKER, WebhookNotifier
+from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import Notifier, WebhookNotifier
 from tests.receiver import Receiver, receiving
 
 EVENT: AlertEvent = {
@@ -80,7 +79,7 @@ def test_a_receiver_that_fails_for_a_moment_gets_it_with_the_next_try(receiver: 
     WebhookNotifier(receiver.address, registry).send(b"{}")
 
     assert len(receiver.received) == 3
-    assert registry.get(BREAKER).failure_count == 0
+    assert registry.get("alert-webhook").failure_count == 0
 
 
 @pytest.mark.parametrize("status", [400, 404, 302])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from cde_orchestrator.application.monitoring.get_health import GetHealth
 from cde_orchestrator.application.monitoring.show_dashboard import ShowDashboard
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
 from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
@@ -95,6 +97,23 @@ def test_what_a_server_counted_last_is_kept_when_it_ends(stage: Stage) -> None:
     stage.monitor.close()
 
     assert stage.calls == 1
+    assert not [each for each in threading.enumerate() if each.name == "cde-sampler"]
+
+
+def test_samples_are_taken_until_it_is_closed(tmp_path: Path) -> None:
+    taken = threading.Semaphore(0)
+
+    def clock() -> datetime:
+        taken.release()
+        return utc_now()
+
+    monitor = HealthMonitor(tmp_path, OperationMeter(), Settings(), Facts, clock=clock)
+    monitor.watch(0.001)
+    for _ in range(20):
+        assert taken.acquire(timeout=60)
+
+    monitor.close()
+
     assert not [each for each in threading.enumerate() if each.name == "cde-sampler"]
 
 

@@ -39,16 +39,16 @@ def test_what_is_drained_is_drained_once(meter: OperationMeter) -> None:
     before = meter.undrained()
     drained = meter.drain()
     assert drained == before
-    assert drained["start_feature"].calls == 1
-    assert drained["start_feature"].errors == 0
-    assert meter.drain() == {}
+    assert drained.operations["start_feature"].calls == 1
+    assert drained.operations["start_feature"].errors == 0
+    assert meter.drain().operations == {}
 
 
 def test_what_is_looked_at_is_a_copy(meter: OperationMeter) -> None:
     meter.ended("start_feature", "refused", "E101", 1.0, 0.0)
-    meter.undrained()["start_feature"].count("ok", 1.0)
-    meter.undrained()["start_feature"].calls = 0
-    drained = meter.drain()["start_feature"]
+    meter.undrained().operations["start_feature"].count("ok", 1.0)
+    meter.undrained().operations["start_feature"].calls = 0
+    drained = meter.drain().operations["start_feature"]
     assert (drained.calls, drained.refusals, drained.buckets.total()) == (1, 1, 1)
 
 
@@ -63,4 +63,4 @@ def test_threads_lose_no_count(meter: OperationMeter) -> None:
     for thread in threads:
         thread.join()
     assert meter.totals()[0]["start_feature"].outcomes.total() == 4_000
-    assert meter.drain()["start_feature"].calls == 4_000
+    assert meter.drain().operations["start_feature"].calls == 4_000

@@ -13,6 +13,7 @@ from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMoni
 from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Tally
 from cde_orchestrator.infrastructure.monitoring.telemetry.spool import (
     FILE,
     MOST_BYTES,
@@ -20,7 +21,6 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.spool import (
     take,
 )
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
-from cde_orchestrator.infrastructure.monitoring.telemetry.tally import Tally
 from cde_orchestrator.infrastructure.settings.settings import Settings
 
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)

@@ -25,12 +25,11 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.database import (
     KEPT_SECONDS,
     TelemetryDatabase,
 )
-from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import (
     RETRY_SECONDS,
     TelemetryStore,
 )
-from cde_orchestrator.infrastructure.monitoring.telemetry.tally import Tally
 from tests.disks import remount, simulate_disk_full, small_disk
 
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
@@ -162,7 +161,7 @@ def test_the_operations_of_a_span_are_told_slowest_first(store: TelemetryStore) 
 def test_adding_up_is_exact_whatever_the_order(
     calls: list[tuple[int, float]], chance: random.Random
 ) -> None:
-    def added(ordered: list[tuple[int, float]]) -> dict[int, list[tuple[int, Sample]]]:
+    def added(ordered: list[tuple[int, float]]) -> dict[int, dict[int, Sample]]:
         database = TelemetryDatabase(None)
         for second, duration in ordered:
             database.add(
@@ -175,7 +174,9 @@ def test_adding_up_is_exact_whatever_the_order(
     shuffled = added(chance.sample(calls, len(calls)))
 
     for length, rows in steps.items():
-        for (begin, step), (other_begin, other) in zip(rows, shuffled[length], strict=True):
+        for (begin, step), (other_begin, other) in zip(
+            rows.items(), shuffled[length].items(), strict=True
+        ):
             mine = [
                 duration
                 for second, duration in calls
@@ -200,9 +201,7 @@ def test_short_steps_are_forgotten_and_long_ones_stay(root: Path) -> None:
 
     database = TelemetryDatabase(file_of(root))
     kept = {
-        length: sorted(
-            round((NOON.timestamp() - at) / 86_400) for at, _ in database.steps(length, 0)
-        )
+        length: sorted(round((NOON.timestamp() - at) / 86_400) for at in database.steps(length, 0))
         for length in KEPT_SECONDS
     }
     database.close()
@@ -231,7 +230,7 @@ def test_the_size_is_bounded_and_the_oldest_goes_first(root: Path) -> None:
 
     assert file_of(root).stat().st_size < 300_000
     database = TelemetryDatabase(file_of(root))
-    newest = max(at for at, _ in database.steps(10, 0))
+    newest = max(database.steps(10, 0))
     assert newest == (NOON + timedelta(minutes=119)).timestamp()
     assert len(database.steps(10, 0)) < 120
     database.close()

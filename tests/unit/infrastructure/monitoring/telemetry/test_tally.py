@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cde_orchestrator.infrastructure.monitoring.telemetry.tally import ACCURACY, Tally
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import ACCURACY, Tally
 
 DURATIONS = st.lists(st.floats(0.01, 100_000), min_size=1, max_size=200)
 
