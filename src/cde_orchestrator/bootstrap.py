@@ -30,7 +30,7 @@ class Application:
     """The product for one project: give it a use case, get the reply.
 
     It is assembled with the first use case, so that settings that are not valid are an answer
-    like any other, and once they are mended the next use case finds them so.
+    like any other, and once they are corrected the next use case finds them so.
 
     Attributes:
         root: the project's folder, absolute.
@@ -106,7 +106,7 @@ class Application:
         return self._assembled(tolerant=False).agents
 
     def worktree_of(self, feature: str, *, make: bool) -> Path | None:
-        """The feature's own folder beside the project's; None when it has none."""
+        """The feature's own folder next to the project's; None when it has none."""
         worktrees = self._assembled(tolerant=False).worktrees
         return worktrees.folder_for(feature) if make or worktrees.has(feature) else None
 

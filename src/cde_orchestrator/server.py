@@ -213,10 +213,10 @@ def build_app(
 
     Args:
         served: the project served.
-        host: the name that the server was told to listen on.
+        host: the name that the server was asked to listen on.
         address: the numeric address that it is bound to.
         token: what every request must bear; None for no token.
-        live: tells the dashboard's pages what changed.
+        live: notifies the dashboard's pages of what changed.
     """
     from cde_orchestrator.web import guards, routes
 
@@ -228,19 +228,19 @@ def build_app(
     return guards.guarded(app, names, token)
 
 
-def run_stdio(root: Path, *, pinned: bool, beside: HttpSide | None = None) -> None:
+def run_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> None:
     """Serve the project over standard input and output until the input ends.
 
-    With ``beside``, everything that is served over HTTP but MCP is served there meanwhile.
+    With ``pages``, everything that is served over HTTP but MCP is served there meanwhile.
     """
     with _serving(root, pinned=pinned) as served:
         server = build_server(served)
-        with nullcontext() if beside is None else _served_beside(served, beside):
+        with nullcontext() if pages is None else _serving_pages(served, pages):
             server.run("stdio")
 
 
 def run_http(root: Path, *, pinned: bool, at: HttpSide) -> None:
-    """Serve the project over streamable HTTP at ``/mcp`` until the process is told to end."""
+    """Serve the project over streamable HTTP at ``/mcp`` until the process is asked to end."""
     from cde_orchestrator.adapters.runners.server_file import announced
     from cde_orchestrator.web.live import LiveChanges
 
@@ -252,7 +252,7 @@ def run_http(root: Path, *, pinned: bool, at: HttpSide) -> None:
 
 
 @contextmanager
-def _served_beside(served: ServedProject, at: HttpSide) -> Iterator[None]:
+def _serving_pages(served: ServedProject, at: HttpSide) -> Iterator[None]:
     """Serve pages and probes from a thread of their own."""
     from starlette.applications import Starlette
 
@@ -283,7 +283,7 @@ def _http_server(app: ASGIApp, live: LiveChanges) -> EndingServer:
         app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
     )
     server = EndingServer(config, live)
-    # A connection that is cut because the server was told to end is no error.
+    # A connection that is cut because the server was asked to end is no error.
     logging.getLogger("uvicorn.error").addFilter(lambda _: not server.should_exit)
     return server
 

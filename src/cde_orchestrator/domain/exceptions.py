@@ -27,7 +27,7 @@ class CDEError(Exception):
     Attributes:
         code: ``E`` and three digits, within the class's range.
         context: facts about the failure; fills the catalogue's placeholders.
-        recoverable: whether the caller can mend it and try again.
+        recoverable: whether the caller can correct it and try again.
         timestamp: when it was made, UTC.
         correlation_id: names the call that failed, in log, journal and report; None outside
             of any call.

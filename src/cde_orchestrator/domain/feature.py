@@ -127,10 +127,10 @@ class PhaseRecord:
 
     def last_failure(self) -> str | None:
         """Why the last attempt failed or the last check did, in words; None if none did."""
-        told = [(each.at, each.reason) for each in self.failures[-1:]]
+        known = [(each.at, each.reason) for each in self.failures[-1:]]
         if self.evidence is not None and not self.evidence.passed:
-            told.append((self.evidence.at, self.evidence.summary()))
-        return max(told)[1] if told else None
+            known.append((self.evidence.at, self.evidence.summary()))
+        return max(known)[1] if known else None
 
     def roll_back(self) -> None:
         """What was done no longer counts; a summary of it stays."""
@@ -330,7 +330,7 @@ class Feature:
             raise FeatureError.of("E105", feature=self.name, status=self.status)
         record = self.phases[self.current_phase or ""]
         record.status = PhaseStatus.FAILED if outcome == FAILED else PhaseStatus.PENDING
-        if outcome == FAILED:  # whoever resumes is told why
+        if outcome == FAILED:  # whoever resumes is shown why
             record.failures = [*record.failures, Failure(now, record.attempts, reason, by)]
         self._close(outcome, reason, by, now)
         log.info("feature_closed", operation="close", feature_id=self.id, outcome=outcome)

@@ -15,7 +15,7 @@ _CANDIDATES_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class FeatureSummary:
-    """What a list tells of a feature.
+    """What a list shows of a feature.
 
     Attributes:
         claimed_by: the agent that has the lease, or had it last.

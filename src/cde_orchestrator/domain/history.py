@@ -1,4 +1,4 @@
-"""What a project's past is told in."""
+"""What a project's past is made of."""
 
 from __future__ import annotations
 

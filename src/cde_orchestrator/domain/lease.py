@@ -13,7 +13,7 @@ RENEWAL = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of a machine; ``started`` tells it from another with the same number."""
+    """A process of a machine; ``started`` distinguishes it from another with the same number."""
 
     pid: int
     started: str

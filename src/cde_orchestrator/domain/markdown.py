@@ -1,4 +1,4 @@
-"""Just enough of Markdown to tell headings, prose and code apart.
+"""Just enough of Markdown to distinguish headings, prose and code.
 
 In time proportional to the text, whatever stands in it: a gate judges what strangers wrote.
 """

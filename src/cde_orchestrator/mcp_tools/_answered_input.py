@@ -44,11 +44,11 @@ class AnsweredInput(ObjectReceiveStream[SessionMessage | Exception]):
 
     @property
     def last_context(self) -> Any:
-        """The context of whoever sent the message before, as the SDK's streams tell it."""
+        """The context of whoever sent the message before, as the SDK's streams have it."""
         return getattr(self._incoming, "last_context", None)
 
     async def receive(self) -> SessionMessage | Exception:
-        """The next message that can be read, or a failure that nobody waits to be told of."""
+        """The next message that can be read, or a failure that nobody waits for."""
         while True:
             item = await self._incoming.receive()
             answer = answer_to(item, self._refuse) if isinstance(item, MessageError) else None
@@ -75,8 +75,8 @@ def answer_to(error: MessageError, refuse: Refuse) -> JSONRPCResponse | JSONRPCE
     tool = _parsed(members.get(("params", "name")))
     if _parsed(members.get(("method",))) == "tools/call" and isinstance(tool, str):
         result = refuse(tool, problem["msg"])
-        told = result.model_dump(by_alias=True, mode="json", exclude_none=True)
-        return JSONRPCResponse(jsonrpc="2.0", id=number, result=told)
+        payload = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+        return JSONRPCResponse(jsonrpc="2.0", id=number, result=payload)
     refusal = ErrorData(code=PARSE_ERROR, message=problem["msg"])
     return JSONRPCError(jsonrpc="2.0", id=number, error=refusal)
 
@@ -84,7 +84,7 @@ def answer_to(error: MessageError, refuse: Refuse) -> JSONRPCResponse | JSONRPCE
 def _members(line: str) -> Iterator[tuple[tuple[str, ...], str]]:
     """The plain members of the outermost object and of ``params``: path and JSON text.
 
-    The line is not parsed, for it cannot be; strings and brackets are told apart.
+    The line is not parsed, for it cannot be; strings and brackets are distinguished.
     """
     depth, key, outer, named = 0, "", "", False
     for part in (match[0] for match in _TOKEN.finditer(line)):

@@ -62,13 +62,13 @@ def reply(
 
 
 def reply_page(
-    ask: Callable[[int], Page], tell: Callable[[Page], str], rows: str, limit: int, whole: str
+    ask: Callable[[int], Page], render: Callable[[Page], str], rows: str, limit: int, whole: str
 ) -> CallToolResult:
     """An answer with as many rows, up to ``limit``, as fit.
 
     Args:
         ask: gives the answer with at most so many rows.
-        tell: the answer as text.
+        render: the answer as text.
         rows: the answer's member that has the rows.
         limit: rows that were asked for.
         whole: where all of them are.
@@ -76,7 +76,7 @@ def reply_page(
     asked = limit
     while True:
         answer = ask(limit)
-        text = tell(answer)
+        text = render(answer)
         if limit < asked:
             text += f"\n[fewer than requested; all of them: {whole}]"
         if size(answer, text) <= REPLY_LIMIT or limit == 1:

@@ -1,4 +1,4 @@
-"""The alerts as a resource; whoever subscribes to it is told when one changes."""
+"""The alerts as a resource; whoever subscribes to it is notified when one changes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class AlertSubscriptions(InMemorySubscriptionBus):
     """Tells subscribers of both generations of the protocol, and looks only while there are any.
 
     Up to 2025-11-25 a session subscribes to a resource; from 2026-07-28 on it listens on a
-    stream, which this is the source of. It asks instead of being told, for the change may be
+    stream, which this is the source of. It asks instead of being notified, for the change may be
     another process's.
 
     Args:
@@ -112,7 +112,7 @@ class AlertSubscriptions(InMemorySubscriptionBus):
                 await connection.send_resource_updated(URI)
             except Exception as error:  # noqa: BLE001 - whoever went away must not silence the rest
                 self._connections.discard(connection)
-                log.info("alert_not_told", notifier="session", reason=type(error).__name__)
+                log.info("alert_not_sent", notifier="session", reason=type(error).__name__)
 
 
 def register(server: MCPServer, service: Service, subscriptions: AlertSubscriptions) -> None:

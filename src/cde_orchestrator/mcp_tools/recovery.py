@@ -97,14 +97,14 @@ def _first_names(found: Difference) -> dict[str, Any]:
 
 
 def _restore_text(done: RestoreReply) -> str:
-    told = _difference_text(done["difference"])
+    changes = _difference_text(done["difference"])
     if done["dry_run"]:
         return (
-            f"Restoring {done['source']} would change: {told}.\nNothing is changed yet. To do it, "
+            f"Restoring {done['source']} would change: {changes}.\nNothing is changed yet. To do it, "
             f"call again with token={done['token']!r}."
         )
     files = "".join(f"\n{row['path']}: {row['action']}" for row in done["files"][:NAMES_SHOWN])
-    return f"Restored {done['source']} as change {done['sequence']}: {told}.{files}"
+    return f"Restored {done['source']} as change {done['sequence']}: {changes}.{files}"
 
 
 def _difference_text(found: Difference) -> str:

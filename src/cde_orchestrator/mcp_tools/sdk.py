@@ -27,7 +27,7 @@ def tool_schemas(server: MCPServer[Any]) -> list[dict[str, Any]]:
 
 
 def input_schema(server: MCPServer[Any], tool: str) -> dict[str, Any] | None:
-    """One tool's schema; the list, which is offered, is made anew and validated each time."""
+    """One tool's schema; the list, which is offered, is built and validated again each time."""
     return server._tool_input_schema(tool)
 
 

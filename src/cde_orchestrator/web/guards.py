@@ -32,7 +32,7 @@ def host_guard(host: str, address: str) -> TransportSecuritySettings | None:
     """The guard against other names for a server that only this machine reaches; else None.
 
     Args:
-        host: the name that the server was told to listen on.
+        host: the name that the server was asked to listen on.
         address: the numeric address that it is bound to.
     """
     number = ip_address(address)
@@ -68,7 +68,7 @@ class HostGuard:
 class BearerToken:
     """Lets requests with the token through; all others are answered with E902.
 
-    Whether the process lives is told to anybody: ``/health`` says nothing else. A browser is
+    Whether the process lives is shown to anybody: ``/health`` says nothing else. A browser is
     shown a form for the token instead, and let in with a cookie from then on,
     to look at pages alone.
     """
@@ -104,7 +104,7 @@ class BearerToken:
         scheme, _, token = given[0].strip().partition(b" ")
         if len(given) > 1 or scheme.lower() != b"bearer":
             return "its Authorization header has no bearer token"
-        # As long as the comparison takes, it tells nothing about the token.
+        # As long as the comparison takes, it says nothing about the token.
         return None if hmac.compare_digest(token.strip(), self._token) else "the token is wrong"
 
 

@@ -49,7 +49,7 @@ _ALIVE = _Answer(b'{"status":"alive"}')
 
 
 class HealthRoutes:
-    """The routes of health; answers are made beside, so that none of them waits for a tool."""
+    """The routes of health; answers are made in a thread, so that none of them waits for a tool."""
 
     def __init__(self, run: Callable[[UseCase[Any]], Any]) -> None:
         self._run = run
@@ -111,7 +111,7 @@ async def _alive(_: Request) -> Response:
 async def _answered(
     request: Request, kept: RefreshingCache[Any], choose: Callable[[Any], _Answer]
 ) -> Response:
-    """The kept answer; a probe is told a failure in JSON and as one that may pass."""
+    """The kept answer; a probe gets a failure in JSON and as one that may pass."""
     try:
         answer: _Answer = choose(await kept.get())
         return answer.response()

@@ -18,7 +18,7 @@ RENEW_SECONDS = 1.0
 STALE_SECONDS = 5.0
 """An answer that is older is not given any more."""
 ASKED_SECONDS = 60.0
-"""How long it is made anew after somebody asked for the last time."""
+"""How long it is made again after somebody asked for the last time."""
 PATIENCE_SECONDS = 5.0
 """How long somebody waits where there is none that is fresh enough."""
 
@@ -26,7 +26,7 @@ Made = TypeVar("Made")
 
 
 class RefreshingCache(Generic[Made]):
-    """Makes something in a thread beside, again and again while somebody asks for it.
+    """Makes something in a thread of its own, again and again while somebody asks for it.
 
     Whoever asks is given the newest at once. Only the first, and whoever comes after a long
     time or while making takes too long, has to wait.

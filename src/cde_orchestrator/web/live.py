@@ -1,4 +1,4 @@
-"""Server-sent events: every client is told when there is something new to show.
+"""Server-sent events: every client is notified when there is something new to show.
 
 One task asks for all of them, as long as there is one. What the events carry is a mark alone;
 a client that wants to know more asks for it, so a slow client delays nobody.
@@ -34,7 +34,7 @@ class LiveChanges:
         self._beat_seconds = beat_seconds
         self.clients = 0
         self._looking: asyncio.Task[None] | None = None
-        self._told: asyncio.Event = asyncio.Event()
+        self._changed: asyncio.Event = asyncio.Event()
         self._message = b""
         self._number = 0
         self._closed = False
@@ -54,7 +54,7 @@ class LiveChanges:
             seen = 0
             while not self._closed:
                 if seen == self._number:
-                    await self._told.wait()
+                    await self._changed.wait()
                     continue
                 # What came while a slow client took the last message is not missed.
                 seen = self._number
@@ -67,7 +67,7 @@ class LiveChanges:
     def close(self) -> None:
         """End every client's stream now, and take no more."""
         self._closed = True
-        self._told.set()
+        self._changed.set()
         self._stop()
 
     def _stop(self) -> None:
@@ -77,24 +77,24 @@ class LiveChanges:
 
     async def _look(self, look: Callable[[], str]) -> None:
         clock = asyncio.get_running_loop().time
-        known, told_at = await run_in_threadpool(look), clock()
+        known, beat_at = await run_in_threadpool(look), clock()
         self._tell("hello", known)
         while True:
             await asyncio.sleep(self._look_seconds)
             mark = await run_in_threadpool(look)
             if mark != known:
                 self._tell("change", mark)
-            elif clock() - told_at >= self._beat_seconds:
+            elif clock() - beat_at >= self._beat_seconds:
                 self._tell("beat", mark)
             else:
                 continue
-            known, told_at = mark, clock()
+            known, beat_at = mark, clock()
 
     def _tell(self, event: str, mark: str) -> None:
         self._message = f"event: {event}\ndata: {json.dumps({'mark': mark})}\n\n".encode()
         self._number += 1
-        told, self._told = self._told, asyncio.Event()
-        told.set()
+        before, self._changed = self._changed, asyncio.Event()
+        before.set()
 
 
 class EndingServer(uvicorn.Server):

@@ -29,7 +29,7 @@ class SignIn:
 
     def __init__(self, token: bytes) -> None:
         self._token = token
-        # Several servers may run on one machine, and cookies do not tell their ports apart.
+        # Several servers may run on one machine, and cookies do not distinguish their ports.
         self._name = f"cde_{_derived(token, 'name')[:12]}"
         self._value = _derived(token, "session")
 
@@ -80,8 +80,8 @@ def _form(problem: str) -> Response:
     page = found.content.decode() if found else ""
     # Without a referrer the browser would post the form with the origin "null".
     headers = {**HEADERS, "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
-    told = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
-    return Response(page.replace("<!--problem-->", told), 401, headers, "text/html")
+    shown = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
+    return Response(page.replace("<!--problem-->", shown), 401, headers, "text/html")
 
 
 async def _posted_token(request: Request) -> bytes | None:

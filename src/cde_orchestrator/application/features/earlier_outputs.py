@@ -55,7 +55,7 @@ def require_accepted(
 
 
 def put_back(feature: Feature, phase: Phase, workflow: Workflow, outputs: ProjectOutputs) -> None:
-    """Put them back as they were accepted, as far as they are kept; a copy is kept beside.
+    """Put them back as they were accepted, as far as they are kept; a copy is kept next to them.
 
     Raises:
         OutputError: E112, a path is no place for an output any more.

@@ -21,7 +21,7 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
 
     Attributes:
         phase_id: the current phase.
-        reason: why; the next attempt is told.
+        reason: why; the next attempt is shown it.
         idempotency_key: names the call, so that a repeated one counts once.
         results: must be empty; texts that came with it would be lost silently.
     """

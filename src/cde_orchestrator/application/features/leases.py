@@ -102,7 +102,7 @@ class CallerLeases:
             return  # the answer does not depend on it
 
     def view(self, feature: Feature) -> ClaimView | None:
-        """The lease that stands, as it is told."""
+        """The lease in force, as it is shown."""
         claim = self.holder(feature)
         return None if claim is None else view_of(ClaimView, claim)
 

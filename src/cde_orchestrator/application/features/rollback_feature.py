@@ -22,7 +22,7 @@ from cde_orchestrator.domain.records import checked_reason
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
 ROLLED_BACK = "rolled_back"
-"""The event that a rollback leaves; its ``files`` tell how the rollback can be undone."""
+"""The event that a rollback leaves; its ``files`` say how the rollback can be undone."""
 
 ROLLING_BACK = "rolling_back"
 """The event that comes before the first file is touched, with the same ``files``: whatever
@@ -107,7 +107,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature"):
     Attributes:
         to_phase: a phase that was begun.
         reason: why.
-        dry_run: only tell what would happen.
+        dry_run: only show what would happen.
     """
 
     feature_id: str

@@ -81,7 +81,7 @@ class StartFeature(UseCase[FeatureReply], operation="start_feature"):
     ) -> Workflow | None:
         """The workflow, once its first template was tried; None where nothing will be started.
 
-        A broken template is told before anything is changed, and a slow one keeps nobody
+        A broken template is reported before anything is changed, and a slow one keeps nobody
         waiting: the project is not held yet.
         """
         again = key is not None and project.features.by_idempotency_key(key) is not None

@@ -74,7 +74,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         agent: the agent's name, when the client has several.
         takeover: override another agent's lease.
         restore: first put back what earlier phases left, as it was accepted.
-        watch: is told what the check prints.
+        watch: gets what the check prints.
     """
 
     feature_id: str

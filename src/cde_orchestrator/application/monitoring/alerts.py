@@ -27,16 +27,16 @@ class ListAlerts(UseCase[AlertsReply], operation="list_alerts", tolerant=True, r
 
 
 class SendTestAlert(UseCase[AlertTestReply], operation="test_alert"):
-    """Fire an alert for real, resolve it, and tell everybody who is to be told."""
+    """Fire an alert for real, resolve it, and notify everybody who is to be notified."""
 
     def __call__(self, *, health: Health) -> AlertTestReply:
         """Raises E929 where somebody was not notified; the others were."""
         reply = health.test_alert()
-        untold = [notice for notice in reply["notices"] if not notice["told"]]
-        if untold:
+        unsent = [notice for notice in reply["notices"] if not notice["sent"]]
+        if unsent:
             raise CDESystemError.of(
                 "E929",
-                notifier=", ".join(notice["notifier"] for notice in untold),
-                reason="; ".join(notice["message"].removesuffix(".") for notice in untold),
+                notifier=", ".join(notice["notifier"] for notice in unsent),
+                reason="; ".join(notice["message"].removesuffix(".") for notice in unsent),
             )
         return reply

@@ -26,7 +26,7 @@ CLOSED_SHOWN = 20
 CLOSED = "closed"
 """The id of the last column, which is no phase."""
 WORDS = 160
-"""Characters of what is told about an event."""
+"""Characters of what is shown of an event."""
 
 
 class FeatureEvent(TypedDict):
@@ -116,24 +116,24 @@ def board_of(project: Project, features: ProjectFeatures) -> Board:
 
 def last_event(feature: Feature) -> FeatureEvent:
     """What happened to a feature last."""
-    told = [_event(feature.created_at, "started", "started", None)]
+    events = [_event(feature.created_at, "started", "started", None)]
     for phase_id, record in feature.phases.items():
         if record.started_at is not None:
             again = f", attempt {record.attempts}" if record.attempts > 1 else ""
-            told.append(_event(record.started_at, "entered", f"started {phase_id}{again}", None))
+            events.append(_event(record.started_at, "entered", f"started {phase_id}{again}", None))
         if record.completed_at is not None:
-            told.append(_event(record.completed_at, "completed", f"completed {phase_id}", None))
-        told += [_event(saved.at, "saved", saved.note, saved.by) for saved in record.saved()[-1:]]
-        told += [_event(each.at, "failed", each.reason, each.by) for each in record.failures[-1:]]
+            events.append(_event(record.completed_at, "completed", f"completed {phase_id}", None))
+        events += [_event(saved.at, "saved", saved.note, saved.by) for saved in record.saved()[-1:]]
+        events += [_event(each.at, "failed", each.reason, each.by) for each in record.failures[-1:]]
         if record.evidence is not None:
             kind = "passed" if record.evidence.passed else "refused"
-            told.append(_event(record.evidence.at, kind, f"check of {phase_id} {kind}", None))
+            events.append(_event(record.evidence.at, kind, f"check of {phase_id} {kind}", None))
     if feature.closing is not None:
         closing = feature.closing
         moment = datetime.fromisoformat(closing["at"])
-        told.append(_event(moment, closing["outcome"], closing["reason"], closing["by"]))
+        events.append(_event(moment, closing["outcome"], closing["reason"], closing["by"]))
     # Of two at the same moment the later one in the workflow's order counts.
-    return max(reversed(told), key=lambda event: datetime.fromisoformat(event["at"]))
+    return max(reversed(events), key=lambda event: datetime.fromisoformat(event["at"]))
 
 
 def _event(at: datetime, kind: str, text: str, by: str | None) -> FeatureEvent:

@@ -1,4 +1,4 @@
-"""Everything that the dashboard shows, in one answer, and what tells that it changed."""
+"""Everything that the dashboard shows, in one answer, and what shows that it changed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ALERT_EVENTS = 20
 LATELY_STEPS = 5
 """Steps of the last hour that count as now; each is a minute."""
 CHANGES = 100
-"""How many changes a feature's timeline tells."""
+"""How many changes a feature's timeline shows."""
 
 
 class Advice(TypedDict):
@@ -69,7 +69,7 @@ class Lately(TypedDict):
 class DashboardReply(TypedDict):
     """The project at a glance.
 
-    ``board`` is None where the project cannot be read, and ``problem`` tells why; ``advice``
+    ``board`` is None where the project cannot be read, and ``problem`` says why; ``advice``
     is by code, for every code that a check, or an alert that stirred, names; ``slowest``
     are the span's.
     """
@@ -246,10 +246,10 @@ def _advice(health: HealthReply, alerts: AlertsReply, root: Path) -> dict[str, A
     stirred = (each for each in alerts["alerts"] if each["state"] in {"pending", "firing"})
     codes |= {each["error_code"] for each in (*health["alerts"], *stirred)}
     known = sorted(code for code in codes if code is not None and code in ERROR_MESSAGES)
-    return {code: _told(code, {"project_path": str(root)}) for code in known}
+    return {code: _advice_on(code, {"project_path": str(root)}) for code in known}
 
 
-def _told(code: str, facts: dict[str, str]) -> Advice:
+def _advice_on(code: str, facts: dict[str, str]) -> Advice:
     """What the catalogue says and these facts fill in; the rest differs from case to case."""
     entry = ERROR_MESSAGES[code]
     known = facts.keys()

@@ -20,7 +20,7 @@ class Assignment:
     Attributes:
         folder: where it works.
         timeout_seconds: how long it may take; its own time-out when None.
-        labels: environment variables that tell it what it works on.
+        labels: environment variables that say what it works on.
     """
 
     prompt: str
@@ -43,7 +43,7 @@ class AgentProbe(TypedDict):
 
 
 class AgentTrialReply(TypedDict):
-    """How a small task went; ``wrote_file`` tells whether the agent may write files."""
+    """How a small task went; ``wrote_file`` says whether the agent may write files."""
 
     name: str
     wrote_file: bool

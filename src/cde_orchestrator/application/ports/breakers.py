@@ -32,6 +32,6 @@ class Breakers(Protocol):
         """
 
 
-def wait_told(seconds: float) -> float:
-    """Seconds to wait, as they are told: rounded up, whole ones from ten on."""
+def rounded_wait(seconds: float) -> float:
+    """Seconds to wait, as they are shown: rounded up, whole ones from ten on."""
     return math.ceil(seconds) if seconds >= 10 else math.ceil(seconds * 10) / 10

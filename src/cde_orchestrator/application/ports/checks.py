@@ -16,7 +16,7 @@ from cde_orchestrator.domain.lease import Caller, Process
 from cde_orchestrator.domain.records import Baseline, Evidence
 
 Watch = Callable[[str], None]
-"""Is told what a command prints, piece by piece."""
+"""Gets what a command prints, piece by piece."""
 
 
 class ContentValidator(Protocol):
@@ -93,7 +93,7 @@ class WorkTree:
         changed: files of the commit that differ from it.
         new: what the commit does not have; a folder ends with ``/``.
         stuck: of ``changed``, those whose place something else has taken.
-        is_known: whether git could tell what differs.
+        is_known: whether git could say what differs.
     """
 
     folder: str
@@ -117,7 +117,7 @@ class VersionControl(Protocol):
         """Paths that are not committed, without the product's own; None without repository."""
 
     def baseline(self, root: Path) -> Baseline | None:
-        """The work tree as it is; None where there is no commit, or too much beside it."""
+        """The work tree as it is; None where there is no commit, or too much that is not committed."""
 
     def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
         """Paths, relative to the project, whose bytes are others than then; None: unknown."""

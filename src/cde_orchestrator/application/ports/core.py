@@ -153,10 +153,10 @@ class Doctor(Protocol):
         """What is wrong, as the errors that it would lead to; nothing is changed."""
 
     def plan(self, root: Path) -> list[str]:
-        """What ``mend`` would do, in words; nothing is changed."""
+        """What ``repair`` would do, in words; nothing is changed."""
 
     def repair(self, root: Path) -> list[str]:
-        """Mend what is safe to mend; what was done, in words."""
+        """Repair what is safe to repair; what was done, in words."""
 
 
 class WorkflowRepository(Protocol):
@@ -220,7 +220,7 @@ class ProjectFiles(Protocol):
         """Put the bytes there, durably; None removes the file."""
 
     def set_aside(self, root: Path, relative: str, output_id: str) -> str:
-        """Keep a copy of the file beside it; the copy's path, relative to the project."""
+        """Keep a copy of the file next to it; the copy's path, relative to the project."""
 
     def record(
         self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None

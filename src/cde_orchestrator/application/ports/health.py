@@ -157,7 +157,7 @@ class Notice(TypedDict):
     """What became of notifying somebody."""
 
     notifier: str
-    told: bool
+    sent: bool
     message: str
 
 

@@ -1,4 +1,4 @@
-"""Examine everything that the project stands on, and mend what is safe to mend."""
+"""Examine everything that the project depends on, and repair what is safe to repair."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayloa
 
 
 class DiagnoseReply(TypedDict):
-    """What was found, in the words of the errors that it would lead to, and what was mended.
+    """What was found, in the words of the errors that it would lead to, and what was repaired.
 
-    ``healthy`` is whether nothing but information is left. ``mendable`` is what can be mended
+    ``healthy`` is whether nothing but information is left. ``repairable`` is what can be repaired
     safely and was not; ``versions`` is what looked.
     """
 
     path: str
     healthy: bool
     findings: list[ErrorPayload]
-    mendable: list[str]
-    mended: list[str]
+    repairable: list[str]
+    repaired: list[str]
     versions: dict[str, str]
 
 
@@ -31,21 +31,21 @@ class Diagnose(UseCase[DiagnoseReply], operation="diagnose", tolerant=True):
     """Examine the project, however broken it is; without ``fix`` nothing is changed.
 
     Attributes:
-        fix: mend what is safe to mend, then examine again.
+        fix: repair what is safe to repair, then examine again.
     """
 
     fix: bool = False
 
     def __call__(self, *, root: Path, doctor: Doctor) -> DiagnoseReply:
         """Examine it; no finding is an error of this call."""
-        mended = doctor.repair(root) if self.fix else []
+        repaired = doctor.repair(root) if self.fix else []
         findings = [ErrorFormatter.payload(found) for found in doctor.examine(root)]
         return {
             "path": str(root),
             "healthy": all(found["severity"] == "INFO" for found in findings),
             "findings": findings,
-            "mendable": doctor.plan(root),
-            "mended": mended,
+            "repairable": doctor.plan(root),
+            "repaired": repaired,
             "versions": {
                 "cde": __version__,
                 "python": platform.python_version(),

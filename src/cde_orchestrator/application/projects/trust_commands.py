@@ -35,7 +35,7 @@ class CheckRow(TypedDict):
 
 
 class GrantRow(TypedDict):
-    """A command that is trusted beside the checks: an agent, or a check of the past."""
+    """A command that is trusted in addition to the checks: an agent, or a check of the past."""
 
     digest: str
     kind: CommandKind

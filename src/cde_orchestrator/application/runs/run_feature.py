@@ -39,7 +39,7 @@ MOVED_ON = frozenset({"E105", "E106"})
 """Somebody else completed the phase meanwhile, or closed the feature."""
 
 REFUSALS = frozenset({"E118", "E119", "E123"})
-"""Refusals beside those of outputs: the check failed, took too long, or was overtaken."""
+"""Refusals other than those of outputs: the check failed, took too long, or was overtaken."""
 
 _UNATTENDED = """
 
@@ -76,7 +76,7 @@ class RunReply(FeatureReply):
 
 
 class RunObserver:
-    """Is told what happens; this one takes no notice."""
+    """Is notified of what happens; this one takes no notice."""
 
     def phase_started(self, assignment: AssignmentReply) -> None:
         """A phase is worked on from now."""
@@ -119,7 +119,7 @@ class FeatureRun:
         folder: where they work.
         approve: submit the phases that a person answers, when their outputs stand there.
         timeout_seconds: of one attempt; each agent's own when None.
-        observer: is told what happens.
+        observer: is notified of what happens.
     """
 
     service: Handles
@@ -212,7 +212,7 @@ class FeatureRun:
         use_case = SubmitWork(
             feature_id=assignment["feature"]["id"],
             phase_id=work.id,
-            # The agent was told of it once and cannot always put it back by itself.
+            # The agent was shown it once and cannot always put it back by itself.
             restore=work.refusal is not None and work.refusal.code == "E132",
             watch=self._watch,
         )
@@ -279,7 +279,7 @@ class RunAgent(UseCase[None], operation="run_agent"):
     on_line: OnLine
 
     def arguments(self) -> dict[str, Any]:
-        """What tells one run from another; the prompt can be had again."""
+        """What distinguishes one run from another; the prompt can be had again."""
         return {"feature_id": self.feature_id, "phase_id": self.phase_id, "agent": self.agent.name}
 
     def __call__(self, *, agents: Agents) -> None:

@@ -166,7 +166,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         at: the number of a change.
         backup: a backup's file name.
         export: the text of an export.
-        dry_run: only tell what would change.
+        dry_run: only show what would change.
         token: what a dry run answered; the restore is refused when the source or the present
             state is another by now.
     """

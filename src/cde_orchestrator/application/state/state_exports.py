@@ -89,8 +89,8 @@ def merge_exports(
     """Merge two states that grew from ``base``, feature by feature.
 
     A feature that one side changed is taken from there; of one that both changed, the newest
-    revision wins (by ``updated_at``) and its name is told. Where two features have one name,
-    the later one is given a free name, which is told too.
+    revision wins (by ``updated_at``) and its name is reported. Where two features have one name,
+    the later one is given a free name, which is reported too.
 
     Returns:
         The merged state, and what both sides changed.
@@ -140,11 +140,11 @@ def _part_names(features: dict[str, Any]) -> list[str]:
 
 def _revised(revision: Mapping[str, Any]) -> tuple[datetime, str]:
     """When it was changed; what is no time is older than every time."""
-    told = str(revision.get("updated_at", ""))
+    text = str(revision.get("updated_at", ""))
     try:
-        return parse_utc(told), told
+        return parse_utc(text), text
     except ValueError:
-        return datetime.min.replace(tzinfo=UTC), told
+        return datetime.min.replace(tzinfo=UTC), text
 
 
 def _own(side: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def follow_rollbacks(
 ) -> list[FileRow]:
     """Give the outputs the bytes that go with a restored state, as far as rollbacks took them.
 
-    A file that somebody changed since is kept beside; one whose content is no longer kept, or
+    A file that somebody changed since is kept next to it; one whose content is no longer kept, or
     that cannot be written, is left as it is: the state is restored in any case.
 
     ``before`` is the state that was present, ``after`` the one that is restored. Rollbacks that

@@ -233,7 +233,7 @@ def _serve_stdio(
 
     side = None if beside is None else HttpSide(*beside)
     if sys.platform == "win32":
-        run_stdio(root, pinned=pinned, beside=side)
+        run_stdio(root, pinned=pinned, pages=side)
         return
     received: list[int] = []
     with EndableInput() as standard_input:
@@ -247,7 +247,7 @@ def _serve_stdio(
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
         try:
-            run_stdio(root, pinned=pinned, beside=side)
+            run_stdio(root, pinned=pinned, pages=side)
         finally:  # what ``end`` writes to is about to be closed
             signal.signal(signal.SIGTERM, _end)
             signal.signal(signal.SIGINT, signal.default_int_handler)

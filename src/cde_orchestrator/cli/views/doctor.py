@@ -18,29 +18,31 @@ _INDENT = (0, 0, 0, 2)
 
 
 def planned(reply: DiagnoseReply, _: RenderTarget) -> RenderableType | None:
-    """What is going to be mended; None when there is nothing."""
-    if not reply["mendable"]:
+    """What is going to be repaired; None when there is nothing."""
+    if not reply["repairable"]:
         return None
     steps = Table.grid(padding=(0, 1))
-    for step in reply["mendable"]:
+    for step in reply["repairable"]:
         steps.add_row(" •", Text(clean(step)))
     return Group(Text("To be repaired now", "bold"), steps)
 
 
 def diagnosed(reply: DiagnoseReply, _: RenderTarget) -> RenderableType:
-    """What was mended; what was found, worst first, each with what helps."""
-    mended = Group(*[done(clean(text)) for text in reply["mended"]]) if reply["mended"] else None
+    """What was repaired; what was found, worst first, each with what helps."""
+    repaired = (
+        Group(*[done(clean(text)) for text in reply["repaired"]]) if reply["repaired"] else None
+    )
     versions = Text(", ".join(f"{name} {it}" for name, it in reply["versions"].items()), "dim")
     worst_first = sorted(
         reply["findings"], key=lambda found: -list(_STYLES).index(found["severity"])
     )
     if not worst_first:
         well = done("No problems in ", (clean(reply["path"]), "bold"))
-        return spaced(mended, Group(well, Padding(versions, _INDENT, expand=False)))
+        return spaced(repaired, Group(well, Padding(versions, _INDENT, expand=False)))
     head = Text.assemble(
         (counted(len(worst_first), "finding"), "bold"), f" in {clean(reply['path'])}"
     )
-    return spaced(mended, Group(head, versions), *map(_finding, worst_first))
+    return spaced(repaired, Group(head, versions), *map(_finding, worst_first))
 
 
 def _finding(found: ErrorPayload) -> RenderableType:

@@ -1,1 +1,1 @@
-"""The catalogue of errors and how they are told."""
+"""The catalogue of errors and how they are worded."""

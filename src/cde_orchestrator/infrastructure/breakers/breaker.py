@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import structlog
 
-from cde_orchestrator.application.ports.breakers import BreakerView, wait_told
+from cde_orchestrator.application.ports.breakers import BreakerView, rounded_wait
 from cde_orchestrator.domain.exceptions import (
     CDEError,
     CircuitBreakerOpenError,
@@ -226,7 +226,7 @@ class CircuitBreaker:
         return CircuitBreakerOpenError.of(
             "E903",
             breaker=self.name,
-            retry_after_seconds=wait_told(left if left > 0 else TRIAL_WAIT_SECONDS),
+            retry_after_seconds=rounded_wait(left if left > 0 else TRIAL_WAIT_SECONDS),
             last_failure=record.reason or "unknown",
         )
 

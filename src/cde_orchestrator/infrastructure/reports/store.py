@@ -1,7 +1,7 @@
 """Reports of errors, one file each under ``.cde/errors``, newest kept within bounds.
 
 A report is evidence, never a duty: whatever goes wrong while one is written is logged, and the
-error that it is about is told without it.
+error that it is about is reported without it.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class FileErrorReports:
             error.report_id = report["id"]
 
     def summaries(self, root: Path, limit: int) -> list[ErrorReportSummary]:
-        """The newest reports, newest first; one that cannot be read is told as such."""
+        """The newest reports, newest first; one that cannot be read is listed as such."""
         return [_summary(path) for path in self._files(root / FOLDER / REPORTS)[::-1][:limit]]
 
     def load(self, root: Path, report_id: str) -> dict[str, Any] | None:

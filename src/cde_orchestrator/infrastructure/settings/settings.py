@@ -333,7 +333,7 @@ def settings_document(path: Path) -> tuple[str, dict[str, Any]]:
         if isinstance(error, OSError) and not os.access(
             path.parent.parent, os.X_OK, effective_ids=_EFFECTIVE
         ):
-            return "", {}  # the whole project may not be read: not for the settings to tell
+            return "", {}  # the whole project may not be read: not for the settings to report
         reason = getattr(error, "strerror", None) or str(error)
         if isinstance(error, UnicodeDecodeError):
             reason = "it is not UTF-8"

@@ -132,7 +132,7 @@ class ProcessLock:
             os.pwrite(descriptor, b"%-12d\n" % os.getpid(), 0)
 
     def holder(self) -> str:
-        """Who holds the lock, as far as the file tells: ``process 123``."""
+        """Who holds the lock, as far as the file says: ``process 123``."""
         with suppress(OSError, ValueError):
             return f"process {int(self.path.read_text().strip() or 'x')}"
         return "unknown process"

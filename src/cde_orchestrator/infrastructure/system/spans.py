@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from time import perf_counter, thread_time
 from typing import Any
 
-# macOS tells bytes, everybody else kilobytes.
+# macOS reports bytes, everybody else kilobytes.
 _RSS_UNITS_PER_MB = 1024 * 1024 if sys.platform == "darwin" else 1024
 
 LOCK_WAIT = "lock_wait"
@@ -35,7 +35,7 @@ UPKEEP_REFUSED = "upkeep_refused"
 
 
 def _max_rss_mb() -> float:
-    """The greatest memory that the process had so far, as far as the system tells."""
+    """The greatest memory that the process had so far, as far as the system reports."""
     if sys.platform == "win32":
         return 0.0
     import resource

@@ -24,7 +24,7 @@ class Told(NoHealth):
 
     def test_alert(self) -> AlertTestReply:
         notices: list[Notice] = [
-            {"notifier": f"n{number}", "told": told, "message": f"Message {number}."}
+            {"notifier": f"n{number}", "sent": told, "message": f"Message {number}."}
             for number, told in enumerate(self.told)
         ]
         return {"event": super().test_alert()["event"], "notices": notices}

@@ -52,8 +52,8 @@ def test_a_project_without_findings_is_healthy() -> None:
         "path": str(ROOT),
         "healthy": True,
         "findings": [],
-        "mendable": [],
-        "mended": [],
+        "repairable": [],
+        "repaired": [],
     }
 
 
@@ -67,8 +67,8 @@ def test_a_finding_is_told_in_the_words_of_the_error_that_it_would_lead_to() -> 
         path="/gone"
     )
     assert reply["findings"][0]["fixes"][0]["command"] == "cde init /gone --create"
-    assert reply["mendable"] == ["mend E001", "mend E204"]
-    assert reply["mended"] == []
+    assert reply["repairable"] == ["mend E001", "mend E204"]
+    assert reply["repaired"] == []
     assert doctor.mended == []
 
 
@@ -77,8 +77,8 @@ def test_what_was_mended_is_told_and_what_is_left_is_examined_again() -> None:
 
     assert reply["healthy"] is True
     assert reply["findings"] == []
-    assert reply["mendable"] == []
-    assert reply["mended"] == ["mended E001"]
+    assert reply["repairable"] == []
+    assert reply["repaired"] == ["mended E001"]
 
 
 @pytest.mark.parametrize(

@@ -158,8 +158,8 @@ def test_without_fix_nothing_at_all_is_changed(shop: Terminal) -> None:
     reply = json.loads(shop.run("doctor", "--json"))
 
     assert picture(shop.folder) == before
-    assert len(reply["mendable"]) == 3
-    assert reply["mended"] == []
+    assert len(reply["repairable"]) == 3
+    assert reply["repaired"] == []
 
 
 def test_a_state_that_was_deleted_is_found_and_written_anew(shop: Terminal) -> None:
@@ -167,8 +167,8 @@ def test_a_state_that_was_deleted_is_found_and_written_anew(shop: Terminal) -> N
 
     assert codes(shop) == ["E212"]
     reply = json.loads(shop.run("doctor", "--fix", "--json"))
-    assert reply["mended"] == [".cde/state.json was rewritten"]
-    assert reply["mendable"] == []
+    assert reply["repaired"] == [".cde/state.json was rewritten"]
+    assert reply["repairable"] == []
     assert codes(shop) == ["E215"]  # but for a note that it was missing
 
 
@@ -176,7 +176,7 @@ def test_where_nothing_is_certain_nothing_is_promised(terminal: Terminal) -> Non
     (terminal.folder / ".cde").mkdir()
     (terminal.folder / ".cde" / "state.json").write_text("{")
 
-    assert json.loads(terminal.run("doctor", "--json"))["mendable"] == []
+    assert json.loads(terminal.run("doctor", "--json"))["repairable"] == []
     assert "To be mended" not in terminal.run("doctor", "--fix") + terminal.stderr
 
 

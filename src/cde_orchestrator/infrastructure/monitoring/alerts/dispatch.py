@@ -38,7 +38,7 @@ class AlertDispatcher:
         payload = self._payload(event, error_code)
         with self._changed:
             if len(self._waiting) == WAITING_MOST:
-                log.warning("alert_not_told", notifier="all", reason="too many alerts are waiting")
+                log.warning("alert_not_sent", notifier="all", reason="too many alerts are waiting")
             self._waiting.append(payload)
             if self._worker is None:
                 worker = threading.Thread(target=self._work, name="cde-notifiers", daemon=True)
@@ -54,7 +54,7 @@ class AlertDispatcher:
         """
         payloads = [self._payload(event, None) for event in events]
         return [
-            {"notifier": "log", "told": True, "message": "It is in the log."},
+            {"notifier": "log", "sent": True, "message": "It is in the log."},
             *(_sent(notifier, payloads) for notifier in self._notifiers()),
         ]
 
@@ -74,7 +74,7 @@ class AlertDispatcher:
             try:
                 notifiers = self._notifiers()
             except CDEError as error:
-                log.warning("alert_not_told", notifier="all", error_code=error.code)
+                log.warning("alert_not_sent", notifier="all", error_code=error.code)
                 continue
             for notifier in notifiers:
                 _sent(notifier, [payload])
@@ -97,12 +97,12 @@ def _sent(notifier: Notifier, payloads: Sequence[bytes]) -> Notice:
             notifier.send(payload)
     except CDEError as error:
         log.warning(
-            "alert_not_told", notifier=notifier.name, error_code=error.code, reason=error.message
+            "alert_not_sent", notifier=notifier.name, error_code=error.code, reason=error.message
         )
         message = str(error.context["reason"]) if error.code == "E929" else error.message
-        return {"notifier": notifier.name, "told": False, "message": message}
+        return {"notifier": notifier.name, "sent": False, "message": message}
     except Exception as error:
-        log.exception("alert_not_told", notifier=notifier.name, reason=type(error).__name__)
-        return {"notifier": notifier.name, "told": False, "message": type(error).__name__}
-    log.info("alert_told", notifier=notifier.name)
-    return {"notifier": notifier.name, "told": True, "message": "It was sent."}
+        log.exception("alert_not_sent", notifier=notifier.name, reason=type(error).__name__)
+        return {"notifier": notifier.name, "sent": False, "message": type(error).__name__}
+    log.info("alert_sent", notifier=notifier.name)
+    return {"notifier": notifier.name, "sent": True, "message": "It was sent."}

@@ -16,7 +16,7 @@ from typing import TypedDict, Unpack
 
 import structlog
 
-from cde_orchestrator.application.ports.breakers import Breakers, BreakerView, wait_told
+from cde_orchestrator.application.ports.breakers import Breakers, BreakerView, rounded_wait
 from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
 from cde_orchestrator.application.ports.health import Probe, Verdict, detail
 from cde_orchestrator.domain.clock import Clock
@@ -195,7 +195,7 @@ class ProjectChecks:
         error = CircuitBreakerOpenError.of(
             "E903",
             breaker=", ".join(each["name"] for each in opened),
-            retry_after_seconds=wait_told(worst["retry_after_seconds"]),
+            retry_after_seconds=rounded_wait(worst["retry_after_seconds"]),
             last_failure=worst["last_failure"] or "unknown",
         )
         return _found("warning", error, **figure)

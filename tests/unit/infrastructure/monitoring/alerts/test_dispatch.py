@@ -162,7 +162,7 @@ def test_nobody_waits_for_a_notifier_that_takes_its_time(tmp_path: Path) -> None
     with capture_logs() as logs:
         for _ in range(WAITING_MOST + 5):
             dispatcher.send(EVENT)
-    assert [entry["event"] for entry in logs] == ["alert_not_told"] * 5
+    assert [entry["event"] for entry in logs] == ["alert_not_sent"] * 5
     dispatcher.close(0.01)
     assert slow.told == 0
 
@@ -194,7 +194,7 @@ def test_a_notifier_that_fails_keeps_no_other_from_being_told(
 
     notices = AlertDispatcher(tmp_path, lambda: all_of_them).send_now([EVENT, EVENT])
 
-    assert [(each["notifier"], each["told"]) for each in notices] == [
+    assert [(each["notifier"], each["sent"]) for each in notices] == [
         ("log", True),
         ("broken", False),
         ("broken", False),

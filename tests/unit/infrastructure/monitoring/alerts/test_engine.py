@@ -188,7 +188,7 @@ def test_what_happens_is_logged_with_the_call_that_it_is_about(stage: Stage) -> 
         stage.look(20, error_percent=50.0)
 
     events = {entry["event"]: entry for entry in logs}
-    sent = "alert_told"  # by the dispatcher, in its own time
+    sent = "alert_sent"  # by the dispatcher, in its own time
     assert set(events) - {sent} == {"alert_pending", "alert_firing"}
     assert events["alert_firing"]["log_level"] == "warning"
     assert events["alert_firing"]["alert"] == "high_error_rate"
@@ -200,7 +200,7 @@ def test_an_alert_on_trial_goes_the_whole_way_and_changes_no_other(stage: Stage)
     reply = stage.engine.fire_test()
 
     assert (reply["event"]["name"], reply["event"]["state"]) == ("test", "resolved")
-    notified = [(each["notifier"], each["told"]) for each in reply["notices"]]
+    notified = [(each["notifier"], each["sent"]) for each in reply["notices"]]
     assert notified == [("log", True), ("ear", True)]
     assert [state for _, state, _ in stage.heard] == ["firing", "resolved"]
     assert stage.states == ["resolved", "firing", "pending"]
