@@ -24,7 +24,7 @@ class Agent:
         command: its arguments, the program first; never a shell line.
         prompt: ``stdin``, or ``file`` for a file that stands for ``{prompt_file}``.
         version: a command that prints its version; empty for none.
-        environment: names of environment variables that it is given in addition to the usual ones; a
+        environment: names of environment variables that it gets in addition to the usual ones; a
             name that ends in ``*`` means all that begin so.
         timeout_seconds: how long one attempt may take.
         source: ``built-in``, or the file that defines it.

@@ -100,7 +100,7 @@ def _restore_text(done: RestoreReply) -> str:
     changes = _difference_text(done["difference"])
     if done["dry_run"]:
         return (
-            f"Restoring {done['source']} would change: {changes}.\nNothing is changed yet. To do it, "
+            f"Restoring {done['source']} would change: {changes}.\nNothing changed yet. To do it, "
             f"call again with token={done['token']!r}."
         )
     files = "".join(f"\n{row['path']}: {row['action']}" for row in done["files"][:NAMES_SHOWN])

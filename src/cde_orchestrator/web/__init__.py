@@ -1,1 +1,1 @@
-"""What the HTTP transport serves in addition to MCP: pages and answers for browsers and machines."""
+"""What the HTTP transport serves next to MCP: pages and answers for browsers and machines."""

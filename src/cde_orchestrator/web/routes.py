@@ -1,4 +1,4 @@
-"""Everything that is served over HTTP in addition to MCP, by an HTTP server and next to a stdio one."""
+"""Everything that is served over HTTP next to MCP, by an HTTP server and by a stdio one."""
 
 from __future__ import annotations
 

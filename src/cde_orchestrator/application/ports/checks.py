@@ -117,7 +117,7 @@ class VersionControl(Protocol):
         """Paths that are not committed, without the product's own; None without repository."""
 
     def baseline(self, root: Path) -> Baseline | None:
-        """The work tree as it is; None where there is no commit, or too much that is not committed."""
+        """The work tree as it is; None where there is no commit, or too much changed."""
 
     def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
         """Paths, relative to the project, whose bytes are others than then; None: unknown."""
