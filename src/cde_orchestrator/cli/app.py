@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
 from cde_orchestrator import __version__
 from cde_orchestrator.cli import commands
-from cde_orchestrator.cli.session.help import command_group, examples
+from cde_orchestrator.cli.session.help import CommandGroup, examples
 from cde_orchestrator.cli.session.lazy_group import LazyGroup, Listed
 
 # A test holds each text to what the command itself says.
@@ -45,11 +45,11 @@ _SERVER = {
 }
 # The modules of those that share one, or are not called as it is.
 _MODULES = {
-    **dict.fromkeys(("init",), "project"),
-    **dict.fromkeys(("explain",), "errors"),
+    **dict.fromkeys(("init", "doctor"), "project"),
+    "explain": "errors",
+    "run": "runs",
     **dict.fromkeys(("start", "submit", "status", "list"), "features"),
     **dict.fromkeys(("save", "resume", "close", "rollback", "trust"), "lifecycle"),
-    **dict.fromkeys(("run",), "runs"),
 }
 LISTED = {
     name: Listed(f"{commands.__name__}.{_MODULES.get(name, name)}", text, panel)
@@ -66,7 +66,7 @@ class _Root(LazyGroup):
     listed = LISTED
 
 
-app = command_group(cls=_Root, help_without_command=False)
+app = CommandGroup(cls=_Root, help_without_command=False)
 
 
 def _show_version(wanted: bool) -> None:
@@ -109,26 +109,22 @@ def run() -> None:
     raise SystemExit(outcome if isinstance(outcome, int) else 0)
 
 
-def _answer(error: Exception) -> None:
-    """End with what the parser did not understand, or with what nobody foresaw."""
-    from cde_orchestrator.cli.session.boundary import boundary  # noqa: PLC0415 - no help needs it
+def _answer(error: Any) -> None:
+    """End with what the parser did not understand, or with what nobody foresaw.
+
+    A group without a command is a wish for its help.
+    """
+    from cde_orchestrator.cli.session import boundary  # noqa: PLC0415 - no help needs it
 
     as_json = "--json" in sys.argv[1:]
-    parser_error = typer.BadParameter.__base__ or typer.BadParameter
-    with boundary(as_json=as_json):
-        if isinstance(error, parser_error):
-            _refuse(error, as_json=as_json)
-        raise error
-
-
-def _refuse(error: Any, *, as_json: bool) -> NoReturn:
-    """Tell what the parser did not understand; a bare group is a wish for its help."""
-    from cde_orchestrator.cli.session.boundary import MISUSED, misused  # noqa: PLC0415 - likewise
-
-    context = error.ctx
-    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
-        error.show()
-        raise SystemExit(MISUSED) from None
-    words = context.command_path.split() if context is not None else []
-    usage = context.get_usage().removeprefix("Usage: ") if context is not None else "cde --help"
-    misused(words[1:], usage, error.format_message().rstrip(".?"), as_json=as_json)
+    parser_error: Any = typer.BadParameter.__base__
+    with boundary.boundary(as_json=as_json):
+        if not isinstance(error, parser_error):
+            raise error
+        context = error.ctx
+        if context is not None and type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+            raise SystemExit(boundary.MISUSED) from None
+        words = context.command_path.split() if context is not None else []
+        usage = context.get_usage().removeprefix("Usage: ") if context is not None else "cde --help"
+        boundary.misused(words[1:], usage, error.format_message().rstrip(".?"), as_json=as_json)

@@ -16,6 +16,7 @@ from rich.live import Live
 from cde_orchestrator.application.features.get_feature_status import AssignmentReply
 from cde_orchestrator.application.runs.run_feature import RunReply
 from cde_orchestrator.cli.commands.agents import trusted
+from cde_orchestrator.cli.session.call import Call
 from cde_orchestrator.cli.views import agent
 from cde_orchestrator.cli.views import run as _run_views
 from cde_orchestrator.domain.agent import Agent
@@ -139,10 +140,10 @@ def test_a_person_is_asked(
 
     monkeypatch.setattr(sys, "stdin", Keyboard("y\n" if agrees else "n\n"))
     if agrees:
-        assert trusted(["claude"], at_agents.folder, ask=True)["agents"][0]["trusted"]
+        assert trusted(["claude"], Call(at_agents.folder), ask=True)["agents"][0]["trusted"]
     else:
         with pytest.raises(CDESystemError):
-            trusted(["claude"], at_agents.folder, ask=True)
+            trusted(["claude"], Call(at_agents.folder), ask=True)
 
 
 def test_an_agent_is_tried_out(at_agents: Terminal) -> None:

@@ -11,6 +11,7 @@ import time
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import IO, Annotated, Any, cast
 
@@ -20,54 +21,39 @@ from rich.text import Text
 
 from cde_orchestrator.adapters.runners.callers import is_own
 from cde_orchestrator.adapters.runners.server_file import BACKGROUND_VARIABLE, answers, running
-from cde_orchestrator.cli.console.output import say
-from cde_orchestrator.cli.console.target import RenderTarget
-from cde_orchestrator.cli.session.application import logged, project_root
-from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import command_group, examples
-from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.console.wording import RenderTarget
+from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import child_environment
 
-top_level = command_group()
+top_level = Commands()
 
 START_SECONDS = 30.0
 END_SECONDS = 10.0
 REASON_CHARACTERS = 300
 
 
-@top_level.command(
-    epilog=examples("cde dashboard", "cde dashboard --no-open", "cde dashboard --stop"),
-)
+@top_level.command("cde dashboard", "cde dashboard --no-open", "cde dashboard --stop")
 def dashboard(
+    call: Call,
     no_open: Annotated[
         bool, typer.Option("--no-open", help="Print the address; do not open a browser.")
     ] = False,
     stop: Annotated[
         bool, typer.Option("--stop", help="Stop the server that this command started.")
     ] = False,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Open the project's dashboard in the browser; start a server if none is running."""
-    with boundary(as_json=as_json):
-        root = project_root(project)
-
-        def work() -> dict[str, Any]:
-            return _end(root) if stop else _open(root, browse=not no_open)
-
-        reply = logged("open_dashboard", root, work)
-        say(reply, _shown, project=project, as_json=as_json)
+    work = _end if stop else partial(_open, browse=not no_open)
+    call.say(call.logged("open_dashboard", work), _shown)
 
 
 def _open(root: Path, *, browse: bool) -> dict[str, Any]:
     found = running(root)
     url, pid = (found.url, found.process.pid) if found else _start(root)
     address = f"{url}/dashboard"
-    opened = False
-    if browse:
-        opened = webbrowser.open(address)
+    opened = browse and webbrowser.open(address)
     return {"url": address, "pid": pid, "started": found is None, "opened": opened}
 
 
@@ -97,8 +83,8 @@ def _start(root: Path) -> tuple[str, int]:
             said.extend(errors.read() or b"")  # a pipe that is full would stop it
             return code
 
-        told = _first_answer(cast("IO[bytes]", process.stdout), ended)
-        url = str(told.get("url", "")).removesuffix("/mcp")
+        answer = _first_answer(cast("IO[bytes]", process.stdout), ended)
+        url = str(answer.get("url", "")).removesuffix("/mcp")
         deadline = time.monotonic() + START_SECONDS
         while url and ended() is None and time.monotonic() < deadline:
             if answers(url):
@@ -108,7 +94,7 @@ def _start(root: Path) -> tuple[str, int]:
         process.kill()
         process.wait()
         ended()
-    reason = str(told.get("error", {}).get("message", "")) or _last_line(said)
+    reason = str(answer.get("error", {}).get("message", "")) or _last_line(said)
     raise CDESystemError.of("E935", reason=reason.rstrip("."), project_path=str(root))
 
 
@@ -135,13 +121,13 @@ def _first_answer(output: IO[bytes], ended: Callable[[], int | None]) -> dict[st
             was_ended = ended() is not None
             data += output.read() or b""
             try:
-                told = json.loads(data)
+                answer = json.loads(data)
             except ValueError:
                 if was_ended:
                     break
                 time.sleep(0.02)
                 continue
-            return told if isinstance(told, dict) else {}
+            return answer if isinstance(answer, dict) else {}
     return {}
 
 

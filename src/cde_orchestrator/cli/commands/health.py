@@ -3,81 +3,61 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from cde_orchestrator.application.monitoring.get_health import GetHealth, WatchHealth
 from cde_orchestrator.application.monitoring.show_breakers import ListBreakers, ResetBreaker
-from cde_orchestrator.cli.console.output import redraw, say, say_json_line
-from cde_orchestrator.cli.session.application import answer, application_at, ask, project_root
-from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import command_group, examples
-from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.console.output import redraw, say_json
+from cde_orchestrator.cli.session.boundary import FINDINGS
+from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.agent import breaker_closed, breaker_list
 from cde_orchestrator.cli.views.health import health_line, health_page
 
-group = command_group(
-    "health",
-    help_without_command=False,
-    help="Show project health.",
-    epilog=examples("cde health", "cde health breakers"),
-)
-
-UNHEALTHY = 1
-"""Exit code if something is critical."""
+group = Commands("health", help_without_command=False, help="Show project health.")
 
 
-@group.callback(invoke_without_command=True)
+@group.callback("cde health", "cde health breakers")
 def health(
-    context: typer.Context,
+    call: Call,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Repeat until Ctrl-C.")] = False,
     every: Annotated[
         float, typer.Option(metavar="SECONDS", help="The interval of --watch.", min=0.1)
     ] = 2.0,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Show project health: checks, figures and advice. Exit code 1 if unhealthy.
 
     With --json and --watch, each result is a JSON value on its own line.
     """
-    if context.invoked_subcommand is not None:
-        return
-    with boundary(as_json=as_json):
-        if watch:
-            _watch(every, project, as_json=as_json)
-        reply = ask(GetHealth(), project)
-        say(reply, health_page, project=project, as_json=as_json)
-        if reply["status"] == "unhealthy":
-            raise typer.Exit(UNHEALTHY)
+    if watch:
+        _watch(call, every)
+    reply = call.ask(GetHealth())
+    call.say(reply, health_page)
+    if reply["status"] == "unhealthy":
+        raise typer.Exit(FINDINGS)
 
 
-def _watch(every: float, project: Path | None, *, as_json: bool) -> NoReturn:
-    with application_at(project_root(project)) as application:
+def _watch(call: Call, every: float) -> NoReturn:
+    with call.application() as application:
         while True:
             reply = application.handle(WatchHealth())
-            if as_json:
-                say_json_line(reply)
+            if call.as_json:
+                say_json(reply, indent=None)
             else:
-                redraw(reply, health_page, health_line, project=project)
+                redraw(reply, health_page, health_line, project=call.project)
             time.sleep(every)
 
 
-@group.command(epilog=examples("cde health breakers --json"))
-def breakers(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+@group.command("cde health breakers --json")
+def breakers(call: Call) -> None:
     """Show the circuit breakers: what failed recently, and what is paused."""
-    with boundary(as_json=as_json):
-        answer(ListBreakers(), breaker_list, project=project, as_json=as_json)
+    call.answer(ListBreakers(), breaker_list)
 
 
-@group.command("reset-breaker", epilog=examples("cde health reset-breaker agent-claude"))
+@group.command("cde health reset-breaker agent-claude", name="reset-breaker")
 def reset_breaker(
-    name: Annotated[str, typer.Argument(help="The circuit breaker.")],
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
+    call: Call, name: Annotated[str, typer.Argument(help="The circuit breaker.")]
 ) -> None:
     """Close a circuit breaker: what it guards is called again at once."""
-    with boundary(as_json=as_json):
-        answer(ResetBreaker(name=name), breaker_closed, project=project, as_json=as_json)
+    call.answer(ResetBreaker(name=name), breaker_closed)

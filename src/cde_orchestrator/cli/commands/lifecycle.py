@@ -12,41 +12,27 @@ from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 from cde_orchestrator.application.features.save_progress import SaveProgress
-from cde_orchestrator.application.projects.trust_commands import (
-    RevokeTrust,
-    ShowChecks,
-    TrustChecks,
-    TrustReply,
-)
-from cde_orchestrator.cli.console.input import STDIN, json_from, text_from_stdin
-from cde_orchestrator.cli.console.output import is_terminal, say, show
+from cde_orchestrator.application.projects import trust_commands
+from cde_orchestrator.cli.console.input import json_from, text_or_stdin
+from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.session import completion
-from cde_orchestrator.cli.session.application import answer, application_at, project_root
-from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import command_group, examples
-from cde_orchestrator.cli.session.options import (
-    AgentOption,
-    FeatureArgument,
-    JsonOption,
-    ProjectOption,
-    TakeoverOption,
-)
+from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.session.options import AgentOption, FeatureArgument, TakeoverOption
 from cde_orchestrator.cli.views.lifecycle import closed, resumed, rolled_back, saved
 from cde_orchestrator.cli.views.trust import checks, checks_to_read, revoked, trusted
 from cde_orchestrator.domain.exceptions import FeatureError
 
-top_level = command_group()
+top_level = Commands()
 
 Reason = Annotated[str, typer.Option("--reason", "-r", help="Why.")]
 
 
 @top_level.command(
-    epilog=examples(
-        "cde save add-a-login-page 'Form done; next: the reset mail'",
-        "git diff | cde save add-a-login-page -",
-    ),
+    "cde save add-a-login-page 'Form done; next: the reset mail'",
+    "git diff | cde save add-a-login-page -",
 )
 def save(
+    call: Call,
     feature: FeatureArgument,
     note: Annotated[
         str,
@@ -54,96 +40,74 @@ def save(
     ],
     phase: Annotated[
         str | None,
-        typer.Option(
-            help="The current phase's id.",
-            autocompletion=completion.current_phase,
-            show_default=False,
-        ),
+        typer.Option(help="The current phase's id.", autocompletion=completion.current_phase),
     ] = None,
     data: Annotated[
         str | None, typer.Option(metavar="JSON", help="Data to keep with the note.")
     ] = None,
     agent: AgentOption = None,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Save progress in the current phase, for whoever resumes it."""
-    with boundary(as_json=as_json):
-        text = text_from_stdin("The note") if note == STDIN else note
-        value: Any = None if data is None else json_from(data, "--data")
-        use_case = SaveProgress(
-            feature_id=feature, phase_id=phase, note=text, data=value, agent=agent
-        )
-        answer(use_case, saved, project=project, as_json=as_json)
+    text = text_or_stdin(note, "The note")
+    value: Any = None if data is None else json_from(data, "--data")
+    use_case = SaveProgress(feature_id=feature, phase_id=phase, note=text, data=value, agent=agent)
+    call.answer(use_case, saved)
 
 
-@top_level.command(
-    epilog=examples("cde resume add-a-login-page", "cde resume add-a-login-page --agent ann"),
-)
+@top_level.command("cde resume add-a-login-page", "cde resume add-a-login-page --agent ann")
 def resume(
+    call: Call,
     feature: FeatureArgument,
     agent: AgentOption = None,
     takeover: TakeoverOption = False,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Resume a feature: show its goal, progress, prompt and last failure.
 
     A failed feature goes back to the phase that failed.
     """
-    with boundary(as_json=as_json):
-        use_case = ResumeFeature(feature_id=feature, agent=agent, takeover=takeover)
-        answer(use_case, resumed, project=project, as_json=as_json)
+    use_case = ResumeFeature(feature_id=feature, agent=agent, takeover=takeover)
+    call.answer(use_case, resumed)
 
 
-@top_level.command(
-    epilog=examples("cde close add-a-login-page cancelled --reason 'Not wanted any more'"),
-)
+@top_level.command("cde close add-a-login-page cancelled --reason 'Not wanted any more'")
 def close(
+    call: Call,
     feature: FeatureArgument,
     outcome: Annotated[str, typer.Argument(help="failed or cancelled.")],
     reason: Reason,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Close a feature without finishing it; its files are kept."""
-    with boundary(as_json=as_json):
-        use_case = CloseFeature(feature_id=feature, outcome=outcome, reason=reason)
-        answer(use_case, closed, project=project, as_json=as_json)
+    use_case = CloseFeature(feature_id=feature, outcome=outcome, reason=reason)
+    call.answer(use_case, closed)
 
 
 @top_level.command(
-    epilog=examples(
-        "cde rollback add-a-login-page design --reason 'Wrong database' --dry-run",
-        "cde rollback add-a-login-page design --reason 'Wrong database'",
-    ),
+    "cde rollback add-a-login-page design --reason 'Wrong database' --dry-run",
+    "cde rollback add-a-login-page design --reason 'Wrong database'",
 )
 def rollback(
+    call: Call,
     feature: FeatureArgument,
     to_phase: Annotated[str, typer.Argument(help="The phase to start again.")],
     reason: Reason,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only show what would happen.")
     ] = False,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Start an earlier phase again, with the outputs as they were then.
 
     A file that was changed since is kept as a copy. Your source code is not touched: the git
     commands that show and undo its changes are printed, never run.
     """
-    with boundary(as_json=as_json):
-        use_case = RollbackFeature(
-            feature_id=feature, to_phase=to_phase, reason=reason, dry_run=dry_run
-        )
-        answer(use_case, rolled_back, project=project, as_json=as_json)
+    use_case = RollbackFeature(
+        feature_id=feature, to_phase=to_phase, reason=reason, dry_run=dry_run
+    )
+    call.answer(use_case, rolled_back)
 
 
-@top_level.command(
-    epilog=examples("cde trust", "cde trust --list", "cde trust --revoke"),
-)
+@top_level.command("cde trust", "cde trust --list", "cde trust --revoke")
 def trust(
+    call: Call,
     only_list: Annotated[
         bool, typer.Option("--list", help="Show the commands and whether they are trusted.")
     ] = False,
@@ -153,8 +117,6 @@ def trust(
     revoke: Annotated[
         bool, typer.Option("--revoke", help="Revoke all trust in this project.")
     ] = False,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Allow this project's check commands to run (review them first).
 
@@ -163,25 +125,23 @@ def trust(
     """
     if only_list + yes + revoke > 1:
         raise typer.BadParameter("give one of --list, --yes and --revoke")
-    with boundary(as_json=as_json):
-        root = project_root(project)
-        with application_at(root) as application:
-            if revoke:
-                say(application.handle(RevokeTrust()), revoked, project=project, as_json=as_json)
-                return
-            reply = application.handle(ShowChecks())
-            pending = any(not row["trusted"] for row in reply["checks"])
-            if only_list or not pending:
-                say(reply, checks, project=project, as_json=as_json)
-                return
-            if not yes:
-                _require_person(reply, root)
-            digests = frozenset(row["digest"] for row in reply["checks"])
-            reply = application.handle(TrustChecks(digests=digests))
-        say(reply, trusted, project=project, as_json=as_json)
+    with call.application() as application:
+        if revoke:
+            call.say(application.handle(trust_commands.RevokeTrust()), revoked)
+            return
+        reply = application.handle(trust_commands.ShowChecks())
+        pending = any(not row["trusted"] for row in reply["checks"])
+        if only_list or not pending:
+            call.say(reply, checks)
+            return
+        if not yes:
+            _require_person(reply, application.root)
+        digests = frozenset(row["digest"] for row in reply["checks"])
+        reply = application.handle(trust_commands.TrustChecks(digests=digests))
+    call.say(reply, trusted)
 
 
-def _require_person(reply: TrustReply, root: Path) -> None:
+def _require_person(reply: trust_commands.TrustReply, root: Path) -> None:
     """Show the commands and ask whoever sits at the terminal.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,39 +10,28 @@ from cde_orchestrator.application.logs.log_query import LogQuery
 from cde_orchestrator.application.logs.read_logs import FollowLogs, ListSlowOperations, ReadLogs
 from cde_orchestrator.application.logs.trace_call import TraceCall
 from cde_orchestrator.cli.session import completion
-from cde_orchestrator.cli.session.application import answer, application_at, project_root
-from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import command_group, examples
-from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.log import call_tree, log_lines, slow_operations, tell_entry
 
-group = command_group(
-    "logs",
-    help_without_command=False,
-    help="Show what happened and what was slow.",
-)
+group = Commands("logs", help_without_command=False, help="Show what happened and what was slow.")
 
 SinceOption = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
         help="Only from then on: an age such as 30m, 2h or 7d, or a date such as 2026-11-01.",
-        show_default=False,
     ),
 ]
 
 
 @group.callback(
-    invoke_without_command=True,
-    epilog=examples(
-        "cde logs --feature add-a-login-page",
-        "cde logs --follow --level warning",
-        "cde logs slow --since 2h",
-        "cde logs trace 4bf92f3577b34da6",
-    ),
+    "cde logs --feature add-a-login-page",
+    "cde logs --follow --level warning",
+    "cde logs slow --since 2h",
+    "cde logs trace 4bf92f3577b34da6",
 )
 def logs(
-    context: typer.Context,
+    call: Call,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Follow new lines until Ctrl-C.")
     ] = False,
@@ -67,67 +55,45 @@ def logs(
     ] = None,
     since: SinceOption = None,
     limit: Annotated[int, typer.Option(help="The maximum number of lines.")] = 200,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Show the newest lines of the project's log, including rotated files.
 
     With --json and --follow, each line is a JSON value on its own.
     """
-    if context.invoked_subcommand is not None:
+    query = LogQuery(
+        level=level, feature=feature, correlation_id=correlation, operation=operation, since=since
+    )
+    newest = ReadLogs(query=query, limit=limit)
+    if not follow:
+        call.answer(newest, log_lines)
         return
-    with boundary(as_json=as_json):
-        query = LogQuery(
-            level=level,
-            feature=feature,
-            correlation_id=correlation,
-            operation=operation,
-            since=since,
-        )
-        if follow:
-            _follow(query, limit, project, as_json=as_json)
-        else:
-            _read(query, limit, project, as_json=as_json)
+    with call.application() as application:
+        coming = application.handle(FollowLogs(query=query))
+        standing = application.handle(newest)["entries"]
+        for entry in standing:
+            tell_entry(entry, as_json=call.as_json)
+        for entry in coming:
+            if entry not in standing:  # else it was written while the log was read
+                tell_entry(entry, as_json=call.as_json)
 
 
-@group.command(epilog=examples("cde logs trace 4bf92f3577b34da6 --json"))
+@group.command("cde logs trace 4bf92f3577b34da6 --json")
 def trace(
+    call: Call,
     correlation_id: Annotated[
         str, typer.Argument(metavar="ID", help="The call's correlation id or the beginning of it.")
     ],
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Show one call as a tree: its operations, what they did and where the time went."""
-    with boundary(as_json=as_json):
-        answer(
-            TraceCall(correlation_id=correlation_id), call_tree, project=project, as_json=as_json
-        )
+    call.answer(TraceCall(correlation_id=correlation_id), call_tree)
 
 
-@group.command(epilog=examples("cde logs slow", "cde logs slow --since 1d --limit 3"))
+@group.command("cde logs slow", "cde logs slow --since 1d --limit 3")
 def slow(
+    call: Call,
     since: SinceOption = None,
     limit: Annotated[int, typer.Option(help="The maximum number of operations.")] = 10,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Show the slowest operations and what took most of their time."""
-    with boundary(as_json=as_json):
-        use_case = ListSlowOperations(limit=limit, since=since)
-        answer(use_case, slow_operations, project=project, as_json=as_json)
-
-
-def _read(query: LogQuery, limit: int, project: Path | None, *, as_json: bool) -> None:
-    answer(ReadLogs(query=query, limit=limit), log_lines, project=project, as_json=as_json)
-
-
-def _follow(query: LogQuery, limit: int, project: Path | None, *, as_json: bool) -> None:
-    with application_at(project_root(project)) as application:
-        coming = application.handle(FollowLogs(query=query))
-        standing = application.handle(ReadLogs(query=query, limit=limit))["entries"]
-        for entry in standing:
-            tell_entry(entry, as_json=as_json)
-        for entry in coming:
-            if entry not in standing:  # else it was written while the log was read
-                tell_entry(entry, as_json=as_json)
+    use_case = ListSlowOperations(limit=limit, since=since)
+    call.answer(use_case, slow_operations)

@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cde_orchestrator.application.projects.diagnose import Diagnose
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.application.projects.install_merge_driver import InstallMergeDriver
 from cde_orchestrator.application.projects.onboard_project import OnboardProject, SetProjectStatus
-from cde_orchestrator.cli.console.output import say, say_json
-from cde_orchestrator.cli.session.application import answer, ask, logged, project_root
-from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import command_group, examples
-from cde_orchestrator.cli.session.options import JsonOption, ProjectOption, folder_named
+from cde_orchestrator.cli.session.boundary import FINDINGS
+from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.session.options import folder_named
 from cde_orchestrator.cli.views.error import settings as table
 from cde_orchestrator.cli.views.error import settings_payload
-from cde_orchestrator.cli.views.project import changed, onboarded, project_info
+from cde_orchestrator.cli.views.project import changed, diagnosed, onboarded, planned, project_info
 from cde_orchestrator.infrastructure.settings.settings import settings_states
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 
-top_level = command_group()
-group = command_group(
+top_level = Commands()
+group = Commands(
     "project",
+    "cde project info",
+    "cde project archive",
     help="Show, activate or archive the project.",
-    epilog=examples("cde project info", "cde project archive"),
 )
 
 
-@top_level.command(
-    epilog=examples("cde init", "cde init shop --create --name 'The shop'"),
-)
+@top_level.command("cde init", "cde init shop --create --name 'The shop'")
 def init(
+    call: Call,
     path: Annotated[
         Path | None,
         typer.Argument(
-            metavar="PATH",
-            parser=folder_named,
-            help="The folder. Default: the current one.",
-            show_default=False,
+            metavar="PATH", parser=folder_named, help="The folder. Default: the current one."
         ),
     ] = None,
     name: Annotated[
-        str | None,
-        typer.Option(
-            "--name", "-n", help="The project's name. Default: the folder's.", show_default=False
-        ),
+        str | None, typer.Option("--name", "-n", help="The project's name. Default: the folder's.")
     ] = None,
     create: Annotated[
         bool, typer.Option("--create", help="Create the folder if it is missing.")
@@ -63,55 +57,60 @@ def init(
             "--git-merge-driver", help="Let git merge *.cde.json (cde state export) by feature."
         ),
     ] = False,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Set up cde in this project: create .cde, detect languages and tests, activate it.
 
     Repeating it changes nothing.
     """
-    if path is not None and project is not None:
+    if path is not None and call.project is not None:
         raise typer.BadParameter("give the folder only once", param_hint="PATH and --project")
-    with boundary(as_json=as_json):
-        folder = folder_at(path or project or Path(), create=create)
-        reply = ask(OnboardProject(name=name, new=new), folder)
-        if git_merge_driver:
-            reply["created"] += ask(InstallMergeDriver(), folder)["changed"]
-        # The steps that are shown name the folder only where the person had to.
-        say(reply, onboarded, project=path or project, as_json=as_json)
+    folder = folder_at(path or call.project or Path(), create=create)
+    there = Call(folder)
+    reply = there.ask(OnboardProject(name=name, new=new))
+    if git_merge_driver:
+        reply["created"] += there.ask(InstallMergeDriver())["changed"]
+    # The steps that are shown name the folder only where the person had to.
+    Call(path or call.project, call.as_json).say(reply, onboarded)
 
 
-@group.command(epilog=examples("cde project info --json"))
-def info(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+@top_level.command("cde doctor", "cde doctor --fix")
+def doctor(
+    call: Call,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what is safe to repair.")] = False,
+) -> None:
+    """Check the project, however broken; exit code 1 if something needs attention.
+
+    Nothing is changed unless --fix is given: then it lists the repairs, makes them and checks
+    the project again.
+    """
+    if fix and not call.as_json:
+        call.remark(partial(planned, call.ask(Diagnose())))
+    reply = call.ask(Diagnose(fix=fix))
+    call.say(reply, diagnosed)
+    if not reply["healthy"]:
+        raise typer.Exit(FINDINGS)
+
+
+@group.command("cde project info --json")
+def info(call: Call) -> None:
     """Show the project: status, languages and tests, features by status, workflows."""
-    with boundary(as_json=as_json):
-        answer(GetProjectInfo(), project_info, project=project, as_json=as_json)
+    call.answer(GetProjectInfo(), project_info)
 
 
-@group.command(epilog=examples("cde project settings"))
-def settings(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+@group.command("cde project settings")
+def settings(call: Call) -> None:
     """Show every setting, the source of its value and what is wrong with it."""
-    with boundary(as_json=as_json):
-        root = project_root(project)
-        states = logged("list_settings", root, lambda: settings_states(root))
-        if as_json:
-            say_json(settings_payload(states))
-        else:
-            say(states, table, project=project, as_json=False)
+    states = call.logged("list_settings", settings_states)
+    call.say(settings_payload(states), table)
 
 
-@group.command(epilog=examples("cde project activate"))
-def activate(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+@group.command("cde project activate")
+def activate(call: Call) -> None:
     """Activate the project: features can be started and worked on."""
-    _set_status("active", project, as_json=as_json)
+    call.answer(SetProjectStatus(status="active"), changed)
 
 
-@group.command(epilog=examples("cde project archive"))
-def archive(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+@group.command("cde project archive")
+def archive(call: Call) -> None:
     """Archive the project; nothing is deleted, and cde project activate undoes it."""
-    _set_status("archived", project, as_json=as_json)
-
-
-def _set_status(status: str, project: Path | None, *, as_json: bool) -> None:
-    with boundary(as_json=as_json):
-        answer(SetProjectStatus(status=status), changed, project=project, as_json=as_json)
+    call.answer(SetProjectStatus(status="archived"), changed)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -23,22 +22,12 @@ from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
 from cde_orchestrator.application.views import FeatureRow
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.commands.agents import trusted
-from cde_orchestrator.cli.console.input import STDIN, text_from_stdin
-from cde_orchestrator.cli.console.output import say, show_beside
+from cde_orchestrator.cli.console.input import text_or_stdin
 from cde_orchestrator.cli.session import completion
-from cde_orchestrator.cli.session.application import application_at, project_root
-from cde_orchestrator.cli.session.boundary import boundary
-from cde_orchestrator.cli.session.help import command_group, examples
-from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
-from cde_orchestrator.cli.views.run import (
-    PlainDisplay,
-    display,
-    run_cut_short,
-    run_ended,
-    runs_ended,
-)
+from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.views import run as view
 
-top_level = command_group()
+top_level = Commands()
 
 TERMINATED = 143
 """What a shell sees of a program that SIGTERM ended."""
@@ -49,7 +38,6 @@ FeatureReference = Annotated[
     typer.Argument(
         help="The feature to continue: its name, id or the beginning of its id.",
         autocompletion=completion.open_features,
-        show_default=False,
     ),
 ]
 AgentNames = Annotated[
@@ -59,7 +47,6 @@ AgentNames = Annotated[
         "-a",
         metavar="NAME[,NAME...]",
         help="The agents to use, in order; the next one is tried when one fails.",
-        show_default=False,
     ),
 ]
 Prompt = Annotated[
@@ -69,11 +56,7 @@ Prompt = Annotated[
 WorkflowName = Annotated[
     str | None,
     typer.Option(
-        "--workflow",
-        "-w",
-        help="The workflow for --prompt.",
-        autocompletion=completion.workflows,
-        show_default=False,
+        "--workflow", "-w", help="The workflow for --prompt.", autocompletion=completion.workflows
     ),
 ]
 All = Annotated[
@@ -85,8 +68,7 @@ Jobs = Annotated[
     typer.Option("--jobs", "-j", min=1, max=64, help="How many features run at once, with --all."),
 ]
 Approve = Annotated[
-    bool,
-    typer.Option("--approve", help="Submit phases for a person if their outputs exist."),
+    bool, typer.Option("--approve", help="Submit phases for a person if their outputs exist.")
 ]
 Timeout = Annotated[
     float | None,
@@ -104,13 +86,12 @@ _SHARED = threading.Lock()
 
 
 @top_level.command(
-    epilog=examples(
-        "cde run add-a-login-page --agent claude",
-        "cde run --prompt 'Add a login page' --agent claude,codex --approve",
-        "cde run --all --jobs 4 --agent claude",
-    ),
+    "cde run add-a-login-page --agent claude",
+    "cde run --prompt 'Add a login page' --agent claude,codex --approve",
+    "cde run --all --jobs 4 --agent claude",
 )
 def run(
+    call: Call,
     feature: FeatureReference = None,
     agent: AgentNames = "",
     prompt: Prompt = None,
@@ -119,8 +100,6 @@ def run(
     jobs: Jobs = 1,
     approve: Approve = False,
     timeout: Timeout = None,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Let agents work through a feature's phases until it is done or a person is needed.
 
@@ -132,31 +111,30 @@ def run(
     names = [name.strip() for name in agent.split(",") if name.strip()]
     if not names:
         raise typer.BadParameter("name at least one", param_hint="'--agent'")
-    with boundary(as_json=as_json):
-        wish = _Wish(names=names, approve=approve, timeout_seconds=timeout)
-        if not as_json and sys.stdin is not None and sys.stdin.isatty():
-            trusted(names, project, ask=True)
-        with _ending_on_sigterm(), application_at(project_root(project)) as application:
-            if every:
-                runs = _run_all(application, wish, jobs=jobs, quiet=as_json)
-                say(runs, runs_ended, project=project, as_json=as_json)
-                raise typer.Exit(int(any(run["error"] for run in runs["runs"])))
-            reference = feature
-            try:
-                with display(as_json) as observer:
-                    reference = feature or _started(application, prompt or "", workflow, names)
-                    reply, _ = _run_one(application, reference, wish, observer, apart=False)
-            except KeyboardInterrupt:
-                if reference is not None:
-                    show_beside(partial(run_cut_short, reference, agent), project=project)
-                raise
-        say(reply, run_ended, project=project, as_json=as_json)
+    wanted = partial(FeatureRun, names=names, approve=approve, timeout_seconds=timeout)
+    if not call.as_json and sys.stdin is not None and sys.stdin.isatty():
+        trusted(names, call, ask=True)
+    with _ending_on_sigterm(), call.application() as application:
+        if every:
+            runs = _run_all(application, names, wanted, jobs=jobs, quiet=call.as_json)
+            call.say(runs, view.runs_ended)
+            raise typer.Exit(int(any(run["error"] for run in runs["runs"])))
+        reference = feature
+        try:
+            with view.display(call.as_json) as observer:
+                reference = feature or _started(application, prompt or "", workflow, names)
+                reply, _ = _run_one(application, reference, wanted, observer, apart=False)
+        except KeyboardInterrupt:
+            if reference is not None:
+                call.remark(partial(view.run_cut_short, reference, agent))
+            raise
+    call.say(reply, view.run_ended)
 
 
 def _started(application: Application, prompt: str, workflow: str | None, names: list[str]) -> str:
     """The id of a new feature; none is started for agents that may not be run."""
     application.handle(GetTrustedAgents(names=names))
-    wanted = text_from_stdin("The prompt") if prompt == STDIN else prompt
+    wanted = text_or_stdin(prompt, "The prompt")
     reply = application.handle(StartFeature(prompt=wanted, workflow=workflow))
     return reply["feature"]["id"]
 
@@ -175,29 +153,17 @@ def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(TERMINATED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
-    """What the options of ``cde run`` say for every feature."""
-
-    names: list[str]
-    approve: bool
-    timeout_seconds: float | None
-
-
 def _run_one(
-    application: Application, reference: str, wish: _Wish, observer: RunObserver, *, apart: bool
+    application: Application,
+    reference: str,
+    wanted: Callable[..., FeatureRun],
+    observer: RunObserver,
+    *,
+    apart: bool,
 ) -> tuple[RunReply, Path]:
-    """Run a feature in its own folder, if it has one, else in the project's.
+    """Run a feature in its own folder, if it has one, else in the project's; ``apart`` makes one.
 
-    Args:
-        application: the product for the project.
-        reference: which feature.
-        wish: how.
-        observer: is told what happens.
-        apart: make a folder for it, where git can.
-
-    Returns:
-        What became of it, and the folder.
+    ``wanted`` makes the run, as the options of the command say.
     """
     status = application.handle(GetFeatureStatus(feature_id=reference))
     feature = status["feature"]
@@ -206,13 +172,10 @@ def _run_one(
     if folder is not None:
         outputs = [output for phase in status["phases"] for output in phase["outputs"]]
         within = application.working_in(folder, outputs)
-    run = FeatureRun(
+    run = wanted(
         service=within,
         agents=application.agents,
-        names=wish.names,
         folder=folder or application.root,
-        approve=wish.approve,
-        timeout_seconds=wish.timeout_seconds,
         observer=observer,
     )
     # Without a folder of its own, a feature shares the project's with nobody else's agents.
@@ -220,17 +183,20 @@ def _run_one(
         return run(feature["id"]), run.folder
 
 
-def _run_all(application: Application, wish: _Wish, *, jobs: int, quiet: bool) -> RunsReply:
-    """Run every open feature, several at once.
-
-    Raises:
-        CDEError: the agents may not be run here.
-    """
-    application.handle(GetTrustedAgents(names=wish.names))
+def _run_all(
+    application: Application,
+    names: list[str],
+    wanted: Callable[..., FeatureRun],
+    *,
+    jobs: int,
+    quiet: bool,
+) -> RunsReply:
+    """Run every open feature, several at once; none with agents that may not be run here."""
+    application.handle(GetTrustedAgents(names=names))
 
     def one(feature: FeatureRow) -> tuple[RunReply, str]:
-        observer = RunObserver() if quiet else PlainDisplay(f"{feature['name']}: ")
-        reply, folder = _run_one(application, feature["id"], wish, observer, apart=True)
+        observer = RunObserver() if quiet else view.PlainDisplay(f"{feature['name']}: ")
+        reply, folder = _run_one(application, feature["id"], wanted, observer, apart=True)
         return reply, str(folder)
 
     return run_features(open_features(application), one, jobs=jobs, stop=application.agents.stop)

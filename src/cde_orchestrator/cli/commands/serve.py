@@ -18,14 +18,14 @@ import typer
 from cde_orchestrator.cli.console.endable_input import EndableInput
 from cde_orchestrator.cli.console.output import print_to_stderr, say_json
 from cde_orchestrator.cli.console.wording import clean
-from cde_orchestrator.cli.session.application import configure_logging, project_root
-from cde_orchestrator.cli.session.boundary import INTERRUPTED, boundary
-from cde_orchestrator.cli.session.help import command_group, examples
-from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.cli.session.application import configure_logging
+from cde_orchestrator.cli.session.boundary import INTERRUPTED
+from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.session.help import examples
 from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.infrastructure.system.gc_tuning import collections_paused
 
-top_level = command_group()
+top_level = Commands()
 
 DEFAULT_PORT = 8787
 TOKEN_VARIABLE = "CDE_HTTP_TOKEN"  # noqa: S105 - where the token is, not the token
@@ -60,9 +60,10 @@ _IN_FILES = r"""
         "gemini mcp add --scope user cde cde serve",
         "cde serve --transport http --port 0",
     )
-    + _IN_FILES,
+    + _IN_FILES
 )
 def serve(
+    call: Call,
     transport: Annotated[
         Transport,
         typer.Option(help="stdio: a client starts this command. http: clients connect to it."),
@@ -78,7 +79,6 @@ def serve(
             max=65_535,
             help="With stdio, also open /health, /metrics and /dashboard on this port; 0 picks a "
             "free one. With http they are on its own port.",
-            show_default=False,
         ),
     ] = None,
     token_file: Annotated[
@@ -87,29 +87,25 @@ def serve(
             help="Require the bearer token in this file on every http request. "
             f"The variable {TOKEN_VARIABLE} does the same.",
             readable=False,
-            show_default=False,
         ),
     ] = None,
-    project: ProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
     """Serve the project to AI agents and editors over MCP until the client or Ctrl-C ends it.
 
     With --json, http prints its address on standard output.
     """
-    with boundary(as_json=as_json):
-        signal.signal(signal.SIGTERM, _end)
-        configure_logging()
-        root = project_root(project)
-        configure_logging(root)
-        pinned = project is not None
-        if transport is Transport.HTTP:
-            token = bearer_token(token_file)
-            _serve_http(root, token, pinned=pinned, host=host, port=port, as_json=as_json)
-        elif health_port is None:
-            _serve_stdio(root, pinned=pinned)
-        else:
-            _serve_with_pages(root, token_file, pinned=pinned, host=host, port=health_port)
+    signal.signal(signal.SIGTERM, _end)
+    configure_logging()
+    root = call.root
+    configure_logging(root)
+    pinned = call.project is not None
+    if transport is Transport.HTTP:
+        token = bearer_token(token_file)
+        _serve_http(root, token, pinned=pinned, host=host, port=port, as_json=call.as_json)
+    elif health_port is None:
+        _serve_stdio(root, pinned=pinned)
+    else:
+        _serve_with_pages(root, token_file, pinned=pinned, host=host, port=health_port)
 
 
 def listening(host: str, port: int, project: Path = Path()) -> socket.socket:
@@ -181,28 +177,22 @@ def _serve_http(
 def _serve_with_pages(
     root: Path, token_file: Path | None, *, pinned: bool, host: str, port: int
 ) -> None:
-    """Serve over stdio, with pages beside; where they cannot be had, the tools go on without."""
+    """Serve over stdio, and pages too; where they cannot be had, the tools go on without."""
     token = bearer_token(token_file)
     try:
         listener = listening(host, port, root)
     except CDESystemError as error:
         # A client starts one server for each session, and only the first one gets the port.
-        _log_taken(host, port, error)
+        about = {"host": host, "port": port, "error_code": error.code, "reason": error.message}
+        structlog.get_logger(__name__).warning("pages_not_served", **about)
+        _tell(f"{error.message} The tools are served without the pages.")
         _serve_stdio(root, pinned=pinned)
         return
     with listener:
         url = _address(host, listener)
         _tell(f"The health of {root} is at {url}/health, its pages at {url}/dashboard")
         _warn_of_network(listener, token, "see what happens in the project")
-        _serve_stdio(root, pinned=pinned, beside=(host, listener, token))
-
-
-def _log_taken(host: str, port: int, error: CDESystemError) -> None:
-    log = structlog.get_logger(__name__)
-    log.warning(
-        "pages_not_served", host=host, port=port, error_code=error.code, reason=error.message
-    )
-    _tell(f"{error.message} The tools are served without the pages.")
+        _serve_stdio(root, pinned=pinned, pages=(host, listener, token))
 
 
 def _address(host: str, listener: socket.socket) -> str:
@@ -219,19 +209,17 @@ def _warn_of_network(listener: socket.socket, token: str | None, can: str) -> No
 
 
 def _serve_stdio(
-    root: Path, *, pinned: bool, beside: tuple[str, socket.socket, str | None] | None = None
+    root: Path, *, pinned: bool, pages: tuple[str, socket.socket, str | None] | None = None
 ) -> None:
     if sys.stdin is None:
         return
     if sys.stdin.isatty():
-        command = shlex.join(
-            ["claude", "mcp", "add", "cde", "--", "cde", "serve", "--project", str(root)]
-        )
+        command = f"claude mcp add cde -- cde serve --project {shlex.quote(str(root))}"
         _tell(f"Waiting for an MCP client on standard input. To connect one: {command}")
     with collections_paused():
         from cde_orchestrator.server import HttpSide, run_stdio  # noqa: PLC0415 - not for help
 
-    side = None if beside is None else HttpSide(*beside)
+    side = None if pages is None else HttpSide(*pages)
     if sys.platform == "win32":
         run_stdio(root, pinned=pinned, pages=side)
         return

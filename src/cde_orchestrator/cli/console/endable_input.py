@@ -6,7 +6,6 @@ import os
 import select
 from contextlib import suppress
 from threading import Thread
-from types import TracebackType
 
 _CHUNK_BYTES = 65_536
 _STDIN = 0
@@ -32,12 +31,7 @@ class EndableInput:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.end()
         self._thread.join()
         os.dup2(self._source, _STDIN)

@@ -35,6 +35,11 @@ def text_from_stdin(field: str, limit_bytes: int | None = None) -> str:
     return _text(cast("BufferedIOBase", sys.stdin.buffer), field, limit_bytes)
 
 
+def text_or_stdin(text: str, field: str) -> str:
+    """The text itself, or for ``-`` all of standard input, as `text_from_stdin` gives it."""
+    return text_from_stdin(field) if text == STDIN else text
+
+
 def text_from(path: str, field: str, limit_bytes: int | None = None) -> str:
     """All of a file, or of standard input for ``-``; not UTF-8 as ``text_from_stdin``.
 
@@ -67,12 +72,31 @@ def json_from(text: str, field: str) -> Any:
         raise ValidationError.of("E307", field=field, reason=str(error)) from error
 
 
-def results_from_json(text: str, field: str) -> dict[str, str]:
-    """Texts by output id.
+def results_given(
+    inline: str | None, file: str | None, outputs: list[str] | None
+) -> dict[str, str]:
+    """Texts by output id: of an object in JSON, inline or in a file, and of ``ID=PATH`` each.
 
     Raises:
-        ValidationError: E307, it is not JSON; E305, it is not an object of texts.
+        typer.BadParameter: a pair is malformed, or an id is given twice.
+        ValidationError: E307, it is not JSON; E305, it is not an object of texts, or a file
+            cannot be read; E315, it is too large.
     """
+    if inline is not None and file is not None:
+        raise typer.BadParameter("give one of --results and --results-file")
+    given = _results_from_files(outputs or [])
+    if file is not None:
+        named = _results_from_json(text_from(file, "--results-file"), "--results-file")
+    else:
+        named = _results_from_json(inline, "--results") if inline is not None else {}
+    twice = given.keys() & named.keys()
+    if twice:
+        reason = f"{', '.join(sorted(twice))} is also given in the results"
+        raise typer.BadParameter(reason, param_hint="'--output'")
+    return named | given
+
+
+def _results_from_json(text: str, field: str) -> dict[str, str]:
     value = json_from(text, field)
     if not isinstance(value, dict):
         reason = f"it is {_kind(value)}, not an object that maps output ids to text"
@@ -84,13 +108,7 @@ def results_from_json(text: str, field: str) -> dict[str, str]:
     return value
 
 
-def results_from_files(pairs: Iterable[str]) -> dict[str, str]:
-    """Texts by output id, from ``ID=PATH`` each.
-
-    Raises:
-        typer.BadParameter: a pair is malformed, or an id is given twice.
-        ValidationError: E305, a file cannot be read; E315, it is too large.
-    """
+def _results_from_files(pairs: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in pairs:
         output_id, separator, path = pair.partition("=")
@@ -109,9 +127,8 @@ def _text(file: BufferedIOBase, field: str, limit_bytes: int | None) -> str:
     while len(data) <= limit and (part := file.read1(_PART_BYTES)):
         data += part
     if len(data) > limit:
-        raise ValidationError.of(
-            "E315", field=field, size_bytes=f"more than {limit}", limit_bytes=limit
-        )
+        too_much = f"more than {limit}"
+        raise ValidationError.of("E315", field=field, size_bytes=too_much, limit_bytes=limit)
     return data.decode("utf-8-sig", "surrogateescape")
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Group, RenderableType
+from rich.console import Group, OverflowMethod, RenderableType
 from rich.constrain import Constrain
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cde_orchestrator.cli.console.target import RenderTarget
-from cde_orchestrator.cli.console.wording import clean
+from cde_orchestrator.cli.console.wording import RenderTarget, clean
 
 PANEL_WIDTH = 100
 """Columns of a panel at most: longer lines read badly."""
@@ -48,15 +48,36 @@ def note(text: str) -> Text:
     return Text.assemble(("! ", "bold yellow"), clean(text))
 
 
+def said(text: str | None) -> Text | None:
+    """A line from outside; None where nothing is said."""
+    return Text(clean(text)) if text else None
+
+
+def bullets(texts: Iterable[str], style: str = "", dot: str = "•") -> Table:
+    """Texts, each with a dot before it."""
+    rows = Table.grid(padding=(0, 1))
+    for text in texts:
+        rows.add_row(Text(dot, style), Text(text))
+    return rows
+
+
+def table(*titles: str, no_wrap: Container[str] = (), overflow: OverflowMethod = "fold") -> Table:
+    """An empty table with these titles; the columns in ``no_wrap`` stay on one line."""
+    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for title in titles:
+        rows.add_column(title, no_wrap=title in no_wrap, overflow=overflow)
+    return rows
+
+
 def facts(rows: Iterable[tuple[str, RenderableType | None]]) -> Table:
-    """Names and values, one a line; those without a value are left away."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+    """Names and values, one a line; those without a value are omitted."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
     for name, value in rows:
-        if value is not None:
-            table.add_row(name, value)
-    return table
+        if value not in (None, ""):
+            grid.add_row(name, value)
+    return grid
 
 
 def remarked(titles: Sequence[str], rows: Sequence[tuple[Sequence[str], str]]) -> RenderableType:
@@ -84,22 +105,35 @@ def section(
     return Group(title, Padding(body, (0, 0, 0, 2), expand=False))
 
 
+def advised(
+    known: Mapping[str, Any],
+    look: RenderTarget,
+    text: str,
+    more: Table | None = None,
+    sign: str = "",
+) -> Group:
+    """What an error or a code means, and what fixes it; commands are outside the panel."""
+    style = {"INFO": "blue", "WARNING": "yellow"}.get(known["severity"], "red")
+    title = Text.assemble((sign + known["title"], f"bold {style}"), "  ", (known["code"], "dim"))
+    body = spaced(Text(text), bullets(known["suggestions"], style), more)
+    fixes = [to_type(fix["command"]) for fix in known["fixes"]]
+    return Group(section(title, body, look, style), Text("To fix it", style="dim"), *fixes)
+
+
 def next_steps(steps: Sequence[tuple[str, str]]) -> RenderableType:
-    """Commands to go on with, each with what it is for; never wrapped, so they can be copied."""
+    """Commands to go on with, each with what it is for."""
     width = max(cell_len(shown) for shown, _ in steps)
     return Group(
         *(
-            unbroken(
-                Text.assemble(
-                    ("  $ ", "dim"),
-                    (shown, "cyan"),
-                    " " * (width - cell_len(shown)),
-                    (f"   # {purpose}", "dim"),
-                )
-            )
+            to_type(shown, " " * (width - cell_len(shown)), (f"   # {purpose}", "dim"))
             for shown, purpose in steps
         )
     )
+
+
+def to_type(command: str, *rest: str | tuple[str, str]) -> Text:
+    """A command, never wrapped, so that it can be copied."""
+    return unbroken(Text.assemble(("  $ ", "dim"), (command, "cyan"), *rest))
 
 
 def unbroken(text: Text) -> Text:
@@ -109,6 +143,6 @@ def unbroken(text: Text) -> Text:
 
 
 def spaced(*parts: RenderableType | None) -> Group:
-    """Parts with an empty line between them; None is left away."""
+    """Parts with an empty line between them; None is omitted."""
     present = [part for part in parts if part is not None]
     return Group(*[each for part in present for each in (Text(""), part)][1:])

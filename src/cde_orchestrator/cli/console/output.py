@@ -11,10 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TextIO, TypeAlias, TypeVar
 
-from cde_orchestrator.cli.console.target import Render, RenderTarget
-from cde_orchestrator.cli.console.wording import clean_lines
+from cde_orchestrator.cli.console.wording import RenderTarget, clean_lines
 from cde_orchestrator.domain.errors.template import json_escaped
 
 if TYPE_CHECKING:
@@ -45,6 +44,10 @@ _PLAIN_MARKS = str.maketrans(
 )
 
 Reply = TypeVar("Reply")
+Render: TypeAlias = "Callable[[Reply, RenderTarget], RenderableType | None]"
+"""Renders a reply for people; None if there is nothing to show."""
+Remark: TypeAlias = "Callable[[RenderTarget], RenderableType | None]"
+"""Renders what is known already."""
 
 
 def say(reply: Reply, render: Render[Reply], *, project: Path | None, as_json: bool) -> None:
@@ -69,17 +72,8 @@ def redraw(reply: Reply, page: Render[Reply], line: Render[Reply], *, project: P
     _write(sys.stdout, text)
 
 
-def say_json(value: object) -> None:
-    """Print a JSON value on standard output, in the stream's own encoding."""
-    _say_json(value, indent=2)
-
-
-def say_json_line(value: object) -> None:
-    """Print a JSON value on a line of its own."""
-    _say_json(value, indent=None)
-
-
-def _say_json(value: object, indent: int | None) -> None:
+def say_json(value: object, indent: int | None = 2) -> None:
+    """Print a JSON value on standard output, in the encoding it has; without indent on a line."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     text = json_escaped(text)
     if not _encodable(text, sys.stdout):
@@ -104,9 +98,7 @@ def say_json_text(text: str) -> None:
     _write(sys.stdout, text)
 
 
-def show_beside(
-    render: Callable[[RenderTarget], RenderableType | None], *, project: Path | None
-) -> None:
+def show_aside(render: Remark, *, project: Path | None) -> None:
     """Print a remark on standard error, so that it is no part of what a program reads."""
     renderable = render(_look(sys.stderr, project))
     if renderable is not None:

@@ -1,15 +1,33 @@
-"""How values read: text from outside made harmless, times, sizes, commands to type."""
+"""How values read, and for whom: harmless text, times, sizes, commands to type."""
 
 from __future__ import annotations
 
 import shlex
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 
-from cde_orchestrator.cli.console.target import RenderTarget
+from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.errors.template import plain
 
 _LINE_LIMIT = 30_000
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+
+
+@dataclass(frozen=True, slots=True)
+class RenderTarget:
+    """For whom something is rendered.
+
+    Attributes:
+        terminal: a person looks at a terminal; otherwise a file or a program reads.
+        width: columns of that terminal.
+        project: what ``--project`` was, so that commands can be shown with it.
+    """
+
+    terminal: bool
+    width: int = 80
+    now: datetime = field(default_factory=utc_now)
+    project: Path | None = None
 
 
 def clean(value: object) -> str:
@@ -36,7 +54,7 @@ def moment(iso: str, look: RenderTarget) -> str:
 
 def lasted(start: str, end: str) -> str:
     """How long something took: ``2d 3h``, ``3h 5m``, ``5m 10s``, ``8s``."""
-    passed: timedelta = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    passed = datetime.fromisoformat(end) - datetime.fromisoformat(start)
     seconds = max(int(passed.total_seconds()), 0)
     for length, part, names in ((86_400, 3_600, "dh"), (3_600, 60, "hm"), (60, 1, "ms")):
         if seconds >= length:

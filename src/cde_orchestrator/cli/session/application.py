@@ -1,65 +1,21 @@
-"""From a command's options to the product for one project, and back to a reply."""
+"""From a command's options to the product for one project."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
-from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application, build_application, find_project_root
-from cde_orchestrator.cli.console.output import say
-from cde_orchestrator.cli.console.target import Render
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.observability.logs.setup import (
     LOG_FILE,
     setup_logging,
     setup_project_logging,
 )
-from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.project_path import folder_at
-
-Reply = TypeVar("Reply")
-
-
-def answer(
-    use_case: UseCase[Reply], render: Render[Reply], *, project: Path | None, as_json: bool
-) -> None:
-    """Run a use case on the project and show its reply.
-
-    Args:
-        use_case: what is wanted.
-        render: tells the reply to people.
-        project: the folder that ``--project`` names.
-        as_json: print the reply itself instead.
-
-    Raises:
-        CDEError: it was refused or failed.
-    """
-    say(ask(use_case, project), render, project=project, as_json=as_json)
-
-
-def ask(use_case: UseCase[Reply], project: Path | None) -> Reply:
-    """The reply to a use case on the project that ``--project`` names.
-
-    Raises:
-        CDEError: it was refused or failed.
-    """
-    with application_at(project_root(project)) as application:
-        return application.handle(use_case)
-
-
-def logged(operation: str, root: Path, work: Callable[[], Reply]) -> Reply:
-    """The result of work that needs no product, logged like a use case of the project.
-
-    Raises:
-        CDEError: it was refused or failed.
-    """
-    configure_logging(root)
-    return Operation(operation, str(root)).run(work)
 
 
 @contextmanager
@@ -79,11 +35,8 @@ def application_at(root: Path) -> Iterator[Application]:
 def configure_logging(root: Path | None = None) -> None:
     """Log to the project's log and to standard error, as its settings say.
 
-    Settings of a project that are not valid are told by its first use case, not here.
-
-    Args:
-        root: the project whose settings count; without one only the environment does, and
-            everything goes to standard error.
+    Without a project only the environment counts, and everything goes to standard error.
+    Settings of a project that are not valid are reported by its first use case, not here.
 
     Raises:
         ValidationError: E314, the environment is not valid.

@@ -1,7 +1,7 @@
 """Where a command ends: replies, refusals and accidents become words and an exit code.
 
-0: done. 1: refused or failed, told on standard error, or as ``{"error": ...}`` on standard
-output with ``--json``. 2: wrong usage, told the same way. 130: interrupted.
+0: done. 1: refused or failed, reported on standard error, or as ``{"error": ...}`` on standard
+output with ``--json``. 2: wrong usage, reported the same way. 130: interrupted.
 """
 
 from __future__ import annotations
@@ -55,14 +55,7 @@ def boundary(*, as_json: bool = False) -> Iterator[None]:
 
 
 def misused(command: list[str], usage: str, reason: str, *, as_json: bool) -> NoReturn:
-    """End a command that the parser did not understand, told like any other error.
-
-    Args:
-        command: the words that name it, without ``cde``.
-        usage: how it is used.
-        reason: what was not understood.
-        as_json: whether a program reads it.
-    """
+    """End a command, named without ``cde``, that the parser did not understand, like any other."""
     error = ValidationError.of("E323", command=command, usage=usage, reason=reason)
     error.correlation_id = call_context().correlation_id
     _refuse(error, error, as_json=as_json, exit_code=MISUSED)
@@ -87,17 +80,13 @@ def _report(error: CDEError, raised: Exception) -> None:
     if error.report_tried:
         return
     with suppress(OSError, RuntimeError, ValueError):  # a path may be anything
-        root = next((each for each in _upwards(root) if (each / FOLDER).is_dir()), root)
+        path = root.expanduser().resolve()
+        root = next((each for each in (path, *path.parents) if (each / FOLDER).is_dir()), root)
         if not (root / FOLDER).is_dir():
             return
         application = build_application(root)
         application.report(error, raised, "command", {"arguments": sys.argv[1:]})
         application.close()
-
-
-def _upwards(path: Path) -> list[Path]:
-    resolved = path.expanduser().resolve()
-    return [resolved, *resolved.parents]
 
 
 def _log(accident: Exception, error: CDEError) -> None:

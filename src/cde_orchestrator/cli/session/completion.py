@@ -1,4 +1,7 @@
-"""What the shell offers on Tab: names from the project, nothing where there is none."""
+"""What the shell offers on Tab: names from the project, nothing where there is none.
+
+Typer keeps those that begin with what was typed.
+"""
 
 from __future__ import annotations
 
@@ -20,41 +23,32 @@ from cde_orchestrator.infrastructure.observability.logs.setup import setup_loggi
 Reply = TypeVar("Reply")
 
 
-def features(context: typer.Context, incomplete: str) -> list[str]:
+def features(context: typer.Context) -> list[str]:
     """Names of features, newest first."""
-    return [row["name"] for row in _rows(context) if row["name"].startswith(incomplete)]
+    return [row["name"] for row in _rows(context)]
 
 
-def open_features(context: typer.Context, incomplete: str) -> list[str]:
+def open_features(context: typer.Context) -> list[str]:
     """Names of features that take more work, newest first."""
-    return [
-        row["name"]
-        for row in _rows(context)
-        if row["current_phase"] and row["name"].startswith(incomplete)
-    ]
+    return [row["name"] for row in _rows(context) if row["current_phase"]]
 
 
-def current_phase(context: typer.Context, incomplete: str) -> list[str]:
+def current_phase(context: typer.Context) -> list[str]:
     """The current phase of the feature that was typed already."""
-    return [
-        row["current_phase"]
-        for row in _rows(context)
-        if row["name"] == context.params.get("feature")
-        and row["current_phase"]
-        and row["current_phase"].startswith(incomplete)
-    ]
+    wanted = context.params.get("feature")
+    phases = [row["current_phase"] for row in _rows(context) if row["name"] == wanted]
+    return [phase for phase in phases if phase]
 
 
-def workflows(context: typer.Context, incomplete: str) -> list[str]:
+def workflows(context: typer.Context) -> list[str]:
     """Names of the project's workflows."""
     reply = _ask(context, ShowWorkflows())
-    found = reply["workflows"] if reply else []
-    return [each["id"] for each in found if each["id"].startswith(incomplete)]
+    return [each["id"] for each in reply["workflows"]] if reply else []
 
 
-def statuses(incomplete: str) -> list[str]:
+def statuses() -> list[str]:
     """What a list of features can be limited to."""
-    return [status for status in FILTERS if status.startswith(incomplete)]
+    return list(FILTERS)
 
 
 def _rows(context: typer.Context) -> list[FeatureRow]:

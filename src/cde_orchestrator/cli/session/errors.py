@@ -5,16 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from cde_orchestrator.cli.console.layout import section, spaced, unbroken
-from cde_orchestrator.cli.console.output import say_json, show_beside
-from cde_orchestrator.cli.console.target import RenderTarget
+from cde_orchestrator.cli.console.layout import advised
+from cde_orchestrator.cli.console.output import say_json, show_aside
+from cde_orchestrator.cli.console.wording import RenderTarget
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload
 from cde_orchestrator.domain.exceptions import CDEError
-
-_STYLES = {"INFO": "blue", "WARNING": "yellow"}
 
 
 def print_error(error: CDEError, *, as_json: bool) -> None:
@@ -23,31 +20,15 @@ def print_error(error: CDEError, *, as_json: bool) -> None:
     if as_json:
         say_json({"error": payload})
     else:
-        show_beside(partial(failure, payload), project=None)
+        show_aside(partial(failure, payload), project=None)
 
 
 def failure(payload: ErrorPayload, look: RenderTarget) -> RenderableType:
-    """What happened and what helps; commands are outside the panel, so they can be copied."""
-    style = _STYLES.get(payload["severity"], "red")
-    title = Text.assemble(
-        (f"✗ {payload['title']}", f"bold {style}"), ("  ", ""), (payload["code"], "dim")
-    )
-    ideas = Table.grid(padding=(0, 1))
-    for idea in payload["suggestions"]:
-        ideas.add_row(Text("•", style=style), Text(idea))
-    commands = [
-        unbroken(Text.assemble(("  $ ", "dim"), (fix["command"], "cyan")))
-        for fix in payload["fixes"]
-    ]
-    report = payload["report_id"]
+    """What happened, what helps, and where to read on."""
+    more = [("Learn more: ", payload["docs"])]
+    if payload["report_id"]:
+        more.insert(0, ("Report: ", f"cde errors show {payload['report_id']}"))
     return Group(
-        section(title, spaced(Text(payload["message"]), ideas), look, style),
-        Text("To fix it", style="dim"),
-        *commands,
-        *(
-            [Text.assemble(("Report: ", "dim"), (f"cde errors show {report}", "cyan"))]
-            if report
-            else []
-        ),
-        Text.assemble(("Learn more: ", "dim"), (payload["docs"], "cyan")),
+        advised(payload, look, payload["message"], sign="✗ "),
+        *(Text.assemble((name, "dim"), (command, "cyan")) for name, command in more),
     )

@@ -1,13 +1,12 @@
-"""What help texts share."""
+"""What all commands share: their help, and what Typer makes of parameters, less what none needs."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-
-from cde_orchestrator.cli.session.parameters import fitted
 
 
 def examples(*commands: str) -> str:
@@ -15,12 +14,12 @@ def examples(*commands: str) -> str:
     return "\n".join(["[dim]For example[/dim]", *(f"  [dim]$[/dim] {each}" for each in commands)])
 
 
-class _Command(TyperCommand):
+class PlainCommand(TyperCommand):
     """A command whose help does not call every switch a ``<bool>``."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its parameters."""
-        return fitted(super().get_params(ctx))
+        return _fitted(super().get_params(ctx))
 
 
 class PlainGroup(TyperGroup):
@@ -28,39 +27,74 @@ class PlainGroup(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Its parameters."""
-        return fitted(super().get_params(ctx))
+        return _fitted(super().get_params(ctx))
 
 
-class _Commands(typer.Typer):
-    """Commands that belong together, all with the same kind of help."""
-
-    def command(self, *names: Any, **settings: Any) -> Any:
-        """Register a command."""
-        return super().command(*names, **{"cls": _Command, **settings})
-
-
-def command_group(
-    name: str | None = None,
-    *,
-    cls: type[TyperGroup] = PlainGroup,
-    help_without_command: bool = True,
-    **texts: Any,
-) -> typer.Typer:
-    """Commands that belong together.
+class CommandGroup(typer.Typer):
+    """Commands that belong together, all with the same kind of help.
 
     Args:
         name: the word before theirs; None where they have none.
+        shown: examples at the end of their help.
+        help: what they are for.
         cls: the kind of group.
         help_without_command: whether the group by itself asks for its help.
-        texts: ``help`` and ``epilog``.
     """
-    return _Commands(
-        name=name,
-        cls=cls,
-        no_args_is_help=help_without_command,
-        invoke_without_command=not help_without_command,
-        context_settings={"help_option_names": ["-h", "--help"]},
-        pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
-        **texts,
-    )
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *shown: str,
+        help: str | None = None,
+        cls: type[TyperGroup] = PlainGroup,
+        help_without_command: bool = True,
+    ) -> None:
+        super().__init__(
+            name=name,
+            cls=cls,
+            no_args_is_help=help_without_command,
+            invoke_without_command=not help_without_command,
+            context_settings={"help_option_names": ["-h", "--help"]},
+            pretty_exceptions_enable=False,
+            rich_markup_mode="rich",
+            help=help,
+            epilog=examples(*shown) if shown else None,
+        )
+
+
+def _fitted(parameters: list[Any]) -> list[Any]:
+    """The same parameters: switches are not called ``<bool>``, plain values are not converted."""
+    for each in parameters:
+        if getattr(each, "is_flag", False) and each.metavar is None:
+            each.metavar = ""
+        if "process_value" not in vars(each):
+            each.process_value = partial(_value_of, each, each.process_value)
+    return parameters
+
+
+def _value_of(parameter: Any, process: Any, context: Any, value: Any) -> Any:
+    """A parameter's value, as ``process`` gives it.
+
+    Typer converts each value by pydantic, which takes longer to import than a command to run.
+    What is not given needs no conversion, and a text none but by the parameter's own parser.
+    Texts that are not UTF-8 are refused by pydantic.
+    """
+    declared = getattr(parameter, "type_descriptor", None)  # from Typer 0.29 on
+    if declared is None:
+        return process(context, value)
+    parser = declared.parameter_info.parser
+    if value is None and not parameter.required:
+        value = () if parameter.multiple or parameter.nargs == -1 else None
+    elif type(value) is str and _is_unicode(value) and (parser or declared.annotation is str):
+        value = parser(value) if parser else value
+    elif type(value) is str or type(value) is not declared.annotation:  # else its default
+        return process(context, value)
+    return parameter.callback(context, parameter, value) if parameter.callback else value
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -34,26 +34,21 @@ OpenFeatureArgument: TypeAlias = Annotated[
 ProjectOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--project",
         metavar="PATH",
         parser=folder_named,
         help="The project's folder. Default: the nearest parent that contains .cde, "
         "else the current folder.",
-        show_default=False,
     ),
 ]
 
 JsonOption: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print JSON on standard output.", show_default=False)
+    bool, typer.Option("--json", help="Print JSON on standard output.")
 ]
 
 AgentOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--agent",
-        metavar="NAME",
-        help="The name of the agent at work; without it, no lease is taken.",
-        show_default=False,
+        metavar="NAME", help="The name of the agent at work; without it, no lease is taken."
     ),
 ]
 
@@ -61,6 +56,4 @@ TakeoverOption: TypeAlias = Annotated[
     bool, typer.Option("--takeover", help="Override another agent's lease; this is recorded.")
 ]
 
-ReasonOption: TypeAlias = Annotated[
-    str | None, typer.Option("--reason", "-r", help="Why.", show_default=False)
-]
+ReasonOption: TypeAlias = Annotated[str | None, typer.Option("--reason", "-r", help="Why.")]

@@ -12,32 +12,31 @@ from cde_orchestrator.application.monitoring.show_breakers import BreakersReply
 from cde_orchestrator.application.ports.agents import AgentTrialReply
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.application.runs.show_agents import AgentsReply
-from cde_orchestrator.cli.console.layout import done, mark, next_steps, note, spaced
-from cde_orchestrator.cli.console.target import RenderTarget
-from cde_orchestrator.cli.console.wording import clean, command
+from cde_orchestrator.cli.console.layout import done, mark, next_steps, note, spaced, table
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
 
 _STYLES = {"closed": "green", "half_open": "yellow", "open": "red"}
 
 
 def agent_list(reply: AgentsReply, look: RenderTarget) -> RenderableType:
     """Agents in columns; those that could be used once they are trusted, and how."""
-    table = _table("", "AGENT", "VERSION", "TRUST", "COMMAND")
+    rows = _table("", "AGENT", "VERSION", "TRUST", "COMMAND")
     for agent in reply["agents"]:
         found, state = agent["found"], agent["breaker"]
         here = Text("trusted" if agent["trusted"] else "not trusted" if found else "-")
         here.stylize("green" if agent["trusted"] else "yellow" if found else "dim")
         if state != "closed":
             here.append(f"  breaker {state}", _STYLES[state])
-        table.add_row(
+        rows.add_row(
             mark("completed" if found else "pending"),
             Text(clean(agent["name"]), style="bold" if found else ""),
-            Text(clean(agent["version"] or "found") if found else "not on PATH"),
+            clean(agent["version"] or "found") if found else "not on PATH",
             here,
             Text(clean(shlex.join(agent["command"])), style="dim"),
         )
     pending = [a["name"] for a in reply["agents"] if a["found"] and not a["trusted"]]
     steps = [(command(look, "agents", "trust", *pending), "let cde run start them in this project")]
-    return spaced(table, next_steps(steps) if pending else None)
+    return spaced(rows, next_steps(steps) if pending else None)
 
 
 def agent_tried(reply: AgentTrialReply, look: RenderTarget) -> RenderableType:
@@ -56,19 +55,19 @@ def breaker_list(reply: BreakersReply, look: RenderTarget) -> RenderableType:
     """Circuit breakers in columns."""
     if not reply["breakers"]:
         return Text("No failures recorded.")
-    table = _table("BREAKER", "STATE", "FAILURES", "RETRY IN", "LAST FAILURE")
+    rows = _table("BREAKER", "STATE", "FAILURES", "RETRY IN", "LAST FAILURE")
     for each in reply["breakers"]:
         wait = f"{each['retry_after_seconds']:.0f} s" if each["state"] == "open" else "-"
-        table.add_row(
+        rows.add_row(
             Text(clean(each["name"]), style="bold"),
             Text(each["state"], style=_STYLES[each["state"]]),
-            Text(str(each["failures"])),
-            Text(wait),
-            Text(clean(each["last_failure"] or "-")),
+            str(each["failures"]),
+            wait,
+            clean(each["last_failure"] or "-"),
         )
     opened = [each["name"] for each in reply["breakers"] if each["state"] != "closed"]
     steps = [(command(look, "health", "reset-breaker", name), "close it now") for name in opened]
-    return spaced(table, next_steps(steps) if steps else None)
+    return spaced(rows, next_steps(steps) if steps else None)
 
 
 def breaker_closed(reply: BreakerView, look: RenderTarget) -> RenderableType:
@@ -77,8 +76,4 @@ def breaker_closed(reply: BreakerView, look: RenderTarget) -> RenderableType:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in columns[:-1]:
-        table.add_column(name, no_wrap=True)
-    table.add_column(columns[-1])
-    return table
+    return table(*columns, no_wrap=columns[:-1], overflow="ellipsis")

@@ -10,26 +10,20 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cde_orchestrator.application.views import (
-    FeatureListReply,
-    FeatureReply,
-    FeatureRow,
-    FeatureStatusReply,
-    PhaseRecordView,
-    PhaseView,
-    SubmitReply,
-)
+from cde_orchestrator.application import views as replies
 from cde_orchestrator.cli.console.layout import (
     done,
     facts,
     mark,
     next_steps,
+    said,
     section,
     spaced,
     status_style,
+    table,
 )
-from cde_orchestrator.cli.console.target import RenderTarget
 from cde_orchestrator.cli.console.wording import (
+    RenderTarget,
     clean,
     clean_lines,
     command,
@@ -47,7 +41,7 @@ _SHORT_ID = 8
 _EXPRESSION = "re:"
 
 
-def started(reply: FeatureReply, look: RenderTarget) -> RenderableType:
+def started(reply: replies.FeatureReply, look: RenderTarget) -> RenderableType:
     """A feature that was started, and its first phase."""
     feature = reply["feature"]
     line = done("Feature ", (clean(feature["name"]), "bold"), " started")
@@ -55,18 +49,18 @@ def started(reply: FeatureReply, look: RenderTarget) -> RenderableType:
     return spaced(line, *assignment(reply, look))
 
 
-def submitted(reply: SubmitReply, look: RenderTarget) -> RenderableType:
+def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:
     """A phase that was accepted, what was recorded of it, and the next phase."""
     accepted, feature = reply["accepted"], reply["feature"]
     line = done("Phase ", (clean(accepted["id"]), "bold"), " accepted")
-    recorded = Group(line, *_recorded(accepted))
+    phase = Group(line, *recorded(accepted))
     if reply["phase"] is None:
         ended = done("Feature ", (clean(feature["name"]), "bold"), f" is {feature['status']}")
-        return spaced(recorded, ended)
-    return spaced(recorded, *assignment(reply, look))
+        return spaced(phase, ended)
+    return spaced(phase, *assignment(reply, look))
 
 
-def feature_status(reply: FeatureStatusReply, look: RenderTarget) -> RenderableType:
+def feature_status(reply: replies.FeatureStatusReply, look: RenderTarget) -> RenderableType:
     """A feature, all its phases, and what the current one asks for."""
     whole: Mapping[str, Any] = reply
     feature: Mapping[str, Any] = reply["feature"]
@@ -84,13 +78,13 @@ def feature_status(reply: FeatureStatusReply, look: RenderTarget) -> RenderableT
     )
 
 
-def feature_list(reply: FeatureListReply, look: RenderTarget) -> RenderableType | None:
+def feature_list(reply: replies.FeatureListReply, look: RenderTarget) -> RenderableType | None:
     """Features, one a line."""
     return feature_table(reply["features"], look) if reply["features"] else None
 
 
 def list_remark(
-    reply: FeatureListReply, options: Sequence[str], look: RenderTarget
+    reply: replies.FeatureListReply, options: Sequence[str], look: RenderTarget
 ) -> RenderableType | None:
     """The remark under a list asked with ``options``: that it is empty, or how it continues."""
     cursor = reply["next_cursor"]
@@ -106,25 +100,23 @@ def list_remark(
     )
 
 
-def feature_table(rows: Sequence[FeatureRow], look: RenderTarget) -> Table:
+def feature_table(rows: Sequence[replies.FeatureRow], look: RenderTarget) -> Table:
     """Features in columns: as many as the terminal has room for, all of them elsewhere."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    columns = _columns(look)
-    for title in columns:
-        table.add_column(title, no_wrap=title in {"", "UPDATED", "ID"}, overflow="fold")
+    titles = _columns(look)
+    listed = table(*titles, no_wrap={"", "UPDATED", "ID"})
     for row in rows:
         style = status_style(row["status"])
-        cells = {
+        cells: dict[str, RenderableType] = {
             "": mark(row["status"]),
             "FEATURE": Text(clean(row["name"]), style="bold"),
-            "PHASE": Text(clean(row["current_phase"] or "-")),
+            "PHASE": clean(row["current_phase"] or "-"),
             "AT": Text(clean(row["current_phase"] or row["status"]), style=style),
             "STATUS": Text(clean(row["status"]), style=style),
-            "UPDATED": Text(moment(row["updated_at"], look)),
+            "UPDATED": moment(row["updated_at"], look),
             "ID": Text(clean(row["id"][:_SHORT_ID] if look.terminal else row["id"]), style="dim"),
         }
-        table.add_row(*(cells[title] for title in columns))
-    return table
+        listed.add_row(*(cells[title] for title in titles))
+    return listed
 
 
 def _columns(look: RenderTarget) -> list[str]:
@@ -141,23 +133,23 @@ def _details(reply: Mapping[str, Any], look: RenderTarget) -> RenderableType | N
         return None
     return facts(
         [
-            ("Goal", Text(clean_lines(reply["goal"]))),
-            ("Id", Text(clean(reply["feature"]["id"]))),
-            ("Started", Text(moment(reply["created_at"], look))),
-            ("Updated", Text(moment(reply["updated_at"], look))),
+            ("Goal", clean_lines(reply["goal"])),
+            ("Id", clean(reply["feature"]["id"])),
+            ("Started", moment(reply["created_at"], look)),
+            ("Updated", moment(reply["updated_at"], look)),
         ]
     )
 
 
 def _phases(
-    records: Sequence[PhaseRecordView], work: Mapping[str, Any], look: RenderTarget
+    records: Sequence[replies.PhaseRecordView], work: Mapping[str, Any], look: RenderTarget
 ) -> RenderableType:
     width = max(len(clean(record["id"])) for record in records)
     lines: list[RenderableType] = []
     for record in records:
         line = Text.assemble(mark(record["status"]), " ", f"{clean(record['id']):<{width}}  ")
         line.append(*_standing(record, look))
-        lines += [line, *_recorded(record)]
+        lines += [line, *recorded(record)]
         if record["id"] in work:
             lines += _kept(work[record["id"]])
     return Group(*lines)
@@ -181,7 +173,7 @@ def _kept(work: Mapping[str, Any]) -> list[RenderableType]:
     return lines
 
 
-def _standing(record: PhaseRecordView, look: RenderTarget) -> tuple[str, str]:
+def _standing(record: replies.PhaseRecordView, look: RenderTarget) -> tuple[str, str]:
     """Where a phase stands, in words, and their style."""
     status, began, ended = record["status"], record["started_at"], record["completed_at"]
     words = [clean(status).replace("_", " ")]
@@ -194,14 +186,15 @@ def _standing(record: PhaseRecordView, look: RenderTarget) -> tuple[str, str]:
     return ", ".join(words), status_style(status)
 
 
-def _recorded(record: PhaseRecordView) -> list[RenderableType]:
+def recorded(record: Mapping[str, Any]) -> list[RenderableType]:
+    """The outputs that a phase has left, one a line."""
     return [
         Text.assemble("    ", clean(output["path"]), (f"  {size(output['size'])}", "dim"))
         for output in record["outputs"]
     ]
 
 
-def assignment(reply: FeatureReply, look: RenderTarget) -> list[RenderableType]:
+def assignment(reply: replies.FeatureReply, look: RenderTarget) -> list[RenderableType]:
     """What the current phase asks for and the commands for it; nothing when there is none."""
     phase, name = reply["phase"], reply["feature"]["name"]
     if phase is None:
@@ -215,17 +208,15 @@ def assignment(reply: FeatureReply, look: RenderTarget) -> list[RenderableType]:
     return [_phase_panel(phase, look), next_steps(steps)]
 
 
-def _phase_panel(phase: PhaseView, look: RenderTarget) -> RenderableType:
+def _phase_panel(phase: replies.PhaseView, look: RenderTarget) -> RenderableType:
     title = Text.assemble(("Now: ", ""), (clean(phase["id"]), "bold"))
     human = Text("A person answers this phase.", style="yellow") if _is_human(phase) else None
-    description = Text(clean(phase["description"])) if phase["description"] else None
     outputs = [_demand(output) for output in phase["outputs"]]
-    produce = Group(Text("Outputs", style="dim"), *outputs) if outputs else None
-    nothing = None if outputs else Text("No outputs are required.", style="dim")
-    return section(title, spaced(description, human, produce, nothing), look)
+    head = Text("Outputs" if outputs else "No outputs are required.", style="dim")
+    return section(title, spaced(said(phase["description"]), human, Group(head, *outputs)), look)
 
 
-def _is_human(phase: PhaseView) -> bool:
+def _is_human(phase: replies.PhaseView) -> bool:
     return phase["handler"] == "human_input"
 
 

@@ -1,4 +1,4 @@
-"""Health as people see it."""
+"""Health and alerts, as people see them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application.logs.explain_error import explain
-from cde_orchestrator.application.ports.health import (
-    CheckDetail,
-    HealthMetrics,
-    HealthReply,
-    OperationFigures,
-    slowest,
-)
-from cde_orchestrator.cli.console.layout import facts, next_steps, spaced
-from cde_orchestrator.cli.console.target import RenderTarget
-from cde_orchestrator.cli.console.wording import clean, command, counted, took
+from cde_orchestrator.application.ports import health
+from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, spaced, table
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment, took
 
 SLOWEST_SHOWN = 5
 
@@ -33,10 +26,11 @@ _PERCENTILES: tuple[tuple[str, Literal["p50_ms", "p95_ms", "p99_ms"]], ...] = (
     ("p95", "p95_ms"),
     ("p99", "p99_ms"),
 )
+_ALERT_STYLES = {"inactive": "green", "pending": "yellow", "firing": "bold red", "resolved": "cyan"}
 _STATUSES = {"healthy": "bold green", "degraded": "bold yellow", "unhealthy": "bold red"}
 
 
-def health_page(reply: HealthReply, look: RenderTarget) -> RenderableType:
+def health_page(reply: health.HealthReply, look: RenderTarget) -> RenderableType:
     """Verdicts, figures where they are no longer fine, and what to do."""
     head = Text.assemble(
         ("● ", _STATUSES[reply["status"]]),
@@ -48,7 +42,7 @@ def health_page(reply: HealthReply, look: RenderTarget) -> RenderableType:
     )
 
 
-def health_line(reply: HealthReply, look: RenderTarget) -> RenderableType:
+def health_line(reply: health.HealthReply, look: RenderTarget) -> RenderableType:
     """All of it on one line: time, status, what is not well, and the figures."""
     metrics = reply["metrics"]
     wrong = [f"{name}={verdict}" for name, verdict in reply["checks"].items() if verdict != "ok"]
@@ -66,53 +60,51 @@ def health_line(reply: HealthReply, look: RenderTarget) -> RenderableType:
     return Text(" ".join(words))
 
 
-def _time(reply: HealthReply, look: RenderTarget) -> str:
+def _time(reply: health.HealthReply, look: RenderTarget) -> str:
     """When it was looked: by the clock on the wall for people, in UTC for programs."""
     at = datetime.fromisoformat(reply["checked_at"])
     return f"{at.astimezone():%H:%M:%S}" if look.terminal else f"{at.astimezone(UTC):%FT%TZ}"
 
 
-def _checks(reply: HealthReply) -> RenderableType:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+def _checks(reply: health.HealthReply) -> RenderableType:
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold")
     for name, verdict in reply["checks"].items():
         mark, style = _VERDICTS[verdict]
-        told = reply["details"][name]
+        found = reply["details"][name]
         title = Text.assemble((f"{mark} ", style), (name, "" if verdict == "ok" else "bold"))
-        said = clean(told["message"])
-        if verdict == "ok":
-            table.add_row(title, Text(said, style="dim"))
-        else:
-            table.add_row(title, Text(said + _beside(told)))
-    return table
+        message = clean(found["message"])
+        well = verdict == "ok"
+        rows.add_row(title, Text(message, "dim") if well else message + _around(found))
+    return rows
 
 
-def _beside(told: CheckDetail) -> str:
+def _around(found: health.CheckDetail) -> str:
     """The threshold and the code, where there are any."""
     words = []
-    if told["threshold"]:
-        words.append(f"threshold {told['threshold']:.10g} {told['unit']}")
-    if told["error_code"]:
-        words.append(told["error_code"])
+    if found["threshold"]:
+        words.append(f"threshold {found['threshold']:.10g} {found['unit']}")
+    if found["error_code"]:
+        words.append(found["error_code"])
     return f"  ({', '.join(words)})" if words else ""
 
 
-def _figures(reply: HealthReply) -> RenderableType:
+def _figures(reply: health.HealthReply) -> RenderableType:
     metrics = reply["metrics"]
     calls = sum(each["calls"] for each in metrics["operations"])
-    rows: list[tuple[str, RenderableType | None]] = [
-        ("features", Text(f"{metrics['active_features']} open")),
-        ("folder", Text(f"{metrics['disk_mb']:.1f} MB in .cde")),
-        ("last 5 minutes", Text(_throughput(metrics, calls) if calls else "nothing ran")),
-    ]
-    if calls:
-        shares = (f"{name} {took(metrics[key])}" for name, key in _PERCENTILES)
-        rows.append(("took", Text(", ".join(shares))))
-    return facts(rows)
+    latencies = ", ".join(f"{name} {took(metrics[key])}" for name, key in _PERCENTILES)
+    return facts(
+        [
+            ("features", f"{metrics['active_features']} open"),
+            ("folder", f"{metrics['disk_mb']:.1f} MB in .cde"),
+            ("last 5 minutes", _throughput(metrics, calls) if calls else "nothing ran"),
+            ("took", latencies if calls else None),
+        ]
+    )
 
 
-def _throughput(metrics: HealthMetrics, calls: int) -> str:
+def _throughput(metrics: health.HealthMetrics, calls: int) -> str:
     shares = [
         f"{count} ({100 * rate:.1f} %) {became}"
         for count, rate, became in (
@@ -124,30 +116,30 @@ def _throughput(metrics: HealthMetrics, calls: int) -> str:
     return f"{counted(calls, 'operation')}, {', '.join(shares) or 'all succeeded'}"
 
 
-def _sum(metrics: HealthMetrics, key: Literal["errors", "refusals"]) -> int:
+def _sum(metrics: health.HealthMetrics, key: Literal["errors", "refusals"]) -> int:
     return sum(each[key] for each in metrics["operations"])
 
 
-def _operations(reply: HealthReply) -> RenderableType | None:
-    shown = slowest(reply["metrics"]["operations"], SLOWEST_SHOWN)
+def _operations(reply: health.HealthReply) -> RenderableType | None:
+    shown = health.slowest(reply["metrics"]["operations"], SLOWEST_SHOWN)
     if not shown:
         return None
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("SLOWEST")
-    for name in ("CALLS", "FAILED", "REFUSED", *(name.upper() for name, _ in _PERCENTILES)):
-        table.add_column(name, justify="right", no_wrap=True)
+    figures = ("CALLS", "FAILED", "REFUSED", *(name.upper() for name, _ in _PERCENTILES))
+    rows = table("SLOWEST", *figures, no_wrap=figures, overflow="ellipsis")
+    for column in rows.columns[1:]:
+        column.justify = "right"
     for each in shown:
-        table.add_row(*_row(each))
-    return table
+        rows.add_row(*_row(each))
+    return rows
 
 
-def _row(each: OperationFigures) -> list[str]:
+def _row(each: health.OperationFigures) -> list[str]:
     latencies = [took(each[key]) for _, key in _PERCENTILES]
     counts = [str(each["calls"]), str(each["errors"]), str(each["refusals"])]
     return [clean(each["operation"]), *counts, *latencies]
 
 
-def _what_to_do(reply: HealthReply, look: RenderTarget) -> RenderableType | None:
+def _what_to_do(reply: health.HealthReply, look: RenderTarget) -> RenderableType | None:
     """The catalogue's advice for each code, once."""
     codes = [
         reply["details"][name]["error_code"]
@@ -163,3 +155,52 @@ def _what_to_do(reply: HealthReply, look: RenderTarget) -> RenderableType | None
             next_steps([(command(look, "explain", code), "explain it")]),
         ]
     return Group(*parts) if parts else None
+
+
+def alert_list(reply: health.AlertsReply, look: RenderTarget) -> RenderableType:
+    """Every alert in columns, and beneath what those say that fire."""
+    if not reply["alerts"]:
+        return note("No alerts are watched here.")
+    rows = table("ALERT", "STATE", "VALUE", "THRESHOLD", "SINCE")
+    for each in reply["alerts"]:
+        figure = "-" if each["figure"] is None else f"{each['figure']:g} {each['unit']}".strip()
+        rows.add_row(
+            Text(clean(each["name"]), style="bold"),
+            Text(each["state"], style=_ALERT_STYLES[each["state"]]),
+            clean(figure),
+            clean(f"{each['threshold']:g} {each['unit']}".strip()),
+            "-" if each["since"] is None else moment(each["since"], look),
+        )
+    firing = [each for each in reply["alerts"] if each["state"] == "firing"]
+    said = Group(*(note(each["message"]) for each in firing)) if firing else None
+    codes = dict.fromkeys(each["error_code"] for each in firing if each["error_code"])
+    steps = [(f"cde explain {code}", "what to do about it") for code in codes]
+    steps.append((command(look, "alerts", "--history"), "what happened before"))
+    return spaced(rows, said, next_steps(steps))
+
+
+def alert_history(reply: health.AlertsReply, look: RenderTarget) -> RenderableType:
+    """What happened to the alerts, one event a line."""
+    if not reply["history"]:
+        return note("No alert has fired yet.")
+    rows = table("AT", "ALERT", "STATE", "WHAT")
+    for each in reply["history"]:
+        rows.add_row(
+            Text(moment(each["at"], look), style="dim"),
+            Text(clean(each["name"]), style="bold"),
+            Text(each["state"], style=_ALERT_STYLES[each["state"]]),
+            clean(each["message"]),
+        )
+    return rows
+
+
+def alert_tried(reply: health.AlertTestReply, look: RenderTarget) -> RenderableType:
+    """Who was notified of an alert on trial."""
+    names = [notice["notifier"] for notice in reply["notices"]]
+    lines: list[RenderableType] = [done("A test alert fired and was resolved")]
+    lines += [Text(f"  sent to: {clean(name)}", style="dim") for name in names]
+    if names in ([], ["log"]):
+        lines.append(
+            note("Nothing is sent to the outside: set alert_webhook_url in .cde/config.toml.")
+        )
+    return Group(*lines)

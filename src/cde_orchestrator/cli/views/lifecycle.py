@@ -14,9 +14,8 @@ from cde_orchestrator.application.features.save_progress import SavedReply
 from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.application.views import FailedReply, FeatureReply, ProgressView
 from cde_orchestrator.cli.console.layout import done, facts, mark, note, section, spaced, unbroken
-from cde_orchestrator.cli.console.target import RenderTarget
-from cde_orchestrator.cli.console.wording import clean, clean_lines, counted, moment, size
-from cde_orchestrator.cli.views.feature import assignment
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, clean_lines, counted, moment
+from cde_orchestrator.cli.views.feature import assignment, recorded
 
 _ACTIONS = {"restored": "↺", "removed": "-", "unchanged": "·", "left": "!"}
 
@@ -50,17 +49,14 @@ def resumed(reply: ResumeReply, look: RenderTarget) -> RenderableType:
     produced: list[RenderableType] = []
     for phase in reply["finished"]:
         produced.append(Text.assemble(mark("completed"), " ", clean(phase["id"])))
-        produced += [
-            Text.assemble("    ", clean(each["path"]), (f"  {size(each['size'])}", "dim"))
-            for each in phase["outputs"]
-        ]
+        produced += recorded(phase)
     notes = [_note(each, look) for each in reply["progress"]]
     failure = reply["last_failure"]
     check = gate["check"] if gate else None
     untrusted = check is not None and not check["trusted"]
     return spaced(
         head,
-        facts([("Goal", Text(clean_lines(reply["goal"]))), ("Branch", _maybe(reply["branch"]))]),
+        facts([("Goal", clean_lines(reply["goal"])), ("Branch", clean(reply["branch"] or ""))]),
         Group(*produced) if produced else None,
         section(Text("Saved progress"), spaced(*notes), look) if notes else None,
         section(Text("Last failure"), Text(clean_lines(failure)), look, "red") if failure else None,
@@ -119,7 +115,3 @@ def file_rows(rows: Sequence[FileRow]) -> RenderableType | None:
             line.append(f": {clean(row['reason'])}", "dim")
         lines.append(line)
     return Group(*lines) if lines else None
-
-
-def _maybe(text: str | None) -> Text | None:
-    return Text(clean(text)) if text else None

@@ -9,17 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from cde_orchestrator.application.logs.read_logs import LogReply, SlowReply
 from cde_orchestrator.application.logs.trace_call import TracedOperation, TraceEvent, TraceReply
 from cde_orchestrator.application.ports.core import LogEntry
-from cde_orchestrator.cli.console.layout import note, remarked, spaced
-from cde_orchestrator.cli.console.output import is_terminal, say_json_line, show
-from cde_orchestrator.cli.console.target import RenderTarget
-from cde_orchestrator.cli.console.wording import clean
+from cde_orchestrator.cli.console.layout import note, remarked, spaced, table
+from cde_orchestrator.cli.console.output import is_terminal, say_json, show
+from cde_orchestrator.cli.console.wording import RenderTarget, clean
 
 _STYLES = {"debug": "dim", "info": "green", "warning": "yellow", "error": "red"}
 _OUTCOMES = {"ok": "green", "refused": "yellow", "failed": "bold red"}
@@ -64,7 +62,7 @@ def log_line(entry: LogEntry, look: RenderTarget) -> Text:
 def tell_entry(entry: LogEntry, *, as_json: bool) -> None:
     """Print one entry at once."""
     if as_json:
-        say_json_line(entry)
+        say_json(entry, indent=None)
     else:
         show(log_line(entry, RenderTarget(is_terminal(sys.stdout))))
 
@@ -92,11 +90,11 @@ def slow_operations(reply: SlowReply, look: RenderTarget) -> RenderableType:
     if look.terminal:
         calls = f"{reply['total']} operations in all; cde logs trace CALL shows one in full"
         return spaced(_slowest(reply, look), Text(calls, "dim"))
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("TOOK", "OPERATION", "MOSTLY", "FEATURE", "WHEN", "CALL"):
-        table.add_column(name, justify="right" if name == "TOOK" else "left", no_wrap=True)
+    titles = ("TOOK", "OPERATION", "MOSTLY", "FEATURE", "WHEN", "CALL")
+    rows = table(*titles, no_wrap=titles, overflow="ellipsis")
+    rows.columns[0].justify = "right"
     for row in reply["operations"]:
-        table.add_row(
+        rows.add_row(
             _milliseconds(row["duration_ms"]),
             clean(row["operation"]),
             f"{clean(row['bottleneck'])} {_milliseconds(row['bottleneck_ms'])}",
@@ -104,7 +102,7 @@ def slow_operations(reply: SlowReply, look: RenderTarget) -> RenderableType:
             _time(row["at"], look, day=True),
             clean(row["correlation_id"]),
         )
-    return table
+    return rows
 
 
 def _slowest(reply: SlowReply, look: RenderTarget) -> RenderableType:
@@ -125,7 +123,7 @@ def _add_operation(tree: Tree, operation: TracedOperation) -> None:
     took = operation["duration_ms"]
     branch = tree.add(
         Text.assemble(
-            (f"{_offset(operation['offset_ms'])} ", "dim"),
+            (f"+{_milliseconds(operation['offset_ms'])} ", "dim"),
             (clean(operation["operation"]), "bold"),
             f" {_milliseconds(took)} " if took is not None else " ",
             (f"{clean(outcome)}{clean(code)}", _OUTCOMES.get(outcome, "yellow")),
@@ -146,11 +144,10 @@ def _add_operation(tree: Tree, operation: TracedOperation) -> None:
 
 
 def _event_line(event: TraceEvent) -> Text:
-    details = _words(event["details"])
     return Text.assemble(
-        (f"{_offset(event['offset_ms'])} ", "dim"),
+        (f"+{_milliseconds(event['offset_ms'])} ", "dim"),
         (clean(event["event"]), _STYLES.get(event["level"], "bold red")),
-        (details, "dim"),
+        (_words(event["details"]), "dim"),
     )
 
 
@@ -163,10 +160,6 @@ def _time(timestamp: str, look: RenderTarget, *, day: bool = False) -> str:
         return clean(timestamp)
     today = moment.date() == look.now.astimezone().date()
     return moment.strftime("%H:%M:%S" if today and not day else "%Y-%m-%d %H:%M:%S")
-
-
-def _offset(milliseconds: float) -> str:
-    return f"+{_milliseconds(milliseconds)}"
 
 
 def _milliseconds(value: float) -> str:

@@ -7,17 +7,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cde_orchestrator.application.projects.diagnose import DiagnoseReply
 from cde_orchestrator.application.projects.get_project_info import ProjectInfoReply
 from cde_orchestrator.application.projects.onboard_project import OnboardReply, ProjectReply
 from cde_orchestrator.application.views import FeatureListReply, ProjectView
-from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, spaced, status_style
-from cde_orchestrator.cli.console.target import RenderTarget
-from cde_orchestrator.cli.console.wording import clean, command, counted
+from cde_orchestrator.cli.console.layout import (
+    bullets,
+    done,
+    facts,
+    next_steps,
+    note,
+    spaced,
+    status_style,
+    to_type,
+)
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
 from cde_orchestrator.cli.views.feature import feature_table
+from cde_orchestrator.domain.errors.formatter import ErrorPayload
 
+_SEVERITY_STYLES = {"INFO": "cyan", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
+_INDENT = (0, 0, 0, 2)
 _STATUS_STYLES = {"active": "green", "archived": "dim", "error": "red"}
 
 
@@ -38,8 +51,8 @@ def onboarded(reply: OnboardReply, look: RenderTarget) -> RenderableType:
     project, made = reply["project"], reply["created"]
     again = reply["already_onboarded"]
     said = " was already set up; nothing was changed" if again else " is set up"
-    created = Text("\n".join(clean(path) for path in made)) if made else None
-    rows = [("Folder", _path(project)), *_found(reply["facts"]), ("Created", created)]
+    created = "\n".join(map(clean, made))
+    rows = [("Folder", clean(project["path"])), *_found(reply["facts"]), ("Created", created)]
     start = command(look, "start", "What the feature should do")
     steps = [(start, "start a feature"), (command(look, "status"), "show the project")]
     if not again:
@@ -66,10 +79,11 @@ def project_info(reply: ProjectInfoReply, _look: RenderTarget) -> RenderableType
     for workflow in reply["workflows"]:
         word = " (default)" if workflow["id"] == default else ""
         name = Text.assemble((clean(workflow["id"]), "bold"), (word, "cyan"))
-        workflows.add_row(name, Text(_chain(workflow["phases"]), style="dim"))
+        phases = " → ".join(map(clean, workflow["phases"]))
+        workflows.add_row(name, Text(phases, style="dim"))
     rows: list[tuple[str, RenderableType | None]] = [
-        ("Folder", _path(project)),
-        ("State", Text(clean(project["backend"]))),
+        ("Folder", clean(project["path"])),
+        ("State", clean(project["backend"])),
         *_found(reply["facts"]),
         ("Features", _counts(reply)),
         ("Workflows", workflows if reply["workflows"] else None),
@@ -80,16 +94,13 @@ def project_info(reply: ProjectInfoReply, _look: RenderTarget) -> RenderableType
 
 def glance(listed: FeatureListReply, info: ProjectInfoReply, look: RenderTarget) -> RenderableType:
     """The project in a few lines, with the newest features that wait for work."""
-    head = Group(_head(info["project"]), _path(info["project"], "dim"))
+    head = Group(_head(info["project"]), Text(clean(info["project"]["path"]), "dim"))
     rest = listed["total"] - len(listed["features"])
     table = feature_table(listed["features"], look) if listed["features"] else None
-    steps: list[tuple[str, str]] = []
-    if not listed["features"]:
-        start = command(look, "start", "What the feature should do")
-        steps.append((start, "start a feature"))
-    else:
+    steps = [(command(look, "start", "What the feature should do"), "start a feature")]
+    if listed["features"]:
         name = listed["features"][0]["name"]
-        steps.append((command(look, "status", name), "what a feature waits for"))
+        steps = [(command(look, "status", name), "what a feature waits for")]
     if rest:
         steps.append((command(look, "list", "--status", "open"), f"{rest} more"))
     return spaced(
@@ -109,21 +120,14 @@ def _head(project: ProjectView) -> Text:
     return head
 
 
-def _path(project: ProjectView, style: str = "") -> Text:
-    return Text(clean(project["path"]), style=style)
-
-
 def _found(found: Mapping[str, Any]) -> list[tuple[str, RenderableType | None]]:
     """What inspection found; facts of a project from elsewhere may be of any type."""
     languages, tests = found.get("languages"), found.get("test_command")
-    listed = ", ".join(map(clean, languages)) if isinstance(languages, list) else ""
-    test = clean(shlex.join(map(str, tests))) if isinstance(tests, list) else ""
-    manager = found.get("package_manager")
     return [
-        ("Languages", Text(listed) if listed else None),
-        ("Packages", Text(clean(manager)) if manager else None),
-        ("Tests", Text(test) if test else None),
-        ("Git", Text("yes" if found.get("git") else "no")),
+        ("Languages", ", ".join(map(clean, languages)) if isinstance(languages, list) else None),
+        ("Packages", clean(found.get("package_manager") or "")),
+        ("Tests", clean(shlex.join(map(str, tests))) if isinstance(tests, list) else None),
+        ("Git", "yes" if found.get("git") else "no"),
     ]
 
 
@@ -132,7 +136,7 @@ def _counts(info: ProjectInfoReply) -> Text:
     total = sum(info["features"].values())
     if not total:
         return Text("No features yet", style="dim")
-    line = Text.assemble((counted(total, "feature"), ""), (f", {info['open_features']} open", ""))
+    line = Text(f"{counted(total, 'feature')}, {info['open_features']} open")
     for status, count in info["features"].items():
         line.append("  ·  ", "dim")
         line.append(f"{count} {clean(status)}", status_style(status))
@@ -140,14 +144,45 @@ def _counts(info: ProjectInfoReply) -> Text:
 
 
 def _trouble(info: ProjectInfoReply) -> RenderableType | None:
-    problem, refused = info["workflow_problem"], info["read_only_reason"]
     notes = []
-    if refused:
-        notes.append(note(f"Read-only since {info['read_only_since']}: {refused}"))
-    if problem:
-        notes.append(note(f"The workflow file is not valid. {problem}"))
+    if info["read_only_reason"]:
+        since = info["read_only_since"]
+        notes.append(note(f"Read-only since {since}: {info['read_only_reason']}"))
+    if info["workflow_problem"]:
+        notes.append(note(f"The workflow file is not valid. {info['workflow_problem']}"))
     return Group(*notes) if notes else None
 
 
-def _chain(phases: list[str]) -> str:
-    return " → ".join(map(clean, phases))
+def planned(reply: DiagnoseReply, _: RenderTarget) -> RenderableType | None:
+    """What is going to be repaired; None when there is nothing."""
+    if not reply["repairable"]:
+        return None
+    steps = bullets(map(clean, reply["repairable"]), dot=" •")
+    return Group(Text("To be repaired now", "bold"), steps)
+
+
+def diagnosed(reply: DiagnoseReply, _: RenderTarget) -> RenderableType:
+    """What was repaired; what was found, worst first, each with what helps."""
+    repaired = (
+        Group(*[done(clean(text)) for text in reply["repaired"]]) if reply["repaired"] else None
+    )
+    versions = Text(", ".join(f"{name} {it}" for name, it in reply["versions"].items()), "dim")
+    worst_first = sorted(
+        reply["findings"], key=lambda found: -list(_SEVERITY_STYLES).index(found["severity"])
+    )
+    if not worst_first:
+        well = done("No problems in ", (clean(reply["path"]), "bold"))
+        return spaced(repaired, Group(well, Padding(versions, _INDENT, expand=False)))
+    head = Text.assemble(
+        (counted(len(worst_first), "finding"), "bold"), f" in {clean(reply['path'])}"
+    )
+    return spaced(repaired, Group(head, versions), *map(_finding, worst_first))
+
+
+def _finding(found: ErrorPayload) -> RenderableType:
+    style = _SEVERITY_STYLES[found["severity"]]
+    head = Text.assemble(
+        (f"{found['severity']:<8} ", style), (f"{found['code']} ", style), clean(found["title"])
+    )
+    message = Padding(Text(clean(found["message"])), _INDENT, expand=False)
+    return Group(head, message, to_type(clean(found["fixes"][0]["command"])))

@@ -18,8 +18,7 @@ from cde_orchestrator.application.runs.run_features import RunsReply
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
 from cde_orchestrator.cli.console.output import is_terminal, show
-from cde_orchestrator.cli.console.target import RenderTarget
-from cde_orchestrator.cli.console.wording import clean, command, counted
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.exceptions import CDEError
 
@@ -32,6 +31,8 @@ class PlainDisplay(RunObserver):
     Args:
         prefix: stands before each line, to tell several features apart.
     """
+
+    _indent = "  "
 
     def __init__(self, prefix: str = "") -> None:
         self._prefix = clean(prefix)
@@ -51,11 +52,12 @@ class PlainDisplay(RunObserver):
 
     def agent_failed(self, error: CDEError) -> None:
         """Say why."""
-        self._say(Text(f"  ✗ {error.code} {clean(error.message)}", style="red"))
+        self._say(Text(f"{self._indent}✗ {error.code} {clean(error.message)}", style="red"))
 
     def refused(self, error: CDEError) -> None:
         """Say what the gate said."""
-        self._say(Text(f"  ✗ refused: {error.code} {clean(error.message)}", style="yellow"))
+        words = f"{self._indent}✗ refused: {error.code} {clean(error.message)}"
+        self._say(Text(words, style="yellow"))
 
     def accepted(self, reply: SubmitReply) -> None:
         """Name the phase."""
@@ -66,7 +68,12 @@ class PlainDisplay(RunObserver):
 
 
 class LiveDisplay(PlainDisplay):
-    """The phase that is worked on, the times, the last lines and what is to come, redrawn."""
+    """The phase that is worked on, the times, the last lines and what is to come, redrawn.
+
+    What ends an attempt stays above them.
+    """
+
+    _indent = ""
 
     def __init__(self, live: Live) -> None:
         super().__init__()
@@ -98,37 +105,27 @@ class LiveDisplay(PlainDisplay):
         """Show the phase, and what follows."""
         self._heading = f"{clean(assignment['feature']['name'])}: {place(assignment)}"
         self._later = [clean(each) for each in assignment["phases"][assignment["number"] :]]
-        self._attempt = ""
-        self._began = time.monotonic()
-        self._lines.clear()
+        self._begin("")
 
     def attempt_started(self, attempt: int, attempts: int, agent: Agent) -> None:
         """Show the attempt, and begin to count the time."""
-        self._attempt = f"attempt {attempt} of {attempts}, {clean(agent.name)}  "
-        self._began = time.monotonic()
+        self._begin(f"attempt {attempt} of {attempts}, {clean(agent.name)}  ")
+
+    def _begin(self, attempt: str) -> None:
+        self._attempt, self._began = attempt, time.monotonic()
         self._lines.clear()
 
     def line(self, line: str) -> None:
         """Show it with the ones before."""
         self._lines.append(clean(line))
 
-    def agent_failed(self, error: CDEError) -> None:
-        """Let it stand above."""
-        self._live.console.print(Text(f"✗ {error.code} {clean(error.message)}", style="red"))
-
-    def refused(self, error: CDEError) -> None:
-        """Let it stand above."""
-        words = f"✗ refused: {error.code} {clean(error.message)}"
-        self._live.console.print(Text(words, style="yellow"))
-
-    def accepted(self, reply: SubmitReply) -> None:
-        """Let it stand above."""
-        self._live.console.print(done(clean(reply["accepted"]["id"]), " accepted"))
+    def _say(self, text: Text) -> None:
+        self._live.console.print(text)
 
 
 @contextmanager
 def display(as_json: bool) -> Iterator[RunObserver]:
-    """What shows a run: live on a terminal, lines elsewhere, nothing beside JSON."""
+    """What shows a run: live on a terminal, lines elsewhere, nothing next to JSON."""
     if as_json:
         yield RunObserver()
     elif not is_terminal(sys.stderr):

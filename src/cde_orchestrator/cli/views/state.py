@@ -8,18 +8,9 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cde_orchestrator.application.state.recover_state import (
-    BackupsReply,
-    Difference,
-    DiffReply,
-    HistoryReply,
-    RestoreReply,
-    StateReply,
-    VerifyReply,
-)
-from cde_orchestrator.cli.console.layout import done, next_steps, note, remarked, spaced
-from cde_orchestrator.cli.console.target import RenderTarget
-from cde_orchestrator.cli.console.wording import clean, command, counted, moment
+from cde_orchestrator.application.state import recover_state as replies
+from cde_orchestrator.cli.console.layout import done, next_steps, note, remarked, spaced, table
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment
 from cde_orchestrator.cli.views.lifecycle import file_rows
 
 
@@ -30,45 +21,45 @@ class MergeReply(TypedDict):
     conflicts: list[str]
 
 
-def verified(reply: VerifyReply, look: RenderTarget) -> RenderableType:
+def verified(reply: replies.VerifyReply, look: RenderTarget) -> RenderableType:
     """Whether the state is whole."""
     if reply["whole"]:
         return done("Every file and every record is intact")
-    rows = _table("FILE", "PROBLEM")
+    rows = table("FILE", "PROBLEM")
     for finding in reply["findings"]:
         rows.add_row(clean(finding["file"]), Text(clean(finding["reason"]), "red"))
     steps = [(command(look, "state", "backups"), "see what can be restored")]
     return spaced(note(counted(len(reply["findings"]), "finding")), rows, next_steps(steps))
 
 
-def changes(reply: HistoryReply, look: RenderTarget) -> RenderableType:
+def changes(reply: replies.HistoryReply, look: RenderTarget) -> RenderableType:
     """Changes, one a line, and on a terminal what each changed beneath it."""
     if not reply["changes"]:
         return note("No changes yet")
     titles = ("CHANGE", "WHEN", "OPERATION", "BY")
-    told = []
+    changes = []
     for change in reply["changes"]:
         cells = [str(change["sequence"]), moment(change["at"], look)]
         cells += [clean(change["operation"]), clean(change["actor"])]
-        told.append((cells, clean(change["feature"] or ""), clean(change["summary"])))
+        changes.append((cells, clean(change["feature"] or ""), clean(change["summary"])))
     if look.terminal:
         beneath = [
-            (cells, f"{feature}: {what}" if feature else what) for cells, feature, what in told
+            (cells, f"{feature}: {what}" if feature else what) for cells, feature, what in changes
         ]
         return remarked(titles, beneath)
-    table = _table(*titles, "FEATURE", "WHAT")
-    for cells, feature, what in told:
-        table.add_row(*cells, feature or "-", what)
-    return table
+    rows = table(*titles, "FEATURE", "WHAT")
+    for cells, feature, what in changes:
+        rows.add_row(*cells, feature or "-", what)
+    return rows
 
 
-def differences(reply: DiffReply, _: RenderTarget) -> RenderableType:
+def differences(reply: replies.DiffReply, _: RenderTarget) -> RenderableType:
     """What differs between two states."""
     head = Text(f"From change {reply['before']} to change {reply['after']}")
     return spaced(head, _difference(reply["difference"]))
 
 
-def state(reply: StateReply, _: RenderTarget) -> RenderableType:
+def state(reply: replies.StateReply, _: RenderTarget) -> RenderableType:
     """A state's features, one a line."""
     features: list[dict[str, Any]] = reply["state"]["features"]
     own = reply["state"]["project"]
@@ -77,18 +68,18 @@ def state(reply: StateReply, _: RenderTarget) -> RenderableType:
         f"  {clean(own['status'])}, {counted(len(features), 'feature')}, "
         f"after change {reply['sequence']}",
     )
-    rows = _table("FEATURE", "PHASE", "STATUS")
+    rows = table("FEATURE", "PHASE", "STATUS")
     for feature in features:
         phase = feature["current_phase"] or ""
         rows.add_row(clean(feature["name"]), clean(phase), clean(feature["status"]))
     return spaced(head, rows if features else None)
 
 
-def kept(reply: BackupsReply, look: RenderTarget) -> RenderableType:
+def kept(reply: replies.BackupsReply, look: RenderTarget) -> RenderableType:
     """The states that are kept."""
     if not reply["backups"]:
         return note("No backups yet")
-    rows = _table("FILE", "CHANGE", "FEATURES", "BYTES", "")
+    rows = table("FILE", "CHANGE", "FEATURES", "BYTES", "")
     for backup in reply["backups"]:
         problem = Text(clean(backup["problem"] or ""), "red")
         numbers = [str(backup[key]) for key in ("sequence", "features", "size")]
@@ -100,7 +91,7 @@ def kept(reply: BackupsReply, look: RenderTarget) -> RenderableType:
     return spaced(rows, next_steps([(shown, "see what it would change")]))
 
 
-def restored(reply: RestoreReply, look: RenderTarget) -> RenderableType:
+def restored(reply: replies.RestoreReply, look: RenderTarget) -> RenderableType:
     """What a restore changed, or would change."""
     if reply["dry_run"]:
         head = note(f"Restoring {reply['source']} would change this; nothing is changed yet")
@@ -120,13 +111,13 @@ def merged(reply: MergeReply, _: RenderTarget) -> RenderableType:
     head = done("Merged into ", (clean(reply["written"]), "bold"))
     if not reply["conflicts"]:
         return head
-    rows = _table("CHANGED ON BOTH SIDES; THE NEWEST REVISION WON")
+    rows = table("CHANGED ON BOTH SIDES; THE NEWEST REVISION WON")
     for name in reply["conflicts"]:
         rows.add_row(clean(name))
     return spaced(head, rows)
 
 
-def _difference(found: Difference) -> RenderableType:
+def _difference(found: replies.Difference) -> RenderableType:
     rows = Table.grid(padding=(0, 2))
     for name in found["added"]:
         rows.add_row(Text("+", "green"), clean(name))
@@ -137,10 +128,3 @@ def _difference(found: Difference) -> RenderableType:
     if found["project"]:
         rows.add_row(Text("~", "yellow"), clean(f"project: {', '.join(found['project'])}"))
     return rows if rows.row_count else Text("No differences", "dim")
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table

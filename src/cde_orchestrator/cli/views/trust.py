@@ -10,20 +10,15 @@ from rich.text import Text
 
 from cde_orchestrator.application.projects.trust_commands import CheckRow, GrantRow, TrustReply
 from cde_orchestrator.cli.console.layout import done, mark, next_steps, spaced
-from cde_orchestrator.cli.console.target import RenderTarget
-from cde_orchestrator.cli.console.wording import clean, command
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
 
 
 def checks(reply: TrustReply, look: RenderTarget) -> RenderableType:
     """The commands, which are trusted, and what else is."""
-    if not reply["checks"]:
-        said: RenderableType = Text("This project runs no commands.")
-        return spaced(said, _others(reply["others"]))
+    rows = _rows(reply["checks"]) if reply["checks"] else Text("This project runs no commands.")
     pending = not all(row["trusted"] for row in reply["checks"])
-    step = (command(look, "trust"), "review and trust them")
-    return spaced(
-        _rows(reply["checks"]), _others(reply["others"]), next_steps([step]) if pending else None
-    )
+    steps = next_steps([(command(look, "trust"), "review and trust them")]) if pending else None
+    return spaced(rows, _others(reply["others"]), steps)
 
 
 def checks_to_read(reply: TrustReply) -> RenderableType:
@@ -58,15 +53,10 @@ def _others(rows: Sequence[GrantRow]) -> RenderableType | None:
     """Agents by name; a check that no workflow has any more."""
     if not rows:
         return None
-    lines = [
-        _line(
-            row["command"],
-            row["directory"],
-            f"agent {row['name']}" if row["kind"] == "agent" else "no workflow runs it now",
-            True,
-        )
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        used = f"agent {row['name']}" if row["kind"] == "agent" else "no workflow runs it now"
+        lines.append(_line(row["command"], row["directory"], used, True))
     return Group(Text("Also trusted:", style="dim"), *lines)
 
 

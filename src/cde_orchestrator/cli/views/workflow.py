@@ -12,9 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application.projects.show_workflows import WorkflowsReply
-from cde_orchestrator.cli.console.layout import done, facts, next_steps, spaced
-from cde_orchestrator.cli.console.target import RenderTarget
-from cde_orchestrator.cli.console.wording import clean, command, counted
+from cde_orchestrator.cli.console.layout import done, facts, next_steps, said, spaced, table
+from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
 from cde_orchestrator.cli.views.feature import demands
 
 _INDENT = (0, 0, 0, 2)
@@ -24,15 +23,15 @@ def workflow_list(reply: WorkflowsReply, look: RenderTarget) -> RenderableType:
     """Workflows with their phases and what each is for."""
     if not look.terminal:
         return _plain_list(reply)
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    rows = Table.grid(padding=(0, 2))
+    rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold")
     for workflow in reply["workflows"]:
         about = Text.assemble(clean(workflow["description"]), "\n", (_chain(workflow), "dim"))
-        table.add_row(_name(workflow, reply["default"]), about)
+        rows.add_row(_name(workflow, reply["default"]), about)
     first = str(reply["workflows"][0]["id"])
     steps = [(command(look, "workflow", "show", first), "phases, outputs and rules in full")]
-    return spaced(_source(reply), table, next_steps(steps))
+    return spaced(_source(reply), rows, next_steps(steps))
 
 
 def workflow_details(reply: WorkflowsReply, _look: RenderTarget) -> RenderableType:
@@ -47,26 +46,19 @@ def valid(reply: WorkflowsReply, _look: RenderTarget) -> RenderableType:
     workflows = reply["workflows"]
     phases = [phase for workflow in workflows for phase in workflow["phases"]]
     prompts = sum(1 for phase in phases if phase["prompt"])
-    extent = ", ".join(
-        [
-            counted(len(workflows), "workflow"),
-            counted(len(phases), "phase"),
-            counted(prompts, "prompt"),
-        ]
-    )
+    counts = {"workflow": len(workflows), "phase": len(phases), "prompt": prompts}
+    extent = ", ".join(counted(count, noun) for noun, count in counts.items())
     return Group(done((clean(reply["source"]), "bold"), " is valid"), Text(f"  {extent}", "dim"))
 
 
 def _plain_list(reply: WorkflowsReply) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("WORKFLOW", "DEFAULT", "PHASES", "DESCRIPTION"):
-        table.add_column(column, no_wrap=True)
+    titles = ("WORKFLOW", "DEFAULT", "PHASES", "DESCRIPTION")
+    rows = table(*titles, no_wrap=titles, overflow="ellipsis")
     for workflow in reply["workflows"]:
         default = "yes" if workflow["id"] == reply["default"] else "no"
         phases = ",".join(clean(phase["id"]) for phase in workflow["phases"])
-        cells = (clean(workflow["id"]), default, phases, clean(workflow["description"]))
-        table.add_row(*map(Text, cells))
-    return table
+        rows.add_row(clean(workflow["id"]), default, phases, clean(workflow["description"]))
+    return rows
 
 
 def _source(reply: WorkflowsReply) -> Text:
@@ -88,34 +80,33 @@ def _chain(workflow: Mapping[str, Any]) -> str:
 def _workflow(workflow: Mapping[str, Any], default: str) -> RenderableType:
     head = _name(workflow, default)
     head.append(f"  {counted(workflow['max_attempts'], 'attempt')} a phase", "dim")
-    description = Text(clean(workflow["description"])) if workflow["description"] else None
+    intro = [head, said(workflow["description"])]
     phases = [_phase(number, phase) for number, phase in enumerate(workflow["phases"], start=1)]
-    intro = Group(*(part for part in (head, description) if part is not None))
-    return spaced(intro, Padding(spaced(*phases), _INDENT, expand=False))
+    return spaced(Group(*filter(None, intro)), Padding(spaced(*phases), _INDENT, expand=False))
 
 
 def _phase(number: int, phase: Mapping[str, Any]) -> RenderableType:
     human = phase["handler"] == "human_input"
     head = Text.assemble((f"{number}. ", "dim"), (clean(phase["id"]), "bold"))
     head.append("  a person answers" if human else "", "yellow")
-    description = Text(clean(phase["description"])) if phase["description"] else None
-    outputs: list[RenderableType] = [
+    outputs = [
         Text.assemble(
-            (clean(output["path"]), ""),
+            clean(output["path"]),
             (f"  {clean(output['id'])}", "cyan"),
             (f"  {demands(output)}", "dim"),
         )
         for output in phase["outputs"]
     ]
     rows: list[tuple[str, RenderableType | None]] = [
-        ("Prompt", Text(clean(phase["prompt"])) if phase["prompt"] else None),
-        ("Inputs", Text(clean(", ".join(phase["inputs"]))) if phase["inputs"] else None),
+        ("Prompt", said(phase["prompt"])),
+        ("Inputs", said(", ".join(phase["inputs"]))),
         ("Outputs", Group(*outputs) if outputs else None),
-        ("Changes", Text(clean(phase["changes"])) if phase["changes"] else None),
+        ("Changes", said(phase["changes"])),
         ("Check", _check(phase)),
-        ("Status", Text(clean(phase["status"])) if phase["status"] else None),
+        ("Status", said(phase["status"])),
     ]
-    body = Group(*(part for part in (description, facts(rows)) if part is not None))
+    description = said(phase["description"])
+    body = Group(*([description] if description else []), facts(rows))
     return Group(head, Padding(body, (0, 0, 0, 3), expand=False))
 
 

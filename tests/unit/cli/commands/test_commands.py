@@ -12,7 +12,7 @@ import pytest
 
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.cli.console import input
-from cde_orchestrator.cli.session import application
+from cde_orchestrator.cli.session import call
 from tests.unit.cli.conftest import Terminal
 
 SPEC = (
@@ -304,7 +304,7 @@ def test_an_accident_is_told_as_e999_and_logged_with_where_it_arose(
     assert "operation_failed" in at_project.stderr
     assert "nobody foresaw this" in at_project.stderr
     with monkeypatch.context() as outside:
-        outside.setattr(application, "project_root", fail)
+        outside.setattr(call, "project_root", fail)
         told = at_project.run("project", "info", "--json")
     assert json.loads(told)["error"]["code"] == "E999"
     assert "command_failed" in at_project.stderr

@@ -9,8 +9,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from cde_orchestrator.cli.commands.state import export as main_export
-from cde_orchestrator.cli.console.target import RenderTarget
+from cde_orchestrator.cli.console.wording import RenderTarget
 from cde_orchestrator.cli.views.state import changes
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.unit.cli.conftest import Terminal
@@ -150,12 +149,9 @@ def test_verify_judges_every_file(shop: Terminal) -> None:
     assert not json.loads(shop.run("state", "verify", "--json"))["whole"]
 
 
-def test_an_export_that_fails_writes_nothing_into_the_file_it_is_sent_to(
-    shop: Terminal, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit):
-        main_export(at=999, as_json=False)
-    assert capsys.readouterr().out == ""
+def test_an_export_that_fails_writes_nothing_into_the_file_it_is_sent_to(shop: Terminal) -> None:
+    assert shop.run("state", "export", "--at", "999") == ""
+    assert shop.exit_code == 1
 
 
 def test_on_a_terminal_a_history_fits_its_width_and_what_changed_stands_beneath() -> None:

@@ -20,9 +20,9 @@ from cde_orchestrator.cli.console.output import (
     say_json_text,
     say_raw,
     show,
-    show_beside,
+    show_aside,
 )
-from cde_orchestrator.cli.console.target import RenderTarget
+from cde_orchestrator.cli.console.wording import RenderTarget
 
 
 class Stream(io.TextIOWrapper):
@@ -156,8 +156,8 @@ def test_a_remark_goes_to_standard_error(monkeypatch: pytest.MonkeyPatch) -> Non
     stderr = Stream()
     monkeypatch.setattr(sys, "stderr", stderr)
 
-    show_beside(lambda _: Text("by the way"), project=None)
-    show_beside(lambda _: None, project=None)
+    show_aside(lambda _: Text("by the way"), project=None)
+    show_aside(lambda _: None, project=None)
 
     assert stderr.text == "by the way\n"
 

@@ -18,7 +18,7 @@ from cde_orchestrator.application.views import (
     ProjectView,
 )
 from cde_orchestrator.cli.console import wording
-from cde_orchestrator.cli.console.target import RenderTarget
+from cde_orchestrator.cli.console.wording import RenderTarget
 from cde_orchestrator.cli.session.errors import failure
 from cde_orchestrator.cli.views import feature, project, workflow
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter

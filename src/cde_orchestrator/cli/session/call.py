@@ -1,0 +1,124 @@
+"""A command's call: the options that every command takes, and how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import update_wrapper
+from inspect import Signature, signature
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.bootstrap import Application
+from cde_orchestrator.cli.console.output import Remark, Render, say, show_aside
+from cde_orchestrator.cli.session.application import application_at, configure_logging, project_root
+from cde_orchestrator.cli.session.boundary import boundary
+from cde_orchestrator.cli.session.help import CommandGroup, PlainCommand, examples
+from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
+from cde_orchestrator.infrastructure.observability.operations import Operation
+
+Reply = TypeVar("Reply")
+Work = TypeVar("Work", bound=Callable[..., None])
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a command does with the options that every command takes.
+
+    Each method that runs something raises what it raises: ``CDEError``.
+
+    Attributes:
+        project: the folder that ``--project`` names.
+        as_json: print replies themselves, not what a view makes of them for people.
+    """
+
+    project: Path | None = None
+    as_json: bool = False
+
+    @property
+    def root(self) -> Path:
+        """The project that is meant."""
+        return project_root(self.project)
+
+    def application(self) -> AbstractContextManager[Application]:
+        """The product for the project, closed at the end."""
+        return application_at(self.root)
+
+    def ask(self, use_case: UseCase[Reply]) -> Reply:
+        """The reply to a use case."""
+        with self.application() as application:
+            return application.handle(use_case)
+
+    def say(self, reply: Reply, view: Render[Reply]) -> None:
+        """Print a reply."""
+        say(reply, view, project=self.project, as_json=self.as_json)
+
+    def answer(self, use_case: UseCase[Reply], view: Render[Reply]) -> None:
+        """Run a use case and print its reply."""
+        self.say(self.ask(use_case), view)
+
+    def remark(self, view: Remark) -> None:
+        """Print on standard error what is no part of the reply."""
+        show_aside(view, project=self.project)
+
+    def logged(self, operation: str, work: Callable[[Path], Reply]) -> Reply:
+        """The result of work on the project's folder that needs no product, logged like one."""
+        root = self.root
+        configure_logging(root)
+        return Operation(operation, str(root)).run(lambda: work(root))
+
+
+class Commands(CommandGroup):
+    """Commands whose function takes its `Call` first, and then the options of its own."""
+
+    def command(
+        self, *shown: Any, name: str | None = None, in_project: bool = True, **settings: Any
+    ) -> Callable[[Work], Work]:
+        """Register a command.
+
+        Args:
+            shown: examples at the end of its help.
+            name: its name, where the function has another one.
+            in_project: whether it takes ``--project``.
+            settings: as Typer takes them.
+        """
+        settings = {"cls": PlainCommand, "epilog": examples(*shown), **settings}
+        return _giving_call(super().command(name, **settings), in_project=in_project)
+
+    def callback(self, *shown: Any, **settings: Any) -> Callable[[Work], Work]:
+        """Register what the group does without a command, with examples as a command has them."""
+        settings = {"invoke_without_command": True, "epilog": examples(*shown), **settings}
+        return _giving_call(super().callback(**settings))
+
+
+def _giving_call(
+    register: Callable[[Callable[..., None]], Any], *, in_project: bool = True
+) -> Callable[[Work], Work]:
+    """Registers a function as Typer calls it: with the common options in place of its Call."""
+
+    def command_of(work: Work) -> Work:
+        def command(
+            context: typer.Context,
+            project: ProjectOption = None,
+            as_json: JsonOption = False,
+            **own: Any,
+        ) -> None:
+            if context.invoked_subcommand is None:
+                with boundary(as_json=as_json):
+                    work(Call(project, as_json), **own)
+
+        common = signature(command, eval_str=True).parameters
+        _, *own = signature(work, eval_str=True).parameters.values()
+        where = [common["project"]] if in_project else []
+        parameters = [common["context"], *own, *where, common["as_json"]]
+        update_wrapper(command, work)  # and what Typer reads of it:
+        command.__annotations__ = {each.name: each.annotation for each in parameters}
+        vars(command)["__signature__"] = Signature(parameters)
+        register(command)
+        return work
+
+    return command_of
