@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.adapters.workflows.prompts import JinjaPromptRenderer
 from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.feature import Feature
 from tests import command_line
@@ -489,3 +492,43 @@ def test_a_dry_run_and_a_rollback_from_the_command_line_say_the_same(project: Pa
     assert json.loads(failed.stdout)["attempts_left"] == 2
     closed = cde(project, "close", "lazy", "cancelled", "--reason", "No", "--json")
     assert json.loads(closed.stdout)["feature"]["status"] == "cancelled"
+
+
+def test_a_server_renders_one_prompt_for_each_submission(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phases = [
+        {"id": name, "prompt": "own.md", "inputs": before, "outputs": [output]}
+        for name, before, output in (
+            ("one", [], {"id": "first", "path": "notes/{feature}/1.md"}),
+            ("two", ["first"], {"id": "second", "path": "notes/{feature}/2.md"}),
+            ("three", ["second"], {"id": "third", "path": "notes/{feature}/3.md"}),
+        )
+    ]
+    workflows = {"notes": {"description": "Three notes.", "phases": phases}}
+    (project / ".cde" / "workflow.yml").write_text(
+        yaml.safe_dump({"version": 1, "default": "notes", "workflows": workflows})
+    )
+    (project / ".cde" / "prompts").mkdir(exist_ok=True)
+    (project / ".cde" / "prompts" / "own.md").write_text(
+        "Write {{ outputs[0].path }}.\n{% for each in inputs %}{{ each.excerpt }}\n{% endfor %}"
+    )
+    made: list[str] = []
+    render = JinjaPromptRenderer._render
+
+    def counted(*given: Any) -> str:
+        made.append(given[2])
+        return render(*given)
+
+    monkeypatch.setattr(JinjaPromptRenderer, "_render", counted)
+    application = build_application(project)
+    application.handle(StartFeature(prompt="Three notes", name="notes"))
+    counts = []
+    for phase_id, output_id in (("one", "first"), ("two", "second"), ("three", "third")):
+        made.clear()
+        results = {output_id: f"# {phase_id}\n\nWhat {phase_id} is about.\n"}
+        application.handle(SubmitWork(feature_id="notes", phase_id=phase_id, results=results))
+        counts.append(len(made))
+    application.close()
+
+    assert counts == [1, 1, 0]

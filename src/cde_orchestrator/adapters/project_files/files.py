@@ -70,6 +70,18 @@ class FilesystemProjectFiles:
                 return data
         return None
 
+    def stamp(self, root: Path, relative: str, output_id: str) -> tuple[int, ...] | None:
+        """The file's identity, size and times in nanoseconds; None when there is no such file.
+
+        The time of the last change of the inode is no process's to set. A write within the same
+        tick of the kernel's clock (4 ms) that keeps the size is not seen.
+        """
+        for place in self._places(root):
+            with suppress(OSError):
+                found = self.resolve(place, relative, output_id).stat()
+                return (*found[1:3], found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return None
+
     @span(FILES)
     def _read(self, place: Path, relative: str, output_id: str) -> bytes | None:
         path = self.resolve(place, relative, output_id)

@@ -65,7 +65,7 @@ class Delivery:
         return found
 
     def is_unchanged(self, contents: Mapping[str, Content], *, written: bool) -> bool:
-        """Whether the files are what was read before; only bytes are compared.
+        """Whether the files are what was read; one that nobody touched is not read again.
 
         Args:
             contents: what was read.
@@ -75,13 +75,19 @@ class Delivery:
             OutputError: E112, an output's path is no place for it.
             ValidationError: E315, a file is too large.
         """
-        root, files = self.outputs.root, self.outputs.files
         return all(
-            files.read(root, self.path(output), output.id)
-            == (contents[output.id].data if output.id in contents else None)
+            self._is_as_read(output, contents.get(output.id))
             for output in self.phase.outputs
             if written or output.id not in self.results
         )
+
+    def _is_as_read(self, output: Output, content: Content | None) -> bool:
+        files, place = self.outputs.files, (self.outputs.root, self.path(output), output.id)
+        if content is None:
+            return files.read(*place) is None
+        if content.stamp is not None and files.stamp(*place) == content.stamp:
+            return True
+        return files.read(*place) == content.data
 
     def accepted_contents(self, gate: Gate) -> dict[str, Content]:
         """``contents`` that the gate lets pass; a refusal names all that is wrong.
@@ -110,10 +116,10 @@ class Delivery:
         unreadable: list[tuple[Output, _Unreadable]] = []
         root, files = self.outputs.root, self.outputs.files
         for output in self.phase.outputs:
-            given = self.results.get(output.id)
-            data: bytes | None = None
+            given, place = self.results.get(output.id), (root, self.path(output), output.id)
+            stamp, data = None, None
             try:
-                data = files.read(root, self.path(output), output.id)
+                stamp, data = files.stamp(*place), files.read(*place)
             except OutputError as error:
                 unreadable.append((output, error))
                 continue
@@ -121,9 +127,9 @@ class Delivery:
                 if given is None:
                     unreadable.append((output, error))
             if given is not None:
-                data = as_file(given)
+                stamp, data = None, as_file(given)
             if data is not None:
-                found[output.id] = Content.of(data)
+                found[output.id] = Content.of(data, stamp)
         return found, unreadable
 
     def _problem(self, output: Output, error: _Unreadable) -> Problem:

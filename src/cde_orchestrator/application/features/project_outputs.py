@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cde_orchestrator.application.ports.checks import ObjectStore
@@ -12,15 +12,20 @@ from cde_orchestrator.application.ports.core import ProjectFiles
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The bytes of an output, and their SHA-256."""
+    """The bytes of an output, and their SHA-256.
+
+    Attributes:
+        stamp: the file's before it was read; None for what is in no file yet.
+    """
 
     data: bytes
     sha256: str
+    stamp: tuple[int, ...] | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, data: bytes) -> Content:
+    def of(cls, data: bytes, stamp: tuple[int, ...] | None = None) -> Content:
         """The content with its digest."""
-        return cls(data, hashlib.sha256(data).hexdigest())
+        return cls(data, hashlib.sha256(data).hexdigest(), stamp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,9 @@ class ProjectFiles(Protocol):
     def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
         """The file's content, None when it is missing."""
 
+    def stamp(self, root: Path, relative: str, output_id: str) -> tuple[int, ...] | None:
+        """What changes whenever the file does, None when it is missing."""
+
     def write(self, root: Path, outputs: Sequence[OutputText]) -> None:
         """Replace files, durably: all of them, or none."""
 

@@ -488,3 +488,19 @@ def test_a_full_disk_is_told_with_what_is_free_and_needed(
     assert raised.value.code == "E204"
     assert raised.value.context["needed"] == 6
     assert isinstance(raised.value.context["free"], int)
+
+
+def test_a_file_has_another_stamp_after_every_write(root: Path) -> None:
+    files = FilesystemProjectFiles()
+    assert files.stamp(root, "a.md", "a") is None
+    path = root / "a.md"
+    path.write_text("one")
+    before = files.stamp(root, "a.md", "a")
+    assert files.stamp(root, "a.md", "a") == before
+    began = path.stat()
+    while path.stat().st_ctime_ns == began.st_ctime_ns:
+        path.write_text("two")
+    os.utime(path, ns=(began.st_atime_ns, began.st_mtime_ns))
+    assert files.stamp(root, "a.md", "a") != before
+    with pytest.raises(OutputError):
+        files.stamp(root, "../a.md", "a")

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from cde_orchestrator.adapters.workflows import sandbox
-from cde_orchestrator.adapters.workflows.prompts import TEMPLATE_LIMIT_BYTES, JinjaPromptRenderer
+from cde_orchestrator.adapters.workflows.prompts import (
+    KEPT_PROMPTS,
+    TEMPLATE_LIMIT_BYTES,
+    JinjaPromptRenderer,
+)
 from cde_orchestrator.adapters.workflows.sandbox import RENDERED_LIMIT_CHARACTERS, STEP_LIMIT
 from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 from cde_orchestrator.domain.exceptions import ValidationError
@@ -406,3 +410,53 @@ def test_a_goal_is_text_and_never_a_template(tmp_path: Path) -> None:
     goal = "{{ secret }}{% include 'x' %}"
 
     assert render(tmp_path, "{{ goal }}", {"goal": goal}) == goal
+
+
+class CountingRenderer(JinjaPromptRenderer):
+    """Counts what it renders for the first time, or again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = 0
+
+    def _render(self, *arguments: Any) -> str:
+        self.made += 1
+        return super()._render(*arguments)
+
+
+def test_equal_templates_and_variables_are_rendered_once(tmp_path: Path) -> None:
+    renderer = CountingRenderer()
+    put(tmp_path, "own.md", "{{ feature.name }}\n{% include 'part.md' ignore missing %}")
+
+    texts = [renderer.render(tmp_path, "own.md", VARIABLES) for _ in range(3)]
+    assert (texts[1:], renderer.made) == ([texts[0]] * 2, 1)
+    other = {**VARIABLES, "feature": {**VARIABLES["feature"], "name": "other"}}
+    assert renderer.render(tmp_path, "own.md", other).startswith("other")
+    assert renderer.made == 2
+
+
+def test_a_template_that_appears_changes_or_goes_is_seen_at_once(tmp_path: Path) -> None:
+    renderer = CountingRenderer()
+    put(tmp_path, "own.md", "own\n{% include 'part.md' ignore missing %}")
+
+    def shown() -> str:
+        return renderer.render(tmp_path, "own.md", VARIABLES).strip()
+
+    assert shown() == "own"
+    part = put(tmp_path, "part.md", "one")
+    assert shown() == "own\none"
+    times = part.stat().st_atime_ns, part.stat().st_mtime_ns
+    part.write_text("two")
+    os.utime(part, ns=times)
+    assert shown() == "own\ntwo"
+    part.unlink()
+    assert shown() == "own"
+
+
+def test_only_the_newest_prompts_are_kept(tmp_path: Path) -> None:
+    renderer = CountingRenderer()
+    put(tmp_path, "own.md", "{{ project.name }}")
+    for number in range(2 * KEPT_PROMPTS):
+        renderer.render(tmp_path, "own.md", {"project": {"name": str(number)}})
+
+    assert len(renderer._rendered) <= KEPT_PROMPTS
