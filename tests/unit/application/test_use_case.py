@@ -19,10 +19,8 @@ from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.ports.agents import Agents
 from cde_orchestrator.application.ports.breakers import Breakers
 from cde_orchestrator.application.ports.checks import (
-    Callers,
     CheckRunner,
     ContentValidator,
-    ObjectStore,
     TrustStore,
     VersionControl,
 )
@@ -31,7 +29,6 @@ from cde_orchestrator.application.ports.core import (
     ErrorReports,
     LogReader,
     MergeDriver,
-    ProjectFiles,
     ProjectInspector,
     ProjectRepository,
     PromptRenderer,
@@ -58,7 +55,6 @@ PORTS: Mapping[str, Any] = {
     "merge_driver": MergeDriver,
     "workflows": WorkflowRepository,
     "prompts": PromptRenderer,
-    "files": ProjectFiles,
     "features": ProjectFeatures,
     "rendering": PhasePrompts,
     "outputs": ProjectOutputs,
@@ -67,9 +63,7 @@ PORTS: Mapping[str, Any] = {
     "content": ContentValidator,
     "checks": CheckRunner,
     "trust": TrustStore,
-    "objects": ObjectStore,
     "git": VersionControl,
-    "callers": Callers,
     "logs": LogReader,
     "clock": Clock,
     "agents": Agents,

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -16,6 +15,7 @@ import structlog
 from cde_orchestrator.application.features.delivery import Delivery
 from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
 from cde_orchestrator.application.features.followed_workflow import (
+    ProjectFeatures,
     adopt_workflow,
     as_followed,
     meant_feature,
@@ -27,29 +27,14 @@ from cde_orchestrator.application.features.phase_prompt import PhasePrompts, pha
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.features.source_changes import require_changes
 from cde_orchestrator.application.ports.checks import (
-    Callers,
     CheckRunner,
     ContentValidator,
-    ObjectStore,
     TrustStore,
     VersionControl,
     Watch,
 )
-from cde_orchestrator.application.ports.core import (
-    ProjectFiles,
-    ProjectRepository,
-    PromptRenderer,
-    WorkflowRepository,
-)
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import (
-    PhaseView,
-    SubmitReply,
-    feature_view,
-    phase_record_view,
-    project_view,
-)
-from cde_orchestrator.domain.clock import Clock
+from cde_orchestrator.application.views import PhaseView, SubmitReply, phase_record_view
 from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.gate import Gate
@@ -93,18 +78,13 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
     def __call__(
         self,
         *,
-        root: Path,
-        repository: ProjectRepository,
-        workflows: WorkflowRepository,
-        prompts: PromptRenderer,
-        files: ProjectFiles,
+        features: ProjectFeatures,
+        rendering: PhasePrompts,
+        outputs: ProjectOutputs,
         content: ContentValidator,
         checks: CheckRunner,
         trust: TrustStore,
-        objects: ObjectStore,
         git: VersionControl,
-        callers: Callers,
-        clock: Clock,
     ) -> SubmitReply:
         """Check the outputs, record them and go on to the next phase.
 
@@ -116,23 +96,21 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         """
         submission = _Submission(
             asked=self,
-            repository=repository,
-            workflows=workflows,
-            prompts=PhasePrompts(root, prompts, files),
-            outputs=ProjectOutputs(root, files, objects),
+            features=features,
+            prompts=rendering,
+            outputs=outputs,
             content=content,
             checks=checks,
             trust=trust,
             git=git,
-            leases=CallerLeases.of(callers, root, clock(), self.agent),
-            clock=clock,
+            leases=features.leases(self.agent),
         )
         found = submission.find()
         phase = found.workflow.find(self.phase_id)
         if phase is None or phase.gate_check is None or found.feature.current_phase != phase.id:
             return submission.answer_to(found)
         submission.leases.require_free(found.feature, takeover=self.takeover)
-        with checks.lock_check(root, found.feature):
+        with checks.lock_check(outputs.root, found.feature):
             # From the start: the one before may have been accepted.
             return submission.answer_to(submission.find(found))
 
@@ -179,8 +157,7 @@ class _Submission:
     """One submission, and what it needs."""
 
     asked: SubmitWork
-    repository: ProjectRepository
-    workflows: WorkflowRepository
+    features: ProjectFeatures
     prompts: PhasePrompts
     outputs: ProjectOutputs
     content: ContentValidator
@@ -188,7 +165,6 @@ class _Submission:
     trust: TrustStore
     git: VersionControl
     leases: CallerLeases
-    clock: Clock
 
     def answer_to(self, found: _Found) -> SubmitReply:
         """The way of a submission: found, examined, checked, accepted."""
@@ -198,7 +174,7 @@ class _Submission:
 
     def find(self, before: _Found | None = None) -> _Found:
         """The feature; its workflow is the one ``before`` where that is still its own."""
-        project = self.repository.get(self.outputs.root)
+        project = self.features.repository.get(self.outputs.root)
         project.require_writable()
         feature = meant_feature(project, self.asked.feature_id)
         workflow = self._workflow(project, feature, before)
@@ -253,7 +229,7 @@ class _Submission:
         if not self.trust.trusts(root, check.command_line):
             raise FeatureError.of("E120", **facts)
         examined.delivery.write()
-        evidence = self.checks.run(root, check, self.clock(), self.asked.watch)
+        evidence = self.checks.run(root, check, self.features.clock(), self.asked.watch)
         if evidence.passed:
             return _Checked(examined, evidence)
         self._keep_evidence(examined, evidence)
@@ -266,7 +242,7 @@ class _Submission:
         """Record the outputs and go on to the next phase."""
         examined = checked.examined
         tree = self.git.work_tree(self.outputs.root)
-        with self.repository.transaction(self.outputs.root) as project:
+        with self.features.repository.transaction(self.outputs.root) as project:
             project.require_writable()
             found = self._adopted(project, examined.found)
             if self.was_accepted(found):
@@ -291,9 +267,7 @@ class _Submission:
         if following is None or following["id"] != feature.current_phase:
             following = self.prompts.committed_view(project, feature, found.workflow)
         return {
-            "project": project_view(project, self.outputs.root, self.repository.backend),
-            "feature": feature_view(feature),
-            "phase": following,
+            **self.features.reply(project, feature, following),
             "accepted": phase_record_view(feature.phases[self.asked.phase_id]),
         }
 
@@ -332,12 +306,12 @@ class _Submission:
         record.evidence = checked.evidence
         artifacts = examined.delivery.record(examined.contents)
         self.leases.take(feature, deliberate=False)
-        feature.complete_phase(phase.id, artifacts, found.workflow, self.clock())
+        feature.complete_phase(phase.id, artifacts, found.workflow, self.features.clock())
 
     def _keep_evidence(self, examined: _Examined, evidence: Evidence) -> None:
         """Keep what a failed check left, as far as that can be written."""
         try:
-            with self.repository.transaction(self.outputs.root) as project:
+            with self.features.repository.transaction(self.outputs.root) as project:
                 found = self._adopted(project, examined.found)
                 found.feature.phases[self.asked.phase_id].evidence = evidence
         except StateError as error:
@@ -354,7 +328,7 @@ class _Submission:
     def _workflow(self, project: Project, feature: Feature, before: _Found | None) -> Workflow:
         if before is not None and before.feature.workflow_digest == feature.workflow_digest:
             return before.workflow
-        return workflow_for(project, feature, self.workflows, self.outputs.root)
+        return workflow_for(project, feature, self.features.workflows, self.outputs.root)
 
     def _delivery(self, found: _Found) -> Delivery:
         phase = found.workflow.find(self.asked.phase_id)
