@@ -138,7 +138,8 @@ def judge_often(root: Path, out: Connection) -> None:
 def test_of_many_processes_one_makes_each_change(tmp_path: Path) -> None:
     (tmp_path / ".cde").mkdir()
     AlertStore(TelemetryStore(tmp_path)).states()
-    context, pipes, processes = multiprocessing.get_context("fork"), [], []
+    # Not forked: threads of this process may hold locks that no thread of a copy gives back.
+    context, pipes, processes = multiprocessing.get_context("spawn"), [], []
     for _ in range(3):
         here, there = context.Pipe()
         processes.append(context.Process(target=judge_often, args=(tmp_path, there)))
