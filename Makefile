@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test check installation soak mutants bench lock format clean FORCE
+.PHONY: help demo test check installation soak mutants bench lock docs format clean FORCE
 
 # The caller's shell decides where packages come from, not what is installed nor how it runs.
 SOURCES := INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY \
@@ -90,6 +90,9 @@ lock: $(PY) ## Resolve both locks again (LOCK_FLAGS=--upgrade for newer versions
 	$(COMPILE) $(LOCK_FLAGS) --group dev --constraint requirements.lock \
 		$$($(call LOCKED,no-emit-package)) --output-file requirements-dev.lock
 	$(MAKE) --no-print-directory test PYTEST_ARGS='-n0 tests/unit/test_locks.py'
+
+docs: $(STAMP) ## Write the pages that come from the code
+	$(PY) -m tools.generate_docs
 
 format: $(STAMP) ## Format the code and mend what ruff can mend
 	$(PY) -m ruff check --fix-only $(CODE)

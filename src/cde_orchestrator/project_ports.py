@@ -125,7 +125,7 @@ class ProjectPorts:
     def doctor(self) -> core.Doctor:
         """Who examines the project."""
         from cde_orchestrator.adapters.doctor.project import ProjectDoctor
-        from cde_orchestrator.adapters.git.command import git_output
+        from cde_orchestrator.adapters.git.git_process import git_output
         from cde_orchestrator.adapters.repositories.gitignore import no_project
 
         of_folder = partial(
@@ -258,7 +258,7 @@ class ProjectPorts:
     @_MadeOnce
     def agents(self) -> Agents:
         """The agents that can be started."""
-        from cde_orchestrator.adapters.runners.agents import CommandLineAgents
+        from cde_orchestrator.adapters.runners.agent_process import CommandLineAgents
 
         return CommandLineAgents(self.root, self.breakers)
 

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.adapters.runners import agents as agent_cli
-from cde_orchestrator.adapters.runners.agents import CommandLineAgents
+from cde_orchestrator.adapters.runners import agent_process as agent_cli
+from cde_orchestrator.adapters.runners.agent_process import CommandLineAgents
 from cde_orchestrator.application.ports.agents import Assignment
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, CircuitBreakerOpenError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.adapters.git.command import Git, GitBrokenError, GitError
+from cde_orchestrator.adapters.git.git_process import Git, GitBrokenError, GitError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system.retry import ATTEMPTS
 

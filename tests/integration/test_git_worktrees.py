@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.adapters.git.command import Git, GitBrokenError, GitError
+from cde_orchestrator.adapters.git.git_process import Git, GitBrokenError, GitError
 from cde_orchestrator.adapters.git.worktrees import GitWorktrees
 from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
 from cde_orchestrator.application.ports.core import OutputText

@@ -49,7 +49,7 @@ _MODULES = {
     "explain": "errors",
     "run": "runs",
     **dict.fromkeys(("start", "submit", "status", "list"), "features"),
-    **dict.fromkeys(("save", "resume", "close", "rollback", "trust"), "lifecycle"),
+    **dict.fromkeys(("save", "resume", "close", "rollback", "trust"), "resume"),
 }
 LISTED = {
     name: Listed(f"{commands.__name__}.{_MODULES.get(name, name)}", text, panel)

@@ -12,7 +12,7 @@ from cde_orchestrator.application.use_case import Handles
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.web import errors_page
 from cde_orchestrator.web._responses import failure, path_of
-from cde_orchestrator.web.dashboard import Dashboard
+from cde_orchestrator.web.dashboard_routes import Dashboard
 from cde_orchestrator.web.health_routes import HealthRoutes
 from cde_orchestrator.web.live import LiveChanges
 

@@ -1,1 +1,1 @@
-"""Git: every command goes through ``command.Git``."""
+"""Git: every command goes through ``git_process.Git``."""

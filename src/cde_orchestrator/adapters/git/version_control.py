@@ -11,7 +11,7 @@ from pathlib import Path
 
 import structlog
 
-from cde_orchestrator.adapters.git.command import Completed, Git, GitError, git_output
+from cde_orchestrator.adapters.git.git_process import Completed, Git, GitError, git_output
 from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
 from cde_orchestrator.domain.records import Baseline

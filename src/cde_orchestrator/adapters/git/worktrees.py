@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from cde_orchestrator.adapters.git.command import Git, GitError
+from cde_orchestrator.adapters.git.git_process import Git, GitError
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.paths import FOLDER

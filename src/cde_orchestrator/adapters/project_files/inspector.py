@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cde_orchestrator.adapters.project_files.folder import (
+from cde_orchestrator.adapters.project_files.languages import (
     SUFFIXES,
-    ProjectFolder,
     Sources,
-    Strings,
     count_sources,
     printable,
 )
+from cde_orchestrator.adapters.project_files.manifests import ProjectFolder, Strings
 from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.infrastructure.system.spans import INSPECT, span
 

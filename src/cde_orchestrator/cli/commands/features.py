@@ -20,8 +20,8 @@ from cde_orchestrator.cli.session import completion, options
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views import feature as view
-from cde_orchestrator.cli.views.lifecycle import gave_up
 from cde_orchestrator.cli.views.project import glance, welcome
+from cde_orchestrator.cli.views.resume import gave_up
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.infrastructure.paths import FOLDER
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from cde_orchestrator.application.state import recover_state as replies
 from cde_orchestrator.cli.console.layout import done, next_steps, note, remarked, spaced, table
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment
-from cde_orchestrator.cli.views.lifecycle import file_rows
+from cde_orchestrator.cli.views.resume import file_rows
 
 
 class MergeReply(TypedDict):

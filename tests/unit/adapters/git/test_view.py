@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import cde_orchestrator
-from cde_orchestrator.adapters.git.command import Git, GitBrokenError, GitError
+from cde_orchestrator.adapters.git.git_process import Git, GitBrokenError, GitError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
 ODD = 'odd "name"\\ with a tab\t'
@@ -175,4 +175,4 @@ def test_nobody_else_runs_git() -> None:
                 first = node.elts[0]
                 if isinstance(first, ast.Constant) and first.value == "git":
                     found.add(path.name)
-    assert found == {"command.py"}
+    assert found == {"git_process.py"}

@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from cde_orchestrator.adapters.project_files import folder as project_folder
-from cde_orchestrator.adapters.project_files.folder import count_sources
+from cde_orchestrator.adapters.project_files import languages, manifests
 from cde_orchestrator.adapters.project_files.inspector import FilesystemProjectInspector
+from cde_orchestrator.adapters.project_files.languages import count_sources
 from cde_orchestrator.domain.project_facts import ProjectFacts
 
 Files = Mapping[str, str | bytes]
@@ -410,7 +410,7 @@ def test_a_polyglot_project_lists_its_languages_by_weight(project: Path) -> None
 
 
 def test_a_language_of_many_files_outweighs_a_manifest_without_files(project: Path) -> None:
-    files = {f"src/{number}.lua": "" for number in range(project_folder.MAX_DEPTH * 10)}
+    files = {f"src/{number}.lua": "" for number in range(languages.MAX_DEPTH * 10)}
 
     facts = inspect(project, {**files, "package.json": package(scripts=NPM_TEST)})
 
@@ -438,7 +438,7 @@ def test_the_command_of_a_lesser_language_serves_when_the_primary_has_none(proje
 
 
 @pytest.mark.parametrize(
-    "folder", [*sorted(project_folder.SKIPPED_FOLDERS), ".venv", ".git", ".hidden", "a/b/c/d/e"]
+    "folder", [*sorted(languages.SKIPPED_FOLDERS), ".venv", ".git", ".hidden", "a/b/c/d/e"]
 )
 def test_the_walk_leaves_out_what_is_not_the_projects_own_or_lies_too_deep(
     project: Path, folder: str
@@ -462,15 +462,15 @@ def test_the_walk_follows_no_link(project: Path, tmp_path: Path) -> None:
 def test_a_folder_of_data_does_not_hide_the_sources(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(project_folder, "MAX_ENTRIES", 40)
-    monkeypatch.setattr(project_folder, "MAX_ENTRIES_PER_FOLDER", 10)
+    monkeypatch.setattr(languages, "MAX_ENTRIES", 40)
+    monkeypatch.setattr(languages, "MAX_ENTRIES_PER_FOLDER", 10)
     write(project, {f"data/{number}.json": "" for number in range(60)})
 
     assert inspect(project, {"src/a.rs": ""}).languages == ("Rust",)
 
 
 def test_the_walk_stops_at_its_bound(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project_folder, "MAX_ENTRIES", 30)
+    monkeypatch.setattr(languages, "MAX_ENTRIES", 30)
     write(project, {f"{folder}/{number}.rs": "" for folder in "abcde" for number in range(20)})
 
     assert count_sources(project).counts.total() == 25  # the five folders are entries too
@@ -552,7 +552,7 @@ def test_a_manifest_that_is_not_a_small_text_file_of_the_project_is_left_out(
         case "binary":
             path.write_bytes(b"\x7fELF\0\1")
         case "huge":
-            path.write_bytes(b" " * (project_folder.MAX_MANIFEST_BYTES + 1))
+            path.write_bytes(b" " * (manifests.MAX_MANIFEST_BYTES + 1))
         case "folder":
             path.mkdir()
         case "loop":
@@ -636,7 +636,7 @@ def test_a_manifest_with_a_byte_order_mark_is_read(project: Path) -> None:
 def test_only_so_many_files_of_one_pattern_are_read(project: Path) -> None:
     facts = inspect(project, {f"requirements-{number:03}.txt": "" for number in range(50)})
 
-    assert len(facts.evidence) == project_folder.MAX_MATCHES_PER_PATTERN
+    assert len(facts.evidence) == manifests.MAX_MATCHES_PER_PATTERN
 
 
 def test_names_that_are_not_utf_8_become_printable(project: Path, logged: list[EventDict]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.repositories.objects import FilesystemObjectStore
-from cde_orchestrator.adapters.runners.agents import CommandLineAgents
+from cde_orchestrator.adapters.runners.agent_process import CommandLineAgents
 from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
 from cde_orchestrator.application.ports.agents import Assignment
 from cde_orchestrator.domain.agent import Agent

@@ -18,7 +18,7 @@ from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.session.options import AgentOption, FeatureArgument, TakeoverOption
-from cde_orchestrator.cli.views.lifecycle import closed, resumed, rolled_back, saved
+from cde_orchestrator.cli.views.resume import closed, resumed, rolled_back, saved
 from cde_orchestrator.cli.views.trust import checks, checks_to_read, revoked, trusted
 from cde_orchestrator.domain.exceptions import FeatureError
 
