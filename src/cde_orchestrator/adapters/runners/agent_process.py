@@ -30,7 +30,7 @@ from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import call_environment
 from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
-from cde_orchestrator.infrastructure.settings.agents import load_agents
+from cde_orchestrator.infrastructure.settings.agent_tables import load_agents
 from cde_orchestrator.infrastructure.system import supervised_process as supervised
 from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import load_alert_command
-from cde_orchestrator.infrastructure.settings.agents import load_agents
+from cde_orchestrator.infrastructure.settings.agent_tables import load_agents
 from cde_orchestrator.infrastructure.settings.settings import (
     ENVIRONMENT,
     Settings,

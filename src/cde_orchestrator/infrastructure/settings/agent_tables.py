@@ -16,7 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from cde_orchestrator.domain.agent import BUILT_IN_AGENTS, PROMPT_FILE, Agent, PromptBy
+from cde_orchestrator.domain.agent import PROMPT_FILE, Agent, PromptBy
+from cde_orchestrator.domain.built_in_agents import BUILT_IN_AGENTS
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.names import checked_name
 from cde_orchestrator.infrastructure.paths import FOLDER

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from cde_orchestrator.domain.agent import BUILT_IN_AGENTS, PROMPT_FILE
+from cde_orchestrator.domain.agent import PROMPT_FILE
+from cde_orchestrator.domain.built_in_agents import BUILT_IN_AGENTS
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.infrastructure.settings.agents import load_agents
+from cde_orchestrator.infrastructure.settings.agent_tables import load_agents
 
 
 @pytest.fixture
