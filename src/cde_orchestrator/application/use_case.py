@@ -13,7 +13,8 @@ Reply = TypeVar("Reply")
 class UseCase(ABC, Generic[Reply]):
     """A use case: its fields are the arguments, calling it does the work.
 
-    Every subclass is a frozen dataclass of keywords. It is run by ``Application.handle``, which
+    Every subclass is a frozen dataclass of keywords that says its own ``operation``, ``tolerant``
+    and ``routine``; none is inherited. It is run by ``Application.handle``, which
     wraps it in one ``Operation``, and gives it the ports that its call names as keyword parameters.
     Wherever it occurs, a field ``feature_id`` is the id, the beginning of the id or the name of a
     feature, ``agent`` the agent's name, when the client has several, and ``takeover`` is whether

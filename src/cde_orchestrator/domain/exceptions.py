@@ -17,7 +17,9 @@ from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, jsonable, storable
 
 _CODE = re.compile(r"E[0-9]{3}")
-_REFUSALS = frozenset({207, 208, 209, 211, 902, 904, 908, 909, 910, 911, 912, 924})
+_REFUSALS = frozenset(
+    "E207 E208 E209 E211 E902 E904 E908 E909 E910 E911 E912 E924".split()  # noqa: SIM905
+)
 """Codes of the state and the system with which the product only says no, as it should."""
 
 
@@ -74,7 +76,7 @@ class CDEError(Exception):
 
         Any other error is a refusal: everything works, and the caller has to do otherwise.
         """
-        return self.code[1] in "29" and int(self.code[1:]) not in _REFUSALS
+        return self.code[1] in "29" and self.code not in _REFUSALS
 
     @property
     def message(self) -> str:

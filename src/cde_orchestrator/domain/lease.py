@@ -92,8 +92,10 @@ class Claim:
 
     def belongs_to(self, caller: Caller) -> bool:
         """Whether the caller is the one who holds it."""
-        if caller.agent is not None and (self.deliberate or caller.agent == self.agent):
-            return caller.agent == self.agent
+        if caller.agent is not None and caller.agent == self.agent:
+            return True
+        if caller.agent is not None and self.deliberate:
+            return False
         same = self.process is not None and self.process == caller.process
         return same and self.client == caller.client
 

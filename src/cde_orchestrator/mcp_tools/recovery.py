@@ -100,8 +100,8 @@ def _restore_text(done: RestoreReply) -> str:
     changes = _difference_text(done["difference"])
     if done["dry_run"]:
         return (
-            f"Restoring {done['source']} would change: {changes}.\nNothing changed yet. To do it, "
-            f"call again with token={done['token']!r}."
+            f"Restoring {done['source']} would change: {changes}.\nNothing is changed yet. "
+            f"To do it, call again with token={done['token']!r}."
         )
     files = "".join(f"\n{row['path']}: {row['action']}" for row in done["files"][:NAMES_SHOWN])
     return f"Restored {done['source']} as change {done['sequence']}: {changes}.{files}"

@@ -161,3 +161,13 @@ def test_a_whole_history_is_not_restarted(store: StateStore) -> None:
     with store.exclusive():
         store.restart()
     assert store.sequence == COUNT
+
+
+def test_a_backup_under_the_name_of_an_earlier_change_is_not_taken_for_it(
+    store: StateStore,
+) -> None:
+    earlier, later = sorted(store.files.checkpoints().items())[:2]
+    wanted = store.archive().state_at(earlier[0])
+    earlier[1].write_bytes(later[1].read_bytes())
+
+    assert store.archive().state_at(earlier[0]) == wanted

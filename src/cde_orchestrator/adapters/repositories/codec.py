@@ -7,16 +7,17 @@ decoded when they are asked for, so that a change costs what it touches.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from cde_orchestrator.domain.clock import Clock, parse_utc, utc_now
-from cde_orchestrator.domain.feature import Feature, PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.feature import Feature, PhaseRecord
 from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.records import Failure
@@ -40,7 +41,6 @@ _OWN_FIELDS = {
     for kind, work in _WORK_FIELDS.items()
 }
 _PROJECT_FIELDS = ("id", "name", "path", "status", "created_at", "updated_at", "metadata")
-_hints_of = cache(get_type_hints)
 
 
 class FeatureIndex:
@@ -52,7 +52,6 @@ class FeatureIndex:
     def __init__(self) -> None:
         self._summaries: dict[str, FeatureSummary] = {}
         self._names: dict[str, str] = {}
-        """Ids by name, also by names of before: the summaries say which is right by now."""
         self._keys: dict[str, str] = {}
 
     def follow(self, document: Document, changes: Patch | None) -> None:
@@ -61,22 +60,32 @@ class FeatureIndex:
         changed = None if changes is None else touched_features(changes)
         present = features if changed is None else changed & features.keys()
         summaries = {key: _summary(features[key]) for key in present}
-        for key, summary in summaries.items():
-            self._names[summary.name] = key
-            call = _work_of(features[key]).get("idempotency_key")
-            if isinstance(call, str):
-                self._keys[call] = key
+        names = {summary.name: key for key, summary in summaries.items()}
+        calls = ((_work_of(features[key]).get("idempotency_key"), key) for key in present)
+        keys = {call: key for call, key in calls if isinstance(call, str)}
         if changed is None:
-            self._summaries = summaries
+            self._summaries, self._names, self._keys = summaries, names, keys
             return
+        before = {key: self._summaries.get(key) for key in changed}
+        gone = changed - summaries.keys()
         self._summaries.update(summaries)
-        for key in changed - summaries.keys():
+        self._names.update(names)
+        self._keys.update(keys)
+        # Last, so that a reader in a thread always finds a name that is there before and after.
+        for key, old in before.items():
+            now = summaries.get(key)
+            if old is None or (now is not None and now.name == old.name):
+                continue
+            if self._names.get(old.name) == key:
+                del self._names[old.name]
+        for key in gone:
             self._summaries.pop(key, None)
+        if gone:
+            self._keys = {call: key for call, key in self._keys.items() if key not in gone}
 
     def id_of(self, name: str) -> str | None:
         """The id of the feature with this name."""
-        summary = self._summaries.get(self._names.get(name, ""))
-        return summary.id if summary is not None and summary.name == name else None
+        return self._names.get(name)
 
     def id_of_call(self, idempotency_key: str) -> str | None:
         """The id of the feature that the call with this key started."""
@@ -129,13 +138,22 @@ class StoredFeatures:
         self._added[feature.name] = feature.id
 
     def by_id(self, feature_id: str) -> Feature | None:
-        """The feature with exactly this id."""
+        """The feature with exactly this id.
+
+        Raises:
+            StateError: E201, what is stored of it was edited, and is no feature any more.
+        """
         if feature_id not in self.decoded:
             document = self._documents.get(feature_id)
             if document is None:
                 return None
             self.base[feature_id] = document
-            self.decoded[feature_id] = decode_feature(document)
+            try:
+                self.decoded[feature_id] = decode_feature(document)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                reason = f"feature {feature_id}: {type(error).__name__}: {error}"
+                path = str(self.loaded.get("path", "."))
+                raise StateError.of("E201", path=path, reason=reason) from error
         return self.decoded[feature_id]
 
     def by_name(self, name: str) -> Feature | None:
@@ -222,7 +240,7 @@ def encode_feature(feature: Feature) -> Document:
 
 def decode_feature(document: Document) -> Feature:
     """The feature of a stored document."""
-    feature: Feature = _made(Feature, {"workflow_digest": None, **document})  # once there was none
+    feature: Feature = _made(Feature, document)
     return feature
 
 
@@ -249,35 +267,52 @@ def _plain(value: Any) -> Any:
     return {**members, **({WORK: kept} if kept else {}), **extra}
 
 
-def _typed(hint: Any, value: Any) -> Any:
-    """A stored value as its field's type has it; a copy of what JSON has as well."""
+@cache
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """What makes a field of this type of what is stored of it, which it copies.
+
+    Raises:
+        TypeError: no field has had this type so far.
+    """
     kind, inner = get_origin(hint), get_args(hint)
-    if kind is UnionType:  # with None
-        return None if value is None else _typed(inner[0], value)
+    if kind is UnionType and inner[1:] == (type(None),):
+        read = _reader(inner[0])
+        nothing = (None, "") if inner[0] is datetime else (None,)
+        return lambda value: None if value in nothing else read(value)
     if kind is list:
-        return [_typed(inner[0], item) for item in value]
+        read = _reader(inner[0])
+        return lambda value: [read(item) for item in value]
     if kind is dict:
-        return {key: _typed(inner[1], item) for key, item in value.items()}
+        read = _reader(inner[1])
+        return lambda value: {key: read(item) for key, item in value.items()}
     if kind is tuple:
-        return tuple(value)
+        return tuple
     if hint is datetime:
-        return parse_utc(value)
-    if hint is PhaseStatus:
-        return PhaseStatus(value)
+        return parse_utc
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return hint
     if isinstance(hint, type) and is_dataclass(hint):
-        return _made(hint, value)
-    return copy.deepcopy(value)
+        return partial(_made, hint)
+    if hint is Any or hint in (str, int, float, bool):
+        return copy.deepcopy
+    raise TypeError(f"{hint} is stored in no way that is known")
+
+
+@cache
+def _readers_of(kind: type) -> dict[str, Callable[[Any], Any]]:
+    return {name: _reader(hint) for name, hint in get_type_hints(kind).items()}
 
 
 def _made(kind: Any, document: Document) -> Any:
+    """An object of a class of the domain; members that are not stored have their defaults."""
     members, others = document, {}
     if kind in _WORK_FIELDS:
         own, work = _OWN_FIELDS[kind], _work_of(document)
-        members = {key: document[key] for key in own}
-        members |= {key: work[key] for key in _WORK_FIELDS[kind] if key in work}
+        members = {key: document[key] for key in own if key in document}
+        members |= {key: work[key] for key in _WORK_FIELDS[kind] if work.get(key)}
         others = {"extra": _unknown(document, {*own, WORK})}
-    hints = _hints_of(kind)
-    typed = {key: _typed(hints.get(key), value) for key, value in members.items()}
+    readers = _readers_of(kind)
+    typed = {key: readers[key](value) for key, value in members.items()}
     return kind(**typed, **others)
 
 

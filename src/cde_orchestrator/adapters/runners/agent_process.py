@@ -229,9 +229,8 @@ class CommandLineAgents:
         lines = supervised.OutputLines(
             lambda line: said.append(line.strip()) if len(said) < 20 else None
         )
-        ending: supervised.Ending | supervised.NotStartedError
         try:
-            ending = supervised.SupervisedProcess(
+            ending: object = supervised.SupervisedProcess(
                 agent.version, folder=self._root, environment=_visible_to(agent)
             ).watch(lines.add, VERSION_SECONDS)
             lines.end()

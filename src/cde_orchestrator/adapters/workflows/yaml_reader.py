@@ -1,4 +1,4 @@
-"""Reads a YAML file into nodes that know their lines."""
+"""Reads a YAML file into nodes that know their lines; nothing in it is ever executed."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class ObjectStore(Protocol):
     """Keeps contents by their digest; bounded, so the oldest may be gone."""
 
     def put(self, root: Path, data: bytes, sha256: str | None = None) -> str:
-        """Keep the content, durably, unless it is too large; its SHA-256, if not known yet.
+        """Keep the content, durably, unless it is too large; gives its SHA-256, known or not.
 
         Raises:
             StateError: E203 or E204, not written.
@@ -108,7 +108,7 @@ class VersionControl(Protocol):
     """Looks into git; nothing is ever pushed, forced or thrown away."""
 
     def work_tree(self, root: Path) -> WorkTree | None:
-        """The commit, and what differs from it in the project's folder; None where is none."""
+        """The commit, and what differs from it in the folder; None without repository or commit."""
 
     def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
         """Files of the project's folder that differ between two commits; None: unknown."""

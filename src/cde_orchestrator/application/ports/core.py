@@ -173,9 +173,9 @@ class WorkflowRepository(Protocol):
         """The workflows that come with the product."""
 
     def write_default(self, root: Path, check: Sequence[str]) -> bool:
-        """Write the packaged workflows, with its test command, unless the project has a file.
+        """Write the packaged workflows, unless the project has a file; whether it was written.
 
-        Whether it was written; a file that the project has is left as it is.
+        ``check`` is the project's test command in words, empty where it has none.
         """
 
 
@@ -277,7 +277,7 @@ class LogReader(Protocol):
     def entries(
         self, root: Path, since: datetime | None = None, containing: Sequence[str] = ()
     ) -> Iterator[LogEntry]:
-        """The entries, oldest first, rotated and compressed files included.
+        """The entries from ``since`` on, oldest first, rotated and compressed files included.
 
         Only lines that contain all the texts are parsed, as a quick first choice.
         """

@@ -115,9 +115,10 @@ def _giving_call(
         _, *own = signature(work, eval_str=True).parameters.values()
         where = [common["project"]] if in_project else []
         parameters = [common["context"], *own, *where, common["as_json"]]
-        update_wrapper(command, work)  # and what Typer reads of it:
+        update_wrapper(command, work)
+        # Typer reads the parameters from the signature, and their types from the annotations.
         command.__annotations__ = {each.name: each.annotation for each in parameters}
-        vars(command)["__signature__"] = Signature(parameters)
+        setattr(command, "__signature__", Signature(parameters))  # noqa: B010 - mypy knows none
         register(command)
         return work
 

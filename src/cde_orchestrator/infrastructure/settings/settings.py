@@ -54,7 +54,7 @@ def number(default: float, least: float, most: float, about: str) -> Any:
             raise ValueError(f"{given} is not between {least} and {most}")
         return type(default)(given)
 
-    return text(default, about, accept, f"{least} to {most}")
+    return setting(default, about, accept, f"{least} to {most}")
 
 
 def choice(default: str, choices: tuple[str, ...], about: str) -> Any:
@@ -67,7 +67,7 @@ def choice(default: str, choices: tuple[str, ...], about: str) -> Any:
                 return each
         raise ValueError(f"{given!r} is not one of {', '.join(choices)}")
 
-    return text(default, about, accept, ", ".join(f"`{each}`" for each in choices))
+    return setting(default, about, accept, ", ".join(f"`{each}`" for each in choices))
 
 
 def _line(given: object) -> str:
@@ -104,7 +104,7 @@ def _database_url(given: object) -> str:
     return given
 
 
-def text(
+def setting(
     default: Any,
     about: str,
     accept: Callable[[Any], Any] = _line,
@@ -143,7 +143,7 @@ class Settings:
     error_reports_bytes: int = number(
         20_000_000, 100_000, 1_000_000_000, "Total bytes that error reports may use"
     )
-    log_levels: str = text("", 'Levels by logger, such as "mcp=DEBUG, uvicorn=INFO"', _levels)
+    log_levels: str = setting("", 'Levels by logger, such as "mcp=DEBUG, uvicorn=INFO"', _levels)
     log_format: str = choice("auto", LOG_FORMATS, "The format of events on standard error")
     log_file_bytes: int = number(
         10 * 1024 * 1024, 10_000, 1_000_000_000, "Bytes at which the log file is rotated"
@@ -152,7 +152,7 @@ class Settings:
     telemetry_bytes: int = number(
         32_000_000, 200_000, 1_000_000_000, "Bytes that the history of the metrics may use"
     )
-    alerts_off: str = text("", 'Alerts switched off, such as "memory_high, claims_expired"')
+    alerts_off: str = setting("", 'Alerts switched off, such as "memory_high, claims_expired"')
     alert_error_percent: float = number(
         5.0, 0.0, 100.0, "Alert when more than this percentage of the operations in 5 minutes fail"
     )
@@ -186,19 +186,19 @@ class Settings:
     alert_clear_seconds: float = number(
         60.0, 0.0, 86_400.0, "How long values must be normal again before an alert is resolved"
     )
-    alert_webhook_url: str = text(
+    alert_webhook_url: str = setting(
         "",
         "Where alerts are sent, by HTTP POST, as JSON",
         _address,
         "an `http://` or `https://` address",
     )
-    state_url: str = text(
+    state_url: str = setting(
         "",
         "The state's database, such as postgresql://user@host/name; empty keeps it in .cde",
         _database_url,
         repr=False,
     )
-    state_project: str = text("", "The project's name in that database; written by cde init")
+    state_project: str = setting("", "The project's name in that database; written by cde init")
 
 
 @dataclass(frozen=True, slots=True)

@@ -444,6 +444,102 @@ def test_an_index_forgets_the_names_of_features_that_are_gone() -> None:
     assert index.summaries() == []
 
 
+def test_a_member_that_no_release_wrote_so_far_has_its_default() -> None:
+    document = feature_document()
+    for optional in ("workflow_digest", "artifacts", "metadata"):
+        del document[optional]
+    for record in document["phases"].values():
+        del record["started_at"], record["completed_at"], record["outputs"]
+
+    feature = decode_feature(document)
+
+    assert (feature.workflow_digest, feature.artifacts, feature.metadata) == (None, [], {})
+    assert feature.phases["build"].outputs == []
+    assert feature.phases["build"].completed_at is None
+
+
+@pytest.mark.parametrize(
+    "work", [{"events": None}, {"entered": None}, {"evidence": {}}, {"past": None}]
+)
+def test_an_empty_member_of_the_work_is_none(work: dict[str, Any]) -> None:
+    document = feature_document(work=work)
+    document["phases"]["build"] |= {"work": work, "completed_at": ""}
+
+    feature = decode_feature(document)
+
+    assert feature.phases["build"].completed_at is None
+    assert feature.phases["build"].evidence is None
+
+
+def test_what_was_edited_until_no_feature_is_left_is_unreadable() -> None:
+    document = feature_document(work={"closing": "a text"})
+    project = loaded(document_with(document, feature_document("bb22", "search")))
+
+    with pytest.raises(StateError) as caught:
+        project.feature("login")
+    assert caught.value.code == "E201"
+    assert "aa11" in caught.value.message
+    assert project.feature("search").name == "search"
+
+
+class Watched(dict[str, Any]):
+    """Calls somebody whenever it has changed."""
+
+    def __init__(self, then: Callable[[], None], *content: Any) -> None:
+        super().__init__(*content)
+        self.then = then
+
+    def __setitem__(self, *item: Any) -> None:
+        super().__setitem__(*item)
+        self.then()
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        self.then()
+
+    def update(self, *others: Any, **named: Any) -> None:
+        super().update(*others, **named)
+        self.then()
+
+    def pop(self, *key: Any) -> Any:
+        found = super().pop(*key)
+        self.then()
+        return found
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_name_that_moves_to_another_feature_is_found_at_every_moment(whole: bool) -> None:
+    index, seen = FeatureIndex(), []
+    before = document_with(feature_document("aa11", "login"), feature_document("bb22", "old"))
+    after = document_with(feature_document("aa11", "new"), feature_document("bb22", "login"))
+    index.follow(before, None)
+
+    def ask() -> None:
+        seen.append(index.id_of("login"))
+
+    index._summaries = Watched(ask, index._summaries)
+    index._names = Watched(ask, index._names)
+    index.follow(after, None if whole else diff(before, after))
+    ask()
+
+    assert None not in seen
+    assert (index.id_of("login"), index.id_of("new"), index.id_of("old")) == ("bb22", "aa11", None)
+
+
+def test_the_call_of_a_feature_that_went_is_forgotten() -> None:
+    index = FeatureIndex()
+    before = document_with(feature_document("aa11", work={"idempotency_key": "call"}))
+    index.follow(before, None)
+    assert index.id_of_call("call") == "aa11"
+
+    after = document_with()
+    index.follow(after, diff(before, after))
+    assert index.id_of_call("call") is None
+    index.follow(before, None)
+    index.follow(after, None)
+    assert (index.id_of_call("call"), index._names, index._keys) == (None, {}, {})
+
+
 def test_an_index_takes_over_a_whole_new_document() -> None:
     index = FeatureIndex()
     index.follow(TWO, None)

@@ -164,9 +164,9 @@ class PostgresArchive:
         return True
 
     def _checkpoint_before(self, sequence: int) -> Checkpoint:
-        for content in reversed(self._contents(sequence).values()):
+        for number, content in reversed(self._contents(sequence).items()):
             found = checkpoints.decode(content)
-            if isinstance(found, Checkpoint):
+            if isinstance(found, Checkpoint) and found.sequence == number:
                 return found
         return Checkpoint(0, GENESIS, {}, 0)
 

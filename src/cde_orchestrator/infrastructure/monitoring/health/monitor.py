@@ -128,14 +128,14 @@ class HealthMonitor:
             log.exception("sample_failed")
 
     def watch(self, interval_seconds: float = INTERVAL_SECONDS) -> None:
-        """Take samples from now on, in a thread, until it is closed."""
+        """Take samples from now on, in a thread, until it is closed, which is for good."""
 
         def work() -> None:
             while not self._ending.wait(interval_seconds):
                 self.sample()
 
         with self._mutex:
-            if self._sampler is None:
+            if self._sampler is None and not self._ending.is_set():
                 self._sampler = threading.Thread(target=work, name="cde-sampler", daemon=True)
                 self._sampler.start()
 

@@ -103,7 +103,7 @@ class TelemetryDatabase:
                 )
 
     def steps(self, seconds: int, since: float, until: float = math.inf) -> dict[int, Sample]:
-        """Steps of a length by when they began, oldest first."""
+        """Steps of a length by when they began, from ``since`` to ``until``, oldest first."""
         rows = self.connection.execute(
             "SELECT at, content FROM steps WHERE seconds = ? AND at BETWEEN ? AND ? ORDER BY at",
             (seconds, since, until),
