@@ -41,6 +41,7 @@ from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, excerpt_of
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow, WorkflowCatalog
+from cde_orchestrator.testing import ManualClock
 from tests.health_fakes import NoHealth
 from tests.phase_fakes import (
     FakeCallers,
@@ -57,23 +58,7 @@ NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
 Reply = TypeVar("Reply")
 
 
-class FakeClock:
-    """Stands still until it is told to go on."""
-
-    def __init__(self, now: datetime = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        """The time that it shows."""
-        return self.now
-
-    def advance(self, seconds: float = 60) -> datetime:
-        """Let time pass; the time that it shows then."""
-        self.now += timedelta(seconds=seconds)
-        return self.now
-
-
-class InMemoryProjectRepository:
+class CopiedProjects:
     """Keeps projects as copies, so that only what was committed is seen again.
 
     Attributes:
@@ -84,7 +69,7 @@ class InMemoryProjectRepository:
 
     backend = "memory"
 
-    def __init__(self, clock: FakeClock, folders: Sequence[Path] = (ROOT,)) -> None:
+    def __init__(self, clock: ManualClock, folders: Sequence[Path] = (ROOT,)) -> None:
         self.folders = {str(folder) for folder in folders}
         self.read_only_reason: str | None = None
         self.commit_failure: CDEError | None = None
@@ -110,11 +95,12 @@ class InMemoryProjectRepository:
             raise ProjectError.of("E004", path=key)
         return self._copy(self._projects[key])
 
-    def save(self, project: Project, force: bool = False) -> None:
+    def save(self, project: Project, force: bool = False) -> list[str]:
         """Keep the project as it is now."""
         if not force:
             project.require_writable()
         self._commit(project)
+        return []
 
     @contextmanager
     def transaction(self, path: Path | str) -> Iterator[Project]:
@@ -361,8 +347,8 @@ class World:
     """What the use cases of features need, for one project at ``ROOT``."""
 
     root: Path = ROOT
-    clock: FakeClock
-    repository: InMemoryProjectRepository
+    clock: ManualClock
+    repository: CopiedProjects
     workflows: InMemoryWorkflows
     prompts: RecordingPrompts = field(default_factory=RecordingPrompts)
     files: InMemoryFiles = field(default_factory=InMemoryFiles)
@@ -382,10 +368,10 @@ class World:
     @classmethod
     def empty(cls) -> World:
         """A folder that holds no project yet."""
-        clock = FakeClock()
+        clock = ManualClock()
         return cls(
             clock=clock,
-            repository=InMemoryProjectRepository(clock),
+            repository=CopiedProjects(clock),
             workflows=InMemoryWorkflows(catalog(writing_workflow(), packaged=True)),
             inspector=FixedInspector(python_facts()),
         )
@@ -428,7 +414,7 @@ class World:
         return call(use_case, **{**vars(self), **composed, **others})
 
 
-def active_project(clock: FakeClock) -> Project:
+def active_project(clock: ManualClock) -> Project:
     """A project that takes features."""
     project = Project.create(str(ROOT), "shop", clock)
     project.status = ProjectStatus.ACTIVE

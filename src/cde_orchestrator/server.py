@@ -12,7 +12,6 @@ from socket import socket
 from threading import Thread, Timer
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import structlog
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -22,6 +21,7 @@ from starlette.types import ASGIApp  # which the SDK imports anyway
 
 from cde_orchestrator import __version__
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.logs.setup import keep_lost_lines, keep_tending
 from cde_orchestrator.infrastructure.observability.tracing import start_tracing
@@ -49,7 +49,7 @@ GRACE_SECONDS = 3
 WATCH_AFTER_SECONDS = 2.0
 """After which a server begins to watch: its first answers come sooner without."""
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Reply = TypeVar("Reply")
 

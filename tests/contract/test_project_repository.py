@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
-from cde_orchestrator.adapters.repositories.postgres.repository import PostgresProjectRepository
 from cde_orchestrator.application.ports.core import ProjectRepository
 from cde_orchestrator.domain.exceptions import (
     ConcurrentChangeError,
@@ -23,46 +22,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.project import ProjectStatus
 from cde_orchestrator.domain.workflow import Workflow
-from tests.postgres_server import postgres_server
-
-Open = Callable[[], ProjectRepository]
-
-
-@pytest.fixture(params=["filesystem", pytest.param("postgres", marks=pytest.mark.postgres)])
-def open_repository(request: pytest.FixtureRequest) -> Iterator[Open]:
-    """Opens the same storage anew, as another process would."""
-    if request.param == "filesystem":
-        yield FilesystemProjectRepository
-        return
-    url = postgres_server().schema_url()
-    with ExitStack() as opened:
-
-        def open_database() -> PostgresProjectRepository:
-            repository = PostgresProjectRepository(url)
-            opened.callback(repository.close)
-            return repository
-
-        yield open_database
-
-
-@pytest.fixture
-def repository(open_repository: Open) -> ProjectRepository:
-    return open_repository()
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def active(repository: ProjectRepository, root: Path) -> Path:
-    repository.get_or_create(root)
-    with repository.transaction(root) as project:
-        project.activate()
-    return root
+from tests.contract.conftest import Open
 
 
 def test_a_new_project_is_being_onboarded_and_bears_the_folders_name(
@@ -292,6 +252,16 @@ def test_features_are_found_by_id_name_and_beginning_of_the_id(
         assert found.feature(feature_id[:12]).id == feature_id
     assert [summary.id for summary in found.features.summaries()] == made
     assert len(found.features) == 3
+
+
+def test_features_of_one_change_come_in_their_order_to_whoever_follows(
+    repository: ProjectRepository, open_repository: Open, active: Path
+) -> None:
+    other = open_repository()
+    other.get(active)
+    with repository.transaction(active) as project:
+        made = [project.start_feature("Same words").id for _ in range(10)]
+    assert [each.id for each in other.get(active).features.summaries()] == made
 
 
 def test_summaries_tell_of_changes_that_are_not_saved_yet(

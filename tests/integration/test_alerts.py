@@ -35,8 +35,8 @@ from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.storage import read_only
 from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.testing import ManualClock
 from tests.disks import remount, small_disk
-from tests.fakes import FakeClock
 from tests.receiver import Receiver, receiving
 
 WHOLE = ["pending", "firing", "resolved"]
@@ -59,7 +59,7 @@ class Served:
 
     def __init__(self, root: Path, config: str, receiver: Receiver) -> None:
         (root / ".cde").mkdir(parents=True, exist_ok=True)
-        self.root, self.receiver, self.clock = root, receiver, FakeClock(utc_now())
+        self.root, self.receiver, self.clock = root, receiver, ManualClock(utc_now())
         self.breakers = BreakerRegistry(root)
         self.configure(config)
         self.application = build_application(root)

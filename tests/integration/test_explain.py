@@ -89,7 +89,7 @@ async def test_every_surface_gives_the_same_object(project: Path) -> None:
     for key in ("code", "title", "message", "fixes", "severity", "docs"):
         assert over_mcp[key] == told[key] == over_http[key]
     assert told["suggestions"] == over_http["suggestions"]
-    assert over_mcp["suggestions"][-1] == "See all codes: cde_explainError()"
+    assert over_mcp["suggestions"][1] == "See all codes: cde_explainError()"
 
 
 async def test_an_error_names_its_call_and_its_report(project: Path) -> None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import pytest
 
 from cde_orchestrator.domain.project import Project
-from tests.fakes import FakeClock, World, active_project
+from cde_orchestrator.testing import ManualClock
+from tests.fakes import World, active_project
 
 
 @pytest.fixture
-def clock() -> FakeClock:
+def clock() -> ManualClock:
     """A clock that stands at noon."""
-    return FakeClock()
+    return ManualClock()
 
 
 @pytest.fixture
-def project(clock: FakeClock) -> Project:
+def project(clock: ManualClock) -> Project:
     """An active project without features."""
     return active_project(clock)
 

@@ -75,6 +75,7 @@ def test_error_formatting_includes_suggestions() -> None:
         "💡 Suggestions:\n"
         "  • Activate the project: project.activate()\n"
         "  • Check the project's status: project.status\n"
+        "  • If the project was archived, ask whoever archived it before you activate it\n"
         "\n"
         "🔧 Fix:\n"
         "  $ cde project activate --project /home/shop\n"
@@ -121,7 +122,7 @@ def test_all_errors_have_messages(code: str) -> None:
     assert payload["title"] == ERROR_MESSAGES[code].title
     assert not set("{}") & set("".join([payload["message"], *payload["suggestions"]]))
     assert "?" not in payload["message"]
-    assert len(payload["suggestions"]) >= 2
+    assert len(payload["suggestions"]) >= 3
     assert len(payload["fixes"]) >= 1
     assert payload["severity"] in set(Severity)
 
@@ -139,6 +140,7 @@ def test_the_payload_has_everything_that_an_agent_needs() -> None:
         "suggestions": [
             'Activate the project: cde_setProjectStatus(status="active")',
             "Check the project's status: cde_getProjectInfo()",
+            "If the project was archived, ask whoever archived it before you activate it",
         ],
         "fixes": [
             {

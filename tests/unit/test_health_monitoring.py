@@ -25,11 +25,12 @@ from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.infrastructure.health import HealthMonitor, get_health_status
+from cde_orchestrator.infrastructure.health import get_health_status
 from cde_orchestrator.infrastructure.monitoring.alerts import rules as alert_rules
 from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
 from cde_orchestrator.infrastructure.monitoring.alerts.engine import AlertEngine
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
+from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
 from cde_orchestrator.infrastructure.monitoring.health.probes import ProjectChecks
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter

@@ -15,10 +15,18 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from tools.install import PIN
-from tools.installation.surroundings import ROOT, empty_home, interpreter, require, run, timed
+from tools.installation.surroundings import (
+    ROOT,
+    empty_home,
+    interpreter,
+    pinned,
+    require,
+    run,
+    timed,
+)
 
 SUITE = (
+    "tests/plan",
     "tests/integration/test_mcp.py",
     "tests/integration/test_traces.py",
     "tests/integration/postgres/test_product.py",
@@ -69,8 +77,6 @@ def try_edge(resolution: str, version: str, folder: Path, environment: dict[str,
     uv = Path(sys.executable).with_name("uv")
     place = folder / resolution
     python = place / "bin" / "python"
-    locked = dict(PIN.findall((ROOT / "requirements-dev.lock").read_text("utf-8")))
-    runners = [f"{name}=={locked[name]}" for name in RUNNERS]
     into: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", python]
     run([uv, "venv", "--quiet", "--python", interpreter(version), place], folder, environment)
     into += ["--resolution", resolution]
@@ -85,7 +91,7 @@ def try_edge(resolution: str, version: str, folder: Path, environment: dict[str,
     compare(declared(extras=False), installed(), resolution)
     run([*into, f"{ROOT}[otel,postgres]"], folder, environment)
     compare(declared(extras=True), installed(), resolution)
-    run([*into[:-2], *runners, *CLIENTS], folder, environment)
+    run([*into[:-2], *pinned(RUNNERS), *CLIENTS], folder, environment)
     with timed(f"Python {version}, {resolution}: {len(SUITE)} files of tests"):
         # Warnings of old or new versions are theirs; they fail the locked ones alone.
         words = ["-W", "default", "-p", "no:cacheprovider", "-q", *SUITE]

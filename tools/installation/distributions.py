@@ -1,7 +1,8 @@
 """Builds the wheel and the sdist, looks into them, and installs the wheel as users do.
 
 Into every supported Python with pip, pipx and uv; each installation drives a feature through its
-phases, with the command ``cde`` and, over MCP, with the demo.
+phases, with the command ``cde`` and, over MCP, with the demo. What the plan shows of the package
+as a library (``tests/plan``) runs in each that pip made.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from tools.installation.surroundings import ROOT, empty_home, interpreter, require, run, timed
+from tools.installation.surroundings import (
+    ROOT,
+    empty_home,
+    interpreter,
+    pinned,
+    require,
+    run,
+    timed,
+)
 
 PYTHONS = ("3.11", "3.12", "3.13")
 PACKAGE = "cde_orchestrator"
@@ -117,6 +126,24 @@ def drive(python: Path, command: Path, folder: Path, environment: dict[str, str]
     require("review     completed" in demo, demo)
 
 
+def embed(python: Path, folder: Path, environment: dict[str, str]) -> str:
+    """Use an installation as a library, with nothing of the repository but the snippets.
+
+    Returns:
+        The last line of what the tests print.
+
+    Raises:
+        InstallationError: A snippet failed.
+    """
+    for part in ("tests/plan", "docs/embedding.md"):
+        (folder / part).parent.mkdir(parents=True)
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
+        copy(ROOT / part, folder / part)
+    run([python, "-m", "pip", "install", "--quiet", *pinned(("pytest",))], folder, environment)
+    words = ["-p", "no:cacheprovider", "--import-mode=importlib", "-q", "tests/plan"]
+    return run([python, "-B", "-m", "pytest", *words], folder, environment).splitlines()[-1]
+
+
 def install_with_pip(
     python: Path, wheel: Path, folder: Path, environment: dict[str, str]
 ) -> tuple[Path, Path]:
@@ -175,3 +202,6 @@ def check() -> None:
                 with timed(f"Python {version}, {name}: installed, and a feature completed"):
                     own, command = install(python, wheel, place, environment)
                     drive(own, command, folder / f"{place.name}-work", environment)
+                if install is install_with_pip:
+                    with timed(f"Python {version}, {name}: what the plan shows of the library"):
+                        print(f"    {embed(own, folder / f'{place.name}-plan', environment)}")

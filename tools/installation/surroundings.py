@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.install import PIN
+
 ROOT = Path(__file__).parents[2]
 # Where packages come from is the machine's business, and so are its certificates.
 _SOURCES = (
@@ -90,6 +92,12 @@ def require(holds: object, what: str) -> None:
     """
     if not holds:
         raise InstallationError(what)
+
+
+def pinned(names: tuple[str, ...]) -> list[str]:
+    """Packages of the development environment in the locked versions, as pip takes them."""
+    locked = dict(PIN.findall((ROOT / "requirements-dev.lock").read_text("utf-8")))
+    return [f"{name}=={locked[name]}" for name in names]
 
 
 @contextmanager

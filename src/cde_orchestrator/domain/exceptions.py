@@ -18,7 +18,7 @@ from cde_orchestrator.domain.errors.template import fill, jsonable, storable
 
 _CODE = re.compile(r"E[0-9]{3}")
 _REFUSALS = frozenset(
-    "E207 E208 E209 E211 E902 E904 E908 E909 E910 E911 E912 E924".split()  # noqa: SIM905
+    "E207 E208 E209 E211 E219 E902 E904 E908 E909 E910 E911 E912 E924".split()  # noqa: SIM905
 )
 """Codes of the state and the system with which the product only says no, as it should."""
 
@@ -163,6 +163,18 @@ class AgentError(CDESystemError):
 
 class CircuitBreakerOpenError(CDESystemError):
     """A failing part is given time to recover; calls are refused meanwhile (E903)."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        code: str = "E903",
+        context: Mapping[str, Any] | None = None,
+        recoverable: bool = True,
+    ) -> None:
+        known = {"breaker": "breaker", "retry_after_seconds": 0, "last_failure": "unknown"}
+        facts = {**known, **(context or {})}
+        described = fill(ERROR_MESSAGES["E903"].description, facts)
+        super().__init__(message or described, code, facts, recoverable)
 
     @property
     def retry_after_seconds(self) -> float:

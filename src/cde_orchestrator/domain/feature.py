@@ -9,16 +9,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-import structlog
-
-from cde_orchestrator.domain.clock import Stopwatch
+from cde_orchestrator.domain.clock import Stopwatch, utc_now
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.lease import Claim
+from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.names import slug_from
 from cde_orchestrator.domain.records import PROGRESS_KEPT, Baseline, Evidence, Failure, Progress
 from cde_orchestrator.domain.subject import name_subject
+from cde_orchestrator.domain.text import checked_prompt
 from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS, Phase, Workflow
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class PhaseStatus(StrEnum):
@@ -188,16 +189,23 @@ class Feature:
 
     @classmethod
     def create(
-        cls, *, project_id: str, name: str, prompt: str, workflow: Workflow, now: datetime
+        cls,
+        project_id: str,
+        prompt: str,
+        *,
+        name: str | None = None,
+        workflow: Workflow | None = None,
+        now: datetime | None = None,
     ) -> Feature:
-        """A new feature in its workflow's first phase."""
+        """A new feature in its workflow's first phase; raises as ``checked_prompt``."""
+        workflow, now = workflow or Workflow.canonical(), now or utc_now()
         records = {phase.id: PhaseRecord(phase.id) for phase in workflow.phases}
         records[workflow.first.id].begin(now)
         return cls(
             id=str(uuid.uuid4()),
             project_id=project_id,
-            name=name,
-            prompt=prompt,
+            name=name or slug_from(checked_prompt(prompt)),
+            prompt=checked_prompt(prompt),
             status=workflow.first.feature_status,
             current_phase=workflow.first.id,
             workflow_type=workflow.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, overload
 
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
@@ -47,13 +47,30 @@ class FeatureSummary:
 
 
 class Features(Protocol):
-    """What a project asks of the collection of its features."""
+    """What a project asks of the collection of its features; they have places, as in a list."""
 
     def __len__(self) -> int:
         """How many there are."""
 
     def __iter__(self) -> Iterator[Feature]:
         """Every feature, oldest first."""
+        return filter(None, map(self.by_id, self.ids()))
+
+    @overload
+    def __getitem__(self, place: int) -> Feature: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Feature]: ...
+    def __getitem__(self, place: int | slice) -> Feature | list[Feature]:
+        """The feature at a place, or those at several, oldest first."""
+        if isinstance(place, slice):
+            return [*filter(None, map(self.by_id, self.ids()[place]))]
+        found = self.by_id(self.ids()[place])
+        if found is None:
+            raise IndexError(place)  # it went just now
+        return found
+
+    def ids(self) -> list[str]:
+        """The id of every feature, oldest first."""
 
     def add(self, feature: Feature) -> None:
         """Add a feature whose id and name are new."""
@@ -77,7 +94,7 @@ class Features(Protocol):
         """A summary of every feature, oldest first; cheaper than the features themselves."""
 
 
-class FeatureList:
+class FeatureList(Features):
     """A collection of features in memory."""
 
     def __init__(self, features: Iterable[Feature] = ()) -> None:
@@ -86,8 +103,9 @@ class FeatureList:
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def __iter__(self) -> Iterator[Feature]:
-        return iter(list(self._by_id.values()))
+    def ids(self) -> list[str]:
+        """The id of every feature, oldest first."""
+        return list(self._by_id)
 
     def add(self, feature: Feature) -> None:
         """Add a feature whose id and name are new."""

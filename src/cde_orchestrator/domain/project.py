@@ -11,8 +11,6 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-import structlog
-
 from cde_orchestrator.domain.clock import Clock, Stopwatch, utc_now
 from cde_orchestrator.domain.exceptions import (
     CDEError,
@@ -22,13 +20,14 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import FeatureList, Features, find_feature
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.names import checked_name, free_name, slug_from
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.text import checked_prompt, opening_words
 from cde_orchestrator.domain.workflow import STANDARD, Workflow
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class ProjectStatus(StrEnum):

@@ -8,7 +8,6 @@ from pathlib import Path
 from cde_orchestrator.application.monitoring.get_health import GetHealth
 from cde_orchestrator.application.ports.health import HealthReply
 from cde_orchestrator.bootstrap import Application, build_application, find_project_root
-from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
 
 __all__ = ["HealthMonitor", "get_health_status"]
 
@@ -23,3 +22,14 @@ def get_health_status(project: Application | Path | None = None) -> HealthReply:
         return project.handle(GetHealth())
     with closing(build_application(find_project_root(project or Path()))) as application:
         return application.handle(GetHealth())
+
+
+class HealthMonitor:
+    """The health of a project, whenever it is asked for; as ``get_health_status`` finds it."""
+
+    def __init__(self, project: Application | Path | None = None) -> None:
+        self._project = project
+
+    def get_status(self) -> HealthReply:
+        """How the project is now."""
+        return get_health_status(self._project)

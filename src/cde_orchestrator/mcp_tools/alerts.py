@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-import structlog
 from mcp.server import MCPServer
 from mcp.server.connection import Connection
 from mcp.server.context import ServerRequestContext
@@ -17,13 +16,14 @@ from mcp.types import EmptyResult, SubscribeRequestParams, UnsubscribeRequestPar
 
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.mcp_tools._boundary import Service
 from cde_orchestrator.mcp_tools.sdk import connection_of, has_listeners, protocol_server
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.ports.health import AlertEvent
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 URI = "cde://alerts"
 LOOK_SECONDS = 5.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal
 
 from mcp.types import CallToolResult
@@ -13,9 +12,6 @@ from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.mcp_tools import _texts
 from cde_orchestrator.mcp_tools._boundary import Service, reply
 from cde_orchestrator.mcp_tools._tool import Effect, tool
-
-OPERATIONS_SHOWN = 10
-"""Operations in an answer about health, slowest first; all of them would not fit."""
 
 _INFO = "cde project info --json"
 
@@ -54,9 +50,7 @@ def cde_setProjectStatus(  # noqa: N802
 def cde_getHealth(service: Service) -> CallToolResult:  # noqa: N802
     """Project health: checks, figures, alerts. Works on a broken project too."""
     from cde_orchestrator.application.monitoring.get_health import GetHealth
-    from cde_orchestrator.application.ports.health import slowest
+    from cde_orchestrator.mcp_tools.health import health_text
 
     health = service.handle(GetHealth())
-    figures = health["metrics"]
-    figures["operations"] = slowest(figures["operations"], OPERATIONS_SHOWN)
-    return reply(health, json.dumps(health, indent=2), "cde health --json")
+    return reply(health, health_text(health), "cde health --json")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from typing import Any
 
 from cde_orchestrator.domain.history import HistoryEntry
@@ -30,20 +30,20 @@ def history_entries(
     return found
 
 
-def touched_features(changes: Patch) -> set[str] | None:
-    """The ids of the features that a change is about; None when it is the whole state."""
-    touched: set[str] = set()
+def touched_features(changes: Patch) -> KeysView[str] | None:
+    """The ids of the features that a change is about, in its order; None for the whole state."""
+    touched: dict[str, None] = {}
     for operation in changes:
         keys = keys_of(operation["path"])
         if keys in ([], ["features"]):
             return None
         if keys[0] == "features":
-            touched.add(keys[1])
-    return touched
+            touched[keys[1]] = None
+    return touched.keys()
 
 
 def _entry(
-    record: Record, touched: set[str] | None, names: Mapping[str, str], wanted: str | None
+    record: Record, touched: KeysView[str] | None, names: Mapping[str, str], wanted: str | None
 ) -> HistoryEntry:
     added = {
         keys[1]: str(operation["value"].get("name", ""))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
-
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, replace_file
 from cde_orchestrator.infrastructure.system.spans import CHECKPOINT, UPKEEP_REFUSED, count, span
 from cde_orchestrator.storage.format import checkpoint as checkpoints
@@ -19,7 +18,7 @@ from cde_orchestrator.storage.format.segment import Segment
 from cde_orchestrator.storage.head import Head
 from cde_orchestrator.storage.retention import Retention, prune
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 CHECKPOINT_AFTER_BYTES = 64 * 1024
 """Journal bytes after which ``state.json`` is renewed, if it is smaller than that."""

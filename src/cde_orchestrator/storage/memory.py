@@ -9,10 +9,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import FileOps
 from cde_orchestrator.infrastructure.system.os_errors import error_words, translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import one_thread
@@ -28,7 +27,7 @@ from cde_orchestrator.storage.loader import IN_PLACE, Loaded
 from cde_orchestrator.storage.project_lock import ProjectLock
 from cde_orchestrator.storage.read_only import PROBE_EVERY_SECONDS, ReadOnly, WriteGuard
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 UNDISTURBED_TRIES = 5
 """Reads of files that somebody else may be changing, before a reader waits for the lock."""

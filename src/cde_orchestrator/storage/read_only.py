@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import structlog
-
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, write_all
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 PROBE_EVERY_SECONDS = 5.0
 REFUSALS = frozenset(

@@ -6,9 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-import structlog
-
 from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, replace_file
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format import journal
@@ -20,7 +19,7 @@ from cde_orchestrator.storage.head import Head
 from cde_orchestrator.storage.loader import Finding, Loaded
 from cde_orchestrator.storage.quarantine import MISSING, Quarantine
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:

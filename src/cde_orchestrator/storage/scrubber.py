@@ -13,9 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import orjson
-import structlog
 
 from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file, replace_file
 from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.format import checkpoint as checkpoints
@@ -24,7 +24,7 @@ from cde_orchestrator.storage.format.checkpoint import Checkpoint, NotACheckpoin
 from cde_orchestrator.storage.format.files import StateFiles, reason_at
 from cde_orchestrator.storage.quarantine import Quarantine
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Seen = dict[str, list[int]]
 """Size, time and inode of the files that were judged, by name."""

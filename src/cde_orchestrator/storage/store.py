@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import structlog
-
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import AppendNotUndoneError, FileOps, OsFileOps
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.spans import JOURNAL, span
@@ -28,7 +27,7 @@ from cde_orchestrator.storage.read_only import ReadOnly, WriteGuard
 from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention
 from cde_orchestrator.storage.scrubber import StateScrubber
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 REPLACED_TRIES = 3
 """How often a change is written while somebody deletes or replaces the files."""

@@ -8,10 +8,11 @@ from contextvars import Context
 from typing import Generic, TypeVar
 
 import anyio
-import structlog
 from anyio.to_thread import run_sync
 
-log = structlog.get_logger(__name__)
+from cde_orchestrator.domain.logger import get_logger
+
+log = get_logger(__name__)
 
 RENEW_SECONDS = 1.0
 """Between two makings, while somebody asks."""

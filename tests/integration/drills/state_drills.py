@@ -17,6 +17,7 @@ import pytest
 
 from cde_orchestrator import __version__
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.domain.project import Project
 from tests.integration.drills.feature_drills import submitted
 from tests.integration.drills.stage import Outcome, Stage, drill
 from tests.postgres_server import postgres_server
@@ -327,3 +328,19 @@ async def a_database_that_nobody_trusts(stage: Stage) -> None:
         return await stage.command(*shlex.split(command)[1:], "--yes")
 
     await stage.prove(lambda: stage.json_command("init", str(stage.root)), follow=answer_yes)
+
+
+@drill("E219")
+async def a_project_that_is_saved_where_another_one_is(stage: Stage) -> None:
+    repository = FilesystemProjectRepository()
+    stored, other = repository.get(stage.root), Project.create(str(stage.root), "other")
+
+    def in_the_stored_one() -> None:
+        stored.metadata["team"] = "payments"
+        repository.save(stored)
+
+    await stage.prove(
+        lambda: stage.library(lambda: repository.save(other)),
+        names=stored.name,
+        corrected=lambda: stage.library(in_the_stored_one),
+    )

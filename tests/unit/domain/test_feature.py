@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import (
     CLOSED_STATUSES,
     KNOWN_STATUSES,
@@ -22,7 +23,8 @@ from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Failure
 from cde_orchestrator.domain.subject import naming_subject, subject
 from cde_orchestrator.domain.workflow import Phase, Workflow
-from tests.fakes import NOON, FakeClock, older_feature, writing_workflow
+from cde_orchestrator.testing import ManualClock
+from tests.fakes import NOON, older_feature, writing_workflow
 
 SPEC = Artifact(id="spec", path="specs/login/spec.md", sha256="0" * 64, size=12)
 WORKFLOW = writing_workflow()
@@ -73,7 +75,7 @@ def test_two_features_share_nothing(feature: Feature) -> None:
     assert feature.phases["define"].outputs == []
 
 
-def test_a_completed_phase_hands_over_to_the_next(feature: Feature, clock: FakeClock) -> None:
+def test_a_completed_phase_hands_over_to_the_next(feature: Feature, clock: ManualClock) -> None:
     later = clock.advance()
     following = feature.complete_phase("define", [SPEC], WORKFLOW, later)
 
@@ -92,7 +94,7 @@ def test_a_completed_phase_hands_over_to_the_next(feature: Feature, clock: FakeC
     assert feature.phases["build"].started_at == later
 
 
-def test_a_feature_is_completed_with_its_last_phase(feature: Feature, clock: FakeClock) -> None:
+def test_a_feature_is_completed_with_its_last_phase(feature: Feature, clock: ManualClock) -> None:
     feature.complete_phase("define", [SPEC], WORKFLOW, clock.advance())
     following = feature.complete_phase("build", [], WORKFLOW, clock.advance())
 
@@ -116,7 +118,7 @@ def test_a_completed_phase_is_logged_with_its_duration(feature: Feature) -> None
     assert logs[0]["duration_ms"] >= 0
 
 
-def test_a_phase_that_is_begun_again_counts_one_more_attempt(clock: FakeClock) -> None:
+def test_a_phase_that_is_begun_again_counts_one_more_attempt(clock: ManualClock) -> None:
     record = PhaseRecord("define")
     record.begin(clock.now)
     record.complete([SPEC], clock.advance())
@@ -175,7 +177,7 @@ def test_a_closed_feature_takes_no_more_work(feature: Feature, status: str) -> N
 
 def test_a_refused_submission_changes_nothing_and_logs_nothing(feature: Feature) -> None:
     with capture_logs() as logs, pytest.raises(FeatureError):
-        feature.complete_phase("build", [SPEC], WORKFLOW, FakeClock().advance())
+        feature.complete_phase("build", [SPEC], WORKFLOW, ManualClock().advance())
 
     assert logs == []
     assert (feature.status, feature.current_phase) == ("defining", "define")
@@ -245,7 +247,7 @@ def test_recorded_outputs_come_in_the_order_of_the_phases() -> None:
     assert artifacts_from({"a": first, "b": second}) == [SPEC, SPEC, report]
 
 
-def test_only_a_failed_feature_is_reopened(project: Project, clock: FakeClock) -> None:
+def test_only_a_failed_feature_is_reopened(project: Project, clock: ManualClock) -> None:
     workflow = writing_workflow()
     feature = project.start_feature("Add login", name="login", workflow=workflow)
     assert feature.reopen(workflow, clock()) is False
@@ -263,7 +265,7 @@ def test_only_a_failed_feature_is_reopened(project: Project, clock: FakeClock) -
         assert caught.value.context == {"feature": "login", "status": "cancelled"}
 
 
-def test_only_the_current_phase_fails(project: Project, clock: FakeClock) -> None:
+def test_only_the_current_phase_fails(project: Project, clock: ManualClock) -> None:
     workflow = writing_workflow()
     feature = project.start_feature("Add login", name="login", workflow=workflow)
     with pytest.raises(FeatureError) as caught:
@@ -275,7 +277,7 @@ def test_only_the_current_phase_fails(project: Project, clock: FakeClock) -> Non
 
 @pytest.mark.parametrize(("outcome", "status"), [("failed", "failed"), ("cancelled", "pending")])
 def test_the_phase_that_a_feature_was_closed_in_says_so(
-    project: Project, clock: FakeClock, outcome: str, status: str
+    project: Project, clock: ManualClock, outcome: str, status: str
 ) -> None:
     feature = project.start_feature("Add login", name="login", workflow=writing_workflow())
     feature.close(outcome, "Enough", "ann", clock())
@@ -348,7 +350,7 @@ def test_a_refusal_out_of_turn_names_the_feature_and_both_phases(feature: Featur
 
 
 def test_an_attempt_that_fails_begins_the_next_until_none_is_left(
-    feature: Feature, clock: FakeClock
+    feature: Feature, clock: ManualClock
 ) -> None:
     times = [clock.advance() for _ in range(3)]
     left = [
@@ -391,7 +393,7 @@ def test_an_attempt_that_fails_begins_the_next_until_none_is_left(
 
 @pytest.mark.parametrize("outcome", ["failed", "cancelled"])
 def test_a_closed_feature_says_how_why_by_whom_and_when(
-    feature: Feature, clock: FakeClock, outcome: str
+    feature: Feature, clock: ManualClock, outcome: str
 ) -> None:
     feature.fail_phase("define", "Too hard", "ann", WORKFLOW, NOON)
     later = clock.advance()
@@ -422,7 +424,7 @@ def test_a_closed_feature_cannot_be_closed_again(feature: Feature) -> None:
 
 
 def test_a_reopened_feature_goes_on_with_all_the_attempts_of_its_phase(
-    feature: Feature, clock: FakeClock
+    feature: Feature, clock: ManualClock
 ) -> None:
     feature.complete_phase("define", [SPEC], WORKFLOW, NOON)
     feature.close("failed", "It broke", "ann", NOON)
@@ -463,7 +465,7 @@ def four_phases() -> tuple[Workflow, Feature]:
     return workflow, feature
 
 
-def test_what_came_after_an_earlier_phase_no_longer_counts(clock: FakeClock) -> None:
+def test_what_came_after_an_earlier_phase_no_longer_counts(clock: ManualClock) -> None:
     workflow, feature = four_phases()
     later = clock.advance()
 
@@ -480,7 +482,7 @@ def test_what_came_after_an_earlier_phase_no_longer_counts(clock: FakeClock) -> 
     assert feature.phases["plan"].outputs == [SPEC]
 
 
-def test_the_present_phase_begins_again(clock: FakeClock) -> None:
+def test_the_present_phase_begins_again(clock: ManualClock) -> None:
     workflow, feature = four_phases()
     assert feature.roll_back(workflow.phases[2], "Again", "ann", workflow, clock.advance()) == []
     assert statuses(feature) == ["completed", "completed", "in_progress", "pending"]
@@ -497,3 +499,14 @@ def test_the_newest_twenty_events_are_kept(feature: Feature) -> None:
     assert feature.events == [
         {"event": "takeover", "by": f"agent {number}"} for number in range(1, 21)
     ]
+
+
+def test_a_feature_needs_no_more_than_its_project_and_what_it_shall_do() -> None:
+    made = Feature.create("p", "  Add a login page ")
+
+    assert (made.name, made.prompt) == ("add-a-login-page", "Add a login page")
+    assert made.workflow_type == Workflow.canonical().id
+    assert made.created_at.utcoffset() == timedelta(0)
+    with pytest.raises(ValidationError) as caught:
+        Feature.create("p", " ")
+    assert caught.value.code == "E301"

@@ -128,3 +128,24 @@ def test_a_summary_tells_what_a_list_shows() -> None:
         updated_at=NOON,
     )
     assert [summary.name for summary in FEATURES.summaries()] == ["login", "logout", "export"]
+
+
+def test_features_have_places_as_in_a_list() -> None:
+    assert FEATURES[0] is LOGIN
+    assert FEATURES[-1] is EXPORT
+    assert FEATURES[1:] == [LOGOUT, EXPORT]
+    assert FEATURES[::2] == [LOGIN, EXPORT]
+    with pytest.raises(IndexError):
+        FEATURES[3]
+
+
+def test_a_feature_that_went_just_now_has_no_place() -> None:
+    class Vanishing(FeatureList):
+        def by_id(self, feature_id: str) -> Feature | None:
+            return None
+
+    features = Vanishing([LOGIN])
+
+    assert features[:] == [*features] == []
+    with pytest.raises(IndexError):
+        features[0]

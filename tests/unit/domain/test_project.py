@@ -20,7 +20,8 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.workflow import Workflow
-from tests.fakes import NOON, FakeClock, older_feature, writing_workflow
+from cde_orchestrator.testing import ManualClock
+from tests.fakes import NOON, older_feature, writing_workflow
 
 ALLOWED = {
     (ProjectStatus.ONBOARDING, ProjectStatus.ACTIVE),
@@ -39,7 +40,7 @@ def test_the_statuses_are_the_words_that_are_stored() -> None:
     assert [each.value for each in ProjectStatus] == ["onboarding", "active", "archived", "error"]
 
 
-def test_a_new_project_is_being_onboarded(clock: FakeClock) -> None:
+def test_a_new_project_is_being_onboarded(clock: ManualClock) -> None:
     project = Project.create("/home/shop", "shop", clock)
 
     assert uuid.UUID(project.id).version == 4
@@ -52,7 +53,7 @@ def test_a_new_project_is_being_onboarded(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize(("before", "after"), [pair for pair in CHANGES if pair in ALLOWED])
 def test_a_status_changes_to_those_that_are_allowed(
-    project: Project, clock: FakeClock, before: ProjectStatus, after: ProjectStatus
+    project: Project, clock: ManualClock, before: ProjectStatus, after: ProjectStatus
 ) -> None:
     project.status = before
     with capture_logs() as logs:
@@ -92,7 +93,7 @@ def test_any_other_change_of_status_is_refused_with_those_that_are_allowed(
 
 @pytest.mark.parametrize("status", list(ProjectStatus))
 def test_going_to_the_present_status_changes_nothing(
-    project: Project, clock: FakeClock, status: ProjectStatus
+    project: Project, clock: ManualClock, status: ProjectStatus
 ) -> None:
     project.status = status
     clock.advance()
@@ -178,7 +179,7 @@ def test_the_log_holds_no_more_of_a_prompt_than_its_beginning(project: Project) 
     assert logs[0]["prompt_length"] == 20_000
 
 
-def test_a_started_feature_belongs_to_the_project(project: Project, clock: FakeClock) -> None:
+def test_a_started_feature_belongs_to_the_project(project: Project, clock: ManualClock) -> None:
     later = clock.advance()
     feature = project.start_feature("  Add a login page\n")
 
@@ -303,7 +304,7 @@ def test_a_feature_is_found_through_its_project(project: Project) -> None:
     assert refused.value.code == "E102"
 
 
-def test_each_project_has_its_own_features(clock: FakeClock) -> None:
+def test_each_project_has_its_own_features(clock: ManualClock) -> None:
     one, other = (Project.create(f"/home/{name}", name, clock) for name in ("one", "other"))
     one.status = ProjectStatus.ACTIVE
     one.start_feature("Add login")
@@ -313,7 +314,7 @@ def test_each_project_has_its_own_features(clock: FakeClock) -> None:
 
 
 def test_the_clock_is_no_part_of_what_a_project_is(project: Project) -> None:
-    assert replace(project, clock=FakeClock()) == project
+    assert replace(project, clock=ManualClock()) == project
     assert "clock" not in repr(project)
 
 

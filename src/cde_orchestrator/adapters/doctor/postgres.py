@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import structlog
-
 from cde_orchestrator.adapters.doctor.project import SKEW, ExaminedRepository
 from cde_orchestrator.application.ports.core import Doctor
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, StateError
+from cde_orchestrator.domain.logger import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

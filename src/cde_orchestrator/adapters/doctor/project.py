@@ -13,13 +13,12 @@ from itertools import product
 from pathlib import Path
 from typing import Protocol
 
-import structlog
-
 from cde_orchestrator.application.ports import core as ports
 from cde_orchestrator.application.projects.show_workflows import prompt_problems
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ProjectError, StateError
 from cde_orchestrator.domain.feature import artifacts_from
 from cde_orchestrator.domain.history import Damage
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings import settings
@@ -29,7 +28,7 @@ from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.format.files import StateFiles
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 LOW_SPACE_BYTES = 100 * 1024 * 1024
 """Free space below which the plan wants a warning."""

@@ -8,18 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-import structlog
-
 from cde_orchestrator.adapters.git.view import view_of
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import child_environment
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.retry import is_transient_on_starting, retrying
 from cde_orchestrator.infrastructure.system.spans import GIT, span
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 BREAKER = "git"
 TIMEOUT_SECONDS = 60.0

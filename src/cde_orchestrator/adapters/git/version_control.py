@@ -9,17 +9,16 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import structlog
-
 from cde_orchestrator.adapters.git.git_process import Completed, Git, GitError, git_output
 from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.records import Baseline
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, replace_file
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 DIRTY_LIMIT = 1_000
 """Files that differ from the commit and are recorded when a feature begins."""

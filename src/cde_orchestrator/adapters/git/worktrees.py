@@ -7,15 +7,14 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-import structlog
-
 from cde_orchestrator.adapters.git.git_process import Git, GitError
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import refuse_link
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 WORKTREES = "worktrees"
 BRANCHES = "feature"

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import structlog
+from cde_orchestrator.domain.logger import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 SEARCH_SECONDS = 2.0
 """How long one regular expression may search for a match."""

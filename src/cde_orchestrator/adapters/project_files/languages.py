@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-import structlog
+from cde_orchestrator.domain.logger import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 MAX_ENTRIES = 2_000
 # One folder of data must not use up the whole bound before the sources are reached.

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-import structlog
-
 from cde_orchestrator.adapters.project_files.content_syntax import parse_toml
 from cde_orchestrator.adapters.project_files.languages import printable
+from cde_orchestrator.domain.logger import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 T = TypeVar("T")
 Strings: TypeAlias = tuple[str, ...]
 

@@ -10,28 +10,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-import structlog
-
 from cde_orchestrator.adapters.repositories.changes import patch_without_secrets
 from cde_orchestrator.adapters.repositories.codec import (
     FeatureIndex,
+    StoredFeatures,
     decode_project,
     encode_feature,
     encode_project,
-    project_changes,
-    stored_features,
 )
-from cde_orchestrator.adapters.repositories.gitignore import write_gitignore
+from cde_orchestrator.adapters.repositories.conflicts import features_of, fitting_changes
 from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import (
     ConcurrentChangeError,
-    FeatureError,
     ProjectError,
     StateError,
 )
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
-from cde_orchestrator.domain.names import free_name
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.subject import name_subject
@@ -39,10 +35,10 @@ from cde_orchestrator.infrastructure.observability.correlation import call_conte
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.infrastructure.system.spans import DOMAIN, span
 from cde_orchestrator.storage.format.journal import Change, Record
-from cde_orchestrator.storage.format.json_patch import Document, Patch, diff, keys_of
+from cde_orchestrator.storage.format.json_patch import Document, Patch, diff
 from cde_orchestrator.storage.read_only import ReadOnly
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Found = TypeVar("Found")
 StillFits = Callable[[], None]
@@ -127,19 +123,9 @@ class StoredProjects(ABC, Generic[Store]):
     ) -> Project:
         """The project at ``path``; a new one, in status onboarding, when there is none."""
         root = folder_at(path)
+        project = Project.create(str(root), name or root.name or "project", self._clock)
+        self._create(root, project, new=new)
         store = self._store(root)
-        store.refresh()
-        if not store.document:
-            store = self._prepared(root, new)
-            with store.exclusive():
-                if not store.document:
-                    project = Project.create(str(root), name or root.name or "project", self._clock)
-                    document = {**encode_project(project), "features": {}}
-                    self._commit(
-                        store, whole(document), "create_project", partial(_require_none, store)
-                    )
-                    write_gitignore(root)
-                    log.info("project_created", project_id=project.id, path=str(root))
         store.keep_from_git()
         return self._project(store)
 
@@ -147,24 +133,43 @@ class StoredProjects(ABC, Generic[Store]):
         """The project at ``path``."""
         return self._project(self._existing(path))
 
-    def save(self, project: Project, force: bool = False) -> None:
-        """Keep what was changed in ``project``, which this repository gave, since it was loaded.
+    def peek(self, path: Path | str) -> Project:
+        """The project as it is stored."""
+        return self.get(path)
+
+    def save(self, project: Project, force: bool = False) -> list[str]:
+        """Keep what was changed in ``project`` since it was loaded; one never stored is, whole.
+
+        Returns:
+            What ``force`` overrode of somebody else's changes, in words.
 
         Raises:
             ConcurrentChangeError: E207, somebody else changed the same thing.
             FeatureError: E104, a new feature's name was taken meanwhile.
+            ProjectError: E007, it was never stored, and the state of an earlier one is gone.
+            StateError: E219, another project is stored there.
         """
         if not force:
             project.require_writable()
-        store = self._store(folder_at(project.path))
+        root = folder_at(project.path)
+        if not isinstance(project.features, StoredFeatures):
+            if self._create(root, project, force=force):
+                return []
+            project.path = str(root)
+        store = self._store(root)
         with store.exclusive(force=force):
             self._require(store)
             project.read_only_reason = project.read_only_since = None
-            changes = project_changes(project)
-            _require_no_conflict(project, changes, store)
+            features = features_of(project, store.index)
+            fitting = partial(self._fitting, project, features, store, force=force)
+            changes, overridden = fitting()
             if changes:
-                self._commit_of(project, changes, store, "save_project")
-            stored_features(project).rebase(store.document)
+                self._commit_of(changes, fitting, store, "save_project")
+            features.rebase(changes, store.document, project.workflows)
+            project.features = features
+            if overridden:
+                log.warning("changes_overridden", project_id=project.id, overridden=overridden)
+            return overridden
 
     @contextmanager
     def transaction(self, path: Path | str) -> Iterator[Project]:
@@ -179,9 +184,11 @@ class StoredProjects(ABC, Generic[Store]):
             with span(DOMAIN):
                 project = self._project(store)
                 yield project
-                changes = project_changes(project)
+                features = features_of(project, store.index)
+                fitting = partial(self._fitting, project, features, store)
+                changes, _ = fitting()
             if changes:
-                self._commit_of(project, changes, store, "transaction")
+                self._commit_of(changes, fitting, store, "transaction")
 
     def history(
         self, path: Path | str, limit: int, feature: str | None = None
@@ -222,6 +229,25 @@ class StoredProjects(ABC, Generic[Store]):
         """The document, if it is a whole and valid state."""
         return checked_document(document)
 
+    def restore(
+        self, path: Path | str, document: dict[str, Any], expected_sequence: int | None = None
+    ) -> int:
+        """Make ``document`` the present state, as one change that can itself be undone."""
+        root = folder_at(path)
+        wanted = {**checked_document(document), "path": str(root)}
+        store = self._existing(root)
+        with store.exclusive(force=True):
+            require_sequence(store, expected_sequence)
+            return self._replace(store, wanted)
+
+    def compact(self, path: Path | str) -> list[str]:
+        """Keep the present state whole and drop what retention does not keep."""
+        store = self._existing(path)
+        if store.read_only is not None:
+            raise store.read_only.error()
+        store.keep_backup()
+        return [backup.file for backup in self.backups(path)]
+
     def _replace(self, store: Store, wanted: Document, *, always: bool = False) -> int:
         """Make ``wanted`` the present state, and keep a backup of what was; its sequence.
 
@@ -260,10 +286,49 @@ class StoredProjects(ABC, Generic[Store]):
             project.read_only_reason, project.read_only_since = mode.reason, mode.since
         return project
 
-    def _commit_of(self, project: Project, changes: Patch, store: Store, operation: str) -> None:
+    def _create(
+        self, root: Path, project: Project, *, new: bool = False, force: bool = False
+    ) -> bool:
+        """Store a project whole where there is none; whether it was."""
+        store = self._store(root)
+        store.refresh()
+        if store.document:
+            return False
+        store = self._prepared(root, new)
+        with store.exclusive(force=force):
+            if store.document:
+                return False
+            project.path = str(root)
+            features = features_of(project, store.index)
+            encoded = {key: encode_feature(each) for key, each in features.decoded.items()}
+            document = {**encode_project(project), "features": encoded}
+            still_fits = partial(_require_none, store)
+            self._commit(store, whole(document), "create_project", still_fits)
+            features.rebase(whole(document), store.document, project.workflows)
+            project.features = features
+            log.info("project_created", project_id=project.id, path=str(root))
+        store.keep_from_git()
+        return True
+
+    def _fitting(
+        self, project: Project, features: StoredFeatures, store: Store, *, force: bool = False
+    ) -> tuple[Patch, list[str]]:
+        document = self._require(store)
+        if document["id"] != project.id:
+            found, given = document["id"], project.id
+            raise StateError.of("E219", path=str(store.root), stored=found, given=given)
+        return fitting_changes(project, features, document, store.index, force=force)
+
+    def _commit_of(
+        self,
+        changes: Patch,
+        fitting: Callable[[], tuple[Patch, list[str]]],
+        store: Store,
+        operation: str,
+    ) -> None:
         def still_fits() -> None:
-            self._require(store)
-            _require_no_conflict(project, changes, store)
+            if fitting()[0] != changes:
+                raise ConcurrentChangeError.of("E207", subject="The project")
 
         self._commit(store, changes, operation, still_fits)
 
@@ -307,28 +372,3 @@ def _require_none(store: _ProjectStore) -> None:
     """
     if store.document:
         raise ConcurrentChangeError.of("E207", subject="The project")
-
-
-def _require_no_conflict(project: Project, changes: Patch, store: _ProjectStore) -> None:
-    """Refuse changes to a project that overwrite what somebody else changed since it was loaded.
-
-    Raises:
-        ConcurrentChangeError: E207.
-        FeatureError: E104, a new feature's name was taken meanwhile.
-    """
-    current, index = store.document, store.index
-    loaded = stored_features(project)
-    own = {key: value for key, value in current.items() if key != "features"}
-    theirs = {keys_of(operation["path"])[0] for operation in diff(loaded.loaded, own)}
-    mine = {keys_of(operation["path"])[0] for operation in changes}
-    if mine & theirs - {"workflows", "updated_at"}:
-        raise ConcurrentChangeError.of("E207", subject="The project")
-    stored = current["features"]
-    for key, feature in loaded.decoded.items():
-        base = loaded.base.get(key)
-        if base is None and index.id_of(feature.name) is not None:
-            free = free_name(feature.name, lambda name: index.id_of(name) is not None)
-            raise FeatureError.of("E104", name=feature.name, free_name=free)
-        touched = base is not None and encode_feature(feature) != base
-        if touched and stored.get(key) != base:
-            raise ConcurrentChangeError.of("E207", subject=f"The feature '{feature.name}'")

@@ -7,7 +7,7 @@ decoded when they are asked for, so that a change costs what it touches.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,10 +18,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 from cde_orchestrator.domain.clock import Clock, parse_utc, utc_now
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.feature import Feature, PhaseRecord
-from cde_orchestrator.domain.features import FeatureSummary
+from cde_orchestrator.domain.features import Features, FeatureSummary
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.records import Failure
-from cde_orchestrator.storage.format.json_patch import Document, Patch, diff, pointer
+from cde_orchestrator.storage.format.json_patch import Document, Patch, keys_of
 from cde_orchestrator.storage.history_entries import touched_features
 
 WORK = "work"
@@ -58,7 +58,7 @@ class FeatureIndex:
         """Take over what changed in a document; all of it when ``changes`` is None."""
         features: dict[str, Document] = document.get("features", {})
         changed = None if changes is None else touched_features(changes)
-        present = features if changed is None else changed & features.keys()
+        present = features if changed is None else [key for key in changed if key in features]
         summaries = {key: _summary(features[key]) for key in present}
         names = {summary.name: key for key, summary in summaries.items()}
         calls = ((_work_of(features[key]).get("idempotency_key"), key) for key in present)
@@ -67,7 +67,7 @@ class FeatureIndex:
             self._summaries, self._names, self._keys = summaries, names, keys
             return
         before = {key: self._summaries.get(key) for key in changed}
-        gone = changed - summaries.keys()
+        gone = [key for key in changed if key not in summaries]
         self._summaries.update(summaries)
         self._names.update(names)
         self._keys.update(keys)
@@ -100,7 +100,7 @@ class FeatureIndex:
         return list(self._summaries.values())
 
 
-class StoredFeatures:
+class StoredFeatures(Features):
     """The features of a stored project; each is decoded when it is asked for.
 
     Attributes:
@@ -114,23 +114,31 @@ class StoredFeatures:
         self.decoded: dict[str, Feature] = {}
         self.base: dict[str, Document] = {}
         self._added: dict[str, str] = {}
-        self.rebase(document)
-
-    def rebase(self, document: Document) -> None:
-        """Count ``document`` as what was loaded, once the changes are part of it."""
         self._documents: Mapping[str, Document] = document.get("features", {})
         self.loaded = {key: value for key, value in document.items() if key != "features"}
-        self.base = {key: self._documents[key] for key in self.decoded if key in self._documents}
+
+    def rebase(self, changes: Patch, document: Document, workflows: Document) -> None:
+        """Count the changes as loaded, now that they are part of ``document``.
+
+        What others changed since is not: it is not in the objects here, either.
+        """
+        touched = touched_features(changes)
+        mine = document if touched is None else {keys_of(each["path"])[0] for each in changes}
+        kept = {name: value for name, value in self.loaded.items() if name not in mine}
+        new = {name: value for name, value in document.items() if name in mine}
+        self.loaded = {**kept, **new, "workflows": dict(workflows)}
+        self.loaded.pop("features", None)
+        self._documents = document["features"]
+        for key in self.decoded.keys() if touched is None else touched:
+            self.base[key] = self._documents[key]
         self._added.clear()
 
     def __len__(self) -> int:
         return len(self._documents) + len(self._added)
 
-    def __iter__(self) -> Iterator[Feature]:
-        for key in [*self._documents, *self._added.values()]:
-            feature = self.by_id(key)
-            if feature is not None:
-                yield feature
+    def ids(self) -> list[str]:
+        """The id of every feature, oldest first."""
+        return [*self._documents, *self._added.values()]
 
     def add(self, feature: Feature) -> None:
         """Add a feature whose id and name are new."""
@@ -205,31 +213,6 @@ def encode_project(project: Project) -> Document:
     """The project's own members, in the order in which they are stored, no features."""
     own = {name: _plain(getattr(project, name)) for name in _PROJECT_FIELDS}
     return {**own, "workflows": dict(project.workflows), **_plain(project.extra)}
-
-
-def project_changes(project: Project) -> Patch:
-    """What was changed in a stored project since it was loaded."""
-    features = stored_features(project)
-    changes = diff(features.loaded, encode_project(project))
-    for key, feature in features.decoded.items():
-        encoded = encode_feature(feature)
-        base = features.base.get(key)
-        if base is None:
-            changes.append({"op": "add", "path": pointer("features", key), "value": encoded})
-        else:
-            changes.extend(diff(base, encoded, pointer("features", key)))
-    return changes
-
-
-def stored_features(project: Project) -> StoredFeatures:
-    """The features of a project that a repository gave.
-
-    Raises:
-        TypeError: the project was made otherwise.
-    """
-    if not isinstance(project.features, StoredFeatures):
-        raise TypeError("the project was not given by a repository")
-    return project.features
 
 
 def encode_feature(feature: Feature) -> Document:

@@ -21,6 +21,7 @@ from cde_orchestrator.adapters.repositories.gitignore import (
     keep_from_git,
     no_project,
     traces_of_project,
+    write_gitignore,
 )
 from cde_orchestrator.adapters.repositories.legacy import migrate
 from cde_orchestrator.adapters.repositories.validation import checked_document
@@ -54,6 +55,8 @@ class FolderStore(StateStore):
     def append(self, change: Change, still_fits: StillFits) -> Record:
         """Append a change; nobody can have overtaken it, as the lock is held."""
         record = self.commit(change)
+        if record.sequence == 1:
+            write_gitignore(self.root)
         self.keep_from_git()
         return record
 

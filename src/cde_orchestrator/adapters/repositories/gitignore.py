@@ -10,9 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-import structlog
-
 from cde_orchestrator.domain.exceptions import ProjectError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import (
@@ -22,7 +21,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     refuse_link,
 )
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _SHARED = (".gitignore", "config.toml", "workflow.yml", "prompts/")
 """What in the folder is for version control."""

@@ -9,8 +9,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-import structlog
-
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     OsFileOps,
@@ -22,7 +21,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
 from cde_orchestrator.storage.format.files import StateFiles
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 OBJECT_LIMIT_BYTES = 10 * 1024 * 1024
 TOTAL_LIMIT_BYTES = 256 * 1024 * 1024

@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import structlog
-
 from cde_orchestrator.application.ports.agents import (
     AgentProbe,
     AgentTrialReply,
@@ -26,6 +24,7 @@ from cde_orchestrator.application.ports.agents import (
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import call_environment
@@ -38,7 +37,7 @@ from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.system.retry import retrying
 from cde_orchestrator.infrastructure.system.spans import AGENT, span
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 VERSION_SECONDS = 15.0
 TRIAL_SECONDS = 180.0

@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-import structlog
-
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.infrastructure.observability.correlation import child_environment
 from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
@@ -26,7 +25,7 @@ from cde_orchestrator.infrastructure.system.os_errors import error_words, write_
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.system.spans import CHECK, span
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 TAIL_BYTES = 8 * 1024
 OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})

@@ -22,10 +22,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from cde_orchestrator.adapters.runners.callers import current_process, is_own
 from cde_orchestrator.domain.lease import Process
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, replace_file
 
@@ -36,7 +35,7 @@ ANSWER_SECONDS = 3.0
 _SIZE_LIMIT = 16 * 1024
 _LOOPBACK = re.compile(r"http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]):[0-9]{1,5}")
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

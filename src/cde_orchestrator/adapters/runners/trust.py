@@ -9,9 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from cde_orchestrator.domain.command_line import CommandLine, Grant
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
     read_regular_file,
@@ -20,7 +19,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 _LIMIT_BYTES = 4 * 1024 * 1024
 _LOCK_SECONDS = 5.0

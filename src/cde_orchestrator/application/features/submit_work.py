@@ -10,8 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
-
 from cde_orchestrator.application.features.delivery import Delivery
 from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
 from cde_orchestrator.application.features.followed_workflow import (
@@ -38,11 +36,12 @@ from cde_orchestrator.application.views import PhaseView, SubmitReply, phase_rec
 from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.gate import Gate
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class SubmitWork(UseCase[SubmitReply], operation="submit_work"):

@@ -49,13 +49,16 @@ class ProjectRepository(Protocol):
             ProjectError: E004, there is none.
         """
 
-    def save(self, project: Project, force: bool = False) -> None:
-        """Keep what was changed in a project that this repository gave.
+    def save(self, project: Project, force: bool = False) -> list[str]:
+        """Keep what was changed in a project since it was loaded; a new one is kept whole.
 
-        With ``force``, the disk is tried at once, even in read-only mode.
+        With ``force``, the disk is tried at once, even in read-only mode, and what somebody else
+        changed as well is overridden; what that was is returned, in words.
 
         Raises:
-            StateError: E203 or E204 not written, E207 somebody else changed the same.
+            ProjectError: E007, it is new, and the state of an earlier one is gone.
+            StateError: E203 or E204 not written, E207 somebody else changed the same, E219
+                another project is stored there.
         """
 
     def transaction(self, path: Path | str) -> AbstractContextManager[Project]:

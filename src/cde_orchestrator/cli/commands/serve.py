@@ -12,7 +12,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
-import structlog
 import typer
 
 from cde_orchestrator.cli.console.endable_input import EndableInput
@@ -23,6 +22,7 @@ from cde_orchestrator.cli.session.boundary import INTERRUPTED
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.session.help import examples
 from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.gc_tuning import collections_paused
 
 top_level = Commands()
@@ -184,7 +184,7 @@ def _serve_with_pages(
     except CDESystemError as error:
         # A client starts one server for each session, and only the first one gets the port.
         about = {"host": host, "port": port, "error_code": error.code, "reason": error.message}
-        structlog.get_logger(__name__).warning("pages_not_served", **about)
+        get_logger(__name__).warning("pages_not_served", **about)
         _tell(f"{error.message} The tools are served without the pages.")
         _serve_stdio(root, pinned=pinned)
         return

@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-import structlog
 import typer
 
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.cli.session.application import configure_logging
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.observability.correlation import (
     call_context,
     caller_in_environment,
@@ -93,5 +93,5 @@ def _log(accident: Exception, error: CDEError) -> None:
     """Log what nobody foresaw; what a use case raised was logged by its operation."""
     with suppress(CDEError):  # a wrong level must not hide the accident
         configure_logging()
-    log = structlog.get_logger(__name__)
+    log = get_logger(__name__)
     log.error("command_failed", error_code=error.code, exc_info=accident)

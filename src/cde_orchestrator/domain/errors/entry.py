@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import partial
 from typing import Any, TypedDict
+
+from cde_orchestrator.domain.errors.template import PLACEHOLDER
 
 
 class Severity(StrEnum):
@@ -79,17 +81,21 @@ def tool_call(tool: str, arguments: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorMessage:
-    """Everything that is said about one code.
+class ErrorMessage(Mapping[str, Any]):
+    """Everything that is said about one code; its members can be asked for by name as well.
+
+    So read, the suggestions are those for Python, all texts have placeholders that
+    ``str.format`` fills, and ``docs`` is the command that explains the code.
 
     Attributes:
         title: a few words.
         description: what happened, with placeholders for the context.
         severity: how much attention it wants.
-        suggestions: at least two things to do for every reader, most likely first.
+        suggestions: at least three things to do for every reader, most likely first.
         fixes: at least one fix, safest first.
         recoverable: whether the caller can correct the cause and try again.
         since: the version that brought the code.
+        code: which one; empty outside of the catalogue.
     """
 
     title: str
@@ -99,6 +105,26 @@ class ErrorMessage:
     severity: Severity = Severity.ERROR
     recoverable: bool = True
     since: str = "0.1.0"
+    code: str = ""
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "docs":
+            return f"cde explain {self.code}"
+        if name == "suggestions":
+            shown = self.suggestions_for(Reader.PYTHON)
+            return [PLACEHOLDER.sub(r"{\1}", each) for each in shown]
+        if name not in self:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in [*self]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*(each.name for each in fields(self)), "docs"])
+
+    def __len__(self) -> int:
+        return len(fields(self)) + 1
 
     def suggestions_for(self, reader: Reader) -> list[str]:
         """The suggestions that this reader can follow."""

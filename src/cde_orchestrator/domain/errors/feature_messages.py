@@ -30,6 +30,7 @@ FEATURE_MESSAGES = {
             "project.activate()",
         ),
         Suggestion("Check the project's status", *INFO_CALL, "project.status"),
+        "If the project was archived, ask whoever archived it before you activate it",
         fixes=(ACTIVATE,),
     ),
     "E102": message(
@@ -37,6 +38,7 @@ FEATURE_MESSAGES = {
         "No feature of this project has the id or name '{reference}'.",
         Suggestion("Find its id or name in the list", "cde list", "cde_listFeatures()"),
         Suggestion("Check that this is the right project", *INFO_CALL),
+        "Copy the name exactly: names are lower-case words with hyphens",
         fixes=(LIST_FEATURES,),
     ),
     "E103": message(
@@ -44,6 +46,7 @@ FEATURE_MESSAGES = {
         "Several ids begin with '{reference}': {candidates}.",
         "Give more characters of the id",
         "Use the feature's name instead",
+        Suggestion("Find the whole id in the list", "cde list --json", "cde_listFeatures()"),
         fixes=(LIST_FEATURES,),
     ),
     "E104": message(
@@ -51,6 +54,9 @@ FEATURE_MESSAGES = {
         "The project already has a feature named '{name}'.",
         "Omit the name: a free one is derived from the prompt",
         "Choose another name, for example {free_name}",
+        Suggestion(
+            "Or continue the feature that has the name", "cde resume {name}", "cde_resumeFeature()"
+        ),
         fixes=(here("status {name}", "cde_getFeatureStatus", feature_id="{name}"),),
     ),
     "E105": message(
@@ -73,6 +79,7 @@ FEATURE_MESSAGES = {
         "The feature '{feature}' is in phase '{current_phase}', not '{phase}'.",
         Suggestion("Read what the current phase asks for", *PROMPT_CALL),
         "Submit the phase '{current_phase}' first",
+        "If the phase was completed already, its outputs are accepted: do not submit them again",
         fixes=(SHOW_STATUS,),
     ),
     "E107": message(
@@ -80,6 +87,7 @@ FEATURE_MESSAGES = {
         "The feature '{feature}' has no phase '{phase}'; it has: {phases}.",
         Suggestion("List the phases", *STATUS_CALL),
         "Use one of the ids above, exactly as written",
+        "Check that the feature follows the workflow that you mean; each has its own phases",
         fixes=(SHOW_STATUS,),
     ),
     "E110": message(
@@ -91,6 +99,7 @@ FEATURE_MESSAGES = {
             "cde submit {feature} {phase} --results JSON",
             "results of cde_submitWork()",
         ),
+        "Check upper and lower case in the paths, and that the files are in this project's folder",
         fixes=(SHOW_STATUS,),
     ),
     "E111": message(
@@ -98,6 +107,7 @@ FEATURE_MESSAGES = {
         "Phase '{phase}' of '{feature}' has empty outputs: {problems}.",
         "Write the content that the phase's prompt asks for",
         _READ_PROMPT,
+        "If there is nothing to report, write None and why",
         fixes=(SHOW_STATUS,),
     ),
     "E112": message(
@@ -105,6 +115,7 @@ FEATURE_MESSAGES = {
         "The output '{output}' cannot be at '{path}': {reason}.",
         "Keep outputs inside the project folder, and out of .cde and .git",
         "Replace a symbolic link that leaves the project with a real file",
+        "Correct the output's path in .cde/workflow.yml; this applies to new features",
         fixes=(LIST_FEATURES,),
     ),
     "E113": message(
@@ -112,6 +123,7 @@ FEATURE_MESSAGES = {
         "Phase '{phase}' declares no output '{output}'; it declares: {outputs}.",
         "Use the ids that the phase lists under outputs",
         "Write other files to the project directly; they need not be submitted",
+        "Correct the spelling: ids are compared exactly",
         fixes=(SHOW_STATUS,),
     ),
     "E114": message(
@@ -119,6 +131,7 @@ FEATURE_MESSAGES = {
         "Phase '{phase}' of '{feature}' asks for more: {problems}.",
         "Write what the phase's prompt asks for, in full",
         _READ_PROMPT,
+        "Say what was done, decided and left open; headings alone do not count",
         fixes=(SHOW_STATUS,),
     ),
     "E115": message(
@@ -126,6 +139,11 @@ FEATURE_MESSAGES = {
         "Phase '{phase}' of '{feature}' lacks required content: {problems}.",
         "Write each heading exactly as in must_contain, with content below it",
         "Keep required headings untranslated and outside code and HTML",
+        Suggestion(
+            "See must_contain of each output",
+            "cde status {feature} --json",
+            "cde_getFeatureStatus()",
+        ),
         fixes=(SHOW_STATUS,),
     ),
     "E116": message(
@@ -133,6 +151,7 @@ FEATURE_MESSAGES = {
         "Phase '{phase}' of '{feature}' has outputs of the wrong type: {problems}.",
         "Write each file in the type that the output declares, in UTF-8",
         "Parse the file with a parser of that format before you submit again",
+        "Remove what surrounds the content, such as a code fence or an explanation",
         fixes=(SHOW_STATUS,),
     ),
     "E117": message(
@@ -140,6 +159,7 @@ FEATURE_MESSAGES = {
         "Phase '{phase}' of '{feature}' still has placeholders: {problems}.",
         "Replace each placeholder with real content; if there is none, write None and why",
         "Do the work that the phase's prompt describes, then write its result",
+        "Delete the instructions of the template that you followed",
         fixes=(SHOW_STATUS,),
     ),
     "E118": message(
@@ -150,6 +170,7 @@ FEATURE_MESSAGES = {
         ),
         "Read the end of its output, fix the cause and submit again",
         "Run the check yourself in the project before you submit",
+        "If the check itself is wrong, a person corrects it in .cde/workflow.yml, for new features",
         fixes=(SHOW_STATUS,),
     ),
     "E119": message(
@@ -160,6 +181,7 @@ FEATURE_MESSAGES = {
         ),
         "Find out what it waits for: it gets no input",
         "Raise check_timeout_seconds in .cde/workflow.yml; this applies to new features",
+        "Let it run fewer or faster tests; run it yourself to see how long it takes",
         fixes=(SHOW_STATUS,),
     ),
     "E120": message(
@@ -170,6 +192,7 @@ FEATURE_MESSAGES = {
         ),
         "A person must review the command and run cde trust in the project, once",
         "Agents cannot grant trust: ask a person, then submit again",
+        Suggestion("See which commands the workflow runs", "cde workflow show"),
         fixes=(TRUST,),
     ),
     "E121": message(
@@ -177,6 +200,7 @@ FEATURE_MESSAGES = {
         "The check '{command}' cannot be run: {reason}.",
         "Install the program and make sure that it is on the server's PATH",
         "Correct check and check_directory in .cde/workflow.yml; this applies to new features",
+        "Run the command in the project's folder yourself, with the server's PATH",
         fixes=(VALIDATE_WORKFLOWS,),
     ),
     "E122": message(
@@ -191,6 +215,7 @@ FEATURE_MESSAGES = {
             "cde resume {feature} --takeover",
             "cde_resumeFeature(takeover=true)",
         ),
+        "Agree on who works on it: a phase is worked on by one agent at a time",
         fixes=(
             SHOW_STATUS,
             here(
@@ -206,6 +231,7 @@ FEATURE_MESSAGES = {
         "Phase '{phase}' of '{feature}' or its outputs changed during submission.",
         Suggestion("Check the feature's status, then submit again", *STATUS_CALL),
         "Do not write to the outputs while the check runs",
+        "Stop formatters, watchers and other agents that write to the outputs",
         fixes=(SHOW_STATUS,),
     ),
     "E124": message(
@@ -216,6 +242,7 @@ FEATURE_MESSAGES = {
         ),
         "Commit them, or stash them: git stash --include-untracked",
         "Or use a workflow without branch: true",
+        "Or discard changes that nobody needs: git restore PATH",
         fixes=(LIST_WORKFLOWS,),
     ),
     "E125": message(
@@ -223,6 +250,7 @@ FEATURE_MESSAGES = {
         "Git did not create the branch '{branch}': {reason}.",
         "Give the feature another name: its branch is named after it",
         "List the branches: git branch --list",
+        "Check that the repository is in order: git status, then git fsck",
         fixes=(LIST_FEATURES,),
     ),
     "E126": message(
@@ -230,6 +258,9 @@ FEATURE_MESSAGES = {
         "'{feature}' cannot go back to phase '{phase}': {reason}.",
         "Choose a phase that was started: {phases}",
         Suggestion("See the state of each phase", *STATUS_CALL),
+        Suggestion(
+            "To give the feature up instead, close it", "cde close {feature}", "cde_closeFeature()"
+        ),
         fixes=(SHOW_STATUS,),
     ),
     "E127": message(
@@ -241,6 +272,7 @@ FEATURE_MESSAGES = {
             "cde resume {feature}",
             "cde_resumeFeature()",
         ),
+        "Check that a retried call repeats its arguments exactly",
         fixes=(SHOW_STATUS,),
     ),
     "E128": message(
@@ -248,6 +280,7 @@ FEATURE_MESSAGES = {
         "The commands of '{path}' were not trusted: {reason}.",
         "Run it in a terminal, review the commands and answer yes",
         "Or review them first, then run it with --yes yourself",
+        "In CI, trust the commands in a step of its own, after the review of the change",
         fixes=(fix("trust --list --project {path}"),),
     ),
     "E129": info(
@@ -261,6 +294,7 @@ FEATURE_MESSAGES = {
             *STATUS_CALL,
         ),
         "Then submit again: an accepted submission gets the same answer without a second check",
+        "If the check hangs, stop the process named above; nothing is lost",
         fixes=(SHOW_STATUS,),
     ),
     "E130": message(
@@ -312,6 +346,7 @@ FEATURE_MESSAGES = {
             "cde rollback {feature} {owner} --reason REASON",
             "cde_rollbackFeature()",
         ),
+        "See what differs, for example with git diff, before you decide",
         fixes=(
             here(
                 "submit {feature} {phase} --restore",

@@ -6,6 +6,7 @@ product words an error. A code is never reused for another failure.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from cde_orchestrator.domain.errors.entry import ErrorMessage
@@ -15,13 +16,14 @@ from cde_orchestrator.domain.errors.state_messages import STATE_MESSAGES
 from cde_orchestrator.domain.errors.system_messages import SYSTEM_MESSAGES
 from cde_orchestrator.domain.errors.validation_messages import VALIDATION_MESSAGES
 
+_WORDED = {
+    **PROJECT_MESSAGES,
+    **FEATURE_MESSAGES,
+    **STATE_MESSAGES,
+    **VALIDATION_MESSAGES,
+    **SYSTEM_MESSAGES,
+}
 ERROR_MESSAGES: MappingProxyType[str, ErrorMessage] = MappingProxyType(
-    {
-        **PROJECT_MESSAGES,
-        **FEATURE_MESSAGES,
-        **STATE_MESSAGES,
-        **VALIDATION_MESSAGES,
-        **SYSTEM_MESSAGES,
-    }
+    {code: replace(entry, code=code) for code, entry in _WORDED.items()}
 )
 """Code to entry, in the order of the codes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import Suggestion, critical, message
-from cde_orchestrator.domain.errors.fixes import ACTIVATE, INFO_CALL, fix
+from cde_orchestrator.domain.errors.fixes import ACTIVATE, INFO_CALL, PROJECT_INFO_AT, fix
 
 PROJECT_MESSAGES = {
     "E001": message(
@@ -20,6 +20,7 @@ PROJECT_MESSAGES = {
         "'{path}' is a file; a project is a folder.",
         "Name the folder that contains the file: {parent}",
         "Omit the path to use the current folder",
+        "Check the spelling: a file and a folder next to it may have similar names",
         fixes=(fix("init {parent}", "cde_onboardProject", path="{parent}"),),
         recoverable=False,
     ),
@@ -28,6 +29,7 @@ PROJECT_MESSAGES = {
         "The system refused access to '{path}': {reason}.",
         "Check the folder's owner and permissions: ls -ld {path|shell}",
         "Run as the user who owns the project",
+        "Check that you may enter each folder above it as well",
         fixes=(fix("project info --project {path}"),),
         recoverable=False,
     ),
@@ -40,6 +42,7 @@ PROJECT_MESSAGES = {
             "--project PATH",
             "cde_onboardProject(path)",
         ),
+        "If it was a project before, restore its folder .cde from a backup",
         fixes=(fix("init {path}", "cde_onboardProject", path="{path}"),),
     ),
     "E005": message(
@@ -47,6 +50,9 @@ PROJECT_MESSAGES = {
         "A project that is {status} cannot become {target}.",
         "From {status}, a project can become: {allowed}",
         Suggestion("Check the project's status", *INFO_CALL, "project.status"),
+        Suggestion(
+            "See who changed the status", "cde state history", 'cde_recoverState(action="history")'
+        ),
         fixes=(ACTIVATE,),
     ),
     "E006": message(
@@ -54,6 +60,7 @@ PROJECT_MESSAGES = {
         "This server serves '{served}', not '{path}'.",
         "Use the tools for the served project: do not pass another path",
         "Or start a second server: cde serve --project PATH",
+        Suggestion("See which project is served", *INFO_CALL),
         fixes=(fix("project info --project {served}", "cde_getProjectInfo"),),
     ),
     "E007": critical(
@@ -67,6 +74,6 @@ PROJECT_MESSAGES = {
         "Otherwise restore the folder .cde from a backup of the disk",
         "If you have an export: cde init --new, then cde state import FILE",
         "Create an empty project only if nobody needs the old one: cde init --new",
-        fixes=(fix("project info --project {path}", "cde_getProjectInfo"),),
+        fixes=(PROJECT_INFO_AT,),
     ),
 }

@@ -9,7 +9,9 @@ from cde_orchestrator.domain.errors.fixes import (
     DOCTOR_FIX,
     HISTORY,
     HISTORY_CALL,
+    INFO_CALL,
     PROJECT_INFO,
+    PROJECT_INFO_AT,
     SHOW_STATUS,
     TRUST,
     fix,
@@ -43,6 +45,7 @@ STATE_MESSAGES = {
         ),
         "Install the version that wrote it: pip install --upgrade cde-orchestrator",
         "See which version runs: cde --version",
+        "Or read the state where the newer version runs: cde state export",
         fixes=(fix("--version"),),
         recoverable=False,
     ),
@@ -51,6 +54,7 @@ STATE_MESSAGES = {
         "The change was not made: writing '{path}' failed ({reason}).",
         "Check the cause above: disk, database or permissions",
         "Try again; the state is unchanged",
+        "If the cause stays, move the project to another disk: copy the whole folder",
         fixes=(
             DOCTOR,
             PROJECT_INFO,
@@ -64,6 +68,7 @@ STATE_MESSAGES = {
         ),
         "Free space on the disk that holds the project",
         "Try again; the state is unchanged",
+        "If nothing else can go, delete the oldest files in .cde/logs",
         fixes=(DOCTOR,),
     ),
     "E205": message(
@@ -71,6 +76,7 @@ STATE_MESSAGES = {
         "Another process ({holder}) held the project's lock for {waited_seconds} s.",
         "Try again; a lock ends with the process that holds it",
         "Check what the other process is doing, and end it if it hangs",
+        "If calls may take longer here, raise lock_timeout_seconds in .cde/config.toml",
         fixes=(PROJECT_INFO,),
     ),
     "E206": critical(
@@ -78,6 +84,7 @@ STATE_MESSAGES = {
         "The project has accepted no changes since {since}: {reason}.",
         "Remove the cause above: changes work again as soon as writing does",
         "Until then queries keep working",
+        "Check the disk, its mount options and the permissions of .cde",
         fixes=(DOCTOR,),
     ),
     "E207": message(
@@ -89,6 +96,11 @@ STATE_MESSAGES = {
             "Make the change in a transaction, which never conflicts",
             python="repository.transaction()",
         ),
+        Suggestion(
+            "Or let your changes win; what they override is returned",
+            python="repository.save(project, force=True)",
+        ),
+        "Check whether your change is still needed: somebody else changed the same thing",
         fixes=(PROJECT_INFO,),
     ),
     "E208": message(
@@ -96,6 +108,7 @@ STATE_MESSAGES = {
         "Change {sequence} is not in the history, which has {oldest} to {newest}.",
         Suggestion("Choose a number between {oldest} and {newest}", *HISTORY_CALL),
         _LIST_BACKUPS,
+        "Changes before {oldest} are no longer kept; an older copy of .cde may have them",
         fixes=(HISTORY,),
     ),
     "E209": message(
@@ -103,6 +116,7 @@ STATE_MESSAGES = {
         "There is no backup '{backup}'; there are: {backups}.",
         _LIST_BACKUPS,
         _RESTORE_AT,
+        "Use the name exactly as it is listed",
         fixes=(BACKUPS,),
     ),
     "E210": message(
@@ -110,6 +124,7 @@ STATE_MESSAGES = {
         "This is not a valid state: {where}: {reason}. Nothing was changed.",
         "Use an unchanged file from cde state export",
         _RESTORE_AT,
+        "Check that the file was copied completely: compare its size and SHA-256",
         fixes=(BACKUPS,),
     ),
     "E211": message(
@@ -124,6 +139,11 @@ STATE_MESSAGES = {
             'cde_recoverState(action="restore")',
         ),
         "Then confirm that preview",
+        Suggestion(
+            "See what changed meanwhile",
+            "cde state history",
+            'cde_recoverState(action="history")',
+        ),
         fixes=(HISTORY,),
     ),
     "E212": warning(
@@ -131,6 +151,7 @@ STATE_MESSAGES = {
         "'{file}' is damaged: {reason}.",
         "Rebuild it from the surviving files: cde doctor --fix",
         "The damaged file is moved to .cde/quarantine and never deleted",
+        "Check the disk: damage that returns is a sign that it fails",
         fixes=(DOCTOR_FIX,),
     ),
     "E213": info(
@@ -138,6 +159,7 @@ STATE_MESSAGES = {
         "'{file}' was left by a process that ended while writing.",
         "Remove it: cde doctor --fix",
         "Or leave it; nothing reads it",
+        "If such files keep appearing, check what ends the processes: memory, time limits, kill -9",
         fixes=(DOCTOR_FIX,),
     ),
     "E214": info(
@@ -149,6 +171,7 @@ STATE_MESSAGES = {
             "cde_getFeatureStatus()",
         ),
         "If the change was intended, nothing needs to be done",
+        "If it was not, restore it from git, or roll the phase back",
         fixes=(SHOW_STATUS,),
     ),
     "E215": info(
@@ -159,6 +182,7 @@ STATE_MESSAGES = {
         ),
         "Their content was rebuilt from the surviving files; nothing needs to be done",
         "Delete them when nobody needs them for analysis",
+        "Check the disk if this happens again: it may be failing",
         fixes=(here("state verify"),),
     ),
     "E216": critical(
@@ -169,6 +193,7 @@ STATE_MESSAGES = {
         ),
         Suggestion("Check before you repeat the change", *HISTORY_CALL),
         "Check the disk; the project is read-only until writing works again",
+        "If the state is as it should be, carry on; if the change is missing, make it again",
         fixes=(HISTORY,),
     ),
     "E217": critical(
@@ -179,6 +204,7 @@ STATE_MESSAGES = {
         ),
         "Start the database or restore the connection, then try again",
         "Check which database is configured: state_url in cde project settings",
+        "Check network, firewall and the database's own log",
         fixes=(DOCTOR,),
     ),
     "E218": message(
@@ -191,5 +217,19 @@ STATE_MESSAGES = {
         "Or set your own database in the environment, as CDE_STATE_URL",
         "Agents cannot grant trust: ask a person, then try again",
         fixes=(TRUST,),
+    ),
+    "E219": message(
+        "Another Project Is Stored Here",
+        (
+            "'{path}' holds the project {stored}; the one to be saved is {given}. "
+            "Nothing was changed."
+        ),
+        Suggestion(
+            "Work on with the project that is there", *INFO_CALL, "repository.get(project.path)"
+        ),
+        "Or save yours in another folder: a folder holds one project",
+        "Start the features of yours in the other one, if they are one and the same work",
+        fixes=(PROJECT_INFO_AT,),
+        recoverable=False,
     ),
 }

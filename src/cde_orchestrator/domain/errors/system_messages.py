@@ -24,6 +24,7 @@ SYSTEM_MESSAGES = {
         "The server cannot listen on {host}:{port}: {reason}.",
         "Let the system choose a free port: cde serve --transport http --port 0",
         "Or stop the program that uses the port",
+        "A port below 1024 may need root; the host must be an address of this machine",
         fixes=(here("serve --transport http --port 0"),),
     ),
     "E902": warning(
@@ -31,6 +32,7 @@ SYSTEM_MESSAGES = {
         "The server requires a bearer token, and {reason}.",
         "Send the header Authorization: Bearer TOKEN with the server's token",
         "Ask whoever started the server for the token: it is in the file after --token-file",
+        "In a browser, sign in at /dashboard with the same token",
         fixes=(explaining("E902"),),
     ),
     "E903": warning(
@@ -41,6 +43,7 @@ SYSTEM_MESSAGES = {
         ),
         "Wait {retry_after_seconds} seconds: a trial call is then made automatically",
         "If it works again, close the breaker: cde health reset-breaker {breaker}",
+        Suggestion("See why it failed", "cde errors list", "cde_getHealth()"),
         fixes=(here("health reset-breaker {breaker}"),),
     ),
     "E904": message(
@@ -48,6 +51,7 @@ SYSTEM_MESSAGES = {
         "There is no circuit breaker '{breaker}'. There are: {breakers}.",
         "List the circuit breakers: cde health breakers",
         "A breaker exists once the part that it guards has failed",
+        "Check the spelling: names are compared exactly",
         fixes=(here("health breakers"),),
     ),
     "E905": message(
@@ -55,6 +59,7 @@ SYSTEM_MESSAGES = {
         "The agent '{agent}' cannot be started: {reason}.",
         "Install its command-line program, or choose another agent with --agent",
         "See which agents can be used here: cde agents list",
+        "Check that its folder is on the PATH of the process that starts it",
         fixes=(LIST_AGENTS,),
     ),
     "E906": message(
@@ -62,6 +67,7 @@ SYSTEM_MESSAGES = {
         "The agent '{agent}' failed: {reason}. Its last line was: '{last_line}'.",
         "Test whether it works at all: cde agents test {agent}",
         "Read its output in the log: cde logs",
+        "Check its account: signed in, within its limits, and with a network",
         fixes=(here("agents test {agent}"),),
     ),
     "E907": message(
@@ -69,6 +75,7 @@ SYSTEM_MESSAGES = {
         "The agent '{agent}' was stopped after {timeout_seconds} seconds.",
         "Give it more time: cde run FEATURE --agent {agent} --timeout SECONDS",
         "Set timeout_seconds in its definition in .cde/config.toml",
+        "Give it smaller phases: split the feature in two",
         fixes=(LIST_AGENTS,),
     ),
     "E908": message(
@@ -79,6 +86,7 @@ SYSTEM_MESSAGES = {
         ),
         Suggestion("Read the prompt", *PROMPT_CALL),
         "Do the phase by hand, or remove the cause and continue: cde run {feature}",
+        "Or let another agent try: cde run {feature} --agent AGENT",
         fixes=(here("status {feature} --prompt"), LIST_AGENTS),
     ),
     "E909": message(
@@ -86,6 +94,7 @@ SYSTEM_MESSAGES = {
         "The feature '{feature}' is already being run by {holder}.",
         "Wait for that run, or stop it with Ctrl-C in its terminal",
         Suggestion("See its progress", *STATUS_CALL),
+        "If that process is gone, try again: its lock ended with it",
         fixes=(here("status {feature}"),),
     ),
     "E910": message(
@@ -93,6 +102,7 @@ SYSTEM_MESSAGES = {
         "There is no agent '{agent}'. There are: {agents}.",
         "List the agents: cde agents list",
         "Define your own agent under [agents.NAME] in .cde/config.toml",
+        "Check the spelling: names are compared exactly",
         fixes=(LIST_AGENTS,),
     ),
     "E911": info(
@@ -102,6 +112,7 @@ SYSTEM_MESSAGES = {
         Suggestion(
             "See the open features", "cde list --status open", 'cde_listFeatures(status="open")'
         ),
+        "Or continue by hand: the prompt of the current phase is unchanged",
         fixes=(here("list --status open"),),
     ),
     "E912": message(
@@ -109,6 +120,7 @@ SYSTEM_MESSAGES = {
         "Agent '{agent}' is not trusted in {folder} yet. It would run: '{command}'.",
         "Review the command and the project, then trust it: cde agents trust {agent}",
         "Without a terminal, once it is reviewed: cde agents trust {agent} --yes",
+        "Agents cannot grant trust: a person does, once for each project",
         fixes=(fix("agents trust {agent} --yes --project {folder}"),),
     ),
     "E920": warning(
@@ -116,6 +128,7 @@ SYSTEM_MESSAGES = {
         "The newest change was made at {newest}, which is in the future here.",
         "Set this machine's clock, or let NTP set it",
         "Changes are ordered by their numbers, so none is lost or misplaced",
+        "Check the clocks of all machines that share the project",
         fixes=(here("state history --limit 1"),),
     ),
     "E921": warning(
@@ -123,6 +136,7 @@ SYSTEM_MESSAGES = {
         "{free_mb} MB are free on the disk of '{path}'; {wanted_mb} MB are wanted.",
         "Free space on that disk before the project becomes read-only",
         "Shorten the project's history: cde state compact",
+        "Move large files that are not part of the project elsewhere",
         fixes=(COMPACT,),
     ),
     "E922": warning(
@@ -130,6 +144,7 @@ SYSTEM_MESSAGES = {
         "Git refuses to work in '{path}': {reason}.",
         "Run git status there and follow its advice",
         "Features can continue without git",
+        "Check the owner of the folder: git refuses repositories of other users",
         fixes=(DOCTOR,),
     ),
     "E923": warning(
@@ -140,6 +155,7 @@ SYSTEM_MESSAGES = {
         ),
         Suggestion("See what was done meanwhile", "cde list", "cde_listFeatures()"),
         "If calls may take longer, raise call_timeout_seconds in .cde/config.toml",
+        "Check for a slow disk or a busy machine: cde logs slow",
         fixes=(LIST_FEATURES,),
     ),
     "E924": message(
@@ -147,6 +163,7 @@ SYSTEM_MESSAGES = {
         "The bearer token from {source} cannot be used: {reason}.",
         "Create one: openssl rand -hex 32 > FILE, then chmod 600 FILE",
         "Name the file with --token-file, or set the token in CDE_HTTP_TOKEN",
+        "Keep it on one line, readable for its owner alone",
         fixes=(explaining("E924"),),
     ),
     "E925": message(
@@ -157,6 +174,7 @@ SYSTEM_MESSAGES = {
         ),
         "See which failed and why: cde errors list",
         "If so many failures are expected, raise alert_error_percent in .cde/config.toml",
+        "Check disk, database and network first: most failures come from there",
         fixes=(LIST_REPORTS,),
     ),
     "E926": warning(
@@ -164,6 +182,7 @@ SYSTEM_MESSAGES = {
         "An operation took {milliseconds} ms; the limit is {most} ms.",
         "See which operations were slow and why: cde logs slow",
         "If this machine is simply slow, raise alert_slow_operation_ms in .cde/config.toml",
+        "See what the machine is busy with: disk, memory, other processes",
         fixes=(here("logs slow"),),
     ),
     "E927": warning(
@@ -174,6 +193,7 @@ SYSTEM_MESSAGES = {
         ),
         "Create a backup: cde state compact",
         "Check that the folder .cde/backups is writable: cde doctor",
+        "Check that there is space on the disk for another copy",
         fixes=(COMPACT,),
     ),
     "E928": warning(
@@ -189,6 +209,7 @@ SYSTEM_MESSAGES = {
             "cde close FEATURE",
             "cde_closeFeature()",
         ),
+        "An agent keeps its claim by any call about the feature, such as saving progress",
         fixes=(LIST_FEATURES,),
     ),
     "E929": warning(
@@ -204,6 +225,7 @@ SYSTEM_MESSAGES = {
         "{percent} % of the memory is in use; the limit is {most} %.",
         "Stop programs that are not needed, or give the machine more memory",
         "If so much use is intended, raise alert_memory_percent in .cde/config.toml",
+        "In a container, raise its limit: it counts before the machine's memory",
         fixes=(here("health", "cde_getHealth"),),
     ),
     "E935": message(
@@ -211,6 +233,7 @@ SYSTEM_MESSAGES = {
         "The dashboard's server does not start. It reports: {reason}.",
         "Start a server in the foreground and watch it: cde serve --transport http --port 0",
         "Find out what is wrong with the project: cde doctor",
+        "Read the last lines of the log: cde logs --level warning",
         fixes=(DOCTOR,),
     ),
     "E999": critical(

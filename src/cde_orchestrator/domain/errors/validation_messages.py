@@ -20,6 +20,7 @@ VALIDATION_MESSAGES = {
         "The prompt has no text.",
         "Describe in a sentence or two what the feature should do",
         'For example: "Add a login page with password reset"',
+        "If it is in a file, pass the content of the file",
         fixes=(explaining("E301"),),
     ),
     "E302": message(
@@ -27,6 +28,7 @@ VALIDATION_MESSAGES = {
         "{field} has {length} characters; at most {limit} are accepted.",
         "Shorten it to what matters",
         "Put the details into a file of the project, and name that file",
+        "Or divide it into several features, each with its own goal",
         fixes=(explaining("E302"),),
     ),
     "E303": message(
@@ -34,6 +36,7 @@ VALIDATION_MESSAGES = {
         "{field} contains {characters}, which cannot be stored as text.",
         "Remove the characters and send the text again",
         "Send text as UTF-8, not the bytes of a file",
+        "Save the file as UTF-8 without control characters before you send it",
         fixes=(explaining("E303"),),
     ),
     "E304": message(
@@ -41,6 +44,7 @@ VALIDATION_MESSAGES = {
         "'{name}' is not a valid feature name.",
         "Use lower-case letters, digits and single hyphens, at most {limit} characters",
         "Omit the name: one is derived from the prompt",
+        "For example: add-login-page",
         fixes=(LIST_FEATURES,),
     ),
     "E305": message(
@@ -50,6 +54,7 @@ VALIDATION_MESSAGES = {
             "See what is accepted", "run the command with --help", "the tool's input schema"
         ),
         "Omit optional arguments to use their defaults",
+        "Correct the argument named above, and leave the others as they are",
         fixes=(explaining("E305"),),
     ),
     "E306": message(
@@ -57,6 +62,7 @@ VALIDATION_MESSAGES = {
         "The project has no workflow '{workflow}'; it has: {workflows}.",
         "Use one of the names above",
         "Omit the workflow to use the project's default",
+        "Or add it to .cde/workflow.yml, then check it: cde workflow validate",
         fixes=(LIST_WORKFLOWS,),
     ),
     "E307": message(
@@ -64,6 +70,7 @@ VALIDATION_MESSAGES = {
         "{field} is not valid JSON: {reason}.",
         "Give an object that maps output ids to text, in double quotes",
         "Or write the files yourself and submit without results",
+        "Let a program write the JSON, so that quotes and line breaks are escaped",
         fixes=(explaining("E307"),),
     ),
     "E308": message(
@@ -71,6 +78,7 @@ VALIDATION_MESSAGES = {
         "The cursor '{cursor}' does not come from this list.",
         "Pass next_cursor of the previous answer unchanged",
         "Omit the cursor to start at the first page",
+        "Keep the filters of the first call on every page",
         fixes=(LIST_FEATURES,),
     ),
     "E309": message(
@@ -78,6 +86,7 @@ VALIDATION_MESSAGES = {
         "There is no tool '{tool}'.",
         "List the tools again: tools/list",
         "Check upper and lower case: names look like cde_startFeature",
+        "Check that the client talks to this server: its name is cde-orchestrator",
         fixes=(explaining("E309"),),
     ),
     "E310": message(
@@ -85,6 +94,7 @@ VALIDATION_MESSAGES = {
         "'{path}' is not valid YAML at line {line}: {reason}.",
         "Correct the line named above",
         "Compare with the packaged file: cde workflow show --packaged",
+        "Indent with spaces, never with tabs, and put text with a colon or # in quotes",
         fixes=(VALIDATE_WORKFLOWS,),
     ),
     "E311": message(
@@ -92,6 +102,7 @@ VALIDATION_MESSAGES = {
         "'{path}', line {line}, key {key}: {reason}.",
         "{remedy}",
         "Compare with the packaged file: cde workflow show --packaged",
+        "The format is described in docs/workflows.md",
         fixes=(VALIDATE_WORKFLOWS,),
     ),
     "E312": message(
@@ -99,6 +110,7 @@ VALIDATION_MESSAGES = {
         "The prompt template '{template}' is neither in .cde/prompts nor packaged.",
         "Create .cde/prompts/{template}",
         "Correct the key prompt of phase '{phase}' in .cde/workflow.yml",
+        "Check upper and lower case: the template is a file below .cde/prompts",
         fixes=(VALIDATE_WORKFLOWS,),
     ),
     "E313": message(
@@ -106,6 +118,7 @@ VALIDATION_MESSAGES = {
         "The prompt template '{template}' cannot be filled in: {reason}.",
         "Correct the template in .cde/prompts, or delete it to use the packaged one",
         "See which variables a template may use: docs/workflows.md",
+        Suggestion("Try every template of the project", "cde workflow validate"),
         fixes=(VALIDATE_WORKFLOWS,),
     ),
     "E314": message(
@@ -113,6 +126,7 @@ VALIDATION_MESSAGES = {
         "The setting '{setting}' in {source} was not accepted: {reason}.",
         "Correct the setting, or delete it to use its default",
         "Environment variables CDE_* take precedence over .cde/config.toml",
+        "See every setting, its default and its bounds: docs/settings.md",
         fixes=(SHOW_SETTINGS,),
     ),
     "E315": message(
@@ -120,6 +134,7 @@ VALIDATION_MESSAGES = {
         "{field} has {size_bytes} bytes; at most {limit_bytes} are accepted.",
         "Leave generated data out, and say in a sentence where it is",
         "Shorten the text or the file above to the limit",
+        "Or write the file in the project yourself, and name it",
         fixes=(explaining("E315"),),
     ),
     "E316": message(
@@ -127,6 +142,7 @@ VALIDATION_MESSAGES = {
         "The log knows no call with the correlation id '{wanted_id}'.",
         "Take the id from a reply, an error or a line of the log",
         "Lines are kept for as many days as the setting log_retention_days says",
+        "Check that this is the project in which the call was made",
         fixes=(LOGS,),
     ),
     "E317": message(
@@ -134,6 +150,7 @@ VALIDATION_MESSAGES = {
         "'{text}' is not a time in the past: {reason}.",
         "Count back from now with s, m, h, d or w: 2h",
         "Or give a date or time in ISO 8601: 2026-11-01 or 2026-11-01T12:30",
+        "Leave the option out to see everything that is kept",
         fixes=(LOGS,),
     ),
     "E318": message(
@@ -141,6 +158,7 @@ VALIDATION_MESSAGES = {
         "Several correlation ids begin with '{wanted_id}': {candidates}.",
         "Give more characters of the id",
         "Take the whole id from a reply, an error or a line of the log",
+        "See the newest calls and their ids: cde logs --limit 20",
         fixes=(LOGS,),
     ),
     "E320": message(
@@ -148,6 +166,7 @@ VALIDATION_MESSAGES = {
         "'{path}' cannot be read as TOML: {reason}.",
         'Correct the line named above; a setting looks like log_level = "INFO"',
         "Or rename the file to use the defaults",
+        "Put text in quotes, and write each setting only once",
         fixes=(SHOW_SETTINGS,),
     ),
     "E321": message(
@@ -155,6 +174,7 @@ VALIDATION_MESSAGES = {
         "The catalogue has no error code '{unknown}'.",
         "Write the code as the error shows it: E and three digits, as in E101",
         Suggestion("See all codes", "cde explain", "cde_explainError()"),
+        "Check that this version knows the code: newer versions have more",
         fixes=(fix("explain", "cde_explainError"),),
     ),
     "E322": message(
@@ -162,6 +182,7 @@ VALIDATION_MESSAGES = {
         "There is no error report '{report}' in this project.",
         "Use an id from cde errors list; only the newest reports are kept",
         "Name the project in which the error occurred with --project",
+        "See the log instead: cde logs --level error",
         fixes=(LIST_REPORTS,),
     ),
     "E323": message(
@@ -169,6 +190,7 @@ VALIDATION_MESSAGES = {
         "The command line was not understood: {reason}.",
         "See how the command is used: {usage}",
         "Put text with spaces or a leading hyphen in quotes, after --",
+        "See all commands: cde --help",
         fixes=(fix("{command} --help"),),
     ),
     "E324": message(
@@ -176,6 +198,7 @@ VALIDATION_MESSAGES = {
         "Nothing is served at '{path}'.",
         "Pages for people: /dashboard and /errors; for machines: /health and /metrics",
         "For MCP clients: /mcp",
+        "Check the spelling; paths are lower-case and end without a slash",
         fixes=(explaining("E324"),),
     ),
 }

@@ -15,8 +15,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-import structlog
-
 from cde_orchestrator.application.ports.breakers import BreakerView, rounded_wait
 from cde_orchestrator.domain.exceptions import (
     CDEError,
@@ -25,6 +23,7 @@ from cde_orchestrator.domain.exceptions import (
     ProjectError,
     ValidationError,
 )
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.breakers.record import (
     BreakerPolicy,
     BreakerRecord,
@@ -35,7 +34,7 @@ from cde_orchestrator.infrastructure.breakers.record import (
 if TYPE_CHECKING:
     from cde_orchestrator.infrastructure.breakers.file import BreakerFile
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 USER_MISTAKES: tuple[type[BaseException], ...] = (ProjectError, FeatureError, ValidationError)
 TRIAL_WAIT_SECONDS = 1.0
@@ -109,6 +108,11 @@ class CircuitBreaker:
     def failure_count(self) -> int:
         """Counted failures in a row."""
         return self._current().failures
+
+    @property
+    def last_failure_time(self) -> float | None:
+        """When the last failure that counted was, by the breaker's clock; None before any."""
+        return self._current().failed_at
 
     @property
     def state(self) -> str:

@@ -16,8 +16,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import orjson
-import structlog
 
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.breakers.record import BreakerRecord, Change
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
@@ -26,7 +26,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 )
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 LOCK_SECONDS = 1.0
 _SIZE_LIMIT = 16_384
@@ -75,13 +75,15 @@ class BreakerFile:
         try:
             with open(self._path, "rb", opener=open_in_own_folder) as file:
                 content = orjson.loads(file.read(_SIZE_LIMIT))
-            record = BreakerRecord(**content["record"])
+            record = BreakerRecord(**content["record"], failed_at=content.get("failed_ago"))
             record.check()
+            now, passed = self._clock(), max(self._wall() - content["written_at"], 0.0)
+            if record.failed_at is not None:
+                record = replace(record, failed_at=now - record.failed_at - passed)
             if record.until is None:
                 return record
-            until = min(record.until, self.longest_seconds)
-            left = until - max(self._wall() - content["written_at"], 0.0)
-            return replace(record, until=self._clock() + max(left, 0.0))
+            left = min(record.until, self.longest_seconds) - passed
+            return replace(record, until=now + max(left, 0.0))
         except FileNotFoundError:
             return BreakerRecord()
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -111,10 +113,12 @@ class BreakerFile:
         return lambda: os.close(descriptor)
 
     def _write(self, record: BreakerRecord) -> None:
-        content = asdict(record)
+        content, now = asdict(record), self._clock()
+        failed_at = content.pop("failed_at")
         if record.until is not None:
-            content["until"] = max(record.until - self._clock(), 0.0)
-        data = orjson.dumps({"record": content, "written_at": self._wall()})
+            content["until"] = max(record.until - now, 0.0)
+        ago = None if failed_at is None else now - failed_at
+        data = orjson.dumps({"record": content, "failed_ago": ago, "written_at": self._wall()})
         replace_file(OsFileOps(), self._path, data)
         self._seen = self._signature()
 

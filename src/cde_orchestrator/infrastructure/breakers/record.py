@@ -44,6 +44,7 @@ class BreakerRecord:
             no say in a later one.
         until: when it lets a trial through, by the breaker's own clock; None while closed.
         reason: the last failure that counted, in a word.
+        failed_at: when that was, by the breaker's own clock; None where it is not known.
     """
 
     failures: int = 0
@@ -51,6 +52,7 @@ class BreakerRecord:
     generation: int = 0
     until: float | None = None
     reason: str = ""
+    failed_at: float | None = None
 
     def check(self) -> None:
         """Raise ValueError unless it is one: what others wrote may be anything."""
@@ -59,7 +61,7 @@ class BreakerRecord:
             raise ValueError("counts must be whole numbers of at least 0")
         if type(self.reason) is not str:
             raise ValueError("the reason must be text")
-        if not (self.until is None or type(self.until) in {int, float}):
+        if not {type(self.until), type(self.failed_at)} <= {int, float, type(None)}:
             raise ValueError("the time must be a number")
 
     def state(self, now: float) -> BreakerState:
@@ -76,7 +78,7 @@ class BreakerRecord:
             return self
         failures = self.failures + 1
         if self.until is None and failures < policy.failure_threshold:
-            return replace(self, failures=failures, reason=reason)
+            return replace(self, failures=failures, reason=reason, failed_at=now)
         openings = self.openings + 1
         return BreakerRecord(
             failures=failures,
@@ -84,6 +86,7 @@ class BreakerRecord:
             generation=self.generation + 1,
             until=now + policy.open_for(openings),
             reason=reason,
+            failed_at=now,
         )
 
     def succeeded(self, generation: int) -> BreakerRecord:
@@ -96,7 +99,8 @@ class BreakerRecord:
 
     def reset(self) -> BreakerRecord:
         """Closed, with nothing counted; the last failure stays known."""
-        return BreakerRecord(generation=self.generation + 1, reason=self.reason)
+        generation = self.generation + 1
+        return BreakerRecord(generation=generation, reason=self.reason, failed_at=self.failed_at)
 
 
 Change = Callable[[BreakerRecord], BreakerRecord]

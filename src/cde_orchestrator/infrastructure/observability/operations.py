@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import structlog
-
 from cde_orchestrator.application.ports.health import Telemetry
 from cde_orchestrator.domain.clock import Stopwatch, utc_now
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.subject import name_subject, naming_subject
 from cde_orchestrator.infrastructure.observability.correlation import CallContext, within
 from cde_orchestrator.infrastructure.observability.tracing import describe_end, traced
@@ -27,7 +26,7 @@ from cde_orchestrator.infrastructure.system.spans import (
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 SLOW_OPERATION_MS = 1_000
 

@@ -11,18 +11,18 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-import structlog
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
 BREAKER = "otlp"
 FAILURES = 3
 REST_SECONDS = 60.0
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class CollectorError(Exception):

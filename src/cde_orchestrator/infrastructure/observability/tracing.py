@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from cde_orchestrator import __version__
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.observability.correlation import CallContext, tracing_as
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
 _TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
 _PATIENCE_SECONDS = 2
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 class _Tracing:

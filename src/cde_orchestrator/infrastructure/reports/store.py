@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from cde_orchestrator.application.ports.core import ErrorReportSummary, KeptState
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import (
@@ -25,12 +23,13 @@ from cde_orchestrator.domain.exceptions import (
     CDEError,
     CircuitBreakerOpenError,
 )
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, refuse_link
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 REPORTS = "errors"
 REPORT_BYTES = 256 * 1024

@@ -200,7 +200,7 @@ def test_what_to_do_is_told_for_each_code_that_a_check_or_an_alert_names(world: 
 def test_advice_that_differs_from_case_to_case_is_left_to_the_explanation(world: World) -> None:
     told = show(world, ShowDashboard(), health=ScriptedHealth("E903"))["advice"]["E903"]
 
-    assert told["suggestions"] == []
+    assert told["suggestions"] == ["See why it failed: cde errors list"]
     assert told["commands"] == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, Severity, Suggestion
 from tests.catalogue import wishes
 
@@ -60,3 +62,23 @@ def test_an_entry_is_an_error_that_can_be_mended_unless_it_says_otherwise() -> N
 
 def test_severities_are_the_four_of_the_plan() -> None:
     assert [str(severity) for severity in Severity] == ["INFO", "WARNING", "ERROR", "CRITICAL"]
+
+
+def test_an_entry_can_be_read_by_name_as_the_catalogue_of_old() -> None:
+    entry = ErrorMessage(
+        title="T",
+        description="D of {path}",
+        suggestions=("Enter it: cd {path|shell}", Suggestion("Use it", "cde", python="use()")),
+        fixes=(),
+        code="E999",
+    )
+
+    assert entry["title"] == entry.title == entry.get("title")
+    assert entry["suggestions"] == ["Enter it: cd {path}", "Use it: use()"]
+    assert entry["docs"] == "cde explain E999"
+    assert entry.get("colour", "none") == "none"
+    assert "docs" in entry
+    assert "docs" in list(entry)
+    assert len(entry) == len(list(entry)) == len(dict(entry))
+    with pytest.raises(KeyError):
+        entry["suggestions_for"]

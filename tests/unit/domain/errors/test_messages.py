@@ -9,15 +9,19 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 import cde_orchestrator
+from cde_orchestrator.cli.app import app
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, Severity
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import PLACEHOLDER, placeholders
 from tests.catalogue import wishes
 
+REPOSITORY = Path(__file__).parents[4]
 PACKAGE = Path(cde_orchestrator.__file__).parent
 COMPLETED_BY_THE_OPERATION = {"project_path", "correlation_id", "report_id"}
 
@@ -117,7 +121,7 @@ def test_an_entry_is_fully_explained(code: str) -> None:
     assert all(text.strip() and text == " ".join(text.split()) for text in texts(entry))
     assert not placeholders(entry.title)
     assert entry.description.endswith(".")
-    assert all(len(entry.suggestions_for(reader)) >= 2 for reader in Reader)
+    assert all(len(set(entry.suggestions_for(reader))) >= 3 for reader in Reader)
     assert entry.fixes
     assert isinstance(entry.severity, Severity)
     assert re.fullmatch(r"\d+\.\d+\.\d+", entry.since)
@@ -177,6 +181,42 @@ def test_the_tools_that_suggestions_speak_of_exist(code: str) -> None:
     spoken_of = re.findall(r"\bcde_\w+", " ".join(texts(ERROR_MESSAGES[code])))
 
     assert set(spoken_of) <= set(tools())
+
+
+def resolved(words: list[str]) -> Any:
+    """The command that a suggestion speaks of; LookupError where there is none."""
+    root: Any = get_command(app)
+    name, *rest = words
+    if name.startswith("--"):
+        return root
+    command = root.load(name)
+    below: dict[str, Any] = getattr(command, "commands", {})
+    if rest and rest[0] in below:
+        return below[rest[0]]
+    if below and not command.invoke_without_command:
+        raise LookupError(words)
+    return command
+
+
+@pytest.mark.parametrize("code", ERROR_MESSAGES)
+def test_the_commands_that_suggestions_speak_of_exist_with_their_options(code: str) -> None:
+    spoken_of = re.compile(r"(?<!\.)\bcde((?: --[a-z-]+| [{]?\w[\w-]*[}]?)+)")
+    for said in spoken_of.findall("; ".join(texts(ERROR_MESSAGES[code]))):
+        command = resolved(said.split())
+        known = {option for each in command.params for option in each.opts} | {"--help"}
+        assert {each for each in said.split() if each.startswith("--")} <= known, said
+
+
+@pytest.mark.parametrize("code", ERROR_MESSAGES)
+def test_the_pages_that_suggestions_speak_of_exist(code: str) -> None:
+    for page in re.findall(r"\bdocs/\S+\.md", " ".join(texts(ERROR_MESSAGES[code]))):
+        assert (REPOSITORY / page).is_file()
+
+
+def test_a_command_that_does_not_exist_would_be_noticed() -> None:
+    for words in (["stat"], ["state", "compress"], ["errors"]):
+        with pytest.raises(LookupError):
+            resolved(words)
 
 
 def test_the_codes_that_are_raised_are_in_the_catalogue() -> None:

@@ -83,13 +83,16 @@ def test_failures_are_counted_until_it_opens() -> None:
     twice = once.failed(0, POLICY, 100.0, "TimeoutError")
 
     assert (once.failures, once.until, once.generation, once.reason) == (1, None, 0, "OSError")
+    assert once.failed_at == 100.0
     assert (twice.failures, twice.openings, twice.reason) == (2, 0, "TimeoutError")
     opened = twice.failed(0, POLICY, 100.0, "ConnectionError")
-    assert opened == BreakerRecord(3, 1, 1, 110.0, "ConnectionError")
+    assert opened == BreakerRecord(3, 1, 1, 110.0, "ConnectionError", 100.0)
 
 
 def test_a_trial_that_fails_opens_it_for_longer() -> None:
-    assert OPEN.failed(4, POLICY, 200.0, "OSError") == BreakerRecord(4, 2, 5, 220.0, "OSError")
+    again = OPEN.failed(4, POLICY, 200.0, "OSError")
+    assert again == BreakerRecord(4, 2, 5, 220.0, "OSError", 200.0)
+    assert again.reset() == BreakerRecord(0, 0, 6, None, "OSError", 200.0)
 
 
 def test_what_began_in_an_earlier_generation_changes_nothing() -> None:

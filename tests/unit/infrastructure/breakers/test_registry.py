@@ -61,6 +61,7 @@ def test_what_is_left_of_the_time_out_survives_a_clock_that_is_set_back(root: Pa
     for later, left in ((1_000_020.0, 40.0), (900_000.0, 60.0), (2_000_000.0, 0.0)):
         other = BreakerFile(folder, "git", Seconds(77.0), Seconds(later))
         assert other.read().until == 77.0 + left
+        assert other.read().failed_at == 77.0 - (60.0 - left if left else 1_000_000.0)
 
 
 def record_of(**values: object) -> bytes:
@@ -81,6 +82,7 @@ def record_of(**values: object) -> bytes:
         record_of(failures=4, generation=0.5),
         record_of(failures=5, reason=["broken"]),
         record_of(failures=5, until="soon"),
+        b'{"record": {}, "failed_ago": "long", "written_at": 0}',
     ],
 )
 def test_a_broken_record_counts_as_none(root: Path, content: bytes) -> None:

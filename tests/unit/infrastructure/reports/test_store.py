@@ -18,7 +18,7 @@ from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.infrastructure.reports.store import REPORT_BYTES, FileErrorReports
 from cde_orchestrator.infrastructure.settings.settings import settings_file
-from tests.fakes import FakeClock
+from cde_orchestrator.testing import ManualClock
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_report_is_for_the_owner_alone(application: Application) -> None:
 
 def test_only_the_newest_are_kept_and_the_list_begins_with_the_newest(tmp_path: Path) -> None:
     (tmp_path / ".cde").mkdir()
-    clock = FakeClock()
+    clock = ManualClock()
     reports = FileErrorReports(kept=3, clock=clock)
     made = []
     for _ in range(5):

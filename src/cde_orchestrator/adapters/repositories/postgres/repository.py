@@ -8,14 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cde_orchestrator.adapters.repositories.base import StoredProjects, require_sequence
+from cde_orchestrator.adapters.repositories.base import StoredProjects
 from cde_orchestrator.adapters.repositories.postgres.session import PostgresSession
 from cde_orchestrator.adapters.repositories.postgres.store import PostgresStore
 from cde_orchestrator.adapters.repositories.project_key import ensure_key, key_of
-from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.condition import PartCondition, StateCondition
-from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention
@@ -58,10 +56,6 @@ class PostgresProjectRepository(StoredProjects[PostgresStore]):
         self._stores: dict[Path, PostgresStore] = {}
         self._mutex = threading.RLock()
 
-    def peek(self, path: Path | str) -> Project:
-        """The project as the database has it."""
-        return self.get(path)
-
     def repair(self, path: Path | str) -> list[str]:
         """Rewrite the present state where it is not what its history leads to; what was done."""
         return self._store(folder_at(path)).repair()
@@ -79,25 +73,6 @@ class PostgresProjectRepository(StoredProjects[PostgresStore]):
         """The state in a backup; E004 where the database has no such project."""
         self._existing(path)
         return super().backup(path, name)
-
-    def restore(
-        self, path: Path | str, document: dict[str, Any], expected_sequence: int | None = None
-    ) -> int:
-        """Make ``document`` the present state, as one change that can itself be undone."""
-        root = folder_at(path)
-        wanted = {**checked_document(document), "path": str(root)}
-        store = self._existing(root)
-        with store.exclusive(force=True):
-            require_sequence(store, expected_sequence)
-            return self._replace(store, wanted)
-
-    def compact(self, path: Path | str) -> list[str]:
-        """Keep the present state whole and drop what retention does not keep."""
-        store = self._existing(path)
-        if store.read_only is not None:
-            raise store.read_only.error()
-        store.keep_backup()
-        return [backup.file for backup in self.backups(path)]
 
     def close(self) -> None:
         """Let go of the connection; never fails."""

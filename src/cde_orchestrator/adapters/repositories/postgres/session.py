@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 
 import psycopg
-import structlog
 from psycopg import conninfo
 
 from cde_orchestrator.domain.exceptions import (
@@ -23,12 +22,13 @@ from cde_orchestrator.domain.exceptions import (
     UntrustedBackendError,
     ValidationError,
 )
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.retry import is_transient, retrying
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Result = TypeVar("Result")
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"

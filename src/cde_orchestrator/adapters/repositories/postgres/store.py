@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import psycopg
-import structlog
 
 from cde_orchestrator.adapters.repositories.base import Found, StillFits, Work
 from cde_orchestrator.adapters.repositories.codec import FeatureIndex
@@ -30,6 +29,7 @@ from cde_orchestrator.adapters.repositories.postgres.session import (
 from cde_orchestrator.adapters.repositories.postgres.tables import ProjectHead
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.process_lock import one_thread
 from cde_orchestrator.infrastructure.system.spans import CHECKPOINT, JOURNAL, LOAD, LOCK_WAIT, span
 from cde_orchestrator.storage.format.journal import Change, Record, encode_record
@@ -38,7 +38,7 @@ from cde_orchestrator.storage.loader import IN_PLACE
 from cde_orchestrator.storage.read_only import PROBE_EVERY_SECONDS, ReadOnly
 from cde_orchestrator.storage.retention import Retention
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 CHECKPOINT_AFTER_BYTES = 1024 * 1024
 """Journal bytes after which a whole state is kept, if the last one was smaller than that."""

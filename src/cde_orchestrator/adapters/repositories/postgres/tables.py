@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, KeysView, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -275,7 +275,7 @@ def _decode_head(cursor: psycopg.Cursor[tuple[Any, ...]]) -> ProjectHead:
     return ProjectHead(*row) if row else ProjectHead()
 
 
-def _after(document: Document, record: Record, touched: set[str] | None) -> Document:
+def _after(document: Document, record: Record, touched: KeysView[str] | None) -> Document:
     """What a change makes of the parts that it touches; the state itself stays as it is."""
     if touched is not None:
         features = document["features"]
@@ -284,7 +284,7 @@ def _after(document: Document, record: Record, touched: set[str] | None) -> Docu
     return apply(document, record.change.changes)
 
 
-def _inserting_record(key: str, record: Record, touched: set[str] | None) -> Composed:
+def _inserting_record(key: str, record: Record, touched: KeysView[str] | None) -> Composed:
     change = record.change
     return _sql(
         "INSERT INTO cde_journal VALUES ({}, {}, {}, {}, {}, {}, {}::text[], {}, {}, {}, {})",
@@ -294,7 +294,9 @@ def _inserting_record(key: str, record: Record, touched: set[str] | None) -> Com
     )
 
 
-def _writing_features(key: str, features: Document, touched: set[str] | None) -> Iterator[Composed]:
+def _writing_features(
+    key: str, features: Document, touched: KeysView[str] | None
+) -> Iterator[Composed]:
     if touched is None:
         yield _sql("DELETE FROM cde_feature WHERE project = {}", key)
     gone = [] if touched is None else sorted(touched - set(features))

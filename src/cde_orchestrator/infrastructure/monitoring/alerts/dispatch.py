@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import structlog
 
 from cde_orchestrator import __version__
 from cde_orchestrator.application.ports.health import AlertEvent, Notice
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import Notifier
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 WAITING_MOST = 100
 """Alerts that wait to be sent; the oldest one gives way to the newest."""

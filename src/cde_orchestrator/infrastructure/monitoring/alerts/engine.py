@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
-import structlog
-
 from cde_orchestrator.application.ports.health import (
     AlertEvent,
     AlertState,
@@ -17,6 +15,7 @@ from cde_orchestrator.application.ports.health import (
     AlertView,
 )
 from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.monitoring.alerts import rules as alert_rules
 from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
 from cde_orchestrator.infrastructure.monitoring.alerts.rules import AlertRule
@@ -24,7 +23,7 @@ from cde_orchestrator.infrastructure.monitoring.alerts.state import AlertStatus,
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.observability.operations import recent_operations
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 SENT = frozenset({"firing", "resolved"})
 """The states that are sent to the notifiers."""

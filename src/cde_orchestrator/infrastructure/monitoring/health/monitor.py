@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import structlog
-
 from cde_orchestrator import __version__
 from cde_orchestrator.application.ports import health as port
 from cde_orchestrator.domain.clock import Clock, utc_now
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.monitoring.alerts import rules
 from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
 from cde_orchestrator.infrastructure.monitoring.alerts.engine import AlertEngine
@@ -25,7 +24,7 @@ from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.infrastructure.system.resource_usage import MB, process_memory_bytes
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 INTERVAL_SECONDS = 10.0
 """Between two samples."""

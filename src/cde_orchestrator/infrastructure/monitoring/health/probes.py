@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-import structlog
-
 from cde_orchestrator.application.ports.breakers import Breakers, BreakerView, rounded_wait
 from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
 from cde_orchestrator.application.ports.health import Probe, Verdict, detail
@@ -28,12 +26,13 @@ from cde_orchestrator.domain.exceptions import (
     StateError,
 )
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
 from cde_orchestrator.infrastructure.system.resource_usage import MB, FolderSize, memory_percent
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 RECENT = timedelta(days=1)
 """How long a file in quarantine is a warning: somebody should check the disk."""

@@ -17,16 +17,15 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import structlog
-
 from cde_orchestrator.application.ports.health import HistoryReply, Point, Span, slowest
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.monitoring.telemetry import database as files
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.paths import FOLDER
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 FILE = "telemetry.db"
 MOST_BYTES = 32_000_000

@@ -17,6 +17,8 @@ from typing import Any, NoReturn, TypeVar
 
 import structlog
 
+from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.observability.logs import retention
 from cde_orchestrator.infrastructure.observability.logs.handler import ProjectLogHandler
@@ -42,14 +44,14 @@ _QUIET["opentelemetry.exporter"] = "CRITICAL"  # its caller logs what it drops
 _set_levels: set[str] = set()
 _KEEPER_SECONDS = 3_600.0
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 Kind = TypeVar("Kind", bound=logging.Handler)
 
 
 def setup_logging(
     level: str = "INFO",
-    output_file: str | None = None,
+    output_file: Path | str | None = None,
     *,
     stderr_level: str | None = None,
     format: str = "auto",
@@ -60,7 +62,7 @@ def setup_logging(
     """Send events to a file, and to standard error; done again, it replaces what was set up.
 
     Args:
-        level: the least severe level that is logged, one of ``LEVELS``.
+        level: the least severe level that is logged, one of ``LEVELS`` in any case.
         output_file: file that gets JSON lines. Its folder is made where the folder above it
             exists; until that exists, the newest lines are held back. None: standard error
             alone.
@@ -70,9 +72,15 @@ def setup_logging(
         levels: by logger, for those below or above ``level``.
         max_bytes: length at which the file is rotated.
         retention_days: for how long rotated files are kept.
+
+    Raises:
+        ValidationError: E305, there is no such level; nothing was changed.
     """
+    least = _level("level", level)
+    own_levels = {name: _level(name, own) for name, own in {**_QUIET, **(levels or {})}.items()}
     console = StderrHandler(format)
-    console.setLevel(LEVELS[stderr_level or ("WARNING" if output_file else level)])
+    by_default = "WARNING" if output_file is not None else level
+    console.setLevel(_level("stderr_level", stderr_level or by_default))
     handlers: list[logging.Handler] = [console]
     if output_file is not None:
         file = RotatingLogFile(
@@ -84,11 +92,11 @@ def setup_logging(
         handlers.append(ProjectLogHandler(file))
     stop_logging()
     root = logging.getLogger()
-    root.setLevel(LEVELS[level])
+    root.setLevel(least)
     for handler in handlers:
         root.addHandler(handler)
-    for name, own in {**_QUIET, **(levels or {})}.items():
-        logging.getLogger(name).setLevel(LEVELS[own])
+    for name, own in own_levels.items():
+        logging.getLogger(name).setLevel(own)
         _set_levels.add(name)
     structlog.configure(
         processors=_PROCESSORS,
@@ -214,6 +222,14 @@ _NOT_SHOWN = frozenset(
     {"state_damaged", "backup_damaged", "state_uncertain", "error_report_not_written"}
 )
 """Events with a code that no failed call shows: it continues with what is whole."""
+
+
+def _level(argument: str, name: str) -> int:
+    found = LEVELS.get(str(name).upper())
+    if found is None:
+        reason = f"the levels are {', '.join(LEVELS)}"
+        raise ValidationError.of("E305", argument=argument, reason=reason)
+    return found
 
 
 def _installed(kind: type[Kind]) -> list[Kind]:

@@ -19,7 +19,7 @@ from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.infrastructure.observability.operations import note
 from cde_orchestrator.infrastructure.settings.settings import Settings
-from tests.fakes import FakeClock
+from cde_orchestrator.testing import ManualClock
 
 SETTINGS = Settings(alert_error_hold_seconds=20.0, alert_clear_seconds=20.0)
 
@@ -43,7 +43,7 @@ class Stage:
 
     def __init__(self, root: Path, settings: Settings = SETTINGS) -> None:
         (root / ".cde").mkdir(exist_ok=True)
-        self.clock, self.ear = FakeClock(), Ear()
+        self.clock, self.ear = ManualClock(), Ear()
         self.dispatcher = AlertDispatcher(root, lambda: [self.ear])
         self.settings = settings
         self.root = root

@@ -19,7 +19,7 @@ from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMoni
 from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.settings.settings import Settings
-from tests.fakes import FakeClock
+from cde_orchestrator.testing import ManualClock
 
 
 class Stage:
@@ -27,7 +27,7 @@ class Stage:
 
     def __init__(self, root: Path) -> None:
         (root / ".cde").mkdir()
-        self.meter, self.clock, self.is_broken = OperationMeter(), FakeClock(), False
+        self.meter, self.clock, self.is_broken = OperationMeter(), ManualClock(), False
         self.monitor = HealthMonitor(root, self.meter, Settings(), self.facts, clock=self.clock)
 
     def facts(self) -> Facts:

@@ -1,0 +1,1 @@
+"""What the plan shows, run as it is written there, against the package as it is installed."""
