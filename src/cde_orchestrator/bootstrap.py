@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView
+from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
@@ -59,38 +61,52 @@ class Application:
         Raises:
             CDEError: it was refused or failed.
         """
-        name = use_case.operation
 
         def work() -> Reply:
             ports = self._assembled(use_case.tolerant)
             return use_case(**ports.named(use_case.needs()))
 
+        return self.operation(use_case.operation, use_case.arguments(), use_case.routine).run(work)
+
+    def operation(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None,
+        routine: bool = False,
+        *,
+        about: Mapping[str, str] | None = None,
+        is_call: bool = False,
+    ) -> Operation:
+        """Work on the project as it is logged, counted and reported.
+
+        Args:
+            name: the use case's, or the kind of a call that may have none.
+            arguments: what a report of an error has of them; None for no report.
+            routine: as of ``Operation``.
+            about: as of ``Operation``.
+            is_call: whether it is a whole call, which lasts as long as whoever calls wants.
+        """
+
         def capture(error: CDEError, raised: BaseException) -> None:
-            self.report(error, raised, name, use_case.arguments())
+            if arguments is None:
+                return
+            self._reports.capture(
+                self.root,
+                error,
+                raised,
+                operation=(about or {}).get("name", name),
+                arguments=arguments,
+                repository=self._repository,
+            )
 
         return Operation(
             name,
             str(self.root),
             capture,
-            slow_ms=lambda: self.settings.slow_operation_ms,
-            telemetry=None if use_case.routine else self._meter,
-            routine=use_case.routine,
-        ).run(work)
-
-    def report(
-        self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
-    ) -> None:
-        """Leave a report of an error, unless there is one already; never fails.
-
-        ``raised`` is what was raised at first.
-        """
-        self._reports.capture(
-            self.root,
-            error,
-            raised,
-            operation=operation,
-            arguments=arguments,
-            repository=self._repository,
+            slow_ms=lambda: math.inf if is_call else self.settings.slow_operation_ms,
+            telemetry=None if routine else self._meter,
+            routine=routine,
+            about=about or {},
         )
 
     def _repository(self) -> KeptState | None:
@@ -143,6 +159,8 @@ class Application:
         for ports in (self._ports, self._fallback_ports):
             if ports is not None:
                 ports.close()
+        if self._ports is None is self._fallback_ports:
+            self._meter.leave(self.root / FOLDER, utc_now())
 
     def _assembled(self, tolerant: bool) -> ProjectPorts:
         with self._assembling:

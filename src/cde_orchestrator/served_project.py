@@ -11,7 +11,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError
 from cde_orchestrator.infrastructure.observability.logs.setup import log_to_project
-from cde_orchestrator.infrastructure.observability.operations import Operation
+from cde_orchestrator.infrastructure.observability.tracing import describe_failure
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.project_path import folder_at
@@ -50,14 +50,26 @@ class ServedProject:
 
     def run(self, operation: str, work: Callable[[], Reply]) -> Reply:
         """Do inside an operation what needs no use case."""
-        return Operation(operation, str(self.application.root)).run(work)
+        return self.application.operation(operation, {}).run(work)
 
-    def report(
-        self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
-    ) -> None:
-        """Leave a report of an error, unless there is one already; never fails."""
-        error.context.setdefault("project_path", str(self.application.root))
-        self.application.report(error, raised, operation, arguments)
+    def end_call(
+        self,
+        kind: str,
+        raised: BaseException | None,
+        about: Mapping[str, str],
+        arguments: Mapping[str, Any] | None = None,
+        *,
+        routine: bool = False,
+    ) -> CDEError | None:
+        """Log a call at its end, as an operation of that kind, unless its own operations did.
+
+        The other arguments are as of ``Application.operation``; it returns the call's error.
+        """
+        operation = self.application.operation(kind, arguments, routine, about=about, is_call=True)
+        error = operation.end_call(raised)
+        if error is not None:
+            describe_failure(error)  # of the request, whose span is around all this
+        return error
 
     def onboard(self, path: str, use_case: UseCase[Reply]) -> Reply:
         """Onboard the project at ``path`` if it may be served, and serve it from then on.

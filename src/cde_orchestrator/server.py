@@ -10,26 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 from threading import Thread, Timer
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
-from mcp.types import CallToolResult, InputRequiredResult, Tool
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult, Tool
 from starlette.types import ASGIApp  # which the SDK imports anyway
 
 from cde_orchestrator import __version__
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.correlation import call_context, calling
 from cde_orchestrator.infrastructure.observability.logs.setup import keep_lost_lines, keep_tending
-from cde_orchestrator.infrastructure.observability.tracing import start_tracing
+from cde_orchestrator.infrastructure.observability.tracing import below, start_tracing
 from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
 from cde_orchestrator.mcp_tools import alerts, errors
 from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
-from cde_orchestrator.mcp_tools._boundary import as_cde_error, cause_of, error_result
-from cde_orchestrator.mcp_tools._caller import actor, correlation
+from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result
+from cde_orchestrator.mcp_tools._calls import KIND, LoggedRequests
 from cde_orchestrator.mcp_tools.sdk import input_schema, protocol_server
 from cde_orchestrator.served_project import ServedProject
 
@@ -122,17 +123,21 @@ class OrchestratorServer(MCPServer[None]):
         arguments: dict[str, Any],
         context: Context[None, Any] | None = None,
     ) -> CallToolResult | InputRequiredResult:
-        """Run a tool as one call from outside; errors of the product are results."""
-        with calling(actor(context), *correlation(context)) as call:
-            try:
-                self.add_tools()
-                self._require_known(name, arguments)
-                result = await self._in_time(name, arguments, context)
-            except (ToolError, CDEError) as raised:
-                result = self._refusal(raised, name, arguments, call.correlation_id)
-            if isinstance(result, CallToolResult) and isinstance(result.structured_content, dict):
-                result.structured_content.setdefault("correlation_id", call.correlation_id)
-            return result
+        """Run a tool; errors of the product are results."""
+        try:
+            self.add_tools()
+            self._require_known(name, arguments)
+            result = await self._in_time(name, arguments, context)
+        except (ToolError, CDEError) as raised:
+            result = self._refusal(raised, name, arguments)
+        if isinstance(result, CallToolResult) and isinstance(result.structured_content, dict):
+            named = call_context().correlation_id
+            result.structured_content.setdefault("correlation_id", named)
+        return result
+
+    async def get_prompt(self, name: str, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: there are none, and the SDK takes an unknown one for a failure of ours."""
+        raise MCPError(INVALID_PARAMS, f"Unknown prompt: {name}")
 
     async def run_stdio_async(self) -> None:
         """Serve over standard input and output; a call that is no JSON is answered, too."""
@@ -142,19 +147,16 @@ class OrchestratorServer(MCPServer[None]):
             await server.run(answered, outgoing, server.create_initialization_options())
 
     def _refuse_unreadable(self, name: str, reason: str) -> CallToolResult:
-        with calling("mcp") as call:
+        with calling("mcp"):
             error = ValidationError.of("E305", argument="arguments", reason=reason)
-            return self._refusal(error, name, {}, call.correlation_id)
+            return self._refusal(error, name, {})
 
     def _refusal(
-        self, raised: Exception, name: str, arguments: Mapping[str, Any], correlation_id: str
+        self, raised: Exception, name: str, arguments: Mapping[str, Any]
     ) -> CallToolResult:
-        error = as_cde_error(raised, name)
-        if error.correlation_id is None:  # else its operation logged it
-            log.warning("call_refused", tool=name, error_code=error.code)
-            error.correlation_id = correlation_id
-        self._served.report(error, cause_of(raised), name, arguments)
-        return error_result(error)
+        about = {"method": "tools/call", "name": name}
+        ended = self._served.end_call(KIND, as_cde_error(raised) or raised, about, arguments)
+        return error_result(ended or CDESystemError.of("E999"))
 
     async def _in_time(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None
@@ -196,6 +198,7 @@ def build_server(served: ServedProject) -> OrchestratorServer:
         version=__version__,
         log_level="WARNING",
     )
+    server.middleware.append(LoggedRequests(served.end_call))
     errors.register_resource(server)
     alerts.register(server, served, subscriptions)
     return server
@@ -218,14 +221,14 @@ def build_app(
         token: what every request must bear; None for no token.
         live: notifies the dashboard's pages of what changed.
     """
-    from cde_orchestrator.web import guards, routes
+    from cde_orchestrator.web import calls, guards, routes
 
     names = guards.host_guard(host, address)
     server = build_server(served)
     server.add_tools()  # the transport reads their schemas by itself
     app = server.streamable_http_app(host=host, transport_security=names)
     app.router.routes.extend(routes.all_routes(served, live))
-    return guards.guarded(app, names, token)
+    return calls.LoggedRequests(guards.guarded(app, names, token), served.end_call)
 
 
 def run_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> None:
@@ -257,13 +260,14 @@ def _serving_pages(served: ServedProject, at: HttpSide) -> Iterator[None]:
     from starlette.applications import Starlette
 
     from cde_orchestrator.adapters.runners.server_file import announced
-    from cde_orchestrator.web import guards, routes
+    from cde_orchestrator.web import calls, guards, routes
     from cde_orchestrator.web.live import LiveChanges
 
     live = LiveChanges()
     pages = Starlette(routes=routes.all_routes(served, live))
     names = guards.host_guard(at.host, at.address)
-    server = _http_server(guards.guarded(pages, names, at.token), live)
+    guarded = guards.guarded(pages, names, at.token)
+    server = _http_server(calls.LoggedRequests(guarded, served.end_call), live)
     thread = Thread(target=server.run, args=([at.listener],), name="cde-http", daemon=True)
     thread.start()
     try:
@@ -299,13 +303,15 @@ def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
     watching.daemon = True
     watching.start()
     log.info("server_started", path=str(root), pinned=pinned)
+    call = call_context()
     try:
-        yield served
+        with below(call.traceparent):
+            yield served
     finally:
         watching.cancel()
         served.close()
         tending.set()
-        log.info("server_stopped")
+        log.info("server_stopped", duration_ms=call.watch.elapsed_ms)
 
 
 def _log_late_answer(work: asyncio.Task[Any]) -> None:

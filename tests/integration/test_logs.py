@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ from cde_orchestrator.infrastructure.observability.logs.retention import rotated
 from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from tests import command_line
 from tests.command_line import in_words
-from tests.integration.mcp_client import SERVE, deliverable, stdio_agent
-from tests.whole_command import whole_command
+from tests.integration.mcp_client import SERVE, stdio_agent
 
 pytestmark = pytest.mark.anyio
 
@@ -39,69 +37,6 @@ for number in range(int(sys.argv[3])):
     log.info("line", writer=sys.argv[2], number=number, padding="x\\u2028y\\n" * 10)
 """
 
-# What each tool is called with, in this order, and each command, by its words.
-TOOLS: dict[str, dict[str, Any]] = {
-    "cde_onboardProject": {"path": "."},
-    "cde_getProjectInfo": {},
-    "cde_setProjectStatus": {"status": "active"},
-    "cde_startFeature": {"prompt": "Add a login page", "name": "login"},
-    "cde_submitWork": {"feature_id": "login", "phase_id": "define"},
-    "cde_getFeatureStatus": {"feature_id": "login"},
-    "cde_listFeatures": {},
-    "cde_recoverState": {"action": "history"},
-    "cde_explainError": {"code": "E101"},
-    "cde_getHealth": {},
-    "cde_saveProgress": {"feature_id": "login", "phase_id": "decompose", "note": "Half"},
-    "cde_resumeFeature": {"feature_id": "login"},
-    "cde_rollbackFeature": {"feature_id": "login", "to_phase": "define", "reason": "Anew"},
-    "cde_closeFeature": {"feature_id": "login", "outcome": "cancelled", "reason": "Enough"},
-}
-COMMANDS: dict[str, list[str]] = {
-    "dashboard": ["--stop"],
-    "init": [],
-    "project info": [],
-    "project settings": [],
-    "project activate": [],
-    "project archive": [],
-    "workflow list": [],
-    "workflow show": ["standard"],
-    "workflow validate": [],
-    "state verify": [],
-    "state history": [],
-    "state diff": ["1"],
-    "state show": [],
-    "state backups": [],
-    "state export": ["--output", "copy.json"],
-    "state import": ["copy.json", "--dry-run"],
-    "state restore": ["--at", "2", "--dry-run"],
-    "state compact": [],
-    "doctor": [],
-    "errors list": [],
-    "errors show": ["20251110T120000000000-00000000"],
-    "explain": ["E101"],
-    "logs": [],
-    "logs trace": ["a-call-that-was"],
-    "logs slow": [],
-    "start": ["Add more"],
-    "submit": ["login", "define"],
-    "status": ["login"],
-    "list": [],
-    "save": ["login", "Half"],
-    "resume": ["login"],
-    "rollback": ["login", "define", "--reason", "Anew", "--dry-run"],
-    "close": ["login", "cancelled", "--reason", "Enough"],
-    "trust": ["--list"],
-    "run": ["login", "--agent", "nobody"],
-    "agents list": [],
-    "agents test": ["nobody"],
-    "agents trust": ["nobody", "--yes"],
-    "health": [],
-    "health breakers": [],
-    "health reset-breaker": ["git"],
-}
-# The first tells how to begin, one serves until it is ended, one merges files without a project.
-NO_OPERATION = {"", "serve", "state merge"}
-
 
 def lines_of(project: Path) -> list[dict[str, Any]]:
     return list(JsonLogReader().entries(project))
@@ -110,15 +45,6 @@ def lines_of(project: Path) -> list[dict[str, Any]]:
 def cde(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CDE_")}
     return in_words(command_line.cde(*words, cwd=project, environment={**kept, **environment}))
-
-
-def leaves(command: Any, path: str = "") -> Iterator[str]:
-    """Every command that does something by itself, by its words."""
-    inner = getattr(command, "commands", {})
-    if not inner or command.invoke_without_command:
-        yield path
-    for name, each in inner.items():
-        yield from leaves(each, f"{path} {name}".strip())
 
 
 def assert_logged_whole(project: Path, correlation_id: str) -> list[dict[str, Any]]:
@@ -154,50 +80,6 @@ def test_many_processes_lose_and_tear_no_line_over_rotations(project: Path) -> N
     )
     for line in path.read_text(encoding="utf-8").splitlines():
         json.loads(line)
-
-
-async def test_every_tool_logs_its_start_and_end_under_the_id_that_the_client_sent(
-    project: Path,
-) -> None:
-    async with stdio_agent(project) as agent:
-        listed = {tool.name for tool in (await agent.client.list_tools()).tools}
-        assert listed == set(TOOLS)
-        for tool, arguments in TOOLS.items():
-            called = dict(arguments)
-            if tool == "cde_submitWork":
-                status = await agent.call("cde_getFeatureStatus", feature_id="login")
-                outputs = status["phase"]["outputs"]
-                called["results"] = {output["id"]: deliverable(output) for output in outputs}
-            meta: Any = {"correlation_id": f"sent-{tool}"}
-            result = await agent.client.call_tool(tool, called, meta=meta)
-            assert not result.is_error
-            assert result.structured_content is not None
-            assert result.structured_content["correlation_id"] == f"sent-{tool}"
-        trace: Any = {"traceparent": TRACEPARENT}
-        traced = await agent.client.call_tool("cde_listFeatures", {"limit": 0}, meta=trace)
-        own: Any = {"correlation_id": "x1"}
-        unknown = await agent.client.call_tool("cde_noSuchTool", {}, meta=own)
-    for tool in TOOLS:
-        assert_logged_whole(project, f"sent-{tool}")
-    for result, correlation_id in ((traced, TRACE), (unknown, "x1")):
-        assert result.structured_content is not None
-        assert result.structured_content["correlation_id"] == correlation_id
-    assert [line["event"] for line in lines_of(project) if line.get("correlation_id") == "x1"] == [
-        "call_refused"
-    ]
-    journal = (project / ".cde" / "journal.jsonl").read_text(encoding="utf-8")
-    assert '"correlation_id":"sent-cde_startFeature"' in journal
-
-
-def test_every_command_logs_its_start_and_end_under_one_id(project: Path) -> None:
-    found = set(leaves(whole_command())) - NO_OPERATION
-    assert set(COMMANDS) <= found
-    assert cde(project, "start", "Login", "--name", "login").returncode == 0
-    for words in [*COMMANDS, *sorted(found - set(COMMANDS))]:  # a new one may need no arguments
-        called = "sent-" + words.replace(" ", "-")
-        told = {"CDE_CORRELATION_ID": called, "CDE_LOG_LEVEL": "DEBUG"}  # some are routine
-        cde(project, *words.split(), *COMMANDS.get(words, []), **told)
-        assert_logged_whole(project, called)
 
 
 def test_standard_output_of_a_server_carries_the_protocol_and_nothing_else(project: Path) -> None:

@@ -83,3 +83,25 @@ def test_tools_that_cannot_be_imported_are_an_answer_with_a_code(
     assert [each["event"] for each in logs].count("tools_not_loaded") == 2
 
     assert len(asyncio.run(server.list_tools())) > 10
+
+
+def test_a_call_that_its_schema_refuses_counts_as_a_refusal_whatever_its_name(
+    tmp_path: Path,
+) -> None:
+    served = ServedProject(tmp_path, pinned=True)
+    server = build_server(served)
+    for name, arguments in (
+        ("cde_listFeatures", {"no_such_argument": 1}),
+        ("cde_listFeatures", {"limit": "many"}),
+        ("cde_saveProgress", {}),
+        ("cde_noSuchTool", {}),
+        ("another", {}),
+    ):
+        refused = asyncio.run(server.call_tool(name, dict(arguments)))
+        assert isinstance(refused, CallToolResult)
+        assert refused.is_error
+    totals, _ = served.application._meter.totals()
+    assert {name: dict(each.outcomes) for name, each in totals.items()} == {
+        "mcp_request": {("refused", "E305"): 3, ("refused", "E309"): 2}
+    }
+    served.close()

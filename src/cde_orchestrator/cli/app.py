@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -94,7 +96,7 @@ def cde(
     """Options before the command; without a command, the project's status."""
     if context.invoked_subcommand is None:
         group: Any = context.command
-        group.module("status").at_a_glance()
+        group.module("status").at_a_glance(context)
 
 
 def run() -> None:
@@ -117,14 +119,16 @@ def _answer(error: Any) -> None:
     from cde_orchestrator.cli.session import boundary  # noqa: PLC0415 - no help needs it
 
     as_json = "--json" in sys.argv[1:]
-    parser_error: Any = typer.BadParameter.__base__
-    with boundary.boundary(as_json=as_json):
-        if not isinstance(error, parser_error):
-            raise error
-        context = error.ctx
-        if context is not None and type(error).__name__ == "NoArgsIsHelpError":
-            error.show()
-            raise SystemExit(boundary.MISUSED) from None
-        words = context.command_path.split() if context is not None else []
-        usage = context.get_usage().removeprefix("Usage: ") if context is not None else "cde --help"
-        boundary.misused(words[1:], usage, error.format_message().rstrip(".?"), as_json=as_json)
+    context = getattr(error, "ctx", None)
+    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        raise SystemExit(boundary.MISUSED) from None
+    with boundary.boundary(context, _named_project(sys.argv[1:]), as_json=as_json):
+        raise error
+
+
+def _named_project(words: list[str]) -> Path | None:
+    """The folder that ``--project`` names, in words that the parser did not understand."""
+    parts = [part for word in words for part in word.split("=", 1)]
+    named = dict(pairwise(parts)).get("--project")
+    return Path(named) if named else None

@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
-from mcp.types import CallToolResult, TextContent
+from mcp.shared.exceptions import MCPError
+from mcp.types import INTERNAL_ERROR, METHOD_NOT_FOUND, CallToolResult, TextContent
 from pydantic import ValidationError as ArgumentsError
 
 from cde_orchestrator.application.use_case import Handles, UseCase
 from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
-from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
+from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 
 REPLY_LIMIT = 25_000
 """Characters of an answer, structured content and text together, as JSON."""
@@ -29,11 +30,6 @@ Page = TypeVar("Page", bound=Mapping[str, Any])
 
 class Service(Handles, Protocol):
     """What runs use cases for the project that is served."""
-
-    def report(
-        self, error: CDEError, raised: BaseException, operation: str, arguments: Mapping[str, Any]
-    ) -> None:
-        """Leave a report of an error, unless there is one already; never fails."""
 
     def onboard(self, path: str, use_case: UseCase[Reply]) -> Reply:
         """Onboard the project at ``path``, which is served from then on."""
@@ -96,33 +92,30 @@ def size(structured: Mapping[str, Any], text: str) -> int:
     return _length(structured) + _length(text) + _ENVELOPE
 
 
-def as_cde_error(raised: BaseException, tool: str) -> CDEError:
-    """What a tool raised, as an error of the catalogue.
-
-    Unexpected exceptions were logged by the operation that they ended; those that arose
-    outside of any become E999 here.
-    """
-    cause: BaseException | None = raised
-    while cause is not None:
-        if isinstance(cause, CDEError):
-            return cause
-        if isinstance(cause, ArgumentsError):
-            return _argument_error(cause)
-        cause = cause.__cause__
-    return CDESystemError.of("E999", tool=tool)
-
-
-def cause_of(raised: BaseException) -> BaseException:
-    """What was raised at first."""
-    while raised.__cause__ is not None:
-        raised = raised.__cause__
-    return raised
+def as_cde_error(raised: BaseException) -> CDEError | None:
+    """What a request raised, as an error of the catalogue; None where nobody foresaw it."""
+    chain = [raised]
+    is_theirs = isinstance(raised, MCPError)  # made of another one, without naming it as its cause
+    while cause := chain[-1].__cause__ or (is_theirs and chain[-1].__context__):
+        chain.append(cause)
+    for each in chain:
+        if isinstance(each, CDEError):
+            return each
+    for each in chain:
+        if isinstance(each, ArgumentsError):
+            problem = each.errors(include_url=False, include_input=False)[0]
+            argument = ".".join(str(part) for part in problem["loc"]) or "arguments"
+            return _not_accepted(each, argument, problem["msg"])
+        if isinstance(each, MCPError) and each.error.code != INTERNAL_ERROR:
+            argument = "method" if each.error.code == METHOD_NOT_FOUND else "params"
+            return _not_accepted(each, argument, each.error.message)
+    return None
 
 
-def _argument_error(error: ArgumentsError) -> ValidationError:
-    problem = error.errors(include_url=False, include_input=False)[0]
-    argument = ".".join(str(part) for part in problem["loc"]) or "arguments"
-    return ValidationError.of("E305", argument=argument, reason=problem["msg"])
+def _not_accepted(raised: Exception, argument: str, reason: str) -> ValidationError:
+    error = ValidationError.of("E305", argument=argument, reason=reason.rstrip("."))
+    error.__cause__ = raised
+    return error
 
 
 def _fitted(structured: dict[str, Any], text: str, whole: str) -> tuple[dict[str, Any], str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.from_thread
+from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 
 from cde_orchestrator.domain.errors.template import plain
@@ -20,22 +21,19 @@ LINE_LIMIT = 300
 SECONDS_BETWEEN = 0.1
 
 
-def actor(context: Context[None, Any] | None) -> str:
+def actor(context: ServerRequestContext[Any, Any]) -> str:
     """Who calls: the client's name, as it gave it."""
-    params = context.request_context.session.client_params if context else None
+    params = context.session.client_params
     return f"mcp:{params.client_info.name[:60]}" if params else "mcp"
 
 
-def correlation(context: Context[None, Any] | None) -> tuple[str | None, str | None]:
+def correlation(context: ServerRequestContext[Any, Any]) -> tuple[str | None, str | None]:
     """The correlation id and the W3C trace context that the client sent.
 
     What stands in the request's ``_meta`` goes before the headers of an HTTP request.
     """
-    if context is None:
-        return None, None
-    request = context.request_context
-    headers = getattr(request.request, "headers", {})
-    carriers: tuple[Mapping[str, Any], ...] = (request.meta or {}, headers)
+    headers = getattr(context.request, "headers", {})
+    carriers: tuple[Mapping[str, Any], ...] = (context.meta or {}, headers)
 
     def sent(*names: str) -> str | None:
         found = [carrier.get(name) for name, carrier in zip(names, carriers, strict=True)]

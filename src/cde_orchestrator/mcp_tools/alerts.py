@@ -97,10 +97,10 @@ class AlertSubscriptions(InMemorySubscriptionBus):
     async def _newest(self) -> list[AlertEvent]:
         if self._service is None:
             return []
-        from cde_orchestrator.application.monitoring.alerts import ListAlerts
+        from cde_orchestrator.application.monitoring.alerts import WatchAlerts
 
         try:
-            reply = await asyncio.to_thread(self._service.handle, ListAlerts(limit=1))
+            reply = await asyncio.to_thread(self._service.handle, WatchAlerts(limit=1))
         except CDEError:  # it was logged where it arose
             return []
         return reply["history"]

@@ -9,11 +9,13 @@ from html import escape
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import Send
+from starlette.types import Scope, Send
 
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError
 
+ERROR = "cde.error"
+"""The key in a request's scope of the error that it is answered with."""
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem;"
     "color-scheme:light dark}code,pre{font-family:ui-monospace,monospace}"
@@ -47,6 +49,7 @@ def data(value: object, status: int = 200) -> JSONResponse:
 
 def failure(request: Request, error: CDEError, status: int) -> Response:
     """An error: the object that every surface gives, or a page of it for a browser."""
+    request.scope[ERROR] = error
     payload = ErrorFormatter.payload(error)
     if not wants_page(request):
         return data({"error": payload}, status)
@@ -56,8 +59,11 @@ def failure(request: Request, error: CDEError, status: int) -> Response:
     return page(payload["title"], body + "</ul>", status)
 
 
-async def refuse(send: Send, error: CDEError, status: int, header: tuple[bytes, bytes]) -> None:
+async def refuse(
+    scope: Scope, send: Send, error: CDEError, status: int, header: tuple[bytes, bytes]
+) -> None:
     """Answer with an error in JSON, whoever asks."""
+    scope[ERROR] = error
     body = json.dumps({"error": ErrorFormatter.payload(error)}).encode()
     headers = [
         (b"content-type", b"application/json"),

@@ -60,8 +60,7 @@ class Dashboard:
 
     async def _answer(self, asked: Callable[[Request], UseCase[Any]], request: Request) -> Response:
         try:
-            with calling(ACTOR):
-                return data(await run_in_threadpool(self._handle, asked(request)))
+            return data(await run_in_threadpool(self._handle, asked(request)))
         except CDEError as error:
             if error.code in NOT_FOUND:
                 return failure(request, error, 404)

@@ -94,7 +94,7 @@ class BearerToken:
                 await (await self._sign_in.answer(request))(scope, receive, send)
                 return
         error = CDESystemError.of("E902", reason=reason)
-        await refuse(send, error, 401, (b"www-authenticate", b'Bearer realm="cde"'))
+        await refuse(scope, send, error, 401, (b"www-authenticate", b'Bearer realm="cde"'))
 
     def _refusal(self, scope: Scope) -> str | None:
         """Why a request is refused; None when it is not."""
@@ -123,7 +123,7 @@ class BodyLimit:
             if message["type"] == "http.response.start" and message["status"] == TOO_LARGE:
                 refused = True
                 # The rest of the body is not read.
-                await refuse(send, _too_large(scope), TOO_LARGE, (b"connection", b"close"))
+                await refuse(scope, send, _too_large(scope), TOO_LARGE, (b"connection", b"close"))
             elif not refused:
                 await send(message)
 

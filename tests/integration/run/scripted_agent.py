@@ -99,6 +99,31 @@ def show_environment(prompt: str) -> None:
     deliver(prompt)
 
 
+def ask(prompt: str) -> None:
+    """Ask a server of its own for the features, as its client's configuration says, and deliver."""
+    client = {"name": "scripted", "version": "1"}
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client}
+    requests: list[dict[str, object]] = [
+        {"id": 1, "method": "initialize", "params": hello},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": {"name": "cde_listFeatures"}},
+    ]
+    with subprocess.Popen(
+        [sys.executable, "-m", "cde_orchestrator", "serve"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        for request in requests:
+            server.stdin.write(json.dumps({"jsonrpc": "2.0", **request}) + "\n")
+            server.stdin.flush()
+            if "id" in request:
+                remember("answers", server.stdout.readline().strip())
+    deliver(prompt)
+
+
 MODES: dict[str, Callable[[str], None]] = {
     "succeed": deliver,
     "refused": deliver_too_little,
@@ -109,6 +134,7 @@ MODES: dict[str, Callable[[str], None]] = {
     "killed": die,
     "fail": fail,
     "environment": show_environment,
+    "ask": ask,
 }
 
 

@@ -81,7 +81,7 @@ NAMES = """
     read_logs reset_breaker restore_state resume_feature revoke_trust rollback_feature
     run_agent save_progress set_project_status show_checks show_dashboard show_error_report
     show_feature show_workflows start_feature submit_work test_agent test_alert trace_call
-    trust_agents trust_checks validate_workflows verify_state watch_health
+    trust_agents trust_checks validate_workflows verify_state watch_alerts watch_health
 """
 
 

@@ -28,6 +28,7 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import call_environment
+from cde_orchestrator.infrastructure.observability.tracing import describe_agent
 from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
 from cde_orchestrator.infrastructure.settings.agent_tables import load_agents
 from cde_orchestrator.infrastructure.system import supervised_process as supervised
@@ -54,6 +55,8 @@ USUAL_VARIABLES = (
     *("TMPDIR", "TEMP", "TMP", "XDG_*", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("SYSTEMROOT", "COMSPEC", "PATHEXT", "APPDATA", "LOCALAPPDATA", "USERPROFILE"),
+    # Where traces go, so that those of the agent's own commands and servers go there too.
+    *("OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_*_ENDPOINT", "OTEL_*_PROTOCOL"),
 )
 
 
@@ -131,7 +134,8 @@ class CommandLineAgents:
                 process.stop()
 
     def _run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
-        bound = log.bind(agent=agent.name, **assignment.labels)
+        bound = log.bind(agent=agent.name)
+        describe_agent(agent.name)
         last: deque[str] = deque(maxlen=1)
         seconds = assignment.timeout_seconds or agent.timeout_seconds
 

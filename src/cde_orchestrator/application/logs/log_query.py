@@ -13,8 +13,12 @@ from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.exceptions import ValidationError
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
-ENDS = frozenset({"operation_finished", "operation_refused", "operation_failed"})
+ENDS = frozenset(
+    {"operation_finished", "operation_refused", "operation_failed", "operation_interrupted"}
+)
 """Events with which an operation ends."""
+CALLS = ("correlation_id", "parent_correlation_id")
+"""Members that name the call of an entry, and the one that it works for."""
 LOOKING = frozenset({"read_logs", "follow_logs", "trace_call", "list_slow_operations"})
 """Operations that only look at the log; they are left away unless they are asked for."""
 
@@ -118,9 +122,9 @@ class LogChoice:
             return False
         if query.operation is None and operation in LOOKING:
             return False
-        if query.correlation_id is not None and not _begins(
-            entry.get("correlation_id"), query.correlation_id
-        ):
+        calls = [entry.get(name) for name in CALLS]
+        wanted = query.correlation_id
+        if wanted is not None and not any(_begins(each, wanted) for each in calls):
             return False
         if query.feature is None:
             return True

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict
 
-from cde_orchestrator.application.logs.log_query import ENDS, LOOKING
+from cde_orchestrator.application.logs.log_query import CALLS, ENDS, LOOKING
 from cde_orchestrator.application.ports.core import LogEntry, LogReader
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import ValidationError
@@ -71,10 +71,10 @@ class TraceCall(UseCase[TraceReply], operation="trace_call"):
         wanted = self.correlation_id.strip()
         calls: dict[str, list[LogEntry]] = {}
         for entry in logs.entries(root, containing=[wanted] if wanted else ["?"]):
-            found = entry.get("correlation_id")
-            begins = isinstance(found, str) and found.startswith(wanted) and wanted
-            if begins and entry.get("operation") not in LOOKING:
-                calls.setdefault(str(found), []).append(entry)
+            ids = [str(entry.get(name) or "") for name in CALLS]
+            found = next((each for each in ids if wanted and each.startswith(wanted)), None)
+            if found and entry.get("operation") not in LOOKING:
+                calls.setdefault(found, []).append(entry)
         if wanted in calls:
             calls = {wanted: calls[wanted]}
         if len(calls) > 1:

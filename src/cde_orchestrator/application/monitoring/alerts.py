@@ -9,7 +9,7 @@ from cde_orchestrator.domain.exceptions import CDESystemError, ValidationError
 MOST_EVENTS = 1_000
 
 
-class ListAlerts(UseCase[AlertsReply], operation="list_alerts", tolerant=True, routine=True):
+class ListAlerts(UseCase[AlertsReply], operation="list_alerts", tolerant=True):
     """Show the alerts.
 
     Attributes:
@@ -24,6 +24,10 @@ class ListAlerts(UseCase[AlertsReply], operation="list_alerts", tolerant=True, r
             reason = f"it is not between 1 and {MOST_EVENTS}"
             raise ValidationError.of("E305", argument="limit", reason=reason)
         return health.alerts(self.limit)
+
+
+class WatchAlerts(ListAlerts, operation="watch_alerts", tolerant=True, routine=True):
+    """The same, for what asks again and again."""
 
 
 class SendTestAlert(UseCase[AlertTestReply], operation="test_alert"):

@@ -25,7 +25,7 @@ from cde_orchestrator.cli.console.wording import RenderTarget
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.domain.secrets import without_secrets
-from cde_orchestrator.infrastructure.observability.correlation import child_environment
+from cde_orchestrator.infrastructure.observability.correlation import CALL_VARIABLES
 
 top_level = Commands()
 
@@ -71,7 +71,12 @@ def _start(root: Path) -> tuple[str, int]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**child_environment(), **_python_path(), BACKGROUND_VARIABLE: "1"},
+        # It outlives this call, and is no part of it.
+        env={
+            **{name: value for name, value in os.environ.items() if name not in CALL_VARIABLES},
+            **_python_path(),
+            BACKGROUND_VARIABLE: "1",
+        },
         start_new_session=True,
     ) as process:
         said = bytearray()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -202,9 +202,9 @@ def list_features(
         call.remark(partial(view.list_remark, reply, asked))
 
 
-def at_a_glance() -> None:
+def at_a_glance(context: Any) -> None:
     """Show the project that the current folder is in; where there is none, how to begin."""
-    with boundary():
+    with boundary(context):
         call = Call()
         if (call.root / FOLDER).is_dir():
             _glance(call)

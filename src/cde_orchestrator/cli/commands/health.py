@@ -40,13 +40,15 @@ def health(
 
 def _watch(call: Call, every: float) -> NoReturn:
     with call.application() as application:
+        asked: GetHealth = GetHealth()  # by a person; what repeats it is not logged
         while True:
-            reply = application.handle(WatchHealth())
+            reply = application.handle(asked)
             if call.as_json:
                 say_json(reply, indent=None)
             else:
                 redraw(reply, health_page, health_line, project=call.project)
             time.sleep(every)
+            asked = WatchHealth()
 
 
 @group.command("cde health breakers --json")

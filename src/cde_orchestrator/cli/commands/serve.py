@@ -60,7 +60,7 @@ _IN_FILES = r"""
         "gemini mcp add --scope user cde cde serve",
         "cde serve --transport http --port 0",
     )
-    + _IN_FILES
+    + _IN_FILES,
 )
 def serve(
     call: Call,

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
-from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.bootstrap import build_application, find_project_root
 from cde_orchestrator.cli.session.application import configure_logging
-from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
-from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.observability.correlation import (
-    call_context,
-    caller_in_environment,
-    calling,
-)
-from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.tracing import describe_end, traced
 from cde_orchestrator.infrastructure.system.gc_tuning import resume_collections
 
 REFUSED = 1
@@ -32,66 +27,80 @@ FINDINGS = 1
 MISUSED = 2
 INTERRUPTED = 130
 
+SERVER = "cde serve"
+"""It waits for calls, which are the spans, and logs its own start and end."""
+PARSER_ERROR: Any = typer.BadParameter.__base__
+
 
 @contextmanager
-def boundary(*, as_json: bool = False) -> Iterator[None]:
-    """One call from outside: no exception but the parser's own leaves it with a traceback."""
+def boundary(context: Any, project: Path | None = None, *, as_json: bool = False) -> Iterator[None]:
+    """One call from outside: a span, in the log, and no exception leaves it with a traceback.
+
+    ``context`` is the parser's, None where it knows no command; ``project`` is what was named.
+    """
     resume_collections()
-    with calling("cli", *caller_in_environment()) as call:
+    name = context.command_path if context is not None else "cde"
+    root = _root(project)
+    raised: Exception | None = None
+    with suppress(CDEError):  # a wrong level must not hide what happens
+        configure_logging(root)
+    serves = name == SERVER
+    with calling("cli") as call, nullcontext() if serves else traced(name, call, str(root)) as span:
         try:
             yield
-        except CDEError as error:
-            error.correlation_id = error.correlation_id or call.correlation_id
-            _refuse(error, error, as_json=as_json)
-        except (typer.Exit, typer.Abort, typer.BadParameter):
-            raise
         except KeyboardInterrupt:
             raise SystemExit(INTERRUPTED) from None
-        except Exception as accident:  # noqa: BLE001 - the outermost boundary
-            unexpected = CDESystemError.of("E999")
-            unexpected.correlation_id = call.correlation_id
-            _log(accident, unexpected)
-            _refuse(unexpected, accident, as_json=as_json)
+        except Exception as each:  # noqa: BLE001 - the outermost boundary
+            raised = each
+        answered = raised if isinstance(raised, typer.Exit | typer.Abort) else None
+        is_misuse = isinstance(raised, PARSER_ERROR)
+        if is_misuse:
+            raised = _misuse(raised, context)
+        error = None
+        if raised is not None or not (call.logged or serves):
+            error = _logged(root, name, None if answered else raised)
+        if span is not None:
+            code = error and error.code
+            outcome = "ok" if error is None else "failed" if error.is_failure else "refused"
+            describe_end(span, {"outcome": outcome, "error_code": code}, error)
+        if answered is not None:
+            raise answered
+        if error is not None:
+            _refuse(error, MISUSED if is_misuse else REFUSED, as_json=as_json)
 
 
-def misused(command: list[str], usage: str, reason: str, *, as_json: bool) -> NoReturn:
-    """End a command, named without ``cde``, that the parser did not understand, like any other."""
-    error = ValidationError.of("E323", command=command, usage=usage, reason=reason)
-    error.correlation_id = call_context().correlation_id
-    _refuse(error, error, as_json=as_json, exit_code=MISUSED)
+def _misuse(raised: Any, context: Any) -> ValidationError:
+    """What the parser did not understand, of a command that is named without ``cde``."""
+    context = raised.ctx or context
+    words = context.command_path.split() if context is not None else []
+    usage = context.get_usage().removeprefix("Usage: ") if context is not None else "cde --help"
+    reason = raised.format_message().rstrip(".?")
+    return ValidationError.of("E323", command=words[1:], usage=usage, reason=reason)
 
 
-def _refuse(
-    error: CDEError, raised: Exception, *, as_json: bool, exit_code: int = REFUSED
-) -> NoReturn:
+def _logged(root: Path, command: str, raised: Exception | None) -> CDEError | None:
+    """Log the command, unless its operations did, and leave a report of its error; the error."""
+    if isinstance(raised, CDEError):
+        # Fixes name the project; an error from before it was looked up means the one that is here.
+        raised.context.setdefault("project_path", ".")
+    application = build_application(root)
+    arguments, about = {"arguments": sys.argv[1:]}, {"command": command}
+    operation = application.operation("command", arguments, about=about, is_call=True)
+    error = operation.end_call(raised)
+    application.close()
+    return error
+
+
+def _root(project: Path | None) -> Path:
+    """The nearest folder with a project, as far as that is known; a path may be anything."""
+    with suppress(OSError, RuntimeError, ValueError):
+        return find_project_root(project or Path())
+    return Path()
+
+
+def _refuse(error: CDEError, exit_code: int, *, as_json: bool) -> NoReturn:
     # A server is without Rich as long as nothing failed.
     from cde_orchestrator.cli.session.errors import print_error  # noqa: PLC0415
 
-    # Fixes name the project; an error from before it was looked up means the one that is here.
-    error.context.setdefault("project_path", ".")
-    _report(error, raised)
     print_error(error, as_json=as_json)
     raise SystemExit(exit_code) from None
-
-
-def _report(error: CDEError, raised: Exception) -> None:
-    """Leave a report of an error that arose before a use case could."""
-    root = Path(str(error.context["project_path"]))
-    if error.report_tried:
-        return
-    with suppress(OSError, RuntimeError, ValueError):  # a path may be anything
-        path = root.expanduser().resolve()
-        root = next((each for each in (path, *path.parents) if (each / FOLDER).is_dir()), root)
-        if not (root / FOLDER).is_dir():
-            return
-        application = build_application(root)
-        application.report(error, raised, "command", {"arguments": sys.argv[1:]})
-        application.close()
-
-
-def _log(accident: Exception, error: CDEError) -> None:
-    """Log what nobody foresaw; what a use case raised was logged by its operation."""
-    with suppress(CDEError):  # a wrong level must not hide the accident
-        configure_logging()
-    log = get_logger(__name__)
-    log.error("command_failed", error_code=error.code, exc_info=accident)

@@ -15,11 +15,10 @@ import typer
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import Remark, Render, say, show_aside
-from cde_orchestrator.cli.session.application import application_at, configure_logging, project_root
+from cde_orchestrator.cli.session.application import application_at, project_root
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.help import CommandGroup, PlainCommand, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
-from cde_orchestrator.infrastructure.observability.operations import Operation
 
 Reply = TypeVar("Reply")
 Work = TypeVar("Work", bound=Callable[..., None])
@@ -67,9 +66,8 @@ class Call:
 
     def logged(self, operation: str, work: Callable[[Path], Reply]) -> Reply:
         """The result of work on the project's folder that needs no product, logged like one."""
-        root = self.root
-        configure_logging(root)
-        return Operation(operation, str(root)).run(lambda: work(root))
+        with self.application() as application:
+            return application.operation(operation, {}).run(lambda: work(application.root))
 
 
 class Commands(CommandGroup):
@@ -108,7 +106,7 @@ def _giving_call(
             **own: Any,
         ) -> None:
             if context.invoked_subcommand is None:
-                with boundary(as_json=as_json):
+                with boundary(context, project, as_json=as_json):
                     work(Call(project, as_json), **own)
 
         common = signature(command, eval_str=True).parameters

@@ -9,12 +9,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.secrets import without_secrets
 
 ENVIRONMENT_VARIABLE = "CDE_CORRELATION_ID"
 TRACE_VARIABLE = "TRACEPARENT"
+CALL_VARIABLES = (ENVIRONMENT_VARIABLE, TRACE_VARIABLE)
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 # https://www.w3.org/TR/trace-context/#traceparent-header
@@ -33,6 +35,10 @@ class CallContext:
         operation: the use case that runs.
         operation_id: names this run of it; one call may run several.
         traceparent: the caller's place in a W3C trace; empty when there is none.
+        parent_correlation_id: the call that this process works for, where the call has an id of
+            its own.
+        watch: how long ago the call began.
+        logged: the operations of the call whose course is in the log.
     """
 
     correlation_id: str = ""
@@ -40,6 +46,9 @@ class CallContext:
     operation: str = ""
     operation_id: str = ""
     traceparent: str = ""
+    parent_correlation_id: str = ""
+    watch: Stopwatch = field(default_factory=Stopwatch, compare=False)
+    logged: list[str] = field(default_factory=list, compare=False)
 
 
 _OUTSIDE = CallContext()
@@ -56,6 +65,8 @@ def calling(
 ) -> AbstractContextManager[CallContext]:
     """Begin a call.
 
+    What the caller does not say is taken of the environment: this process may work for a call.
+
     Args:
         actor: who calls.
         correlation_id: the caller's own; one that is no word of 1 to 128 plain characters, or
@@ -63,9 +74,13 @@ def calling(
         traceparent: a W3C trace context; its trace id names the call where the caller gave no
             correlation id. A malformed one counts as none.
     """
-    trace = _TRACEPARENT.fullmatch(traceparent or "")
-    named = _acceptable(correlation_id) or (trace.group(1) if trace else uuid.uuid4().hex)
-    return _inside(CallContext(named, actor, traceparent=trace.group() if trace else ""))
+    named, place = _identity(correlation_id, traceparent)
+    parent, parent_place = _identity(*map(os.environ.get, CALL_VARIABLES))
+    own = named or parent or uuid.uuid4().hex
+    other = parent if parent != own else ""
+    return _inside(
+        CallContext(own, actor, traceparent=place or parent_place, parent_correlation_id=other)
+    )
 
 
 def within(operation: str) -> AbstractContextManager[CallContext]:
@@ -90,11 +105,6 @@ def _inside(context: CallContext) -> Iterator[CallContext]:
         _current.reset(token)
 
 
-def caller_in_environment() -> tuple[str | None, str | None]:
-    """The correlation id and the trace context that the calling program passed, for ``calling``."""
-    return os.environ.get(ENVIRONMENT_VARIABLE), os.environ.get(TRACE_VARIABLE)
-
-
 def child_environment() -> dict[str, str]:
     """This process's environment for a child process that works for the call that runs here."""
     return {**os.environ, **call_environment()}
@@ -107,7 +117,10 @@ def call_environment() -> dict[str, str]:
     return {name: value for name, value in own.items() if value}
 
 
-def _acceptable(given: str | None) -> str | None:
-    if not given or not _ACCEPTABLE.fullmatch(given):
-        return None
-    return given if without_secrets(given, strict=True) == given else None
+def _identity(correlation_id: str | None, traceparent: str | None) -> tuple[str, str]:
+    """The name that they give a call and its place in a trace; each is empty for none."""
+    trace = _TRACEPARENT.fullmatch(traceparent or "")
+    given = correlation_id or ""
+    if not _ACCEPTABLE.fullmatch(given) or without_secrets(given, strict=True) != given:
+        given = trace.group(1) if trace else ""
+    return given, trace.group() if trace else ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass
+from contextlib import nullcontext
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cde_orchestrator.application.ports.health import Telemetry
@@ -13,7 +14,11 @@ from cde_orchestrator.domain.clock import Stopwatch, utc_now
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.subject import name_subject, naming_subject
-from cde_orchestrator.infrastructure.observability.correlation import CallContext, within
+from cde_orchestrator.infrastructure.observability.correlation import (
+    CallContext,
+    call_context,
+    within,
+)
 from cde_orchestrator.infrastructure.observability.tracing import describe_end, traced
 from cde_orchestrator.infrastructure.system.spans import (
     AGENT,
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 SLOW_OPERATION_MS = 1_000
+_AT_ONCE_MS = 1.0
+"""A start that is logged later has the time at which it was."""
 
 Reply = TypeVar("Reply")
 Capture = Callable[[CDEError, BaseException], None]
@@ -71,7 +78,8 @@ class Operation:
         slow_ms: milliseconds above which it counts as slow, asked when it ends.
         telemetry: counts how it ended.
         routine: whether something that watches asks for it again and again: its course is
-            logged for debugging only.
+            logged for debugging only, unless it fails, and it is no span.
+        about: what its log lines and its span have in addition.
     """
 
     name: str
@@ -81,23 +89,53 @@ class Operation:
     slow_ms: Callable[[], float] = lambda: SLOW_OPERATION_MS
     telemetry: Telemetry | None = None
     routine: bool = False
+    about: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, work: Callable[[], Reply]) -> Reply:
-        """Do the work, logged from start to finish.
+    def end_call(self, raised: BaseException | None = None) -> CDEError | None:
+        """Log the call that runs here at its end, unless its operations did.
+
+        Returns:
+            The error that it ends with.
+        """
+        call = call_context()
+        if isinstance(raised, CDEError) and raised.correlation_id is not None:
+            return raised  # which an operation logged
+        if raised is None and call.logged:
+            return None
+
+        def work() -> None:
+            if raised is not None:
+                raise raised
+
+        # Its operations are counted by themselves, also one that outlives the call.
+        alone = replace(self, telemetry=None) if call.logged else self
+        try:
+            alone.run(work, call.watch)
+        except CDEError as error:
+            return error
+        return None
+
+    def run(self, work: Callable[[], Reply], watch: Stopwatch | None = None) -> Reply:
+        """Do the work, logged from start to finish; ``watch`` runs if it began earlier.
 
         Raises:
             CDEError: as the work raised it, its context completed; anything else that it
                 raised becomes E999.
         """
+        watch = watch or Stopwatch()
         with (
             within(self.name) as context,
             naming_subject() as subject,
-            traced(self.name, context, self.project_path) as span,
+            nullcontext()
+            if self.routine
+            else traced(self.name, context, self.project_path, watch) as span,
             recording() as recorder,
         ):
-            run = _Run(self, context, recorder, span, subject)
+            name_subject(**self.about)
+            run = _Run(self, context, recorder, span, subject, watch)
             level = logging.DEBUG if self.routine else logging.INFO
-            run.log.log(level, "operation_started", actor=context.actor)
+            if not self.routine:
+                run.started(level)
             try:
                 reply = work()
             except CDEError as error:
@@ -109,7 +147,15 @@ class Operation:
                 unexpected = CDESystemError.of("E999")
                 run.log.exception("operation_failed", **run.failed(unexpected, error))
                 raise unexpected from error
+            except BaseException as interrupt:
+                if self.routine:
+                    run.started(level)
+                ended = run.ended("interrupted", raised=interrupt)
+                run.log.log(level, "operation_interrupted", **ended)
+                raise
             _name_reply(reply)
+            if self.routine:
+                run.started(level)
             run.log.log(level, "operation_finished", **run.ended("ok"))
             return reply
 
@@ -123,25 +169,38 @@ class _Run:
     recorder: Recorder
     span: Span | None
     subject: Mapping[str, str]
+    watch: Stopwatch
 
     def __post_init__(self) -> None:
-        self._watch = Stopwatch()
         self.log = log.bind(
             operation=self.context.operation,
             correlation_id=self.context.correlation_id,
             operation_id=self.context.operation_id,
         )
 
+    def started(self, level: int) -> None:
+        """Log the start; once it can be seen, the call's boundary need not log the call."""
+        if level >= logging.INFO:
+            self.context.logged.append(self.operation.name)
+        ago_ms = self.watch.elapsed_ms
+        late = {"seconds_ago": ago_ms / 1000} if ago_ms > _AT_ONCE_MS else {}
+        self.log.log(level, "operation_started", actor=self.context.actor, **late)
+
     def failed(self, error: CDEError, raised: BaseException) -> dict[str, Any]:
         """Complete the error and report it; then as ``ended``."""
+        if self.operation.routine:
+            self.started(logging.INFO)
         error.context.setdefault("project_path", self.operation.project_path)
         error.correlation_id = error.correlation_id or self.context.correlation_id
         self.operation.capture(error, raised)
-        return self.ended("failed" if error.is_failure else "refused", error.code)
+        outcome = "failed" if error.is_failure else "refused"
+        return self.ended(outcome, error.code, raised)
 
-    def ended(self, outcome: str, error_code: str | None = None) -> dict[str, Any]:
+    def ended(
+        self, outcome: str, error_code: str | None = None, raised: BaseException | None = None
+    ) -> dict[str, Any]:
         """Count and trace the run; what the log line of its end has."""
-        duration_ms = self._watch.elapsed_ms
+        duration_ms = self.watch.elapsed_ms
         name = self.operation.name
         note(name, self.context.correlation_id, duration_ms, error_code)
         spans, usage = self.recorder.spans(), self.recorder.usage()
@@ -150,8 +209,8 @@ class _Run:
             ended["error_code"] = error_code
         ended |= {"duration_ms": duration_ms, **usage, "spans": spans}
         if self.span is not None:
-            describe_end(self.span, {**self.subject, **ended})
-        if self.operation.telemetry is not None:
+            describe_end(self.span, {**self.subject, **ended}, raised)
+        if self.operation.telemetry is not None and outcome != "interrupted":
             # An agent or a check takes as long as it takes: health counts the product's own.
             own_ms = duration_ms - spans.get(AGENT, 0.0) - spans.get(CHECK, 0.0)
             self.operation.telemetry.ended(name, outcome, error_code, own_ms, usage["lock_wait_ms"])

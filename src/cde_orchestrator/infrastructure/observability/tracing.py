@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator import __version__
+from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import CallContext, tracing_as
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.trace import Span, Tracer
 
 SERVICE = "cde-orchestrator"
@@ -27,6 +34,11 @@ PREFIX = "cde."
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
+_PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_REMEDY = (
+    "set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf and the port of OTLP over HTTP, 4318; "
+    "or for grpc: pip install opentelemetry-exporter-otlp-proto-grpc"
+)
 _PATIENCE_SECONDS = 2
 
 log = get_logger(__name__)
@@ -40,8 +52,13 @@ class _Tracing:
 
 
 @contextmanager
-def traced(operation: str, context: CallContext, project: str) -> Iterator[Span | None]:
-    """Make the operation a span: below the one that runs here, else below the caller's."""
+def traced(
+    operation: str, context: CallContext, project: str, watch: Stopwatch | None = None
+) -> Iterator[Span | None]:
+    """Make the operation a span: below the one that runs here, else below the caller's.
+
+    It began when ``watch`` did.
+    """
     tracer = start_tracing(project)
     if tracer is None:
         yield None
@@ -49,12 +66,12 @@ def traced(operation: str, context: CallContext, project: str) -> Iterator[Span 
     from opentelemetry import trace
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-    parent = None
-    if context.traceparent and not trace.get_current_span().get_span_context().is_valid:
-        parent = TraceContextTextMapPropagator().extract({"traceparent": context.traceparent})
+    is_first = not trace.get_current_span().get_span_context().is_valid
+    parent = _extracted(context.traceparent) if context.traceparent and is_first else None
     with tracer.start_as_current_span(
         operation,
         context=parent,
+        start_time=time.time_ns() - int(watch.elapsed_ms * 1e6) if watch is not None else None,
         attributes={
             PREFIX + "operation": operation,
             PREFIX + "operation_id": context.operation_id,
@@ -70,8 +87,42 @@ def traced(operation: str, context: CallContext, project: str) -> Iterator[Span 
             yield span
 
 
-def describe_end(span: Span, attributes: Mapping[str, Any]) -> None:
-    """Give the span of an operation what the log line of its end has."""
+@contextmanager
+def below(traceparent: str) -> Iterator[None]:
+    """Make the caller's span, if traces are made, the parent of those that begin here."""
+    if _Tracing.tracer is None or not traceparent:
+        yield
+        return
+    from opentelemetry import trace
+
+    with trace.use_span(trace.get_current_span(_extracted(traceparent))):
+        yield
+
+
+def describe_agent(name: str) -> None:
+    """Say of the span that runs here that it is an agent's run, in the standard's words."""
+    if _Tracing.tracer is not None:
+        from opentelemetry import trace
+
+        about = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": name}
+        trace.get_current_span().set_attributes(about)
+
+
+def describe_failure(raised: BaseException) -> None:
+    """Give the span that runs here the exception that it ends with, without secrets."""
+    if _Tracing.tracer is not None:
+        from opentelemetry import trace
+
+        lines = "".join(traceback.format_exception(raised))
+        texts = {"exception.message": str(raised), "exception.stacktrace": lines}
+        clean = {name: without_secrets(text, strict=True) for name, text in texts.items()}
+        trace.get_current_span().record_exception(raised, attributes=clean)
+
+
+def describe_end(
+    span: Span, attributes: Mapping[str, Any], raised: BaseException | None = None
+) -> None:
+    """Give the span of an operation what the log line of its end has, and what it failed with."""
     from opentelemetry.trace import Status, StatusCode
 
     for name, value in attributes.items():
@@ -81,7 +132,17 @@ def describe_end(span: Span, attributes: Mapping[str, Any]) -> None:
         elif value is not None:
             span.set_attribute(PREFIX + name, value)
     if attributes["outcome"] != "ok":
-        span.set_status(Status(StatusCode.ERROR, attributes["error_code"]))
+        reason = attributes.get("error_code", attributes["outcome"])
+        span.set_status(Status(StatusCode.ERROR, reason))
+        span.set_attribute("error.type", reason)
+    if raised is not None:
+        describe_failure(raised)
+
+
+def _extracted(traceparent: str) -> Context:
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    return TraceContextTextMapPropagator().extract({"traceparent": traceparent})
 
 
 def current_ids() -> dict[str, str]:
@@ -120,13 +181,31 @@ def _tracer(root: Path) -> Tracer | None:
         return None
     provider = trace.get_tracer_provider()
     if not isinstance(provider, TracerProvider):  # else whoever embeds us has set one up
-        provider = _provider(root)
+        exporter = _exporter()
+        if exporter is None:
+            return None
+        provider = _provider(root, exporter)
         trace.set_tracer_provider(provider)
     return provider.get_tracer(SERVICE, __version__)
 
 
-def _provider(root: Path) -> TracerProvider:
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+def _exporter() -> SpanExporter | None:
+    """What sends spans by the protocol that the environment names; None where it is not here."""
+    named = (os.environ.get(variable, "").strip().lower() for variable in _PROTOCOLS)
+    protocol = next(filter(None, named), "http/protobuf")
+    # A collector that does not answer must not keep a command from ending for long.
+    patience = None if any(map(os.environ.get, _TIMEOUTS)) else _PATIENCE_SECONDS
+    try:
+        kind = {"http/protobuf": "http", "grpc": "grpc"}[protocol]
+        module = import_module(f"opentelemetry.exporter.otlp.proto.{kind}.trace_exporter")
+    except (ImportError, KeyError):
+        log.warning("tracing_protocol_not_installed", protocol=protocol, remedy=_REMEDY)
+        return None
+    exporter: SpanExporter = module.OTLPSpanExporter(timeout=patience)
+    return exporter
+
+
+def _provider(root: Path, sender: SpanExporter) -> TracerProvider:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -138,11 +217,7 @@ def _provider(root: Path) -> TracerProvider:
     if not os.environ.get("OTEL_SERVICE_NAME"):
         own["service.name"] = SERVICE
     provider = TracerProvider(resource=Resource.create(own), shutdown_on_exit=False)
-    # A collector that does not answer must not keep a command from ending for long.
-    patience = None if any(map(os.environ.get, _TIMEOUTS)) else _PATIENCE_SECONDS
-    exporter = GuardedExporter(
-        OTLPSpanExporter(timeout=patience), BreakerRegistry(root), _PATIENCE_SECONDS
-    )
+    exporter = GuardedExporter(sender, BreakerRegistry(root), _PATIENCE_SECONDS)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     atexit.register(provider.shutdown)
     atexit.register(exporter.end)  # called before the one above

@@ -307,7 +307,7 @@ def test_an_accident_is_told_as_e999_and_logged_with_where_it_arose(
         outside.setattr(call, "project_root", fail)
         told = at_project.run("project", "info", "--json")
     assert json.loads(told)["error"]["code"] == "E999"
-    assert "command_failed" in at_project.stderr
+    assert '"operation":"command"' in at_project.stderr
     assert "nobody foresaw this" in at_project.stderr
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from cde_orchestrator.infrastructure.observability.correlation import (
     call_context,
-    caller_in_environment,
     calling,
     child_environment,
     within,
@@ -108,8 +107,20 @@ def test_a_child_process_works_for_the_same_call(monkeypatch: pytest.MonkeyPatch
 def test_the_environment_names_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDE_CORRELATION_ID", "from-outside")
     monkeypatch.setenv("TRACEPARENT", TRACEPARENT)
-    with calling("cli", *caller_in_environment()) as call:
+    with calling("cli") as call:
         assert (call.correlation_id, call.traceparent) == ("from-outside", TRACEPARENT)
     monkeypatch.setenv("CDE_CORRELATION_ID", "not one word")
-    with calling("cli", *caller_in_environment()) as call:
+    with calling("cli") as call:
         assert call.correlation_id == TRACE
+
+
+def test_a_call_with_an_id_of_its_own_names_the_one_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CDE_CORRELATION_ID", "from-outside")
+    with calling("mcp", "own") as call:
+        assert (call.correlation_id, call.parent_correlation_id) == ("own", "from-outside")
+    with calling("mcp", None, TRACEPARENT) as call:
+        assert (call.correlation_id, call.parent_correlation_id) == (TRACE, "from-outside")
+    with calling("mcp") as call:
+        assert (call.correlation_id, call.parent_correlation_id) == ("from-outside", "")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.domain.exceptions import CDEError, FeatureError, StateError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError, StateError, ValidationError
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.operations import Operation
@@ -88,6 +88,83 @@ def test_what_watches_is_logged_for_debugging_only() -> None:
     with capture_logs() as entries:
         Operation("get_health", "/home/shop", routine=True).run(lambda: None)
     assert {entry["log_level"] for entry in entries} == {"debug"}
+
+
+def test_what_watches_and_fails_has_both_ends_in_the_log_of_every_level() -> None:
+    def refuse() -> None:
+        raise FeatureError.of("E101", status="archived")
+
+    with capture_logs() as entries, pytest.raises(FeatureError):
+        Operation("watch_health", "/home/shop", routine=True).run(refuse)
+    assert [(entry["event"], entry["log_level"]) for entry in entries] == [
+        ("operation_started", "info"),
+        ("operation_refused", "warning"),
+    ]
+
+
+def test_an_operation_that_is_interrupted_has_an_end_and_counts_for_nothing() -> None:
+    meter = OperationMeter()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with capture_logs() as entries, pytest.raises(KeyboardInterrupt):
+        Operation("submit_work", "/home/shop", telemetry=meter).run(interrupt)
+    assert [entry["event"] for entry in entries] == ["operation_started", "operation_interrupted"]
+    assert entries[-1]["outcome"] == "interrupted"
+    assert meter.totals()[0] == {}
+
+
+REFUSED = ValidationError.of("E305", argument="limit", reason="it is no number")
+
+
+@pytest.mark.parametrize(
+    ("raised", "outcome", "code"),
+    [(None, "ok", None), (REFUSED, "refused", "E305"), (ZeroDivisionError(), "failed", "E999")],
+)
+def test_a_call_without_an_operation_is_logged_as_one_with_the_time_it_took(
+    raised: Exception | None, outcome: str, code: str | None
+) -> None:
+    meter = OperationMeter()
+    call = Operation("command", "/home/shop", telemetry=meter, about={"command": "cde list"})
+    with calling("cli", "call-1") as context, capture_logs() as entries:
+        while context.watch.elapsed_ms < 5:
+            pass
+        error = call.end_call(raised)
+    first, last = entries
+    assert (first["event"], last["outcome"]) == ("operation_started", outcome)
+    assert first["seconds_ago"] >= 0.005
+    assert last["duration_ms"] >= 5
+    assert {entry["correlation_id"] for entry in entries} == {"call-1"}
+    assert (error and error.code) == code
+    assert meter.totals()[0]["command"].outcomes == {(outcome, code): 1}
+
+
+def test_a_call_is_not_logged_again_where_an_operation_of_it_was() -> None:
+    call = Operation("command", "/home/shop")
+
+    def refuse() -> None:
+        raise FeatureError.of("E101", status="archived")
+
+    with calling("cli"), capture_logs() as entries:
+        with pytest.raises(FeatureError) as refused:
+            operation().run(refuse)
+        assert call.end_call(refused.value) is refused.value
+        assert call.end_call() is None
+    assert {entry["operation"] for entry in entries} == {"submit_work"}
+
+
+def test_what_fails_after_an_operation_is_logged_of_the_call() -> None:
+    meter = OperationMeter()
+    call = Operation("command", "/home/shop", telemetry=meter)
+    with calling("cli"), capture_logs() as entries:
+        operation().run(lambda: None)
+        call.end_call(ZeroDivisionError())
+    assert meter.totals()[0] == {}, "the time of its operations does not count twice"
+    assert [entry["event"] for entry in entries if entry["operation"] == "command"] == [
+        "operation_started",
+        "operation_failed",
+    ]
 
 
 def test_every_end_is_told_to_the_meter() -> None:

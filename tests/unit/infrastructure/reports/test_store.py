@@ -95,7 +95,7 @@ def test_the_stack_is_that_of_what_was_raised_at_first(application: Application)
 def test_the_feature_concerned_stands_in_the_report(application: Application) -> None:
     reports = FileErrorReports()
     error = FeatureError.of("E105", feature="login", status="completed")
-    application.report(error, error, "submit_work", {"feature_id": "login"})
+    application.operation("submit_work", {"feature_id": "login"}).capture(error, error)
 
     report = reports.load(application.root, error.report_id or "")
     assert report is not None
@@ -105,7 +105,9 @@ def test_the_feature_concerned_stands_in_the_report(application: Application) ->
 
 def test_secrets_are_taken_out(application: Application) -> None:
     error = FeatureError.of("E102", reference="ghp_" + "a1B2" * 9)
-    application.report(error, error, "tool", {"password": "hunter2", "feature_id": "token=hunter2"})
+    application.operation("tool", {"password": "hunter2", "feature_id": "token=hunter2"}).capture(
+        error, error
+    )
 
     content = files(application.root)[-1].read_text()
     assert "hunter2" not in content
@@ -121,7 +123,7 @@ def test_without_a_project_there_is_no_report(tmp_path: Path) -> None:
 
 def test_one_error_leaves_one_report(application: Application) -> None:
     error = refusal(application)
-    application.report(error, error, "again", {})
+    application.operation("again", {}).capture(error, error)
 
     assert len(files(application.root)) == 1
 
@@ -270,7 +272,7 @@ def test_a_report_that_cannot_be_written_never_fails_the_call(
         os.symlink("nowhere", place)
     with capture_logs() as logged:
         error = refusal(application)
-        application.report(error, error, "again", {})
+        application.operation("again", {}).capture(error, error)
 
     assert (error.code, error.report_id) == ("E102", None)
     assert [each["event"] for each in logged].count("error_report_not_written") == 1

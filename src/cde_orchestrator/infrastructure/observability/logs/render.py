@@ -115,6 +115,7 @@ def _add_context(event: dict[str, Any]) -> None:
         event["step"] = event.pop("operation")
     given = {
         "correlation_id": context.correlation_id,
+        "parent_correlation_id": context.parent_correlation_id,
         "operation": context.operation,
         "operation_id": context.operation_id,
         **subject(),

@@ -241,6 +241,7 @@ def _hand_over(logger: logging.Logger, method: str, event: MutableMapping[str, A
     level = logging.ERROR if method == "exception" else LEVELS[method.upper()]
     raised = _raised(event.pop("exc_info", None))
     record = logging.LogRecord(logger.name, level, "", 0, str(event["event"]), None, raised)
+    record.created -= event.pop("seconds_ago", 0.0)
     setattr(record, OWN, event)
     logger.handle(record)
     raise structlog.DropEvent

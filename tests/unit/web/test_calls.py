@@ -1,0 +1,84 @@
+"""Each request over HTTP is a call in the log; none of them can fill the disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
+
+from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
+from cde_orchestrator.served_project import ServedProject
+from cde_orchestrator.web.calls import MOST_REFUSALS, LoggedRequests
+from cde_orchestrator.web.guards import guarded
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[ServedProject]:
+    served = ServedProject(tmp_path, pinned=True)
+    yield served
+    served.close()
+    stop_logging()
+
+
+def ask(app: LoggedRequests, path: str, kind: str = "http") -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_: Message) -> None:
+        pass
+
+    scope = {"type": kind, "method": "GET", "path": path, "query_string": b"", "headers": []}
+    asyncio.run(app(scope, receive, send))
+
+
+async def hello(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse("hello")(scope, receive, send)
+
+
+def test_who_has_no_token_is_logged_a_few_times_a_minute(served: ServedProject) -> None:
+    now = [0.0]
+    app = LoggedRequests(guarded(hello, None, "token"), served.end_call, lambda: now[0])
+    with capture_logs() as entries:
+        for _ in range(MOST_REFUSALS + 5):
+            ask(app, "/errors")
+    refused = [entry for entry in entries if entry["event"] == "operation_refused"]
+    assert {entry["error_code"] for entry in refused} == {"E902"}
+    assert len(refused) == MOST_REFUSALS
+    now[0] += 61
+    with capture_logs() as entries:
+        ask(app, "/errors")
+    assert [entry["event"] for entry in entries] == ["operation_started", "operation_refused"]
+
+
+def test_what_nobody_foresaw_is_logged_and_raised(served: ServedProject) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ZeroDivisionError
+
+    app = LoggedRequests(broken, served.end_call)
+    with capture_logs() as entries, pytest.raises(ZeroDivisionError):
+        ask(app, "/errors")
+    assert [entry["event"] for entry in entries] == ["operation_started", "operation_failed"]
+
+
+def test_what_is_no_request_is_handed_on(served: ServedProject) -> None:
+    async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "lifespan"
+
+    with capture_logs() as entries:
+        ask(LoggedRequests(lifespan, served.end_call), "", "lifespan")
+    assert entries == []
+
+
+def test_a_refusal_counts_in_the_metrics_under_one_name(served: ServedProject) -> None:
+    app = LoggedRequests(guarded(hello, None, "token"), served.end_call)
+    for path in ("/errors", "/dashboard", "/anything"):
+        ask(app, path)
+    totals, _ = served.application._meter.totals()
+    assert {name: dict(each.outcomes) for name, each in totals.items()} == {
+        "http_request": {("refused", "E902"): 3}
+    }
