@@ -19,22 +19,27 @@ _HEAD = """\
 # Generated from the default settings and infrastructure/monitoring/alerts/rules.py;
 # do not edit: python -m tools.generate_docs writes it.
 """
-_VALUE = '{{ $value | printf "%.1f" }}'
+_VALUE = '{{ $value | printf "%%.%df" }}'
+_DECIMALS = {"%": 1, "MB": 1, "h": 1}
+"""Of a figure by its unit; all others are counts, or as fine as whole numbers."""
 _SOURCE = {"type": "prometheus", "uid": "${source}"}
+_CHOSEN = 'instance=~"$instance"'
+_SERVER = "{{instance}}"
 _WINDOW = "[$__rate_interval]"
 _COLUMNS = 24
 _HEIGHT = 8
 
 
-def prometheus_rules() -> str:
-    """The alerts as rules of Prometheus, with the default thresholds."""
-    rules = [_rule(rule) for rule in alert_rules(Settings())]
+def prometheus_rules(settings: Settings | None = None) -> str:
+    """The alerts as rules of Prometheus, with the thresholds of the settings or the default."""
+    rules = [*(_rule(rule) for rule in alert_rules(settings or Settings())), _DOWN]
     content = {"groups": [{"name": "cde-orchestrator", "rules": rules}]}
     return _HEAD + yaml.safe_dump(content, sort_keys=False, width=100, allow_unicode=True)
 
 
 def _rule(rule: AlertRule) -> dict[str, Any]:
     sign = ">" if rule.breach == "above" else "<"
+    value = _VALUE % _DECIMALS.get(rule.unit, 0)
     title = "".join(word.capitalize() for word in rule.name.split("_"))
     return {
         "alert": f"Cde{title}",
@@ -44,15 +49,40 @@ def _rule(rule: AlertRule) -> dict[str, Any]:
         "labels": {"severity": rule.severity},
         "annotations": {
             "summary": rule.title,
-            "description": rule.message.format(figure=_VALUE, threshold=f"{rule.threshold:g}"),
-            "runbook": f"cde explain {rule.error_code}" if rule.error_code else "cde alerts",
+            "description": rule.message.format(figure=value, threshold=f"{rule.threshold:g}"),
+            "runbook": f"cde explain {rule.error_code}",
+            "runbook_url": f"http://{{{{ $labels.instance }}}}/errors/{rule.error_code}",
         },
     }
 
 
+# What no server can say of itself; so what is known of it has to come from Prometheus.
+_DOWN = {
+    "alert": "CdeDown",
+    "expr": 'up{job="cde"} == 0',
+    "for": "60s",
+    "labels": {"severity": "critical"},
+    "annotations": {
+        "summary": "A server does not answer",
+        "description": "Prometheus has not reached {{ $labels.instance }} for a minute. The "
+        "features are safe on disk; nobody works on them through this server.",
+        "runbook": "cde doctor",
+        "runbook_url": "{{ $externalURL }}/api/v1/targets?scrapePool={{ $labels.job }}",
+    },
+}
+
+
 def grafana_dashboard() -> str:
     """A dashboard that Grafana imports; it asks for the source of the metrics."""
-    source = {"name": "source", "type": "datasource", "query": "prometheus", "label": "Source"}
+    variables = [
+        {"name": "source", "type": "datasource", "query": "prometheus", "label": "Source"},
+        _variable("project", "Project", f"label_values({names.PROJECT_INFO}, name)"),
+        _variable(
+            "instance",
+            "Server",
+            f'label_values({names.PROJECT_INFO}{{name=~"$project"}}, instance)',
+        ),
+    ]
     content = {
         "title": "CDE Orchestrator",
         "uid": "cde-orchestrator",
@@ -62,47 +92,72 @@ def grafana_dashboard() -> str:
         "editable": True,
         "refresh": "10s",
         "time": {"from": "now-6h", "to": "now"},
-        "templating": {"list": [source]},
+        "templating": {"list": variables},
         "panels": _placed([*_figures(), *_of_operations(), *_of_the_project()]),
     }
     return json.dumps(content, indent=2) + "\n"
 
 
+def _variable(name: str, label: str, query: str) -> dict[str, Any]:
+    """A choice of values, all of them at first, that is asked for when the dashboard is opened."""
+    return {
+        "name": name,
+        "label": label,
+        "type": "query",
+        "datasource": _SOURCE,
+        "query": {"query": query, "refId": name},
+        "refresh": 2,
+        "sort": 1,
+        "multi": True,
+        "includeAll": True,
+        "current": {"text": ["All"], "value": ["$__all"]},
+    }
+
+
+def _of(name: str, *matchers: str) -> str:
+    """The series of the servers that were chosen."""
+    return f"{name}{{{', '.join([_CHOSEN, *matchers])}}}"
+
+
 def _figures() -> list[dict[str, Any]]:
     """What is seen at a glance."""
-    return [
-        _panel("Alerts that fire", "stat", "short", (f"sum({names.ALERT_FIRING})", "firing")),
-        _panel("Read-only", "stat", "bool_yes_no", (f"max({names.READ_ONLY})", "read-only")),
-        _panel("Open features", "stat", "short", (f"max({names.ACTIVE_FEATURES})", "features")),
-    ]
+    figures = (
+        ("Alerts that fire", "short", f"sum by (instance) ({_of(names.ALERT_FIRING)})"),
+        ("Read-only", "bool_yes_no", _of(names.READ_ONLY)),
+        ("Open features", "short", _of(names.ACTIVE_FEATURES)),
+    )
+    return [_panel(title, "stat", unit, (query, _SERVER)) for title, unit, query in figures]
 
 
 def _of_operations() -> list[dict[str, Any]]:
-    calls = f"rate({names.OPERATIONS}{_WINDOW})"
-    failed, refused, unsuccessful = (
-        f"rate({names.OPERATIONS}{{outcome{which}}}{_WINDOW})"
-        for which in ('="failed"', '="refused"', '!="ok"')
+    calls, failed, refused = (
+        f"sum by (instance) (rate({_of(names.OPERATIONS, *which)}{_WINDOW}))"
+        for which in ((), ('outcome="failed"',), ('outcome="refused"',))
     )
-    took = f"(rate({names.OPERATION_DURATION}_bucket{_WINDOW}))"
-    waited = f"sum by (le) (rate({names.LOCK_WAIT}_bucket{_WINDOW}))"
-    by_code = f"sum by (operation, error_code) ({unsuccessful})"
+    took = f"(rate({_of(f'{names.OPERATION_DURATION}_bucket')}{_WINDOW}))"
+    waited = f"sum by (le, instance) (rate({_of(f'{names.LOCK_WAIT}_bucket')}{_WINDOW}))"
+    by_code = f"sum by (operation, error_code, instance) (rate({_of(names.ERRORS)}{_WINDOW}))"
     quantiles = [
-        (f"histogram_quantile({share}, sum by (le) {took})", f"p{share * 100:.0f}")
+        (f"histogram_quantile({share}, sum by (le, instance) {took})", f"p{share * 100:.0f}")
         for share in (0.5, 0.95, 0.99)
     ]
-    by_operation = f"histogram_quantile(0.95, sum by (le, operation) {took})"
+    by_operation = f"histogram_quantile(0.95, sum by (le, operation, instance) {took})"
     return [
-        _chart("Operations", "ops", (f"sum({calls})", "all"), (f"sum({failed})", "failed")),
+        _chart("Operations", "ops", (calls, "all"), (failed, "failed")),
         _chart(
             "Error rate",
             "percentunit",
-            (f"sum({failed}) / sum({calls})", "failed"),
-            (f"sum({refused}) / sum({calls})", "refused"),
+            (f"{failed} / {calls}", "failed"),
+            (f"{refused} / {calls}", "refused"),
         ),
-        _chart("Latency", "s", *quantiles),
+        _chart("Latency", "s", *quantiles, (_of(names.SLOWEST_OPERATION), "slowest")),
         _chart("Latency by operation, p95", "s", (by_operation, "{{operation}}")),
         _chart("What was refused or failed", "ops", (by_code, "{{operation}} {{error_code}}")),
-        _chart("Wait for the lock, p95", "s", (f"histogram_quantile(0.95, {waited})", "p95")),
+        _chart(
+            "Wait for the lock, p95",
+            "s",
+            (f"histogram_quantile(0.95, {waited})", "p95"),
+        ),
     ]
 
 
@@ -114,17 +169,19 @@ def _of_the_project() -> list[dict[str, Any]]:
         (names.DISK_FREE_BYTES, "free"),
     )
     return [
-        _chart("Memory", "bytes", (names.PROCESS_MEMORY_BYTES, "{{instance}}")),
-        _chart("Memory in use", "percentunit", (names.MEMORY_USED_RATIO, "{{instance}}")),
-        _chart("Disk", "bytes", *disk),
-        _chart("Circuit breakers", "short", (names.BREAKER_STATE, "{{breaker}}")),
-        _chart("Alerts", "short", (names.ALERT_FIRING, "{{alert}}")),
-        _chart("Checks", "short", (names.CHECK_STATE, "{{check}}")),
+        _chart("Memory", "bytes", (_of(names.PROCESS_MEMORY_BYTES), "")),
+        _chart("Memory in use", "percentunit", (_of(names.MEMORY_USED_RATIO), "")),
+        _chart("Disk", "bytes", *((_of(name), what) for name, what in disk)),
+        _chart("Circuit breakers", "short", (_of(names.BREAKER_STATE), "{{breaker}}")),
+        _chart("Alerts", "short", (_of(names.ALERT_FIRING), "{{alert}}")),
+        _chart("Checks", "short", (_of(names.CHECK_STATE), "{{check}}")),
     ]
 
 
 def _chart(title: str, unit: str, *queries: tuple[str, str]) -> dict[str, Any]:
-    return _panel(title, "timeseries", unit, *queries)
+    """Lines, each called what its query is of, and which server's it is."""
+    named = [(query, f"{what}, {_SERVER}" if what else _SERVER) for query, what in queries]
+    return _panel(title, "timeseries", unit, *named)
 
 
 def _panel(title: str, kind: str, unit: str, *queries: tuple[str, str]) -> dict[str, Any]:

@@ -25,12 +25,13 @@ from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, Validat
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.observability.correlation import call_context, calling
 from cde_orchestrator.infrastructure.observability.logs.setup import keep_lost_lines, keep_tending
+from cde_orchestrator.infrastructure.observability.operations import MCP_REQUEST
 from cde_orchestrator.infrastructure.observability.tracing import below, start_tracing
 from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
 from cde_orchestrator.mcp_tools import alerts, errors
 from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result
-from cde_orchestrator.mcp_tools._calls import KIND, LoggedRequests
+from cde_orchestrator.mcp_tools._calls import LoggedRequests
 from cde_orchestrator.mcp_tools.sdk import input_schema, protocol_server
 from cde_orchestrator.served_project import ServedProject
 
@@ -155,7 +156,7 @@ class OrchestratorServer(MCPServer[None]):
         self, raised: Exception, name: str, arguments: Mapping[str, Any]
     ) -> CallToolResult:
         about = {"method": "tools/call", "name": name}
-        ended = self._served.end_call(KIND, as_cde_error(raised) or raised, about, arguments)
+        ended = self._served.end_call(MCP_REQUEST, as_cde_error(raised) or raised, about, arguments)
         return error_result(ended or CDESystemError.of("E999"))
 
     async def _in_time(

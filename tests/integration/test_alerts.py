@@ -21,6 +21,8 @@ from cde_orchestrator.application.features.get_feature_status import GetFeatureS
 from cde_orchestrator.application.features.list_features import ListFeatures
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.monitoring.get_health import GetHealth
+from cde_orchestrator.application.ports.health import HealthReply, overall
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.application.state.recover_state import CompactState
 from cde_orchestrator.bootstrap import build_application
@@ -28,18 +30,29 @@ from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError, LockTimeoutError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import WebhookNotifier
-from cde_orchestrator.infrastructure.monitoring.health import monitor
+from cde_orchestrator.infrastructure.monitoring.alerts.rules import alert_rules
+from cde_orchestrator.infrastructure.monitoring.health import monitor, probes
 from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
 from cde_orchestrator.infrastructure.monitoring.health.probes import ProjectChecks
-from cde_orchestrator.infrastructure.settings.settings import load_settings
+from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.storage import read_only
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.testing import ManualClock
+from tests.command_line import cde
 from tests.disks import remount, small_disk
 from tests.receiver import Receiver, receiving
 
 WHOLE = ["pending", "firing", "resolved"]
+CHECKS = {
+    "disk_space_low": "disk_space",
+    "memory_high": "memory",
+    "read_only": "read_only",
+    "breaker_open": "circuit_breakers",
+    "state_recovered": "journal",
+    "backups_stale": "backups",
+}
+"""The checks that find the same as an alert."""
 CALM = "alert_memory_percent = 100\nalert_disk_free_mb = 0\n"
 SHORT = "\n".join(
     f"{name}_seconds = 5"
@@ -112,7 +125,16 @@ class Served:
         assert self.past(alert) == WHOLE[:2]
         status = self.monitoring.get_status()
         assert [each["name"] for each in status["alerts"]] == [alert]
-        assert status["checks"]["alerts"] != "ok"
+        self.is_as_severe_as(alert, status)
+
+    def is_as_severe_as(self, alert: str, status: HealthReply) -> None:
+        """Whether it is found by its check or by its alert, it is as severe."""
+        verdicts = dict(status["checks"])
+        severity = next(each for each in alert_rules(Settings()) if each.name == alert).severity
+        assert verdicts.pop("alerts") == severity
+        if alert in CHECKS:  # where no server runs, there is no other verdict
+            assert verdicts[CHECKS[alert]] == severity
+            assert overall(verdicts) == status["status"]
 
     def is_mended(self, alert: str, after: float = 1) -> None:
         """It is resolved, and everybody was told."""
@@ -208,11 +230,22 @@ def test_a_disk_that_fills_fires_the_alert_of_disk_space(serve: Serve, tmp_path:
         served = serve("alert_memory_percent = 100\nalert_disk_free_mb = 10\n", disk / "project")
         filler = disk / "filler"
         filler.write_bytes(b"\0" * 16 * 2**20)
+        unwatched = build_application(served.root).handle(GetHealth())
 
         served.goes_wrong("disk_space_low")
+        assert unwatched["status"] == served.monitoring.get_status()["status"] == "degraded"
+        assert cde("health", cwd=served.root).returncode == 0
         filler.unlink()
         served.is_mended("disk_space_low")
         served.close()
+
+
+def test_memory_that_is_all_in_use_is_as_severe_as_its_alert(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "memory_percent", lambda: 99.5)
+
+    serve("alert_disk_free_mb = 0\n").goes_wrong("memory_high")
 
 
 def test_memory_in_use_fires_the_alert_of_memory(serve: Serve) -> None:

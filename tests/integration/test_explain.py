@@ -177,7 +177,7 @@ async def test_no_page_of_another_host_reaches_a_local_server(
         {"Authorization": TOKEN},
     ],
 )
-@pytest.mark.parametrize("path", ["/errors", "/errors/E101", "/mcp", "/nothing"])
+@pytest.mark.parametrize("path", ["/errorsx", "/mcp", "/nothing"])
 async def test_without_the_token_nothing_is_answered(
     project: Path, headers: dict[str, str], path: str
 ) -> None:
@@ -188,6 +188,19 @@ async def test_without_the_token_nothing_is_answered(
     assert answer.headers["www-authenticate"] == 'Bearer realm="cde"'
     assert answer.json()["error"]["code"] == "E902"
     assert TOKEN not in answer.text
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": f"Bearer {TOKEN}"}])
+async def test_what_a_code_means_is_answered_to_anybody(
+    project: Path, headers: dict[str, str]
+) -> None:
+    with browser(project, TOKEN) as client:
+        every = client.get("/errors", headers=headers)
+        one = client.get("/errors/E921", headers={**headers, "Accept": "text/html"})
+        unknown = client.get("/errors/E777", headers=headers)
+
+    assert (every.status_code, one.status_code, unknown.status_code) == (200, 200, 404)
+    assert str(project) not in every.text + one.text + unknown.text
 
 
 async def test_with_the_token_everything_is_answered(project: Path) -> None:

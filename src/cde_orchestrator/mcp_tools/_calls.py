@@ -8,11 +8,10 @@ from typing import Any
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
 from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.operations import MCP_REQUEST
 from cde_orchestrator.mcp_tools._boundary import as_cde_error
 from cde_orchestrator.mcp_tools._caller import actor, correlation
 
-KIND = "mcp_request"
-"""The operation as which a call is logged; one name, however many methods clients invent."""
 ROUTINE = frozenset({"initialize", "ping", "server/discover"})
 """What a client asks for by itself, without anybody who wants something."""
 
@@ -37,7 +36,7 @@ class LoggedRequests:
             try:
                 result = await call_next(ctx)
             except BaseException as raised:
-                self._end_call(KIND, as_cde_error(raised) or raised, about, routine=routine)
+                self._end_call(MCP_REQUEST, as_cde_error(raised) or raised, about, routine=routine)
                 raise
-            self._end_call(KIND, None, about, routine=routine)
+            self._end_call(MCP_REQUEST, None, about, routine=routine)
             return result

@@ -11,10 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.operations import HTTP_REQUEST
 from cde_orchestrator.infrastructure.observability.tracing import below
 from cde_orchestrator.web._responses import ERROR
 
-KIND = "http_request"
 MCP = "/mcp"
 ROUTINE = ("/health", "/metrics", "/dashboard/data", "/dashboard/events", "/dashboard/static", MCP)
 """What programs ask for again and again, or by parts; each request of MCP is a call itself."""
@@ -76,4 +76,4 @@ class LoggedRequests:
                 return
             self._refused.append(now)
         about: dict[str, Any] = {"method": scope["method"], "path": path, "status": str(status)}
-        self._end_call(KIND, raised, about, routine=routine)
+        self._end_call(HTTP_REQUEST, raised, about, routine=routine)

@@ -66,8 +66,8 @@ class SignIn:
 
 
 def is_public(request: Request) -> bool:
-    """Whether it is one of the dashboard's own files, which come with the package."""
-    return request.method == "GET" and _is_page(request, ("/dashboard/static",))
+    """Whether it comes with the package: the dashboard's files, and the codes alerts link to."""
+    return request.method == "GET" and _is_page(request, ("/dashboard/static", "/errors"))
 
 
 def _is_page(request: Request, pages: tuple[str, ...]) -> bool:

@@ -134,9 +134,9 @@ async def a_request_without_the_token(stage: Stage) -> None:
     with serving(stage, *words) as said:
         address = address_in(said)
         await stage.prove(
-            lambda: asked(address),
+            lambda: asked(address, "/health/metrics"),
             names="Authorization: Bearer",
-            corrected=lambda: asked(address, Authorization=f"Bearer {TOKEN}"),
+            corrected=lambda: asked(address, "/health/metrics", Authorization=f"Bearer {TOKEN}"),
         )
 
 

@@ -14,6 +14,7 @@ import yaml
 
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.infrastructure.monitoring import metric_names
 from cde_orchestrator.infrastructure.monitoring.alerts.rules import alert_rules
 from cde_orchestrator.infrastructure.settings.settings import Settings
@@ -56,8 +57,9 @@ def asked_for(expressions: list[str]) -> set[str]:
 
 
 def test_every_alert_is_a_rule_with_its_threshold_and_its_hold() -> None:
-    found = rules()
+    *found, down = rules()
 
+    assert down["alert"] == "CdeDown"
     assert [rule["alert"] for rule in found][:2] == ["CdeHighErrorRate", "CdeSlowOperations"]
     for rule, ours in zip(found, alert_rules(Settings()), strict=True):
         sign = ">" if ours.breach == "above" else "<"
@@ -65,6 +67,26 @@ def test_every_alert_is_a_rule_with_its_threshold_and_its_hold() -> None:
         assert rule["for"] == f"{ours.hold_seconds:.0f}s"
         assert rule["labels"] == {"severity": ours.severity}
         assert "{figure}" not in rule["annotations"]["description"]
+
+
+def test_every_rule_has_an_address_that_answers_while_it_fires() -> None:
+    *found, down = rules()
+
+    for rule, ours in zip(found, alert_rules(Settings()), strict=True):
+        address = rule["annotations"]["runbook_url"]
+        assert address == f"http://{{{{ $labels.instance }}}}/errors/{ours.error_code}"
+        assert ours.error_code in ERROR_MESSAGES
+    assert down["annotations"]["runbook_url"].startswith("{{ $externalURL }}/")
+
+
+def test_a_chart_of_several_servers_says_which_is_which() -> None:
+    board = json.loads(grafana_dashboard())
+    targets = [target for panel in board["panels"] for target in panel["targets"]]
+
+    variables = [each["name"] for each in board["templating"]["list"]]
+    assert variables == ["source", "project", "instance"]
+    assert all("{{instance}}" in each["legendFormat"] for each in targets)
+    assert all('instance=~"$instance"' in each["expr"] for each in targets)
 
 
 def test_what_is_asked_for_is_exposed(exposed: set[str]) -> None:

@@ -109,6 +109,10 @@ def test_a_web_socket_needs_the_token_too(client: TestClient) -> None:
         ("HEAD", "/dashboard/static/page.css", 401),
         ("GET", "/dashboard/static", 200),
         ("GET", "/dashboard/statics", 401),
+        ("GET", "/errors", 200),
+        ("GET", "/errors/E101", 200),
+        ("POST", "/errors/E101", 401),
+        ("GET", "/errorsx", 401),
         ("GET", "/metrics", 401),
         ("GET", "/", 401),
     ],
@@ -144,7 +148,7 @@ def test_where_the_form_is_missing_a_browser_is_refused_all_the_same(
     assert (shown.status_code, shown.text) == (401, "")
 
 
-@pytest.mark.parametrize("path", ["/", "/errors", "/mcp", "/dashboards"])
+@pytest.mark.parametrize("path", ["/", "/errorsx", "/mcp", "/dashboards"])
 def test_the_form_is_the_dashboards_alone(client: TestClient, path: str) -> None:
     assert client.get(path, headers=BROWSER).headers["content-type"] == "application/json"
 

@@ -45,13 +45,13 @@ def test_who_has_no_token_is_logged_a_few_times_a_minute(served: ServedProject) 
     app = LoggedRequests(guarded(hello, None, "token"), served.end_call, lambda: now[0])
     with capture_logs() as entries:
         for _ in range(MOST_REFUSALS + 5):
-            ask(app, "/errors")
+            ask(app, "/anything")
     refused = [entry for entry in entries if entry["event"] == "operation_refused"]
     assert {entry["error_code"] for entry in refused} == {"E902"}
     assert len(refused) == MOST_REFUSALS
     now[0] += 61
     with capture_logs() as entries:
-        ask(app, "/errors")
+        ask(app, "/anything")
     assert [entry["event"] for entry in entries] == ["operation_started", "operation_refused"]
 
 
@@ -76,7 +76,7 @@ def test_what_is_no_request_is_handed_on(served: ServedProject) -> None:
 
 def test_a_refusal_counts_in_the_metrics_under_one_name(served: ServedProject) -> None:
     app = LoggedRequests(guarded(hello, None, "token"), served.end_call)
-    for path in ("/errors", "/dashboard", "/anything"):
+    for path in ("/else", "/dashboard", "/anything"):
         ask(app, path)
     totals, _ = served.application._meter.totals()
     assert {name: dict(each.outcomes) for name, each in totals.items()} == {

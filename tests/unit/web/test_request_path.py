@@ -18,7 +18,7 @@ from cde_orchestrator.web.routes import all_routes
 
 TOKEN = "correct-horse"
 BEARER = ("authorization", f"Bearer {TOKEN}")
-PUBLIC = {"/health", "/dashboard/static/{name}"}
+PUBLIC = {"/health", "/dashboard/static/{name}", "/errors", "/errors/{code}"}
 STREAM = "/dashboard/events"
 HOSTS = ("x/health?", "127.0.0.1:1/health?", "x/dashboard/static/a?", "[", "a b", "\xff")
 

@@ -18,6 +18,7 @@ from cde_orchestrator.bootstrap import build_application, find_project_root
 from cde_orchestrator.cli.session.application import configure_logging
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.observability.operations import COMMAND
 from cde_orchestrator.infrastructure.observability.tracing import describe_end, traced
 from cde_orchestrator.infrastructure.system.gc_tuning import resume_collections
 
@@ -85,7 +86,7 @@ def _logged(root: Path, command: str, raised: Exception | None) -> CDEError | No
         raised.context.setdefault("project_path", ".")
     application = build_application(root)
     arguments, about = {"arguments": sys.argv[1:]}, {"command": command}
-    operation = application.operation("command", arguments, about=about, is_call=True)
+    operation = application.operation(COMMAND, arguments, about=about, is_call=True)
     error = operation.end_call(raised)
     application.close()
     return error

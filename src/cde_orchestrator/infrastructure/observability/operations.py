@@ -31,6 +31,9 @@ from cde_orchestrator.infrastructure.system.spans import (
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
+COMMAND, MCP_REQUEST, HTTP_REQUEST = CALLS = ("command", "mcp_request", "http_request")
+"""The operations as which calls are logged in which no use case begins, however many there are."""
+
 log = get_logger(__name__)
 
 SLOW_OPERATION_MS = 1_000

@@ -212,7 +212,7 @@ class PostgresSession:
                 raise DisconnectedError(words_of(error), passing=True) from error
             raise
         self._connection = connection
-        log.debug("database_connected", where=self.where)
+        log.debug("database_connected", server=self.where)
         return connection
 
 

@@ -341,7 +341,7 @@ class PostgresStore:
         try:
             self.keep_backup()
         except StateError as error:
-            log.warning("checkpoint_not_written", where=self._session.where, reason=str(error))
+            log.warning("checkpoint_not_written", server=self._session.where, reason=str(error))
         self._head = replace(found, pending_bytes=0)
 
     # Read-only mode
@@ -350,14 +350,14 @@ class PostgresStore:
         if reason is None:
             self._obstacle = None
         elif self._obstacle is None or self._obstacle.reason != reason:
-            log.error("read_only_entered", where=self._session.where, reason=reason)
+            log.error("read_only_entered", server=self._session.where, reason=reason)
             self._obstacle = ReadOnly(reason, utc_now())
 
     def _note_refusal(self, error: psycopg.Error) -> None:
         if error.sqlstate in sessions.REFUSALS:
             self._refusal = ReadOnly(sessions.words_of(error), utc_now())
             self._next_probe = self._monotonic() + PROBE_EVERY_SECONDS
-            log.error("read_only_entered", where=self._session.where, reason=self._refusal.reason)
+            log.error("read_only_entered", server=self._session.where, reason=self._refusal.reason)
 
     def _probe(self) -> None:
         """Write something small; read-only mode ends when that works."""
@@ -367,7 +367,7 @@ class PostgresStore:
         except (psycopg.Error, DisconnectedError) as error:
             log.debug("read_only_probe_failed", reason=str(error))
             return
-        log.warning("read_only_left", where=self._session.where)
+        log.warning("read_only_left", server=self._session.where)
         self._refusal = None
 
     def _alone(self) -> AbstractContextManager[None]:

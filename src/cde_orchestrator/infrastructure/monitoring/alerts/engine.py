@@ -53,12 +53,12 @@ class AlertEngine:
     store: AlertStore
     dispatcher: AlertDispatcher
     clock: Clock = utc_now
-    _measures: Mapping[str, float | None] = field(default_factory=dict, init=False)
+    measures: Mapping[str, float | None] = field(default_factory=dict, init=False)
 
     def evaluate(self, measures: Mapping[str, float | None]) -> list[AlertEvent]:
         """Judge the figures that are known; what happened to the alerts, which is sent once."""
         now = self.clock()
-        self._measures = measures
+        self.measures = measures
         judge = partial(_judged, rules=self.rules, measures=measures, now=now)
         events = list(self.store.transition(judge))
         for event in events:
@@ -72,7 +72,7 @@ class AlertEngine:
         """Every alert as it is, with these figures, or with those that were judged last."""
         statuses = self.store.states()
         if measures is None:
-            measures = self._measures
+            measures = self.measures
         return [
             _view(rule, statuses.get(rule.name, AlertStatus()), measures.get(rule.measure))
             for rule in self.rules

@@ -85,7 +85,8 @@ class AlertRule:
 
 
 _ERROR_WINDOW = f"[{ERROR_WINDOW_SECONDS / 60:.0f}m]"
-_SLOW_WINDOW = f"[{SLOW_WINDOW_SECONDS / 60:.0f}m]"
+# Two evaluations see it, also where both they and the scrapes are a minute apart.
+_SLOW_WINDOW = f"[{2 * SLOW_WINDOW_SECONDS / 60:.0f}m]"
 
 _RULES = (
     AlertRule(
@@ -101,8 +102,9 @@ _RULES = (
         message="{figure} % of the operations of the last 5 minutes failed; "
         "the limit is {threshold} %.",
         expression=(
-            f'100 * sum(increase({names.OPERATIONS}{{outcome="failed"}}{_ERROR_WINDOW}))'
-            f" / (sum(increase({names.OPERATIONS}{_ERROR_WINDOW})) >= {ERROR_LEAST_CALLS})"
+            f'100 * sum by (job, instance) (increase({names.OPERATIONS}{{outcome="failed"}}'
+            f"{_ERROR_WINDOW})) / (sum by (job, instance) (increase({names.OPERATIONS}"
+            f"{_ERROR_WINDOW})) >= {ERROR_LEAST_CALLS})"
         ),
     ),
     AlertRule(
@@ -116,15 +118,12 @@ _RULES = (
         hold_setting="alert_slow_hold_seconds",
         message="The slowest operation of the last minute took {figure} ms; "
         "the limit is {threshold} ms.",
-        expression=(
-            "1000 * histogram_quantile(1, sum by (le) "
-            f"(rate({names.OPERATION_DURATION}_bucket{_SLOW_WINDOW})))"
-        ),
+        expression=f"1000 * max_over_time({names.SLOWEST_OPERATION}{_SLOW_WINDOW})",
     ),
     AlertRule(
         name="disk_space_low",
         title="Low disk space",
-        severity="critical",
+        severity="warning",
         measure=DISK_FREE_MB,
         breach="below",
         threshold_setting="alert_disk_free_mb",
@@ -166,7 +165,7 @@ _RULES = (
         unit="breakers",
         message="Circuit breakers that are open because what they guard keeps failing: {figure}.",
         error_code="E903",
-        expression=f"count({names.BREAKER_STATE} == 1) or vector(0)",
+        expression=f"count by (job, instance) ({names.BREAKER_STATE} == 1)",
     ),
     AlertRule(
         name="state_recovered",

@@ -1,7 +1,8 @@
 """What is measured, in the formats that Prometheus reads.
 
 Labels are bounded: operations are the use cases, error codes the catalogue's, breakers, checks
-and alerts are few. Units are the base units, seconds and bytes, as its conventions have it
+and alerts are few. The calls of every use case are exposed from the start, at 0: a series that
+begins with its first failure shows no increase. Units are the base units, seconds and bytes
 (https://prometheus.io/docs/practices/naming/).
 """
 
@@ -9,20 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from itertools import accumulate
+from pkgutil import walk_packages
+from typing import Any
 
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
+    InfoMetricFamily,
     Metric,
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from cde_orchestrator import __version__
+from cde_orchestrator import __version__, application
 from cde_orchestrator.application.ports.health import AlertView
+from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.infrastructure.monitoring import metric_names as names
 from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import (
@@ -30,11 +37,13 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.meter import (
     OperationMeter,
     Totals,
 )
+from cde_orchestrator.infrastructure.observability.operations import CALLS
 from cde_orchestrator.infrastructure.system.resource_usage import process_memory_bytes
 
 OPENMETRICS = "application/openmetrics-text"
 
 _BREAKER_STATES = {"closed": 0.0, "half_open": 0.5, "open": 1.0}
+_OUTCOMES = ("ok", "refused", "failed")
 _VERDICTS = {"ok": 0.0, "warning": 1.0, "critical": 2.0}
 
 
@@ -46,11 +55,13 @@ class Observation(Collector):
         facts: what was found of the project.
         meter: what was counted since the process began.
         alerts: all of them, firing or not.
+        slowest_ms: how long the slowest operation of the last minute took.
     """
 
     facts: Facts
     meter: OperationMeter
     alerts: Sequence[AlertView]
+    slowest_ms: float = 0.0
 
     def collect(self) -> Iterable[Metric]:
         """Every metric."""
@@ -60,20 +71,27 @@ class Observation(Collector):
 
     def _of_operations(self) -> Iterator[Metric]:
         calls = CounterMetricFamily(
-            names.OPERATIONS,
-            "Operations that ended, by outcome.",
-            labels=("operation", "outcome", "error_code"),
+            names.OPERATIONS, "Operations that ended.", labels=("operation", "outcome")
+        )
+        errors = CounterMetricFamily(
+            names.ERRORS, "Those that did not succeed.", labels=("operation", "error_code")
         )
         duration = HistogramMetricFamily(
             names.OPERATION_DURATION, "How long operations took.", labels=("operation",)
         )
         operations, lock_waits = self.meter.totals()
-        for name, totals in sorted(operations.items()):
-            for (outcome, code), count in sorted(totals.outcomes.items(), key=str):
-                calls.add_metric((name, outcome, code or ""), count)
-            duration.add_metric((name,), _buckets(totals), totals.seconds)
-        yield calls
-        yield duration
+        for name in sorted(_counted() | operations.keys()):
+            by_outcome = dict.fromkeys(_OUTCOMES, 0)
+            if name in operations:
+                totals = operations[name]
+                duration.add_metric((name,), _buckets(totals), totals.seconds)
+                for (outcome, code), count in totals.outcomes.items():
+                    by_outcome[outcome] += count
+                    if code is not None:
+                        errors.add_metric((name, code), count)
+            for outcome, count in by_outcome.items():
+                calls.add_metric((name, outcome), count)
+        yield from (calls, errors, duration)
         waits = HistogramMetricFamily(
             names.LOCK_WAIT, "How long operations waited for the project's lock."
         )
@@ -99,9 +117,11 @@ class Observation(Collector):
                 facts.state.backup_age_seconds or 0,
             ),
             (names.CLAIMS_EXPIRED, "Leases that expired.", facts.claims_expired),
+            (names.SLOWEST_OPERATION, "The slowest of the last minute.", self.slowest_ms / 1000),
         ]
         for name, about, value in gauges:
             yield GaugeMetricFamily(name, about, value=float(value))
+        yield InfoMetricFamily(names.PROJECT_INFO.removesuffix("_info"), "If any.", facts.project)
 
     def _by_name(self) -> Iterator[Metric]:
         breakers = {each["name"]: _BREAKER_STATES[each["state"]] for each in self.facts.breakers}
@@ -123,6 +143,19 @@ def expose(observation: Observation, accept: str) -> tuple[bytes, str]:
     wanted = f"{OPENMETRICS};version=1.0.0" if OPENMETRICS in accept else ""
     encode, media_type = choose_encoder(wanted)
     return encode(observation), media_type
+
+
+@cache
+def _counted() -> frozenset[str]:
+    """Every operation whose calls are counted; loads all use cases."""
+    waiting: list[Any] = [UseCase]
+    for module in walk_packages(application.__path__, f"{application.__name__}."):
+        import_module(module.name)
+    for each in waiting:
+        waiting += each.__subclasses__()
+    counted = (each for each in waiting[1:] if not each.routine)
+    of_product = (each for each in counted if each.__module__.startswith(application.__name__))
+    return frozenset(each.operation for each in of_product) | {*CALLS}
 
 
 def _gauges(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:

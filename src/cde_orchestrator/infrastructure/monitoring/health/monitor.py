@@ -112,7 +112,10 @@ class HealthMonitor:
         """The metrics in a format of Prometheus, as ``accept`` asks, and its media type."""
         from cde_orchestrator.infrastructure.monitoring.health.metrics import Observation, expose
 
-        return expose(Observation(self._facts(), self._meter, self._engine.views()), accept)
+        facts, now_ms = self._facts(), self._meter.undrained().whole().longest_ms
+        slowest_ms = max(now_ms, self._engine.measures.get(rules.SLOWEST_MS) or 0.0)
+        views = self._engine.views()
+        return expose(Observation(facts, self._meter, views, slowest_ms), accept)
 
     def sample(self) -> None:
         """Add to the history what was measured, and judge the alerts by it; it never fails."""

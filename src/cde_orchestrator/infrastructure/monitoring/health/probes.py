@@ -39,8 +39,6 @@ RECENT = timedelta(days=1)
 RECOVERY_WINDOW = timedelta(minutes=10)
 """How long damage that was repaired is counted among the measures of alerts."""
 BREAKERS_SHOWN = 50
-MEMORY_CRITICAL_PERCENT = 95.0
-"""Memory in use above which the system is about to end processes."""
 
 
 @dataclass(slots=True)
@@ -54,6 +52,7 @@ class Facts:
         recoveries: files that were damaged and repaired in the last minutes.
         state: what the repository found of what is stored.
         changes: whether it takes them; None where it cannot be read.
+        project: its id and its name, where it can be read.
     """
 
     checks: dict[str, Probe] = field(default_factory=dict)
@@ -67,6 +66,7 @@ class Facts:
     breakers: Sequence[BreakerView] = ()
     state: StateCondition = field(default_factory=StateCondition)
     changes: Probe | None = None
+    project: dict[str, str] | None = None
 
 
 class _Figure(TypedDict, total=False):
@@ -122,6 +122,7 @@ class ProjectChecks:
         finally:  # so that what loading it just repaired is known
             facts.state = self.repository.condition(self.root)
         facts.changes = _judged(partial(_changes, project))
+        facts.project = {"project_id": project.id, "name": project.name}
         now = self.clock()
         for each in project.features.summaries():
             if each.status not in CLOSED_STATUSES:
@@ -149,8 +150,7 @@ class ProjectChecks:
         if percent <= most:
             return _ok(f"{percent:.0f} % of the memory is in use.", **figure)
         error = CDESystemError.of("E930", percent=round(percent), most=round(most))
-        verdict: Verdict = "critical" if percent > MEMORY_CRITICAL_PERCENT else "warning"
-        return _found(verdict, error, **figure)
+        return _found("warning", error, **figure)
 
     def _journal(self, facts: Facts) -> Probe:
         state, figure = facts.state, _Figure()

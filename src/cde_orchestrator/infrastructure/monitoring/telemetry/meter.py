@@ -11,7 +11,6 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +39,10 @@ class Totals:
         """Count a duration."""
         self.seconds += seconds
         self.buckets[bisect_left(BUCKETS_SECONDS, seconds)] += 1
+
+    def copied(self) -> Totals:
+        """The same, which stays as it is."""
+        return Totals(Counter(self.outcomes), [*self.buckets], self.seconds)
 
 
 class OperationMeter:
@@ -77,12 +80,13 @@ class OperationMeter:
     def totals(self) -> tuple[dict[str, Totals], Totals]:
         """Since the process began: the operations by name, and their waits for the lock."""
         with self._mutex:
-            return deepcopy((self._totals, self._lock_waits))
+            operations = {name: each.copied() for name, each in self._totals.items()}
+            return operations, self._lock_waits.copied()
 
     def undrained(self) -> Sample:
         """What ``drain`` would give, as a copy."""
         with self._mutex:
-            return deepcopy(self._undrained)
+            return Sample.of([self._undrained])
 
     def drain(self) -> Sample:
         """What was counted since the last time that this was asked."""

@@ -38,6 +38,7 @@ def observed() -> Observation:
     facts = Facts(
         checks={"memory": ("warning", detail("")), "journal": ("ok", detail(""))},
         active_features=3,
+        project={"project_id": "4711", "name": 'a "shop"'},
         memory_percent=42.0,
         breakers=[
             {
@@ -51,7 +52,7 @@ def observed() -> Observation:
         ],
     )
     return Observation(
-        facts, meter, [FIRING, {**FIRING, "name": "memory_high", "state": "pending"}]
+        facts, meter, [FIRING, {**FIRING, "name": "memory_high", "state": "pending"}], 1_188.0
     )
 
 
@@ -80,8 +81,11 @@ def parsed(accept: str) -> tuple[str, dict[tuple[str, ...], float]]:
 def test_both_formats_are_read_back_as_what_was_observed(accept: str, media_type: str) -> None:
     told, samples = parsed(accept)
     assert told.startswith(media_type)
-    assert samples["cde_operations_total", "", "start_feature", "ok"] == 4
-    assert samples["cde_operations_total", "E101", "start_feature", "refused"] == 1
+    assert samples["cde_operations_total", "start_feature", "ok"] == 4
+    assert samples["cde_operations_total", "start_feature", "refused"] == 1
+    assert samples["cde_errors_total", "E101", "start_feature"] == 1
+    assert samples["cde_slowest_operation_seconds",] == pytest.approx(1.188)
+    assert samples["cde_project_info", 'a "shop"', "4711"] == 1
     assert samples["cde_operation_duration_seconds_bucket", "0.005", "start_feature"] == 3
     assert samples["cde_operation_duration_seconds_bucket", "10.0", "start_feature"] == 4
     assert samples["cde_operation_duration_seconds_bucket", "+Inf", "start_feature"] == 5
@@ -94,6 +98,26 @@ def test_both_formats_are_read_back_as_what_was_observed(accept: str, media_type
     assert samples["cde_check_state", "memory"] == 1
     assert samples["cde_alert_firing", "read_only"] == 1
     assert samples["cde_alert_firing", "memory_high"] == 0
+
+
+def test_calls_are_exposed_before_the_first_of_them() -> None:
+    _, samples = parsed("")
+    for operation in ("submit_work", "restore_state", "run_agent", "command", "mcp_request"):
+        for outcome in ("ok", "refused", "failed"):
+            assert samples["cde_operations_total", operation, outcome] == 0
+
+
+def test_what_watches_is_not_among_the_calls() -> None:
+    _, samples = parsed("")
+    operations = {key[1] for key in samples if key[0] == "cde_operations_total"}
+
+    assert not operations & {"watch_health", "expose_metrics", "watch_alerts"}
+
+
+def test_where_there_is_no_project_none_is_named() -> None:
+    text, _ = expose(Observation(Facts(), OperationMeter(), []), "")
+
+    assert b"cde_project_info{" not in text
 
 
 def test_every_metric_that_has_a_name_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +60,26 @@ def test_a_sample_holds_operations_and_gauges_and_lets_the_alerts_be_judged(stag
     assert (point["active_features"], point["disk_mb"]) == (3, 0.5)
     firing = [each["name"] for each in stage.monitor.get_status()["alerts"]]
     assert firing == ["read_only"]
+
+
+def test_the_slowest_operation_is_exposed_at_once_and_for_a_minute(stage: Stage) -> None:
+    def slowest() -> float:
+        text, _ = stage.monitor.exposition("")
+        return float(re.findall(r"\ncde_slowest_operation_seconds (.+)\n", text.decode())[0])
+
+    stage.monitor.sample()
+    assert slowest() == 0
+    stage.meter.ended("submit_work", "ok", None, 1_188.0, 0.0)
+    stage.call()
+    assert slowest() == 1.188
+
+    for _ in range(6):
+        stage.monitor.sample()
+        assert slowest() == 1.188
+        stage.clock.advance(10)
+    stage.clock.advance(20)
+    stage.monitor.sample()
+    assert slowest() == 0
 
 
 def test_what_was_counted_is_added_once(stage: Stage) -> None:

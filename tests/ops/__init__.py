@@ -1,0 +1,1 @@
+"""What operators are given, tried with the programs that they use."""
