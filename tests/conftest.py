@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 from cde_orchestrator.infrastructure.system.process_guard import catch_ignored_signals
-from tests import session_guard
+from tests import disks, session_guard
 from tests.postgres_server import remove_server
 from tests.soak import SOAK
 
@@ -34,6 +34,17 @@ def pytest_configure(config: pytest.Config) -> None:
     guard = session_guard.start()
     os.environ["XDG_CACHE_HOME"] = str(session_guard.session_folder() / "cache")
     config.add_cleanup(lambda: session_guard.stop(guard))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests that need a disk of their own where one can be mounted."""
+    items[:] = [disks.placed(item) for item in items]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Let none of the others have one."""
+    disks.note_marker(item)
 
 
 def pytest_sessionfinish() -> None:

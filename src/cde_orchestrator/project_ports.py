@@ -346,4 +346,9 @@ class ProjectPorts:
 
 def reports_of(settings: Settings) -> FileErrorReports:
     """Where errors leave their reports."""
-    return FileErrorReports(settings.error_reports_kept, settings.error_reports_bytes)
+    return FileErrorReports(
+        settings.error_reports_kept,
+        settings.error_reports_bytes,
+        settings.refusal_reports_kept,
+        settings.refusal_reports_bytes,
+    )

@@ -119,6 +119,7 @@ class ScriptedHealth(NoHealth):
             "state": self.alert,
             "since": utc_now().isoformat(),
             "figure": 84.0,
+            "fired_figure": 84.0,
             "threshold": 100.0,
             "unit": "MB",
             "message": "84 MB are free",

@@ -209,7 +209,8 @@ def test_nothing_moves_while_the_page_is_brought_up_to_date(
     start(site, "second")
     page.wait_for_selector(card(page, "second"))
     site.application.handle(SaveProgress(feature_id="first", note="half of it is done"))
-    refuse(site, "first")
+    refuse(site, "first")  # which has a report already
+    refuse(site, "second")
     health.become("critical", "firing")
     expect(page.locator("#errors li")).to_have_count(2)
     page.wait_for_selector("#alerts [data-present=firing]")

@@ -225,6 +225,7 @@ def test_a_call_that_waits_for_the_lock_fires_the_alert_of_slow_operations(serve
     served.is_mended("slow_operations", after=100)
 
 
+@pytest.mark.own_disk
 def test_a_disk_that_fills_fires_the_alert_of_disk_space(serve: Serve, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "24m") as disk:
         served = serve("alert_memory_percent = 100\nalert_disk_free_mb = 10\n", disk / "project")
@@ -258,6 +259,7 @@ def test_memory_in_use_fires_the_alert_of_memory(serve: Serve) -> None:
     served.is_mended("memory_high")
 
 
+@pytest.mark.own_disk
 def test_a_disk_that_refuses_fires_the_alert_of_read_only(serve: Serve, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "24m") as disk:
         served = serve(CALM, disk / "project")

@@ -107,6 +107,22 @@ async def test_an_error_names_its_call_and_its_report(project: Path) -> None:
     assert "cde errors show " in panel
 
 
+async def test_the_same_refusal_is_listed_once_and_found_by_each_of_its_ids(project: Path) -> None:
+    async with Client(build_server(ServedProject(project, pinned=True))) as client:
+        agent = Agent(client)
+        ids = [
+            (await agent.refused("cde_getFeatureStatus", feature_id="nope"))["report_id"]
+            for _ in range(3)
+        ]
+    listed = json.loads(command("errors", "list", "--json", cwd=project).stdout)["reports"]
+    assert [(each["id"], each["code"], each["count"]) for each in listed] == [(ids[2], "E102", 3)]
+    assert " 3 E102 " in " ".join(command("errors", "list", cwd=project).stdout.split())
+    for each in ids:
+        shown = command("errors", "show", each, cwd=project).stdout
+        assert "3, first at 2" in shown
+        assert ids[2] in shown
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "code"),
     [

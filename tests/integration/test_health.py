@@ -142,6 +142,7 @@ def test_only_life_is_told_to_those_without_the_token(project: Path) -> None:
     assert set(known.values()) == {200}
 
 
+@pytest.mark.own_disk
 def test_a_disk_that_takes_no_writes_makes_it_unready_until_it_does_again(
     tmp_path: Path,
 ) -> None:

@@ -130,6 +130,7 @@ def logged_at(root: Path) -> list[dict[str, Any]]:
     return list(JsonLogReader().entries(root))
 
 
+@pytest.mark.own_disk
 def test_a_full_disk_costs_lines_and_nothing_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

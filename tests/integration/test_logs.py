@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,33 @@ def test_many_processes_lose_and_tear_no_line_over_rotations(project: Path) -> N
     )
     for line in path.read_text(encoding="utf-8").splitlines():
         json.loads(line)
+
+
+def test_a_day_of_commands_is_one_file_where_their_clock_is_not_that_of_the_disk(
+    project: Path,
+) -> None:
+    faketime = shutil.which("faketime")
+    if faketime is None:
+        pytest.skip("faketime is not installed")
+    path = project / LOG_FILE
+    assert command_line.cde("status", cwd=project).returncode == 0
+    for days in (3, 3, 3, 4, 4, 3, 4):
+        words = [faketime, "-f", f"+{days}d", *command_line.CDE, "status"]
+        subprocess.run(words, cwd=project, check=True, capture_output=True, timeout=100)
+
+    assert len(rotated_files(path)) == 2
+    days_of_lines = [line["timestamp"][:10] for line in lines_of(project)]
+    assert len(set(days_of_lines)) == 3
+    assert all(each.suffix == ".gz" for each in rotated_files(path))
+
+
+def test_a_disk_whose_clock_is_on_another_day_does_not_part_the_log(project: Path) -> None:
+    path = project / LOG_FILE
+    for seconds in (0, 2**31, 0):
+        assert command_line.cde("status", cwd=project).returncode == 0
+        os.utime(path, (seconds, seconds))
+    assert rotated_files(path) == []
+    assert command_line.cde("logs", "--since", "1h", "--json", cwd=project).stdout.count(b"{") > 3
 
 
 def test_standard_output_of_a_server_carries_the_protocol_and_nothing_else(project: Path) -> None:

@@ -46,6 +46,7 @@ def fill(repository: FilesystemProjectRepository, root: Path) -> tuple[set[str],
         started.add(name)
 
 
+@pytest.mark.own_disk
 def test_a_disk_that_fills_up_refuses_changes_until_there_is_room_again(
     disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_disk_that_fills_up_refuses_changes_until_there_is_room_again(
     assert repository.verify(disk) == []
 
 
+@pytest.mark.own_disk
 def test_a_disk_that_is_really_full_loses_nothing(
     disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +86,7 @@ def test_a_disk_that_is_really_full_loses_nothing(
     assert repository.verify(disk) == []
 
 
+@pytest.mark.own_disk
 def test_a_server_whose_disk_turns_read_only_goes_on_answering_and_comes_back(
     tmp_path: Path,
 ) -> None:

@@ -82,6 +82,8 @@ def test_error_formatting_includes_suggestions() -> None:
         "\n"
         "📖 More info: cde explain E101"
     )
+    error.report_id = "20251110T120000000000-0a1b2c3d"
+    assert f"🧾 Report: cde errors show {error.report_id}\n" in ErrorFormatter.format(error)
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -105,6 +107,8 @@ def test_context_interpolation_works() -> None:
     assert payload["fixes"] == [
         {"tool": None, "arguments": {}, "command": "cde init '/home/sh op' --create"}
     ]
+    (fix,) = ErrorFormatter.payload(ProjectError.of("E001", path="-rf"))["fixes"]
+    assert fix["command"] == "cde init --create -- -rf"
 
 
 def test_context_that_came_later_is_told_too() -> None:

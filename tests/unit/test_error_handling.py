@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import errno
+import inspect
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +29,8 @@ from cde_orchestrator.domain.errors.state_messages import STATE_MESSAGES
 from cde_orchestrator.domain.errors.system_messages import SYSTEM_MESSAGES
 from cde_orchestrator.domain.errors.validation_messages import VALIDATION_MESSAGES
 from cde_orchestrator.domain.exceptions import (
+    AgentError,
+    BackendUnreachableError,
     CDEError,
     CDESystemError,
     CircuitBreakerOpenError,
@@ -37,6 +41,7 @@ from cde_orchestrator.domain.exceptions import (
     ProjectError,
     ReadOnlyModeError,
     StateError,
+    UntrustedBackendError,
     ValidationError,
 )
 from cde_orchestrator.domain.project import ProjectStatus
@@ -104,15 +109,23 @@ def test_custom_exceptions_hierarchy() -> None:
     assert issubclass(CDEError, Exception)
     families = {error_class for error_class in CLASSES if error_class.__base__ is CDEError}
     assert families == {error_class for error_class, *_ in RANGES}
-    assert issubclass(OutputError, FeatureError)
-    assert issubclass(ReadOnlyModeError, StateError)
-    assert issubclass(LockTimeoutError, StateError)
-    assert issubclass(ConcurrentChangeError, StateError)
-    assert issubclass(CircuitBreakerOpenError, CDESystemError)
+    assert {each: each.__base__ for each in CLASSES if each not in {CDEError, *families}} == {
+        OutputError: FeatureError,
+        ReadOnlyModeError: StateError,
+        LockTimeoutError: StateError,
+        ConcurrentChangeError: StateError,
+        BackendUnreachableError: StateError,
+        UntrustedBackendError: StateError,
+        AgentError: CDESystemError,
+        CircuitBreakerOpenError: CDESystemError,
+    }
 
 
 def test_error_codes_unique() -> None:
-    codes = [code for _, messages in CATALOGUES for code in messages]
+    # As written: of two entries with one code in the same dictionary, the first would be gone.
+    folder = Path(inspect.getfile(CDEError)).parent / "errors"
+    written = "".join(path.read_text("utf-8") for path in folder.glob("*_messages.py"))
+    codes = re.findall(r'^    "(E\d{3})": ', written, re.MULTILINE)
 
     assert len(codes) == len(set(codes))
     assert set(codes) == set(ERROR_MESSAGES)
@@ -176,14 +189,21 @@ def test_a_malformed_code_is_refused(code: str) -> None:
 
 
 def test_error_context_capture() -> None:
+    before = datetime.now(UTC)
     with pytest.raises(ProjectError) as caught:
         FilesystemProjectRepository().get_or_create("/invalid")
     error = caught.value
+
+    assert before <= error.timestamp <= datetime.now(UTC)
 
     assert error.code == "E001"
     assert error.context["path"] == "/invalid"
     assert error.recoverable is False
     assert "/invalid" in error.message
+    context = {"path": "/first"}
+    kept = ProjectError("What happened", "E001", context)
+    context["path"] = "/second"
+    assert kept.context == {"path": "/first"}
 
 
 def test_a_path_that_no_system_can_look_at_is_refused_for_its_characters() -> None:
@@ -305,6 +325,7 @@ def test_recovery_strategies(tmp_path: Path) -> None:
     project.read_only_reason = "the disk refuses"
     with pytest.raises(ReadOnlyModeError):
         repository.save(project)
+    repository.save(project, force=True)
 
 
 def test_error_to_json_serialization() -> None:
@@ -323,6 +344,15 @@ def test_error_to_json_serialization() -> None:
         },
         "recoverable": True,
         "timestamp": error.timestamp.isoformat(),
+    }
+    other = StateError("It is \udcff", "E201", recoverable=False)
+    assert strict_json(other.to_json().encode().decode()) == {
+        "type": "StateError",
+        "code": "E201",
+        "message": "It is \\udcff",
+        "context": {},
+        "recoverable": False,
+        "timestamp": other.timestamp.isoformat(),
     }
 
 

@@ -16,9 +16,11 @@ import psutil
 import pytest
 from mcp.client.client import Client
 
+from cde_orchestrator import __version__
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.monitoring.get_health import GetHealth, readiness
 from cde_orchestrator.application.ports.health import Verdict
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
@@ -66,7 +68,9 @@ def shop(tmp_path: Path) -> Iterator[Application]:
 
 
 @pytest.mark.anyio
-async def test_health_endpoint_returns_status(shop: Application) -> None:
+async def test_health_endpoint_returns_status(
+    shop: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with Client(build_server(ServedProject(shop.root, pinned=True))) as client:
         result = await client.call_tool("cde_getHealth", {})
 
@@ -81,14 +85,22 @@ async def test_health_endpoint_returns_status(shop: Application) -> None:
     structured = dict(result.structured_content or {})
     assert structured.pop("correlation_id")
     assert structured == health
+    assert health["version"] == __version__
+    assert health["uptime_seconds"] > 0
     assert readiness(get_health_status(shop.root))["ready"]
+
+    monkeypatch.setenv("CDE_ALERT_DISK_FREE_MB", "10000000")
+    health = get_health_status(shop.root)
+    assert (health["status"], health["checks"]["disk_space"]) == ("degraded", "warning")
+    assert readiness(health)["ready"]
 
 
 def test_metrics_calculation_accurate(tmp_path: Path, shop: Application) -> None:
     meter = OperationMeter()
     durations = [float(number * number % 997) for number in range(1, 400)]
     for duration in durations:
-        meter.ended("start_feature", "ok" if duration < 900 else "failed", None, duration, 0.0)
+        outcome = "ok" if duration < 800 else "refused" if duration < 900 else "failed"
+        meter.ended("start_feature", outcome, None, duration, 0.0)
     for number in range(3):
         shop.handle(StartFeature(prompt=f"Number {number}"))
 
@@ -104,9 +116,13 @@ def test_metrics_calculation_accurate(tmp_path: Path, shop: Application) -> None
     assert metrics["average_ms"] == pytest.approx(statistics.fmean(durations), abs=0.001)
     failed = sum(duration >= 900 for duration in durations)
     assert metrics["error_rate"] == pytest.approx(failed / len(durations), abs=1e-6)
+    refused = sum(800 <= duration < 900 for duration in durations)
+    assert metrics["refusal_rate"] == pytest.approx(refused / len(durations), abs=1e-6)
     assert metrics["operations_per_second"] == pytest.approx(len(durations) / 300, abs=0.001)
     [operation] = metrics["operations"]
     assert (operation["calls"], operation["errors"]) == (len(durations), failed)
+    assert (operation["refusals"], operation["max_ms"]) == (refused, max(durations))
+    assert 0 < metrics["memory_percent"] <= 100
     assert metrics["active_features"] == 3
     files = StateFiles(tmp_path)
     assert metrics["state_mb"] == pytest.approx(files.state.stat().st_size / MB, abs=0.001)
@@ -135,6 +151,22 @@ def test_operations_are_counted_whatever_became_of_them(shop: Application) -> No
     assert counted["onboard_project"] == (1, 0, 0), "another process did it, which has ended"
     assert metrics["error_rate"] == 0.0, "a refusal is the product at work"
     assert metrics["refusal_rate"] == pytest.approx(1 / 4, abs=1e-6)
+
+
+def test_refusals_are_shown_for_the_phase_whose_gate_refused(shop: Application) -> None:
+    shop.handle(StartFeature(prompt="First", name="first", workflow="quick-fix"))
+    for _ in range(2):
+        with pytest.raises(CDEError):
+            shop.handle(SubmitWork(feature_id="first", phase_id="reproduce"))
+    with pytest.raises(CDEError):
+        shop.handle(SubmitWork(feature_id="first", phase_id="no-such-phase"))
+
+    health = get_health_status(shop)
+
+    assert health["metrics"]["refusals_by_phase"] == {"quick-fix/reproduce": 2}
+    assert health["metrics"]["refusal_rate"] > 0.5
+    assert health["metrics"]["error_rate"] == 0.0
+    assert (health["status"], health["alerts"]) == ("healthy", [])
 
 
 def test_the_figures_are_those_of_all_processes_of_the_last_five_minutes(tmp_path: Path) -> None:
@@ -182,9 +214,11 @@ def test_what_fired_when_the_last_server_ended_makes_nothing_unhealthy(
     assert (health["details"]["alerts"]["error_code"] == "E925") == (verdict == "warning")
 
 
+@pytest.mark.own_disk
 def test_checks_detect_issues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with small_disk(tmp_path / "disk", "8m") as folder:
+    with small_disk(tmp_path / "disk", "8m", simulated=True) as folder:
         monkeypatch.setenv("CDE_ALERT_DISK_FREE_MB", "1")
+        monkeypatch.setenv("CDE_ALERT_MEMORY_PERCENT", "100")
         application = build_application(folder)
         application.handle(OnboardProject())
         assert get_health_status(folder)["status"] == "healthy"
@@ -196,6 +230,13 @@ def test_checks_detect_issues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert health["details"]["disk_space"]["error_code"] == "E921"
         assert health["details"]["disk_space"]["threshold"] == 100
         assert health["status"] == "degraded"
+        assert health["checks"]["memory"] == "ok"
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CDE_ALERT_MEMORY_PERCENT", "1")
+            health = build_application(folder).handle(GetHealth())
+        assert health["checks"]["memory"] in {"warning", "critical"}
+        assert health["details"]["memory"]["error_code"] == "E930"
 
         remount(folder, "ro")
         health = build_application(folder).handle(GetHealth())

@@ -6,12 +6,16 @@ import io
 import json
 import logging
 import os
+import re
+import resource
 import threading
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import structlog
 from structlog.testing import capture_logs
@@ -32,12 +36,13 @@ from cde_orchestrator.infrastructure.observability.logs.setup import (
     stop_logging,
     tend_log,
 )
-from cde_orchestrator.infrastructure.observability.operations import Operation
+from cde_orchestrator.infrastructure.observability.operations import Operation, recent_operations
 from cde_orchestrator.infrastructure.settings.settings import (
     Settings,
     levels_by_logger,
     load_settings,
 )
+from cde_orchestrator.infrastructure.system.spans import BYTES_WRITTEN, LOCK_WAIT, count, span
 
 log = structlog.get_logger(__name__)
 
@@ -71,9 +76,22 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
+def aged(path: Path, days: int) -> None:
+    """Have the lines of a file be of a day some time ago."""
+    then = f'"timestamp":"{datetime.now(UTC) - timedelta(days=days):%F}T'
+    path.write_text(re.sub(r'"timestamp":"[-\d]{10}T', then, path.read_text()))
+
+
+def wait_for_the_keeper() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "cde-log-keeper":
+            thread.join(60)
+
+
 @pytest.mark.parametrize("level", LEVELS)
 def test_logging_configuration(path: Path, capsys: pytest.CaptureFixture[str], level: str) -> None:
-    setup_logging(level, str(path))
+    setup_logging("CRITICAL", str(path))
+    setup_logging(level, str(path))  # which replaces what was set up
     for name in LEVELS:
         log.log(LEVELS[name], name.lower())
 
@@ -89,8 +107,10 @@ def test_json_output_format(path: Path) -> None:
     before = datetime.now(UTC)
     with calling("mcp:test", "call-1"):
         log.info("something_happened", feature_id="f-1", phase_id="define", count=3)
+    logging.getLogger("some.library").error("broken")
 
-    (line,) = lines_of(path)
+    line, other = lines_of(path)
+    assert (other["level"], other["logger"]) == ("error", "some.library")
     moment = datetime.fromisoformat(line.pop("timestamp"))
     assert before <= moment <= datetime.now(UTC)
     assert moment.utcoffset() is not None
@@ -118,6 +138,11 @@ def test_correlation_ids_preserved(path: Path, project: Project) -> None:
     assert [line["correlation_id"] for line in lines] == ["call-1"] * 4 + ["call-2"] * 4
     assert {line["operation"] for line in lines} == {"start_feature"}
     assert len({line["operation_id"] for line in lines}) == 2
+    latest = [each.correlation_id for each in recent_operations()[-2:]]
+    assert latest == ["call-1", "call-2"]
+    with calling("mcp:test", "call-3"), pytest.raises(FeatureError) as caught:
+        Operation("get_feature_status", project.path).run(lambda: project.feature("nothing"))
+    assert caught.value.correlation_id == "call-3"
     features = [feature.id for feature in project.features]
     assert [line["feature_id"] for line in lines if line["event"] == "operation_finished"] == (
         features
@@ -129,17 +154,37 @@ def test_log_rotation_works(path: Path) -> None:
     for number in range(200):
         log.info("line", number=number, padding="x" * 100)
     stop_logging()
+    wait_for_the_keeper()
     rotated = rotated_files(path)
     assert len(rotated) > 2
     assert path.stat().st_size < 11_000
 
-    yesterday = datetime.now(UTC).timestamp() - 86_400
-    os.utime(path, (yesterday, yesterday))
+    aged(path, days=6)
     setup_logging("INFO", str(path), max_bytes=10_000)
     log.info("today")
 
     assert [line["event"] for line in lines_of(path)] == ["today"]
-    assert len(rotated_files(path)) == len(rotated) + 1
+    wait_for_the_keeper()
+    first, *others = rotated_files(path)
+    assert [first.suffix, others] == [".gz", rotated]
+
+    aged(path, days=8)
+    setup_logging("INFO", str(path), max_bytes=10_000)
+    log.info("a_week_later")
+
+    wait_for_the_keeper()
+    assert [line["event"] for line in lines_of(path)] == ["a_week_later"]
+    assert rotated_files(path) == [first, *others]
+    tend_log((datetime.now(UTC) + timedelta(days=2)).timestamp())
+    assert [line["event"] for line in lines_of(path)] == ["a_week_later", "log_day_began"]
+    assert rotated_files(path) == others
+
+    setup_logging("INFO", str(path), files_kept=2)
+    tend_log(datetime.now(UTC).timestamp())
+    assert rotated_files(path) == others[-2:]
+    setup_logging("INFO", str(path), total_bytes=others[-1].stat().st_size)
+    tend_log(datetime.now(UTC).timestamp())
+    assert rotated_files(path) == others[-1:]
 
 
 def test_performance_metrics_logged(path: Path, project: Project) -> None:
@@ -149,14 +194,34 @@ def test_performance_metrics_logged(path: Path, project: Project) -> None:
     assert logs[0]["operation"] == "start_feature"
     assert "duration_ms" in logs[-1]
 
+    def work() -> None:
+        began = time.thread_time()
+        with span(LOCK_WAIT):
+            while time.thread_time() - began < 0.02:
+                pass
+        count(BYTES_WRITTEN, 1_000)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        assert b"x" * (peak - psutil.Process().memory_info().rss + 64 * 2**20)
+
+    def refuse() -> None:
+        raise FeatureError.of("E102", reference="x")
+
     setup_logging("INFO", str(path))
-    Operation("start_feature", project.path).run(lambda: project.start_feature("Add more"))
+    before = time.perf_counter()
+    Operation("start_feature", project.path).run(work)
+    took_ms = (time.perf_counter() - before) * 1000
     *_, last = lines_of(path)
     assert last["event"] == "operation_finished"
     assert last["outcome"] == "ok"
-    for measured in ("duration_ms", "cpu_ms", "max_rss_mb", "bytes_written", "lock_wait_ms"):
-        assert last[measured] >= 0
-    assert last["spans"] == {}
+    assert 20 <= last["lock_wait_ms"] <= last["duration_ms"] <= took_ms
+    assert 20 <= last["cpu_ms"] <= took_ms
+    assert last["max_rss_mb"] > 16
+    assert last["bytes_written"] == 1_000
+    assert last["spans"] == {LOCK_WAIT: last["lock_wait_ms"]}
+    with pytest.raises(FeatureError):
+        Operation("start_feature", project.path).run(refuse)
+    *_, last = lines_of(path)
+    assert (last["event"], last["outcome"]) == ("operation_refused", "refused")
 
 
 def test_a_failure_is_one_line_with_its_frames(path: Path) -> None:
@@ -378,8 +443,7 @@ def test_an_old_log_is_tended_although_nobody_writes(path: Path) -> None:
     setup_logging("INFO", str(path))
     log.info("long_ago")
     stop_logging()
-    old = datetime.now(UTC).timestamp() - 9 * 86_400
-    os.utime(path, (old, old))
+    aged(path, days=9)
     setup_logging("INFO", str(path))
     tend_log(datetime.now(UTC).timestamp())
     assert [line["event"] for line in lines_of(path)] == ["log_day_began"]

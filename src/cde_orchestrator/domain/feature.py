@@ -252,7 +252,7 @@ class Feature:
         if phase is None:
             phases = ", ".join(phase.id for phase in workflow.phases)
             raise FeatureError.of("E107", feature=self.name, phase=phase_id, phases=phases)
-        name_subject(phase_id=phase.id)
+        name_subject(workflow=self.workflow_type, phase_id=phase.id)
         if not self.is_open:
             raise FeatureError.of("E105", feature=self.name, status=self.status)
         if phase_id != self.current_phase:

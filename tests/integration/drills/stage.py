@@ -30,6 +30,8 @@ Prepare: TypeAlias = "Callable[[Stage], Awaitable[None]]"
 Operation: TypeAlias = "Callable[[], Awaitable[Outcome]]"
 
 DRILLS: dict[str, Prepare] = {}
+ON_A_DISK: set[str] = set()
+"""The codes whose drills need a disk of their own."""
 
 WORKFLOW = """\
 version: 1
@@ -53,11 +55,13 @@ workflows:
 """
 
 
-def drill(code: str) -> Callable[[Prepare], Prepare]:
+def drill(code: str, *, own_disk: bool = False) -> Callable[[Prepare], Prepare]:
     """Register the drill of a code."""
 
     def register(prepare: Prepare) -> Prepare:
         assert code not in DRILLS, f"{code} has two drills"
+        if own_disk:
+            ON_A_DISK.add(code)
         DRILLS[code] = prepare
         return prepare
 

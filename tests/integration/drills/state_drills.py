@@ -9,8 +9,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ import pytest
 from cde_orchestrator import __version__
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.project import Project
+from tests.disks import fill, remount, small_disk
 from tests.integration.drills.feature_drills import submitted
 from tests.integration.drills.stage import Outcome, Stage, drill
 from tests.postgres_server import postgres_server
@@ -48,41 +47,6 @@ class Holder:
         """End it, and with it the lock."""
         self._process.kill()
         self._process.communicate()
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    """The folder, with what it holds, on a real disk of one megabyte."""
-    kept = folder.with_name("kept")
-    folder.rename(kept)
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "cde-drill", str(folder)],
-        check=False,
-        capture_output=True,
-    )
-    if mounted.returncode:
-        pytest.skip("no disk may be mounted here")
-    try:
-        shutil.copytree(kept, folder, dirs_exist_ok=True)
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(path: Path) -> None:
-    """Take up what is left of the disk."""
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-        except OSError:
-            pass
-
-
-def remount(root: Path, mode: str) -> None:
-    """Change how the disk is mounted: ``ro``, ``rw``, ``size=200m``."""
-    subprocess.run(["mount", "-o", f"remount,{mode}", str(root)], check=True)
 
 
 @drill("E201")
@@ -122,7 +86,7 @@ async def a_state_of_a_newer_version(stage: Stage) -> None:
     )
 
 
-@drill("E203")
+@drill("E203", own_disk=True)
 async def an_output_on_a_disk_that_is_read_only(stage: Stage) -> None:
     notes = stage.root / "notes"
     notes.mkdir()
@@ -136,7 +100,7 @@ async def an_output_on_a_disk_that_is_read_only(stage: Stage) -> None:
         await stage.close()
 
 
-@drill("E204")
+@drill("E204", own_disk=True)
 async def an_output_for_which_the_disk_is_too_small(stage: Stage) -> None:
     notes = stage.root / "notes"
     notes.mkdir()
@@ -151,7 +115,7 @@ async def an_output_for_which_the_disk_is_too_small(stage: Stage) -> None:
         await stage.close()
 
 
-@drill("E206")
+@drill("E206", own_disk=True)
 async def a_disk_that_became_read_only(stage: Stage) -> None:
     with small_disk(stage.root):
         remount(stage.root, "ro")

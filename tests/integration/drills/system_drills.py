@@ -19,8 +19,9 @@ from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectR
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError
+from tests.disks import remount, small_disk
 from tests.integration.drills.stage import Outcome, Stage, drill
-from tests.integration.drills.state_drills import Holder, remount, small_disk
+from tests.integration.drills.state_drills import Holder
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -153,7 +154,7 @@ async def a_change_from_the_future(stage: Stage) -> None:
     await stage.prove(stage.finding, names="transaction", by_hand=change)
 
 
-@drill("E921")
+@drill("E921", own_disk=True)
 async def a_disk_with_little_space(stage: Stage) -> None:
     with small_disk(stage.root):
         await stage.prove(stage.finding, by_hand=lambda: remount(stage.root, "size=400m"))

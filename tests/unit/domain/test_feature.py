@@ -336,7 +336,7 @@ def test_a_lease_ends_with_the_feature_and_not_with_a_phase(feature: Feature) ->
 def test_a_phase_whose_turn_it_is_is_named_as_what_the_call_is_about(feature: Feature) -> None:
     with naming_subject():
         assert feature.require_current("define", WORKFLOW) is WORKFLOW.phases[0]
-        assert subject() == {"phase_id": "define"}
+        assert subject() == {"workflow": "standard", "phase_id": "define"}
 
 
 def test_a_refusal_out_of_turn_names_the_feature_and_both_phases(feature: Feature) -> None:

@@ -14,7 +14,7 @@ LARGEST_LIMIT = 200
 
 
 class ErrorReportsReply(TypedDict):
-    """Reports, newest first: id, at, code, operation, message, correlation_id."""
+    """Reports, newest first: id, at, code, operation, message, correlation_id, count."""
 
     reports: list[dict[str, Any]]
 

@@ -246,7 +246,10 @@ class ProjectInspector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ErrorReportSummary:
-    """An error report in a list; ``at`` is ISO 8601, UTC, or empty where it cannot be read."""
+    """An error report in a list; ``at`` is ISO 8601, UTC, or empty where it cannot be read.
+
+    A refusal that came ``count`` times has one report; ``at`` is the last time.
+    """
 
     id: str
     at: str
@@ -254,6 +257,7 @@ class ErrorReportSummary:
     operation: str
     message: str
     correlation_id: str
+    count: int = 1
 
 
 class ErrorReports(Protocol):

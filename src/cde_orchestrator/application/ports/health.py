@@ -39,6 +39,9 @@ class HealthMetrics(TypedDict):
     with its next sample. The percentiles are exact within 2 %; ``operations_per_second`` is the
     mean of the five minutes.
 
+    ``refusals_by_phase`` has the phases, as ``workflow/phase``, at which work was refused most
+    often, and how often.
+
     ``memory_mb`` is what this process occupies, ``memory_percent`` what is in use of the
     machine's memory, ``disk_mb`` what ``.cde/`` takes up.
     """
@@ -51,6 +54,7 @@ class HealthMetrics(TypedDict):
     active_features: int
     error_rate: float
     refusal_rate: float
+    refusals_by_phase: dict[str, int]
     operations_per_second: float
     average_ms: float
     p50_ms: float
@@ -70,7 +74,10 @@ class CheckDetail(TypedDict):
 
 
 class AlertView(TypedDict):
-    """An alert as it is; ``since`` is when it took this state, ISO 8601, UTC."""
+    """An alert as it is; ``since`` is when it took this state, ISO 8601, UTC.
+
+    ``figure`` is the present one, ``fired_figure`` the one with which a firing alert began to.
+    """
 
     name: str
     title: str
@@ -78,6 +85,7 @@ class AlertView(TypedDict):
     state: AlertState
     since: str | None
     figure: float | None
+    fired_figure: float | None
     threshold: float
     unit: str
     message: str

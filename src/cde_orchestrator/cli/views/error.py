@@ -58,11 +58,12 @@ def reports(reply: ErrorReportsReply, look: RenderTarget) -> RenderableType:
     rows = reply["reports"]
     if not rows:
         return Text("No error reports.")
-    titles: tuple[str, ...] = ("REPORT", "WHEN", "CODE", "OPERATION")
+    titles: tuple[str, ...] = ("REPORT", "WHEN", "TIMES", "CODE", "OPERATION")
     shown = []
     for row in rows:
         when = moment(row["at"], look) if row["at"] else "?"
-        cells = [clean(str(cell)) for cell in (row["id"], when, row["code"], row["operation"])]
+        known = (row["id"], when, row["count"], row["code"], row["operation"])
+        cells = [clean(str(cell)) for cell in known]
         shown.append((cells, clean(row["message"])))
     whole = command(look, "errors", "show", rows[0]["id"])
     steps = next_steps([(whole, "the newest report in full")])
@@ -84,16 +85,24 @@ def report(reply: ErrorReportReply, _look: RenderTarget) -> RenderableType:
         [
             ("Report", clean(content.get("id"))),
             ("At", clean(content.get("at"))),
+            ("Times", _times(content)),
             ("Code", Text(clean(content.get("code")), style="bold red")),
             ("Message", clean(content.get("message"))),
             ("Operation", clean(name)),
             ("Correlation id", clean(content.get("correlation_id"))),
         ]
     )
-    shown = {"id", "at", "code", "message", "correlation_id"}
+    shown = {"id", "at", "first_at", "count", "code", "message", "correlation_id"}
     rest = {key: value for key, value in content.items() if key not in shown}
     lines = json.dumps(rest, indent=2, ensure_ascii=False).splitlines()
     return spaced(head, Group(*(unbroken(Text(clean(line))) for line in lines)))
+
+
+def _times(content: Mapping[str, Any]) -> str | None:
+    """How often the same refusal came, where it did so again."""
+    if content.get("count", 1) == 1:
+        return None
+    return f"{clean(content.get('count'))}, first at {clean(content.get('first_at'))}"
 
 
 def settings(reply: SettingsReply, _look: RenderTarget) -> RenderableType:

@@ -15,6 +15,7 @@ from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, s
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment, took
 
 SLOWEST_SHOWN = 5
+PHASES_SHOWN = 3
 
 _VERDICTS = {
     "ok": ("✓", "green"),
@@ -99,9 +100,16 @@ def _figures(reply: health.HealthReply) -> RenderableType:
             ("features", f"{metrics['active_features']} open"),
             ("folder", f"{metrics['disk_mb']:.1f} MB in .cde"),
             ("last 5 minutes", _throughput(metrics, calls) if calls else "nothing ran"),
+            ("refused at", _phases(metrics)),
             ("took", latencies if calls else None),
         ]
     )
+
+
+def _phases(metrics: health.HealthMetrics) -> str | None:
+    """The phases whose gates refused most, and how often."""
+    most = list(metrics["refusals_by_phase"].items())[:PHASES_SHOWN]
+    return ", ".join(f"{clean(phase)} {counted(count, 'time')}" for phase, count in most) or None
 
 
 def _throughput(metrics: health.HealthMetrics, calls: int) -> str:
@@ -161,13 +169,17 @@ def alert_list(reply: health.AlertsReply, look: RenderTarget) -> RenderableType:
     """Every alert in columns, and beneath what those say that fire."""
     if not reply["alerts"]:
         return note("No alerts are watched here.")
-    rows = table("ALERT", "STATE", "VALUE", "THRESHOLD", "SINCE")
+    rows = table("ALERT", "STATE", "VALUE", "FIRED AT", "THRESHOLD", "SINCE")
     for each in reply["alerts"]:
-        figure = "-" if each["figure"] is None else f"{each['figure']:g} {each['unit']}".strip()
+        now, then = (
+            "-" if figure is None else f"{figure:g} {each['unit']}".strip()
+            for figure in (each["figure"], each["fired_figure"])
+        )
         rows.add_row(
             Text(clean(each["name"]), style="bold"),
             Text(each["state"], style=_ALERT_STYLES[each["state"]]),
-            clean(figure),
+            clean(now),
+            clean(then),
             clean(f"{each['threshold']:g} {each['unit']}".strip()),
             "-" if each["since"] is None else moment(each["since"], look),
         )

@@ -1,4 +1,8 @@
-"""Reports of errors, one file each under ``.cde/errors``, newest kept within bounds.
+"""Reports of errors under ``.cde/errors``, the newest kept within bounds.
+
+A failure leaves a file each time. A refusal has one for its code, operation and arguments, which
+counts how often it came, and its file names the code: so many are kept of each code, and however
+often a name is mistyped, no report of anything else goes for it.
 
 A report is evidence, never a duty: whatever goes wrong while one is written is logged, and the
 error that it is about is reported without it.
@@ -6,10 +10,12 @@ error that it is about is reported without it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,19 +39,29 @@ log = get_logger(__name__)
 
 REPORTS = "errors"
 REPORT_BYTES = 256 * 1024
-"""Bytes of one report; the largest parts are left away where it would have more."""
+"""Bytes of one report; the largest parts are omitted where it would have more."""
 _READ_BYTES = 4 * REPORT_BYTES
 
-_ID = re.compile(r"\d{8}T\d{12}-[0-9a-f]{8}")
+_ID = re.compile(r"\d{8}T\d{12}-(?:E\d{3}-)?[0-9a-f]{8}")
 _EXPENDABLE = ("project", "journal", "feature", "operation", "exceptions", "context")
 
 
 @dataclass(frozen=True, slots=True)
 class FileErrorReports:
-    """Keeps the newest reports of any project, so many and so large, in the project's folder."""
+    """Keeps the newest reports of any project, so many and so large, in the project's folder.
+
+    Args:
+        kept: reports of failures.
+        most_bytes: what they take up together.
+        refusals_kept: reports of refusals, of each code.
+        refusals_bytes: what those of all codes take up together.
+        clock: where the time comes from.
+    """
 
     kept: int = 200
     most_bytes: int = 20_000_000
+    refusals_kept: int = 20
+    refusals_bytes: int = 5_000_000
     clock: Clock = utc_now
 
     def capture(
@@ -70,6 +86,8 @@ class FileErrorReports:
                 return
             error.report_tried = True
             report = self._report(root, error, raised, operation, arguments, repository())
+            if not error.is_failure:
+                self._fold(root / FOLDER / REPORTS, report)
             self._write(root / FOLDER / REPORTS, report)
         except Exception as trouble:  # noqa: BLE001 - evidence must never cost the answer
             log.warning("error_report_not_written", error_code=error.code, reason=str(trouble))
@@ -84,7 +102,8 @@ class FileErrorReports:
         """A whole report; None when there is none with this id, or it cannot be read."""
         if not _ID.fullmatch(report_id):
             return None
-        return _read(root / FOLDER / REPORTS / f"{report_id}.json")
+        same = self._alike(root / FOLDER / REPORTS, report_id)
+        return _read(same[-1]) if same else None
 
     def _report(
         self,
@@ -100,9 +119,12 @@ class FileErrorReports:
         now, call = self.clock(), call_context()
         # Where the state is out of reach, asking for its history would only take time.
         unreachable = isinstance(error, BackendUnreachableError | CircuitBreakerOpenError)
+        shown = snapshot.bounded(arguments)
         return {
-            "id": f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}",
+            "id": f"{now:%Y%m%dT%H%M%S%f}-{_key(error, operation, shown)}",
             "at": now.isoformat(),
+            "first_at": now.isoformat(),
+            "count": 1,
             "code": error.code,
             "message": snapshot.bounded(error.message),
             "recoverable": error.recoverable,
@@ -110,7 +132,7 @@ class FileErrorReports:
             "operation": {
                 "name": without_secrets(operation, strict=True),
                 "actor": call.actor,
-                "arguments": snapshot.bounded(arguments),
+                "arguments": shown,
             },
             "context": snapshot.bounded(error.context),
             "exceptions": snapshot.stack_of(raised),
@@ -133,14 +155,31 @@ class FileErrorReports:
             raise
         self._prune(folder)
 
+    def _fold(self, folder: Path, report: dict[str, Any]) -> None:
+        """Replace the reports of the same refusal; it goes on with their count."""
+        for path in self._alike(folder, report["id"]):
+            before = _read(path) or {}
+            with suppress(FileNotFoundError):  # another process replaces it, and counts it
+                path.unlink()
+                report["count"] += int(before.get("count", 1))
+                report["first_at"] = min(str(before.get("first_at")), report["first_at"])
+
     def _prune(self, folder: Path) -> None:
         """Remove the oldest reports that are too many or too much together."""
-        total = 0
-        for number, path in enumerate(reversed(self._files(folder))):
+        failures, refusals = (self.kept, self.most_bytes), (self.refusals_kept, self.refusals_bytes)
+        numbers, totals = Counter[str](), Counter[bool]()
+        for path in reversed(self._files(folder)):
+            code = _kind(path.stem).rpartition("-")[0]
+            kept, most = refusals if code else failures
             with suppress(OSError):
-                total += path.stat().st_size
-                if number >= self.kept or (number and total > self.most_bytes):
+                totals[not code] += path.stat().st_size
+                numbers[code] += 1
+                if numbers[code] > kept or (numbers[code] > 1 and totals[not code] > most):
                     path.unlink()
+
+    def _alike(self, folder: Path, report_id: str) -> list[Path]:
+        """The reports of the same error: of a refusal all of its kind, whatever their time."""
+        return [path for path in self._files(folder) if _kind(path.stem) == _kind(report_id)]
 
     def _files(self, folder: Path) -> list[Path]:
         """The reports, oldest first: ids begin with the time. What is no file is none of them."""
@@ -152,6 +191,19 @@ class FileErrorReports:
             return []
         names = sorted(name for name in names if _ID.fullmatch(name.removesuffix(".json")))
         return [folder / name for name in names]
+
+
+def _key(error: CDEError, operation: str, arguments: Any) -> str:
+    """The end of an id: of a failure its own, of a refusal that of all of its kind."""
+    if error.is_failure:
+        return secrets.token_hex(4)
+    asked = json.dumps([operation, arguments], sort_keys=True).encode()
+    return f"{error.code}-{hashlib.sha256(asked).hexdigest()[:8]}"
+
+
+def _kind(report_id: str) -> str:
+    """The end of an id: ``E102-0a1b2c3d`` of a refusal, ``0a1b2c3d`` of a failure."""
+    return report_id.partition("-")[2]
 
 
 def _cause(report: Mapping[str, Any]) -> str:
@@ -193,4 +245,5 @@ def _summary(path: Path) -> ErrorReportSummary:
         operation=str(name or "?"),
         message=_cause(report),
         correlation_id=str(report.get("correlation_id") or ""),
+        count=count if isinstance(count := report.get("count"), int) else 1,
     )

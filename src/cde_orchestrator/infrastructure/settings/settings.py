@@ -139,9 +139,13 @@ class Settings:
     call_timeout_seconds: float = number(
         600.0, 0.1, 86_400.0, "How long a tool's caller waits for the answer"
     )
-    error_reports_kept: int = number(200, 1, 10_000, "Error reports kept, the newest ones")
+    error_reports_kept: int = number(200, 1, 10_000, "Reports of failures kept, the newest ones")
     error_reports_bytes: int = number(
-        20_000_000, 100_000, 1_000_000_000, "Total bytes that error reports may use"
+        20_000_000, 100_000, 1_000_000_000, "Total bytes that reports of failures may use"
+    )
+    refusal_reports_kept: int = number(20, 1, 1_000, "Reports of refusals kept of each error code")
+    refusal_reports_bytes: int = number(
+        5_000_000, 100_000, 1_000_000_000, "Total bytes that reports of refusals may use"
     )
     log_levels: str = setting("", 'Levels by logger, such as "mcp=DEBUG, uvicorn=INFO"', _levels)
     log_format: str = choice("auto", LOG_FORMATS, "The format of events on standard error")
@@ -149,6 +153,10 @@ class Settings:
         10 * 1024 * 1024, 10_000, 1_000_000_000, "Bytes at which the log file is rotated"
     )
     log_retention_days: int = number(7, 1, 3_650, "Days for which rotated log files are kept")
+    log_files_kept: int = number(100, 1, 10_000, "Rotated log files kept, the newest ones")
+    log_total_bytes: int = number(
+        256 * 1024 * 1024, 100_000, 10**13, "Total bytes that rotated log files may use"
+    )
     telemetry_bytes: int = number(
         32_000_000, 200_000, 1_000_000_000, "Bytes that the history of the metrics may use"
     )

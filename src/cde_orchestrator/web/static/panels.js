@@ -64,7 +64,7 @@ function passed(health) {
 
 const FIGURES = [
   ["Operations", (m, c, { lately }) => `${figure(lately.operations_per_second)}/s`, () => "last 5 minutes"],
-  ["Error rate", (m, c, { lately }) => percent(lately.error_rate), (m, c, { lately }) => [limit(c.high_error_rate), `${percent(lately.refusal_rate)} refused`].filter(Boolean).join(" · ")],
+  ["Error rate", (m, c, { lately }) => percent(lately.error_rate), (m, c, { lately }) => [limit(c.high_error_rate), `${percent(lately.refusal_rate)} refused`, ...Object.keys(m.refusals_by_phase ?? {}).slice(0, 1).map((phase) => `most at ${phase}`)].filter(Boolean).join(" · ")],
   ["Latency p95", (m, c, { lately }) => milliseconds(lately.p95_ms), (m, c, { lately }) => `p50 ${milliseconds(lately.p50_ms)} · p99 ${milliseconds(lately.p99_ms)}`],
   ["Open features", (m, c, r) => figure(r.board?.open ?? m.active_features), (m, c, r) => `${figure(r.board?.total ?? 0)} in total`],
   ["Memory in use", (m) => `${figure(m.memory_percent)} %`, (m) => `server ${megabytes(m.memory_mb)}`],
@@ -150,7 +150,7 @@ export function showErrors({ errors }) {
     write(parts.badge, each.code);
     attribute(parts.badge, "data-tone", each.severity === "CRITICAL" || each.severity === "ERROR" ? "critical" : "warning");
     write(parts.main, each.title || each.code);
-    write(parts.sub, `${words(each.operation)}: ${each.message}`);
+    write(parts.sub, `${each.count > 1 ? `${figure(each.count)} times · ` : ""}${words(each.operation)}: ${each.message}`);
     attribute(parts.sub, "title", each.message);
     showMoment(parts.when, each.at, ago);
   }, () => empty("No errors recorded", element("p", {}, "Each refused or failed call leaves a report, which is listed here.")));

@@ -40,7 +40,9 @@ def test_the_newest_reports_come_first(world: World) -> None:
     reports = with_reports(world, 3).run(ListErrorReports(limit=2))["reports"]
 
     assert [each["id"] for each in reports] == ["0002", "0001"]
-    assert {"id", "at", "code", "operation", "message", "correlation_id"} == set(reports[0])
+    assert {"id", "at", "code", "operation", "message", "correlation_id", "count"} == set(
+        reports[0]
+    )
 
 
 @pytest.mark.parametrize(

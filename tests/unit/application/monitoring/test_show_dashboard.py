@@ -182,6 +182,7 @@ def test_what_to_do_is_told_for_each_code_that_a_check_or_an_alert_names(world: 
         "state": "firing",
         "since": None,
         "figure": None,
+        "fired_figure": None,
         "threshold": 0,
         "unit": "",
         "message": "",

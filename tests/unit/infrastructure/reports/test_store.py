@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -48,6 +51,14 @@ def files(root: Path) -> list[Path]:
 
 def capture(reports: FileErrorReports, root: Path, error: CDEError, **arguments: Any) -> None:
     reports.capture(root, error, error, operation="drill", arguments=arguments)
+
+
+def failure() -> CDEError:
+    return CDEError.of("E203", path="state.json", reason="no space left")
+
+
+def codes(reports: FileErrorReports, root: Path) -> Counter[str]:
+    return Counter(each.code for each in reports.summaries(root, 1_000))
 
 
 def test_a_report_tells_what_was_asked_what_led_here_and_how_things_stand(
@@ -140,7 +151,7 @@ def test_only_the_newest_are_kept_and_the_list_begins_with_the_newest(tmp_path: 
     reports = FileErrorReports(kept=3, clock=clock)
     made = []
     for _ in range(5):
-        error = CDEError.of("E102", reference="x")
+        error = failure()
         capture(reports, tmp_path, error)
         made.append(error.report_id)
         clock.advance(1)
@@ -162,13 +173,110 @@ def test_a_report_is_bounded_and_so_are_all_together(tmp_path: Path) -> None:
     assert sum(sizes) <= REPORT_BYTES
 
 
-def test_settings_say_how_many_are_kept(application: Application) -> None:
-    settings_file(application.root).write_text("error_reports_kept = 2\n")
-    again = build_application(application.root)
-    for _ in range(4):
-        refusal(again)
+def failed() -> None:
+    raise failure()
 
-    assert len(files(application.root)) == 2
+
+def test_settings_say_how_many_are_kept(application: Application) -> None:
+    settings_file(application.root).write_text("error_reports_kept = 2\nrefusal_reports_kept = 3")
+    again = build_application(application.root)
+    for number in range(4):
+        refusal(again, f"nothing-{number}")
+        with pytest.raises(CDEError):
+            again.operation("drill", {}).run(failed)
+
+    assert Counter(path.stem[21:].count("-E102-") for path in files(again.root)) == {0: 2, 1: 3}
+
+
+def test_a_flood_of_mistyped_names_pushes_no_other_report_out(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    reports = FileErrorReports()
+    capture(reports, tmp_path, failure())
+    workflow = CDEError.of("E310", path=".cde/workflow.yml", line=3, reason="no phases")
+    capture(reports, tmp_path, workflow)
+    for number in range(205):
+        capture(reports, tmp_path, CDEError.of("E102", reference="x"), feature=f"nope-{number}")
+
+    assert codes(reports, tmp_path) == {"E203": 1, "E310": 1, "E102": 20}
+
+
+def test_the_reports_of_refusals_are_bounded_together(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    reports = FileErrorReports(refusals_bytes=REPORT_BYTES)
+    capture(reports, tmp_path, failure())
+    for number in range(4):
+        huge = {"number": number, **{f"argument{each}": "x" * 100_000 for each in range(30)}}
+        capture(reports, tmp_path, CDEError.of("E102", reference="x"), **huge)
+
+    assert codes(reports, tmp_path)["E203"] == 1
+    sizes = [path.stat().st_size for path in files(tmp_path) if "-E102-" in path.name]
+    assert 0 < sum(sizes) <= REPORT_BYTES
+
+
+def test_the_same_refusal_has_one_report_with_a_count(application: Application) -> None:
+    errors = [refusal(application, "lgin") for _ in range(205)]
+    other = refusal(application, "logn")
+
+    rows = application.handle(ListErrorReports())["reports"]
+    assert [(each["id"], each["count"]) for each in rows] == [
+        (other.report_id, 1),
+        (errors[-1].report_id, 205),
+    ]
+    first, last = report_of(application, errors[0]), report_of(application, errors[-1])
+    assert first == last
+    assert last["count"] == 205
+    assert last["correlation_id"] == errors[-1].correlation_id
+    assert str(errors[0].report_id)[:15] == datetime.fromisoformat(last["first_at"]).strftime(
+        "%Y%m%dT%H%M%S"
+    )
+    assert last["first_at"] < last["at"]
+
+
+def test_the_same_failure_has_a_report_each_time(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    reports = FileErrorReports()
+    for _ in range(3):
+        capture(reports, tmp_path, failure(), feature_id="login")
+    assert [each.count for each in reports.summaries(tmp_path, 10)] == [1, 1, 1]
+
+
+def test_processes_that_are_refused_at_once_lose_no_count(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    reports, refusals = FileErrorReports(), 40
+
+    def refuse(_: int) -> None:
+        capture(reports, tmp_path, CDEError.of("E102", reference="x"), feature_id="nope")
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(refuse, range(refusals)))
+    assert sum(each.count for each in reports.summaries(tmp_path, 100)) == refusals
+    refuse(0)
+    assert [each.count for each in reports.summaries(tmp_path, 100)] == [refusals + 1]
+
+
+def test_reports_of_earlier_releases_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / ".cde" / "errors"
+    folder.mkdir(parents=True)
+    name = "20251110T120000000000-0a1b2c3d"
+    old = {"id": name, "at": "2025-11-10T12:00:00+00:00", "code": "E102", "message": "No feature"}
+    (folder / f"{name}.json").write_text(json.dumps(old))
+    reports = FileErrorReports()
+    capture(reports, tmp_path, CDEError.of("E102", reference="x"))
+
+    assert reports.load(tmp_path, name) == old
+    assert [(each.id, each.count) for each in reports.summaries(tmp_path, 5)][1] == (name, 1)
+
+
+@pytest.mark.parametrize("count", ["many", None, [], {}])
+def test_a_damaged_count_does_not_last(tmp_path: Path, count: object) -> None:
+    (tmp_path / ".cde").mkdir()
+    reports = FileErrorReports()
+    capture(reports, tmp_path, CDEError.of("E102", reference="x"))
+    (path,) = files(tmp_path)
+    path.write_text(json.dumps({"count": count}))
+    for _ in range(2):
+        capture(reports, tmp_path, CDEError.of("E102", reference="x"))
+    assert [each.code for each in reports.summaries(tmp_path, 5)] == ["E102"]
 
 
 def test_what_lies_in_the_folder_beside_the_reports_is_left_alone(tmp_path: Path) -> None:
@@ -177,7 +285,7 @@ def test_what_lies_in_the_folder_beside_the_reports_is_left_alone(tmp_path: Path
     (folder / "notes.txt").write_text("mine")
     reports = FileErrorReports(kept=1)
     for _ in range(3):
-        capture(reports, tmp_path, CDEError.of("E102", reference="x"))
+        capture(reports, tmp_path, failure())
 
     assert (folder / "notes.txt").read_text() == "mine"
     assert len(reports.summaries(tmp_path, 10)) == 1

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 
 from cde_orchestrator.application.ports.health import (
     AlertEvent,
@@ -18,7 +19,7 @@ from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.monitoring.alerts import rules as alert_rules
 from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
-from cde_orchestrator.infrastructure.monitoring.alerts.rules import AlertRule
+from cde_orchestrator.infrastructure.monitoring.alerts.rules import AlertRule, shown_figure
 from cde_orchestrator.infrastructure.monitoring.alerts.state import AlertStatus, transitions
 from cde_orchestrator.infrastructure.monitoring.alerts.store import AlertStore
 from cde_orchestrator.infrastructure.observability.operations import recent_operations
@@ -83,7 +84,8 @@ class AlertEngine:
         now = self.clock()
         fired = transitions(TEST_RULE, AlertStatus(), 1.0, now.timestamp())
         over = transitions(TEST_RULE, fired[-1], 0.0, now.timestamp())
-        events = [_event(TEST_RULE, status, now) for status in (*fired, *over)]
+        course = pairwise((AlertStatus(), *fired, *over))
+        events = [_event(TEST_RULE, before, after, now) for before, after in course]
         self.store.note(events)
         for event in events:
             _log(event, logging.INFO, {})
@@ -103,12 +105,17 @@ def _judged(
         status = before.get(rule.name, AlertStatus())
         for after in transitions(rule, status, measures.get(rule.measure), now.timestamp()):
             if after.state != status.state:
-                events.append(_event(rule, after, now))
+                events.append(_event(rule, status, after, now))
             changed[rule.name] = status = after
     return changed, events
 
 
-def _event(rule: AlertRule, status: AlertStatus, now: datetime) -> AlertEvent:
+def _event(rule: AlertRule, before: AlertStatus, status: AlertStatus, now: datetime) -> AlertEvent:
+    message = rule.describe(status.figure)
+    if status.state == "resolved":
+        over = "No longer watched" if rule.off else "Back to normal"
+        lasted = now.timestamp() - (before.since or now.timestamp())
+        message = f"{over} after {lasted:.0f} s. When it fired: {rule.describe(before.figure)}"
     return {
         "at": now.isoformat(),
         "name": rule.name,
@@ -116,13 +123,17 @@ def _event(rule: AlertRule, status: AlertStatus, now: datetime) -> AlertEvent:
         "severity": rule.severity,
         "state": status.state,
         "figure": status.figure,
-        "message": rule.describe(status.figure),
+        "message": message,
     }
 
 
 def _view(rule: AlertRule, status: AlertStatus, figure: float | None) -> AlertView:
     shown = status.figure if figure is None else figure
-    since = status.since
+    since, message = status.since, rule.describe(shown)
+    if status.state == "firing":
+        message = rule.describe(status.figure)
+        if rule.unit and shown != status.figure:
+            message = f"{message} Now: {shown_figure(shown)} {rule.unit}."
     return {
         "name": rule.name,
         "title": rule.title,
@@ -130,9 +141,10 @@ def _view(rule: AlertRule, status: AlertStatus, figure: float | None) -> AlertVi
         "state": status.state,
         "since": None if since is None else datetime.fromtimestamp(since, UTC).isoformat(),
         "figure": shown,
+        "fired_figure": status.figure if status.state == "firing" else None,
         "threshold": rule.threshold,
         "unit": rule.unit,
-        "message": rule.describe(shown),
+        "message": message,
         "error_code": rule.error_code,
     }
 

@@ -81,7 +81,9 @@ class AlertRule:
 
     def describe(self, figure: float | None) -> str:
         """What is said of the figure, which is None where it is not known."""
-        return self.message.format(figure=_shown(figure), threshold=_shown(self.threshold))
+        return self.message.format(
+            figure=shown_figure(figure), threshold=shown_figure(self.threshold)
+        )
 
 
 _ERROR_WINDOW = f"[{ERROR_WINDOW_SECONDS / 60:.0f}m]"
@@ -220,7 +222,7 @@ def alert_rules(settings: Settings) -> tuple[AlertRule, ...]:
 
 def error_of(rule: AlertRule, figure: float | None) -> CDEError | None:
     """What an alert that fired at a figure means; None where other checks find it themselves."""
-    shown, most = _shown(figure), _shown(rule.threshold)
+    shown, most = shown_figure(figure), shown_figure(rule.threshold)
     if rule.measure == ERROR_PERCENT:
         return CDESystemError.of("E925", percent=shown, most=most)
     if rule.measure == SLOWEST_MS:
@@ -232,7 +234,7 @@ def error_of(rule: AlertRule, figure: float | None) -> CDEError | None:
     return None
 
 
-def _shown(figure: float | None) -> str:
+def shown_figure(figure: float | None) -> str:
     """The figure with as many digits as people want to read."""
     if figure is None:
         return "?"

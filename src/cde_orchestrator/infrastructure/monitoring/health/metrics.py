@@ -1,13 +1,14 @@
 """What is measured, in the formats that Prometheus reads.
 
 Labels are bounded: operations are the use cases, error codes the catalogue's, breakers, checks
-and alerts are few. The calls of every use case are exposed from the start, at 0: a series that
-begins with its first failure shows no increase. Units are the base units, seconds and bytes
-(https://prometheus.io/docs/practices/naming/).
+and alerts are few, and of phases only so many have a name. The calls of every use case are
+exposed from the start, at 0: a series that begins with its first failure shows no increase. Units
+are the base units, seconds and bytes (https://prometheus.io/docs/practices/naming/).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -91,7 +92,15 @@ class Observation(Collector):
                         errors.add_metric((name, code), count)
             for outcome, count in by_outcome.items():
                 calls.add_metric((name, outcome), count)
-        yield from (calls, errors, duration)
+        refusals = CounterMetricFamily(
+            names.PHASE_REFUSALS,
+            "Work on a phase that was refused, as by its gate.",
+            labels=("workflow", "phase"),
+        )
+        together = sum((each.phases for each in operations.values()), Counter[str]())
+        for phase, count in sorted(together.items()):
+            refusals.add_metric(phase.partition("/")[::2], count)
+        yield from (calls, errors, duration, refusals)
         waits = HistogramMetricFamily(
             names.LOCK_WAIT, "How long operations waited for the project's lock."
         )

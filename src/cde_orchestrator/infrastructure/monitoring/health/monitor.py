@@ -32,6 +32,7 @@ LATELY_SECONDS = 300.0
 """How far back the rates and latencies of ``metrics`` reach."""
 SHARED_SECONDS = 2.0
 """How old facts may be that samples and the measures of alerts are made of."""
+PHASES_SHOWN = 10
 STOP_SECONDS = 2.0
 """How long the end of a process waits for a sample that is being taken."""
 SEND_SECONDS = 2.0
@@ -211,6 +212,7 @@ def _metrics(facts: Facts, lately: Sample) -> port.HealthMetrics:
         "active_features": facts.active_features,
         "error_rate": round(whole.error_rate(), 6),
         "refusal_rate": round(whole.refusal_rate(), 6),
+        "refusals_by_phase": dict(whole.phases.most_common(PHASES_SHOWN)),
         "operations_per_second": round(whole.calls / LATELY_SECONDS, 3),
         "average_ms": round(together["average_ms"], 3),
         "p50_ms": round(together["p50_ms"], 3),

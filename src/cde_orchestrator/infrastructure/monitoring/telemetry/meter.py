@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from cde_orchestrator.domain.subject import subject
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
-from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally, count_phase
 
 BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds for the metrics: around a millisecond to above the lock's bounded wait."""
@@ -29,11 +30,13 @@ class Totals:
     Attributes:
         outcomes: calls by outcome and error code.
         buckets: calls in each of ``BUCKETS_SECONDS``, and above all of them; not cumulative.
+        phases: refusals by ``workflow/phase``.
     """
 
     outcomes: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_SECONDS) + 1))
     seconds: float = 0.0
+    phases: Counter[str] = field(default_factory=Counter)
 
     def observe(self, seconds: float) -> None:
         """Count a duration."""
@@ -42,7 +45,7 @@ class Totals:
 
     def copied(self) -> Totals:
         """The same, which stays as it is."""
-        return Totals(Counter(self.outcomes), [*self.buckets], self.seconds)
+        return Totals(Counter(self.outcomes), [*self.buckets], self.seconds, Counter(self.phases))
 
 
 class OperationMeter:
@@ -69,13 +72,21 @@ class OperationMeter:
         duration_ms: float,
         lock_wait_ms: float,
     ) -> None:
-        """Count an operation that ended."""
+        """Count an operation that ended, or a call that was refused before one began.
+
+        A refusal is counted for the phase too that it is about, where that was named.
+        """
+        named, phase = subject(), None
+        if outcome == "refused" and {"workflow", "phase_id"} <= named.keys():
+            phase = f"{named['workflow']}/{named['phase_id']}"
         with self._mutex:
             totals = self._totals.setdefault(operation, Totals())
             totals.outcomes[outcome, error_code] += 1
             totals.observe(duration_ms / 1000)
             self._lock_waits.observe(lock_wait_ms / 1000)
-            self._undrained.operations.setdefault(operation, Tally()).count(outcome, duration_ms)
+            count_phase(totals.phases, phase)
+            tally = self._undrained.operations.setdefault(operation, Tally())
+            tally.count(outcome, duration_ms, phase)
 
     def totals(self) -> tuple[dict[str, Totals], Totals]:
         """Since the process began: the operations by name, and their waits for the lock."""

@@ -22,6 +22,9 @@ ACCURACY = 0.02
 GROWTH = (1 + ACCURACY) / (1 - ACCURACY)
 _LEAST_MS = 0.001
 _LOG_GROWTH = math.log(GROWTH)
+PHASES_MOST = 50
+"""How many phases are told apart where refusals are counted."""
+OTHER_PHASES = "other/"
 _FASTEST = 1
 """Level of compression: what is stored is rewritten often."""
 
@@ -35,6 +38,7 @@ class Tally:
         buckets: calls by bucket of their duration.
         total_ms: the sum of all durations, exact.
         longest_ms: the greatest duration, exact.
+        phases: refusals by ``workflow/phase``, of work on one.
     """
 
     calls: int = 0
@@ -43,9 +47,11 @@ class Tally:
     buckets: Counter[int] = field(default_factory=Counter)
     total_ms: float = 0.0
     longest_ms: float = 0.0
+    phases: Counter[str] = field(default_factory=Counter)
 
-    def count(self, outcome: str, duration_ms: float) -> None:
+    def count(self, outcome: str, duration_ms: float, refused_phase: str | None = None) -> None:
         """Count a call; its outcome is ``ok``, ``refused`` or ``failed``."""
+        count_phase(self.phases, refused_phase)
         self.calls += 1
         self.errors += outcome == "failed"
         self.refusals += outcome == "refused"
@@ -61,6 +67,7 @@ class Tally:
         self.buckets.update(other.buckets)
         self.total_ms += other.total_ms
         self.longest_ms = max(self.longest_ms, other.longest_ms)
+        self.phases.update(other.phases)
 
     def quantile(self, share: float) -> float | None:
         """The duration that ``share`` (0 to 1) of the calls did not exceed; None without calls."""
@@ -104,6 +111,7 @@ class Tally:
             "buckets": {str(bucket): count for bucket, count in sorted(self.buckets.items())},
             "total_ms": self.total_ms,
             "longest_ms": self.longest_ms,
+            "p": dict(self.phases),
         }
 
     @classmethod
@@ -116,7 +124,14 @@ class Tally:
             Counter({int(bucket): count for bucket, count in stored["buckets"].items()}),
             stored["total_ms"],
             stored["longest_ms"],
+            Counter(stored.get("p", {})),
         )
+
+
+def count_phase(phases: Counter[str], phase: str | None) -> None:
+    """Count a refusal at ``workflow/phase``, which is nothing for None."""
+    if phase is not None:
+        phases[phase if phase in phases or len(phases) < PHASES_MOST else OTHER_PHASES] += 1
 
 
 @dataclass(slots=True)

@@ -15,7 +15,11 @@ from typing import IO
 import orjson
 
 from cde_orchestrator.application.ports.core import LogEntry
-from cde_orchestrator.infrastructure.observability.logs.retention import COMPRESSED, rotated_files
+from cde_orchestrator.infrastructure.observability.logs.retention import (
+    COMPRESSED,
+    is_before,
+    rotated_files,
+)
 from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from cde_orchestrator.infrastructure.system.file_ops import open_in_own_folder
 
@@ -42,7 +46,7 @@ class JsonLogReader:
         earliest = _stamp(since) if since else ""
         for file in [*rotated_files(path), path]:
             with suppress(OSError, EOFError, zlib.error):  # removed or damaged meanwhile
-                if since is not None and file.stat().st_mtime < since.timestamp():
+                if since is not None and file is not path and is_before(file, since):
                     continue
                 with _opened(file) as lines:
                     for line in lines:

@@ -1,8 +1,9 @@
-"""What becomes of rotated log files: compressed, kept for some days, then removed.
+"""When a log file is put aside, and what becomes of it: compressed, kept for a while, then removed.
 
-Any process may do any of it at any time, and be killed while it does: a compressed file appears
-whole or not at all, and the plain one is removed only after that. Only ordinary files count, and
-none in a folder that is a link.
+All of it goes by the times of the lines, which the names of rotated files repeat: the clock of
+the disk may be on another day. Any process may do any of it at any time, and be killed while it
+does: a compressed file appears whole or not at all, and the plain one is removed only after that.
+Only ordinary files count, and none in a folder that is a link.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import os
 import re
 import secrets
 import shutil
-import stat
 import sys
 import threading
 from contextlib import suppress
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.system.file_ops import open_in_own_folder, refuse_link
@@ -25,18 +26,33 @@ COMPRESSED = ".gz"
 
 _UNFINISHED = ".tmp"
 _UNFINISHED_SECONDS = 3_600
-_DAY_SECONDS = 86_400
 _STAMP = "%Y%m%dT%H%M%S%f"
 _ROTATED = r"\.\d{8}T\d{12}(\.gz)?"
+_TIME = re.compile(rb'\{"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6})Z"')
+_TIME_BYTES = 64
+_END_BYTES = 256 * 1024
+"""The end of a file in which its last lines are."""
 
 
-def rotated_name(path: Path, modified: datetime) -> Path:
-    """A free name for a file that was last written at ``modified``; names sort by time."""
+@dataclass(frozen=True, slots=True)
+class LogRetention:
+    """For how many days rotated files are kept, how many, and with how many bytes together.
+
+    The newest one is kept however large it is.
+    """
+
+    days: int = 7
+    files: int = 100
+    total_bytes: int = 256 * 1024 * 1024
+
+
+def rotated_name(path: Path, last: datetime) -> Path:
+    """A free name for a file whose last line is of that time; names sort by time."""
     while True:
-        candidate = path.with_name(f"{path.name}.{modified.strftime(_STAMP)}")
+        candidate = path.with_name(f"{path.name}.{last.astimezone(UTC).strftime(_STAMP)}")
         if not (os.path.lexists(candidate) or os.path.lexists(f"{candidate}{COMPRESSED}")):
             return candidate
-        modified += timedelta(microseconds=1)
+        last += timedelta(microseconds=1)
 
 
 def rotated_files(path: Path) -> list[Path]:
@@ -48,46 +64,70 @@ def rotated_files(path: Path) -> list[Path]:
     return [path.with_name(name) for name in found if name + COMPRESSED not in names]
 
 
-def is_due(path: Path, now: float, max_bytes: int = sys.maxsize) -> bool:
-    """Whether to put it aside: its last line is of an earlier day (UTC), or it is too long."""
+def day_of(lines: bytes) -> bytes:
+    """The day (UTC) of the first of some lines, as ``2025-11-10``; empty where it is no line."""
+    found = _TIME.match(lines)
+    return found[1][:10] if found else b""
+
+
+def is_due(path: Path, day: bytes, max_bytes: int = sys.maxsize) -> bool:
+    """Whether to put it aside before a line of that day: its own is earlier, or it is too long.
+
+    A file is of the day of its first line. Whatever the clocks of those who write it say, no
+    file follows one of a later day, so that there is at most one for a day.
+    """
     try:
-        status = path.lstat()
+        descriptor = open_in_own_folder(path, os.O_RDONLY)
     except OSError:
         return False
-    if not stat.S_ISREG(status.st_mode):
-        return False
-    if status.st_size >= max_bytes:
-        return True
-    return status.st_size > 0 and status.st_mtime // _DAY_SECONDS < now // _DAY_SECONDS
+    try:
+        size = os.fstat(descriptor).st_size
+        return size >= max_bytes or (size > 0 and day_of(os.read(descriptor, _TIME_BYTES)) < day)
+    finally:
+        os.close(descriptor)
 
 
-def tidy(path: Path, retention_days: int, now: float) -> None:
-    """Remove rotated files that are too old, and compress the others; never fails."""
+def last_time(path: Path) -> datetime:
+    """The time of the newest of a file's last lines; now where it has none."""
+    with open(path, "rb", opener=open_in_own_folder) as file:
+        file.seek(max(os.fstat(file.fileno()).st_size - _END_BYTES, 0))
+        found = max(_TIME.findall(file.read()), default=None)
+    with suppress(ValueError):
+        if found is not None:
+            return datetime.fromisoformat(f"{found.decode()}+00:00")
+    return datetime.now(UTC)
+
+
+def is_before(file: Path, moment: datetime) -> bool:
+    """Whether all lines of a rotated file are from before that time."""
+    stamp = file.name.removesuffix(COMPRESSED).rpartition(".")[2]
+    return stamp < moment.astimezone(UTC).strftime(_STAMP)
+
+
+def tidy(path: Path, kept: LogRetention, now: float) -> None:
+    """Compress rotated files, and remove what is not kept; never fails."""
     for file in rotated_files(path):
         with suppress(OSError):
-            if _is_old(file, retention_days, now):
-                file.unlink()
-            elif file.suffix != COMPRESSED:
+            if file.suffix != COMPRESSED:
                 _compress(file)
             file.with_name(file.name.removesuffix(COMPRESSED)).unlink(missing_ok=True)
+    for file in _surplus(path, kept, now):
+        with suppress(OSError):
+            file.unlink()
     for name in _names(path.parent):
         if name.startswith(f"{path.name}.") and name.endswith(_UNFINISHED):
-            with suppress(OSError):
+            with suppress(OSError):  # both times are of the disk's clock
                 file = path.with_name(name)
-                if now - file.stat().st_mtime > _UNFINISHED_SECONDS:
+                if path.stat().st_mtime - file.stat().st_mtime > _UNFINISHED_SECONDS:
                     file.unlink()
 
 
-def tidy_beside(path: Path, retention_days: int, now: float) -> None:
+def tidy_beside(path: Path, kept: LogRetention, now: float) -> None:
     """``tidy`` in a thread of its own, if there is anything to do."""
-    if any(
-        file.suffix != COMPRESSED or _is_old(file, retention_days, now)
-        for file in rotated_files(path)
-    ):
+    plain = any(file.suffix != COMPRESSED for file in rotated_files(path))
+    if plain or _surplus(path, kept, now):
         # No daemon: a short command that rotated compresses before it ends.
-        threading.Thread(
-            target=tidy, args=(path, retention_days, now), name="cde-log-keeper"
-        ).start()
+        threading.Thread(target=tidy, args=(path, kept, now), name="cde-log-keeper").start()
 
 
 def _names(folder: Path) -> set[str]:
@@ -100,10 +140,17 @@ def _names(folder: Path) -> set[str]:
         return set()
 
 
-def _is_old(file: Path, retention_days: int, now: float) -> bool:
-    with suppress(OSError):
-        return now - file.stat().st_mtime > retention_days * _DAY_SECONDS
-    return False
+def _surplus(path: Path, kept: LogRetention, now: float) -> list[Path]:
+    """The rotated files that are too old, too many or too much together."""
+    oldest = datetime.fromtimestamp(now, UTC) - timedelta(days=kept.days)
+    surplus, total = [], 0
+    for number, file in enumerate(reversed(rotated_files(path))):
+        with suppress(OSError):
+            total += file.stat().st_size
+        too_much = number >= kept.files or (number and total > kept.total_bytes)
+        if too_much or is_before(file, oldest):
+            surplus.append(file)
+    return surplus
 
 
 def _compress(path: Path) -> None:

@@ -7,11 +7,11 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import KW_ONLY, dataclass
-from datetime import UTC, datetime
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.observability.logs import retention
+from cde_orchestrator.infrastructure.observability.logs.retention import LogRetention
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, open_regular, refuse_link
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 
@@ -23,21 +23,21 @@ class RotatingLogFile:
     The folder may have been checked out with the project: neither it nor the files in it are
     opened where they are links, pipes or devices.
 
-    A file whose last line is of an earlier day (UTC) is put aside as well as one that is too
-    long, and it is compressed after the lock was released. No file stays open: whoever holds
-    the lock opens the one that is current then, whichever process rotated.
+    A file of an earlier day (UTC) than the line that is to be written is put aside, as well as
+    one that is too long, and it is compressed after the lock was released. No file stays open:
+    whoever holds the lock opens the one that is current then, whichever process rotated.
 
     Args:
         path: the file; its folder is made where it is missing, the folder above never.
         max_bytes: length at which the file is rotated.
-        retention_days: for how long rotated files are kept.
+        kept: which rotated files are kept.
         on_failure: given the path and the first failure.
     """
 
     path: Path
     _: KW_ONLY
     max_bytes: int
-    retention_days: int
+    kept: LogRetention = field(default_factory=LogRetention)
     on_failure: Callable[[Path, BaseException], None]
 
     def __post_init__(self) -> None:
@@ -61,13 +61,13 @@ class RotatingLogFile:
             return False
         if self._has_rotated:
             self._has_rotated = False
-            retention.tidy_beside(self.path, self.retention_days, time.time())
+            retention.tidy_beside(self.path, self.kept, time.time())
         return True
 
     def _append(self, data: bytes) -> None:
         refuse_link(self.path.parent)
         with self._lock.blocking():
-            if retention.is_due(self.path, time.time(), self.max_bytes):
+            if retention.is_due(self.path, retention.day_of(data), self.max_bytes):
                 with suppress(OSError):  # a file that is too long is better than a lost line
                     self._rotate()
             descriptor = open_regular(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -78,8 +78,7 @@ class RotatingLogFile:
 
     def _rotate(self) -> None:
         """Put the file aside under the time of its last line."""
-        modified = datetime.fromtimestamp(self.path.lstat().st_mtime, UTC)
-        self.path.rename(retention.rotated_name(self.path, modified))
+        self.path.rename(retention.rotated_name(self.path, retention.last_time(self.path)))
         self._has_rotated = True
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -23,6 +24,7 @@ from cde_orchestrator.infrastructure.observability.correlation import call_conte
 from cde_orchestrator.infrastructure.observability.logs import retention
 from cde_orchestrator.infrastructure.observability.logs.handler import ProjectLogHandler
 from cde_orchestrator.infrastructure.observability.logs.render import OWN, json_line, people_line
+from cde_orchestrator.infrastructure.observability.logs.retention import LogRetention
 from cde_orchestrator.infrastructure.observability.logs.rotating_file import RotatingLogFile
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import (
@@ -34,7 +36,7 @@ from cde_orchestrator.infrastructure.settings.settings import (
 LEVELS: Mapping[str, int] = {name: getattr(logging, name) for name in LOG_LEVELS}
 LEVEL_VARIABLE = "CDE_LOG_LEVEL"
 MAX_BYTES = 10 * 1024 * 1024
-RETENTION_DAYS = 7
+RETENTION = LogRetention()
 LOG_FILE = Path(FOLDER) / "logs" / "cde.log"
 
 # What libraries log of each request, the operations log better.
@@ -57,7 +59,9 @@ def setup_logging(
     format: str = "auto",
     levels: Mapping[str, str] | None = None,
     max_bytes: int = MAX_BYTES,
-    retention_days: int = RETENTION_DAYS,
+    retention_days: int = RETENTION.days,
+    files_kept: int = RETENTION.files,
+    total_bytes: int = RETENTION.total_bytes,
 ) -> None:
     """Send events to a file, and to standard error; done again, it replaces what was set up.
 
@@ -72,6 +76,8 @@ def setup_logging(
         levels: by logger, for those below or above ``level``.
         max_bytes: length at which the file is rotated.
         retention_days: for how long rotated files are kept.
+        files_kept: how many of them; the oldest go first.
+        total_bytes: what they may take up together.
 
     Raises:
         ValidationError: E305, there is no such level; nothing was changed.
@@ -86,7 +92,7 @@ def setup_logging(
         file = RotatingLogFile(
             Path(output_file),
             max_bytes=max_bytes,
-            retention_days=retention_days,
+            kept=LogRetention(retention_days, files_kept, total_bytes),
             on_failure=console.report_failure,
         )
         handlers.append(ProjectLogHandler(file))
@@ -130,6 +136,8 @@ def setup_project_logging(root: Path, settings: Settings) -> None:
         levels=levels_by_logger(settings.log_levels),
         max_bytes=settings.log_file_bytes,
         retention_days=settings.log_retention_days,
+        files_kept=settings.log_files_kept,
+        total_bytes=settings.log_total_bytes,
     )
 
 
@@ -142,9 +150,10 @@ def log_to_project(root: Path) -> None:
 def tend_log(now: float) -> None:
     """Rotate, compress and remove what is due ``now``, in seconds since the epoch."""
     for handler in _installed(ProjectLogHandler):
-        if retention.is_due(handler.file.path, now):
+        day = f"{datetime.fromtimestamp(now, UTC):%F}".encode()
+        if retention.is_due(handler.file.path, day):
             log.info("log_day_began")  # the first line of a new file
-        retention.tidy(handler.file.path, handler.file.retention_days, now)
+        retention.tidy(handler.file.path, handler.file.kept, now)
 
 
 def keep_tending(

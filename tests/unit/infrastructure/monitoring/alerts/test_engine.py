@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,41 @@ def test_a_view_shows_the_newest_figure_and_since_when(stage: Stage) -> None:
     assert {view["name"]: view["state"] for view in stage.another().views()} == {
         name: view["state"] for name, view in views.items()
     }
+
+
+def test_an_alert_that_fires_shows_the_figure_that_fired_and_the_present_one(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path, Settings(alert_slow_hold_seconds=0.0, alert_clear_seconds=75.0))
+    stage.look(0, slowest_ms=1_188.3, recoveries=2.0)
+    for _ in range(8):
+        stage.look(10, slowest_ms=0.0, recoveries=0.0)
+
+    views = {view["name"]: view for view in stage.engine.views()}
+    slow, repaired = views["slow_operations"], views["state_recovered"]
+    assert (slow["state"], slow["fired_figure"], slow["figure"]) == ("firing", 1_188.3, 0.0)
+    assert slow["message"] == (
+        "The slowest operation of the last minute took 1188 ms; the limit is 1000 ms. Now: 0 ms."
+    )
+    assert "repaired recently: 2 times" in repaired["message"]
+    assert views["memory_high"]["fired_figure"] is None
+
+    stage.look(10, slowest_ms=0.0, recoveries=0.0)
+    over = {event["name"]: event for event in stage.store().events() if event["figure"] == 0.0}
+    assert over["slow_operations"]["state"] == "resolved"
+    assert over["slow_operations"]["message"] == (
+        "Back to normal after 90 s. When it fired: "
+        "The slowest operation of the last minute took 1188 ms; the limit is 1000 ms."
+    )
+
+
+def test_an_alert_that_is_switched_off_is_not_said_to_be_normal_again(stage: Stage) -> None:
+    stage.look(0, read_only=1.0)
+    stage.settings = replace(stage.settings, alerts_off="read_only")
+    stage.engine = stage.another()
+
+    assert stage.look(10, read_only=1.0) == ["read_only resolved"]
+    assert stage.store().events()[0]["message"].startswith("No longer watched after 10 s.")
 
 
 def test_the_notifiers_are_told_which_entry_of_the_catalogue_helps(stage: Stage) -> None:

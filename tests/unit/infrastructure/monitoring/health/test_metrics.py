@@ -11,6 +11,7 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics import parser as openmetrics
 
 from cde_orchestrator.application.ports.health import AlertView, detail
+from cde_orchestrator.domain.subject import name_subject, naming_subject
 from cde_orchestrator.infrastructure.monitoring import metric_names
 from cde_orchestrator.infrastructure.monitoring.health.metrics import Observation, expose
 from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
@@ -23,6 +24,7 @@ FIRING: AlertView = {
     "state": "firing",
     "since": None,
     "figure": 1.0,
+    "fired_figure": 1.0,
     "threshold": 0.0,
     "unit": "",
     "message": "",
@@ -34,7 +36,9 @@ def observed() -> Observation:
     meter = OperationMeter()
     for duration_ms in (0.5, 3.0, 40.0, 20_000.0):
         meter.ended("start_feature", "ok", None, duration_ms, 0.1)
-    meter.ended("start_feature", "refused", "E101", 1.0, 0.0)
+    with naming_subject():
+        name_subject(workflow="feature", phase_id="define")
+        meter.ended("start_feature", "refused", "E101", 1.0, 0.0)
     facts = Facts(
         checks={"memory": ("warning", detail("")), "journal": ("ok", detail(""))},
         active_features=3,
@@ -91,6 +95,7 @@ def test_both_formats_are_read_back_as_what_was_observed(accept: str, media_type
     assert samples["cde_operation_duration_seconds_bucket", "+Inf", "start_feature"] == 5
     assert samples["cde_operation_duration_seconds_count", "start_feature"] == 5
     assert samples["cde_operation_duration_seconds_sum", "start_feature"] == pytest.approx(20.0445)
+    assert samples["cde_phase_refusals_total", "define", "feature"] == 1
     assert samples["cde_lock_wait_seconds_count",] == 5
     assert samples["cde_active_features",] == 3
     assert samples["cde_memory_used_ratio",] == pytest.approx(0.42)

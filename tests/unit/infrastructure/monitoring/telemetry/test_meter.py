@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from threading import Thread
 
+import orjson
 import pytest
 
+from cde_orchestrator.domain.subject import name_subject, naming_subject
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import (
     BUCKETS_SECONDS,
     OperationMeter,
+)
+from cde_orchestrator.infrastructure.monitoring.telemetry.sample import (
+    OTHER_PHASES,
+    PHASES_MOST,
+    Tally,
 )
 
 
@@ -64,3 +71,36 @@ def test_threads_lose_no_count(meter: OperationMeter) -> None:
         thread.join()
     assert meter.totals()[0]["start_feature"].outcomes.total() == 4_000
     assert meter.drain().operations["start_feature"].calls == 4_000
+
+
+def refuse(meter: OperationMeter, workflow: str, phase: str, outcome: str = "refused") -> None:
+    """Count work on a phase, as an operation does that named it."""
+    with naming_subject():
+        name_subject(workflow=workflow, phase_id=phase)
+        meter.ended("submit_work", outcome, "E110", 1.0, 0.0)
+
+
+def test_refusals_are_counted_for_the_phase_that_they_are_about() -> None:
+    meter = OperationMeter()
+    for phase, outcome in (("test", "refused"), ("test", "refused"), ("define", "refused")):
+        refuse(meter, "feature", phase, outcome)
+    refuse(meter, "feature", "test", "ok")
+    refuse(meter, "feature", "test", "failed")
+    meter.ended("cde_startFeature", "refused", "E305", 1.0, 0.0)  # before a use case began
+
+    whole = meter.undrained().whole()
+    assert whole.phases == {"feature/test": 2, "feature/define": 1}
+    assert (whole.calls, whole.errors, whole.refusals) == (6, 1, 4)
+    assert meter.totals()[0]["submit_work"].phases == whole.phases
+    assert Tally.from_stored(orjson.loads(orjson.dumps(whole.stored()))) == whole
+    assert meter.drain().operations
+    assert meter.undrained().whole().phases == {}
+
+
+def test_only_so_many_phases_are_told_apart() -> None:
+    meter = OperationMeter()
+    for number in range(3 * PHASES_MOST):
+        refuse(meter, "feature", f"phase-{number}")
+    phases = meter.totals()[0]["submit_work"].phases
+    assert len(phases) == PHASES_MOST + 1
+    assert phases[OTHER_PHASES] == 2 * PHASES_MOST

@@ -431,6 +431,7 @@ def test_outside_of_a_project_nothing_is_written_until_there_is_one(tmp_path: Pa
     assert calls_of(TelemetryStore(tmp_path)) == 2
 
 
+@pytest.mark.own_disk
 def test_on_a_disk_that_refuses_it_goes_on_in_memory_and_comes_back(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         (disk / ".cde").mkdir()
@@ -454,6 +455,7 @@ def test_on_a_disk_that_refuses_it_goes_on_in_memory_and_comes_back(tmp_path: Pa
         assert AlertStore(again).events() == [event()]
 
 
+@pytest.mark.own_disk
 def test_a_full_disk_costs_nothing_but_the_file(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         (disk / ".cde").mkdir()

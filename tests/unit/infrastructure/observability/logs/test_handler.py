@@ -23,7 +23,6 @@ def test_a_line_that_is_logged_while_one_is_written_follows_it(
         RotatingLogFile(
             path,
             max_bytes=10_000,
-            retention_days=1,
             on_failure=lambda _, error: failures.append(error),
         )
     )
@@ -31,10 +30,10 @@ def test_a_line_that_is_logged_while_one_is_written_follows_it(
     monkeypatch.setattr(log, "handlers", [handler])
     is_due = retention.is_due
 
-    def finalizing(path: Path, now: float, max_bytes: int) -> bool:
+    def finalizing(path: Path, day: bytes, max_bytes: int) -> bool:
         monkeypatch.setattr(retention, "is_due", is_due)
         log.warning("second")
-        return is_due(path, now, max_bytes)
+        return is_due(path, day, max_bytes)
 
     monkeypatch.setattr(retention, "is_due", finalizing)
     log.warning("first")

@@ -44,9 +44,17 @@ def test_rotated_and_compressed_files_are_read_in_order(tmp_path: Path, path: Pa
 
 
 def test_files_that_are_too_old_are_not_opened(tmp_path: Path, path: Path) -> None:
-    path.write_text(line("old") + "\n")
-    os.utime(path, (0, 0))
+    path.with_name("cde.log.20251110T115959000000").write_text(line("unread") + "\n")
     assert events(tmp_path, since=NOON) == []
+    assert events(tmp_path) == ["unread"]
+
+
+def test_the_clock_of_the_disk_hides_no_line(tmp_path: Path, path: Path) -> None:
+    rotated = path.with_name("cde.log.20251110T120000000001")
+    for file, event in ((rotated, "first"), (path, "second")):
+        file.write_text(line(event) + "\n")
+        os.utime(file, (0, 0))
+    assert events(tmp_path, since=NOON) == ["first", "second"]
 
 
 def test_what_is_no_line_of_a_log_is_passed_over(tmp_path: Path, path: Path) -> None:

@@ -3,13 +3,16 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from cde_orchestrator.infrastructure.observability.logs.retention import (
+    LogRetention,
+    day_of,
     is_due,
+    last_time,
     rotated_files,
     rotated_name,
     tidy,
@@ -17,6 +20,8 @@ from cde_orchestrator.infrastructure.observability.logs.retention import (
 
 NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
 DAY = 86_400
+TODAY = b"2025-11-10"
+KEPT = LogRetention(days=7)
 
 
 @pytest.fixture
@@ -24,24 +29,28 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "cde.log"
 
 
+def line(moment: str) -> str:
+    return f'{{"timestamp":"{moment}","event":"x"}}\n'
+
+
 def rotated(path: Path, days_ago: float, content: str = "line\n") -> Path:
     moment = NOW.timestamp() - days_ago * DAY
     name = rotated_name(path, datetime.fromtimestamp(moment, UTC))
     name.write_text(content)
-    os.utime(name, (moment, moment))
+    os.utime(name, (DAY, DAY))  # the disk's clock is of no account
     return name
 
 
 def test_rotated_files_are_compressed_and_keep_their_time(path: Path) -> None:
     first, second = rotated(path, 2), rotated(path, 1)
     before = second.stat().st_mtime
-    tidy(path, 7, NOW.timestamp())
+    tidy(path, KEPT, NOW.timestamp())
 
     files = rotated_files(path)
     assert [file.name for file in files] == [f"{first.name}.gz", f"{second.name}.gz"]
     assert gzip.decompress(files[1].read_bytes()) == b"line\n"
     assert files[1].stat().st_mtime == before
-    tidy(path, 7, NOW.timestamp())
+    tidy(path, KEPT, NOW.timestamp())
     assert rotated_files(path) == files
 
 
@@ -49,11 +58,31 @@ def test_files_are_kept_for_as_many_days_as_wanted(path: Path) -> None:
     kept = rotated(path, 6.9)
     rotated(path, 7.1)
     path.write_text("the file itself stays")
-    tidy(path, 7, NOW.timestamp())
+    tidy(path, KEPT, NOW.timestamp())
     assert [file.name for file in rotated_files(path)] == [f"{kept.name}.gz"]
-    tidy(path, 1, NOW.timestamp())
+    tidy(path, LogRetention(1), NOW.timestamp())
     assert rotated_files(path) == []
     assert path.exists()
+
+
+def test_the_oldest_files_go_where_there_are_too_many(path: Path) -> None:
+    for days in (5, 4, 3, 2):
+        rotated(path, days)
+    tidy(path, LogRetention(files=2), NOW.timestamp())
+    stamps = [file.name.split(".")[2][:8] for file in rotated_files(path)]
+    assert stamps == ["20251107", "20251108"]
+
+
+def test_the_oldest_files_go_where_they_take_up_too_much(path: Path) -> None:
+    for days in (5, 4, 3, 2):
+        rotated(path, days, os.urandom(500).hex())
+    size = 2 * (rotated(path, 1, os.urandom(500).hex()).stat().st_size)
+    tidy(path, LogRetention(total_bytes=size), NOW.timestamp())
+    files = rotated_files(path)
+    assert 1 < len(files) < 5
+    assert sum(file.stat().st_size for file in files) <= size
+    tidy(path, LogRetention(total_bytes=1), NOW.timestamp())
+    assert rotated_files(path) == files[-1:]
 
 
 def test_a_keeper_that_was_killed_leaves_nothing_behind(path: Path) -> None:
@@ -63,13 +92,14 @@ def test_a_keeper_that_was_killed_leaves_nothing_behind(path: Path) -> None:
     unfinished.write_text("half")
     young = path.with_name("cde.log.y.gz.1234.tmp")
     young.write_text("half")
-    os.utime(unfinished, (0, 0))
-    os.utime(young, (NOW.timestamp(), NOW.timestamp()))
+    path.write_text("the clock of the disk")
+    for file, seconds in ((unfinished, 0), (young, 3_599), (path, 3_601)):
+        os.utime(file, (seconds, seconds))
 
     assert len(rotated_files(path)) == 1
     for _ in range(2):
         os.utime(done.with_name(done.name + ".gz"), (NOW.timestamp(), NOW.timestamp()))
-        tidy(path, 7, NOW.timestamp())
+        tidy(path, KEPT, NOW.timestamp())
     assert not done.exists()
     assert not unfinished.exists()
     assert young.exists()
@@ -79,7 +109,7 @@ def test_a_name_is_never_given_twice(path: Path) -> None:
     first = rotated(path, 1)
     second = rotated(path, 1)
     assert first != second
-    tidy(path, 7, NOW.timestamp())
+    tidy(path, KEPT, NOW.timestamp())
     assert rotated_name(path, datetime.fromtimestamp(NOW.timestamp() - DAY, UTC)).name not in {
         first.name,
         second.name,
@@ -95,7 +125,7 @@ def test_a_file_that_cannot_be_compressed_stays(
         raise OSError("full")
 
     monkeypatch.setattr(shutil, "copyfileobj", refuse)
-    tidy(path, 7, NOW.timestamp())
+    tidy(path, KEPT, NOW.timestamp())
     assert rotated_files(path) == [file]
     assert sorted(file.name for file in path.parent.iterdir()) == [file.name]
 
@@ -103,27 +133,34 @@ def test_a_file_that_cannot_be_compressed_stays(
 def test_a_folder_that_is_missing_holds_nothing(tmp_path: Path) -> None:
     path = tmp_path / "none" / "cde.log"
     assert rotated_files(path) == []
-    tidy(path, 7, NOW.timestamp())
-    assert not is_due(path, NOW.timestamp())
+    tidy(path, KEPT, NOW.timestamp())
+    assert not is_due(path, TODAY)
 
 
 def test_a_file_is_put_aside_when_it_is_as_long_as_it_may_be(path: Path) -> None:
-    path.write_text("12345")
-    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
-    assert is_due(path, NOW.timestamp(), 5)
-    assert not is_due(path, NOW.timestamp(), 6)
+    path.write_text(line("2025-11-10T12:00:00.000000Z"))
+    size = path.stat().st_size
+    assert is_due(path, TODAY, size)
+    assert not is_due(path, TODAY, size + 1)
 
 
 def test_a_day_ends_at_midnight_utc(path: Path) -> None:
-    path.write_text("line\n")
-    midnight = NOW.replace(hour=0).timestamp()
-    os.utime(path, (midnight - 1, midnight - 1))
-    assert is_due(path, midnight)
-    os.utime(path, (midnight, midnight))
-    assert not is_due(path, NOW.timestamp())
+    path.write_text(line("2025-11-09T23:59:59.999999Z"))
+    assert is_due(path, TODAY)
+    path.write_text(line("2025-11-10T00:00:00.000000Z"))
+    assert not is_due(path, TODAY)
     path.write_text("")
-    os.utime(path, (0, 0))
-    assert not is_due(path, NOW.timestamp())
+    assert not is_due(path, TODAY)
+
+
+def test_the_time_of_a_file_is_that_of_the_newest_of_its_last_lines(path: Path) -> None:
+    newest = "2025-11-10T11:00:00.000001Z"
+    path.write_text(line(newest) + line("2025-11-10T11:00:00.000000Z"))
+    assert last_time(path) == datetime.fromisoformat(newest)
+    assert day_of(path.read_bytes()) == TODAY
+    for strange in ("no line", line("2025-13-41T11:00:00.000000Z")):
+        path.write_text(strange)
+        assert datetime.now(UTC) - last_time(path) < timedelta(minutes=10)
 
 
 def test_only_ordinary_files_are_rotated_files(path: Path, tmp_path: Path) -> None:
@@ -139,7 +176,7 @@ def test_only_ordinary_files_are_rotated_files(path: Path, tmp_path: Path) -> No
     before = set(path.parent.iterdir())
 
     assert rotated_files(path) == []
-    tidy(path, 7, NOW.timestamp())
+    tidy(path, KEPT, NOW.timestamp())
     assert set(path.parent.iterdir()) == before
     assert other.read_text() == "mine"
 
@@ -155,7 +192,7 @@ def test_a_linked_folder_holds_no_rotated_files(tmp_path: Path) -> None:
     path = tmp_path / "link" / "cde.log"
 
     assert rotated_files(path) == []
-    tidy(path, 7, NOW.timestamp())
+    tidy(path, KEPT, NOW.timestamp())
     assert sorted(folder.iterdir()) == sorted([kept, unfinished])
 
 
@@ -164,8 +201,8 @@ def test_what_is_no_file_is_never_put_aside(path: Path, tmp_path: Path) -> None:
     other.write_text("12345")
     os.utime(other, (0, 0))
     path.symlink_to(other)
-    assert not is_due(path, NOW.timestamp(), 5)
-    assert not is_due(path, NOW.timestamp())
+    assert not is_due(path, TODAY, 5)
+    assert not is_due(path, TODAY)
 
 
 def test_a_name_that_a_link_has_is_not_given(path: Path) -> None:
