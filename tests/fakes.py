@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,9 +36,10 @@ from cde_orchestrator.domain.exceptions import (
     StateError,
     ValidationError,
 )
-from cde_orchestrator.domain.feature import Artifact, Feature
+from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, excerpt_of
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow, WorkflowCatalog
 from cde_orchestrator.testing import ManualClock
@@ -215,6 +216,10 @@ class InMemoryFiles:
         self.full: set[str] = set()
         self.links: set[str] = set()
 
+    def folder(self, root: Path) -> Path:
+        """The project's."""
+        return root
+
     def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
         """The file's content, None when it is missing; E112 outside the project."""
         self._require_place(relative, output_id)
@@ -253,6 +258,21 @@ class InMemoryFiles:
         aside = f"{relative}.before-rollback"
         self.contents[aside] = self.contents[relative]
         return aside
+
+    def keep_changed(
+        self,
+        root: Path,
+        relative: str,
+        output_id: str,
+        known: Collection[str],
+        stamp: tuple[int, ...] | None = None,
+    ) -> str | None:
+        """Keep a copy beside it, unless its digest is known."""
+        data = self.contents.get(relative)
+        if data is None or stamp == (hash(data),) or hashlib.sha256(data).hexdigest() in known:
+            return None
+        self.contents[f"{relative}.before-submit"] = data
+        return f"{relative}.before-submit"
 
     def record(
         self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None

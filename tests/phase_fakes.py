@@ -133,6 +133,7 @@ class FakeGit:
         new: paths that no commit has.
         committed: what differs between any two commits; None: git cannot tell.
         is_known: whether git can tell what is not committed.
+        refusal: why git does not work in the repository.
         branches: those that exist, and the commit of each.
         changed: paths that differ from the baseline; None: it cannot be known.
     """
@@ -144,6 +145,7 @@ class FakeGit:
         self.new: list[str] = []
         self.committed: frozenset[str] | None = frozenset()
         self.is_known = True
+        self.refusal: str | None = None
         self.changed: list[str] | None = []
         self.branches: dict[str, str] = {}
         self.branch = "main"
@@ -163,6 +165,10 @@ class FakeGit:
     def changes(self, root: Path) -> list[str] | None:
         """What is not committed."""
         return None if self.commit is None else list(self.dirty)
+
+    def problem(self, root: Path) -> str | None:
+        """What a test says."""
+        return self.refusal
 
     def baseline(self, root: Path) -> Baseline | None:
         """The commit, and a digest of what is dirty."""

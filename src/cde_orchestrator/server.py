@@ -28,6 +28,7 @@ from cde_orchestrator.infrastructure.observability.logs.setup import keep_lost_l
 from cde_orchestrator.infrastructure.observability.operations import MCP_REQUEST
 from cde_orchestrator.infrastructure.observability.tracing import below, start_tracing
 from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
+from cde_orchestrator.infrastructure.system.installation import unexpected
 from cde_orchestrator.mcp_tools import alerts, errors
 from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result
@@ -100,7 +101,7 @@ class OrchestratorServer(MCPServer[None]):
         """Import and add all tools, unless they are there; a session begins without them.
 
         Raises:
-            CDESystemError: E999, the installation lacks something that they import.
+            CDESystemError: E931 or E999, the installation lacks something that they import.
         """
         if self._has_tools:
             return
@@ -110,7 +111,7 @@ class OrchestratorServer(MCPServer[None]):
             register_all(self, self._served)
         except Exception as error:
             log.exception("tools_not_loaded")
-            raise CDESystemError.of("E999") from error
+            raise unexpected(error) from error
         self._has_tools = True
 
     async def list_tools(self) -> list[Tool]:

@@ -48,10 +48,31 @@ def test_a_feature_gets_a_folder_on_its_branch_once(root: Path) -> None:
     worktrees = GitWorktrees(root, BreakerRegistry())
     assert not worktrees.has("north")
     folder = worktrees.folder_for("north")
-    assert folder == root / ".cde" / "worktrees" / "north" / "shop"
+    assert folder == root.parent.with_name("repository-worktrees") / "shop" / "north" / "shop"
     assert (folder / "code.py").is_file()
     assert worktrees.has("north")
     assert worktrees.folder_for("north") == folder
+
+
+def test_a_worktree_in_the_projects_own_folder_is_still_used(root: Path) -> None:
+    place = root / ".cde" / "worktrees" / "north"
+    git(root, "worktree", "add", "--quiet", "-b", "feature/north", str(place))
+    worktrees = GitWorktrees(root, BreakerRegistry())
+    assert worktrees.has("north")
+    assert worktrees.folder_for("north") == place / "shop"
+    assert worktrees.folder_for("south") != root / ".cde" / "worktrees" / "south" / "shop"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_where_nothing_can_be_made_next_to_the_repository_its_own_folder_serves(
+    root: Path,
+) -> None:
+    root.parent.parent.chmod(0o555)
+    try:
+        folder = GitWorktrees(root, BreakerRegistry()).folder_for("north")
+    finally:
+        root.parent.parent.chmod(0o755)
+    assert folder == root / ".cde" / "worktrees" / "north" / "shop"
 
 
 def test_a_branch_that_exists_is_used(root: Path) -> None:

@@ -217,7 +217,8 @@ def test_runs_of_several_features_run_no_filter_of_the_repository(attacked: Clon
     ):
         attacked.cde(attacked.top, *words)
 
-    assert (attacked.top / ".cde" / "worktrees" / "thing" / "a.txt").is_file()
+    apart = attacked.top.with_name(f"{attacked.top.name}-worktrees")
+    assert (apart / "thing" / "a.txt").is_file()
     assert not attacked.ran.exists()
 
 
@@ -266,7 +267,8 @@ def test_nothing_that_is_missing_is_fetched(attacked: Clone) -> None:
     assert not attacked.ran.exists()
 
 
-def test_no_program_of_a_submodule_is_run(attacked: Clone) -> None:
+@pytest.mark.parametrize("exists", [False, True])
+def test_no_program_of_a_submodule_is_run(attacked: Clone, exists: bool) -> None:
     inner = attacked.top / "inner"
     attacked.git(attacked.top, "init", "--quiet", str(inner))
     (inner / "a.txt").write_text("words\n")
@@ -276,6 +278,8 @@ def test_no_program_of_a_submodule_is_run(attacked: Clone) -> None:
     attacked.commit()
     with (inner / ".git" / "config").open("a") as config:
         config.write(attacked.filters())
+    if exists:
+        attacked.git(attacked.top, "branch", "feature/a-thing")
     os.utime(inner / "a.txt", (1, 1))
     code, said = attacked.cde(attacked.top, "start", "a thing")
 

@@ -274,10 +274,12 @@ async def test_two_features_with_the_same_prompt_get_different_names(project: Pa
     async with stdio_agent(project) as agent:
         prompts = ["Add search", "Add search", "添加用户登录功能", "🚀🎉", "🚀🎉"]
         names = [
-            (await agent.call("cde_startFeature", prompt=prompt))["feature"]["name"]
-            for prompt in prompts
+            (await agent.call("cde_startFeature", prompt=prompt, idempotency_key=f"{number}"))[
+                "feature"
+            ]["name"]
+            for number, prompt in enumerate(prompts)
         ]
-    assert names == ["add-search", "add-search-2", "feature", "feature-2", "feature-3"]
+    assert names == ["add-search", "add-search-2", "feature-32dea3", "feature", "feature-2"]
 
 
 async def test_features_are_listed_page_by_page_and_by_status(project: Path) -> None:

@@ -22,7 +22,7 @@ from cde_orchestrator.adapters.repositories.objects import (
     FilesystemObjectStore,
 )
 from cde_orchestrator.adapters.runners import checks as subprocess_check_runner
-from cde_orchestrator.adapters.runners.callers import ProcessCallers, current_process
+from cde_orchestrator.adapters.runners.callers import ProcessCallers, current_process, is_own
 from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
 from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.check import Check
@@ -467,6 +467,39 @@ def test_a_process_runs_until_it_ends() -> None:
     child.wait()
     assert not callers.runs(zombie)
     assert callers.runs(Process(me.pid, "x", "another-machine"))
+
+
+APART = """
+import json
+from dataclasses import asdict
+from cde_orchestrator.adapters.runners.callers import current_process
+print(json.dumps(asdict(current_process())))
+"""
+
+
+def test_a_process_of_another_name_space_is_another_machines(tmp_path: Path) -> None:
+    """A container or virtual machine may be called like this one."""
+    words = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", APART]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no name spaces here: {done.stderr}")
+    other, me = Process(**json.loads(done.stdout)), current_process()
+
+    assert other.host == me.host
+    assert ProcessCallers().runs(other)  # nobody here can see whether it does
+    assert not is_own(other)
+
+
+def test_a_process_of_another_boot_is_another_machines() -> None:
+    me = current_process()
+    boot, numbers, start = me.started.split(":")
+
+    assert ProcessCallers().runs(Process(me.pid, f"another:{numbers}:{start}", me.host))
+    assert ProcessCallers().runs(Process(me.pid, f"another:{start}", me.host))
+    # As an earlier release wrote it down.
+    assert ProcessCallers().runs(Process(me.pid, f"{boot}:{start}", me.host))
+    assert not ProcessCallers().runs(Process(me.pid, f"{boot}:1", me.host))
+    assert not ProcessCallers().runs(Process(me.pid, f"{boot}:{numbers}:1", "renamed"))
 
 
 # Files on their way back

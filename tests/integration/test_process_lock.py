@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -284,3 +285,130 @@ def test_a_lock_that_the_system_cannot_give_leaves_no_open_file(
         _ = lock.acquire(shared=False, seconds=30.0) if waits else lock.attempt()
     with pytest.raises(OSError, match=os.strerror(errno.EBADF)):
         os.fstat(opened[0])
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts by /proc")
+@pytest.mark.parametrize("kept", [True, False], ids=["one lock", "a lock for each"])
+def test_refusals_leave_no_thread_or_descriptor_of_their_own(lock_file: Path, kept: bool) -> None:
+    holder = hold_in_another_process(lock_file)
+    os.kill(holder.pid, signal.SIGSTOP)
+    try:
+        lock = ProcessLock(lock_file, 0.0)
+        threads, files = len(waiters()), open_files()
+        for _ in range(200):
+            each = lock if kept else ProcessLock(lock_file, 0.0)
+            with pytest.raises(LockTimeoutError), each.exclusive():
+                pass
+        assert (len(waiters()), open_files()) == (threads + 1, files + 1)
+        left = waiters()
+    finally:
+        os.kill(holder.pid, signal.SIGCONT)
+        release(holder)
+    for thread in left:
+        thread.join(60)
+    assert open_files() <= files
+    with lock.exclusive():
+        assert ProcessLock(lock_file).attempt() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the state is in /proc")
+def test_a_holder_that_is_stopped_is_named_with_what_to_do(lock_file: Path) -> None:
+    holder = hold_in_another_process(lock_file)
+    os.kill(holder.pid, signal.SIGSTOP)
+    os.waitpid(holder.pid, os.WUNTRACED)
+    try:
+        with pytest.raises(LockTimeoutError) as caught, ProcessLock(lock_file, 0.0).exclusive():
+            pass
+        assert f"is stopped: kill -CONT {holder.pid} continues it" in caught.value.message
+    finally:
+        os.kill(holder.pid, signal.SIGCONT)
+        release(holder)
+
+
+def test_a_wait_that_was_left_serves_the_next_one(lock_file: Path) -> None:
+    holder = hold_in_another_process(lock_file)
+    with pytest.raises(LockTimeoutError), ProcessLock(lock_file, 0.0).exclusive():
+        pass
+    (left,) = waiters()
+    acquired = threading.Event()
+
+    def wait() -> None:
+        with ProcessLock(lock_file, 60.0).exclusive():
+            acquired.set()
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    release(holder)
+    waiting.join(60)
+    left.join(60)
+    assert acquired.is_set()
+    assert waiters() == []
+
+
+FORKS = """
+import os, sys
+from contextlib import suppress
+from pathlib import Path
+from cde_orchestrator.domain.exceptions import LockTimeoutError
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+path, code = Path(sys.argv[1]), 1
+with suppress(LockTimeoutError), ProcessLock(path, 0.0).exclusive():
+    pass
+child = os.fork()
+if child:
+    sys.stdout.write("forked\\n")
+    sys.stdout.flush()
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+with suppress(LockTimeoutError), ProcessLock(path, 60.0).exclusive():
+    code = 0
+os._exit(code)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_process_has_no_wait_of_its_parents(lock_file: Path) -> None:
+    holder = hold_in_another_process(lock_file)
+    words = [sys.executable, "-W", "ignore", "-c", FORKS, str(lock_file)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "forked\n"
+        release(holder)
+    assert parent.returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_child_process_closes_no_file_of_anybody_else(lock_file: Path) -> None:
+    script = FORKS.replace("child = os.fork()", ENDED)
+    holder = hold_in_another_process(lock_file)
+    words = [sys.executable, "-W", "ignore", "-c", script, str(lock_file)]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "refused\n"
+        release(holder)
+        parent.stdin.write("go\n")
+        parent.stdin.flush()
+        assert parent.stdout.readline() == "forked\n"
+    assert parent.returncode == 0
+
+
+ENDED = """
+import threading
+sys.stdout.write("refused\\n")
+sys.stdout.flush()
+sys.stdin.readline()
+for thread in threading.enumerate():
+    if thread.name == "cde-lock-waiter":
+        thread.join()
+ours = [os.open(os.devnull, os.O_RDONLY) for _ in range(50)]
+child = os.fork()
+if not child:
+    for each in ours:
+        os.fstat(each)
+"""

@@ -11,7 +11,7 @@ import pytest
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.workflow import Workflow
 from cde_orchestrator.storage import maintenance
 from tests.simulation.operations import SimulatedOps

@@ -148,10 +148,37 @@ class FeatureReply(TypedDict):
     phase: PhaseView | None
 
 
+class SharedView(TypedDict):
+    """An output's path that other open features write as well, and their names."""
+
+    path: str
+    features: list[str]
+
+
+class StartReply(FeatureReply):
+    """A feature that was started.
+
+    ``branch`` is the git branch that it was put on; ``git_problem`` says why git refuses to work
+    in the project's repository.
+    """
+
+    branch: str | None
+    git_problem: str | None
+    shared: list[SharedView]
+
+
+class KeptView(TypedDict):
+    """A file that a submission replaced although somebody had changed it, and its copy."""
+
+    path: str
+    kept_as: str
+
+
 class SubmitReply(FeatureReply):
     """A feature after a phase was accepted, with what was recorded for that phase."""
 
     accepted: PhaseRecordView
+    kept: list[KeptView]
 
 
 class FailedReply(FeatureReply):

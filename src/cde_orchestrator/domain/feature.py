@@ -14,7 +14,14 @@ from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.lease import Claim
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.names import slug_from
-from cde_orchestrator.domain.records import PROGRESS_KEPT, Baseline, Evidence, Failure, Progress
+from cde_orchestrator.domain.records import (
+    PROGRESS_KEPT,
+    Artifact,
+    Baseline,
+    Evidence,
+    Failure,
+    Progress,
+)
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.text import checked_prompt
 from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS, Phase, Workflow
@@ -41,16 +48,6 @@ KNOWN_STATUSES = CLOSED_STATUSES | {*CANONICAL_STATUS.values(), IN_PROGRESS}
 """All that a feature may have, but for those that its workflow names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
-    """A recorded output: the file's path in the project, its SHA-256 and size in bytes."""
-
-    id: str
-    path: str
-    sha256: str
-    size: int
-
-
 @dataclass(slots=True)
 class PhaseRecord:
     """What happened to one phase of a feature.
@@ -61,6 +58,8 @@ class PhaseRecord:
         progress: partial work by number, so that a change writes one entry.
         entered: when the phase began, the digest of each declared output of the workflow
             (by id; None: there was no file).
+        entered_at: when ``entered`` was recorded; an attempt that failed leaves both.
+        written: digest of each text that was written for a check which then failed (by id).
         start_commit: git's commit when it began; ``end_commit`` when it was completed.
         start_tree: digest of the list of what differed from ``start_commit`` when it began.
         past: summaries of what was rolled back.
@@ -77,6 +76,8 @@ class PhaseRecord:
     evidence: Evidence | None = None
     progress: dict[str, Progress] = field(default_factory=dict)
     entered: dict[str, str | None] = field(default_factory=dict)
+    entered_at: datetime | None = None
+    written: dict[str, str] = field(default_factory=dict)
     start_commit: str | None = None
     start_tree: str | None = None
     end_commit: str | None = None
@@ -122,9 +123,11 @@ class PhaseRecord:
         """The partial work that was kept, oldest first."""
         return [self.progress[key] for key in sorted(self.progress)]
 
-    def has_failed_by(self, key: str | None) -> bool:
-        """Whether the call that this key names gave an attempt up already."""
-        return key is not None and any(failure.key == key for failure in self.failures)
+    def has_failed(self, call: Failure) -> bool:
+        """Whether this call gave an attempt up already: by its key, else if it comes twice."""
+        if call.key is not None:
+            return any(failure.key == call.key for failure in self.failures)
+        return any(call.repeats(failure) for failure in self.failures[-1:])
 
     def last_failure(self) -> str | None:
         """Why the last attempt failed or the last check did, in words; None if none did."""
@@ -154,8 +157,7 @@ class Feature:
 
     Attributes:
         workflow_type: name of the workflow that it was started with.
-        workflow_digest: key of that workflow, as it was, in ``Project.workflows``;
-            None for a feature from before workflows were kept.
+        workflow_digest: key of that workflow in ``Project.workflows``; None before any was kept.
         claim: the lease of the agent at work.
         closing: how and why it was closed before it was completed.
         idempotency_key: names the call that started it, so that a repeated call starts none.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from cde_orchestrator.domain.exceptions import ValidationError
@@ -21,8 +21,21 @@ PROGRESS_KEPT = 50
 KEY_LIMIT = 128
 """Characters of an idempotency key."""
 
+REPEATED_WITHIN = timedelta(seconds=1)
+"""A call without a key that says the same as the one before it so soon is the same call."""
+
 REASON_LIMIT = 4_000
 """Characters of a reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A recorded output: the file's path in the project, its SHA-256 and size in bytes."""
+
+    id: str
+    path: str
+    sha256: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,11 @@ class Failure:
     reason: str
     by: str
     key: str | None = None
+
+    def repeats(self, before: Failure) -> bool:
+        """Whether a client sent the call without a key twice."""
+        said = (before.reason, before.by, before.key) == (self.reason, self.by, None)
+        return said and is_repeated(before.at, self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +111,10 @@ class Progress:
     note: str
     data: Any = None
 
+    def repeats(self, before: Progress) -> bool:
+        """Whether a client sent the call twice."""
+        return replace(self, at=before.at) == before and is_repeated(before.at, self.at)
+
     @classmethod
     def checked(cls, at: datetime, by: str, note: str, data: Any) -> Progress:
         """The progress, if it can be kept; secrets are not.
@@ -116,6 +138,14 @@ class Progress:
                 "E315", field="progress", size_bytes=size, limit_bytes=PROGRESS_LIMIT_BYTES
             )
         return cls(at, by, without_secrets(text), kept)
+
+
+def is_repeated(before: datetime, now: datetime) -> bool:
+    """Whether a call so soon after an equal one is that one, sent twice by its client.
+
+    The one before may have been recorded after this one came in.
+    """
+    return abs(now - before) <= REPEATED_WITHIN
 
 
 def checked_key(key: str | None) -> str | None:

@@ -26,6 +26,7 @@ IN_PROGRESS = "in_progress"
 """A feature's status while it is in a phase that has none of its own."""
 
 STANDARD = "standard"
+_FEATURE = "{feature}"
 DEFAULT_CHECK_TIMEOUT_SECONDS = 600.0
 
 
@@ -48,9 +49,14 @@ class Output:
     must_contain: tuple[str, ...] = ()
     verdict: tuple[str, ...] = ()
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether every feature writes the same file."""
+        return _FEATURE not in self.path
+
     def path_for(self, feature_name: str) -> str:
         """The path with the feature's name in it."""
-        return self.path.replace("{feature}", feature_name)
+        return self.path.replace(_FEATURE, feature_name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +160,11 @@ class Workflow:
         """The phase that declares an output, with the output."""
         declared = ((phase, output) for phase in self.phases for output in phase.outputs)
         return next((found for found in declared if found[1].id == output_id), None)
+
+    def shared_paths(self) -> list[str]:
+        """The outputs' paths that are the same for every feature."""
+        outputs = [output for phase in self.phases for output in phase.outputs]
+        return list(dict.fromkeys(output.path for output in outputs if output.is_shared))
 
     def to_dict(self) -> dict[str, Any]:
         """The workflow as plain data; ``from_dict`` reads it back."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         FeatureStatusReply,
         PhaseView,
         ProjectView,
+        StartReply,
+        SubmitReply,
     )
 
 
@@ -56,6 +58,35 @@ def work(reply: FeatureReply, done: str) -> str:
     if phase is None:
         return f"{done} Feature {feature['name']} is {feature['status']}."
     return f"{done} {_assignment(feature['name'], phase)}\n\n{phase['prompt']}"
+
+
+def started(reply: StartReply) -> str:
+    """That a feature was started, what to know of it, and its first phase."""
+    done = [f"Feature {reply['feature']['name']} started."]
+    if reply["branch"]:
+        done.append(f"It is on the git branch {plain(reply['branch'])}.")
+    if reply["git_problem"]:
+        done.append(
+            "Git refuses to work here, so the feature has no branch and no baseline: "
+            f"{plain(reply['git_problem'])}."
+        )
+    done += [
+        f"{plain(each['path'])} is also an output of {plain(', '.join(each['features']))}: "
+        "keep what they wrote in it."
+        for each in reply["shared"]
+    ]
+    return work(reply, " ".join(done))
+
+
+def accepted(reply: SubmitReply) -> str:
+    """That a phase was accepted, what was kept aside for it, and the next phase."""
+    done = [f"Phase {reply['accepted']['id']} accepted."]
+    done += [
+        f"{plain(each['path'])} had been changed by somebody else since the phase began: "
+        f"that version is kept as {plain(each['kept_as'])}; read it before you continue."
+        for each in reply["kept"]
+    ]
+    return work(reply, " ".join(done))
 
 
 def rolled_back(reply: RollbackReply) -> str:

@@ -51,7 +51,7 @@ def cde_startFeature(  # noqa: N802 - the tools' names are the plan's
         prompt=prompt, workflow=workflow, name=name, idempotency_key=idempotency_key
     )
     answer = service.handle(use_case)
-    return _brief(answer, _texts.work(answer, f"Feature {answer['feature']['name']} started."))
+    return _brief(answer, _texts.started(answer))
 
 
 @tool(Effect.ADDS)
@@ -106,7 +106,7 @@ def cde_submitWork(  # noqa: N802
         watch=progress_watch(context),
     )
     answer = service.handle(use_case)
-    return _brief(answer, _texts.work(answer, f"Phase {phase_id} accepted."))
+    return _brief(answer, _texts.accepted(answer))
 
 
 @tool(Effect.READS)

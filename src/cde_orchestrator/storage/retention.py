@@ -29,12 +29,13 @@ class Retention:
     days: float = 30.0
     total_bytes: int = 256 * 1024 * 1024
 
-    def lets_go(self, count: int, modified: float, total_bytes: int) -> bool:
+    def lets_go(self, count: int, modified: float, total_bytes: int, *, removed: int = 0) -> bool:
         """Whether the oldest of ``count`` checkpoints goes, made at ``modified`` (epoch seconds).
 
-        All of them take up ``total_bytes``, with the segments.
+        All of them take up ``total_bytes``, with the segments. By its age only the first one
+        goes, with none ``removed`` before it: a clock that is wrong costs one step of the history.
         """
-        too_old = modified < time.time() - self.days * 86_400
+        too_old = not removed and modified < time.time() - self.days * 86_400
         return count > 1 and (count > self.count or too_old or total_bytes > self.total_bytes)
 
 
@@ -52,7 +53,8 @@ def prune(files: StateFiles, ops: FileOps, retention: Retention) -> list[Path]:
     while checkpoints:
         sequence, path = checkpoints[0]
         total_bytes = sum(_stat(each)[0] for each in files.backups.iterdir())
-        if not retention.lets_go(len(checkpoints), _stat(path)[1], total_bytes):
+        modified = _stat(path)[1]
+        if not retention.lets_go(len(checkpoints), modified, total_bytes, removed=len(removed)):
             break
         checkpoints = checkpoints[1:]
         gone = [path, *_segments_before(files, checkpoints[0][0])]

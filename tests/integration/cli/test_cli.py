@@ -122,7 +122,7 @@ def test_a_feature_goes_through_all_its_phases(started: Path) -> None:
     (started / first["path"]).parent.mkdir(parents=True)
     (started / first["path"]).write_text(deliverable(first), encoding="utf-8")
     reply = answer("submit", "mend-it", "reproduce", cwd=started)
-    assert set(reply) == {"project", "feature", "phase", "accepted"}
+    assert set(reply) == {"project", "feature", "phase", "accepted", "kept"}
     assert set(reply["accepted"]) == RECORD
     assert [set(artifact) for artifact in reply["accepted"]["outputs"]] == [ARTIFACT]
 
@@ -157,7 +157,7 @@ def test_a_prompt_is_read_from_standard_input_in_any_language(project: Path) -> 
 
     reply = answer("start", "-", "--name", "login", cwd=project, stdin=prompt)
 
-    assert set(reply) == {"project", "feature", "phase"}
+    assert set(reply) == {"project", "feature", "phase", "branch", "git_problem", "shared"}
     assert answer("status", "login", "--full", cwd=project)["goal"] == prompt.strip()
 
 
@@ -228,7 +228,7 @@ def test_the_project_is_seen_archived_and_activated(started: Path) -> None:
 def test_workflows_are_listed_shown_and_validated(project: Path) -> None:
     listed = answer("workflow", "list", cwd=project)
     shown = answer("workflow", "show", "docs", cwd=project)
-    assert set(listed) == {"source", "packaged", "default", "workflows"}
+    assert set(listed) == {"source", "packaged", "default", "workflows", "shared"}
     assert listed["source"] == str(project / ".cde" / "workflow.yml")
     assert [each["id"] for each in shown["workflows"]] == ["docs"]
     assert answer("workflow", "validate", cwd=project) == listed

@@ -44,6 +44,10 @@ workflows:
         outputs:
           - {{id: spec, path: "specs/{{feature}}/spec.md", min_bytes: 30}}
 """
+ACCEPTED: Any = {
+    "accepted": {"id": "define"},
+    "kept": [{"path": "a.md", "kept_as": "a.md.before-submit"}],
+}
 
 
 @pytest.fixture
@@ -202,7 +206,7 @@ def test_the_live_display_shows_phase_attempt_and_last_lines() -> None:
         shown = seen(display)
         display.agent_failed(AgentError.of("E907", agent="good", timeout_seconds=1))
         display.refused(AgentError.of("E905", agent="good", reason="gone"))
-        display.accepted({"accepted": {"id": "define"}})  # type: ignore[typeddict-item]  # enough
+        display.accepted(ACCEPTED)
     assert "column: define (2/6)" in shown
     assert "attempt 1 of 3, good  0:00" in shown
     assert "line 19" in shown
@@ -264,7 +268,7 @@ def test_beside_json_nothing_is_shown_and_elsewhere_lines(capsys: Any) -> None:
         quiet.line("x")
         quiet.agent_failed(AgentError.of("E905", agent="good", reason="gone"))
         quiet.refused(AgentError.of("E905", agent="good", reason="gone"))
-        quiet.accepted({"accepted": {"id": "define"}})  # type: ignore[typeddict-item]  # enough
+        quiet.accepted(ACCEPTED)
     assert capsys.readouterr().err == ""
     with _run_views.display(as_json=False) as plain:
         plain.phase_started(assignment())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,8 +14,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import IO
 
+import cde_orchestrator
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
@@ -229,6 +232,22 @@ async def a_dashboard_whose_server_does_not_start(stage: Stage) -> None:
         )
     finally:
         stage.run("dashboard", "--stop", "--project", str(stage.root))
+
+
+@drill("E931")
+async def a_package_that_was_replaced(stage: Stage) -> None:
+    own = Path(cde_orchestrator.__file__).parent
+    copy = stage.folder / "site" / own.name
+    shutil.copytree(own, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    stage.environment["PYTHONPATH"] = str(copy.parent)
+    module = copy / "adapters" / "workflows" / "prompts.py"
+    removed = module.rename(stage.folder / "removed.py")
+    words = ["start", "Something", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command(*words),
+        names="adapters.workflows.prompts cannot be imported",
+        by_hand=lambda: removed.rename(module),
+    )
 
 
 @drill("E999")

@@ -64,17 +64,25 @@ def make_repository(stage: Stage) -> None:
     git(stage, "commit", "--quiet", "--message", "Begin")
 
 
+def apart(stage: Stage, name: str) -> Path:
+    return stage.project.with_name(f"{stage.project.name}-worktrees") / name
+
+
 def test_features_run_at_once_each_in_its_own_worktree(stage: Stage) -> None:
     make_repository(stage)
     done = stage.cde("run", "--all", "--jobs", "3", "--agent", "agent", "--json")
     assert done.code == 0, done.out
     runs = {run["feature"]: run for run in done.reply["runs"]}
     assert {name: run["outcome"] for name, run in runs.items()} == dict.fromkeys(NAMES, "completed")
-    folders = {name: stage.project / ".cde" / "worktrees" / name for name in NAMES}
+    folders = {name: apart(stage, name) for name in NAMES}
     assert {run["folder"] for run in runs.values()} == {str(each) for each in folders.values()}
     assert {each["folder"] for each in stage.prompts()} == {str(each) for each in folders.values()}
+    assert not any(
+        part.startswith(".") for part in folders["north"].relative_to(stage.project.parent).parts
+    )
     for name, folder in folders.items():
         assert (folder / "code.py").is_file()
+        assert any(f"at `{folder}`" in each["prompt"] for each in stage.prompts())
         for file in ("plan.md", "report.md"):
             made = (folder / "specs" / name / file).read_bytes()
             assert (stage.project / "specs" / name / file).read_bytes() == made
@@ -95,7 +103,7 @@ def test_a_feature_with_a_worktree_goes_on_there_with_what_was_accepted_before(
     failed = stage.cde("run", "--all", "--agent", "agent", "--json")
     assert failed.code == 1
     assert {run["error"]["code"] for run in failed.reply["runs"]} == {"E908"}
-    worktree = stage.project / ".cde" / "worktrees" / "north"
+    worktree = apart(stage, "north")
     assert (worktree / "specs" / "north" / "plan.md").read_bytes() == plan.read_bytes()
     stage.define(agent="succeed")
     assert stage.cde("health", "reset-breaker", "agent-agent").code == 0
@@ -113,7 +121,7 @@ def test_checks_run_where_the_work_was_done(tmp_path: Path) -> None:
     done = stage.cde("run", "--all", "--agent", "agent", "--json")
     assert done.code == 0, done.out
     full = stage.cde("status", "north", "--full", "--json").reply
-    folder = stage.project / ".cde" / "worktrees" / "north"
+    folder = apart(stage, "north")
     assert full["work"]["build"]["evidence"]["tail"].split()[0] == str(folder)
     assert "report.md" in full["work"]["build"]["evidence"]["tail"]
 

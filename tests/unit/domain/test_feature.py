@@ -12,7 +12,6 @@ from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import (
     CLOSED_STATUSES,
     KNOWN_STATUSES,
-    Artifact,
     Feature,
     PhaseRecord,
     PhaseStatus,
@@ -20,7 +19,7 @@ from cde_orchestrator.domain.feature import (
 )
 from cde_orchestrator.domain.lease import Caller, Claim
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.records import Failure
+from cde_orchestrator.domain.records import Artifact, Failure
 from cde_orchestrator.domain.subject import naming_subject, subject
 from cde_orchestrator.domain.workflow import Phase, Workflow
 from cde_orchestrator.testing import ManualClock

@@ -24,7 +24,20 @@ slugs = st.from_regex(r"[a-z0-9]{1,20}(-[a-z0-9]{1,12}){0,3}", fullmatch=True)
         ("one two three four five six seven eight", "one-two-three-four-five-six-seven"),
         ("  Fix #42: crash on start!  ", "fix-42-crash-on-start"),
         ("snake_case and kebab-case", "snake-case-and-kebab-case"),
-        ("添加登录页面", "feature"),
+        ("添加登录页面", "feature-3780c0"),
+        ("Größe ändern", "grosse-andern"),
+        ("Łódź: sprzedaż biletów", "lodz-sprzedaz-biletow"),
+        ("Ændre øst", "aendre-ost"),
+        ("Đà Nẵng", "da-nang"),
+        ("Þór og ÍSLAND", "thor-og-island"),
+        ("Добавить страницу входа", "dobavit-stranitsu-vkhoda"),
+        ("Розклад Ґалаґану, їжак", "rozklad-galaganu-izhak"),
+        ("Προσθήκη σύνδεσης", "prosthiki-syndesis"),
+        ("Объём подъезда", "obem-podezda"),
+        ("CON", "con-feature"),
+        ("nul", "nul-feature"),
+        ("Com1", "com1-feature"),
+        ("Con men", "con-men"),
         ("添加 OAuth 登录", "oauth"),
         ("🚀🔥👩‍💻", "feature"),
         ("🚀 Ship it", "ship-it"),
@@ -49,7 +62,7 @@ def test_a_slug_is_made_of_the_prompts_first_words(prompt: str, slug: str) -> No
 def test_the_slug_of_a_very_long_prompt_stays_short() -> None:
     assert slug_from("word " * 4_000) == "word-word-word-word-word-word-word"
     assert slug_from("a" * 20_000) == "a" * MADE_NAME_LIMIT
-    assert slug_from("字" * 20_000) == "feature"
+    assert re.fullmatch("feature-[0-9a-f]{6}", slug_from("字" * 20_000))
     assert slug_from("字" * 499 + "ab") == "a"
 
 
@@ -57,6 +70,24 @@ def test_a_word_that_does_not_fit_is_left_out_whole() -> None:
     assert slug_from(f"{'a' * 30} {'b' * 30} c") == "a" * 30
     assert slug_from(f"{'a' * 30} {'b' * 17}") == f"{'a' * 30}-{'b' * 17}"
     assert slug_from(f"{'a' * 30} {'b' * 18}") == "a" * 30
+
+
+def test_goals_in_other_scripts_have_names_of_their_own() -> None:
+    goals = [
+        "添加登录页面",
+        "删除登录页面",
+        "ログイン",
+        "로그인 추가",
+        "إضافة تسجيل",
+        "הוספת כניסה",
+        "字" * 600,
+    ]
+    goals.append("字" * 600 + "!")
+    names = [slug_from(goal) for goal in goals]
+
+    assert len({*names}) == len(names)
+    assert all(re.fullmatch("feature-[0-9a-f]{6}", name) for name in names)
+    assert slug_from(" 添加\n登录 ") == slug_from("添加 登录")
 
 
 @given(st.text(max_size=700))
@@ -97,6 +128,9 @@ def test_a_slug_of_at_most_60_characters_is_a_name(name: str) -> None:
         "a\u0661",
         "a" * (NAME_LIMIT + 1),
         "--help",
+        "con",
+        "nul",
+        "lpt9",
     ],
 )
 def test_anything_else_is_no_name(name: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from cde_orchestrator.domain.feature import Artifact, PhaseRecord, PhaseStatus
-from cde_orchestrator.domain.records import PROGRESS_KEPT, Evidence, Failure, Progress
+from cde_orchestrator.domain.feature import PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.records import PROGRESS_KEPT, Artifact, Evidence, Failure, Progress
 from tests.fakes import NOON
 
 LATER = NOON + timedelta(minutes=1)
@@ -103,9 +104,37 @@ def test_an_attempt_is_given_up_once_by_the_call_that_a_key_names() -> None:
         "define", failures=[Failure(NOON, 1, "No", "ann"), Failure(NOON, 2, "No", "ann", "k")]
     )
 
-    assert record.has_failed_by("k")
-    assert not record.has_failed_by("other")
-    assert not record.has_failed_by(None)
+    assert record.has_failed(Failure(LATER, 0, "No", "ann", "k"))
+    assert not record.has_failed(Failure(NOON, 0, "No", "ann", "other"))
+    assert not record.has_failed(Failure(NOON, 0, "No", "ann"))  # the last one had a key
+
+
+@pytest.mark.parametrize(
+    ("reason", "by", "seconds", "same"),
+    [
+        ("No", "ann", 0, True),
+        ("No", "ann", 1, True),
+        ("No", "ann", -1, True),
+        ("No", "ann", 1.1, False),
+        ("Not", "ann", 0, False),
+        ("No", "ben", 0, False),
+    ],
+)
+def test_without_a_key_an_equal_call_at_once_is_the_same(
+    reason: str, by: str, seconds: float, same: bool
+) -> None:
+    record = PhaseRecord("define", failures=[Failure(NOON, 1, "No", "ann")])
+    call = Failure(NOON + timedelta(seconds=seconds), 0, reason, by)
+
+    assert record.has_failed(call) is same
+    assert not PhaseRecord("define").has_failed(call)
+
+
+def test_equal_progress_at_once_is_the_same() -> None:
+    saved = Progress(NOON, "ann", "Half way", {"a": 1})
+    assert replace(saved, at=NOON + timedelta(seconds=1)).repeats(saved)
+    assert not replace(saved, at=LATER).repeats(saved)
+    assert not replace(saved, data={"a": 2}).repeats(saved)
 
 
 def test_the_last_failure_is_the_later_one_of_attempt_and_check() -> None:

@@ -274,3 +274,12 @@ def test_a_name_from_an_older_release_falls_back_to_the_default(name: str, found
 def test_a_workflow_does_not_change(change: Callable[[Workflow], None]) -> None:
     with pytest.raises(AttributeError):
         change(writing_workflow())
+
+
+def test_a_path_without_the_features_name_is_shared_and_named_once() -> None:
+    own, shared = (Output(id=path, path=path) for path in ("{feature}/a.md", "CHANGELOG.md"))
+    again = Output(id="again", path="CHANGELOG.md")
+    phases = (Phase(id="a", outputs=(own, shared)), Phase(id="b", outputs=(again,)))
+
+    assert (own.is_shared, shared.is_shared) == (False, True)
+    assert Workflow(id="w", phases=phases).shared_paths() == ["CHANGELOG.md"]

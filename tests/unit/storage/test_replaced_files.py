@@ -9,7 +9,6 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -234,12 +233,11 @@ def test_one_deadline_is_for_the_file_and_the_folder(
     files.folder.mkdir()
     now, given = 100.0, list[float]()
 
-    def wait(
-        lock: ProcessLock, descriptor: int, held: ExitStack, *, shared: bool, seconds: float
-    ) -> None:
+    def wait(lock: ProcessLock, descriptor: int, *, shared: bool, seconds: float) -> int:
         nonlocal now
         now += 4.0
         given.append(seconds)
+        return descriptor
 
     monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(ProcessLock, "_take", lambda lock, descriptor, *, shared: False)

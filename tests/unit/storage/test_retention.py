@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -42,6 +45,30 @@ def test_by_age_the_oldest_go(files: StateFiles) -> None:
     os.utime(files.backup(10), (0, 0))
     prune(files, OsFileOps(), Retention())
     assert kept(files) == ([20, 30, 40], [21, 31, 41])
+
+
+def test_by_age_only_one_goes_at_a_time(files: StateFiles) -> None:
+    for number in (10, 20, 30):
+        os.utime(files.backup(number), (0, 0))
+    prune(files, OsFileOps(), Retention())
+    assert kept(files) == ([20, 30, 40], [21, 31, 41])
+
+
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="needs faketime")
+def test_a_clock_that_is_wrong_once_costs_one_backup(tmp_path: Path) -> None:
+    application = build_application(tmp_path)
+    application.handle(OnboardProject())
+    for number in range(4):
+        application.handle(StartFeature(prompt=f"Do {number}"))
+        application.handle(CompactState())
+    application.close()
+    before = list(StateFiles(tmp_path).checkpoints())
+    # Over 40 days, since the lock of the kernel's clock and its files' times stay as they are.
+    words = ("faketime", "-f", "+40d", sys.executable, "-m", "cde_orchestrator", "state", "compact")
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    left = list(StateFiles(tmp_path).checkpoints())
+    assert [each for each in before if each not in left] == before[:1]
 
 
 def test_by_size_the_oldest_go_until_the_rest_fits(files: StateFiles) -> None:

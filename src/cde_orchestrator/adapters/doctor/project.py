@@ -24,7 +24,7 @@ from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings import settings
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
-from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock, state_of
 from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.format.files import StateFiles
 
@@ -244,7 +244,7 @@ def _life_of(holder: str) -> str:
         return "which has ended; another one has taken over its lock"
     except (OSError, OverflowError):
         return "which is another user's"
-    return "which is running"
+    return state_of(holder).removeprefix(", ") or "which is running"
 
 
 def _alerts(stored: StateFiles) -> Iterator[CDEError]:

@@ -30,7 +30,11 @@ LOOK_UP_SECONDS = 5.0
 """Most that reading from the repository may take: its configuration may name a pipe."""
 
 _BUSY = ".lock': File exists"
-"""What git says when another git is at work in the repository; it has changed nothing then."""
+"""What git says when another git is at work in the repository.
+
+The commands that are run here have changed nothing then: a branch is created by ``update-ref``
+alone, since ``switch -c`` may have created it by the time that it meets a lock.
+"""
 
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 # A repository may be a stranger's: none of its own programs is run. A folder with the files of

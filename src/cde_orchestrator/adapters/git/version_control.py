@@ -7,6 +7,7 @@ import hashlib
 import os
 import posixpath
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cde_orchestrator.adapters.git.git_process import Completed, Git, GitError, git_output
@@ -27,6 +28,9 @@ DIRTY_LIMIT_BYTES = 64 * 1024 * 1024
 _TOO_MUCH = "too much"
 _NO_FILE = "no file"
 """In the place of a digest; the second one is of a pipe, a device or a socket."""
+
+_NO_REPOSITORY = "not a git repository (or any"
+"""What git says where it found none, and not one that it cannot use."""
 
 _SECONDS = 20.0
 _STATUS = ("status", "--porcelain", "-z", "--no-renames")
@@ -104,6 +108,22 @@ class GitVersionControl:
         except GitError:
             return None
 
+    def problem(self, root: Path) -> str | None:
+        """Why git refuses to work in the repository; None where it works, or there is none."""
+        root = self._worktree or root
+        try:
+            self._output(root, "rev-parse", "--git-dir")
+            self._changed(root)
+        except NoRepositoryError:
+            return None
+        except GitError as error:
+            reason = first_line(str(error))
+            if _NO_REPOSITORY in reason:
+                return None
+            self._log_failure("rev-parse", reason)
+            return reason
+        return None
+
     def baseline(self, root: Path) -> Baseline | None:
         """The work tree as it is; None where there is no commit, or too much differs from it."""
         root = self._worktree or root
@@ -164,12 +184,31 @@ class GitVersionControl:
             if there and there != here:
                 reason = "it exists and is at another commit"
                 raise FeatureError.of("E125", branch=name, reason=reason)
-            done = self._git(root, "switch", *(() if there else ("-c",)), name)
+            self._create_and_switch(root, name, exists=bool(there), commit=here.strip())
         except GitError as error:
-            raise FeatureError.of("E125", branch=name, reason="git cannot be run") from error
-        if done.returncode != 0:
-            raise FeatureError.of("E125", branch=name, reason=done.stderr.strip())
+            reason = first_line(str(error)) or "git cannot be run"
+            raise FeatureError.of("E125", branch=name, reason=reason) from error
         log.info("branch_started", branch=name)
+
+    def _create_and_switch(self, root: Path, name: str, *, exists: bool, commit: str) -> None:
+        """Switch to a branch that is created where it is missing; a refusal leaves none behind."""
+        if exists or not commit:  # before the first commit, switching alone creates it
+            self._done(root, "switch", "--quiet", *(() if exists else ("-c",)), name)
+            return
+        ref, none = f"refs/heads/{name}", "0" * len(commit)
+        self._done(root, "update-ref", "-m", "branch: Created from HEAD", ref, commit, none)
+        try:
+            self._done(root, "switch", "--quiet", name)
+        except GitError:
+            with suppress(GitError):
+                self._git(root, "update-ref", "-d", ref, commit)
+            raise
+
+    def _done(self, root: Path, *words: str) -> None:
+        """Run git; GitError where it refuses."""
+        done = self._git(root, *words)
+        if done.returncode != 0:
+            raise GitError(done.stderr.strip())
 
     def _place(self, root: Path) -> tuple[Path, str]:
         """The top of the repository, and the project's folder in it."""
@@ -189,7 +228,7 @@ class GitVersionControl:
     def _output(self, root: Path, *words: str) -> str:
         """What git prints; GitError where it fails, or no repository is in sight."""
         if not any((folder / ".git").exists() for folder in (root, *root.parents)):
-            raise GitError("there is no repository")  # found without a process
+            raise NoRepositoryError("there is no repository")  # found without a process
         done = self._git(root, *words)
         if done.returncode != 0:
             if words[0] == "status":
@@ -210,6 +249,15 @@ class GitVersionControl:
         write = log.info if self._has_warned else log.warning
         write("git_failed", command=command, reason=reason)
         self._has_warned = True
+
+
+class NoRepositoryError(GitError):
+    """There is no repository here."""
+
+
+def first_line(words: str) -> str:
+    """What git says first; what follows is advice with commands for its own users."""
+    return words.strip().partition("\n")[0]
 
 
 class GitMergeDriver:

@@ -17,15 +17,18 @@ from cde_orchestrator.infrastructure.system.file_ops import refuse_link
 log = get_logger(__name__)
 
 WORKTREES = "worktrees"
+"""The folder in ``.cde`` that they were made in before; those that are there are still used."""
+NEXT_TO = "{name}-worktrees"
+"""The folder next to the repository. Many tools skip what is in a folder with a dot."""
 BRANCHES = "feature"
 NO_REPOSITORY = "not a git repository"
 
 
 class GitWorktrees:
-    """The worktrees of one project, under its ``.cde``; it need not lie in a repository."""
+    """The worktrees of one project, next to its repository, if it lies in one."""
 
     def __init__(self, root: Path, breakers: BreakerRegistry) -> None:
-        self._folder = root / FOLDER / WORKTREES
+        self._root = root
         self._breakers = breakers
         self._git = Git(root, breakers)
         self._mutex = threading.Lock()
@@ -36,9 +39,9 @@ class GitWorktrees:
 
         Work goes on without it, so that whatever is wrong with git is only logged.
         """
-        top = self._folder / feature
         try:
             with self._mutex:
+                top = self._top_of(feature)
                 if not self._exists(top):
                     self._add(top, f"{BRANCHES}/{feature}")
             return top / self._git.run("rev-parse", "--show-prefix")
@@ -49,10 +52,23 @@ class GitWorktrees:
     def has(self, feature: str) -> bool:
         """Whether the feature has a folder of its own."""
         try:
-            return self._exists(self._folder / feature)
+            return self._exists(self._top_of(feature))
         except (OSError, CDEError) as error:
             self._log_reason(feature, str(error))
             return False
+
+    def _top_of(self, feature: str) -> Path:
+        """Where the feature's worktree is, or will be; raises as ``Git.run``.
+
+        It is in the project's ``.cde`` where it was made there, or nothing can be made elsewhere.
+        """
+        before = self._root / FOLDER / WORKTREES / feature
+        found = self._git.run("rev-parse", "--show-toplevel", "--show-prefix").split("\n")
+        top = Path(found[0])
+        beside = top.with_name(NEXT_TO.format(name=top.name)).joinpath(*found[1:]) / feature
+        if os.path.lexists(before) or not os.access(top.parent, os.W_OK):
+            return before
+        return beside
 
     def _exists(self, top: Path) -> bool:
         """Whether the feature's worktree is there; raises as ``Git.run``.
@@ -60,7 +76,7 @@ class GitWorktrees:
         Something else may be in its place: a link, which may come with a clone, or a repository of
         its own. Nobody works there, lest it lead out of the project.
         """
-        refuse_link(self._folder)
+        refuse_link(top.parent)
         refuse_link(top)
         if not (top / ".git").exists():
             return False

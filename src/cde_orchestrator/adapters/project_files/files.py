@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.exceptions import CDEError, OutputError, StateError, ValidationError
-from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.project_paths import parts_problem, path_problem
+from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, checked_text, excerpt_of
 from cde_orchestrator.infrastructure.system import file_ops
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
@@ -27,6 +27,8 @@ READ_LIMIT_BYTES = 10 * 1024 * 1024
 WRITE_LIMIT_BYTES = 1024 * 1024
 ASIDE = ".before-rollback"
 """Ending of a file that was changed since it was recorded."""
+REPLACED = ".before-submit"
+"""Ending of a file that a submission replaces, and that is nobody's record."""
 
 
 class FilesystemProjectFiles:
@@ -47,6 +49,10 @@ class FilesystemProjectFiles:
     def _places(self, root: Path) -> tuple[Path, ...]:
         """The folders that outputs are in, the one that they are made in first."""
         return (root,) if self._worktree is None else (self._worktree, root)
+
+    def folder(self, root: Path) -> Path:
+        """The folder that outputs are made in."""
+        return self._places(root)[0]
 
     def resolve(self, root: Path, relative: str, output_id: str) -> Path:
         """The output's absolute path, links followed; the file may be missing."""
@@ -78,8 +84,7 @@ class FilesystemProjectFiles:
         """
         for place in self._places(root):
             with suppress(OSError):
-                found = self.resolve(place, relative, output_id).stat()
-                return (*found[1:3], found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+                return _stamp_of(self.resolve(place, relative, output_id))
         return None
 
     @span(FILES)
@@ -174,11 +179,33 @@ class FilesystemProjectFiles:
         place = root
         if self._worktree and self._read(self._worktree, relative, output_id) is not None:
             place = self._worktree
-        path = self.resolve(place, relative, output_id)
-        number, aside = 1, path.with_name(f"{path.name}{ASIDE}")
+        return self._copy(self.resolve(place, relative, output_id), relative, ASIDE)
+
+    def keep_changed(
+        self,
+        root: Path,
+        relative: str,
+        output_id: str,
+        known: Collection[str],
+        stamp: tuple[int, ...] | None = None,
+    ) -> str | None:
+        """Keep a copy of the project's file next to it, unless its digest is a known one."""
+        path = self.resolve(root, relative, output_id)
+        with _writing(path):
+            try:
+                if stamp is not None and _stamp_of(path) == stamp:
+                    return None
+                with path.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+            except FileNotFoundError:
+                return None
+        return None if digest in known else self._copy(path, relative, REPLACED)
+
+    def _copy(self, path: Path, relative: str, ending: str) -> str:
+        number, aside = 1, path.with_name(f"{path.name}{ending}")
         while os.path.lexists(aside):
             number += 1
-            aside = path.with_name(f"{path.name}{ASIDE}-{number}")
+            aside = path.with_name(f"{path.name}{ending}-{number}")
         with _writing(aside):
             file_ops.replace_file(self._ops, aside, path.read_bytes(), _mode_of(path))
         return f"{relative}{aside.name.removeprefix(path.name)}"
@@ -231,6 +258,11 @@ def _writing(path: Path, size: int | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         raise write_failure(path, error, size) from error
+
+
+def _stamp_of(path: Path) -> tuple[int, ...]:
+    found = path.stat()
+    return (*found[1:3], found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _mode_of(path: Path) -> int | None:

@@ -32,8 +32,8 @@ State from before it was kept reads as well, and an object's small entries chang
 _WORK_FIELDS: dict[type, tuple[str, ...]] = {
     Feature: ("claim", "closing", "idempotency_key", "branch", "baseline", "events"),
     PhaseRecord: (
-        *("attempts_before", "failures", "evidence", "progress", "entered"),
-        *("start_commit", "start_tree", "end_commit", "past"),
+        *("attempts_before", "failures", "evidence", "progress"),
+        *("entered", "entered_at", "written", "start_commit", "start_tree", "end_commit", "past"),
     ),
 }
 _OWN_FIELDS = {

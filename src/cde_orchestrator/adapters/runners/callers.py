@@ -14,6 +14,7 @@ from cde_orchestrator.infrastructure.paths import FOLDER
 COMMAND_LINE = "cli"
 UNNAMED = frozenset({COMMAND_LINE, "library"})
 """Callers that are no agents unless they name one: people's commands, programs in Python."""
+_NUMBERS = Path("/proc/self/ns/pid")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -41,7 +42,15 @@ class ProcessCallers:
 
     def runs(self, process: Process) -> bool:
         """Whether the process runs; true of one on another machine, which cannot be seen."""
-        return process.host != socket.gethostname() or _started(process.pid) == process.started
+        machine, _, start = process.started.rpartition(":")
+        boot, _, numbers = machine.partition(":")
+        if not boot:  # no /proc there
+            return process.host != socket.gethostname() or _started(process.pid) == process.started
+        own_boot, _, own_numbers = _machine().partition(":")
+        # Earlier releases left the name space of the numbers out.
+        if boot != own_boot or (numbers and numbers != own_numbers):
+            return True
+        return _started(process.pid) == f"{_machine()}:{start}"
 
 
 def current_process() -> Process:
@@ -63,6 +72,17 @@ def is_own(process: Process) -> bool:
         return False
 
 
+def _machine() -> str:
+    """What no other machine has, nor a container of this one, whatever they are called.
+
+    The boot, and the name space in which processes have their numbers. Empty without /proc.
+    """
+    try:
+        return f"{_BOOT_ID.read_text().strip()}:{_NUMBERS.stat().st_ino}"
+    except OSError:
+        return ""
+
+
 @cache
 def _process(pid: int) -> Process:
     return Process(pid, _started(pid) or "", socket.gethostname())
@@ -74,7 +94,7 @@ def _started(pid: int) -> str | None:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
         # The name in parentheses may hold anything; the state and the start follow it.
         rest = fields.rpartition(")")[2].split()
-        return None if rest[0] in {"Z", "X"} else f"{_BOOT_ID.read_text().strip()}:{rest[19]}"
+        return None if rest[0] in {"Z", "X"} else f"{_machine()}:{rest[19]}"
     except (OSError, IndexError) as error:
         gone = isinstance(error, (FileNotFoundError, ProcessLookupError))
         if gone and Path("/proc/self/stat").exists():

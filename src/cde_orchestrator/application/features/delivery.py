@@ -7,11 +7,16 @@ from dataclasses import dataclass
 
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.ports.core import OutputText
+from cde_orchestrator.application.views import KeptView
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
-from cde_orchestrator.domain.feature import Artifact, PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.feature import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.gate import Gate, Problem, problem_as_dict
+from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.text import as_file, checked_text
 from cde_orchestrator.domain.workflow import Output, Phase
+
+log = get_logger(__name__)
 
 RESULT_LIMIT = 1_000_000
 """Characters of one output's text in ``results``."""
@@ -143,8 +148,11 @@ class Delivery:
             fix = "Shorten it; leave out generated data"
         return Problem(error.code, output.id, self.path(output), None, words, fix)
 
-    def write(self) -> None:
+    def write(self, record: PhaseRecord, contents: Mapping[str, Content]) -> list[KeptView]:
         """Write the texts to the outputs' paths: all of them, or none.
+
+        Returns:
+            The copies of files that somebody else changed since the phase began.
 
         Raises:
             OutputError: E112.
@@ -153,7 +161,32 @@ class Delivery:
         """
         given = [output for output in self.phase.outputs if output.id in self.results]
         texts = [OutputText(self.path(each), self.results[each.id], each.id) for each in given]
+        kept = self.keep_changed(record, {each.id: contents[each.id] for each in given})
         self.outputs.files.write(self.outputs.root, texts)
+        return kept
+
+    def keep_changed(self, record: PhaseRecord, contents: Mapping[str, Content]) -> list[KeptView]:
+        """Copy the project's files that these contents replace, where they are nobody's record.
+
+        A file is replaced without a copy as it was when the phase began, and as an earlier
+        submission of the phase wrote it.
+
+        Raises:
+            OutputError: E112.
+            StateError: E203 or E204.
+        """
+        kept: list[KeptView] = []
+        for output in self.phase.outputs:
+            if (content := contents.get(output.id)) is None:
+                continue
+            known = {content.sha256, record.entered.get(output.id), record.written.get(output.id)}
+            place = (self.outputs.root, self.path(output), output.id)
+            digests = {each for each in known if each is not None}
+            copy = self.outputs.files.keep_changed(*place, digests, content.stamp)
+            if copy is not None:
+                kept.append({"path": self.path(output), "kept_as": copy})
+                log.warning("file_kept_aside", phase_id=self.phase.id, **kept[-1])
+        return kept
 
     def record(self, contents: Mapping[str, Content]) -> list[Artifact]:
         """What is recorded of the outputs; their bytes are kept for a rollback.

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
-from cde_orchestrator.domain.feature import Artifact, Feature, PhaseStatus
+from cde_orchestrator.domain.feature import Feature, PhaseStatus
 from cde_orchestrator.domain.gate import Problem, problem_as_dict
+from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.workflow import Phase, Workflow
-
-_OF_THE_FEATURE = "{feature}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def _accepted(
         record = feature.phases[earlier.id]
         if record.status is not PhaseStatus.COMPLETED:
             continue
-        own = {each.id for each in earlier.outputs if _OF_THE_FEATURE in each.path}
+        own = {each.id for each in earlier.outputs if not each.is_shared}
         later = {
             output.path_for(feature.name)
             for following in workflow.phases[index + 1 :]

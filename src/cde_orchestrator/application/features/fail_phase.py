@@ -13,7 +13,7 @@ from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FailedReply, phase_record_view
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.domain.records import checked_key, checked_reason
+from cde_orchestrator.domain.records import Failure, checked_key, checked_reason
 
 
 class FailPhase(UseCase[FailedReply], operation="fail_phase"):
@@ -51,11 +51,13 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
         key, tree = checked_key(self.idempotency_key), git.work_tree(features.root)
         with features.change(self.feature_id) as (project, feature, workflow):
             record = feature.phases.get(self.phase_id)
-            if record is None or not record.has_failed_by(key):
+            by = leases.caller.name
+            call = Failure(leases.now, 0, reason, by, key)
+            again = not leases.caller.anonymous or key is not None
+            if record is None or not (again and record.has_failed(call)):
                 feature.require_current(self.phase_id, workflow)
                 leases.require_free(feature, takeover=self.takeover)
                 leases.take(feature, deliberate=False)
-                by = leases.caller.name
                 if feature.fail_phase(self.phase_id, reason, by, workflow, leases.now, key):
                     enter_phase(feature, workflow, outputs, tree)
         record = feature.phases[self.phase_id]

@@ -37,7 +37,8 @@ def enter_phase(
     if record is None or not feature.is_open:
         return
     remember(record, tree, outputs)
-    record.end_commit, record.entered, known = None, {}, known or {}
+    record.end_commit, record.entered, record.written = None, {}, {}
+    record.entered_at, known = record.started_at, known or {}
     for phase in workflow.phases:
         for output in phase.outputs:
             path = output.path_for(feature.name)

@@ -121,7 +121,7 @@ class PhasePrompts:
         return self.renderer.render(self.root, phase.prompt, variables)
 
     def _project(self, project: Project) -> dict[str, Any]:
-        return _project_variables(project.name, str(self.root), project.metadata)
+        return _project_variables(project.name, str(self.files.folder(self.root)), project.metadata)
 
 
 def phase_view(phase: Phase, feature: Feature, prompt: str) -> PhaseView:

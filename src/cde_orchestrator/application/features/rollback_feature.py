@@ -11,6 +11,7 @@ from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
+from cde_orchestrator.application.features.shared_outputs import recorded_by_others
 from cde_orchestrator.application.features.source_changes import PhaseStart, SourceRow
 from cde_orchestrator.application.ports.checks import VersionControl, WorkTree
 from cde_orchestrator.application.use_case import UseCase
@@ -192,7 +193,7 @@ class _Rollback:
         phase = _target(feature, workflow, asked.to_phase)
         leases.require_free(feature, takeover=False)
         record = feature.phases[phase.id]
-        steps = list(self._steps(feature, record, workflow))
+        steps = list(self._steps(project, feature, record, workflow))
         start = PhaseStart.of(feature, record, outputs)
         rows = [self._apply(step, dry_run=dry_run) for step in steps]
         undone = feature.roll_back(phase, self.reason, leases.caller.name, workflow, leases.now)
@@ -221,27 +222,37 @@ class _Rollback:
             files.restore(root, step.path, step.output.id, step.data)
         return FileRow(path=step.path, action=step.action, kept_as=kept_as, reason=step.reason)
 
-    def _steps(self, feature: Feature, record: PhaseRecord, workflow: Workflow) -> Iterator[_Step]:
-        """What it takes to have every declared output as it was when the phase was entered."""
+    def _steps(
+        self, project: Project, feature: Feature, record: PhaseRecord, workflow: Workflow
+    ) -> Iterator[_Step]:
+        """What it takes to have every declared output as it was when the phase was entered.
+
+        What another feature recorded since then stays.
+        """
+        others = recorded_by_others(project, feature, record.entered_at or record.started_at)
         for phase in workflow.phases:
             recorded = {each.id: each.sha256 for each in feature.phases[phase.id].outputs}
             for output in phase.outputs:
                 path = output.path_for(feature.name)
-                yield self._step(record, output, path, recorded.get(output.id))
+                if output.id not in record.entered:
+                    reason = "its content was not recorded when the phase started"
+                    yield _Step(output, path, "left", reason=reason)
+                    continue
+                other = others.get(path)
+                wanted = record.entered[output.id] if other is None else other.sha256
+                yield self._step(output, path, wanted, recorded.get(output.id))
 
-    def _step(self, record: PhaseRecord, output: Output, path: str, recorded: str | None) -> _Step:
+    def _step(self, output: Output, path: str, wanted: str | None, recorded: str | None) -> _Step:
         def left(reason: str) -> _Step:
             return _Step(output, path, "left", reason=reason)
 
-        if output.id not in record.entered:
-            return left("its content was not recorded when the phase started")
         if not self.outputs.files.is_plain(self.outputs.root, path):
             return left("it is not a regular file")
         try:
             current = self.outputs.read(path, output.id)
         except (OutputError, ValidationError) as error:
             return left(error.message)
-        wanted, found = record.entered[output.id], current.sha256 if current else None
+        found = current.sha256 if current else None
         if found == wanted:
             return _Step(output, path, "unchanged")
         data = None if wanted is None else self.outputs.kept(wanted)

@@ -49,9 +49,13 @@ class SaveProgress(UseCase[SavedReply], operation="save_progress"):
             wanted = self.phase_id if self.phase_id is not None else feature.current_phase
             phase = feature.require_current(wanted or "", workflow)
             record = feature.phases[phase.id]
-            record.save(progress)
-            leases.renew(feature)
-            feature.updated_at = leases.now
+            newest = record.saved()[-1:]
+            if newest and not leases.caller.anonymous and progress.repeats(newest[0]):
+                (progress,) = newest
+            else:
+                record.save(progress)
+                leases.renew(feature)
+                feature.updated_at = leases.now
             return {
                 "project": project_view(project, features.root, features.repository.backend),
                 "feature": feature_view(feature),

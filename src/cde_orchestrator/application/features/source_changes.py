@@ -32,7 +32,8 @@ PATHS_SHOWN = 20
 RECORDS = "specs/"
 """Where features keep their records: a file there is no change of the project."""
 
-_ASIDE = ".before-rollback"
+_ASIDE = ".before-"
+"""What follows an output's name in that of a copy of it."""
 _RECORDS_SHOWN = 5
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")

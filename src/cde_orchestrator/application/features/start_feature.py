@@ -9,24 +9,29 @@ from cde_orchestrator.application.features.followed_workflow import (
     adopt_workflow,
     workflow_for,
 )
+from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.shared_outputs import shared_with
 from cde_orchestrator.application.features.source_changes import baseline_for
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.core import WorkflowRepository
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import FeatureReply
+from cde_orchestrator.application.views import StartReply
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.lease import Caller
+from cde_orchestrator.domain.names import slug_from
 from cde_orchestrator.domain.project import Project, ProjectStatus
-from cde_orchestrator.domain.records import checked_key
+from cde_orchestrator.domain.records import checked_key, is_repeated
+from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.workflow import Workflow
 
 _PATHS_SHOWN = 5
 
 
-class StartFeature(UseCase[FeatureReply], operation="start_feature"):
+class StartFeature(UseCase[StartReply], operation="start_feature"):
     """Start a feature; the answer has its first phase with its prompt.
 
     Attributes:
@@ -48,15 +53,16 @@ class StartFeature(UseCase[FeatureReply], operation="start_feature"):
         rendering: PhasePrompts,
         outputs: ProjectOutputs,
         git: VersionControl,
-    ) -> FeatureReply:
+    ) -> StartReply:
         """Raises E004, E101, E104, E124, E125, E127, E206, E301 to E306, E310 to E313."""
         key = checked_key(self.idempotency_key)
         root, repository, workflows = features.root, features.repository, features.workflows
         leases, tree = features.leases(), git.work_tree(root)
+        problem = None if tree is not None and tree.is_known else git.problem(root)
         tried = self._tried_workflow(key, repository.get(root), workflows, rendering)
         baseline = baseline_for(tried, git, root)
         with repository.transaction(root) as project:
-            started = project.features.by_idempotency_key(key) if key else None
+            started = self._started(key, project, leases, tried)
             if started is not None:
                 self._require_same(started)
                 feature, workflow = started, workflow_for(project, started, workflows, root)
@@ -70,7 +76,38 @@ class StartFeature(UseCase[FeatureReply], operation="start_feature"):
                     feature.branch = _branch(feature, workflow, git, root)
                 enter_phase(feature, workflow, outputs, tree)
         phase = rendering.committed_view(project, feature, workflow)
-        return features.reply(project, feature, phase)
+        return {
+            **features.reply(project, feature, phase),
+            "branch": feature.branch,
+            "git_problem": problem,
+            "shared": shared_with(project, feature, workflow),
+        }
+
+    def _started(
+        self, key: str | None, project: Project, leases: CallerLeases, workflow: Workflow | None
+    ) -> Feature | None:
+        """What this call started before: by its key, else if it comes twice at once."""
+        if key is not None:
+            return project.features.by_idempotency_key(key)
+        for summary in reversed(project.features.summaries()):
+            if not is_repeated(summary.created_at, leases.now):
+                break
+            feature = project.features.by_id(summary.id)
+            if feature is not None and self._repeats(feature, workflow, leases.caller):
+                return feature
+        return None
+
+    def _repeats(self, feature: Feature, workflow: Workflow | None, caller: Caller) -> bool:
+        """Whether the caller started exactly this, and nobody has touched it since."""
+        prompt = without_secrets(self.prompt.strip())
+        return (
+            (feature.prompt, feature.idempotency_key) == (prompt, None)
+            and (workflow is not None and feature.workflow_type == workflow.id)
+            and feature.name.startswith(self.name or slug_from(prompt))
+            and self.name in {None, feature.name}
+            and feature.updated_at == feature.created_at
+            and (feature.claim is not None and feature.claim.belongs_to(caller))
+        )
 
     def _tried_workflow(
         self,
@@ -105,7 +142,7 @@ class StartFeature(UseCase[FeatureReply], operation="start_feature"):
 
 
 def _branch(feature: Feature, workflow: Workflow, git: VersionControl, root: Path) -> str | None:
-    """Put the feature on a branch of its own; None where there is no repository."""
+    """Put the feature on a branch of its own; None without a repository, or where git refuses."""
     changes = git.changes(root)
     if changes is None:
         return None

@@ -32,9 +32,9 @@ from cde_orchestrator.application.ports.checks import (
     Watch,
 )
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import PhaseView, SubmitReply, phase_record_view
+from cde_orchestrator.application.views import KeptView, PhaseView, SubmitReply, phase_record_view
 from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
-from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.feature import Feature, PhaseRecord
 from cde_orchestrator.domain.gate import Gate
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
@@ -42,6 +42,9 @@ from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 log = get_logger(__name__)
+
+FILE_KEPT = "file_kept"
+"""The event that a copy of a replaced file leaves."""
 
 
 class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
@@ -145,10 +148,14 @@ class _Examined:
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """What passed the check too; without evidence where the phase has none."""
+    """What passed the check too; without evidence where the phase has none.
+
+    ``kept`` are the copies of files that were replaced for it.
+    """
 
     examined: _Examined
     evidence: Evidence | None
+    kept: list[KeptView] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,11 +234,16 @@ class _Submission:
         }
         if not self.trust.trusts(root, check.command_line):
             raise FeatureError.of("E120", **facts)
-        examined.delivery.write()
-        evidence = self.checks.run(root, check, self.features.clock(), self.asked.watch)
+        record = examined.found.feature.phases[examined.phase.id]
+        kept = examined.delivery.write(record, examined.contents)
+        try:
+            evidence = self.checks.run(root, check, self.features.clock(), self.asked.watch)
+        except FeatureError:
+            self._keep_failure(examined, None, kept)
+            raise
         if evidence.passed:
-            return _Checked(examined, evidence)
-        self._keep_evidence(examined, evidence)
+            return _Checked(examined, evidence, kept)
+        self._keep_failure(examined, evidence, kept)
         tail = evidence.tail[-2_000:].strip()
         if evidence.exit_code is None:
             raise FeatureError.of("E119", **facts, seconds=check.timeout_seconds, tail=tail)
@@ -268,6 +280,7 @@ class _Submission:
         return {
             **self.features.reply(project, feature, following),
             "accepted": phase_record_view(feature.phases[self.asked.phase_id]),
+            "kept": _kept_in(feature, feature.phases[self.asked.phase_id]),
         }
 
     def _gate(self, found: _Found, phase: Phase) -> Gate:
@@ -300,22 +313,44 @@ class _Submission:
             same = examined.delivery.is_unchanged(examined.contents, written=written)
         if not same:
             raise FeatureError.of("E123", feature=feature.name, phase=phase.id)
+        kept = [*checked.kept]
         if checked.evidence is None:
-            examined.delivery.write()
+            kept += examined.delivery.write(record, examined.contents)
+        found_there = {
+            key: content
+            for key, content in examined.contents.items()
+            if key not in self.asked.results
+        }
+        kept += examined.delivery.keep_changed(record, found_there)
+        self._note(feature, kept)
         record.evidence = checked.evidence
         artifacts = examined.delivery.record(examined.contents)
         self.leases.take(feature, deliberate=False)
         feature.complete_phase(phase.id, artifacts, found.workflow, self.features.clock())
 
-    def _keep_evidence(self, examined: _Examined, evidence: Evidence) -> None:
+    def _keep_failure(
+        self, examined: _Examined, evidence: Evidence | None, kept: list[KeptView]
+    ) -> None:
         """Keep what a failed check left, as far as that can be written."""
+        contents = examined.contents
+        written = {key: contents[key].sha256 for key in self.asked.results}
+        if evidence is None and not written:
+            return
         try:
             with self.features.repository.transaction(self.outputs.root) as project:
-                found = self._adopted(project, examined.found)
-                found.feature.phases[self.asked.phase_id].evidence = evidence
+                feature = self._adopted(project, examined.found).feature
+                record = feature.phases[self.asked.phase_id]
+                record.evidence = evidence or record.evidence
+                record.written = {**record.written, **written}
+                self._note(feature, kept)
         except StateError as error:
             feature_id = examined.found.feature.id
             log.warning("evidence_not_kept", feature_id=feature_id, reason=error.message)
+
+    def _note(self, feature: Feature, kept: list[KeptView]) -> None:
+        at, by = self.features.clock().isoformat(), self.leases.caller.name
+        for each in kept:
+            feature.note(FILE_KEPT, at=at, by=by, phase=self.asked.phase_id, **each)
 
     def _adopted(self, project: Project, before: _Found) -> _Found:
         """The same feature inside a change."""
@@ -334,3 +369,13 @@ class _Submission:
         if phase is None:
             phase = found.feature.require_current(self.asked.phase_id, found.workflow)
         return Delivery(self.outputs, found.feature.name, phase, self.asked.results)
+
+
+def _kept_in(feature: Feature, record: PhaseRecord) -> list[KeptView]:
+    """The copies of files that the phase's present attempt replaced."""
+    since = record.started_at.isoformat() if record.started_at else ""
+    return [
+        {"path": each["path"], "kept_as": each["kept_as"]}
+        for each in feature.events
+        if each["event"] == FILE_KEPT and each["phase"] == record.id and each["at"] >= since
+    ]

@@ -116,6 +116,9 @@ class VersionControl(Protocol):
     def changes(self, root: Path) -> list[str] | None:
         """Paths that are not committed, without the product's own; None without repository."""
 
+    def problem(self, root: Path) -> str | None:
+        """Why git refuses to work in the repository; None where it works, or there is none."""
+
     def baseline(self, root: Path) -> Baseline | None:
         """The work tree as it is; None where there is no commit, or too much changed."""
 

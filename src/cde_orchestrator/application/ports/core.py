@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.domain.feature import Artifact
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.text import EXCERPT_LIMIT
 from cde_orchestrator.domain.workflow import WorkflowCatalog
 
@@ -210,6 +210,9 @@ class ProjectFiles(Protocol):
     ``StateError`` E203 or E204 where it is not written.
     """
 
+    def folder(self, root: Path) -> Path:
+        """The folder that the files are made in: the project's, or a feature's own."""
+
     def read(self, root: Path, relative: str, output_id: str) -> bytes | None:
         """The file's content, None when it is missing."""
 
@@ -227,6 +230,20 @@ class ProjectFiles(Protocol):
 
     def set_aside(self, root: Path, relative: str, output_id: str) -> str:
         """Keep a copy of the file next to it; the copy's path, relative to the project."""
+
+    def keep_changed(
+        self,
+        root: Path,
+        relative: str,
+        output_id: str,
+        known: Collection[str],
+        stamp: tuple[int, ...] | None = None,
+    ) -> str | None:
+        """Keep a copy of the file next to it, unless its digest is ``known`` or its stamp is this.
+
+        Returns:
+            The copy's path, relative to the project; None where none was needed.
+        """
 
     def record(
         self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None

@@ -14,12 +14,16 @@ from cde_orchestrator.domain.workflow import Workflow, WorkflowCatalog
 
 
 class WorkflowsReply(TypedDict):
-    """The workflows of a project and the file that they come from."""
+    """The workflows of a project and the file that they come from.
+
+    ``shared`` are, by workflow, the outputs' paths that are the same for every feature.
+    """
 
     source: str
     packaged: bool
     default: str
     workflows: list[dict[str, Any]]
+    shared: dict[str, list[str]]
 
 
 class ShowWorkflows(UseCase[WorkflowsReply], operation="show_workflows"):
@@ -71,4 +75,5 @@ def _reply(catalog: WorkflowCatalog, workflows: list[Workflow]) -> WorkflowsRepl
         "packaged": catalog.packaged,
         "default": catalog.default,
         "workflows": [workflow.to_dict() for workflow in workflows],
+        "shared": {each.id: paths for each in workflows if (paths := each.shared_paths())},
     }

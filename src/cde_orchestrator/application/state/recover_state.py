@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.rollback_feature import FileRow
 from cde_orchestrator.application.ports.core import StateRecovery
-from cde_orchestrator.application.state.state_exports import export_of, parse_export
+from cde_orchestrator.application.state.state_exports import export_of, parse_export, require_usable
 from cde_orchestrator.application.state.undo_rollback import follow_rollbacks
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import StateError, ValidationError
@@ -183,6 +183,8 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         """Raises E004, E206, E208 to E211, E305."""
         source, document = self._source(root, recovery)
         document = recovery.checked_state(document)
+        if self.export is not None:
+            require_usable(document)
         present, before = _present(root, recovery)
         token = _token(present or 0, document)
         if self.token is not None and self.token != token:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from cde_orchestrator.domain.clock import parse_utc
-from cde_orchestrator.domain.exceptions import StateError
-from cde_orchestrator.domain.names import free_name
+from cde_orchestrator.domain.exceptions import StateError, ValidationError
+from cde_orchestrator.domain.names import checked_name, free_name
+from cde_orchestrator.domain.project_paths import path_problem
+from cde_orchestrator.domain.text import checked_prompt
 
 FORMAT = "cde-export"
 VERSION = 1
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_ID_SHOWN = 64
 _NEEDED = ("id", "name", "created_at", "updated_at")
 
 
@@ -72,6 +77,36 @@ def parse_export(text: str) -> dict[str, Any]:
             raise StateError.of("E210", where="features", reason="an id occurs twice")
         keyed[feature_id] = feature
     return {**own, "features": keyed}
+
+
+def require_usable(document: Mapping[str, Any]) -> None:
+    """Refuse, in a valid state from elsewhere, what no start and no submission accepts.
+
+    Raises:
+        StateError: E210.
+    """
+    for feature in document["features"].values():
+        where = f"feature {feature['id'][:_ID_SHOWN]!r}"
+        if reason := _unusable(feature):
+            raise StateError.of("E210", where=where, reason=reason)
+
+
+def _unusable(feature: Mapping[str, Any]) -> str | None:
+    if not _ID.fullmatch(feature["id"]):
+        return "its id has other characters than letters, digits, - and _, or too many"
+    try:
+        checked_name(feature["name"])
+        checked_prompt(feature["prompt"])
+    except ValidationError as error:
+        return error.message
+    for phase_id, record in feature["phases"].items():
+        used = (record.get("work") or {}).get("attempts_before", 0)
+        if not 0 <= used <= record["attempts"]:
+            return f"phase {phase_id} has {used} of {record['attempts']} attempts behind it"
+        for artifact in record["outputs"]:
+            if reason := path_problem(artifact["path"]):
+                return f"an output of phase {phase_id} cannot be there: {reason}"
+    return None
 
 
 def parse_base(text: str) -> dict[str, Any]:

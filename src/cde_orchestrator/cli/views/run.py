@@ -62,6 +62,9 @@ class PlainDisplay(RunObserver):
     def accepted(self, reply: SubmitReply) -> None:
         """Name the phase."""
         self._say(done(clean(reply["accepted"]["id"]), " accepted"))
+        for each in reply["kept"]:
+            words = f"{self._indent}  {clean(each['path'])} had been changed: that version is kept"
+            self._say(Text(f"{words} as {clean(each['kept_as'])}", style="yellow"))
 
     def _say(self, text: Text) -> None:
         show(Text.assemble((self._prefix, "cyan"), text), on_stderr=True)

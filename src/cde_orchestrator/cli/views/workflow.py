@@ -48,7 +48,18 @@ def valid(reply: WorkflowsReply, _look: RenderTarget) -> RenderableType:
     prompts = sum(1 for phase in phases if phase["prompt"])
     counts = {"workflow": len(workflows), "phase": len(phases), "prompt": prompts}
     extent = ", ".join(counted(count, noun) for noun, count in counts.items())
-    return Group(done((clean(reply["source"]), "bold"), " is valid"), Text(f"  {extent}", "dim"))
+    shared = [
+        Text(
+            f"! {clean(path)} is the same file for every feature of {clean(name)}: features that "
+            "are open at the same time write over each other. Put {feature} into its path, or "
+            "have one such feature open at a time.",
+            style="yellow",
+        )
+        for name, paths in reply["shared"].items()
+        for path in paths
+    ]
+    head = done((clean(reply["source"]), "bold"), " is valid")
+    return Group(head, Text(f"  {extent}", "dim"), *shared)
 
 
 def _plain_list(reply: WorkflowsReply) -> Table:

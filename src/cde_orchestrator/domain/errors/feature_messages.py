@@ -251,6 +251,7 @@ FEATURE_MESSAGES = {
         "Give the feature another name: its branch is named after it",
         "List the branches: git branch --list",
         "Check that the repository is in order: git status, then git fsck",
+        "If a lock file is in the way and no git is running, remove that file",
         fixes=(LIST_FEATURES,),
     ),
     "E126": message(

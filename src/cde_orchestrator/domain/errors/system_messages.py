@@ -228,6 +228,17 @@ SYSTEM_MESSAGES = {
         "In a container, raise its limit: it counts before the machine's memory",
         fixes=(here("health", "cde_getHealth"),),
     ),
+    "E931": message(
+        "Product Replaced While Running",
+        (
+            "CDE Orchestrator {loaded} runs here, but the installed package was replaced or "
+            "removed since: {found}. Nothing is lost: a change was made completely or not at all."
+        ),
+        "Restart this process: reconnect the client to its MCP server, or start cde serve again",
+        "If it happens again, install the package again",
+        Suggestion("See what was done, and continue there", "cde list", "cde_listFeatures()"),
+        fixes=(LIST_REPORTS,),
+    ),
     "E935": message(
         "Dashboard Not Started",
         "The dashboard's server does not start. It reports: {reason}.",

@@ -42,7 +42,10 @@ VALIDATION_MESSAGES = {
     "E304": message(
         "Name Not Usable",
         "'{name}' is not a valid feature name.",
-        "Use lower-case letters, digits and single hyphens, at most {limit} characters",
+        (
+            "Use lower-case letters, digits and single hyphens, at most {limit} characters, "
+            "and no name that Windows reserves, such as con or nul"
+        ),
         "Omit the name: one is derived from the prompt",
         "For example: add-login-page",
         fixes=(LIST_FEATURES,),

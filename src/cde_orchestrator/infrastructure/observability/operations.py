@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cde_orchestrator.application.ports.health import Telemetry
 from cde_orchestrator.domain.clock import Stopwatch, utc_now
-from cde_orchestrator.domain.exceptions import CDEError, CDESystemError
+from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.subject import name_subject, naming_subject
 from cde_orchestrator.infrastructure.observability.correlation import (
@@ -20,6 +20,7 @@ from cde_orchestrator.infrastructure.observability.correlation import (
     within,
 )
 from cde_orchestrator.infrastructure.observability.tracing import describe_end, traced
+from cde_orchestrator.infrastructure.system.installation import unexpected
 from cde_orchestrator.infrastructure.system.spans import (
     AGENT,
     CHECK,
@@ -123,7 +124,7 @@ class Operation:
 
         Raises:
             CDEError: as the work raised it, its context completed; anything else that it
-                raised becomes E999.
+                raised becomes E931 or E999.
         """
         watch = watch or Stopwatch()
         with (
@@ -147,9 +148,9 @@ class Operation:
                 run.log.warning(event, reason=error.message, **ended)
                 raise
             except Exception as error:
-                unexpected = CDESystemError.of("E999")
-                run.log.exception("operation_failed", **run.failed(unexpected, error))
-                raise unexpected from error
+                accident = unexpected(error)
+                run.log.exception("operation_failed", **run.failed(accident, error))
+                raise accident from error
             except BaseException as interrupt:
                 if self.routine:
                     run.started(level)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import ClassVar
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
@@ -150,14 +151,20 @@ class ProcessLock:
         started = time.monotonic()
         while True:  # where somebody removed the file meanwhile, the new one is locked
             left = max(seconds - (time.monotonic() - started), 0.0)
+            descriptor = self._taken_or_awaited(shared=shared, seconds=left)
             with ExitStack() as held:
-                descriptor = self._open()
                 held.callback(os.close, descriptor)
-                if not self._take(descriptor, shared=shared):
-                    self._wait(descriptor, held, shared=shared, seconds=left)
                 if self.is_current(descriptor):
                     held.pop_all()
                     return descriptor, time.monotonic() - started
+
+    def _taken_or_awaited(self, *, shared: bool, seconds: float) -> int:
+        with ExitStack() as held:
+            descriptor = self._open()
+            held.callback(os.close, descriptor)
+            taken = self._take(descriptor, shared=shared)
+            held.pop_all()
+        return descriptor if taken else self._wait(descriptor, shared=shared, seconds=seconds)
 
     def _take(self, descriptor: int, *, shared: bool) -> bool:
         return _lock(descriptor, shared=shared, block=False)
@@ -172,54 +179,123 @@ class ProcessLock:
         except FileNotFoundError:
             return False
 
-    def _wait(self, descriptor: int, held: ExitStack, *, shared: bool, seconds: float) -> None:
-        """Block in a thread, which closes what is held where it gets the lock too late."""
-        waiter = _Waiter(descriptor, shared=shared)
-        try:
-            waiter.start()
-        except RuntimeError as error:  # the system gives no further thread
-            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(self.path)) from error
+    def _wait(self, descriptor: int, *, shared: bool, seconds: float) -> int:
+        """Block in a thread, which closes the descriptor where it gets the lock too late.
+
+        Returns:
+            The descriptor that holds the lock: another one, where an earlier wait left its thread.
+        """
+        waiter = _Waiter.for_lock(self, descriptor, shared=shared)
         try:
             COMPUTE_SLOT.leave()
             waiter.decided.wait(seconds)
-        finally:  # also where the caller was interrupted: the lock must not stay with nobody
-            abandoned = waiter.abandon()
-            if abandoned:
-                held.pop_all()
-        if abandoned:
+        except BaseException:  # interrupted: the lock must not stay with nobody
+            if not waiter.leave(self):
+                waiter.close()
+            raise
+        if waiter.leave(self):
+            holder = self.holder()
             raise LockTimeoutError.of(
-                "E205", holder=self.holder(), waited_seconds=round(self.timeout_seconds, 1)
+                "E205",
+                holder=holder + state_of(holder),
+                waited_seconds=round(self.timeout_seconds, 1),
             )
         if waiter.failure is not None:
             raise waiter.failure
+        return waiter.descriptor
+
+
+def state_of(holder: str) -> str:
+    """What to do about a ``holder`` that is stopped, in words that follow its name; else none."""
+    number = holder.removeprefix("process ")
+    try:
+        fields = Path(f"/proc/{int(number)}/stat").read_text(encoding="ascii", errors="replace")
+    except (OSError, ValueError):
+        return ""
+    # The name in parentheses may hold anything; the state follows it.
+    stopped = fields.rpartition(")")[2].split()[:1] in (["T"], ["t"])
+    return f", which is stopped: kill -CONT {number} continues it" if stopped else ""
 
 
 class _Waiter(threading.Thread):
+    """Blocks for a lock; left behind by who waits no longer, it serves the next who does."""
+
+    _left: ClassVar[dict[tuple[Path, bool], list[_Waiter]]] = {}
+    _alone: ClassVar[threading.Lock] = threading.Lock()
+
     def __init__(self, descriptor: int, *, shared: bool) -> None:
         super().__init__(name="cde-lock-waiter", daemon=True)
         self.decided = threading.Event()
         self.failure: OSError | None = None
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._shared = shared
         self._decision = threading.Lock()
-        self._abandoned = False
+        self._is_wanted = True
+        self._has_ended = False
+
+    @classmethod
+    def for_lock(cls, lock: ProcessLock, descriptor: int, *, shared: bool) -> _Waiter:
+        """One that is blocked already, and the descriptor closed; else a new one with it."""
+        with cls._alone:
+            left = cls._left.pop((lock.path, shared), [])
+            found = next((each for each in left if each._serves(lock)), None)
+            if others := [each for each in left if each is not found and not each._has_ended]:
+                cls._left[lock.path, shared] = others
+        if found is not None:
+            os.close(descriptor)
+            return found
+        waiter = cls(descriptor, shared=shared)
+        try:
+            waiter.start()
+        except RuntimeError as error:  # the system gives no further thread
+            os.close(descriptor)
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(lock.path)) from error
+        return waiter
+
+    @classmethod
+    def forget(cls) -> None:
+        """In a child process, which has none of the threads, close what they would."""
+        for waiter in [each for left in cls._left.values() for each in left]:
+            if not waiter._has_ended:  # else its descriptor is another file's by now
+                waiter.close()
+        cls._left, cls._alone = {}, threading.Lock()
 
     def run(self) -> None:
         try:
             # Windows gives up after ten tries, a second apart.
-            while not _lock(self._descriptor, shared=self._shared, block=True):
-                if self._abandoned:
+            while not _lock(self.descriptor, shared=self._shared, block=True):
+                if not self._is_wanted:
                     break
         except OSError as error:
             self.failure = error
         with self._decision:
-            if self._abandoned:
-                os.close(self._descriptor)
-            else:
-                self.decided.set()
+            self._has_ended = True
+            if not self._is_wanted or self.failure is not None:
+                os.close(self.descriptor)
+            self.decided.set()
 
-    def abandon(self) -> bool:
-        """Stop wanting the lock; False when it was acquired at the last moment."""
+    def leave(self, lock: ProcessLock) -> bool:
+        """Stop wanting the lock; False when it was decided at the last moment."""
         with self._decision:
-            self._abandoned = not self.decided.is_set()
-            return self._abandoned
+            if self._has_ended:
+                return False
+            self._is_wanted = False
+        with self._alone:
+            self._left.setdefault((lock.path, self._shared), []).append(self)
+        return True
+
+    def close(self) -> None:
+        """Let go of what was decided."""
+        if self.failure is None:
+            with suppress(OSError):
+                os.close(self.descriptor)
+
+    def _serves(self, lock: ProcessLock) -> bool:
+        """Whether it is blocked still, for the file that is at the path; then it is wanted."""
+        with self._decision:
+            self._is_wanted = not self._has_ended and lock.is_current(self.descriptor)
+            return self._is_wanted
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Waiter.forget)

@@ -68,7 +68,8 @@ def encode(document: Document, sequence: int, record_checksum: str) -> bytes:
 
 
 def decode(data: bytes) -> Checkpoint | NotACheckpoint:
-    """Judge a file's content."""
+    """Judge a file's content, whatever an editor or git made of the ends of its lines."""
+    data = data.replace(b"\r\n", b"\n")  # in a text of JSON, both are escaped
     try:
         content = orjson.loads(data)
     except orjson.JSONDecodeError:

@@ -81,6 +81,7 @@ class Scan:
     damage: list[str] = field(default_factory=list)
 
 
+_CRLF = b"\r\n"
 _MEMBERS = [member.name for member in fields(Change)]
 
 
@@ -159,7 +160,12 @@ def _seal(body: dict[str, Any]) -> tuple[bytes, str]:
 
 
 def _decode(line: bytes) -> Record | Header | None:
-    """What a whole line says; None where it is unfinished or damaged."""
+    """What a whole line says; None where it is unfinished or damaged.
+
+    An editor or git may have given the line another ending.
+    """
+    if line.endswith(_CRLF):
+        line = line.removesuffix(_CRLF) + b"\n"
     body = line[:-_SEAL_LENGTH] + b"}"
     checksum = hashlib.blake2b(body, digest_size=16).hexdigest()
     if line[-_SEAL_LENGTH:] != _SEAL + checksum.encode() + _END:

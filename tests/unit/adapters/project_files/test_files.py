@@ -18,7 +18,7 @@ from cde_orchestrator.adapters.project_files.files import (
 )
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.domain.exceptions import OutputError, StateError, ValidationError
-from cde_orchestrator.domain.feature import Artifact
+from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.infrastructure.system import os_errors
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_regular_file
 

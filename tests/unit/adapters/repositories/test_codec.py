@@ -25,8 +25,9 @@ from cde_orchestrator.adapters.repositories.conflicts import features_of, fittin
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.exceptions import FeatureError, StateError
-from cde_orchestrator.domain.feature import Artifact, Feature
+from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
+from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.storage.format.json_patch import Document, Patch, apply, diff
 from cde_orchestrator.storage.history_entries import touched_features
 from cde_orchestrator.testing import ManualClock

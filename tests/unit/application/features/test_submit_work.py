@@ -80,7 +80,8 @@ def test_a_file_that_stands_in_the_project_is_recorded(started: World) -> None:
     assert reply["phase"]["id"] == "build"
     assert reply["phase"]["handler"] == "human_input"
     assert reply["phase"]["prompt"] == "standard/build.md: Add login"
-    assert list(reply) == ["project", "feature", "phase", "accepted"]
+    assert list(reply) == ["project", "feature", "phase", "accepted", "kept"]
+    assert reply["kept"] == []
 
 
 def test_text_in_results_becomes_a_file_and_is_recorded_as_it_stands_there(started: World) -> None:

@@ -26,6 +26,7 @@ def test_without_a_file_of_its_own_a_project_has_the_packaged_workflows(folder: 
         "packaged": True,
         "default": "standard",
         "workflows": [writing_workflow().to_dict()],
+        "shared": {},
     }
 
 

@@ -40,7 +40,8 @@ def state(*names: str, **own: Any) -> State:
 def feature(name: str, **members: Any) -> State:
     """A feature as a state holds it."""
     times = {"created_at": "1", "updated_at": "1"}
-    return {"id": f"id-{name}", "name": name, **times, "status": "defining", **members}
+    own = {"id": f"id-{name}", "name": name, "prompt": "Do it", "phases": {}}
+    return {**own, **times, "status": "defining", **members}
 
 
 @dataclass

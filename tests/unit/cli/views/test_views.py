@@ -16,6 +16,7 @@ from cde_orchestrator.application.views import (
     FeatureStatusReply,
     PhaseView,
     ProjectView,
+    StartReply,
 )
 from cde_orchestrator.cli.console import wording
 from cde_orchestrator.cli.console.wording import RenderTarget
@@ -76,6 +77,11 @@ def reply(current: PhaseView | None) -> FeatureReply:
         },
         "phase": current,
     }
+
+
+def begun(current: PhaseView | None) -> StartReply:
+    """The same as the answer to a start."""
+    return {**reply(current), "branch": None, "git_problem": None, "shared": []}
 
 
 @pytest.mark.parametrize(
@@ -180,7 +186,7 @@ def test_a_phase_tells_what_each_output_must_be_like() -> None:
         },
     ]
 
-    text = seen(feature.started(reply(phase(outputs=outputs)), SCREEN))
+    text = seen(feature.started(begun(phase(outputs=outputs)), SCREEN))
 
     assert "╭─ Now: define ─" in text
     assert "│ specs/login/spec.md  spec" in text
@@ -192,7 +198,7 @@ def test_a_phase_tells_what_each_output_must_be_like() -> None:
 def test_a_phase_for_a_person_without_outputs_says_so() -> None:
     current = phase(handler="human_input", description="")
 
-    text = seen(feature.started(reply(current), FILE))
+    text = seen(feature.started(begun(current), FILE))
 
     assert "Now: define\n  A person answers this phase.\n" in text
     assert "No outputs are required." in text

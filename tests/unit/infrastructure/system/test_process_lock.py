@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -123,15 +122,14 @@ def test_locks_of_files_that_vanish_are_let_go_of_within_one_deadline(
 ) -> None:
     now, given, locked = 100.0, list[float](), list[int]()
 
-    def wait(
-        lock: ProcessLock, descriptor: int, held: ExitStack, *, shared: bool, seconds: float
-    ) -> None:
+    def wait(lock: ProcessLock, descriptor: int, *, shared: bool, seconds: float) -> int:
         nonlocal now
         now += 4.0
         given.append(seconds)
         locked.append(descriptor)
         if len(given) < 3:
             path.unlink()
+        return descriptor
 
     monkeypatch.setattr(time, "monotonic", lambda: now)
     monkeypatch.setattr(ProcessLock, "_take", lambda lock, descriptor, *, shared: False)

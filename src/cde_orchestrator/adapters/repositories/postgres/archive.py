@@ -123,7 +123,9 @@ class PostgresArchive:
         ).fetchall()
         total = sum(row[2] for row in rows) + sum(row[1] for row in journal)
         kept = list(rows)
-        while kept and retention.lets_go(len(kept), kept[0][1], total):
+        while kept and retention.lets_go(
+            len(kept), kept[0][1], total, removed=len(rows) - len(kept)
+        ):
             total -= kept.pop(0)[2]
             total -= sum(row[1] for row in journal if row[0] <= kept[0][0])
             journal = [row for row in journal if row[0] > kept[0][0]]
