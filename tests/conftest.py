@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     catch_ignored_signals()
     guard = session_guard.start()
     os.environ["XDG_CACHE_HOME"] = str(session_guard.session_folder() / "cache")
+    os.environ["XDG_STATE_HOME"] = str(session_guard.session_folder() / "state")
     config.add_cleanup(lambda: session_guard.stop(guard))
 
 

@@ -19,6 +19,7 @@ from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.reports.store import FileErrorReports
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
+from cde_orchestrator.infrastructure.system.project_path import holds_everything
 from cde_orchestrator.project_ports import ProjectPorts, reports_of
 
 if TYPE_CHECKING:
@@ -190,9 +191,32 @@ def build_application(root: Path) -> Application:
 
 
 def find_project_root(start: Path) -> Path:
-    """The nearest folder from ``start`` upwards that holds a project, else ``start``."""
+    """The nearest folder from ``start`` upwards that holds a project, else ``start``.
+
+    The repository that ``start`` is in is not left, and no folder that holds all projects is
+    found from below.
+    """
     resolved = start.expanduser().resolve()
     for folder in (resolved, *resolved.parents):
-        if os.path.isdir(folder / FOLDER):  # noqa: PTH112 - False too where nobody may look
+        if folder != resolved and holds_everything(folder):
+            break
+        # isdir is False too where nobody may look
+        if os.path.isdir(folder / FOLDER) or _is_known(folder):  # noqa: PTH112
             return folder
+        if os.path.lexists(folder / ".git"):
+            break
     return resolved
+
+
+def _is_known(root: Path) -> bool:
+    from cde_orchestrator.storage.format.vault import is_known
+
+    return is_known(root)
+
+
+def stated_at(root: Path) -> tuple[str, Path]:
+    """The project's name, and the folder whose ``.cde`` has its state, as far as files say."""
+    from cde_orchestrator.storage.format.vault import home_of, stated_name
+
+    home = home_of(root)
+    return stated_name(home) or home.name, home

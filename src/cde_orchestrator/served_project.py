@@ -14,7 +14,7 @@ from cde_orchestrator.infrastructure.observability.logs.setup import log_to_proj
 from cde_orchestrator.infrastructure.observability.tracing import describe_failure
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
-from cde_orchestrator.infrastructure.system.project_path import folder_at
+from cde_orchestrator.infrastructure.system.project_path import folder_at, require_narrow
 
 Reply = TypeVar("Reply")
 
@@ -76,11 +76,14 @@ class ServedProject:
 
         Raises:
             ProjectError: E006, another project is served; E001 or E002, no folder.
+            ValidationError: E305, it holds all projects, and was not named in full.
             CDEError: it was refused or failed; what is served stays the same.
         """
         with self._onboarding:
             served = self.application
             wanted = folder_at(path, base=served.root)
+            if not self._pinned and not Path(path).is_absolute():
+                require_narrow(wanted)
             if wanted == served.root:
                 return served.handle(use_case)
             if self._pinned or (served.root / FOLDER).is_dir():

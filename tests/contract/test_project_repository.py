@@ -22,6 +22,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.project import ProjectStatus
 from cde_orchestrator.domain.workflow import Workflow
+from cde_orchestrator.storage.format.files import StateFiles
 from tests.contract.conftest import Open
 
 
@@ -330,7 +331,7 @@ def test_a_versionless_state_file_is_taken_over_without_losing_a_key(root: Path)
         assert (feature.status, feature.current_phase) == ("designing", "design")
         assert (feature.artifacts, feature.metadata) == (["spec.md"], {"n": 7})
         assert feature.name == "add-the-same-thing-8"
-    assert (folder / "backups" / "state-versionless.json").read_text() == original
+    assert (StateFiles(folder.parent).backups / "state-versionless.json").read_text() == original
     content = json.loads((folder / "state.json").read_text())
     assert content["schema_version"] == 1
     assert content["features"][7]["own"] is None

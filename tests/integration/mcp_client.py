@@ -64,8 +64,9 @@ async def stdio_agent(
 ) -> AsyncIterator[Agent]:
     """An agent on a server process of its own, over stdio."""
     pinned = ["--project", str(project)] if project else []
+    variables = {"XDG_STATE_HOME": os.environ["XDG_STATE_HOME"], **env}
     server = StdioServerParameters(
-        command=sys.executable, args=[*SERVE, *pinned, *options], cwd=cwd, env=dict(env)
+        command=sys.executable, args=[*SERVE, *pinned, *options], cwd=cwd, env=variables
     )
     async with Client(server, mode=mode) as client:
         yield Agent(client)

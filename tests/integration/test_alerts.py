@@ -305,7 +305,7 @@ def test_changes_in_no_backup_fire_the_alert_of_backups(serve: Serve) -> None:
     served.application.handle(CompactState())
     served.application.handle(StartFeature(prompt="Not in the backup"))
     long_ago = time.time() - 49 * 3_600
-    for path in (served.root / ".cde" / "backups").iterdir():
+    for path in StateFiles(served.root).backups.iterdir():
         os.utime(path, (long_ago, long_ago))
     files = StateFiles(served.root)
     files.segments()[max(files.segments())].unlink()

@@ -144,13 +144,15 @@ def test_a_project_that_is_older_than_the_lists_gets_them_with_its_next_change(
     root = tmp_path / "project"
     root.mkdir()
     onboard(root)
+    logs = root / ".cde" / "logs"
+    logs.mkdir(exist_ok=True)
     for path in (root / ".cde").glob("*/.gitignore"):
         path.unlink()
     git(root, "init")
     application = build_application(root)
     application.handle(StartFeature(prompt="Do it", name="one"))
     application.close()
-    assert (root / ".cde" / "backups" / ".gitignore").read_text() == "*\n"
+    assert (logs / ".gitignore").read_text() == "*\n"
     assert "/.cde/*" in (root / ".git" / "info" / "exclude").read_text().splitlines()
 
 
@@ -209,6 +211,7 @@ def test_the_list_holds_no_character_that_a_shell_takes_otherwise(
     listed = git(top, "ls-files", "-z", "--others", "--exclude-standard").split("\0")
     assert listed == [f"{name}/inner/.cde/workflow.yml", ""]
     shutil.rmtree(root / ".cde")
+    shutil.rmtree(top / ".git" / "cde")
     with pytest.raises(CDEError) as caught:
         FilesystemProjectRepository().get(root)
     assert caught.value.code == "E007"
@@ -269,6 +272,7 @@ async def test_a_state_that_is_gone_is_not_taken_for_a_folder_without_a_project(
 ) -> None:
     root = repository_at(tmp_path / "project")
     onboard(root)
+    shutil.rmtree(root / ".git" / "cde")
     deed(root)
     for words in (["status"], ["list"], ["init"], ["project", "info"], ["state", "verify"]):
         done = in_words(cde(*words, "--json", cwd=root))
@@ -308,13 +312,62 @@ async def test_a_clone_in_which_commands_were_refused_can_be_onboarded(tmp_path:
     assert names(clone) == []
 
 
-def test_a_worktree_beside_an_onboarded_one_never_had_a_project(tmp_path: Path) -> None:
+@pytest.mark.parametrize("deed", [clean_all, delete_the_folder, stash_all])
+def test_a_state_that_is_gone_is_restored_by_whoever_comes_next(tmp_path: Path, deed: Deed) -> None:
+    root = repository_at(tmp_path / "project")
+    onboard(root)
+    with at_work(root, serving=False):
+        deed(root)
+        done = in_words(cde("list", "--json", cwd=root))
+        assert '"before"' in done.stdout
+        assert "state_restored" in done.stderr
+        assert names(root) == ["before"]
+    assert names(root) == ["before", "after"]
+    assert FilesystemProjectRepository().verify(root) == []
+
+
+def test_a_new_project_in_the_place_of_one_is_a_decision(tmp_path: Path) -> None:
+    root = repository_at(tmp_path / "project")
+    onboard(root)
+    with at_work(root, serving=False):
+        shutil.rmtree(root / ".cde")
+    first = FilesystemProjectRepository().get(root).id
+    assert cde("init", "--json", cwd=root).returncode == 0
+    assert names(root) == ["before", "after"]
+    assert cde("init", "--new", "--json", cwd=root).returncode == 2
+    assert names(root) == ["before", "after"]
+    assert cde("init", "--new", "--yes", "--json", cwd=root).returncode == 0
+    assert names(root) == []
+    assert list((root / ".git" / "cde" / first).glob("journal-*.jsonl"))
+    shutil.rmtree(root / ".cde")
+    assert names(root) == []
+
+
+def test_worktrees_of_a_repository_share_the_state_of_a_project(tmp_path: Path) -> None:
     main = repository_at(tmp_path / "main")
     onboard(main)
     commit_all(main)
-    git(main, "worktree", "add", str(tmp_path / "linked"))
-    with pytest.raises(CDEError) as caught:
-        FilesystemProjectRepository().get(tmp_path / "linked")
-    assert caught.value.code == "E004"
-    onboard(tmp_path / "linked")
-    assert names(tmp_path / "linked") == names(main) == []
+    linked = tmp_path / "linked"
+    git(main, "worktree", "add", str(linked))
+    for root, name in ((linked, "one"), (main, "two"), (linked, "three")):
+        application = build_application(root)
+        application.handle(StartFeature(prompt="Do it", name=name))
+        application.close()
+    assert names(main) == names(linked) == ["one", "two", "three"]
+    assert not (linked / ".cde" / "journal.jsonl").exists()
+    git(main, "worktree", "remove", "--force", str(linked))
+    assert names(main) == ["one", "two", "three"]
+
+
+def test_the_state_goes_on_in_a_worktree_where_that_of_its_project_is_gone(tmp_path: Path) -> None:
+    main = repository_at(tmp_path / "main")
+    first, second = tmp_path / "first", tmp_path / "second"
+    for linked in (first, second):
+        git(main, "worktree", "add", str(linked))
+    onboard(first)
+    with at_work(second, serving=False):
+        git(main, "worktree", "remove", "--force", str(first))
+        assert names(second) == ["before"]
+        assert (second / ".cde" / "journal.jsonl").exists()
+    assert names(main) == names(second) == ["before", "after"]
+    assert not (main / ".cde").exists()

@@ -17,6 +17,7 @@ import pytest
 
 from cde_orchestrator.adapters.runners.callers import current_process, is_own
 from cde_orchestrator.domain.lease import Process
+from cde_orchestrator.storage.format.files import StateFiles
 from tests import command_line
 from tests.integration.cli.commands import environment
 
@@ -338,10 +339,15 @@ def test_no_log_and_no_report_is_written_read_or_deleted_through_a_linked_folder
     assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before
 
 
-def test_the_doctor_removes_nothing_through_a_linked_folder(project: Path) -> None:
+@pytest.mark.parametrize("place", ["in the folder", "outside"])
+def test_the_doctor_removes_nothing_through_a_linked_folder(project: Path, place: str) -> None:
     elsewhere = project / "elsewhere"
-    backups = project / ".cde" / "backups"
-    backups.rename(elsewhere)
+    backups = StateFiles(project).backups
+    if place == "outside":
+        backups.rename(elsewhere)
+    else:
+        shutil.copytree(backups, elsewhere)
+        backups = project / ".cde" / "backups"
     (elsewhere / ".theirs.tmp").write_text("")
     os.utime(elsewhere / ".theirs.tmp", (0, 0))
     backups.symlink_to(elsewhere)

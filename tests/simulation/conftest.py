@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def _quiet() -> Iterator[None]:
 
 
 @pytest.fixture
-def small_files() -> Iterator[None]:
-    """Checkpoints and sealed segments come every few changes."""
+def small_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Checkpoints and sealed segments come every few changes, all below the project's folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", os.devnull)
     with workload.small_files():
         yield

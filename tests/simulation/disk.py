@@ -17,6 +17,8 @@ Kind = Literal["open", "write", "truncate", "sync", "sync failed", "close"]
 EntryKind = Literal["add", "move", "remove", "folder"]
 Image = dict[PurePath, bytes]
 """The files of a folder by their paths in it."""
+REPOSITORY: Image = {PurePath(".git/HEAD"): b"ref: refs/heads/main\n"}
+"""What makes the folder a repository, from the beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +165,13 @@ class Disk:
     """The files of one folder, current and durable.
 
     Args:
-        content: files that are durable from the beginning.
-        folders: folders that are.
+        content: files that are durable from the beginning, with the folders that they are in.
     """
 
-    def __init__(
-        self, content: Mapping[PurePath, bytes] | None = None, folders: set[PurePath] | None = None
-    ) -> None:
-        self._durable: _Names = dict.fromkeys(sorted(folders or ()))
-        self._durable |= {path: Inode(data) for path, data in (content or {}).items()}
+    def __init__(self, content: Mapping[PurePath, bytes] = REPOSITORY) -> None:
+        folders = {folder for path in content for folder in path.parents} - {PurePath()}
+        self._durable: _Names = dict.fromkeys(sorted(folders))
+        self._durable |= {path: Inode(data) for path, data in content.items()}
         self._current: _Names = dict(self._durable)
         self._pending: list[_Entry] = []
         self._open: dict[int, Inode] = {}

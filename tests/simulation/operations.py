@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
-from tests.simulation.disk import Acknowledged, Event, OnFile, OnFolder
+from tests.simulation.disk import REPOSITORY, Acknowledged, Event, OnFile, OnFolder
 
 Fault = Literal["EIO", "ENOSPC", "EINTR", "short write"]
 _CODES = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC, "EINTR": errno.EINTR}
@@ -27,6 +27,8 @@ class UnsyncedOps(OsFileOps):
 class SimulatedOps(UnsyncedOps):
     """Counts operations, records those that change something, and fails the chosen ones.
 
+    The project is in a repository, so that all of its files are below its folder.
+
     Args:
         root: the project's folder.
 
@@ -39,6 +41,9 @@ class SimulatedOps(UnsyncedOps):
         self.log: list[Event] = []
         self.count = 0
         self._root = root
+        for path, data in REPOSITORY.items():
+            (root / path).parent.mkdir(exist_ok=True)
+            (root / path).write_bytes(data)
         self._fault: Fault = "EIO"
         self._first = self._last = -1
         self._reads_fail = False

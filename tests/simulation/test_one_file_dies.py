@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
@@ -136,7 +136,7 @@ def test_a_crash_while_damage_is_mended_loses_nothing(
         ops = SimulatedOps(root)
         repository = FilesystemProjectRepository(ops)
         store.oracle.opened(repository, root, store.acknowledged)
-        disk = Disk(start, folders={PurePath(".cde"), PurePath(".cde/backups")})
+        disk = Disk(start)
         for number, event in enumerate(ops.log):
             disk.apply(event)
             for image in (disk.after_kill(), *disk.after_power_cut(random, 2)):

@@ -87,8 +87,6 @@ class StateArchive:
 
         A file that retention may have removed is not missed.
         """
-        if not self._files.folder.is_dir():
-            return []
         findings = [
             self._damage(path, found.reason)
             for path, found in self._checkpoints().items()
@@ -241,7 +239,7 @@ class StateArchive:
             return read_file(self._ops, path) or b""
 
     def _damage(self, path: Path, reason: str) -> Damage:
-        return Damage(str(path.relative_to(self._files.root)), reason)
+        return Damage(self._files.shown(path), reason)
 
 
 def _mentions(feature_id: str | None) -> list[bytes]:

@@ -18,6 +18,7 @@ from cde_orchestrator.storage.quarantine import MISSING, quarantined
 from cde_orchestrator.storage.read_only import SPARE_BYTES
 
 _LAG_SECONDS = 10.0
+_BACKUPS = "backups"
 _EFFECTIVE = os.access in os.supports_effective_ids
 
 
@@ -39,7 +40,7 @@ def condition_of(files: StateFiles, ops: FileOps, *, is_read_only: bool) -> Stat
     is_lost = loaded.gap is not None
     if is_lost:
         lost = loaded.uncertainty or ""
-        harms = [Damage(path.name, lost) for path in (files.journal, files.backups)]
+        harms = [Damage(name, lost) for name in (files.journal.name, _BACKUPS)]
     live = {files.state.name, files.journal.name}
     repaired, age = quarantined(files), _backup_age(files)
     journal_harm = next((each for each in harms if each.file in live), None)
@@ -48,7 +49,7 @@ def condition_of(files: StateFiles, ops: FileOps, *, is_read_only: bool) -> Stat
     if is_missing:
         journal_harm = Damage(files.journal.name, "it is missing")
     if backup_harm is None and age > 0:
-        backup_harm = Damage(files.backups.name, "the newest changes have no backup")
+        backup_harm = Damage(_BACKUPS, "the newest changes have no backup")
     return StateCondition(
         "The state can be read and written.",
         refusal,

@@ -63,6 +63,7 @@ class Loaded:
         legacy: content of a state file from before the journal.
         gap: changes that are lost; the state is that of before them.
         newer: schema version of a state file that is newer than this release.
+        is_from_memory: whether a process had more than the files, and has just written it.
     """
 
     document: Document = field(default_factory=dict)
@@ -78,6 +79,7 @@ class Loaded:
     legacy: dict[str, Any] | None = None
     gap: Gap | None = None
     newer: int | None = None
+    is_from_memory: bool = False
 
     @property
     def needs_repair(self) -> bool:

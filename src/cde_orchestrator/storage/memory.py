@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -133,10 +134,13 @@ class StateMemory:
             followed = self.unrepaired is None and head and self._follow(head, locked=True)
             if head and followed and self._segment.agrees(head.first, head.size):
                 return
-            self._ops.make_folder(self._files.backups)
+            known = head.document.get("id") if head and self.knows_more() else None
+            if self._files.settle(self._ops, known):
+                loaded = None
             loaded = self._reconciled(loaded or self._loaded())
             if loaded.legacy is not None:
                 document = self._migrate(loaded.legacy)
+                self._files.settle(self._ops, document["id"])
                 repair.migrate(self._files, self._ops, loaded, document)
             elif loaded.needs_repair:
                 repair.repair(self._files, self._ops, loaded)
@@ -214,7 +218,8 @@ class StateMemory:
     def _is_settled(self) -> bool:
         """Check without waiting; False where the lock must be had to go on."""
         if not self._files.folder.is_dir():
-            if self.knows_more():
+            self._files.resolve()  # another folder at the path has nothing to do with the vault
+            if self.knows_more() or self._files.exist():
                 return False
             self.head = None
             self._root.release()
@@ -238,12 +243,14 @@ class StateMemory:
         with self.among_readers() as locked:
             if not self._is_to_repair() and self.head and self._follow(self.head, locked=locked):
                 return True
+            self._files.resolve()
             marks = self._files.marks()
             loaded = self._loaded() if locked else self._undisturbed()
         if loaded is None or self._compare(loaded) is not Files.FOLLOW:
             return False
         if not loaded.needs_repair:
             self.adopt(loaded)
+            self._settle()
             return True
         try:
             held = self._lock.attempt()
@@ -256,6 +263,13 @@ class StateMemory:
             self.adopt(loaded)
             self._postpone_repair(error)
         return True
+
+    def _settle(self) -> None:
+        """Move backups to where they belong, if nobody else has the lock and it can be done."""
+        if self._files.is_unsettled and os.access(self._files.folder, os.W_OK):
+            with suppress(OSError), self._lock.attempt() or nullcontext() as held:
+                if held is not None:
+                    self._files.settle(self._ops)
 
     def _is_to_repair(self) -> bool:
         """Whether damage that could not be repaired is to be tried again by a reader."""
@@ -345,7 +359,9 @@ class StateMemory:
             return loaded
         if head is not None:
             repair.restore_files(self._files, self._ops, head)
-        return loader.load(self._files, self._ops)
+        found = loader.load(self._files, self._ops)
+        found.is_from_memory = head is not None
+        return found
 
     def _memory(self) -> AbstractContextManager[None]:
         """One thread of this process at a time in what is held in memory."""

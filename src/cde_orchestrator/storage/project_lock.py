@@ -27,8 +27,10 @@ class ProjectLock:
     def __init__(self, files: StateFiles, timeout_seconds: float = 5.0) -> None:
         self.timeout_seconds = timeout_seconds
         self._file = ProcessLock(files.lock, timeout_seconds)
+        self._files = files
         self._folder = _FolderLock(files.folder, timeout_seconds, self._file)
-        self._locks = [self._file, self._folder] if os.name == "posix" else [self._file]
+        self._vault: _FolderLock | None = None
+        self._locks_folders = os.name == "posix"
 
     def exclusive(self) -> AbstractContextManager[float]:
         """Hold the lock alone; the seconds waited for it.
@@ -50,7 +52,7 @@ class ProjectLock:
         or the folder cannot be opened.
         """
         with ExitStack() as held:
-            for lock in self._locks:
+            for lock in self._locks():
                 descriptor = lock.attempt(shared=shared)
                 if descriptor is None:
                     return None
@@ -62,19 +64,33 @@ class ProjectLock:
         """Hold every lock, all of them had within one time-out."""
         started, descriptors = time.monotonic(), list[int]()
         with ExitStack() as held:
-            for lock in self._locks:
+            locks = self._locks()
+            for lock in locks:
                 left = self.timeout_seconds - (time.monotonic() - started)
                 descriptors.append(lock.acquire(shared=shared, seconds=left)[0])
                 held.callback(os.close, descriptors[-1])
             waited = time.monotonic() - started
-            for lock, descriptor in zip(self._locks, descriptors, strict=True):
+            for lock, descriptor in zip(locks, descriptors, strict=True):
                 if not shared:
                     lock.sign(descriptor)
             yield waited
 
     def is_current(self) -> bool:
         """Whether the folder that this process holds alone is the one at its path."""
-        return self._folder.held is None or self._folder.is_current(self._folder.held)
+        folders = [each for each in (self._folder, self._vault) if each is not None]
+        return all(each.held is None or each.is_current(each.held) for each in folders)
+
+    def _locks(self) -> list[ProcessLock]:
+        """What is locked, in this order; the vault once there is one."""
+        if not self._locks_folders:
+            return [self._file]
+        vault = self._files.outside
+        if vault is None:
+            self._vault = None
+            return [self._file, self._folder]
+        if self._vault is None or self._vault.path != vault:
+            self._vault = _FolderLock(vault, self.timeout_seconds, self._file)
+        return [self._file, self._folder, self._vault]
 
 
 class _FolderLock(ProcessLock):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Sequence
@@ -52,8 +53,20 @@ class Quarantine:
         self._make()
         for path in paths:
             if os.path.lexists(path):
-                self._ops.replace(path, self.place(path.name))
+                self._move(path)
         self._ops.sync_folder(self._files.quarantine)
+
+    def _move(self, path: Path) -> None:
+        try:
+            self._ops.replace(path, self.place(path.name))
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            if in_the_way(path):  # it holds nothing of the state, so it may stay where it is
+                self._ops.replace(path, path.with_name(self.place(path.name).name))
+                return
+            replace_file(self._ops, self.place(path.name), self._ops.read(path))
+            self._ops.unlink(path)
 
     def _make(self) -> None:
         self._ops.make_folder(self._files.quarantine)

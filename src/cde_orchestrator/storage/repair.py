@@ -28,7 +28,7 @@ def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     A damaged copy stays where it is until it is replaced: what it still has may be needed
     when this is cut short.
     """
-    quarantine = Quarantine(files, ops)
+    quarantine, is_gone = Quarantine(files, ops), not files.are_in_folder()
     for finding in loaded.findings:
         log.warning(
             "state_damaged", error_code="E212", path=str(finding.path), reason=finding.reason
@@ -49,6 +49,8 @@ def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
             ops.unlink(path)
     if loaded.findings:
         log.warning("state_repaired", sequence=loaded.sequence, files=len(loaded.findings))
+    if is_gone and loaded.sequence and not loaded.is_from_memory:
+        _log_restored(files, loaded.sequence, f"it was gone, and restored from {files.backups}")
     loaded.findings, loaded.leftovers, loaded.torn = [], [], False
 
 
@@ -93,12 +95,17 @@ def restore_files(files: StateFiles, ops: FileOps, head: Head) -> None:
     """Write what a process has in memory as a checkpoint, which the loader then builds on."""
     ops.make_folder(files.backups)
     write_backup(files, ops, head)
+    reason = "changes that it had were lost, and restored from memory"
+    _log_restored(files, head.sequence, reason)
+
+
+def _log_restored(files: StateFiles, sequence: int, reason: str) -> None:
     log.warning(
         "state_restored",
         error_code="E212",
         path=str(files.root),
-        sequence=head.sequence,
-        reason="changes that it had were lost, and restored from memory",
+        sequence=sequence,
+        reason=reason,
     )
 
 

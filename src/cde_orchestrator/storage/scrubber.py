@@ -96,7 +96,7 @@ class StateScrubber:
         )
 
     def _reaches(self, first: int, following: int) -> bool:
-        found = journal.scan(self._ops.read(self._files.mirror(first)))
+        found = journal.scan(self._ops.read(self._files.segments()[first]))
         last = found.records[-1].sequence if found.records else 0
         return not found.damage and found.header is not None and last == following - 1
 
@@ -119,7 +119,7 @@ class StateScrubber:
             if found.damage or lost != noted:
                 path = self._files.mirror(first)
                 _say_damaged(path, "; ".join(found.damage[:3]) or "it lacks changes")
-                quarantine.keep(path)
+                quarantine.keep(segments[first])
                 header = journal.encode_header(first, self._previous(first, found), lost)
                 lines = b"".join(record.line for record in found.records)
                 replace_file(self._ops, path, header.line + lines)
@@ -132,7 +132,7 @@ class StateScrubber:
 
     def _starts_over(self, first: int, found: journal.Scan) -> bool:
         previous = found.header.previous if found.header is not None else None
-        return previous == journal.GENESIS and first > 1 and self._files.backup(first - 1).exists()
+        return previous == journal.GENESIS and first > 1 and first - 1 in self._files.checkpoints()
 
     def _note_missing(self, oldest: int, following: int) -> str:
         """Put a segment without changes where the first one after a checkpoint is missing."""
@@ -156,7 +156,8 @@ class StateScrubber:
         return self._checksum_at(first - 1)
 
     def _checksum_at(self, sequence: int) -> str:
-        kept = self._judged(self._files.backup(sequence))
+        path = self._files.checkpoints().get(sequence, self._files.backup(sequence))
+        kept = self._judged(path)
         return kept.record_checksum if isinstance(kept, Checkpoint) else journal.GENESIS
 
     # Checkpoints

@@ -23,6 +23,7 @@ from cde_orchestrator.storage.head import Head
 from cde_orchestrator.storage.maintenance import SEAL_AFTER_BYTES, StateUpkeep
 from cde_orchestrator.storage.memory import Listener, Migration, StateMemory
 from cde_orchestrator.storage.project_lock import ProjectLock
+from cde_orchestrator.storage.quarantine import Quarantine
 from cde_orchestrator.storage.read_only import ReadOnly, WriteGuard
 from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention
 from cde_orchestrator.storage.scrubber import StateScrubber
@@ -133,7 +134,7 @@ class StateStore:
         Raises:
             StateError: E203 or E204; the state is as it was.
         """
-        head = self._memory.head or self._begin()
+        head = self._memory.head or self._begin(change)
         record = journal.encode_record(head.sequence + 1, head.checksum, change)
         try:
             with span(JOURNAL), self._written(self.files.journal):
@@ -202,9 +203,25 @@ class StateStore:
                         raise
                 else:
                     raise StateError.of("E211", expected="none", found=found.sequence)
+                self.files.settle(self._ops, document.get("id"))
                 self._memory.adopt(repair.start_over(self.files, self._ops, document))
                 held.enter_context(self._memory.writing())
             yield
+
+    def set_aside(self) -> None:
+        """Make room for a new project; the files go to quarantine, but for those outside.
+
+        Raises:
+            StateError: E203, E204 or E205.
+        """
+        with self._memory.in_turn(), self._written(self.files.folder):
+            self._ops.make_folder(self.files.folder)
+            with self._lock.exclusive():
+                local = self.files.backups_in_folder()
+                self.files.forget(self._ops)
+                present = (self.files.state, self.files.journal, *local)
+                Quarantine(self.files, self._ops).move(*present)
+                self._memory.adopt(loader.Loaded())
 
     def keep_backup(self) -> None:
         """Keep a checkpoint of the present state in ``backups``. Only inside ``exclusive``.
@@ -287,10 +304,11 @@ class StateStore:
                     break
         return head
 
-    def _begin(self) -> Head:
-        """The first segment of a project that has no state yet."""
+    def _begin(self, change: Change) -> Head:
+        """The first segment of a project that has no state yet; the change makes the project."""
         header = journal.encode_header(1, journal.GENESIS)
         with self._written(self.files.journal):
+            self.files.settle(self._ops, _id_in(change))
             self._segment.rewrite(header.line, 1)
             # Whoever made the folder, its entry has to outlive a power cut as well.
             self._ops.sync_folder(self.files.root)
@@ -319,3 +337,10 @@ class StateStore:
             except OSError as error:
                 self._guard.refused(error)
                 raise
+
+
+def _id_in(change: Change) -> str | None:
+    """The id of the project that the change makes."""
+    made = change.changes[0].get("value") if change.changes else None
+    found = made.get("id") if isinstance(made, dict) else None
+    return found if isinstance(found, str) else None

@@ -9,6 +9,7 @@ import pytest
 
 from cde_orchestrator.application.projects.onboard_project import SetProjectStatus
 from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.storage.format.files import StateFiles
 from tests.integration.drills.stage import Outcome, Stage, drill
 
 WITHOUT_ROOTS_RIGHTS = [
@@ -79,13 +80,12 @@ async def a_server_of_another_project(stage: Stage) -> None:
 async def a_project_whose_state_is_gone(stage: Stage) -> None:
     away = stage.folder / "away"
     shutil.copytree(stage.root / ".cde", away)
+    shutil.rmtree(StateFiles(stage.root).backups)
     for path in (stage.root / ".cde").iterdir():
-        if path.name != "backups":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    for path in (stage.root / ".cde" / "backups").glob("*.json*"):
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (stage.root / ".cde" / "objects" / "ab").mkdir(parents=True)
     await stage.prove(
         lambda: stage.json_command("init", str(stage.root)),
-        names="backups",
+        names="objects",
         by_hand=lambda: shutil.copytree(away, stage.root / ".cde", dirs_exist_ok=True),
     )

@@ -16,6 +16,7 @@ import pytest
 from cde_orchestrator import __version__
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.storage.format.files import StateFiles
 from tests.disks import fill, remount, small_disk
 from tests.integration.drills.feature_drills import submitted
 from tests.integration.drills.stage import Outcome, Stage, drill
@@ -51,9 +52,8 @@ class Holder:
 
 @drill("E201")
 async def a_state_of_which_nothing_is_left(stage: Stage) -> None:
-    files = [
-        path for path in (stage.root / ".cde").rglob("*") if path.suffix in {".json", ".jsonl"}
-    ]
+    places = (*(stage.root / ".cde").rglob("*"), *StateFiles(stage.root).backups.glob("*-*"))
+    files = [path for path in places if path.suffix in {".json", ".jsonl"}]
     kept = {path: path.read_bytes() for path in files}
     for path in files:
         path.write_bytes(b"\x00" * 100)
@@ -213,11 +213,25 @@ async def a_restore_that_was_prepared_for_another_state(stage: Stage) -> None:
 
 @drill("E212")
 async def a_backup_of_which_a_bit_flipped(stage: Stage) -> None:
-    mirror = next(iter(sorted((stage.root / ".cde" / "backups").glob("journal-*"))))
+    mirror = next(iter(sorted(StateFiles(stage.root).backups.glob("journal-*"))))
     content = bytearray(mirror.read_bytes())
     content[len(content) // 2] ^= 1
     mirror.write_bytes(content)
     await stage.prove(stage.finding)
+
+
+@drill("E220")
+async def a_vault_that_cannot_be_written(stage: Stage) -> None:
+    passport = StateFiles(stage.root).backups / "project.json"
+    passport.unlink()
+    passport.mkdir()
+    assert stage.run("state", "compact", "--project", str(stage.root)).returncode == 0
+
+    def can_be_written_again() -> None:
+        passport.rmdir()
+        assert stage.run("status", "--project", str(stage.root)).returncode == 0
+
+    await stage.prove(stage.finding, names="project", by_hand=can_be_written_again)
 
 
 @drill("E213")

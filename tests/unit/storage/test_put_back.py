@@ -44,6 +44,20 @@ def names(repository: FilesystemProjectRepository, root: Path) -> list[str]:
     return [feature.name for feature in repository.get(root).features]
 
 
+def copy_of(root: Path, copy: Path) -> None:
+    """A copy of the project, with all of its state in it."""
+    shutil.copytree(root, copy)
+    shutil.copytree(StateFiles(root).backups, copy / ".cde" / "backups")
+
+
+def put_back(copy: Path, root: Path) -> None:
+    """Put the state of a copy, all of it, in the place of that of the project."""
+    shutil.copytree(copy / ".cde", root / ".cde")
+    backups = StateFiles(copy).backups
+    if backups != copy / ".cde" / "backups":
+        shutil.copytree(backups, root / ".cde" / "backups", dirs_exist_ok=True)
+
+
 BEFORE = [f"f{number}" for number in range(12)]
 
 
@@ -58,6 +72,7 @@ def every_state_file(files: StateFiles) -> None:
 
 
 def the_folder(files: StateFiles) -> None:
+    shutil.rmtree(files.backups)
     shutil.rmtree(files.folder)
 
 
@@ -105,7 +120,7 @@ def test_the_process_that_knows_most_puts_back_most(
     idle = FilesystemProjectRepository()
     assert names(idle, root) == BEFORE
     start(server, root, "later")
-    shutil.rmtree(root / ".cde")
+    the_folder(StateFiles(root))
     assert names(idle, root) == BEFORE
     assert names(server, root) == [*BEFORE, "later"]
     assert names(idle, root) == [*BEFORE, "later"]
@@ -124,7 +139,7 @@ def test_processes_that_go_on_from_different_states_come_together(
     with server.transaction(root) as project:
         for name in ("f1", "f2"):
             project.feature(name).close("cancelled", "no need", "somebody", utc_now())
-    shutil.rmtree(root / ".cde")
+    the_folder(StateFiles(root))
     with idle.transaction(root) as project:
         project.feature("f2").close("failed", "it cannot be", "somebody", utc_now())
         project.start_feature("Do it", name="meanwhile")
@@ -146,19 +161,19 @@ def test_processes_that_go_on_from_different_states_come_together(
 def test_an_older_copy_of_a_history_that_was_put_back_is_followed(
     server: FilesystemProjectRepository, root: Path, tmp_path: Path
 ) -> None:
-    shutil.rmtree(root / ".cde")
+    the_folder(StateFiles(root))
     start(server, root, "copied")
-    shutil.copytree(root / ".cde", tmp_path / "copy")
+    copy_of(root, tmp_path / "copy")
     start(server, root, "later")
-    shutil.rmtree(root / ".cde")
-    shutil.copytree(tmp_path / "copy", root / ".cde")
+    the_folder(StateFiles(root))
+    put_back(tmp_path / "copy", root)
     assert names(server, root) == [*BEFORE, "copied"]
 
 
 def test_a_project_that_was_begun_anew_there_is_followed(
     server: FilesystemProjectRepository, root: Path
 ) -> None:
-    shutil.rmtree(root / ".cde")
+    the_folder(StateFiles(root))
     other = FilesystemProjectRepository()
     begun = other.get_or_create(root)
     with capture_logs() as logs:
@@ -171,10 +186,10 @@ def test_a_project_that_was_begun_anew_there_is_followed(
 def test_a_whole_older_copy_is_followed_and_what_it_replaced_is_kept(
     server: FilesystemProjectRepository, root: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(root / ".cde", tmp_path / "copy")
+    copy_of(root, tmp_path / "copy")
     start(server, root, "later")
-    shutil.rmtree(root / ".cde")
-    shutil.copytree(tmp_path / "copy", root / ".cde")
+    the_folder(StateFiles(root))
+    put_back(tmp_path / "copy", root)
     with capture_logs() as logs:
         assert names(server, root) == BEFORE
     (told,) = [each for each in logs if each["event"] == "state_replaced"]
@@ -183,7 +198,7 @@ def test_a_whole_older_copy_is_followed_and_what_it_replaced_is_kept(
     assert names(server, root) == BEFORE
     assert len(kept(root)) == 1
     name = kept(root)[0].name.split("-", 1)[1]
-    shutil.copyfile(kept(root)[0], root / ".cde" / "backups" / name)
+    shutil.copyfile(kept(root)[0], StateFiles(root).backups / name)
     fresh = FilesystemProjectRepository()
     fresh.restore(root, fresh.backup(root, name))
     assert names(fresh, root) == [*BEFORE, "later"]
@@ -192,12 +207,12 @@ def test_a_whole_older_copy_is_followed_and_what_it_replaced_is_kept(
 def test_another_history_of_the_same_project_is_followed(
     server: FilesystemProjectRepository, root: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(root, tmp_path / "copy")
+    copy_of(root, tmp_path / "copy")
     start(server, root, "here")
     other = FilesystemProjectRepository()
     start(other, tmp_path / "copy", "there")
-    shutil.rmtree(root / ".cde")
-    shutil.copytree(tmp_path / "copy" / ".cde", root / ".cde")
+    the_folder(StateFiles(root))
+    put_back(tmp_path / "copy", root)
     assert names(server, root) == [*BEFORE, "there"]
     assert len(kept(root)) == 1
 
@@ -205,10 +220,10 @@ def test_another_history_of_the_same_project_is_followed(
 def test_a_history_that_went_on_elsewhere_is_followed_without_a_word(
     server: FilesystemProjectRepository, root: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(root, tmp_path / "copy")
+    copy_of(root, tmp_path / "copy")
     start(FilesystemProjectRepository(), tmp_path / "copy", "there")
-    shutil.rmtree(root / ".cde")
-    shutil.copytree(tmp_path / "copy" / ".cde", root / ".cde")
+    the_folder(StateFiles(root))
+    put_back(tmp_path / "copy", root)
     assert names(server, root) == [*BEFORE, "there"]
     assert kept(root) == []
 
@@ -257,7 +272,7 @@ def test_nothing_is_written_into_a_folder_that_was_removed_and_made_again(
 def test_a_process_that_ends_puts_back_what_it_knows(
     server: FilesystemProjectRepository, root: Path
 ) -> None:
-    shutil.rmtree(root / ".cde")
+    the_folder(StateFiles(root))
     server.close()
     assert names(FilesystemProjectRepository(), root) == BEFORE
 

@@ -80,6 +80,7 @@ class ProjectDoctor:
             lambda: _damages(stored),
             lambda: self._state(root),
             lambda: _lock(stored),
+            lambda: _place(stored),
             lambda: _permissions(stored),
             lambda: _settings(root),
             lambda: _space(stored.folder),
@@ -102,7 +103,7 @@ class ProjectDoctor:
         for damage in _verified(stored) if self._is_certain(root) else ():
             kept = f"; what is there goes to {_QUARANTINE}" if _exists(root, damage) else ""
             planned.append(f"rewrite {damage.file} from what survives{kept}")
-        return planned + [f"remove {path.relative_to(root)}" for path in _temporary(stored)]
+        return planned + [f"remove {stored.shown(path)}" for path in _temporary(stored)]
 
     def repair(self, root: Path) -> list[str]:
         """Repair what is safe: copies of the state, backups, leftovers; what was done, in words."""
@@ -123,7 +124,7 @@ class ProjectDoctor:
                 done.append(f"{damage.file} {how}{kept}")
         for path in _temporary(stored):
             path.unlink(missing_ok=True)
-            done.append(f"{path.relative_to(root)} was removed")
+            done.append(f"{stored.shown(path)} was removed")
         return done
 
     def _is_certain(self, root: Path) -> bool:
@@ -220,6 +221,13 @@ def _damages(stored: StateFiles) -> Iterator[CDEError]:
         yield StateError.of("E212", file=damage.file, reason=damage.reason)
 
 
+def _place(stored: StateFiles) -> Iterator[CDEError]:
+    """Whether the second copy is where no command on the work tree reaches it."""
+    outside = stored.wanted
+    if outside is not None and stored.is_local and stored.exist():
+        yield StateError.of("E220", path=str(stored.local_backups), outside=str(outside))
+
+
 def _lock(stored: StateFiles) -> Iterator[CDEError]:
     """Who keeps the project's lock, where somebody keeps it for long."""
     if not stored.lock.exists():
@@ -268,7 +276,8 @@ def _alerts(stored: StateFiles) -> Iterator[CDEError]:
 def _permissions(stored: StateFiles) -> Iterator[CDEError]:
     """Everything that a change writes to or replaces."""
     folders = (stored.folder, stored.backups, stored.quarantine, stored.objects)
-    kept = (*stored.segments().values(), *stored.checkpoints().values())
+    found = (*stored.segments().values(), *stored.checkpoints().values())
+    kept = [each for each in found if each.parent == stored.backups]  # others are only read
     for path in (*folders, stored.state, stored.journal, stored.lock, *kept):
         wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
         if path.exists() and not os.access(path, wanted):
@@ -308,7 +317,7 @@ def _clock(stored: StateFiles) -> Iterator[CDEError]:
 
 def _leftovers(stored: StateFiles) -> Iterator[CDEError]:
     for path in _temporary(stored):
-        yield StateError.of("E213", file=str(path.relative_to(stored.root)))
+        yield StateError.of("E213", file=stored.shown(path))
 
 
 def _quarantine(stored: StateFiles) -> Iterator[CDEError]:

@@ -265,7 +265,7 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
     if kind is list:
         read = _reader(inner[0])
         return lambda value: [read(item) for item in value]
-    if kind is dict:
+    if kind in {dict, Mapping}:
         read = _reader(inner[1])
         return lambda value: {key: read(item) for key, item in value.items()}
     if kind is tuple:

@@ -103,6 +103,15 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
         self._stores: dict[Path, FolderStore] = {}
         self._mutex = threading.Lock()
 
+    def get_or_create(
+        self, path: Path | str, name: str | None = None, *, new: bool = False
+    ) -> Project:
+        """The project at ``path``; a new one where there is none, or if it is to be new."""
+        store = self._store(folder_at(path))
+        if new and store.files.exist():
+            store.set_aside()
+        return super().get_or_create(path, name, new=new)
+
     def peek(self, path: Path | str) -> Project:
         """The project read from its files; nothing is repaired."""
         root = folder_at(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     read_bounded,
     refuse_link,
 )
+from cde_orchestrator.infrastructure.system.git_folder import repository_of
 
 log = get_logger(__name__)
 
@@ -46,7 +46,6 @@ _PROJECT_IN_LOG = b'"project_id"'
 _ODD = re.compile(r"[^\w /.,+@-]")
 """Characters that mean something to git, to a shell, or to whoever else reads the list."""
 _LIST_BYTES = 1024 * 1024
-_POINTER_BYTES = 64 * 1024
 
 
 def write_gitignore(root: Path) -> None:
@@ -84,52 +83,14 @@ def _write_new(path: Path, text: str) -> None:
 
 def _exclude_files(root: Path) -> Iterator[tuple[Path, str]]:
     """The repository's own list of what is ignored, and where in its files the project lies."""
-    for top in (root, *root.parents):
-        git = top / ".git"
-        try:
-            folder = _git_folder(git)
-            if folder is not None:
-                common = folder.parents[1] if _is_worktree(folder, git) else folder
-                yield common / "info" / "exclude", root.relative_to(top).as_posix()
-                return
-        except (OSError, ValueError) as error:
-            log.warning("git_folder_unreadable", path=str(git), reason=str(error))
-            return
-
-
-def _git_folder(git: Path) -> Path | None:
-    """The folder that a repository keeps its own files in; None where there is no repository.
-
-    ``.git`` is a file in a linked worktree and in a submodule (gitrepository-layout). Such a
-    file comes with any archive, so it is followed only where git itself has made the folder
-    for it: one that names this file, or one of the submodules of a repository around it.
-
-    Raises:
-        OSError: ELOOP, ``.git`` is a link; EXDEV, it names a folder that is not its own; or
-            what the system says.
-    """
-    refuse_link(git)
-    if git.is_dir():
-        return git if (git / "HEAD").exists() else None
-    if not git.exists():
-        return None
-    pointer = os.fsdecode(read_bounded(git, _POINTER_BYTES)).removeprefix("gitdir:").strip()
-    named = Path(os.path.realpath(git.parent / pointer))
-    around = (_git_folder(folder / ".git") for folder in git.parent.parents)
-    if not _is_worktree(named, git):
-        outer = next((folder for folder in around if folder is not None), None)
-        if outer is None or Path(os.path.realpath(outer), "modules") not in named.parents:
-            raise OSError(errno.EXDEV, "it names a folder that does not belong to it", str(git))
-    return named if (named / "HEAD").exists() else None
-
-
-def _is_worktree(folder: Path, git: Path) -> bool:
-    """Whether git keeps the files of the linked worktree with this ``.git`` in the folder."""
-    pointer = folder / "gitdir"
-    if folder.parent.name != "worktrees" or not pointer.exists():
-        return False
-    back = os.fsdecode(read_bounded(pointer, _POINTER_BYTES)).strip()
-    return os.path.realpath(folder / back) == os.path.realpath(git)
+    try:
+        found = repository_of(root)
+    except (OSError, ValueError) as error:
+        git = getattr(error, "filename", None) or root / ".git"
+        log.warning("git_folder_unreadable", path=str(git), reason=str(error))
+        return
+    if found is not None:
+        yield found.common / "info" / "exclude", found.inner
 
 
 def _listed_in(exclude: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,8 +19,9 @@ from cde_orchestrator.cli.session.options import folder_named
 from cde_orchestrator.cli.views.error import settings as table
 from cde_orchestrator.cli.views.error import settings_payload
 from cde_orchestrator.cli.views.project import changed, diagnosed, onboarded, planned, project_info
+from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.settings.settings import settings_states
-from cde_orchestrator.infrastructure.system.project_path import folder_at
+from cde_orchestrator.infrastructure.system.project_path import folder_at, require_narrow
 
 top_level = Commands()
 group = Commands(
@@ -48,8 +50,11 @@ def init(
     new: Annotated[
         bool,
         typer.Option(
-            "--new", help="Create an empty project even if the state of an earlier one is lost."
+            "--new", help="Create an empty project in place of the one that is or was here."
         ),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="With --new: do not ask whether to replace it.")
     ] = False,
     git_merge_driver: Annotated[
         bool,
@@ -65,12 +70,29 @@ def init(
     if path is not None and call.project is not None:
         raise typer.BadParameter("give the folder only once", param_hint="PATH and --project")
     folder = folder_at(path or call.project or Path(), create=create)
+    if path is None and call.project is None:
+        require_narrow(folder)
     there = Call(folder)
+    if new and not yes:
+        _ask_before_replacing(there)
     reply = there.ask(OnboardProject(name=name, new=new))
     if git_merge_driver:
         reply["created"] += there.ask(InstallMergeDriver())["changed"]
     # The steps that are shown name the folder only where the person had to.
     Call(path or call.project, call.as_json).say(reply, onboarded)
+
+
+def _ask_before_replacing(there: Call) -> None:
+    """Have a person say whether an empty project is to take the place of one with a state."""
+    try:
+        project = there.ask(GetProjectInfo())["project"]
+    except CDEError:
+        return
+    if not sys.stdin.isatty():
+        reason = f"{project['name']} is here, there is no terminal to ask in, and no --yes"
+        raise typer.BadParameter(reason, param_hint="--new")
+    if not typer.confirm(f"Put an empty project in the place of {project['name']}?", err=True):
+        raise typer.Abort
 
 
 @top_level.command("cde doctor", "cde doctor --fix")

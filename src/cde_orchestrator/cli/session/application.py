@@ -6,16 +6,28 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cde_orchestrator.bootstrap import Application, build_application, find_project_root
+from cde_orchestrator.bootstrap import (
+    Application,
+    build_application,
+    find_project_root,
+    stated_at,
+)
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.observability.logs.setup import (
     LOG_FILE,
     setup_logging,
     setup_project_logging,
 )
+from cde_orchestrator.infrastructure.paths import FOLDER, STATE
 from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.project_path import folder_at
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from cde_orchestrator.cli.console.wording import RenderTarget
 
 
 @contextmanager
@@ -62,3 +74,16 @@ def project_root(project: Path | None) -> Path:
         return folder_at(project)
     folder_at(Path())  # the current folder may be removed, or not be readable
     return folder_at(find_project_root(Path()))
+
+
+def found_elsewhere(_: RenderTarget) -> RenderableType | None:
+    """Which project a command is about, where that is not the current folder alone."""
+    root = project_root(None)
+    if root == Path.cwd() and (root / FOLDER / STATE).is_file():
+        return None
+    from cde_orchestrator.cli.console.layout import note  # noqa: PLC0415 - no JSON needs it
+
+    name, home = stated_at(root)
+    if home != root:
+        return note(f"project {name} at {root}, its state in {home}")
+    return note(f"project {name} at {root}") if root != Path.cwd() else None

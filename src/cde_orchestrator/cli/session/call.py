@@ -15,7 +15,11 @@ import typer
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import Remark, Render, say, show_aside
-from cde_orchestrator.cli.session.application import application_at, project_root
+from cde_orchestrator.cli.session.application import (
+    application_at,
+    found_elsewhere,
+    project_root,
+)
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.help import CommandGroup, PlainCommand, examples
 from cde_orchestrator.cli.session.options import JsonOption, ProjectOption
@@ -53,7 +57,9 @@ class Call:
             return application.handle(use_case)
 
     def say(self, reply: Reply, view: Render[Reply]) -> None:
-        """Print a reply."""
+        """Print a reply, and which project it is about where that is not the current folder."""
+        if self.project is None and not self.as_json:
+            self.remark(found_elsewhere)
         say(reply, view, project=self.project, as_json=self.as_json)
 
     def answer(self, use_case: UseCase[Reply], view: Render[Reply]) -> None:

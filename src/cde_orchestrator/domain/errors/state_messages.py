@@ -232,4 +232,14 @@ STATE_MESSAGES = {
         fixes=(PROJECT_INFO_AT,),
         recoverable=False,
     ),
+    "E220": warning(
+        "Second Copy in the Work Tree",
+        (
+            "The second copy of the state is in '{path}', because no folder outside the work tree "
+            "could be written. What removes .cde, as git clean -fdx does, removes both copies."
+        ),
+        "Run any command of the project where {outside} can be written: it moves the copy there",
+        "In a sandbox nothing needs to be done; the next command that is not in it moves the copy",
+        fixes=(here("status"),),
+    ),
 }

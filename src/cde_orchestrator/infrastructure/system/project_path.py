@@ -48,6 +48,26 @@ def folder_at(path: Path | str, *, base: Path | None = None, create: bool = Fals
         raise ProjectError.of("E003", path=str(path), reason=reason.rstrip(".")) from error
 
 
+def holds_everything(folder: Path) -> bool:
+    """Whether it is the root of the file system or this user's home, which hold all projects."""
+    try:
+        home = Path.home().resolve()
+    except (OSError, RuntimeError):  # nobody's home
+        home = None
+    return folder in {home, Path(folder.anchor)}
+
+
+def require_narrow(folder: Path) -> None:
+    """Refuse a project in a folder that holds all others, unless somebody named it.
+
+    Raises:
+        ValidationError: E305.
+    """
+    if holds_everything(folder):
+        reason = f"{folder} holds all your projects; name the folder that is meant in full"
+        raise ValidationError.of("E305", argument="path", reason=reason)
+
+
 def _file_in_the_way(path: Path | str, base: Path | None) -> ProjectError:
     """E002, with the file that is meant and the folder that it lies in."""
     named = Path(os.path.abspath((base or Path()) / Path(path).expanduser()))  # noqa: PTH100

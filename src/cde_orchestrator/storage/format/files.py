@@ -1,4 +1,4 @@
-"""Where the files of a project's state are, under its folder ``.cde``."""
+"""Where the files of a project's state are: in its folder ``.cde``, and outside its work tree."""
 
 from __future__ import annotations
 
@@ -7,37 +7,144 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.paths import FOLDER, STATE
-from cde_orchestrator.infrastructure.system.file_ops import in_the_way
+from cde_orchestrator.infrastructure.system.file_ops import (
+    FileOps,
+    in_the_way,
+    open_in_own_folder,
+    read_file,
+    replace_file,
+)
+from cde_orchestrator.storage.format import vault
+
+log = get_logger(__name__)
 
 Marks = list[tuple[str, int, int, int]]
 _NUMBERED = re.compile(r"(state|journal)-(\d{12})\.jsonl?")
+_UNNUMBERED = "state-versionless.json"
 
 
 class StateFiles:
     """The paths of one project's state.
 
     Attributes:
+        root: the project's own files.
+        home: the folder whose ``.cde`` has the state; another worktree's, if the project is there.
         folder: everything of the product in the project.
         state: the newest checkpoint.
         journal: the active segment of the journal.
         lock: the lock between processes.
-        backups: older checkpoints, sealed segments and the active segment's second copy.
         quarantine: damaged files, moved aside.
-        judged: which backups were judged as whole, to judge each once; it can be deleted.
         objects: recorded outputs by content hash.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.folder = root / FOLDER
+        self.home = vault.home_of(root)
+        self.folder = self.home / FOLDER
         self.state = self.folder / STATE
         self.journal = self.folder / "journal.jsonl"
         self.lock = self.folder / "lock"
-        self.backups = self.folder / "backups"
         self.quarantine = self.folder / "quarantine"
-        self.judged = self.folder / "judged.json"
         self.objects = self.folder / "objects"
+        self.local_backups = self.folder / "backups"
+        self._vaults: list[Path] = []
+        self._backups: Path | None = None
+
+    @property
+    def backups(self) -> Path:
+        """Older checkpoints, sealed segments and the active segment's second copy."""
+        return self._backups or self.resolve()
+
+    @property
+    def judged(self) -> Path:
+        """Which backups were judged as whole, to judge each once; it can be deleted."""
+        return (self.folder if self.is_local else self.backups) / "judged.json"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the backups are in ``.cde``, as there is no other place, or none yet."""
+        return self.backups == self.local_backups
+
+    @property
+    def outside(self) -> Path | None:
+        """The project's folder outside the work tree, whether it can be written or not."""
+        _ = self.backups
+        return next((each for each in self._vaults if each.is_dir()), None)
+
+    @property
+    def wanted(self) -> Path | None:
+        """The best place for the backups, whether it exists or not; None without an id."""
+        _ = self.backups
+        return next(iter(self._vaults), None)
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether there are backups in another place than that for them."""
+        _ = self.backups
+        if any(map(_is_used, self._others())):
+            return True
+        named = self._named(None)
+        return bool(named) and not any(
+            shelf.folder / name == self.backups
+            and shelf.is_signed(name, shelf.signed(name[:36], self.home))
+            for shelf, name in named[:1]
+        )
+
+    def resolve(self) -> Path:
+        """Find where the backups are; nothing is written."""
+        self._vaults = [shelf.folder / name for shelf, name in self._named(None)]
+        usable = (each for each in self._vaults if _can_be_written(each / vault.PASSPORT))
+        self._backups = next(usable, self.local_backups)
+        return self._backups
+
+    def settle(self, ops: FileOps, project_id: str | None = None) -> bool:
+        """Have the backups in the best place that can be written; only under the lock.
+
+        What is in other places is moved there, each file whole before the other one goes, so
+        that either is readable whenever this is cut short.
+
+        Args:
+            ops: the file operations.
+            project_id: whose they are, where no file says that yet.
+
+        Returns:
+            Whether anything is in another place now.
+        """
+        before, places = self._backups, list[Path]()
+        self._vaults = []
+        for shelf, name in self._named(project_id):
+            self._vaults.append(shelf.folder / name)
+            if not places:
+                try:
+                    places.append(shelf.open(ops, name, shelf.signed(name[:36], self.home)))
+                except OSError as error:
+                    log.info("vault_not_written", path=str(shelf.folder), reason=str(error))
+        self._backups = next(iter(places), self.local_backups)
+        if not places:
+            ops.make_folder(self.local_backups)
+        order = [*self._vaults, self.local_backups]
+        worse = [each for each in order[order.index(self._backups) + 1 :] if each in self._others()]
+        changed = [self._move(ops, each) for each in worse if _is_used(each)]
+        changed.append(self._copy_newest(ops))
+        if places:
+            self._remove_local()
+        return any(changed) or before != self._backups
+
+    def forget(self, ops: FileOps) -> None:
+        """Let a new project take this path; the vault of the earlier one stays as it is."""
+        for shelf in vault.shelves_for(self.home):
+            if os.path.lexists(shelf.note):
+                ops.unlink(shelf.note)
+        self._backups = None
+
+    def backups_in_folder(self) -> list[Path]:
+        """The backups that are in ``.cde``, as no other place could be written."""
+        if self.local_backups.is_symlink():
+            return []
+        names = filter(_NUMBERED.fullmatch, _names_in(self.local_backups))
+        return [self.local_backups / name for name in names]
 
     def mirror(self, first: int) -> Path:
         """The second copy of the segment that begins with the sequence ``first``."""
@@ -57,27 +164,132 @@ class StateFiles:
 
     def exist(self) -> bool:
         """Whether there is any file of a state, whole or not."""
-        return any(map(os.path.lexists, (self.state, self.journal))) or bool(self._backups())
+        return self.are_in_folder() or bool(self._all_backups())
+
+    def are_in_folder(self) -> bool:
+        """Whether any of those that have the present state is in ``.cde``."""
+        return any(map(os.path.lexists, (self.state, self.journal)))
+
+    def shown(self, path: Path) -> str:
+        """What a person reads of one of the paths: relative to the project, if it is inside."""
+        return str(path.relative_to(self.home) if path.is_relative_to(self.home) else path)
 
     def marks(self) -> Marks:
         """What changes when any of the files was changed or exchanged meanwhile."""
         found: Marks = []
-        for path in (self.state, self.journal, self.backups, *self._backups()):
+        for path in (self.state, self.journal, self.backups, *self._all_backups()):
             with suppress(FileNotFoundError):
                 stat = path.stat()
                 found.append((path.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
         return found
 
-    def _backups(self) -> list[Path]:
+    def _named(self, project_id: str | None) -> list[tuple[vault.Shelf, str]]:
+        """The name of the project's vault on each shelf, the best one first."""
+        shelves = list(vault.shelves_for(self.home))
+        noted = next((found for each in shelves if (found := each.found())), None)
+        stated = project_id or vault.stated_id(self.home)
+        doubtful = stated is None or (project_id is None and noted and stated != noted.id)
+        if noted and (stated is None or (doubtful and not vault.surely_states(self.home, stated))):
+            stated = noted.id
+        if stated is None:
+            return []
+        names = ((shelf, shelf.name_for(stated, self.home)) for shelf in shelves)
+        return [(shelf, name) for shelf, name in names if name is not None]
+
+    def _others(self) -> list[Path]:
+        """The places that backups may be in, but for the one that they are written to."""
+        places = (*self._vaults, self.local_backups)
+        return [each for each in places if each != self.backups and not each.is_symlink()]
+
+    def _move(self, ops: FileOps, source: Path) -> bool:
+        """Move what is in another place; whether that could be done."""
+        try:
+            for path in sorted(source.iterdir()):
+                if _NUMBERED.fullmatch(path.name) or path.name == _UNNUMBERED:
+                    self._take(ops, path)
+            ops.sync_folder(source)
+        except OSError as error:
+            log.info("backups_not_moved", path=str(source), reason=str(error))
+            return False
+        log.info("backups_moved", source=str(source), target=str(self.backups))
+        return True
+
+    def _copy_newest(self, ops: FileOps) -> bool:
+        """Have the newest segment where it is appended to; it may be where nobody may write."""
+        path = next(reversed(self.segments().values()), None)
+        if path is None or path.parent == self.backups:
+            return False
+        try:
+            replace_file(ops, self.backups / path.name, ops.read(path))
+        except OSError as error:
+            log.info("backups_not_moved", path=str(path.parent), reason=str(error))
+            return False
+        return True
+
+    def _remove_local(self) -> None:
+        """Remove the folder in ``.cde`` where nothing is left in it."""
+        with suppress(OSError):
+            if [path.name for path in self.local_backups.iterdir()] == [".gitignore"]:
+                (self.local_backups / ".gitignore").unlink()
+                (self.folder / "judged.json").unlink(missing_ok=True)
+            self.local_backups.rmdir()
+
+    def _take(self, ops: FileOps, path: Path) -> None:
+        """Move one file, unless there is one of the name that has all of it already."""
+        target = self.backups / path.name
+        data, present = read_file(ops, path), read_file(ops, target)
+        if data and (present is None or not present.startswith(data)):
+            if present is not None and len(present) >= len(data):
+                return  # neither has what the other one has
+            replace_file(ops, target, data)
+            if ops.read(target) != data:
+                return
+        ops.unlink(path)
+
+    def _all_backups(self) -> list[Path]:
         return [*self.segments().values(), *self.checkpoints().values()]
 
     def _numbered(self, kind: str) -> dict[int, Path]:
-        try:
-            names = sorted(path.name for path in self.backups.iterdir())
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        matches = (match for name in names if (match := _NUMBERED.fullmatch(name)))
-        return {int(m[2]): self.backups / m[0] for m in matches if m[1] == kind}
+        """Of files with one name in several places, the longest."""
+        found: dict[int, Path] = {}
+        for place in (self.backups, *self._others()):
+            for name in _names_in(place):
+                match = _NUMBERED.fullmatch(name)
+                if match is None or match[1] != kind:
+                    continue
+                number, path = int(match[2]), place / name
+                if number not in found or _size(path) > _size(found[number]):
+                    found[number] = path
+        return dict(sorted(found.items()))
+
+
+def _names_in(place: Path) -> list[str]:
+    try:
+        return [path.name for path in place.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _is_used(place: Path) -> bool:
+    """Whether there are backups in the place, as far as this user may look."""
+    with suppress(OSError):
+        return any(_NUMBERED.fullmatch(name) for name in _names_in(place))
+    return False
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.lstat().st_size
+    return -1
+
+
+def _can_be_written(path: Path) -> bool:
+    """Whether the system lets this process write to the file, which it does not."""
+    try:
+        os.close(open_in_own_folder(path, os.O_WRONLY))
+    except OSError:
+        return False
+    return True
 
 
 def reason_at(path: Path, reason: str) -> str:

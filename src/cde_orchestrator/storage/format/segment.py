@@ -164,7 +164,8 @@ def find_active(files: StateFiles, ops: FileOps) -> ActiveSegment:
         active = newest if last < newest else active
     found.leftovers = [segments[first] for first in scans if first > active]
     if active and active not in scans:
-        scans[active] = _scan(files.mirror(active), ops, found, like=(files.journal, journal))
+        mirror_file = segments.get(active, files.mirror(active))
+        scans[active] = _scan(mirror_file, ops, found, like=(files.journal, journal))
     for copy in (*(scans[first] for first in sorted(scans)), journal):
         found.records.update({record.sequence: record for record in copy.records})
     mirror = scans.get(active, Scan())

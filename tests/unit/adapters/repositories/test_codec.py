@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from cde_orchestrator.adapters.repositories.codec import (
     FeatureIndex,
     StoredFeatures,
+    _readers_of,
     decode_feature,
     decode_project,
     encode_feature,
@@ -24,6 +26,7 @@ from cde_orchestrator.adapters.repositories.codec import (
 from cde_orchestrator.adapters.repositories.conflicts import features_of, fitting_changes
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.adapters.repositories.validation import checked_document
+from cde_orchestrator.domain import feature, lease, records
 from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
@@ -486,6 +489,17 @@ def test_a_member_that_no_release_wrote_so_far_has_its_default() -> None:
     assert (feature.workflow_digest, feature.artifacts, feature.metadata) == (None, [], {})
     assert feature.phases["build"].outputs == []
     assert feature.phases["build"].completed_at is None
+
+
+def test_every_field_that_a_feature_may_have_can_be_read() -> None:
+    modules = (feature, lease, records)
+    kinds = [kind for module in modules for kind in vars(module).values() if is_dataclass(kind)]
+    homes = {module.__name__ for module in modules}
+    stored = {kind for kind in kinds if isinstance(kind, type) and kind.__module__ in homes}
+
+    assert {Feature, feature.PhaseRecord, lease.Claim, records.Baseline} <= stored
+    for kind in stored:
+        assert _readers_of(kind).keys() == get_type_hints(kind).keys()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_is_whole_and_loads_without_being_touched(root: Path) -> None:
+def test_it_is_whole_and_loads_with_each_file_as_it_was(root: Path) -> None:
     repository = FilesystemProjectRepository()
     before = {path: path.read_bytes() for path in (root / ".cde").rglob("*.json*")}
     assert repository.verify(root) == []
@@ -40,7 +40,11 @@ def test_it_is_whole_and_loads_without_being_touched(root: Path) -> None:
     assert [record.status for record in orders.phases.values()] == [PhaseStatus.COMPLETED] * 3
     assert orders.prompt == "Add orders: für alle, 中文, 🛒"
     assert project.feature("payment").phases["define"].saved()[0].note == "Half of it."
-    assert {path: path.read_bytes() for path in before} == before
+    backups = StateFiles(root).backups
+    places = {
+        path: backups / path.name if path.parent.name == "backups" else path for path in before
+    }
+    assert {path: place.read_bytes() for path, place in places.items()} == before
 
 
 def test_every_state_of_its_past_is_within_reach(root: Path) -> None:

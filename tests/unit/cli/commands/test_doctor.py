@@ -14,6 +14,7 @@ from cde_orchestrator.adapters.doctor import project as project_doctor
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import encode_header
 from tests.unit.cli.conftest import Terminal
 
@@ -62,7 +63,7 @@ def damage(shop: Terminal) -> list[Path]:
     """Three things that the doctor can mend."""
     cde = shop.folder / ".cde"
     shop.answer("state", "compact")
-    backup = next(iter((cde / "backups").glob("state-*.json")))
+    backup = next(iter(StateFiles(shop.folder).backups.glob("state-*.json")))
     backup.write_text("{")
     (cde / "state.json").write_text("{")
     leftover = cde / ".state.json.abc.tmp"
@@ -82,7 +83,7 @@ def test_the_doctor_mends_what_is_safe_and_shows_it_before(shop: Terminal) -> No
     told = shop.run("doctor", "--fix")
     assert shop.exit_code == 0
     assert f"remove .cde/{leftover.name}" in shop.stderr
-    for name in (".cde/state.json", f".cde/backups/{backup.name}", f".cde/{leftover.name}"):
+    for name in (".cde/state.json", str(backup), f".cde/{leftover.name}"):
         assert told.count(name) == 1
     assert codes(shop) == ["E215"]
     assert names(shop) == ["search", "login"]
@@ -128,7 +129,7 @@ def test_the_doctor_tells_of_changes_that_are_lost(shop: Terminal) -> None:
     cde = shop.folder / ".cde"
     journal = cde / "journal.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
-    for path in (journal, cde / "backups" / "journal-000000000001.jsonl"):
+    for path in (journal, StateFiles(shop.folder).mirror(1)):
         path.write_bytes(b"".join([*lines[:3], *lines[4:]]))
     (cde / "state.json").unlink()
     assert "E206" in codes(shop)

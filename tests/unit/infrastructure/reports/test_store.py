@@ -21,6 +21,7 @@ from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.infrastructure.reports.store import REPORT_BYTES, FileErrorReports
 from cde_orchestrator.infrastructure.settings.settings import settings_file
+from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.testing import ManualClock
 
 
@@ -406,7 +407,7 @@ def test_a_state_that_cannot_be_read_leaves_a_report_all_the_same(
 ) -> None:
     root = application.root
     application.close()
-    for path in (root / ".cde").rglob("*"):
+    for path in (*(root / ".cde").rglob("*"), *StateFiles(root).backups.glob("*-*")):
         if path.suffix in {".json", ".jsonl"}:
             path.write_text(damage)
     error = refusal(build_application(root))

@@ -228,7 +228,8 @@ class StderrHandler(logging.Handler):
 
 
 _NOT_SHOWN = frozenset(
-    {"state_damaged", "backup_damaged", "state_uncertain", "error_report_not_written"}
+    {"state_damaged", "state_restored", "backup_damaged", "state_uncertain"}
+    | {"error_report_not_written"}
 )
 """Events with a code that no failed call shows: it continues with what is whole."""
 

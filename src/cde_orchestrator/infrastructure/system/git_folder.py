@@ -1,0 +1,80 @@
+"""Finds the folder that git keeps a repository's own files in, without running git."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from cde_orchestrator.infrastructure.system.file_ops import read_bounded, refuse_link
+
+_POINTER_BYTES = 64 * 1024
+
+
+class Repository(NamedTuple):
+    """The repository that a folder lies in.
+
+    Attributes:
+        top: the folder of its work tree.
+        common: the folder that all its worktrees share.
+        inner: where the folder lies below ``top``; ``.`` for itself.
+    """
+
+    top: Path
+    common: Path
+    inner: str
+
+
+def repository_of(root: Path) -> Repository | None:
+    """The repository of the folder; None where there is none.
+
+    Raises:
+        OSError: EXDEV or ELOOP, ``.git`` leads where git did not lead it; or what the system says.
+    """
+    for top in (root, *root.parents):
+        git = top / ".git"
+        try:
+            folder = _git_folder(git)
+        except OSError as error:
+            error.filename = str(git)
+            raise
+        if folder is not None:
+            common = folder.parents[1] if _is_worktree(folder, git) else folder
+            return Repository(top, common, root.relative_to(top).as_posix())
+    return None
+
+
+def _git_folder(git: Path) -> Path | None:
+    """The folder that a repository keeps its own files in; None where there is no repository.
+
+    ``.git`` is a file in a linked worktree and in a submodule (gitrepository-layout). Such a
+    file comes with any archive, so it is followed only where git itself has made the folder
+    for it: one that names this file, or one of the submodules of a repository around it.
+
+    Raises:
+        OSError: ELOOP, ``.git`` is a link; EXDEV, it names a folder that is not its own; or
+            what the system says.
+    """
+    refuse_link(git)
+    if git.is_dir():
+        return git if (git / "HEAD").exists() else None
+    if not git.exists():
+        return None
+    pointer = os.fsdecode(read_bounded(git, _POINTER_BYTES)).removeprefix("gitdir:").strip()
+    named = Path(os.path.realpath(git.parent / pointer))
+    around = (_git_folder(folder / ".git") for folder in git.parent.parents)
+    if not _is_worktree(named, git):
+        outer = next((folder for folder in around if folder is not None), None)
+        if outer is None or Path(os.path.realpath(outer), "modules") not in named.parents:
+            raise OSError(errno.EXDEV, "it names a folder that does not belong to it", str(git))
+    return named if (named / "HEAD").exists() else None
+
+
+def _is_worktree(folder: Path, git: Path) -> bool:
+    """Whether git keeps the files of the linked worktree with this ``.git`` in the folder."""
+    pointer = folder / "gitdir"
+    if folder.parent.name != "worktrees" or not pointer.exists():
+        return False
+    back = os.fsdecode(read_bounded(pointer, _POINTER_BYTES)).strip()
+    return os.path.realpath(folder / back) == os.path.realpath(git)

@@ -1,0 +1,279 @@
+"""Where a project's backups are, outside its work tree, and how they are found again.
+
+No command on a work tree reaches them: they are in the folder that git keeps a repository's own
+files in, which all its worktrees share, or in the user's state folder. Each project has a folder
+there, its vault, by its id; a small file names the vault by the project's path, so that it is
+found as well where nothing is left in the project.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from cde_orchestrator.infrastructure.paths import FOLDER, STATE
+from cde_orchestrator.infrastructure.system.file_ops import (
+    FileOps,
+    open_in_own_folder,
+    read_bounded,
+    refuse_link,
+    replace_file,
+)
+from cde_orchestrator.infrastructure.system.git_folder import Repository, repository_of
+from cde_orchestrator.storage.format import checkpoint, journal
+
+PASSPORT = "project.json"
+"""In a vault: whose it is."""
+_BY_PATH = "by-path"
+_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_NAME = re.compile(_ID + "(-[0-9a-f]{8})?")
+_STATED = re.compile(rb'^  "id": "(' + _ID.encode() + rb')"', re.MULTILINE)
+_NAMED = re.compile(rb'^  "name": (".*"),?$', re.MULTILINE)
+_SMALL_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Passport:
+    """Whose vault it is.
+
+    Attributes:
+        id: the project's.
+        home: the folder whose ``.cde`` has the project's state.
+        inode: of that folder; 0 in a repository. Outside of one, another folder at its path is
+            no sign of the project.
+    """
+
+    id: str
+    home: str
+    inode: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A folder that vaults are in.
+
+    Attributes:
+        folder: made with the first vault; its parents too, where they belong to the user.
+        key: what the project at hand is called here, wherever its repository lies.
+        common: what all worktrees of the repository share; None outside one.
+    """
+
+    folder: Path
+    key: str
+    common: Path | None = None
+
+    @property
+    def note(self) -> Path:
+        """The file with the name of the vault of the project at hand."""
+        return self.folder / _BY_PATH / _digest(self.key)
+
+    def noted(self) -> str | None:
+        """The name of the vault that a project at this path has; None where there is none."""
+        with suppress(OSError, ValueError):
+            refuse_link(self.folder)
+            refuse_link(self.note.parent)
+            name = read_bounded(self.note, _SMALL_BYTES).decode().strip()
+            return name if _NAME.fullmatch(name) else None
+        return None
+
+    def passport(self, name: str | None) -> Passport | None:
+        """Whose the vault of this name is; None where there is none or it does not say."""
+        if name is None:
+            return None
+        with suppress(OSError, ValueError, TypeError):
+            refuse_link(self.folder)
+            refuse_link(self.folder / name)
+            found = orjson.loads(read_bounded(self.folder / name / PASSPORT, _SMALL_BYTES))
+            passport = Passport(**found)
+            _ = Path(passport.home), passport.id + ""
+            return passport
+        return None
+
+    def found(self) -> Passport | None:
+        """Whose vault a project at this path has, where nothing but its path is known."""
+        passport = self.passport(self.noted())
+        if passport is not None and self.common is None and passport.inode != inode_of(self.key):
+            return None
+        return passport
+
+    def signed(self, project_id: str, home: Path) -> Passport:
+        """What the vault of the project is to say."""
+        return Passport(project_id, str(home), 0 if self.common else inode_of(home))
+
+    def is_home(self, home: Path) -> bool:
+        """Whether the folder is at the project's place in one of the repository's worktrees."""
+        if not home.is_dir():
+            return False
+        there = _repository(home)
+        return there is not None and (there.common, there.inner) == (self.common, self.key)
+
+    def holds(self, home: Path, project_id: str) -> bool:
+        """Whether the state of the project is in another folder, which belongs to this shelf."""
+        there = _repository(home)
+        own = there is None if self.common is None else there and there.common == self.common
+        return bool(own) and stated_id(home) == project_id
+
+    def name_for(self, project_id: str, home: Path) -> str | None:
+        """The name of the project's vault; a copy of a project has one of its own."""
+        if not re.fullmatch(_ID, project_id):
+            return None
+        noted = self.noted()
+        passport = self.passport(noted)
+        if passport and passport.id == project_id and _is_same(Path(passport.home), home):
+            return noted
+        passport = self.passport(project_id)
+        if passport is None or _is_same(Path(passport.home), home):
+            return project_id
+        if not self.holds(Path(passport.home), project_id):
+            return project_id
+        return f"{project_id}-{_digest(str(home))[:8]}"
+
+    def open(self, ops: FileOps, name: str, passport: Passport) -> Path:
+        """The vault's folder, which can be written; made and signed where it was not.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        vault = self.folder / name
+        if self.is_signed(name, passport):
+            os.close(open_in_own_folder(vault / PASSPORT, os.O_WRONLY))
+            return vault
+        if self.common is None:
+            self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.folder, self.note.parent, vault):
+            refuse_link(folder)
+            if not folder.is_dir():
+                ops.make_folder(folder)
+                folder.chmod(0o700)
+                ops.sync_folder(folder.parent)
+        data = orjson.dumps(asdict(passport), option=orjson.OPT_INDENT_2)
+        replace_file(ops, vault / PASSPORT, data + b"\n", 0o600)
+        if not self.is_signed(name, passport):
+            replace_file(ops, self.note, f"{name}\n".encode(), 0o600)
+        return vault
+
+    def is_signed(self, name: str, passport: Passport) -> bool:
+        """Whether the vault says what it should, and is found by the project's path.
+
+        The path may also be another worktree's, which has a project of its own.
+        """
+        if self.passport(name) != passport:
+            return False
+        noted = self.noted()
+        other = self.passport(noted)
+        if noted == name or other is None:
+            return noted == name
+        home = Path(other.home)
+        return not _is_same(home, Path(passport.home)) and self.holds(home, other.id)
+
+
+def shelves_for(root: Path) -> Iterator[Shelf]:
+    """Where the vault of the project at ``root`` may be, the best place first."""
+    repository = _repository(root)
+    if repository is not None:
+        yield Shelf(repository.common / "cde", repository.inner, repository.common)
+    folder = _state_folder()
+    if folder is not None:
+        yield Shelf(folder / "projects", str(root))
+
+
+def home_of(root: Path) -> Path:
+    """The folder whose ``.cde`` has the state: another worktree's, where the project is there."""
+    if _has_state(root):
+        return root
+    repository = _repository(root)
+    if repository is not None:
+        shelf = Shelf(repository.common / "cde", repository.inner, repository.common)
+        passport = shelf.passport(shelf.noted())
+        if passport is not None and shelf.is_home(Path(passport.home)):
+            return Path(passport.home)
+    return root
+
+
+def is_known(root: Path) -> bool:
+    """Whether there is a vault of a project at the path, whatever is left in it."""
+    return any(shelf.found() is not None for shelf in shelves_for(root))
+
+
+def stated_id(home: Path) -> str | None:
+    """The project's id as the state in the folder says; None where it does not."""
+    folder = home / FOLDER
+    with suppress(OSError):
+        found = _STATED.search(_beginning(folder / STATE))
+        if found is not None:
+            return found[1].decode()
+    with suppress(OSError, KeyError, TypeError, IndexError):
+        lines = _beginning(folder / "journal.jsonl").splitlines(keepends=True)
+        first = journal.scan(b"".join(lines[:2])).records[0]
+        made = first.change.changes[0]
+        return str(made["value"]["id"]) if made["path"] == "" else None
+    return None
+
+
+def stated_name(home: Path) -> str | None:
+    """The project's name as the checkpoint in the folder says; None where it does not."""
+    with suppress(OSError, ValueError):
+        found = _NAMED.search(_beginning(home / FOLDER / STATE))
+        return str(orjson.loads(found[1])) if found is not None else None
+    return None
+
+
+def inode_of(home: Path | str) -> int:
+    """The number of the folder; -1 where there is none."""
+    with suppress(OSError):
+        return os.stat(home).st_ino
+    return -1
+
+
+def surely_states(home: Path, project_id: str) -> bool:
+    """Whether what ``stated_id`` found is in a whole file."""
+    with suppress(OSError):
+        with open(open_in_own_folder(home / FOLDER / STATE, os.O_RDONLY), "rb") as file:
+            data = file.read()
+        found = checkpoint.decode(data)
+        if isinstance(found, checkpoint.Checkpoint):
+            return bool(found.document.get("id") == project_id)
+        return _STATED.search(data[:_SMALL_BYTES]) is None
+    return True
+
+
+def _has_state(root: Path) -> bool:
+    return any(os.path.lexists(root / FOLDER / name) for name in (STATE, "journal.jsonl"))
+
+
+def _beginning(path: Path) -> bytes:
+    with open(open_in_own_folder(path, os.O_RDONLY), "rb") as file:
+        return file.read(_SMALL_BYTES)
+
+
+def _repository(root: Path) -> Repository | None:
+    with suppress(OSError, ValueError):
+        return repository_of(root)
+    return None
+
+
+def _state_folder() -> Path | None:
+    import platformdirs
+
+    with suppress(RuntimeError):
+        folder = Path(platformdirs.user_state_dir("cde-orchestrator", appauthor=False))
+        return folder if folder.is_absolute() else None
+    return None
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same project, as through a bind mount."""
+    with suppress(OSError):
+        return one == other or (one / FOLDER).samefile(other / FOLDER)
+    return False
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(os.fsencode(text), digest_size=16).hexdigest()
