@@ -39,7 +39,12 @@ from tests.ops.stage import TOKEN, Monitoring, Server, fetched, monitoring, prog
 from tests.receiver import Receiver, receiving
 from tools.generate_ops import grafana_dashboard
 
-pytestmark = [pytest.mark.operators, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.operators,
+    pytest.mark.own_disk,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]
 
 WANTED_MB = 16
 MARGIN_MB, MOST_MB = 1_024, 4_096

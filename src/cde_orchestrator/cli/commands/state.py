@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -154,6 +156,8 @@ def _write(path: Path, text: str) -> None:
         StateError: E203 or E204, it cannot be written.
     """
     with translate_os_errors(path):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         replace_file(OsFileOps(), path, text.encode())
 
 

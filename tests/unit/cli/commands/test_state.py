@@ -122,6 +122,9 @@ def test_conflicts_of_a_merge_are_told(shop: Terminal) -> None:
         (["state", "diff", "1", "99"], "E208"),
         (["state", "history", "--limit", "0"], "E305"),
         (["state", "export", "--output", "missing/export.json"], "E203"),
+        (["state", "export", "--output", ""], "E203"),
+        (["state", "export", "--output", "/"], "E203"),
+        (["state", "export", "--output", ".cde"], "E203"),
     ],
 )
 def test_what_cannot_be_done_with_the_state_is_refused(
