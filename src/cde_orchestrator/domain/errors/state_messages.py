@@ -240,6 +240,7 @@ STATE_MESSAGES = {
         ),
         "Run any command of the project where {outside} can be written: it moves the copy there",
         "In a sandbox nothing needs to be done; the next command that is not in it moves the copy",
+        "Until then keep git clean and rm away from .cde, or keep an export of the state elsewhere",
         fixes=(here("status"),),
     ),
 }
