@@ -200,18 +200,19 @@ def find_project_root(start: Path) -> Path:
     for folder in (resolved, *resolved.parents):
         if folder != resolved and holds_everything(folder):
             break
-        # isdir is False too where nobody may look
-        if os.path.isdir(folder / FOLDER) or _is_known(folder):  # noqa: PTH112
+        if is_set_up(folder):
             return folder
         if os.path.lexists(folder / ".git"):
             break
     return resolved
 
 
-def _is_known(root: Path) -> bool:
+def is_set_up(folder: Path) -> bool:
+    """Whether a project is in the folder, or was, as what is kept elsewhere says."""
     from cde_orchestrator.storage.format.vault import is_known
 
-    return is_known(root)
+    # isdir is False too where nobody may look
+    return os.path.isdir(folder / FOLDER) or is_known(folder)  # noqa: PTH112
 
 
 def stated_at(root: Path) -> tuple[str, Path]:

@@ -8,11 +8,10 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.bootstrap import build_application, is_set_up
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError
 from cde_orchestrator.infrastructure.observability.logs.setup import log_to_project
 from cde_orchestrator.infrastructure.observability.tracing import describe_failure
-from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.project_path import folder_at, require_narrow
 
@@ -86,7 +85,7 @@ class ServedProject:
                 require_narrow(wanted)
             if wanted == served.root:
                 return served.handle(use_case)
-            if self._pinned or (served.root / FOLDER).is_dir():
+            if self._pinned or is_set_up(served.root):
                 raise ProjectError.of("E006", served=str(served.root), path=str(wanted))
             candidate = build_application(wanted)
             try:

@@ -88,9 +88,10 @@ class ProjectLock:
         if vault is None:
             self._vault = None
             return [self._file, self._folder]
-        if self._vault is None or self._vault.path != vault:
-            self._vault = _FolderLock(vault, self.timeout_seconds, self._file)
-        return [self._file, self._folder, self._vault]
+        known = self._vault
+        if known is None or known.path != vault:
+            self._vault = known = _FolderLock(vault, self.timeout_seconds, self._file)
+        return [self._file, self._folder, known]
 
 
 class _FolderLock(ProcessLock):

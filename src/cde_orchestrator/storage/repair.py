@@ -45,8 +45,9 @@ def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     written = {files.state, files.journal, files.mirror(loaded.header.first)}
     written.add(files.backup(loaded.sequence))
     for path in (*sorted(damaged - written), *loaded.leftovers):
-        if path.exists():
-            ops.unlink(path)
+        with suppress(PermissionError):  # in a place that is not this user's to repair
+            if path.exists():
+                ops.unlink(path)
     if loaded.findings:
         log.warning("state_repaired", sequence=loaded.sequence, files=len(loaded.findings))
     if is_gone and loaded.sequence and not loaded.is_from_memory:

@@ -27,13 +27,19 @@ from cde_orchestrator.adapters.repositories.legacy import migrate
 from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.condition import StateCondition
-from cde_orchestrator.domain.exceptions import ProjectError, StateError
+from cde_orchestrator.domain.exceptions import (
+    ConcurrentChangeError,
+    ProjectError,
+    StateError,
+    ValidationError,
+)
 from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.infrastructure.system.retry import retrying_reads
 from cde_orchestrator.storage.condition import condition_of
+from cde_orchestrator.storage.format import vault
 from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.format.json_patch import Document
 from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention
@@ -106,11 +112,24 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
     def get_or_create(
         self, path: Path | str, name: str | None = None, *, new: bool = False
     ) -> Project:
-        """The project at ``path``; a new one where there is none, or if it is to be new."""
+        """The project at ``path``; a new one where there is none, or if it is to be new.
+
+        Raises:
+            ConcurrentChangeError: E207, a process that knows the earlier one restored it meanwhile.
+            ValidationError: E305, the state that would go is another worktree's.
+        """
         store = self._store(folder_at(path))
-        if new and store.files.exist():
-            store.set_aside()
-        return super().get_or_create(path, name, new=new)
+        if not new or not store.files.exist():
+            return super().get_or_create(path, name, new=new)
+        if store.files.home != store.files.root:
+            reason = f"the state is in {store.files.home}; begin anew there"
+            raise ValidationError.of("E305", argument="new", reason=reason)
+        earlier = vault.stated_id(store.files.home)
+        store.set_aside()
+        project = super().get_or_create(path, name, new=new)
+        if project.id == earlier:
+            raise ConcurrentChangeError.of("E207", subject="The project")
+        return project
 
     def peek(self, path: Path | str) -> Project:
         """The project read from its files; nothing is repaired."""
@@ -184,9 +203,12 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
 
     def _store(self, root: Path) -> FolderStore:
         with self._mutex:
-            if root not in self._stores:
-                self._stores[root] = self._new_store(root)
-            return self._stores[root]
+            known = self._stores.get(root)
+            if known is not None and known.files.home != root and not known.files.are_in_folder():
+                known = None  # the worktree that had the state is gone: it is found elsewhere
+            if known is None:
+                known = self._stores[root] = self._new_store(root)
+            return known
 
     def _prepared(self, root: Path, new: bool) -> FolderStore:
         if not new and traces_of_project(root):

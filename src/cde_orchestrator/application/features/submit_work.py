@@ -33,7 +33,7 @@ from cde_orchestrator.application.ports.checks import (
 )
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import KeptView, PhaseView, SubmitReply, phase_record_view
-from cde_orchestrator.domain.exceptions import FeatureError, StateError, ValidationError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ValidationError
 from cde_orchestrator.domain.feature import Feature, PhaseRecord
 from cde_orchestrator.domain.gate import Gate
 from cde_orchestrator.domain.logger import get_logger
@@ -343,7 +343,7 @@ class _Submission:
                 record.evidence = evidence or record.evidence
                 record.written = {**record.written, **written}
                 self._note(feature, kept)
-        except StateError as error:
+        except CDEError as error:  # the check's own failure is what has to be shown
             feature_id = examined.found.feature.id
             log.warning("evidence_not_kept", feature_id=feature_id, reason=error.message)
 

@@ -14,6 +14,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.application.views import FeatureStatusReply
+from cde_orchestrator.bootstrap import is_set_up
 from cde_orchestrator.cli.console.input import results_given, text_or_stdin
 from cde_orchestrator.cli.console.output import print_to_stderr, say_raw
 from cde_orchestrator.cli.session import completion, options
@@ -23,7 +24,6 @@ from cde_orchestrator.cli.views import feature as view
 from cde_orchestrator.cli.views.project import glance, welcome
 from cde_orchestrator.cli.views.resume import gave_up
 from cde_orchestrator.domain.exceptions import FeatureError
-from cde_orchestrator.infrastructure.paths import FOLDER
 
 top_level = Commands()
 
@@ -206,7 +206,7 @@ def at_a_glance(context: Any) -> None:
     """Show the project that the current folder is in; where there is none, how to begin."""
     with boundary(context):
         call = Call()
-        if (call.root / FOLDER).is_dir():
+        if is_set_up(call.root):
             _glance(call)
         else:
             call.say(str(call.root), welcome)

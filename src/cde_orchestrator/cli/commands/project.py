@@ -91,7 +91,8 @@ def _ask_before_replacing(there: Call) -> None:
     if not sys.stdin.isatty():
         reason = f"{project['name']} is here, there is no terminal to ask in, and no --yes"
         raise typer.BadParameter(reason, param_hint="--new")
-    if not typer.confirm(f"Put an empty project in the place of {project['name']}?", err=True):
+    name = f"{project['name']} at {project['path']}"
+    if not typer.confirm(f"Put an empty project in the place of {name}?", err=True):
         raise typer.Abort
 
 

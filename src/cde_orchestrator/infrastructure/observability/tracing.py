@@ -130,7 +130,8 @@ def describe_end(
             for inner, number in value.items():
                 span.set_attribute(f"{PREFIX}{name}.{inner}", number)
         elif value is not None:
-            span.set_attribute(PREFIX + name, value)
+            text = without_secrets(value, strict=True)[:1_000] if isinstance(value, str) else value
+            span.set_attribute(PREFIX + name, text)
     if attributes["outcome"] != "ok":
         reason = attributes.get("error_code", attributes["outcome"])
         span.set_status(Status(StatusCode.ERROR, reason))

@@ -159,9 +159,10 @@ class FileErrorReports:
         """Replace the reports of the same refusal; it goes on with their count."""
         for path in self._alike(folder, report["id"]):
             before = _read(path) or {}
+            count = before.get("count", 1)
             with suppress(FileNotFoundError):  # another process replaces it, and counts it
                 path.unlink()
-                report["count"] += int(before.get("count", 1))
+                report["count"] += count if isinstance(count, int) else 1
                 report["first_at"] = min(str(before.get("first_at")), report["first_at"])
 
     def _prune(self, folder: Path) -> None:

@@ -293,7 +293,9 @@ class _Waiter(threading.Thread):
     def _serves(self, lock: ProcessLock) -> bool:
         """Whether it is blocked still, for the file that is at the path; then it is wanted."""
         with self._decision:
-            self._is_wanted = not self._has_ended and lock.is_current(self.descriptor)
+            self._is_wanted = False
+            with suppress(OSError):  # what cannot be looked at any more is another file
+                self._is_wanted = not self._has_ended and lock.is_current(self.descriptor)
             return self._is_wanted
 
 

@@ -71,7 +71,7 @@ class StateFiles:
     def outside(self) -> Path | None:
         """The project's folder outside the work tree, whether it can be written or not."""
         _ = self.backups
-        return next((each for each in self._vaults if each.is_dir()), None)
+        return next((each for each in self._vaults if os.path.isdir(each)), None)  # noqa: PTH112
 
     @property
     def wanted(self) -> Path | None:
@@ -112,19 +112,18 @@ class StateFiles:
         Returns:
             Whether anything is in another place now.
         """
-        before, places = self._backups, list[Path]()
-        self._vaults = []
+        before, places, vaults = self._backups, list[Path](), list[Path]()
         for shelf, name in self._named(project_id):
-            self._vaults.append(shelf.folder / name)
+            vaults.append(shelf.folder / name)
             if not places:
                 try:
                     places.append(shelf.open(ops, name, shelf.signed(name[:36], self.home)))
                 except OSError as error:
                     log.info("vault_not_written", path=str(shelf.folder), reason=str(error))
-        self._backups = next(iter(places), self.local_backups)
+        self._vaults, self._backups = vaults, next(iter(places), self.local_backups)
         if not places:
             ops.make_folder(self.local_backups)
-        order = [*self._vaults, self.local_backups]
+        order = [*vaults, self.local_backups]
         worse = [each for each in order[order.index(self._backups) + 1 :] if each in self._others()]
         changed = [self._move(ops, each) for each in worse if _is_used(each)]
         changed.append(self._copy_newest(ops))
@@ -199,7 +198,11 @@ class StateFiles:
     def _others(self) -> list[Path]:
         """The places that backups may be in, but for the one that they are written to."""
         places = (*self._vaults, self.local_backups)
-        return [each for each in places if each != self.backups and not each.is_symlink()]
+        return [
+            each
+            for each in places
+            if each != self.backups and not os.path.islink(each)  # noqa: PTH114 - of anybody
+        ]
 
     def _move(self, ops: FileOps, source: Path) -> bool:
         """Move what is in another place; whether that could be done."""
@@ -266,7 +269,7 @@ class StateFiles:
 def _names_in(place: Path) -> list[str]:
     try:
         return [path.name for path in place.iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # or another user's
         return []
 
 

@@ -22,6 +22,7 @@ from cde_orchestrator.infrastructure.paths import FOLDER, STATE
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     open_in_own_folder,
+    open_regular,
     read_bounded,
     refuse_link,
     replace_file,
@@ -235,7 +236,7 @@ def inode_of(home: Path | str) -> int:
 def surely_states(home: Path, project_id: str) -> bool:
     """Whether what ``stated_id`` found is in a whole file."""
     with suppress(OSError):
-        with open(open_in_own_folder(home / FOLDER / STATE, os.O_RDONLY), "rb") as file:
+        with open(open_regular(home / FOLDER / STATE, os.O_RDONLY), "rb") as file:
             data = file.read()
         found = checkpoint.decode(data)
         if isinstance(found, checkpoint.Checkpoint):
@@ -249,7 +250,7 @@ def _has_state(root: Path) -> bool:
 
 
 def _beginning(path: Path) -> bytes:
-    with open(open_in_own_folder(path, os.O_RDONLY), "rb") as file:
+    with open(open_regular(path, os.O_RDONLY), "rb") as file:
         return file.read(_SMALL_BYTES)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.project_lock import ProjectLock
@@ -370,3 +372,67 @@ def test_processes_with_different_folders_of_one_project_exclude_each_other(
     held = other.attempt()
     assert held is not None
     held.close()
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_vault_of_another_user_does_not_keep_a_project_from_being_read(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    project = FilesystemProjectRepository().get_or_create(root)
+    assert StateFiles(root).backups.is_relative_to(root / ".git")
+    upper = [each for each in tmp_path.parents if each.name.startswith(("pytest-", "popen-"))]
+    modes = {each: each.stat().st_mode & 0o7777 for each in upper}
+    for folder, mode in modes.items():
+        folder.chmod(mode | 0o055)
+    for folder in (tmp_path, root, root / ".cde"):
+        folder.chmod(0o755)
+
+    os.seteuid(65534)
+    try:
+        other = FilesystemProjectRepository()
+        assert other.get(root).id == project.id
+        other.condition(root)
+        other.verify(root)
+    finally:
+        os.seteuid(0)
+        for folder, mode in modes.items():
+            folder.chmod(mode)
+
+
+def test_a_new_project_is_not_begun_where_the_state_is_another_worktrees(tmp_path: Path) -> None:
+    main, linked = tmp_path / "main", tmp_path / "linked"
+    main.mkdir()
+    git(main, "init", "-q")
+    git(main, "commit", "-q", "--allow-empty", "-m", "x")
+    git(main, "worktree", "add", "-q", str(linked))
+    project = FilesystemProjectRepository().get_or_create(main)
+
+    with pytest.raises(ValidationError) as caught:
+        FilesystemProjectRepository().get_or_create(linked, new=True)
+
+    assert caught.value.code == "E305"
+    assert str(main) in caught.value.message
+    assert FilesystemProjectRepository().get(main).id == project.id
+
+
+def test_a_worktree_that_had_the_state_may_go_while_somebody_works_on_it(tmp_path: Path) -> None:
+    main, linked = tmp_path / "main", tmp_path / "linked"
+    main.mkdir()
+    git(main, "init", "-q")
+    git(main, "commit", "-q", "--allow-empty", "-m", "x")
+    git(main, "worktree", "add", "-q", str(linked))
+    project = FilesystemProjectRepository().get_or_create(linked)
+    server = FilesystemProjectRepository()
+    assert server.get(main).id == project.id
+    shutil.rmtree(linked)
+    subprocess.run(["git", "worktree", "prune"], cwd=main, check=True)
+
+    with server.transaction(main) as found:
+        found.metadata["kept"] = True
+    assert FilesystemProjectRepository().get(main).metadata == {"kept": True}
