@@ -5,18 +5,21 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
-from cde_orchestrator.application.ports.core import KeptState
+from cde_orchestrator.application.ports.core import KeptState, ProjectRepository
 from cde_orchestrator.domain.exceptions import (
     ConcurrentChangeError,
     FeatureError,
     ProjectError,
     StateError,
+    ValidationError,
 )
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.workflow import Workflow
@@ -262,3 +265,33 @@ def test_what_a_process_of_its_own_changed_is_overridden_and_said(root: Path) ->
         ("theirs", {}),
     ]
     assert repository.verify(root) == []
+
+
+def _cycle() -> dict[str, Any]:
+    cycle: dict[str, Any] = {}
+    cycle["self"] = cycle
+    return cycle
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda project: setattr(project, "status", "Active"),
+        lambda project: setattr(project, "name", "two\nlines"),
+        lambda project: setattr(project, "name", 5),
+        lambda project: project.metadata.update(path=Path("x")),
+        lambda project: project.metadata.update(number=2**70),
+        lambda project: project.metadata.update(text="\ud800"),
+        lambda project: project.metadata.update(_cycle()),
+    ],
+)
+def test_what_could_not_be_loaded_again_is_not_saved(
+    repository: ProjectRepository, active: Path, spoil: Callable[[Any], object]
+) -> None:
+    project = repository.get(active)
+    spoil(project)
+    for force in (False, True):
+        with pytest.raises(ValidationError) as caught:
+            repository.save(project, force=force)
+        assert caught.value.code in {"E303", "E305"}
+    assert repository.get(active).metadata == {}

@@ -12,7 +12,7 @@ from cde_orchestrator.bootstrap import Application, build_application, find_proj
 __all__ = ["HealthMonitor", "get_health_status"]
 
 
-def get_health_status(project: Application | Path | None = None) -> HealthReply:
+def get_health_status(project: Application | Path | str | None = None) -> HealthReply:
     """How a project is; what is wrong with it is in the answer, and nothing is raised for it.
 
     ``project`` is the application that this process works with, which adds its latest figures,
@@ -20,14 +20,14 @@ def get_health_status(project: Application | Path | None = None) -> HealthReply:
     """
     if isinstance(project, Application):
         return project.handle(GetHealth())
-    with closing(build_application(find_project_root(project or Path()))) as application:
+    with closing(build_application(find_project_root(Path(project or "")))) as application:
         return application.handle(GetHealth())
 
 
 class HealthMonitor:
     """The health of a project, whenever it is asked for; as ``get_health_status`` finds it."""
 
-    def __init__(self, project: Application | Path | None = None) -> None:
+    def __init__(self, project: Application | Path | str | None = None) -> None:
         self._project = project
 
     def get_status(self) -> HealthReply:

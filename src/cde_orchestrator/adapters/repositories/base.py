@@ -17,6 +17,7 @@ from cde_orchestrator.adapters.repositories.codec import (
     decode_project,
     encode_feature,
     encode_project,
+    require_storable,
 )
 from cde_orchestrator.adapters.repositories.conflicts import features_of, fitting_changes
 from cde_orchestrator.adapters.repositories.validation import checked_document
@@ -148,7 +149,9 @@ class StoredProjects(ABC, Generic[Store]):
             FeatureError: E104, a new feature's name was taken meanwhile.
             ProjectError: E007, it was never stored, and the state of an earlier one is gone.
             StateError: E219, another project is stored there.
+            ValidationError: E302, E303 or E305, it could not be loaded again.
         """
+        require_storable(project)
         if not force:
             project.require_writable()
         root = folder_at(project.path)

@@ -15,12 +15,16 @@ from functools import cache, partial
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+import orjson
+
+from cde_orchestrator.application.projects.onboard_project import NAME_LIMIT
 from cde_orchestrator.domain.clock import Clock, parse_utc, utc_now
-from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.exceptions import StateError, ValidationError
 from cde_orchestrator.domain.feature import Feature, PhaseRecord
 from cde_orchestrator.domain.features import Features, FeatureSummary
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.records import Failure
+from cde_orchestrator.domain.text import checked_line
 from cde_orchestrator.storage.format.json_patch import Document, Patch, keys_of
 from cde_orchestrator.storage.history_entries import touched_features
 
@@ -188,6 +192,23 @@ class StoredFeatures(Features):
         fresh = {key: FeatureSummary.of(feature) for key, feature in self.decoded.items()}
         stored = [fresh.pop(summary.id, summary) for summary in self._index.summaries()]
         return [*stored, *fresh.values()]
+
+
+def require_storable(project: Project) -> None:
+    """Refuse a project of which no file could be made, or that could not be read from one.
+
+    Raises:
+        ValidationError: E302, E303 or E305.
+    """
+    features = getattr(project.features, "decoded", None)
+    made = list(features.values() if features is not None else project.features)
+    try:
+        checked_line("name", project.name, NAME_LIMIT)
+        status = ProjectStatus(project.status)
+        orjson.dumps([encode_project(project), *map(encode_feature, made), status])
+    except (AttributeError, RecursionError, TypeError, ValueError) as error:
+        reason = f"it cannot be stored: {type(error).__name__}: {error}"
+        raise ValidationError.of("E305", argument="project", reason=reason) from error
 
 
 def decode_project(

@@ -122,7 +122,7 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
         if not new or not store.files.exist():
             return super().get_or_create(path, name, new=new)
         if store.files.home != store.files.root:
-            reason = f"the state is in {store.files.home}; begin anew there"
+            reason = f"the state is in {store.files.home}; begin the new one there"
             raise ValidationError.of("E305", argument="new", reason=reason)
         earlier = vault.stated_id(store.files.home)
         store.set_aside()

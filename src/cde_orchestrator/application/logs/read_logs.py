@@ -15,6 +15,8 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import ValidationError
 
+MOST_ENTRIES = 1_000_000
+
 
 class LogReply(TypedDict):
     """Entries of the log, oldest first; ``total`` counts those before them, too."""
@@ -36,8 +38,8 @@ class ReadLogs(UseCase[LogReply], operation="read_logs"):
 
     def __call__(self, *, root: Path, logs: LogReader, clock: Clock) -> LogReply:
         """Raises E305 or E317."""
-        if self.limit < 1:
-            reason = f"it is {self.limit}, and at least 1 entry can be shown"
+        if not 1 <= self.limit <= MOST_ENTRIES:
+            reason = f"it is {self.limit}, and 1 to {MOST_ENTRIES} entries can be shown"
             raise ValidationError.of("E305", argument="limit", reason=reason)
         newest: deque[LogEntry] = deque(maxlen=self.limit)
         total = 0
