@@ -13,8 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cde_orchestrator.adapters.repositories.base import Found, StillFits, StoredProjects, Work
 from cde_orchestrator.adapters.repositories.codec import FeatureIndex
+from cde_orchestrator.adapters.repositories.stored_projects import (
+    Found,
+    StillFits,
+    StoredProjects,
+    Work,
+)
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError

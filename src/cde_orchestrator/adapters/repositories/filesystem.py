@@ -7,14 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cde_orchestrator.adapters.repositories.base import (
-    Found,
-    StillFits,
-    StoredProjects,
-    Work,
-    require_sequence,
-    whole,
-)
 from cde_orchestrator.adapters.repositories.changes import patch_without_secrets
 from cde_orchestrator.adapters.repositories.codec import FeatureIndex
 from cde_orchestrator.adapters.repositories.gitignore import (
@@ -24,6 +16,14 @@ from cde_orchestrator.adapters.repositories.gitignore import (
     write_gitignore,
 )
 from cde_orchestrator.adapters.repositories.legacy import migrate
+from cde_orchestrator.adapters.repositories.stored_projects import (
+    Found,
+    StillFits,
+    StoredProjects,
+    Work,
+    require_sequence,
+    whole,
+)
 from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.condition import StateCondition

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cde_orchestrator.adapters.repositories.base import StoredProjects
 from cde_orchestrator.adapters.repositories.postgres.session import PostgresSession
 from cde_orchestrator.adapters.repositories.postgres.store import PostgresStore
 from cde_orchestrator.adapters.repositories.project_key import ensure_key, key_of
+from cde_orchestrator.adapters.repositories.stored_projects import StoredProjects
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.condition import PartCondition, StateCondition
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import psycopg
 
-from cde_orchestrator.adapters.repositories.base import Found, StillFits, Work
 from cde_orchestrator.adapters.repositories.codec import FeatureIndex
 from cde_orchestrator.adapters.repositories.gitignore import keep_from_git, write_gitignore
 from cde_orchestrator.adapters.repositories.postgres import schema, tables
@@ -27,6 +26,7 @@ from cde_orchestrator.adapters.repositories.postgres.session import (
     PostgresSession,
 )
 from cde_orchestrator.adapters.repositories.postgres.tables import ProjectHead
+from cde_orchestrator.adapters.repositories.stored_projects import Found, StillFits, Work
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.domain.logger import get_logger
