@@ -95,8 +95,15 @@ class FileErrorReports:
             error.report_id = report["id"]
 
     def summaries(self, root: Path, limit: int) -> list[ErrorReportSummary]:
-        """The newest reports, newest first; one that cannot be read is listed as such."""
-        return [_summary(path) for path in self._files(root / FOLDER / REPORTS)[::-1][:limit]]
+        """The newest reports, newest first; one that cannot be read is listed as such.
+
+        Half of them are for failures, where there are so many: refusals hide none.
+        """
+        files = self._files(root / FOLDER / REPORTS)[::-1]
+        failures = [path for path in files if not _kind(path.stem).rpartition("-")[0]]
+        wanted = failures[: limit // 2]
+        wanted += [path for path in files if path not in wanted][: limit - len(wanted)]
+        return [_summary(path) for path in sorted(wanted, reverse=True)]
 
     def load(self, root: Path, report_id: str) -> dict[str, Any] | None:
         """A whole report; None when there is none with this id, or it cannot be read."""

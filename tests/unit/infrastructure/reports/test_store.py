@@ -199,6 +199,8 @@ def test_a_flood_of_mistyped_names_pushes_no_other_report_out(tmp_path: Path) ->
         capture(reports, tmp_path, CDEError.of("E102", reference="x"), feature=f"nope-{number}")
 
     assert codes(reports, tmp_path) == {"E203": 1, "E310": 1, "E102": 20}
+    listed = [each.code for each in reports.summaries(tmp_path, 10)]
+    assert listed == ["E102"] * 9 + ["E203"]
 
 
 def test_the_reports_of_refusals_are_bounded_together(tmp_path: Path) -> None:
