@@ -209,10 +209,11 @@ def find_project_root(start: Path) -> Path:
 
 def is_set_up(folder: Path) -> bool:
     """Whether a project is in the folder, or was, as what is kept elsewhere says."""
+    if os.path.isdir(folder / FOLDER):  # noqa: PTH112 - False too where nobody may look
+        return True
     from cde_orchestrator.storage.format.vault import is_known
 
-    # isdir is False too where nobody may look
-    return os.path.isdir(folder / FOLDER) or is_known(folder)  # noqa: PTH112
+    return is_known(folder)
 
 
 def stated_at(root: Path) -> tuple[str, Path]:
