@@ -28,6 +28,8 @@ from cde_orchestrator.domain.records import checked_key, is_repeated
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.workflow import Workflow
 
+_REPEATS_EXAMINED = 3
+"""Features before this one among which a repeated call is sought; a client repeats at once."""
 _PATHS_SHOWN = 5
 
 
@@ -89,7 +91,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         """What this call started before: by its key, else if it comes twice at once."""
         if key is not None:
             return project.features.by_idempotency_key(key)
-        for summary in reversed(project.features.summaries()):
+        for summary in reversed(project.features.summaries()[-_REPEATS_EXAMINED:]):
             if not is_repeated(summary.created_at, leases.now):
                 break
             feature = project.features.by_id(summary.id)
