@@ -295,3 +295,24 @@ def test_what_could_not_be_loaded_again_is_not_saved(
             repository.save(project, force=force)
         assert caught.value.code in {"E303", "E305"}
     assert repository.get(active).metadata == {}
+
+
+@pytest.mark.parametrize("name", [5, "", "two\nlines", "x" * 101, "a\0b"])
+def test_a_project_that_was_never_stored_needs_a_name_that_init_takes(
+    repository: ProjectRepository, root: Path, name: Any
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        repository.save(Project.create(str(root), name))
+    assert caught.value.code in {"E302", "E303", "E305"}
+    with pytest.raises(ProjectError):
+        repository.get(root)
+
+
+def test_what_could_not_be_stored_ends_a_transaction_with_a_code(
+    repository: ProjectRepository, active: Path
+) -> None:
+    for value in (Path("x"), 2**70, {"a", "b"}, _cycle()):
+        with pytest.raises(ValidationError) as caught, repository.transaction(active) as project:
+            project.metadata["value"] = value
+        assert caught.value.code == "E305"
+    assert repository.get(active).metadata == {}

@@ -27,6 +27,9 @@ from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.text import checked_prompt, opening_words
 from cde_orchestrator.domain.workflow import STANDARD, Workflow
 
+NAME_LIMIT = 100
+"""Characters of a project's name."""
+
 log = get_logger(__name__)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from cde_orchestrator.adapters.repositories.codec import refusing_unstorable
 from cde_orchestrator.domain.secrets import HINTS, data_without_secrets
 from cde_orchestrator.storage.format.json_patch import Patch
 
@@ -14,8 +15,13 @@ def patch_without_secrets(changes: Patch) -> Patch:
     """The changes with each secret of a known make replaced, before they are kept for ever.
 
     Workflows stay as they are: they are code, which would no longer do what it says.
+
+    Raises:
+        ValidationError: E305, they are not JSON.
     """
-    if not HINTS.found_in(orjson.dumps(changes).decode()):
+    with refusing_unstorable():
+        text = orjson.dumps(changes).decode()
+    if not HINTS.found_in(text):
         return changes
     return [
         operation

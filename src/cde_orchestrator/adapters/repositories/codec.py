@@ -7,7 +7,8 @@ decoded when they are asked for, so that a change costs what it touches.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,14 +16,11 @@ from functools import cache, partial
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-import orjson
-
-from cde_orchestrator.application.projects.onboard_project import NAME_LIMIT
 from cde_orchestrator.domain.clock import Clock, parse_utc, utc_now
 from cde_orchestrator.domain.exceptions import StateError, ValidationError
 from cde_orchestrator.domain.feature import Feature, PhaseRecord
 from cde_orchestrator.domain.features import Features, FeatureSummary
-from cde_orchestrator.domain.project import Project, ProjectStatus
+from cde_orchestrator.domain.project import NAME_LIMIT, Project, ProjectStatus
 from cde_orchestrator.domain.records import Failure
 from cde_orchestrator.domain.text import checked_line
 from cde_orchestrator.storage.format.json_patch import Document, Patch, keys_of
@@ -194,18 +192,15 @@ class StoredFeatures(Features):
         return [*stored, *fresh.values()]
 
 
-def require_storable(project: Project) -> None:
-    """Refuse a project of which no file could be made, or that could not be read from one.
+@contextmanager
+def refusing_unstorable() -> Iterator[None]:
+    """Refuse what no file could be made of, or what could not be read from one again.
 
     Raises:
-        ValidationError: E302, E303 or E305.
+        ValidationError: E305.
     """
-    features = getattr(project.features, "decoded", None)
-    made = list(features.values() if features is not None else project.features)
     try:
-        checked_line("name", project.name, NAME_LIMIT)
-        status = ProjectStatus(project.status)
-        orjson.dumps([encode_project(project), *map(encode_feature, made), status])
+        yield
     except (AttributeError, RecursionError, TypeError, ValueError) as error:
         reason = f"it cannot be stored: {type(error).__name__}: {error}"
         raise ValidationError.of("E305", argument="project", reason=reason) from error
@@ -230,12 +225,25 @@ def decode_project(
     )
 
 
+@refusing_unstorable()
+def require_name(project: Project) -> None:
+    """Refuse a project's name that ``cde init`` would; one that it has already is left alone.
+
+    Raises:
+        ValidationError: E302, E303 or E305.
+    """
+    checked_line("name", project.name, NAME_LIMIT)
+
+
+@refusing_unstorable()
 def encode_project(project: Project) -> Document:
     """The project's own members, in the order in which they are stored, no features."""
     own = {name: _plain(getattr(project, name)) for name in _PROJECT_FIELDS}
+    own["status"] = ProjectStatus(project.status).value
     return {**own, "workflows": dict(project.workflows), **_plain(project.extra)}
 
 
+@refusing_unstorable()
 def encode_feature(feature: Feature) -> Document:
     """The feature as it is stored."""
     document: Document = _plain(feature)

@@ -9,6 +9,7 @@ from cde_orchestrator.adapters.repositories.codec import (
     StoredFeatures,
     encode_feature,
     encode_project,
+    require_name,
 )
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import ConcurrentChangeError, FeatureError
@@ -48,9 +49,12 @@ def fitting_changes(
     Raises:
         ConcurrentChangeError: E207, without ``force``.
         FeatureError: E104, a new feature's name was taken meanwhile.
+        ValidationError: E302, E303 or E305, what was changed cannot be stored.
     """
     own, wanted = _own(document), encode_project(project)
     changes, overridden = diff(features.loaded, wanted), list[str]()
+    if "name" in _members(changes):
+        require_name(project)
     contended = _members(changes) & _members(diff(features.loaded, own)) - _SHARED
     changes = [each for each in changes if keys_of(each["path"])[0] not in contended]
     for name in sorted(contended):

@@ -17,7 +17,7 @@ from cde_orchestrator.adapters.repositories.codec import (
     decode_project,
     encode_feature,
     encode_project,
-    require_storable,
+    require_name,
 )
 from cde_orchestrator.adapters.repositories.conflicts import features_of, fitting_changes
 from cde_orchestrator.adapters.repositories.validation import checked_document
@@ -151,11 +151,11 @@ class StoredProjects(ABC, Generic[Store]):
             StateError: E219, another project is stored there.
             ValidationError: E302, E303 or E305, it could not be loaded again.
         """
-        require_storable(project)
         if not force:
             project.require_writable()
         root = folder_at(project.path)
         if not isinstance(project.features, StoredFeatures):
+            require_name(project)
             if self._create(root, project, force=force):
                 return []
             project.path = str(root)

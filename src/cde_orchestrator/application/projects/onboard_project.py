@@ -13,11 +13,8 @@ from cde_orchestrator.application.ports.core import (
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.domain.project import ProjectStatus
+from cde_orchestrator.domain.project import NAME_LIMIT, ProjectStatus
 from cde_orchestrator.domain.text import checked_line
-
-NAME_LIMIT = 100
-"""Characters of a project's name."""
 
 
 class OnboardReply(TypedDict):
