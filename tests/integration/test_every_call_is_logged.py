@@ -19,6 +19,9 @@ import pytest
 from starlette.routing import Route
 
 from cde_orchestrator.application.logs.log_query import ENDS
+from cde_orchestrator.infrastructure.monitoring.health.metrics import Observation, expose
+from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
+from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.mcp_tools.sdk import protocol_server
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_server
@@ -214,6 +217,10 @@ async def test_every_tool_logs_its_start_and_end_under_the_id_that_the_client_se
     assert (refused[-1]["name"], refused[-1]["error_code"]) == ("cde_noSuchTool", "E309")
     journal = (project / ".cde" / "journal.jsonl").read_text(encoding="utf-8")
     assert '"correlation_id":"sent-cde_startFeature"' in journal
+    ended = {line["operation"] for line in lines_of(project) if line["event"] in ENDS}
+    assert len(ended) > len(TOOLS)  # what a server does is exposed before its first
+    exposed, _ = expose(Observation(Facts(), OperationMeter(), []), "")
+    assert [each for each in ended if f'operation="{each}"' not in exposed.decode()] == []
 
 
 def test_every_command_logs_its_start_and_end_under_one_id(project: Path) -> None:
@@ -376,11 +383,16 @@ async def test_every_page_is_logged_and_what_polls_is_quiet(project: Path, pages
         await http.get("/dashboard/data?span=never", headers={"X-Correlation-ID": "bad-span"})
         await http.get("/health/metrics?format=x", headers={"X-Correlation-ID": "bad-format"})
         await http.put("/mcp", headers={"X-Correlation-ID": "bad-method"})
+        await http.post("/metrics", headers={"X-Correlation-ID": "bad-probe"})
+        json_only = {"Content-Type": "application/json", "X-Correlation-ID": "bad-message"}
+        await http.post("/mcp", content=b"{broken", headers=json_only)
+        answer = await http.get("/nope", headers={"X-Correlation-ID": "no-page"})
+    assert answer.json()["error"]["correlation_id"] == "no-page"
     for number, (_, refused) in enumerate(PAGES.values()):
         assert_called(project, f"sent-{number}", refused=number == 4)
         if refused is not None:
             assert_called(project, f"refused-{number}", refused=True)
-    for called in ("bad-span", "bad-format", "bad-method"):
+    for called in ("bad-span", "bad-format", "bad-method", "bad-probe", "bad-message"):
         assert_called(project, called, refused=True)
     for number, (address, _) in enumerate(POLLED.values()):
         lines = [line for line in lines_of(project) if line["correlation_id"] == f"polled-{number}"]

@@ -207,6 +207,13 @@ def test_the_log_is_followed(project: Path) -> None:
     finally:
         follower.kill()
         follower.communicate()
+    lines = lines_of(project)
+    (end,) = [line for line in lines if line["event"] == "operation_interrupted"]
+    live = [line for line in lines if line["correlation_id"] == "seen-live"]
+    assert end["operation"] == "follow_logs"
+    assert lines.index(end) > lines.index(live[-1])
+    assert end["duration_ms"] > live[-1]["duration_ms"]
+    assert not [line for line in lines if line.get("operation") == "read_logs"]
 
 
 def test_a_reader_that_goes_away_ends_what_follows_without_a_word(project: Path) -> None:

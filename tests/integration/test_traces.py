@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,29 @@ def test_a_run_of_agents_is_one_trace_with_what_their_servers_do(
     assert (started["feature"], started["phase_id"]) == ("column", "write")
     tree = stage.cde("logs", "trace", "outer-1", "--json").reply
     assert "list_features" in {each["operation"] for each in tree["operations"]}
+
+
+def test_an_agent_that_is_not_let_through_is_named_in_its_span_too(
+    tmp_path: Path, collector: tuple[str, Spans]
+) -> None:
+    stage = TracedStage(tmp_path)
+    stage.collector, spans = collector
+    one_phase(stage, agent="ask")
+    breaker = BreakerRegistry(stage.project).get("agent-agent", failures=OSError)
+
+    def fail() -> None:
+        raise OSError
+
+    while breaker.state == "closed":
+        with suppress(OSError):
+            breaker.call(fail)
+    spans.clear()
+    stage.run("column")
+
+    (refused,) = [span for span in spans if span.name == "run_agent"]
+    about = plain(refused.attributes)
+    assert about["error.type"] == "E903"
+    assert about["gen_ai.agent.name"] == "agent"
 
 
 async def test_what_a_server_s_environment_names_is_the_parent_where_a_call_names_none(

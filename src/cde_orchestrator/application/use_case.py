@@ -45,8 +45,9 @@ class UseCase(ABC, Generic[Reply]):
         return code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount]
 
     def arguments(self) -> dict[str, Any]:
-        """The use case's fields by name."""
-        return {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", {})}
+        """The fields by name, but for those that are not compared: they say nothing in a report."""
+        known = getattr(self, "__dataclass_fields__", {})
+        return {name: getattr(self, name) for name, each in known.items() if each.compare}
 
     @abstractmethod
     def __call__(self, *_: Any, **ports: Any) -> Reply:

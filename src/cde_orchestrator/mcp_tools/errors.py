@@ -17,6 +17,7 @@ from cde_orchestrator.application.logs.explain_error import (
 from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.infrastructure.observability.operations import EXPLAIN_ERROR
 from cde_orchestrator.mcp_tools._boundary import Service, reply
 from cde_orchestrator.mcp_tools._tool import Effect, tool
 
@@ -27,7 +28,7 @@ def cde_explainError(  # noqa: N802 - the tools' names are the plan's
     code: Annotated[str | None, Field(description="As E101")] = None,
 ) -> CallToolResult:
     """What an error code means and how to fix it; without code, all codes."""
-    return service.run("explain_error", lambda: _explained(code))
+    return service.run(EXPLAIN_ERROR, lambda: _explained(code))
 
 
 def register_resource(server: MCPServer) -> None:

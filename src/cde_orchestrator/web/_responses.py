@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Scope, Send
 
-from cde_orchestrator.domain.errors.formatter import ErrorFormatter
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.observability.correlation import call_context
 
 ERROR = "cde.error"
 """The key in a request's scope of the error that it is answered with."""
@@ -49,8 +50,7 @@ def data(value: object, status: int = 200) -> JSONResponse:
 
 def failure(request: Request, error: CDEError, status: int) -> Response:
     """An error: the object that every surface gives, or a page of it for a browser."""
-    request.scope[ERROR] = error
-    payload = ErrorFormatter.payload(error)
+    payload = _payload(request.scope, error)
     if not wants_page(request):
         return data({"error": payload}, status)
     body = f"<h1>{escape(payload['title'])} <small>{escape(error.code)}</small></h1>"
@@ -63,8 +63,7 @@ async def refuse(
     scope: Scope, send: Send, error: CDEError, status: int, header: tuple[bytes, bytes]
 ) -> None:
     """Answer with an error in JSON, whoever asks."""
-    scope[ERROR] = error
-    body = json.dumps({"error": ErrorFormatter.payload(error)}).encode()
+    body = json.dumps({"error": _payload(scope, error)}).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
@@ -73,6 +72,16 @@ async def refuse(
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _payload(scope: Scope, error: CDEError) -> ErrorPayload:
+    """The error as it is shown, with the call's id, and left for the log of the request."""
+    scope[ERROR] = error
+    payload = ErrorFormatter.payload(error)
+    return {
+        **payload,
+        "correlation_id": payload["correlation_id"] or call_context().correlation_id,
+    }
 
 
 def path_of(request: Request) -> str:

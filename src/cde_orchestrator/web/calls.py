@@ -66,7 +66,8 @@ class LoggedRequests:
 
     def _end(self, scope: Scope, path: str, status: int, raised: BaseException | None) -> None:
         routine = any(path == each or path.startswith(f"{each}/") for each in ROUTINE)
-        if raised is None and status >= 400 and (path == MCP or not routine):
+        # What a probe is answered with 503 for is no refusal of it.
+        if raised is None and status >= 400 and (status < 500 or path == MCP or not routine):
             reason = f"it was answered with the status {status}"
             raised = ValidationError.of("E305", argument="request", reason=reason)
         if raised is not None:
@@ -76,4 +77,4 @@ class LoggedRequests:
                 return
             self._refused.append(now)
         about: dict[str, Any] = {"method": scope["method"], "path": path, "status": str(status)}
-        self._end_call(HTTP_REQUEST, raised, about, routine=routine)
+        self._end_call(HTTP_REQUEST, raised, about, routine=routine and raised is None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,15 +26,19 @@ def served(tmp_path: Path) -> Iterator[ServedProject]:
     stop_logging()
 
 
-def ask(app: LoggedRequests, path: str, kind: str = "http") -> None:
+def ask(app: LoggedRequests, path: str, kind: str = "http") -> bytes:
+    """What is answered to a request."""
+    body = []
+
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(_: Message) -> None:
-        pass
+    async def send(message: Message) -> None:
+        body.append(message.get("body", b""))
 
     scope = {"type": kind, "method": "GET", "path": path, "query_string": b"", "headers": []}
     asyncio.run(app(scope, receive, send))
+    return b"".join(body)
 
 
 async def hello(scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,3 +87,37 @@ def test_a_refusal_counts_in_the_metrics_under_one_name(served: ServedProject) -
     assert {name: dict(each.outcomes) for name, each in totals.items()} == {
         "http_request": {("refused", "E902"): 3}
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "counted"),
+    [
+        ("/metrics", 405, True),  # nobody who watches asks so
+        ("/health/ready", 503, False),  # what a probe is to hear is no refusal of it
+        ("/mcp", 400, True),
+        ("/mcp", 503, True),
+        ("/errors", 500, True),
+        ("/metrics", 200, False),
+    ],
+)
+def test_what_is_refused_counts_wherever_it_was_asked(
+    served: ServedProject, path: str, status: int, counted: bool
+) -> None:
+    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("", status)(scope, receive, send)
+
+    ask(LoggedRequests(answered, served.end_call), path)
+    totals, _ = served.application._meter.totals()
+    refused = {"http_request": {("refused", "E305"): 1}}
+    assert {name: dict(each.outcomes) for name, each in totals.items()} == (
+        refused if counted else {}
+    )
+
+
+def test_who_is_refused_is_shown_the_id_of_the_call(served: ServedProject) -> None:
+    app = LoggedRequests(guarded(hello, None, "token"), served.end_call)
+    with capture_logs() as entries:
+        error = json.loads(ask(app, "/anything"))["error"]
+
+    assert error["correlation_id"] == entries[-1]["correlation_id"]
+    assert entries[-1]["event"] == "operation_refused"

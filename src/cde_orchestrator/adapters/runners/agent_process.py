@@ -77,6 +77,7 @@ class CommandLineAgents:
     @span(AGENT)
     def run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
         """Run the agent once; raises E903, E905 to E907 or E911 as the port says."""
+        describe_agent(agent.name)
         breaker = self._breakers.get(agent.breaker, failures=AgentError)
         breaker.call(self._run, agent, assignment, on_line)
 
@@ -135,7 +136,6 @@ class CommandLineAgents:
 
     def _run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
         bound = log.bind(agent=agent.name)
-        describe_agent(agent.name)
         last: deque[str] = deque(maxlen=1)
         seconds = assignment.timeout_seconds or agent.timeout_seconds
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from cde_orchestrator.application.features.delivery import Delivery
 from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
@@ -71,11 +70,6 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
     takeover: bool = False
     restore: bool = False
     watch: Watch | None = field(default=None, compare=False)
-
-    def arguments(self) -> dict[str, Any]:
-        """The fields by name, without the watch, which says nothing in a report."""
-        known = UseCase.arguments(self)
-        return {name: value for name, value in known.items() if name != "watch"}
 
     def __call__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
 from typing import TypedDict
@@ -49,15 +49,26 @@ class ReadLogs(UseCase[LogReply], operation="read_logs"):
         return {"entries": list(newest), "total": total}
 
 
-class FollowLogs(UseCase[Iterator[LogEntry]], operation="follow_logs"):
-    """The entries that are wanted, as they are written from now on; it does not end by itself."""
+class FollowLogs(ReadLogs, operation="follow_logs"):
+    """Those entries, and then each that is written; it ends when somebody ends it.
 
-    query: LogQuery = field(default_factory=LogQuery)
+    Attributes:
+        show: gets each, oldest first.
+    """
 
-    def __call__(self, *, root: Path, logs: LogReader) -> Iterator[LogEntry]:
-        """Raises E305."""
+    show: Callable[[LogEntry], None] = field(compare=False)
+
+    def __call__(self, *, root: Path, logs: LogReader, clock: Clock) -> LogReply:
+        """Raises E305 or E317."""
         choice = self.query.choice()
-        return filter(choice.takes, logs.follow(root))
+        coming = filter(choice.takes, logs.follow(root))
+        found = super().__call__(root=root, logs=logs, clock=clock)
+        for entry in found["entries"]:
+            self.show(entry)
+        for entry in coming:
+            if entry not in found["entries"]:  # else it was written while the log was read
+                self.show(entry)
+        return found
 
 
 class SlowOperation(TypedDict):

@@ -11,6 +11,7 @@ from cde_orchestrator.application.logs.explain_error import explain as explained
 from cde_orchestrator.application.logs.explain_error import explain_all
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.error import catalog, explanation, report, reports
+from cde_orchestrator.infrastructure.observability.operations import EXPLAIN_ERROR
 
 top_level = Commands()
 group = Commands("errors", "cde errors list", "cde explain E101", help="Show error reports.")
@@ -25,9 +26,9 @@ def explain(
 ) -> None:
     """Explain an error code and how to fix it; without a code, list all codes."""
     if code is None:
-        call.say(call.logged("explain_error", lambda _: explain_all()), catalog)
+        call.say(call.logged(EXPLAIN_ERROR, lambda _: explain_all()), catalog)
     else:
-        call.say(call.logged("explain_error", lambda _: explained(code)), explanation)
+        call.say(call.logged(EXPLAIN_ERROR, lambda _: explained(code)), explanation)
 
 
 @group.command("cde errors list --limit 5", name="list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -63,18 +64,11 @@ def logs(
     query = LogQuery(
         level=level, feature=feature, correlation_id=correlation, operation=operation, since=since
     )
-    newest = ReadLogs(query=query, limit=limit)
     if not follow:
-        call.answer(newest, log_lines)
+        call.answer(ReadLogs(query=query, limit=limit), log_lines)
         return
-    with call.application() as application:
-        coming = application.handle(FollowLogs(query=query))
-        standing = application.handle(newest)["entries"]
-        for entry in standing:
-            tell_entry(entry, as_json=call.as_json)
-        for entry in coming:
-            if entry not in standing:  # else it was written while the log was read
-                tell_entry(entry, as_json=call.as_json)
+    show = partial(tell_entry, as_json=call.as_json)
+    call.ask(FollowLogs(query=query, limit=limit, show=show))
 
 
 @group.command("cde logs trace 4bf92f3577b34da6 --json")

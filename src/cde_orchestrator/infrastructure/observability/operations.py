@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 COMMAND, MCP_REQUEST, HTTP_REQUEST = CALLS = ("command", "mcp_request", "http_request")
 """The operations as which calls are logged in which no use case begins, however many there are."""
+EXPLAIN_ERROR = "explain_error"
+"""It needs no project, and so is no use case."""
 
 log = get_logger(__name__)
 

@@ -10,6 +10,7 @@ import pytest
 from cde_orchestrator.application.logs.log_query import LogQuery, moment_from
 from cde_orchestrator.application.logs.read_logs import FollowLogs, ListSlowOperations, ReadLogs
 from cde_orchestrator.application.logs.trace_call import TraceCall
+from cde_orchestrator.application.ports.core import LogEntry
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError
 from tests.fakes import NOON, World
@@ -95,7 +96,7 @@ def test_the_newest_lines_are_shown_and_all_are_counted(world: World) -> None:
         (ReadLogs(limit=0), "E305"),
         (ReadLogs(query=LogQuery(level="loud")), "E305"),
         (ReadLogs(query=LogQuery(since="soon")), "E317"),
-        (FollowLogs(query=LogQuery(level="loud")), "E305"),
+        (FollowLogs(query=LogQuery(level="loud"), show=print), "E305"),
         (ListSlowOperations(limit=0), "E305"),
         (ListSlowOperations(since="9999999h"), "E317"),
         (TraceCall(correlation_id="nothing"), "E316"),
@@ -141,8 +142,9 @@ def test_other_times_are_refused(text: str) -> None:
 def test_what_comes_is_chosen_too(world: World) -> None:
     one_call(world)
     world.logs.coming, world.logs.lines = world.logs.lines, []
-    coming = world.run(FollowLogs(query=LogQuery(feature="login")))
-    assert [entry["event"] for entry in coming] == [
+    shown: list[LogEntry] = []
+    world.run(FollowLogs(query=LogQuery(feature="login"), show=shown.append))
+    assert [entry["event"] for entry in shown] == [
         "phase_completed",
         "retried",
         "operation_finished",

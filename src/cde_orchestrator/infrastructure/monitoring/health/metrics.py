@@ -38,7 +38,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.meter import (
     OperationMeter,
     Totals,
 )
-from cde_orchestrator.infrastructure.observability.operations import CALLS
+from cde_orchestrator.infrastructure.observability.operations import CALLS, EXPLAIN_ERROR
 from cde_orchestrator.infrastructure.system.resource_usage import process_memory_bytes
 
 OPENMETRICS = "application/openmetrics-text"
@@ -164,7 +164,7 @@ def _counted() -> frozenset[str]:
         waiting += each.__subclasses__()
     counted = (each for each in waiting[1:] if not each.routine)
     of_product = (each for each in counted if each.__module__.startswith(application.__name__))
-    return frozenset(each.operation for each in of_product) | {*CALLS}
+    return frozenset(each.operation for each in of_product) | {*CALLS, EXPLAIN_ERROR}
 
 
 def _gauges(name: str, about: str, label: str, values: Mapping[str, float]) -> Metric:
