@@ -8,5 +8,8 @@ FOLDER = ".cde"
 STATE = "state.json"
 """In ``FOLDER``: the newest checkpoint of the state, as far as files keep it."""
 
+JOURNAL = "journal.jsonl"
+"""In ``FOLDER``: the changes since the checkpoint before, one a line."""
+
 RUNS = "runs"
 """In ``FOLDER``: what runs of agents and checks need, as locks and prompts in files."""

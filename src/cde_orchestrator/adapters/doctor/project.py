@@ -252,7 +252,7 @@ def _life_of(holder: str) -> str:
         return "which has ended; another one has taken over its lock"
     except (OSError, OverflowError):
         return "which is another user's"
-    return state_of(holder).removeprefix(", ") or "which is running"
+    return state_of(holder) or "which is running"
 
 
 def _alerts(stored: StateFiles) -> Iterator[CDEError]:

@@ -42,6 +42,7 @@ _OWN_FIELDS = {
     kind: [each.name for each in fields(kind) if each.name not in {*work, "extra"}]
     for kind, work in _WORK_FIELDS.items()
 }
+_SCALARS = frozenset({str, int, float, bool})
 _PROJECT_FIELDS = ("id", "name", "path", "status", "created_at", "updated_at", "metadata")
 
 
@@ -61,8 +62,9 @@ class FeatureIndex:
         features: dict[str, Document] = document.get("features", {})
         changed = None if changes is None else touched_features(changes)
         present = features if changed is None else [key for key in changed if key in features]
-        summaries = {key: _summary(features[key]) for key in present}
-        names = {summary.name: key for key, summary in summaries.items()}
+        with refusing_unreadable(document, "features"):
+            summaries = {key: _summary(features[key]) for key in present}
+            names = {summary.name: key for key, summary in summaries.items()}
         calls = ((_work_of(features[key]).get("idempotency_key"), key) for key in present)
         keys = {call: key for call, key in calls if isinstance(call, str)}
         if changed is None:
@@ -158,12 +160,8 @@ class StoredFeatures(Features):
             if document is None:
                 return None
             self.base[feature_id] = document
-            try:
+            with refusing_unreadable(self.loaded, f"feature {feature_id}"):
                 self.decoded[feature_id] = decode_feature(document)
-            except (AttributeError, LookupError, TypeError, ValueError) as error:
-                reason = f"feature {feature_id}: {type(error).__name__}: {error}"
-                path = str(self.loaded.get("path", "."))
-                raise StateError.of("E201", path=path, reason=reason) from error
         return self.decoded[feature_id]
 
     def by_name(self, name: str) -> Feature | None:
@@ -190,6 +188,24 @@ class StoredFeatures(Features):
         fresh = {key: FeatureSummary.of(feature) for key, feature in self.decoded.items()}
         stored = [fresh.pop(summary.id, summary) for summary in self._index.summaries()]
         return [*stored, *fresh.values()]
+
+
+@contextmanager
+def refusing_unreadable(own: Document, what: str) -> Iterator[None]:
+    """Refuse what somebody edited until nothing can be made of it.
+
+    Args:
+        own: the project's own members.
+        what: is read.
+
+    Raises:
+        StateError: E201.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = f"{what}: {type(error).__name__}: {error}"
+        raise StateError.of("E201", path=str(own.get("path", ".")), reason=reason) from error
 
 
 @contextmanager
@@ -258,6 +274,8 @@ def decode_feature(document: Document) -> Feature:
 
 def _plain(value: Any) -> Any:
     """A copy as JSON has it: moments as text, tuples as lists, objects by their fields."""
+    if value is None or type(value) in _SCALARS:  # most of them: first, for it is a hot path
+        return value
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, dict):

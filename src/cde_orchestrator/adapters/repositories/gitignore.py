@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -64,11 +63,12 @@ def keep_from_git(root: Path) -> None:
         local = folder / name
         if local.is_dir() and not local.is_symlink():
             _write_new(local / ".gitignore", "*\n")
-    for exclude, inner in _exclude_files(root):
+    found = _exclude_file(root)
+    if found is not None:
         try:
-            _exclude(exclude, root, inner)
+            _exclude(found[0], root, found[1])
         except (OSError, ValueError) as error:
-            log.warning("git_exclude_not_written", path=str(exclude), reason=str(error))
+            log.warning("git_exclude_not_written", path=str(found[0]), reason=str(error))
 
 
 def _write_new(path: Path, text: str) -> None:
@@ -81,16 +81,15 @@ def _write_new(path: Path, text: str) -> None:
         log.warning("gitignore_not_written", path=str(path.parent), reason=str(error))
 
 
-def _exclude_files(root: Path) -> Iterator[tuple[Path, str]]:
+def _exclude_file(root: Path) -> tuple[Path, str] | None:
     """The repository's own list of what is ignored, and where in its files the project lies."""
     try:
         found = repository_of(root)
     except (OSError, ValueError) as error:
         git = getattr(error, "filename", None) or root / ".git"
         log.warning("git_folder_unreadable", path=str(git), reason=str(error))
-        return
-    if found is not None:
-        yield found.common / "info" / "exclude", found.inner
+        return None
+    return None if found is None else (found.common / "info" / "exclude", found.inner)
 
 
 def _listed_in(exclude: Path) -> str:
@@ -150,10 +149,11 @@ def traces_of_project(root: Path) -> list[str]:
         found.append(f"{FOLDER}/judged.json")
     if _names_project(root / LOG_FILE):
         found.append(str(LOG_FILE))
-    for exclude, _ in _exclude_files(root):
+    listed = _exclude_file(root)
+    if listed is not None:
         with suppress(OSError, ValueError):
-            if _note_for(root) in _listed_in(exclude).splitlines():
-                found.append(str(exclude))
+            if _note_for(root) in _listed_in(listed[0]).splitlines():
+                found.append(str(listed[0]))
     return found
 
 

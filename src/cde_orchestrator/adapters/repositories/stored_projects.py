@@ -17,6 +17,7 @@ from cde_orchestrator.adapters.repositories.codec import (
     decode_project,
     encode_feature,
     encode_project,
+    refusing_unreadable,
     require_name,
 )
 from cde_orchestrator.adapters.repositories.conflicts import features_of, fitting_changes
@@ -125,9 +126,10 @@ class StoredProjects(ABC, Generic[Store]):
         """The project at ``path``; a new one, in status onboarding, when there is none."""
         root = folder_at(path)
         project = Project.create(str(root), name or root.name or "project", self._clock)
-        self._create(root, project, new=new)
+        is_new = self._create(root, project, new=new)
         store = self._store(root)
-        store.keep_from_git()
+        if not is_new:
+            store.keep_from_git()
         return self._project(store)
 
     def get(self, path: Path | str) -> Project:
@@ -284,7 +286,8 @@ class StoredProjects(ABC, Generic[Store]):
     def _decoded(self, store: Store, document: Document) -> Project:
         """The project of a document, and why it takes no changes if so; logs name it."""
         name_subject(project_id=document["id"])
-        project = decode_project(document, store.index, str(store.root), self._clock)
+        with refusing_unreadable(document, "the project"):
+            project = decode_project(document, store.index, str(store.root), self._clock)
         if (mode := store.read_only) is not None:
             project.read_only_reason, project.read_only_since = mode.reason, mode.since
         return project

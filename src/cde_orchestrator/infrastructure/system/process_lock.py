@@ -197,7 +197,7 @@ class ProcessLock:
             holder = self.holder()
             raise LockTimeoutError.of(
                 "E205",
-                holder=holder + state_of(holder),
+                holder=", ".join(filter(None, (holder, state_of(holder)))),
                 waited_seconds=round(self.timeout_seconds, 1),
             )
         if waiter.failure is not None:
@@ -206,7 +206,7 @@ class ProcessLock:
 
 
 def state_of(holder: str) -> str:
-    """What to do about a ``holder`` that is stopped, in words that follow its name; else none."""
+    """What to do about a ``holder`` that is stopped, in words; none about another one."""
     number = holder.removeprefix("process ")
     try:
         fields = Path(f"/proc/{int(number)}/stat").read_text(encoding="ascii", errors="replace")
@@ -214,7 +214,7 @@ def state_of(holder: str) -> str:
         return ""
     # The name in parentheses may hold anything; the state follows it.
     stopped = fields.rpartition(")")[2].split()[:1] in (["T"], ["t"])
-    return f", which is stopped: kill -CONT {number} continues it" if stopped else ""
+    return f"which is stopped: kill -CONT {number} continues it" if stopped else ""
 
 
 class _Waiter(threading.Thread):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.paths import FOLDER, STATE
+from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     in_the_way,
@@ -44,12 +44,13 @@ class StateFiles:
         self.home = vault.home_of(root)
         self.folder = self.home / FOLDER
         self.state = self.folder / STATE
-        self.journal = self.folder / "journal.jsonl"
+        self.journal = self.folder / JOURNAL
         self.lock = self.folder / "lock"
         self.quarantine = self.folder / "quarantine"
         self.objects = self.folder / "objects"
         self.local_backups = self.folder / "backups"
         self._vaults: list[Path] = []
+        self._shelved: list[tuple[vault.Shelf, str, vault.Passport]] = []
         self._backups: Path | None = None
 
     @property
@@ -83,18 +84,18 @@ class StateFiles:
     def is_unsettled(self) -> bool:
         """Whether there are backups in another place than that for them."""
         _ = self.backups
-        if any(map(_is_used, self._others())):
-            return True
-        named = self._named(None)
-        return bool(named) and not any(
-            shelf.folder / name == self.backups
-            and shelf.is_signed(name, shelf.signed(name[:36], self.home))
-            for shelf, name in named[:1]
-        )
+        if not self._shelved:  # there may be a project by now
+            self.resolve()
+        if not self._shelved:
+            return False
+        shelf, name, passport = self._shelved[0]
+        is_best = shelf.folder / name == self.backups and shelf.is_signed(name, passport)
+        return not is_best or any(map(_is_used, self._others()))
 
     def resolve(self) -> Path:
         """Find where the backups are; nothing is written."""
-        self._vaults = [shelf.folder / name for shelf, name in self._named(None)]
+        self._shelved = self._named(None)
+        self._vaults = [shelf.folder / name for shelf, name, _ in self._shelved]
         usable = (each for each in self._vaults if _can_be_written(each / vault.PASSPORT))
         self._backups = next(usable, self.local_backups)
         return self._backups
@@ -113,11 +114,12 @@ class StateFiles:
             Whether anything is in another place now.
         """
         before, places, vaults = self._backups, list[Path](), list[Path]()
-        for shelf, name in self._named(project_id):
+        self._shelved = self._named(project_id)
+        for shelf, name, passport in self._shelved:
             vaults.append(shelf.folder / name)
             if not places:
                 try:
-                    places.append(shelf.open(ops, name, shelf.signed(name[:36], self.home)))
+                    places.append(shelf.open(ops, name, passport))
                 except OSError as error:
                     log.info("vault_not_written", path=str(shelf.folder), reason=str(error))
         self._vaults, self._backups = vaults, next(iter(places), self.local_backups)
@@ -136,6 +138,7 @@ class StateFiles:
         for shelf in vault.shelves_for(self.home):
             if os.path.lexists(shelf.note):
                 ops.unlink(shelf.note)
+                ops.sync_folder(shelf.note.parent)
         self._backups = None
 
     def backups_in_folder(self) -> list[Path]:
@@ -154,11 +157,11 @@ class StateFiles:
         return self.backups / f"state-{sequence:012d}.json"
 
     def segments(self) -> dict[int, Path]:
-        """Copies of segments in ``backups``, oldest first, by the sequence they begin with."""
+        """Copies of segments wherever they are, oldest first, by the sequence they begin with."""
         return self._numbered("journal")
 
     def checkpoints(self) -> dict[int, Path]:
-        """Checkpoints in ``backups``, oldest first, by sequence."""
+        """Checkpoints wherever they are, oldest first, by sequence."""
         return self._numbered("state")
 
     def exist(self) -> bool:
@@ -167,7 +170,7 @@ class StateFiles:
 
     def are_in_folder(self) -> bool:
         """Whether any of those that have the present state is in ``.cde``."""
-        return any(map(os.path.lexists, (self.state, self.journal)))
+        return vault.has_state(self.home)
 
     def shown(self, path: Path) -> str:
         """What a person reads of one of the paths: relative to the project, if it is inside."""
@@ -182,8 +185,8 @@ class StateFiles:
                 found.append((path.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
         return found
 
-    def _named(self, project_id: str | None) -> list[tuple[vault.Shelf, str]]:
-        """The name of the project's vault on each shelf, the best one first."""
+    def _named(self, project_id: str | None) -> list[tuple[vault.Shelf, str, vault.Passport]]:
+        """The project's vault on each shelf and what it is to say, the best one first."""
         shelves = list(vault.shelves_for(self.home))
         noted = next((found for each in shelves if (found := each.found())), None)
         stated = project_id or vault.stated_id(self.home)
@@ -193,7 +196,11 @@ class StateFiles:
         if stated is None:
             return []
         names = ((shelf, shelf.name_for(stated, self.home)) for shelf in shelves)
-        return [(shelf, name) for shelf, name in names if name is not None]
+        return [
+            (shelf, name, shelf.signed(stated, self.home))
+            for shelf, name in names
+            if name is not None
+        ]
 
     def _others(self) -> list[Path]:
         """The places that backups may be in, but for the one that they are written to."""

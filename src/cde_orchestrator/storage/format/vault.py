@@ -18,7 +18,7 @@ from pathlib import Path
 
 import orjson
 
-from cde_orchestrator.infrastructure.paths import FOLDER, STATE
+from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     open_in_own_folder,
@@ -36,7 +36,7 @@ _BY_PATH = "by-path"
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _NAME = re.compile(_ID + "(-[0-9a-f]{8})?")
 _STATED = re.compile(rb'^  "id": "(' + _ID.encode() + rb')"', re.MULTILINE)
-_NAMED = re.compile(rb'^  "name": (".*"),?$', re.MULTILINE)
+_NAMED = re.compile(rb'^  "name": (".*"),?\r?$', re.MULTILINE)
 _SMALL_BYTES = 64 * 1024
 
 
@@ -118,8 +118,7 @@ class Shelf:
     def holds(self, home: Path, project_id: str) -> bool:
         """Whether the state of the project is in another folder, which belongs to this shelf."""
         there = _repository(home)
-        own = there is None if self.common is None else there and there.common == self.common
-        return bool(own) and stated_id(home) == project_id
+        return (there.common if there else None) == self.common and stated_id(home) == project_id
 
     def name_for(self, project_id: str, home: Path) -> str | None:
         """The name of the project's vault; a copy of a project has one of its own."""
@@ -147,7 +146,11 @@ class Shelf:
             os.close(open_in_own_folder(vault / PASSPORT, os.O_WRONLY))
             return vault
         if self.common is None:
-            self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            above = self.folder.parent
+            missing = [each for each in (above, *above.parents) if not each.exists()]
+            above.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for each in missing:
+                ops.sync_folder(each.parent)
         for folder in (self.folder, self.note.parent, vault):
             refuse_link(folder)
             if not folder.is_dir():
@@ -177,9 +180,9 @@ class Shelf:
 
 def shelves_for(root: Path) -> Iterator[Shelf]:
     """Where the vault of the project at ``root`` may be, the best place first."""
-    repository = _repository(root)
-    if repository is not None:
-        yield Shelf(repository.common / "cde", repository.inner, repository.common)
+    shelf = _repository_shelf(root)
+    if shelf is not None:
+        yield shelf
     folder = _state_folder()
     if folder is not None:
         yield Shelf(folder / "projects", str(root))
@@ -187,11 +190,10 @@ def shelves_for(root: Path) -> Iterator[Shelf]:
 
 def home_of(root: Path) -> Path:
     """The folder whose ``.cde`` has the state: another worktree's, where the project is there."""
-    if _has_state(root):
+    if has_state(root):
         return root
-    repository = _repository(root)
-    if repository is not None:
-        shelf = Shelf(repository.common / "cde", repository.inner, repository.common)
+    shelf = _repository_shelf(root)
+    if shelf is not None:
         passport = shelf.passport(shelf.noted())
         if passport is not None and shelf.is_home(Path(passport.home)):
             return Path(passport.home)
@@ -211,7 +213,7 @@ def stated_id(home: Path) -> str | None:
         if found is not None:
             return found[1].decode()
     with suppress(OSError, KeyError, TypeError, IndexError):
-        lines = _beginning(folder / "journal.jsonl").splitlines(keepends=True)
+        lines = _beginning(folder / JOURNAL).splitlines(keepends=True)
         first = journal.scan(b"".join(lines[:2])).records[0]
         made = first.change.changes[0]
         return str(made["value"]["id"]) if made["path"] == "" else None
@@ -245,13 +247,21 @@ def surely_states(home: Path, project_id: str) -> bool:
     return True
 
 
-def _has_state(root: Path) -> bool:
-    return any(os.path.lexists(root / FOLDER / name) for name in (STATE, "journal.jsonl"))
+def has_state(home: Path) -> bool:
+    """Whether any of the files that have the present state is in the folder's ``.cde``."""
+    return any(os.path.lexists(home / FOLDER / name) for name in (STATE, JOURNAL))
 
 
 def _beginning(path: Path) -> bytes:
     with open(open_regular(path, os.O_RDONLY), "rb") as file:
         return file.read(_SMALL_BYTES)
+
+
+def _repository_shelf(root: Path) -> Shelf | None:
+    repository = _repository(root)
+    if repository is None:
+        return None
+    return Shelf(repository.common / "cde", repository.inner, repository.common)
 
 
 def _repository(root: Path) -> Repository | None:

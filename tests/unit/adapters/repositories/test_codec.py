@@ -31,8 +31,10 @@ from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.records import Artifact
+from cde_orchestrator.storage.format import journal
 from cde_orchestrator.storage.format.json_patch import Document, Patch, apply, diff
 from cde_orchestrator.storage.history_entries import touched_features
+from cde_orchestrator.storage.store import StateStore
 from cde_orchestrator.testing import ManualClock
 from tests.fakes import NOON, active_project, older_feature, writing_workflow
 
@@ -524,6 +526,33 @@ def test_what_was_edited_until_no_feature_is_left_is_unreadable() -> None:
     assert caught.value.code == "E201"
     assert "aa11" in caught.value.message
     assert project.feature("search").name == "search"
+
+
+@pytest.mark.parametrize(
+    "path", ["/status", "/created_at", "/features/aa11/updated_at", "/features/aa11/name"]
+)
+def test_a_state_that_was_edited_is_unreadable_wherever_that_is(tmp_path: Path, path: str) -> None:
+    store = StateStore(tmp_path)
+    spoilt = document_with(feature_document(), path=str(tmp_path))
+    *folders, name = path.strip("/").split("/")
+    within: Any = spoilt
+    for folder in folders:
+        within = within[folder]
+    within[name] = {"no": "text"}
+    with store.exclusive():
+        change = journal.Change(
+            at=AT,
+            operation="test",
+            actor="test",
+            correlation_id="1",
+            changes=[{"op": "add", "path": "", "value": spoilt}],
+        )
+        store.commit(change)
+    store.close()
+
+    with pytest.raises(StateError) as caught:
+        FilesystemProjectRepository().get(tmp_path).feature("login")
+    assert caught.value.code == "E201"
 
 
 class Watched(dict[str, Any]):
