@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert cde("init", cwd=root).returncode == 0
     assert cde("start", "Add a login page", "--name", "login", cwd=root).returncode == 0
     assert cde("status", "nobody", cwd=root).returncode != 0
+    assert cde("list", "--unknown", cwd=root).returncode == 2
     (root / ".cde" / "state.json").unlink()
     assert cde("status", "login", cwd=root).returncode == 0
     return root / ".cde" / "logs" / "cde.log"
@@ -80,6 +82,22 @@ def test_every_member_of_a_log_is_known(log: Path) -> None:
 
 def test_every_member_that_anything_logs_is_known() -> None:
     assert set(logged()) - known() == set()
+
+
+def test_every_member_that_the_page_names_is_known() -> None:
+    assert documented() >= {"workflow", "parent_correlation_id", "lock_wait_ms", "uri", "status"}
+    assert documented() - known() == set()
+
+
+def documented() -> set[str]:
+    """The members of a line that the page of logs names."""
+    page = (ROOT / "docs" / "logs.md").read_text()
+    line = page.partition("\n## A line\n")[2].partition("\n## ")[0]
+    call = page.partition("\n## Every call\n")[2].partition("\n## ")[0]
+    columns = [row.split("|")[1] for row in line.splitlines() if row.startswith("|")]
+    columns += [row.split("|")[2] for row in call.splitlines() if row.startswith("|")]
+    columns.append(line.partition("with `outcome`")[2].partition(": the milliseconds")[0])
+    return {name for each in columns for name in re.findall(r"`([a-z_]+)`", each)}
 
 
 def logged() -> Iterator[str]:
