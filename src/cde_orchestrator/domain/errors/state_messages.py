@@ -108,7 +108,7 @@ STATE_MESSAGES = {
         "Change {sequence} is not in the history, which has {oldest} to {newest}.",
         Suggestion("Choose a number between {oldest} and {newest}", *HISTORY_CALL),
         _LIST_BACKUPS,
-        "Changes before {oldest} are no longer kept; an older copy of .cde may have them",
+        "Changes before {oldest} are no longer kept; a backup of the disk may have them",
         fixes=(HISTORY,),
     ),
     "E209": message(

@@ -192,7 +192,7 @@ SYSTEM_MESSAGES = {
             "the limit is {most} hours."
         ),
         "Create a backup: cde state compact",
-        "Check that the folder .cde/backups is writable: cde doctor",
+        "Check that the folder of the backups is writable: cde doctor",
         "Check that there is space on the disk for another copy",
         fixes=(COMPACT,),
     ),
