@@ -36,8 +36,8 @@ ProjectOption: TypeAlias = Annotated[
     typer.Option(
         metavar="PATH",
         parser=folder_named,
-        help="The project's folder. Default: the nearest parent that contains .cde, "
-        "else the current folder.",
+        help="The project's folder. Default: the nearest one from the current folder "
+        "upwards, else the current folder.",
     ),
 ]
 
