@@ -153,11 +153,7 @@ def _of_operations() -> list[dict[str, Any]]:
         _chart("Latency", "s", *quantiles, (_of(names.SLOWEST_OPERATION), "slowest")),
         _chart("Latency by operation, p95", "s", (by_operation, "{{operation}}")),
         _chart("What was refused or failed", "ops", (by_code, "{{operation}} {{error_code}}")),
-        _chart(
-            "Wait for the lock, p95",
-            "s",
-            (f"histogram_quantile(0.95, {waited})", "p95"),
-        ),
+        _chart("Wait for the lock, p95", "s", (f"histogram_quantile(0.95, {waited})", "p95")),
     ]
 
 
