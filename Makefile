@@ -94,7 +94,7 @@ lock: $(PY) ## Resolve both locks again (LOCK_FLAGS=--upgrade for newer versions
 docs: $(STAMP) ## Write the pages that come from the code
 	$(PY) -m tools.generate_docs
 
-format: $(STAMP) ## Format the code and mend what ruff can mend
+format: $(STAMP) ## Format the code, and fix what ruff can fix
 	$(PY) -m ruff check --fix-only $(CODE)
 	$(PY) -m ruff format $(CODE)
 
