@@ -102,11 +102,11 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
     def _repeats(self, feature: Feature, workflow: Workflow | None, caller: Caller) -> bool:
         """Whether the caller started exactly this, and nobody has touched it since."""
         prompt = without_secrets(self.prompt.strip())
+        begins = feature.name.startswith(slug_from(prompt))
         return (
             (feature.prompt, feature.idempotency_key) == (prompt, None)
             and (workflow is not None and feature.workflow_type == workflow.id)
-            and feature.name.startswith(self.name or slug_from(prompt))
-            and self.name in {None, feature.name}
+            and (begins if self.name is None else feature.name == self.name)
             and feature.updated_at == feature.created_at
             and (feature.claim is not None and feature.claim.belongs_to(caller))
         )
@@ -133,7 +133,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
     def _require_same(self, feature: Feature) -> None:
         """Refuse a key with which the first call started another feature: E127."""
         for argument, same in (
-            ("prompt", self.prompt.strip() == feature.prompt),
+            ("prompt", without_secrets(self.prompt.strip()) == feature.prompt),
             ("workflow", self.workflow in {None, feature.workflow_type}),
             ("name", self.name in {None, feature.name}),
         ):

@@ -163,6 +163,16 @@ def test_a_repeated_call_gets_its_feature_though_the_template_broke_since(world:
     assert again["feature"] == first["feature"]
 
 
+@pytest.mark.parametrize("key", [None, "first-try"])
+def test_a_repeated_call_with_a_secret_in_its_prompt_gets_its_feature(
+    world: World, key: str | None
+) -> None:
+    call = StartFeature(prompt="Use the key AKIA" + "ABCD1234" * 2, idempotency_key=key)
+
+    assert world.run(call)["feature"] == world.run(call)["feature"]
+    assert len(world.project.features) == 1
+
+
 def test_a_broken_workflow_file_starts_nothing(world: World) -> None:
     world.workflows.failure = ValidationError.of("E310", path="w", line=3, reason="a tab")
 
