@@ -144,7 +144,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
 
 
 def _branch(feature: Feature, workflow: Workflow, git: VersionControl, root: Path) -> str | None:
-    """Put the feature on a branch of its own; None without a repository, or where git refuses."""
+    """Put the feature on a branch of its own (E124, E125); None where git lists no changes."""
     changes = git.changes(root)
     if changes is None:
         return None
