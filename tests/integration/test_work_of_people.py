@@ -128,8 +128,8 @@ async def test_a_rollback_leaves_what_another_feature_recorded(project: Path) ->
     async with stdio_agent(project) as agent:
         for name in ("aa", "bb"):
             answer = await agent.call("cde_startFeature", prompt="Add login", name=name)
-            shared = [{"path": "CHANGELOG.md", "features": ["aa"]}] if name == "bb" else []
-            assert answer["shared"] == shared
+            shared = {"path": "CHANGELOG.md", "features": ["aa"], "total": 1}
+            assert answer["shared"] == ([shared] if name == "bb" else [])
             define = {"feature_id": name, "phase_id": "define", "results": {"spec": "x"}}
             await agent.call("cde_submitWork", **define)
         log.write_text("aa's line\n")

@@ -149,10 +149,14 @@ class FeatureReply(TypedDict):
 
 
 class SharedView(TypedDict):
-    """An output's path that other open features write as well, and their names."""
+    """An output's path that other open features write as well.
+
+    ``features`` are the names of the oldest of them, at most 5; ``total`` is how many there are.
+    """
 
     path: str
     features: list[str]
+    total: int
 
 
 class StartReply(FeatureReply):

@@ -20,6 +20,7 @@ class FeatureSummary:
     Attributes:
         claimed_by: the agent that has the lease, or had it last.
         claimed_until: when the lease ends, or ended.
+        workflow_digest: key of the workflow that it follows in ``Project.workflows``.
     """
 
     id: str
@@ -30,6 +31,7 @@ class FeatureSummary:
     updated_at: datetime
     claimed_by: str | None = None
     claimed_until: datetime | None = None
+    workflow_digest: str | None = None
 
     @classmethod
     def of(cls, feature: Feature) -> FeatureSummary:
@@ -43,6 +45,7 @@ class FeatureSummary:
             updated_at=feature.updated_at,
             claimed_by=feature.claim.agent if feature.claim else None,
             claimed_until=feature.claim.until if feature.claim else None,
+            workflow_digest=feature.workflow_digest,
         )
 
 

@@ -166,6 +166,10 @@ class Workflow:
         outputs = [output for phase in self.phases for output in phase.outputs]
         return list(dict.fromkeys(output.path for output in outputs if output.is_shared))
 
+    def paths_for(self, feature_name: str) -> set[str]:
+        """The paths of a feature's outputs."""
+        return {output.path_for(feature_name) for phase in self.phases for output in phase.outputs}
+
     def to_dict(self) -> dict[str, Any]:
         """The workflow as plain data; ``from_dict`` reads it back."""
         return asdict(self)

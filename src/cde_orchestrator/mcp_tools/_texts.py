@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cde_orchestrator.application.features.shared_outputs import writers
 from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.domain.errors.template import plain
 
@@ -71,7 +72,7 @@ def started(reply: StartReply) -> str:
             f"{plain(reply['git_problem'])}."
         )
     done += [
-        f"{plain(each['path'])} is also an output of {plain(', '.join(each['features']))}: "
+        f"{plain(each['path'])} is also an output of {plain(writers(each))}: "
         "keep what they wrote in it."
         for each in reply["shared"]
     ]

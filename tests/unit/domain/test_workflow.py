@@ -282,4 +282,6 @@ def test_a_path_without_the_features_name_is_shared_and_named_once() -> None:
     phases = (Phase(id="a", outputs=(own, shared)), Phase(id="b", outputs=(again,)))
 
     assert (own.is_shared, shared.is_shared) == (False, True)
-    assert Workflow(id="w", phases=phases).shared_paths() == ["CHANGELOG.md"]
+    workflow = Workflow(id="w", phases=phases)
+    assert workflow.shared_paths() == ["CHANGELOG.md"]
+    assert workflow.paths_for("login") == {"login/a.md", "CHANGELOG.md"}

@@ -362,6 +362,7 @@ def _summary(document: Document) -> FeatureSummary:
         updated_at=parse_utc(document["updated_at"]),
         claimed_by=claim["agent"] if claim else None,
         claimed_until=parse_utc(claim["until"]) if claim else None,
+        workflow_digest=document.get("workflow_digest"),
     )
 
 

@@ -193,7 +193,7 @@ class _Rollback:
         phase = _target(feature, workflow, asked.to_phase)
         leases.require_free(feature, takeover=False)
         record = feature.phases[phase.id]
-        steps = list(self._steps(project, feature, record, workflow))
+        steps = list(self._steps(feature, record, workflow))
         start = PhaseStart.of(feature, record, outputs)
         rows = [self._apply(step, dry_run=dry_run) for step in steps]
         undone = feature.roll_back(phase, self.reason, leases.caller.name, workflow, leases.now)
@@ -222,14 +222,15 @@ class _Rollback:
             files.restore(root, step.path, step.output.id, step.data)
         return FileRow(path=step.path, action=step.action, kept_as=kept_as, reason=step.reason)
 
-    def _steps(
-        self, project: Project, feature: Feature, record: PhaseRecord, workflow: Workflow
-    ) -> Iterator[_Step]:
+    def _steps(self, feature: Feature, record: PhaseRecord, workflow: Workflow) -> Iterator[_Step]:
         """What it takes to have every declared output as it was when the phase was entered.
 
         What another feature recorded since then stays.
         """
-        others = recorded_by_others(project, feature, record.entered_at or record.started_at)
+        # Another copy of the project: what is decoded in one that is changed is encoded again.
+        project = self.features.repository.get(self.outputs.root)
+        since = record.entered_at or record.started_at
+        others = recorded_by_others(project, feature, workflow, since)
         for phase in workflow.phases:
             recorded = {each.id: each.sha256 for each in feature.phases[phase.id].outputs}
             for output in phase.outputs:

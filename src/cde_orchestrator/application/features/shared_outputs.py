@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from cde_orchestrator.application.views import SharedView
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature, PhaseStatus
+from cde_orchestrator.domain.features import FeatureSummary
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.workflow import Workflow
+
+_NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +24,18 @@ class OthersRecord:
 
 
 def recorded_by_others(
-    project: Project, feature: Feature, since: datetime | None
+    project: Project, feature: Feature, workflow: Workflow, since: datetime | None
 ) -> Mapping[str, OthersRecord]:
-    """By path, the newest output that another feature has had accepted since then."""
+    """By path, the newest output of the feature's that another one has had accepted since then.
+
+    The others are decoded in ``project``, so it is not one that is being changed.
+    """
     newest: dict[str, OthersRecord] = {}
-    for summary in project.features.summaries():
-        if summary.id == feature.id or (since is not None and summary.updated_at < since):
+    own = workflow.paths_for(feature.name)
+    for summary, paths in _others(project, feature):
+        if since is not None and summary.updated_at < since:
+            continue
+        if paths is not None and own.isdisjoint(paths):
             continue
         other = project.features.by_id(summary.id)
         for record in other.phases.values() if other is not None else ():
@@ -44,20 +53,34 @@ def recorded_by_others(
 
 def shared_with(project: Project, feature: Feature, workflow: Workflow) -> list[SharedView]:
     """The paths that other open features are going to write as well."""
-    paths: dict[str, list[str]] = {path: [] for path in workflow.shared_paths()}
-    if not paths:
-        return []
-    known: dict[str | None, Workflow | None] = {feature.workflow_digest: workflow}
+    names: dict[str, list[str]] = {path: [] for path in workflow.shared_paths()}
+    for summary, paths in _others(project, feature) if names else ():
+        if summary.status not in CLOSED_STATUSES:
+            for path in names.keys() & (paths or ()):
+                names[path].append(summary.name)
+    return [
+        {"path": path, "features": found[:_NAMES_SHOWN], "total": len(found)}
+        for path, found in names.items()
+        if found
+    ]
+
+
+def writers(shared: SharedView) -> str:
+    """The names of those who write it, in words."""
+    more = shared["total"] - len(shared["features"])
+    return ", ".join(shared["features"]) + (f" and {more} more" if more else "")
+
+
+def _others(
+    project: Project, feature: Feature
+) -> Iterator[tuple[FeatureSummary, Collection[str] | None]]:
+    """The other features, with the paths of their outputs; None where no workflow is kept."""
+    followed: dict[str | None, Workflow | None] = {None: None}
     for summary in project.features.summaries():
-        if summary.id == feature.id or summary.status in CLOSED_STATUSES:
-            continue
-        other = project.features.by_id(summary.id)
-        if other is None:
-            continue
-        if other.workflow_digest not in known:
-            known[other.workflow_digest] = project.workflow_of(other)
-        followed = known[other.workflow_digest]
-        for path in followed.shared_paths() if followed is not None else ():
-            if path in paths:
-                paths[path].append(other.name)
-    return [{"path": path, "features": names} for path, names in paths.items() if names]
+        digest = summary.workflow_digest
+        if digest not in followed:
+            kept = project.workflows.get(digest or "")
+            followed[digest] = Workflow.from_dict(kept) if kept is not None else None
+        if summary.id != feature.id:
+            workflow = followed[digest]
+            yield summary, workflow.paths_for(summary.name) if workflow is not None else None

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application import views as replies
+from cde_orchestrator.application.features.shared_outputs import writers
 from cde_orchestrator.cli.console.layout import (
     done,
     facts,
@@ -50,7 +51,7 @@ def started(reply: replies.StartReply, look: RenderTarget) -> RenderableType:
     line.append(f"  workflow {clean(feature['workflow'])}", "dim")
     shared = [
         Text(
-            f"! {clean(each['path'])} is also an output of {clean(', '.join(each['features']))}: "
+            f"! {clean(each['path'])} is also an output of {clean(writers(each))}: "
             "keep what they wrote in it",
             style="yellow",
         )
