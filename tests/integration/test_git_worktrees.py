@@ -54,6 +54,19 @@ def test_a_feature_gets_a_folder_on_its_branch_once(root: Path) -> None:
     assert worktrees.folder_for("north") == folder
 
 
+def test_git_is_asked_once_for_each_fact_and_not_at_all_where_there_is_no_folder(
+    root: Path,
+) -> None:
+    worktrees = GitWorktrees(root, BreakerRegistry())
+    worktrees.folder_for("north")
+    with capture_logs() as logs:
+        assert not worktrees.has("south")
+    assert logs == []
+    with capture_logs() as logs:
+        worktrees.folder_for("north")
+    assert [each["command"] for each in logs] == ["rev-parse"] * 3
+
+
 def test_a_worktree_in_the_projects_own_folder_is_still_used(root: Path) -> None:
     place = root / ".cde" / "worktrees" / "north"
     git(root, "worktree", "add", "--quiet", "-b", "feature/north", str(place))

@@ -41,34 +41,38 @@ class GitWorktrees:
         """
         try:
             with self._mutex:
-                top = self._top_of(feature)
+                top, prefix = self._top_of(feature)
                 if not self._exists(top):
                     self._add(top, f"{BRANCHES}/{feature}")
-            return top / self._git.run("rev-parse", "--show-prefix")
+            return top / prefix
         except (OSError, CDEError) as error:
             self._log_reason(feature, str(error))
             return None
 
     def has(self, feature: str) -> bool:
-        """Whether the feature has a folder of its own."""
+        """Whether the feature has a folder of its own; git is asked where there may be one."""
+        real = Path(os.path.realpath(self._root))
+        above = {each: real.relative_to(each) / feature for each in (real, *real.parents)}
+        places = (Path(NEXT_TO.format(name=each)) / inside for each, inside in above.items())
+        if not any(map(os.path.lexists, (self._root / FOLDER / WORKTREES / feature, *places))):
+            return False
         try:
-            return self._exists(self._top_of(feature))
+            return self._exists(self._top_of(feature)[0])
         except (OSError, CDEError) as error:
             self._log_reason(feature, str(error))
             return False
 
-    def _top_of(self, feature: str) -> Path:
-        """Where the feature's worktree is, or will be; raises as ``Git.run``.
+    def _top_of(self, feature: str) -> tuple[Path, str]:
+        """Where the feature's worktree is, or will be, and the project in it; as ``Git.run``.
 
         It is in the project's ``.cde`` where it was made there, or nothing can be made elsewhere.
         """
         before = self._root / FOLDER / WORKTREES / feature
-        found = self._git.run("rev-parse", "--show-toplevel", "--show-prefix").split("\n")
-        top = Path(found[0])
-        beside = top.with_name(NEXT_TO.format(name=top.name)).joinpath(*found[1:]) / feature
-        if os.path.lexists(before) or not os.access(top.parent, os.W_OK):
-            return before
-        return beside
+        found = self._git.run("rev-parse", "--show-toplevel", "--show-prefix")
+        top, _, prefix = found.partition("\n")
+        if os.path.lexists(before) or not os.access(Path(top).parent, os.W_OK):
+            return before, prefix
+        return Path(NEXT_TO.format(name=top)) / prefix / feature, prefix
 
     def _exists(self, top: Path) -> bool:
         """Whether the feature's worktree is there; raises as ``Git.run``.
