@@ -32,9 +32,9 @@ LOOK_UP_SECONDS = 5.0
 _BUSY = ".lock': File exists"
 """What git says when another git is at work in the repository.
 
-The commands that are run here have changed nothing then, or may be repeated: where there is a
-commit, a branch is started by ``update-ref``, since ``switch -c`` may have created it by the time
-that it meets a lock. What ``worktree add -b`` may leave is a branch that is used the next time.
+Most commands that are run here have changed nothing then. A branch is created by ``update-ref``
+where there is a commit, since ``switch -c`` may have created it by the time that it meets a lock;
+``worktree add -b`` may leave one, which is used the next time.
 """
 
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
