@@ -17,7 +17,6 @@ from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.paths import FOLDER
-from cde_orchestrator.infrastructure.reports.store import FileErrorReports
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
 from cde_orchestrator.infrastructure.system.project_path import holds_everything
 from cde_orchestrator.project_ports import ProjectPorts, reports_of
@@ -37,7 +36,6 @@ class Application:
 
     Attributes:
         root: the project's folder, absolute.
-        settings: the project's; the defaults before the first use case.
     """
 
     def __init__(
@@ -52,9 +50,21 @@ class Application:
         self._fallback_ports: ProjectPorts | None = None
         self._assembling = threading.Lock()
         self._is_watched = False
-        self._reports = FileErrorReports()
         self._meter = meter or OperationMeter()
-        self.settings = Settings()
+        self._settings: Settings | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The project's; the defaults as long as its own are not valid."""
+        try:
+            return self._valid_settings()
+        except ValidationError:
+            return Settings()
+
+    def _valid_settings(self) -> Settings:
+        if self._settings is None:
+            self._settings = load_settings(self.root)
+        return self._settings
 
     def handle(self, use_case: UseCase[Reply]) -> Reply:
         """Run a use case inside one operation.
@@ -91,7 +101,7 @@ class Application:
         def capture(error: CDEError, raised: BaseException) -> None:
             if arguments is None:
                 return
-            self._reports.capture(
+            reports_of(self.settings).capture(
                 self.root,
                 error,
                 raised,
@@ -167,7 +177,7 @@ class Application:
         with self._assembling:
             if self._ports is None:
                 try:
-                    self.settings = load_settings(self.root)
+                    settings = self._valid_settings()
                 except ValidationError:
                     if not tolerant:
                         raise
@@ -175,8 +185,7 @@ class Application:
                     if self._fallback_ports is None:
                         self._fallback_ports = self._assemble(self.root, Settings(), self._meter)
                     return self._fallback_ports
-                self._reports = reports_of(self.settings)
-                self._ports = self._assemble(self.root, self.settings, self._meter)
+                self._ports = self._assemble(self.root, settings, self._meter)
                 if self._fallback_ports is not None:
                     self._fallback_ports.close()
                     self._fallback_ports = None

@@ -20,7 +20,7 @@ from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.infrastructure.reports.store import REPORT_BYTES, FileErrorReports
-from cde_orchestrator.infrastructure.settings.settings import settings_file
+from cde_orchestrator.infrastructure.settings.settings import Settings, settings_file
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.testing import ManualClock
 
@@ -187,6 +187,26 @@ def test_settings_say_how_many_are_kept(application: Application) -> None:
             again.operation("drill", {}).run(failed)
 
     assert Counter(path.stem[21:].count("-E102-") for path in files(again.root)) == {0: 2, 1: 3}
+
+
+def test_settings_count_before_the_first_use_case(application: Application) -> None:
+    settings_file(application.root).write_text("error_reports_kept = 2\ncall_timeout_seconds = 7")
+    fresh = build_application(application.root)
+    assert fresh.settings.call_timeout_seconds == 7
+    for _ in range(4):
+        with pytest.raises(CDEError):
+            fresh.operation("drill", {}).run(failed)
+    assert len(files(fresh.root)) == 2
+
+
+def test_settings_that_are_not_valid_count_once_they_are_corrected(
+    application: Application,
+) -> None:
+    fresh = build_application(application.root)
+    settings_file(fresh.root).write_text("call_timeout_seconds = true")
+    assert fresh.settings == Settings()
+    settings_file(fresh.root).write_text("call_timeout_seconds = 7")
+    assert fresh.settings.call_timeout_seconds == 7
 
 
 def test_a_flood_of_mistyped_names_pushes_no_other_report_out(tmp_path: Path) -> None:
