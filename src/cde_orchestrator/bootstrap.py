@@ -13,7 +13,6 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
-from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.paths import FOLDER
@@ -147,17 +146,7 @@ class Application:
         Raises:
             CDEError: E112, E203 or E204, they cannot be brought.
         """
-        from cde_orchestrator.adapters.git.version_control import GitVersionControl
-        from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
-        from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
-
-        files = FilesystemProjectFiles(worktree=folder)
-        files.bring(self.root, outputs)
-        moved = self._assembled(tolerant=False).instead(
-            files=files,
-            checks=SubprocessCheckRunner(folder),
-            git=GitVersionControl(BreakerRegistry(self.root), folder),
-        )
+        moved = self._assembled(tolerant=False).in_worktree(folder, outputs)
         return Application(self.root, lambda _root, _settings, _meter: moved, self._meter)
 
     def watch(self) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.ports.agents import Agents
     from cde_orchestrator.application.ports.health import Health
     from cde_orchestrator.application.projects.trust_commands import ProjectCommands
+    from cde_orchestrator.application.views import ArtifactView
     from cde_orchestrator.domain.check import Check
     from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import Notifier
     from cde_orchestrator.infrastructure.monitoring.health.probes import Facts, ProjectChecks
@@ -89,6 +90,17 @@ class ProjectPorts:
         ports = ProjectPorts(self.root, self._settings, self._meter, self)
         vars(ports).update(others)
         return ports
+
+    def in_worktree(self, folder: Path, outputs: Sequence[ArtifactView]) -> ProjectPorts:
+        """The same ports, but for work in another folder, as of ``Application.working_in``."""
+        from cde_orchestrator.adapters.git.version_control import GitVersionControl
+        from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
+        from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
+
+        files = FilesystemProjectFiles(worktree=folder)
+        files.bring(self.root, outputs)
+        git = GitVersionControl(self.breakers, folder)
+        return self.instead(files=files, checks=SubprocessCheckRunner(folder), git=git)
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the ports are not used afterwards."""
