@@ -38,9 +38,7 @@ def health_page(reply: health.HealthReply, look: RenderTarget) -> RenderableType
         (reply["status"], _STATUSES[reply["status"]]),
         (f"  cde {reply['version']}, {_time(reply, look)}", "dim"),
     )
-    return spaced(
-        head, _checks(reply), _figures(reply), _operations(reply), _what_to_do(reply, look)
-    )
+    return spaced(head, _checks(reply), _figures(reply), _operations(reply), _what_to_do(reply))
 
 
 def health_line(reply: health.HealthReply, look: RenderTarget) -> RenderableType:
@@ -147,7 +145,7 @@ def _row(each: health.OperationFigures) -> list[str]:
     return [clean(each["operation"]), *counts, *latencies]
 
 
-def _what_to_do(reply: health.HealthReply, look: RenderTarget) -> RenderableType | None:
+def _what_to_do(reply: health.HealthReply) -> RenderableType | None:
     """The catalogue's advice for each code, once."""
     codes = [
         reply["details"][name]["error_code"]
@@ -160,7 +158,7 @@ def _what_to_do(reply: health.HealthReply, look: RenderTarget) -> RenderableType
         parts += [
             Text.assemble((f"{code} ", "yellow"), explanation["title"]),
             *(Text(f"  {clean(each)}") for each in explanation["suggestions"]),
-            next_steps([(command(look, "explain", code), "explain it")]),
+            next_steps([(f"cde explain {code}", "explain it")]),
         ]
     return Group(*parts) if parts else None
 

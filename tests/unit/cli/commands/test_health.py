@@ -58,6 +58,9 @@ def test_what_is_wrong_is_told_with_what_to_do_and_an_exit_code(
     assert "! disk_space" in told
     assert "threshold 9999999 MB, E921" in told
     assert "cde explain E921" in told
+    named = at_project.run("health", "--project", ".")
+    assert "cde explain E921" in named
+    assert "cde explain E921 --project" not in named, "it takes no project"
 
     (at_project.folder / ".cde" / "workflow.yml").write_text("[")
     told = at_project.run("health")
