@@ -8,7 +8,6 @@ are the base units, seconds and bytes (https://prometheus.io/docs/practices/nami
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -97,8 +96,7 @@ class Observation(Collector):
             "Work on a phase that was refused, as by its gate.",
             labels=("workflow", "phase"),
         )
-        together = sum((each.phases for each in operations.values()), Counter[str]())
-        for phase, count in sorted(together.items()):
+        for phase, count in sorted(self.meter.phases().items()):
             refusals.add_metric(phase.partition("/")[::2], count)
         yield from (calls, errors, duration, refusals)
         waits = HistogramMetricFamily(

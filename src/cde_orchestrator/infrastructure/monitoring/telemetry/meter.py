@@ -30,13 +30,11 @@ class Totals:
     Attributes:
         outcomes: calls by outcome and error code.
         buckets: calls in each of ``BUCKETS_SECONDS``, and above all of them; not cumulative.
-        phases: refusals by ``workflow/phase``.
     """
 
     outcomes: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     buckets: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_SECONDS) + 1))
     seconds: float = 0.0
-    phases: Counter[str] = field(default_factory=Counter)
 
     def observe(self, seconds: float) -> None:
         """Count a duration."""
@@ -45,7 +43,7 @@ class Totals:
 
     def copied(self) -> Totals:
         """The same, which stays as it is."""
-        return Totals(Counter(self.outcomes), [*self.buckets], self.seconds, Counter(self.phases))
+        return Totals(Counter(self.outcomes), [*self.buckets], self.seconds)
 
 
 class OperationMeter:
@@ -57,6 +55,7 @@ class OperationMeter:
         self._mutex = threading.Lock()
         self._totals: dict[str, Totals] = {}
         self._lock_waits = Totals()
+        self._phases = Counter[str]()
         self._undrained = Sample()
 
     @property
@@ -84,7 +83,7 @@ class OperationMeter:
             totals.outcomes[outcome, error_code] += 1
             totals.observe(duration_ms / 1000)
             self._lock_waits.observe(lock_wait_ms / 1000)
-            count_phase(totals.phases, phase)
+            count_phase(self._phases, phase)
             tally = self._undrained.operations.setdefault(operation, Tally())
             tally.count(outcome, duration_ms, phase)
 
@@ -93,6 +92,11 @@ class OperationMeter:
         with self._mutex:
             operations = {name: each.copied() for name, each in self._totals.items()}
             return operations, self._lock_waits.copied()
+
+    def phases(self) -> Counter[str]:
+        """Refusals by ``workflow/phase`` since the process began."""
+        with self._mutex:
+            return Counter(self._phases)
 
     def undrained(self) -> Sample:
         """What ``drain`` would give, as a copy."""

@@ -67,7 +67,8 @@ class Tally:
         self.buckets.update(other.buckets)
         self.total_ms += other.total_ms
         self.longest_ms = max(self.longest_ms, other.longest_ms)
-        self.phases.update(other.phases)
+        for phase, count in other.phases.items():
+            count_phase(self.phases, phase, count)
 
     def quantile(self, share: float) -> float | None:
         """The duration that ``share`` (0 to 1) of the calls did not exceed; None without calls."""
@@ -128,19 +129,19 @@ class Tally:
         )
 
 
-def count_phase(phases: Counter[str], phase: str | None) -> None:
-    """Count a refusal at ``workflow/phase``, which is nothing for None."""
+def count_phase(phases: Counter[str], phase: str | None, count: int = 1) -> None:
+    """Count refusals at ``workflow/phase``, which is nothing for None."""
     if phase is not None:
-        phases[phase if phase in phases or len(phases) < PHASES_MOST else OTHER_PHASES] += 1
+        phases[phase if phase in phases or len(phases) < PHASES_MOST else OTHER_PHASES] += count
 
 
 @dataclass(slots=True)
 class Sample:
     """What was measured in a stretch of time, by one process or by all of them.
 
-    Merging is exact, and its order does not matter: calls are added; of the memory the
-    greatest counts, the largest process at its largest; of what the project is like, the
-    newest.
+    Merging is exact, and its order does not matter, but for which phases have a name where
+    there are too many: calls are added; of the memory the greatest counts, the largest process
+    at its largest; of what the project is like, the newest.
 
     Attributes:
         operations: those that ended, by name.

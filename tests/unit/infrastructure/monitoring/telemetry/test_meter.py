@@ -73,11 +73,17 @@ def test_threads_lose_no_count(meter: OperationMeter) -> None:
     assert meter.drain().operations["start_feature"].calls == 4_000
 
 
-def refuse(meter: OperationMeter, workflow: str, phase: str, outcome: str = "refused") -> None:
+def refuse(
+    meter: OperationMeter,
+    workflow: str,
+    phase: str,
+    outcome: str = "refused",
+    operation: str = "submit_work",
+) -> None:
     """Count work on a phase, as an operation does that named it."""
     with naming_subject():
         name_subject(workflow=workflow, phase_id=phase)
-        meter.ended("submit_work", outcome, "E110", 1.0, 0.0)
+        meter.ended(operation, outcome, "E110", 1.0, 0.0)
 
 
 def test_refusals_are_counted_for_the_phase_that_they_are_about() -> None:
@@ -91,7 +97,7 @@ def test_refusals_are_counted_for_the_phase_that_they_are_about() -> None:
     whole = meter.undrained().whole()
     assert whole.phases == {"feature/test": 2, "feature/define": 1}
     assert (whole.calls, whole.errors, whole.refusals) == (6, 1, 4)
-    assert meter.totals()[0]["submit_work"].phases == whole.phases
+    assert meter.phases() == whole.phases
     assert Tally.from_stored(orjson.loads(orjson.dumps(whole.stored()))) == whole
     assert meter.drain().operations
     assert meter.undrained().whole().phases == {}
@@ -101,6 +107,16 @@ def test_only_so_many_phases_are_told_apart() -> None:
     meter = OperationMeter()
     for number in range(3 * PHASES_MOST):
         refuse(meter, "feature", f"phase-{number}")
-    phases = meter.totals()[0]["submit_work"].phases
+    phases = meter.phases()
     assert len(phases) == PHASES_MOST + 1
     assert phases[OTHER_PHASES] == 2 * PHASES_MOST
+
+
+def test_only_so_many_phases_are_told_apart_of_all_operations_together() -> None:
+    meter = OperationMeter()
+    for number in range(2 * PHASES_MOST):
+        operation = ("submit_work", "approve_phase")[number % 2]
+        refuse(meter, "feature", f"phase-{number}", operation=operation)
+    for phases in (meter.phases(), meter.undrained().whole().phases):
+        assert len(phases) == PHASES_MOST + 1
+        assert phases.total() == 2 * PHASES_MOST
