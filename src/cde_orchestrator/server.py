@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 from threading import Thread, Timer
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
@@ -53,8 +53,6 @@ WATCH_AFTER_SECONDS = 2.0
 """After which a server begins to watch: its first answers come sooner without."""
 
 log = get_logger(__name__)
-
-Reply = TypeVar("Reply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +211,7 @@ def build_app(
     address: str,
     token: str | None = None,
     live: LiveChanges | None = None,
+    tools: bool = True,
 ) -> ASGIApp:
     """MCP at ``/mcp`` and everything else that is served over HTTP, guarded.
 
@@ -222,13 +221,17 @@ def build_app(
         address: the numeric address that it is bound to.
         token: what every request must bear; None for no token.
         live: notifies the dashboard's pages of what changed.
+        tools: whether MCP is served there.
     """
+    from starlette.applications import Starlette
+
     from cde_orchestrator.web import calls, guards, routes
 
-    names = guards.host_guard(host, address)
-    server = build_server(served)
-    server.add_tools()  # the transport reads their schemas by itself
-    app = server.streamable_http_app(host=host, transport_security=names)
+    names, app = guards.host_guard(host, address), Starlette()
+    if tools:
+        server = build_server(served)
+        server.add_tools()  # the transport reads their schemas by itself
+        app = server.streamable_http_app(host=host, transport_security=names)
     app.router.routes.extend(routes.all_routes(served, live))
     return calls.LoggedRequests(guards.guarded(app, names, token), served.end_call)
 
@@ -247,29 +250,19 @@ def run_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> Non
 def run_http(root: Path, *, pinned: bool, at: HttpSide) -> None:
     """Serve the project over streamable HTTP at ``/mcp`` until the process is asked to end."""
     from cde_orchestrator.adapters.runners.server_file import announced
-    from cde_orchestrator.web.live import LiveChanges
 
     with _serving(root, pinned=pinned) as served:
-        live = LiveChanges()
-        app = build_app(served, host=at.host, address=at.address, token=at.token, live=live)
+        server = _http_server(served, at, tools=True)
         with announced(root, at.host, at.port):
-            _http_server(app, live).run(sockets=[at.listener])
+            server.run(sockets=[at.listener])
 
 
 @contextmanager
 def _serving_pages(served: ServedProject, at: HttpSide) -> Iterator[None]:
     """Serve pages and probes from a thread of their own."""
-    from starlette.applications import Starlette
-
     from cde_orchestrator.adapters.runners.server_file import announced
-    from cde_orchestrator.web import calls, guards, routes
-    from cde_orchestrator.web.live import LiveChanges
 
-    live = LiveChanges()
-    pages = Starlette(routes=routes.all_routes(served, live))
-    names = guards.host_guard(at.host, at.address)
-    guarded = guards.guarded(pages, names, at.token)
-    server = _http_server(calls.LoggedRequests(guarded, served.end_call), live)
+    server = _http_server(served, at, tools=False)
     thread = Thread(target=server.run, args=([at.listener],), name="cde-http", daemon=True)
     thread.start()
     try:
@@ -280,11 +273,14 @@ def _serving_pages(served: ServedProject, at: HttpSide) -> Iterator[None]:
         thread.join(GRACE_SECONDS)
 
 
-def _http_server(app: ASGIApp, live: LiveChanges) -> EndingServer:
+def _http_server(served: ServedProject, at: HttpSide, *, tools: bool) -> EndingServer:
     import uvicorn
 
-    from cde_orchestrator.web.live import EndingServer
+    from cde_orchestrator.web.live import EndingServer, LiveChanges
 
+    live = LiveChanges()
+    where: dict[str, Any] = {"host": at.host, "address": at.address, "token": at.token}
+    app = build_app(served, **where, live=live, tools=tools)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
     )
