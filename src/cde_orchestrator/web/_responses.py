@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from html import escape
 
 from starlette.requests import Request
@@ -88,6 +89,11 @@ def path_of(request: Request) -> str:
     """The path that the request is routed by; ``request.url`` depends on its Host header."""
     path: str = request.scope["path"]
     return path
+
+
+def is_below(path: str, pages: Iterable[str]) -> bool:
+    """Whether it is the path of one of the pages, or of something below one."""
+    return any(path == page or path.startswith(f"{page}/") for page in pages)
 
 
 def wants_page(request: Request) -> bool:

@@ -13,7 +13,7 @@ from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.operations import HTTP_REQUEST
 from cde_orchestrator.infrastructure.observability.tracing import below
-from cde_orchestrator.web._responses import ERROR
+from cde_orchestrator.web._responses import ERROR, is_below
 
 MCP = "/mcp"
 ROUTINE = ("/health", "/metrics", "/dashboard/data", "/dashboard/events", "/dashboard/static", MCP)
@@ -65,7 +65,7 @@ class LoggedRequests:
             self._end(scope, path, status, scope.get(ERROR))
 
     def _end(self, scope: Scope, path: str, status: int, raised: BaseException | None) -> None:
-        routine = any(path == each or path.startswith(f"{each}/") for each in ROUTINE)
+        routine = is_below(path, ROUTINE)
         # What a probe is answered with 503 for is no refusal of it.
         if raised is None and status >= 400 and (status < 500 or path == MCP or not routine):
             reason = f"it was answered with the status {status}"

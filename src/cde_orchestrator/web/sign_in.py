@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError
-from cde_orchestrator.web._responses import path_of
+from cde_orchestrator.web._responses import is_below, path_of
 from cde_orchestrator.web.assets import HEADERS, asset
 
 PAGES = ("/dashboard", "/errors", "/health", "/metrics")
@@ -35,7 +35,7 @@ class SignIn:
 
     def knows(self, request: Request) -> bool:
         """Whether a request for a page bears the cookie."""
-        if request.method not in {"GET", "HEAD"} or not _is_page(request, PAGES):
+        if request.method not in {"GET", "HEAD"} or not is_below(path_of(request), PAGES):
             return False
         try:
             cookies = SimpleCookie(request.headers.get("cookie", ""))
@@ -46,7 +46,7 @@ class SignIn:
 
     def is_wanted(self, request: Request) -> bool:
         """Whether a browser asks for the dashboard, or posts the token to it."""
-        if not _is_page(request, ("/dashboard",)):
+        if not is_below(path_of(request), ("/dashboard",)):
             return False
         return request.method == "POST" or "text/html" in request.headers.get("accept", "")
 
@@ -67,12 +67,7 @@ class SignIn:
 
 def is_public(request: Request) -> bool:
     """Whether it comes with the package: the dashboard's files, and the codes alerts link to."""
-    return request.method == "GET" and _is_page(request, ("/dashboard/static", "/errors"))
-
-
-def _is_page(request: Request, pages: tuple[str, ...]) -> bool:
-    path = path_of(request)
-    return any(path == page or path.startswith(f"{page}/") for page in pages)
+    return request.method == "GET" and is_below(path_of(request), ("/dashboard/static", "/errors"))
 
 
 def _form(problem: str) -> Response:
