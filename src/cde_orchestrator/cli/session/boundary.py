@@ -58,7 +58,7 @@ def boundary(context: Any, project: Path | None = None, *, as_json: bool = False
         if is_misuse:
             raised = _misuse(raised, context)
         error = None
-        if raised is not None or not (call.logged or serves):
+        if raised is not None or not (call.logged.is_set() or serves):
             error = _logged(root, name, None if answered else raised)
         if span is not None:
             code = error and error.code

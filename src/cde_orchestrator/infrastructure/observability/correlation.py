@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.secrets import without_secrets
@@ -38,7 +39,7 @@ class CallContext:
         parent_correlation_id: the call that this process works for, where the call has an id of
             its own.
         watch: how long ago the call began.
-        logged: the operations of the call whose course is in the log.
+        logged: set once the course of one of its operations is in the log.
     """
 
     correlation_id: str = ""
@@ -48,7 +49,7 @@ class CallContext:
     traceparent: str = ""
     parent_correlation_id: str = ""
     watch: Stopwatch = field(default_factory=Stopwatch, compare=False)
-    logged: list[str] = field(default_factory=list, compare=False)
+    logged: Event = field(default_factory=Event, compare=False)
 
 
 _OUTSIDE = CallContext()

@@ -106,7 +106,7 @@ class Operation:
         call = call_context()
         if isinstance(raised, CDEError) and raised.correlation_id is not None:
             return raised  # which an operation logged
-        if raised is None and call.logged:
+        if raised is None and call.logged.is_set():
             return None
 
         def work() -> None:
@@ -114,7 +114,7 @@ class Operation:
                 raise raised
 
         # Its operations are counted by themselves, also one that outlives the call.
-        alone = replace(self, telemetry=None) if call.logged else self
+        alone = replace(self, telemetry=None) if call.logged.is_set() else self
         try:
             alone.run(work, call.watch)
         except CDEError as error:
@@ -187,7 +187,7 @@ class _Run:
     def started(self, level: int) -> None:
         """Log the start; once it can be seen, the call's boundary need not log the call."""
         if level >= logging.INFO:
-            self.context.logged.append(self.operation.name)
+            self.context.logged.set()
         ago_ms = self.watch.elapsed_ms
         late = {"seconds_ago": ago_ms / 1000} if ago_ms > _AT_ONCE_MS else {}
         self.log.log(level, "operation_started", actor=self.context.actor, **late)
