@@ -307,7 +307,10 @@ def test_an_accident_is_told_as_e999_and_logged_with_where_it_arose(
         outside.setattr(call, "project_root", fail)
         told = at_project.run("project", "info", "--json")
     assert json.loads(told)["error"]["code"] == "E999"
-    assert '"operation":"command"' in at_project.stderr
+    (failed,) = [
+        line for line in at_project.stderr.splitlines() if '"event":"operation_failed"' in line
+    ]
+    assert json.loads(failed)["operation"] == "command"
     assert "nobody foresaw this" in at_project.stderr
 
 
