@@ -582,19 +582,27 @@ class Watched(dict[str, Any]):
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_a_name_that_moves_to_another_feature_is_found_at_every_moment(whole: bool) -> None:
-    index, seen = FeatureIndex(), []
+    seen: list[str | None] = []
+
+    class Asked(FeatureIndex):
+        """Is asked after each assignment and each change within."""
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, Watched(self.ask, value))
+            self.ask()
+
+        def ask(self) -> None:
+            if "_names" in vars(self):
+                seen.append(self.id_of("login"))
+
+    index = Asked()
     before = document_with(feature_document("aa11", "login"), feature_document("bb22", "old"))
     after = document_with(feature_document("aa11", "new"), feature_document("bb22", "login"))
     index.follow(before, None)
-
-    def ask() -> None:
-        seen.append(index.id_of("login"))
-
-    index._summaries = Watched(ask, index._summaries)
-    index._names = Watched(ask, index._names)
+    seen.clear()
     index.follow(after, None if whole else diff(before, after))
-    ask()
 
+    assert len(seen) > 1
     assert None not in seen
     assert (index.id_of("login"), index.id_of("new"), index.id_of("old")) == ("bb22", "aa11", None)
 
