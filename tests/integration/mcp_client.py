@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +18,51 @@ from mcp.client.client import Client
 from mcp.types import CallToolResult, TextContent
 
 SERVE = ["-m", "cde_orchestrator", "serve"]
+HELLO = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "test", "version": "1"},
+}
+
+
+class StdioServer:
+    """A server over stdio that is asked line by line, each request after the last answer.
+
+    Args:
+        project: its project.
+        environment: in addition to the tests' own.
+
+    Attributes:
+        process: the server, which has greeted its client.
+    """
+
+    def __init__(self, project: Path, **environment: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, *SERVE, "--project", str(project)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment},
+            text=True,
+        )
+        assert self.ask("initialize", HELLO, "hello")["id"] == "hello"
+        self._send({"method": "notifications/initialized"})
+
+    def ask(self, method: str, params: Mapping[str, Any], number: int | str) -> dict[str, Any]:
+        """The answer to one request, as it came."""
+        self._send({"id": number, "method": method, "params": params})
+        assert self.process.stdout is not None
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+    def end(self) -> tuple[str, str]:
+        """What is left on its standard output and error once nobody asks any more."""
+        return self.process.communicate(timeout=60)
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
+        self.process.stdin.flush()
 
 
 class Agent:

@@ -6,10 +6,6 @@ a case fails. Help, versions and completions of the shell ask nothing of the pro
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +22,7 @@ from cde_orchestrator.mcp_tools.sdk import protocol_server
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_server
 from cde_orchestrator.web.routes import all_routes
-from tests.integration.mcp_client import SERVE, deliverable, stdio_agent
+from tests.integration.mcp_client import StdioServer, deliverable, stdio_agent
 from tests.integration.test_logs import (
     TRACE,
     TRACEPARENT,
@@ -105,6 +101,11 @@ COMMANDS: dict[str, list[str]] = {
     "health breakers": [],
     "health reset-breaker": ["git"],
 }
+REFUSED = {
+    *("start", "submit"),  # the project is archived; no results are given
+    *("errors show", "logs trace", "run", "agents test", "agents trust", "health reset-breaker"),
+}
+"""Commands that end with 1: most ask for what does not exist."""
 CURSOR = {"cursor": 5}
 # Each request of the protocol: one that is answered and one that is refused.
 REQUESTS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
@@ -174,6 +175,7 @@ def assert_called(project: Path, correlation_id: str, *, refused: bool = False) 
     ends = [line for line in lines if line["event"] in ENDS]
     assert starts, correlation_id
     assert starts == [line["operation_id"] for line in ends], correlation_id
+    assert {line["event"] for line in ends} <= {"operation_finished", "operation_refused"}
     assert all(line["duration_ms"] > 0 for line in ends)
     if refused:
         assert len(ends) == 1
@@ -230,7 +232,9 @@ def test_every_command_logs_its_start_and_end_under_one_id(project: Path) -> Non
     for number, (words, arguments) in enumerate(COMMANDS.items()):
         for name, given in (("sent", arguments), ("refused", ["--no-such-option"])):
             called = f"{name}-{number}-{words.replace(' ', '-')}"
-            cde(project, *words.split(), *given, CDE_CORRELATION_ID=called)
+            done = cde(project, *words.split(), *given, CDE_CORRELATION_ID=called)
+            expected = int(words in REFUSED) if name == "sent" else 2
+            assert done.returncode == expected, (words, done.stderr)
             if (name, words) == ("sent", "serve"):
                 lines = [line for line in lines_of(project) if line["correlation_id"] == called]
                 assert [line["event"] for line in lines] == ["server_started", "server_stopped"]
@@ -278,34 +282,12 @@ def handled(project: Path) -> set[str]:
     return found
 
 
-def ask(project: Path, requests: list[dict[str, Any]], **environment: str) -> list[dict[str, Any]]:
+def ask(project: Path, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What a server over stdio answers to requests, each answered before the next."""
-    hello = {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    }
-    server = subprocess.Popen(
-        [sys.executable, *SERVE, "--project", str(project)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, **environment},
-        text=True,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    answers = []
-    begin: list[dict[str, Any]] = [
-        {"id": "hello", "method": "initialize", "params": hello},
-        {"method": "notifications/initialized"},
-    ]
-    for request in [*begin, *requests]:
-        server.stdin.write(json.dumps({"jsonrpc": "2.0", **request}) + "\n")
-        server.stdin.flush()
-        if "id" in request:
-            answers.append(json.loads(server.stdout.readline()))
-    server.communicate(timeout=60)
-    return answers[1:]
+    server = StdioServer(project)
+    answers = [server.ask(each["method"], each["params"], each["id"]) for each in requests]
+    server.end()
+    return answers
 
 
 def test_every_request_of_the_protocol_is_logged(project: Path) -> None:
@@ -387,6 +369,7 @@ async def test_every_page_is_logged_and_what_polls_is_quiet(project: Path, pages
         json_only = {"Content-Type": "application/json", "X-Correlation-ID": "bad-message"}
         await http.post("/mcp", content=b"{broken", headers=json_only)
         answer = await http.get("/nope", headers={"X-Correlation-ID": "no-page"})
+        await http.get("/health")  # by now the line of the one before is written
     assert answer.json()["error"]["correlation_id"] == "no-page"
     for number, (_, refused) in enumerate(PAGES.values()):
         assert_called(project, f"sent-{number}", refused=number == 4)
@@ -396,6 +379,11 @@ async def test_every_page_is_logged_and_what_polls_is_quiet(project: Path, pages
         assert_called(project, called, refused=True)
     for number, (address, _) in enumerate(POLLED.values()):
         lines = [line for line in lines_of(project) if line["correlation_id"] == f"polled-{number}"]
-        if address and not address.endswith("/none"):
+        if address.endswith("/none"):  # a refusal is worth a line, whoever asks
+            assert [(line["level"], line["event"]) for line in lines] == [
+                ("info", "operation_started"),
+                ("warning", "operation_refused"),
+            ], address
+        elif address:
             assert {line["level"] for line in lines} == {"debug"}, address
             assert {"operation_started", "operation_finished"} <= {each["event"] for each in lines}

@@ -6,7 +6,6 @@ import errno
 import json
 import logging
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.system.retry import is_transient_on_reading, retrying
 from cde_orchestrator.storage.read_only import WriteGuard
 from tests.disks import simulate_disk_full, small_disk
-from tests.integration.mcp_client import SERVE
+from tests.integration.mcp_client import StdioServer
 from tests.integration.test_logs import TRACE, TRACEPARENT, assert_logged_whole
 from tests.integration.test_mcp import http_server
 
@@ -52,40 +51,19 @@ def _undone() -> Iterator[None]:
 def test_what_was_answered_is_logged_although_the_server_is_killed_the_next_moment(
     project: Path,
 ) -> None:
-    hello = {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    }
-    server = subprocess.Popen(
-        [sys.executable, *SERVE, "--project", str(project)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-
-    def ask(number: int, method: str, params: Any) -> Any:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        server.stdin.write(json.dumps(request) + "\n")
-        server.stdin.flush()
-        return json.loads(server.stdout.readline())["result"]
-
+    server = StdioServer(project)
     try:
-        ask(1, "initialize", hello)
         for number in (2, 3):
             call = {
                 "name": "cde_startFeature",
                 "arguments": {"prompt": "Add login"},
                 "_meta": {"correlation_id": f"call-{number}"},
             }
-            assert not ask(number, "tools/call", call).get("isError")
+            answer = server.ask("tools/call", call, number)
+            assert not answer["result"].get("isError")
     finally:
-        server.kill()
-        server.communicate()
+        server.process.kill()
+        server.end()
     for number in (2, 3):
         assert assert_logged_whole(project, f"call-{number}")[-1]["outcome"] == "ok"
 

@@ -19,7 +19,7 @@ from cde_orchestrator.infrastructure.observability.logs.retention import rotated
 from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from tests import command_line
 from tests.command_line import in_words
-from tests.integration.mcp_client import SERVE, stdio_agent
+from tests.integration.mcp_client import StdioServer, stdio_agent
 
 pytestmark = pytest.mark.anyio
 
@@ -111,36 +111,12 @@ def test_a_disk_whose_clock_is_on_another_day_does_not_part_the_log(project: Pat
 
 
 def test_standard_output_of_a_server_carries_the_protocol_and_nothing_else(project: Path) -> None:
-    hello = {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "test", "version": "1"},
-    }
     start = {"name": "cde_startFeature", "arguments": {"prompt": "Add login"}}
-    requests: list[dict[str, Any]] = [
-        {"id": 1, "method": "initialize", "params": hello},
-        {"method": "notifications/initialized"},
-        {"id": 2, "method": "tools/call", "params": start},
-        {"id": 3, "method": "tools/call", "params": {"name": "cde_nope", "arguments": {}}},
-    ]
-    server = subprocess.Popen(
-        [sys.executable, *SERVE, "--project", str(project)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "CDE_LOG_LEVEL": "DEBUG", "CDE_LOG_FORMAT": "text"},
-        text=True,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    answers = []
-    for request in requests:
-        server.stdin.write(json.dumps({"jsonrpc": "2.0", **request}) + "\n")
-        server.stdin.flush()
-        if "id" in request:
-            answers.append(json.loads(server.stdout.readline()))
-    rest, errors = server.communicate(timeout=60)
-    assert [answer["id"] for answer in answers] == [1, 2, 3]
+    unknown = {"name": "cde_nope", "arguments": {}}
+    server = StdioServer(project, CDE_LOG_LEVEL="DEBUG", CDE_LOG_FORMAT="text")
+    answers = [server.ask("tools/call", call, n) for n, call in enumerate((start, unknown))]
+    rest, errors = server.end()
+    assert [answer["id"] for answer in answers] == [0, 1]
     assert rest == ""
     assert "operation_finished" in errors
     assert "server_stopped" in errors
