@@ -36,13 +36,14 @@ def move(package: Path, place: Path) -> None:
     package.rename(place)
 
 
-async def codes(agent: Agent) -> set[str]:
-    found = set()
+async def codes(agent: Agent) -> dict[str, str | None]:
+    """The code of each call's error, by tool; None where it succeeded."""
+    found: dict[str, str | None] = {}
     for tool, arguments in CALLS:
         result = await agent.raw(tool, arguments)
         content = result.structured_content or {}
+        found[tool] = str(content["error"]["code"]) if result.is_error else None
         if result.is_error:
-            found.add(str(content["error"]["code"]))
             assert "estart" in str(content["error"]["suggestions"])
     return found
 
@@ -51,7 +52,7 @@ async def test_a_package_that_is_gone_is_named(project: Path, installed: Path) -
     async with stdio_agent(project, PYTHONPATH=str(installed.parent)) as agent:
         await agent.call("cde_startFeature", prompt="Add login", name="f")
         move(installed, installed.with_name("gone"))
-        assert await codes(agent) == {"E931"}
+        assert await codes(agent) == {tool: "E931" for tool, _ in CALLS}
         move(installed.with_name("gone"), installed)
     async with stdio_agent(project, PYTHONPATH=str(installed.parent)) as agent:
         status = await agent.call("cde_getFeatureStatus", feature_id="f")
