@@ -32,6 +32,18 @@ def lock_file(tmp_path: Path) -> Path:
     return tmp_path / "lock"
 
 
+@pytest.fixture(autouse=True)
+def _nobody_waits_yet() -> None:
+    """Threads that other tests left waiting have ended."""
+    for thread in waiters():
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def waiters() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "cde-lock-waiter"]
+
+
 def hold_in_another_process(lock_file: Path) -> subprocess.Popen[str]:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(lock_file)],
@@ -188,10 +200,6 @@ def interrupt(lock: ProcessLock, meanwhile: Callable[[], None]) -> None:
         patch.setattr(COMPUTE_SLOT, "leave", leave)
         with pytest.raises(KeyboardInterrupt), lock.exclusive():
             pass
-
-
-def waiters() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "cde-lock-waiter"]
 
 
 def test_an_interrupted_waiter_that_got_the_lock_at_the_last_moment_lets_go_of_it(
