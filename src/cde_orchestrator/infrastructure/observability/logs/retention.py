@@ -81,10 +81,15 @@ def is_due(path: Path, day: bytes, max_bytes: int = sys.maxsize) -> bool:
     except OSError:
         return False
     try:
-        size = os.fstat(descriptor).st_size
-        return size >= max_bytes or (size > 0 and day_of(os.read(descriptor, _TIME_BYTES)) < day)
+        return is_over(descriptor, day, max_bytes)
     finally:
         os.close(descriptor)
+
+
+def is_over(descriptor: int, day: bytes, max_bytes: int) -> bool:
+    """``is_due`` of a file that was opened and not read yet."""
+    size = os.fstat(descriptor).st_size
+    return size >= max_bytes or (size > 0 and day_of(os.read(descriptor, _TIME_BYTES)) < day)
 
 
 def last_time(path: Path) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -67,14 +68,21 @@ class RotatingLogFile:
     def _append(self, data: bytes) -> None:
         refuse_link(self.path.parent)
         with self._lock.blocking():
-            if retention.is_due(self.path, retention.day_of(data), self.max_bytes):
+            if not self._written(data, self.max_bytes, retention.day_of(data)):
                 with suppress(OSError):  # a file that is too long is better than a lost line
                     self._rotate()
-            descriptor = open_regular(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-            try:
-                _write_whole(descriptor, data)
-            finally:
-                os.close(descriptor)
+                self._written(data)
+
+    def _written(self, data: bytes, max_bytes: int = sys.maxsize, day: bytes = b"") -> bool:
+        """Whether the file took it, which it does not where it is to be rotated first."""
+        descriptor = open_regular(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+        try:
+            if retention.is_over(descriptor, day, max_bytes):
+                return False
+            _write_whole(descriptor, data)
+            return True
+        finally:
+            os.close(descriptor)
 
     def _rotate(self) -> None:
         """Put the file aside under the time of its last line."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -28,17 +30,40 @@ def test_a_line_that_is_logged_while_one_is_written_follows_it(
     )
     log = logging.getLogger("test_handler.finalizing")
     monkeypatch.setattr(log, "handlers", [handler])
-    is_due = retention.is_due
+    is_over = retention.is_over
 
-    def finalizing(path: Path, day: bytes, max_bytes: int) -> bool:
-        monkeypatch.setattr(retention, "is_due", is_due)
+    def finalizing(descriptor: int, day: bytes, max_bytes: int) -> bool:
+        monkeypatch.setattr(retention, "is_over", is_over)
         log.warning("second")
-        return is_due(path, day, max_bytes)
+        return is_over(descriptor, day, max_bytes)
 
-    monkeypatch.setattr(retention, "is_due", finalizing)
+    monkeypatch.setattr(retention, "is_over", finalizing)
     log.warning("first")
     handler.close()
 
     assert failures == []
     lines = path.read_text().splitlines()
     assert ["first" in lines[0], "second" in lines[1], len(lines)] == [True, True, 2]
+
+
+def test_a_file_is_opened_once_for_lines_that_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "logs" / "cde.log"
+    path.parent.mkdir()
+    failures: list[BaseException] = []
+    file = RotatingLogFile(path, max_bytes=20, on_failure=lambda _, error: failures.append(error))
+    opened, open_file = Counter[str](), os.open
+
+    def counted(path: Path | str, *flags: int) -> int:
+        opened[Path(path).name] += 1
+        return open_file(path, *flags)
+
+    monkeypatch.setattr(os, "open", counted)
+    for number in (1, 2):
+        assert file.append(f"line {number} of 3")
+        assert opened.pop("cde.log") == 1
+    assert file.append("line 3 of 3")
+
+    assert failures == []
+    assert path.read_text() == "line 3 of 3\n"
