@@ -19,6 +19,7 @@ from cde_orchestrator.infrastructure.observability.logs.retention import (
     COMPRESSED,
     is_before,
     rotated_files,
+    stamp_of,
 )
 from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from cde_orchestrator.infrastructure.system.file_ops import open_in_own_folder
@@ -43,10 +44,10 @@ class JsonLogReader:
         """The entries, oldest first; files whose last line is older are not even opened."""
         path = root / LOG_FILE
         needed = [text.encode("utf-8", "surrogatepass") for text in containing]
-        earliest = _stamp(since) if since else ""
+        earliest, oldest = (_stamp(since), stamp_of(since)) if since else ("", "")
         for file in [*rotated_files(path), path]:
             with suppress(OSError, EOFError, zlib.error):  # removed or damaged meanwhile
-                if since is not None and file is not path and is_before(file, since):
+                if file is not path and is_before(file, oldest):
                     continue
                 with _opened(file) as lines:
                     for line in lines:

@@ -49,7 +49,7 @@ class LogRetention:
 def rotated_name(path: Path, last: datetime) -> Path:
     """A free name for a file whose last line is of that time; names sort by time."""
     while True:
-        candidate = path.with_name(f"{path.name}.{last.astimezone(UTC).strftime(_STAMP)}")
+        candidate = path.with_name(f"{path.name}.{stamp_of(last)}")
         if not (os.path.lexists(candidate) or os.path.lexists(f"{candidate}{COMPRESSED}")):
             return candidate
         last += timedelta(microseconds=1)
@@ -103,10 +103,14 @@ def last_time(path: Path) -> datetime:
     return datetime.now(UTC)
 
 
-def is_before(file: Path, moment: datetime) -> bool:
-    """Whether all lines of a rotated file are from before that time."""
-    stamp = file.name.removesuffix(COMPRESSED).rpartition(".")[2]
-    return stamp < moment.astimezone(UTC).strftime(_STAMP)
+def stamp_of(moment: datetime) -> str:
+    """The time as the names of rotated files end with it."""
+    return moment.astimezone(UTC).strftime(_STAMP)
+
+
+def is_before(file: Path, stamp: str) -> bool:
+    """Whether all lines of a rotated file are from before the time of that stamp."""
+    return file.name.removesuffix(COMPRESSED).rpartition(".")[2] < stamp
 
 
 def tidy(path: Path, kept: LogRetention, now: float) -> None:
@@ -116,7 +120,7 @@ def tidy(path: Path, kept: LogRetention, now: float) -> None:
             if file.suffix != COMPRESSED:
                 _compress(file)
             file.with_name(file.name.removesuffix(COMPRESSED)).unlink(missing_ok=True)
-    for file in _surplus(path, kept, now):
+    for file in _surplus(rotated_files(path), kept, now):
         with suppress(OSError):
             file.unlink()
     for name in _names(path.parent):
@@ -129,8 +133,8 @@ def tidy(path: Path, kept: LogRetention, now: float) -> None:
 
 def tidy_beside(path: Path, kept: LogRetention, now: float) -> None:
     """``tidy`` in a thread of its own, if there is anything to do."""
-    plain = any(file.suffix != COMPRESSED for file in rotated_files(path))
-    if plain or _surplus(path, kept, now):
+    rotated = rotated_files(path)
+    if any(file.suffix != COMPRESSED for file in rotated) or _surplus(rotated, kept, now):
         # No daemon: a short command that rotated compresses before it ends.
         threading.Thread(target=tidy, args=(path, kept, now), name="cde-log-keeper").start()
 
@@ -145,11 +149,11 @@ def _names(folder: Path) -> set[str]:
         return set()
 
 
-def _surplus(path: Path, kept: LogRetention, now: float) -> list[Path]:
+def _surplus(rotated: list[Path], kept: LogRetention, now: float) -> list[Path]:
     """The rotated files that are too old, too many or too much together."""
-    oldest = datetime.fromtimestamp(now, UTC) - timedelta(days=kept.days)
+    oldest = stamp_of(datetime.fromtimestamp(now, UTC) - timedelta(days=kept.days))
     surplus, total = [], 0
-    for number, file in enumerate(reversed(rotated_files(path))):
+    for number, file in enumerate(reversed(rotated)):
         with suppress(OSError):
             total += file.stat().st_size
         too_much = number >= kept.files or (number and total > kept.total_bytes)

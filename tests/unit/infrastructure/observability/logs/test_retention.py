@@ -5,6 +5,7 @@ import os
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from cde_orchestrator.infrastructure.observability.logs.retention import (
     rotated_files,
     rotated_name,
     tidy,
+    tidy_beside,
 )
 
 NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
@@ -209,3 +211,20 @@ def test_a_name_that_a_link_has_is_not_given(path: Path) -> None:
     first = rotated_name(path, NOW)
     first.symlink_to("nowhere")
     assert rotated_name(path, NOW) != first
+
+
+def test_the_folder_is_listed_once_to_find_that_nothing_is_to_be_tidied(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for days_ago in (3, 2, 1):
+        rotated(path, days_ago)
+    tidy(path, KEPT, NOW.timestamp())
+    listed, scandir = [], os.scandir
+
+    def counted(folder: Path) -> Any:
+        listed.append(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    tidy_beside(path, KEPT, NOW.timestamp())
+    assert listed == [path.parent]
