@@ -86,9 +86,11 @@ class FileErrorReports:
                 return
             error.report_tried = True
             report = self._report(root, error, raised, operation, arguments, repository())
-            if not error.is_failure:
-                self._fold(root / FOLDER / REPORTS, report)
-            self._write(root / FOLDER / REPORTS, report)
+            folder = root / FOLDER / REPORTS
+            files = _files(folder)
+            path = folder / f"{report['id']}.json"
+            _write(path, report, [] if error.is_failure else _alike(files, path.stem))
+            self._prune([path, *reversed(files)])
         except Exception as trouble:  # noqa: BLE001 - evidence must never cost the answer
             log.warning("error_report_not_written", error_code=error.code, reason=str(trouble))
         else:
@@ -99,17 +101,16 @@ class FileErrorReports:
 
         Half of them are for failures, where there are so many: refusals hide none.
         """
-        files = self._files(root / FOLDER / REPORTS)[::-1]
-        failures = [path for path in files if not _kind(path.stem).rpartition("-")[0]]
-        wanted = failures[: limit // 2]
-        wanted += [path for path in files if path not in wanted][: limit - len(wanted)]
-        return [_summary(path) for path in sorted(wanted, reverse=True)]
+        files = _files(root / FOLDER / REPORTS)[::-1]
+        wanted = set([each for each in files if not _code_of(each.name)][: limit // 2])
+        wanted |= set([each for each in files if each not in wanted][: limit - len(wanted)])
+        return [_summary(Path(each)) for each in files if each in wanted]
 
     def load(self, root: Path, report_id: str) -> dict[str, Any] | None:
         """A whole report; None when there is none with this id, or it cannot be read."""
         if not _ID.fullmatch(report_id):
             return None
-        same = self._alike(root / FOLDER / REPORTS, report_id)
+        same = _alike(_files(root / FOLDER / REPORTS), report_id)
         return _read(same[-1]) if same else None
 
     def _report(
@@ -148,57 +149,62 @@ class FileErrorReports:
             **snapshot.surroundings(),
         }
 
-    def _write(self, folder: Path, report: dict[str, Any]) -> None:
-        OsFileOps().make_folder(folder)
-        path = folder / f"{report['id']}.json"
-        temporary = path.with_suffix(".tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(_encoded(report))
-            temporary.replace(path)
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
-        self._prune(folder)
-
-    def _fold(self, folder: Path, report: dict[str, Any]) -> None:
-        """Replace the reports of the same refusal; it goes on with their count."""
-        for path in self._alike(folder, report["id"]):
-            before = _read(path) or {}
-            count = before.get("count", 1)
-            with suppress(FileNotFoundError):  # another process replaces it, and counts it
-                path.unlink()
-                report["count"] += count if isinstance(count, int) else 1
-                report["first_at"] = min(str(before.get("first_at")), report["first_at"])
-
-    def _prune(self, folder: Path) -> None:
-        """Remove the oldest reports that are too many or too much together."""
+    def _prune(self, files: list[Path | os.DirEntry[str]]) -> None:
+        """Remove the oldest reports that are too many or too much together; newest first."""
         failures, refusals = (self.kept, self.most_bytes), (self.refusals_kept, self.refusals_bytes)
         numbers, totals = Counter[str](), Counter[bool]()
-        for path in reversed(self._files(folder)):
-            code = _kind(path.stem).rpartition("-")[0]
+        for file in files:
+            code = _code_of(file.name)
             kept, most = refusals if code else failures
             with suppress(OSError):
-                totals[not code] += path.stat().st_size
+                totals[not code] += file.stat(follow_symlinks=False).st_size
                 numbers[code] += 1
                 if numbers[code] > kept or (numbers[code] > 1 and totals[not code] > most):
-                    path.unlink()
+                    os.unlink(file)
 
-    def _alike(self, folder: Path, report_id: str) -> list[Path]:
-        """The reports of the same error: of a refusal all of its kind, whatever their time."""
-        return [path for path in self._files(folder) if _kind(path.stem) == _kind(report_id)]
 
-    def _files(self, folder: Path) -> list[Path]:
-        """The reports, oldest first: ids begin with the time. What is no file is none of them."""
-        try:
-            refuse_link(folder)
-            with os.scandir(folder) as entries:
-                names = [each.name for each in entries if each.is_file(follow_symlinks=False)]
-        except OSError:
-            return []
-        names = sorted(name for name in names if _ID.fullmatch(name.removesuffix(".json")))
-        return [folder / name for name in names]
+def _write(path: Path, report: dict[str, Any], same: list[Path]) -> None:
+    """Write a report in place of those of the same refusal; it goes on with their count."""
+    OsFileOps().make_folder(path.parent)
+    temporary, replaced = path.with_suffix(".tmp"), []
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            for each in same:
+                before = _read(each) or {}
+                count = before.get("count", 1)
+                with suppress(FileNotFoundError):  # another process replaces it, and counts it
+                    each.rename(each.with_suffix(".tmp"))
+                    replaced.append(each)
+                    report["count"] += count if isinstance(count, int) else 1
+                    report["first_at"] = min(str(before.get("first_at")), report["first_at"])
+            file.write(_encoded(report))
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        for each in replaced:
+            each.with_suffix(".tmp").rename(each)
+        raise
+    for each in replaced:
+        each.with_suffix(".tmp").unlink()
+
+
+def _files(folder: Path) -> list[os.DirEntry[str]]:
+    """The reports, oldest first: ids begin with the time. What is no file is none of them."""
+    try:
+        refuse_link(folder)
+        with os.scandir(folder) as entries:
+            files = [each for each in entries if each.is_file(follow_symlinks=False)]
+    except OSError:
+        return []
+    files = [each for each in files if _ID.fullmatch(each.name.removesuffix(".json"))]
+    return sorted(files, key=lambda each: each.name)
+
+
+def _alike(files: list[os.DirEntry[str]], report_id: str) -> list[Path]:
+    """The reports of the same error: of a refusal all of its kind, whatever their time."""
+    kind = report_id.partition("-")[2]
+    return [Path(each) for each in files if each.name.partition("-")[2] == f"{kind}.json"]
 
 
 def _key(error: CDEError, operation: str, arguments: Any) -> str:
@@ -209,9 +215,9 @@ def _key(error: CDEError, operation: str, arguments: Any) -> str:
     return f"{error.code}-{hashlib.sha256(asked).hexdigest()[:8]}"
 
 
-def _kind(report_id: str) -> str:
-    """The end of an id: ``E102-0a1b2c3d`` of a refusal, ``0a1b2c3d`` of a failure."""
-    return report_id.partition("-")[2]
+def _code_of(name: str) -> str:
+    """The code that a refusal's id has before its end, as in ``…-E102-0a1b2c3d``; or nothing."""
+    return name.partition("-")[2].rpartition("-")[0]
 
 
 def _cause(report: Mapping[str, Any]) -> str:

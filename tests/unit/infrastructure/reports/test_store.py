@@ -277,6 +277,53 @@ def test_processes_that_are_refused_at_once_lose_no_count(tmp_path: Path) -> Non
     assert [each.count for each in reports.summaries(tmp_path, 100)] == [refusals + 1]
 
 
+@pytest.mark.parametrize("obstacle", ["{id}.tmp", "{id}.json/mine"])
+def test_a_report_that_cannot_be_written_leaves_the_one_before(
+    tmp_path: Path, obstacle: str
+) -> None:
+    (tmp_path / ".cde").mkdir()
+    clock = ManualClock()
+    reports = FileErrorReports(clock=clock)
+    for _ in range(2):
+        first = CDEError.of("E102", reference="x")
+        capture(reports, tmp_path, first)
+        clock.advance(1)
+    (path,) = files(tmp_path)
+    new = f"{clock():%Y%m%dT%H%M%S%f}-{path.stem.partition('-')[2]}"
+    in_the_way = path.parent / obstacle.format(id=new)
+    in_the_way.parent.mkdir(exist_ok=True)
+    in_the_way.write_text("")
+    capture(reports, tmp_path, second := CDEError.of("E102", reference="x"))
+
+    assert second.report_id is None
+    assert path.is_file()
+    listed = reports.summaries(tmp_path, 5)
+    assert [(each.id, each.count) for each in listed if each.code == "E102"] == [
+        (first.report_id, 2)
+    ]
+    clock.advance(1)
+    capture(reports, tmp_path, CDEError.of("E102", reference="x"))
+    assert [each.count for each in reports.summaries(tmp_path, 5)] == [3]
+
+
+def test_the_folder_is_listed_once_for_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".cde").mkdir()
+    reports = FileErrorReports()
+    capture(reports, tmp_path, CDEError.of("E102", reference="x"))
+    listed, scandir = [], os.scandir
+
+    def counted(folder: Path) -> Any:
+        listed.append(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    capture(reports, tmp_path, CDEError.of("E102", reference="x"))
+    monkeypatch.undo()
+    assert listed.count(tmp_path / ".cde" / "errors") == 1
+
+
 def test_reports_of_earlier_releases_are_read(tmp_path: Path) -> None:
     folder = tmp_path / ".cde" / "errors"
     folder.mkdir(parents=True)
