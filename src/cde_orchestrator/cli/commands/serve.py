@@ -17,12 +17,13 @@ import typer
 from cde_orchestrator.cli.console.endable_input import EndableInput
 from cde_orchestrator.cli.console.output import print_to_stderr, say_json
 from cde_orchestrator.cli.console.wording import clean
-from cde_orchestrator.cli.session.application import configure_logging
 from cde_orchestrator.cli.session.boundary import INTERRUPTED
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.session.help import examples
 from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.infrastructure.observability.logs.setup import log_to_project
+from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.gc_tuning import collections_paused
 
 top_level = Commands()
@@ -95,9 +96,9 @@ def serve(
     With --json, http prints its address on standard output.
     """
     signal.signal(signal.SIGTERM, _end)
-    configure_logging()
+    load_settings(Path(os.devnull))  # no server begins in an environment that is not valid
     root = call.root
-    configure_logging(root)
+    log_to_project(root)
     pinned = call.project is not None
     if transport is Transport.HTTP:
         token = bearer_token(token_file)

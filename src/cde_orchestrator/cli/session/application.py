@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from cde_orchestrator.bootstrap import (
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.observability.logs.setup import (
     LOG_FILE,
+    log_to_project,
     setup_logging,
     setup_project_logging,
 )
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @contextmanager
 def application_at(root: Path) -> Iterator[Application]:
     """The product for the project at ``root``, closed at the end."""
-    configure_logging(root)
+    log_to_project(root)
     application = build_application(root)
     try:
         yield application
@@ -44,23 +44,17 @@ def application_at(root: Path) -> Iterator[Application]:
         application.close()
 
 
-def configure_logging(root: Path | None = None) -> None:
+def configure_logging(root: Path) -> None:
     """Log to the project's log and to standard error, as its settings say.
 
-    Without a project only the environment counts, and everything goes to standard error.
-    Settings of a project that are not valid are reported by its first use case, not here.
-
-    Raises:
-        ValidationError: E314, the environment is not valid.
+    Settings that are not valid are reported by the project's first use case, not here.
     """
-    if root is None:
-        setup_logging("WARNING")
-        level = load_settings(Path(os.devnull)).log_level
-        setup_logging(level if os.environ.get("CDE_LOG_LEVEL", "").strip() else "WARNING")
-        return
-    setup_logging("INFO", str(root / LOG_FILE))
-    with suppress(ValidationError):
-        setup_project_logging(root, load_settings(root))
+    try:
+        settings = load_settings(root)
+    except ValidationError:
+        setup_logging("INFO", str(root / LOG_FILE))
+    else:
+        setup_project_logging(root, settings)
 
 
 def project_root(project: Path | None) -> Path:

@@ -43,8 +43,7 @@ def boundary(context: Any, project: Path | None = None, *, as_json: bool = False
     name = context.command_path if context is not None else "cde"
     root = _root(project)
     raised: Exception | None = None
-    with suppress(CDEError):  # a wrong level must not hide what happens
-        configure_logging(root)
+    configure_logging(root)
     serves = name == SERVER
     with calling("cli") as call, nullcontext() if serves else traced(name, call, str(root)) as span:
         try:

@@ -7,8 +7,10 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 
 from cde_orchestrator import server
 from cde_orchestrator.cli.commands import serve
@@ -117,3 +119,29 @@ def test_the_fix_of_a_taken_address_serves_the_project_that_was_asked_for(tmp_pa
         listening("127.0.0.1", taken.getsockname()[1], tmp_path)
     fix = ErrorFormatter.payload(refused.value)["fixes"][0]
     assert shlex.split(fix["command"])[-2:] == ["--project", str(tmp_path)]
+
+
+@pytest.mark.parametrize("words", [["list"], ["serve", "--transport", "http", "--port", "0"]])
+def test_logging_is_set_up_once_for_a_command(
+    at_project: Terminal, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    set_up, configure = [], structlog.configure
+
+    def counted(**options: Any) -> None:
+        set_up.append(options)
+        configure(**options)
+
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(server, "run_http", lambda *_, **__: None)
+    monkeypatch.setattr(structlog, "configure", counted)
+    at_project.run(*words)
+    assert (at_project.exit_code, len(set_up)) == (0, 1)
+
+
+def test_no_server_begins_in_an_environment_that_is_not_valid(
+    at_project: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(server, "run_http", lambda *_, **__: pytest.fail("it serves"))
+    monkeypatch.setenv("CDE_LOG_LEVEL", "LOUD")
+    assert at_project.refused("serve", "--transport", "http", "--port", "0") == "E314"
