@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
+from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import Feature, PhaseRecord
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.workflow import Output
@@ -230,6 +231,32 @@ def _plain(member: object) -> object:
     if isinstance(member, datetime):
         return member.isoformat()
     return list(member) if isinstance(member, tuple) else member
+
+
+def start_remarks(reply: StartReply) -> list[str]:
+    """What to know of a feature that was started, for people and agents."""
+    refused = "Git refuses to work here, so the feature has no branch and no baseline: "
+    remarks = [f"{refused}{plain(reply['git_problem'])}."] if reply["git_problem"] else []
+    return remarks + [
+        f"{plain(each['path'])} is also an output of {plain(writers(each))}: "
+        "keep what they wrote in it."
+        for each in reply["shared"]
+    ]
+
+
+def writers(shared: SharedView) -> str:
+    """The names of those who write it, in words."""
+    more = shared["total"] - len(shared["features"])
+    return ", ".join(shared["features"]) + (f" and {more} more" if more else "")
+
+
+def kept_remarks(reply: SubmitReply) -> list[str]:
+    """Which files somebody else had changed, and where those versions are, for both."""
+    return [
+        f"{plain(each['path'])} had been changed by somebody else since the phase began: "
+        f"that version is kept as {plain(each['kept_as'])}; read it before you continue."
+        for each in reply["kept"]
+    ]
 
 
 def project_view(project: Project, root: Path, backend: str) -> ProjectView:

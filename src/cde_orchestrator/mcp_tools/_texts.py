@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from cde_orchestrator.application.features.shared_outputs import writers
 from cde_orchestrator.application.features.source_changes import source_lines
+from cde_orchestrator.application.views import kept_remarks, start_remarks
 from cde_orchestrator.domain.errors.template import plain
 
 if TYPE_CHECKING:
@@ -66,27 +66,12 @@ def started(reply: StartReply) -> str:
     done = [f"Feature {reply['feature']['name']} started."]
     if reply["branch"]:
         done.append(f"It is on the git branch {plain(reply['branch'])}.")
-    if reply["git_problem"]:
-        done.append(
-            "Git refuses to work here, so the feature has no branch and no baseline: "
-            f"{plain(reply['git_problem'])}."
-        )
-    done += [
-        f"{plain(each['path'])} is also an output of {plain(writers(each))}: "
-        "keep what they wrote in it."
-        for each in reply["shared"]
-    ]
-    return work(reply, " ".join(done))
+    return work(reply, " ".join([*done, *start_remarks(reply)]))
 
 
 def accepted(reply: SubmitReply) -> str:
     """That a phase was accepted, what was kept aside for it, and the next phase."""
-    done = [f"Phase {reply['accepted']['id']} accepted."]
-    done += [
-        f"{plain(each['path'])} had been changed by somebody else since the phase began: "
-        f"that version is kept as {plain(each['kept_as'])}; read it before you continue."
-        for each in reply["kept"]
-    ]
+    done = [f"Phase {reply['accepted']['id']} accepted.", *kept_remarks(reply)]
     return work(reply, " ".join(done))
 
 

@@ -65,12 +65,6 @@ def shared_with(project: Project, feature: Feature, workflow: Workflow) -> list[
     ]
 
 
-def writers(shared: SharedView) -> str:
-    """The names of those who write it, in words."""
-    more = shared["total"] - len(shared["features"])
-    return ", ".join(shared["features"]) + (f" and {more} more" if more else "")
-
-
 def _others(
     project: Project, feature: Feature
 ) -> Iterator[tuple[FeatureSummary, Collection[str] | None]]:

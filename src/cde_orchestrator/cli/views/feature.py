@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application import views as replies
-from cde_orchestrator.application.features.shared_outputs import writers
 from cde_orchestrator.cli.console.layout import (
     done,
     facts,
     mark,
     next_steps,
+    note,
     said,
     section,
     spaced,
@@ -38,8 +38,6 @@ NARROW = 72
 WIDE = 100
 """Columns from which a terminal shows a feature's id, and its status apart from its phase."""
 
-_GIT_REFUSES = "Git refuses to work here, so the feature has no branch and no baseline:"
-
 _SHORT_ID = 8
 _EXPRESSION = "re:"
 
@@ -49,42 +47,22 @@ def started(reply: replies.StartReply, look: RenderTarget) -> RenderableType:
     feature = reply["feature"]
     line = done("Feature ", (clean(feature["name"]), "bold"), " started")
     line.append(f"  workflow {clean(feature['workflow'])}", "dim")
-    shared = [
-        Text(
-            f"! {clean(each['path'])} is also an output of {clean(writers(each))}: "
-            "keep what they wrote in it",
-            style="yellow",
-        )
-        for each in reply["shared"]
-    ]
     if reply["branch"]:
         line.append(f", branch {clean(reply['branch'])}", "dim")
-    problem = reply["git_problem"]
-    git = [Text(f"! {_GIT_REFUSES} {clean(problem)}", style="yellow")] if problem else []
-    return spaced(Group(line, *git, *shared), *assignment(reply, look))
+    notes = [note(each) for each in replies.start_remarks(reply)]
+    return spaced(Group(line, *notes), *assignment(reply, look))
 
 
 def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:
     """A phase that was accepted, what was recorded of it, and the next phase."""
     accepted, feature = reply["accepted"], reply["feature"]
     line = done("Phase ", (clean(accepted["id"]), "bold"), " accepted")
-    phase = Group(line, *recorded(accepted), *kept_aside(reply))
+    notes = [note(each) for each in replies.kept_remarks(reply)]
+    phase = Group(line, *recorded(accepted), *notes)
     if reply["phase"] is None:
         ended = done("Feature ", (clean(feature["name"]), "bold"), f" is {feature['status']}")
         return spaced(phase, ended)
     return spaced(phase, *assignment(reply, look))
-
-
-def kept_aside(reply: replies.SubmitReply) -> list[RenderableType]:
-    """The files that somebody else had changed, and where those versions are now."""
-    return [
-        Text(
-            f"    {clean(each['path'])} had been changed since the phase began: "
-            f"that version is kept as {clean(each['kept_as'])}",
-            style="yellow",
-        )
-        for each in reply["kept"]
-    ]
 
 
 def feature_status(reply: replies.FeatureStatusReply, look: RenderTarget) -> RenderableType:

@@ -15,7 +15,7 @@ from rich.text import Text
 from cde_orchestrator.application.features.get_feature_status import AssignmentReply
 from cde_orchestrator.application.runs.run_feature import RunObserver, RunReply
 from cde_orchestrator.application.runs.run_features import RunsReply
-from cde_orchestrator.application.views import SubmitReply
+from cde_orchestrator.application.views import SubmitReply, kept_remarks
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
 from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
@@ -62,9 +62,8 @@ class PlainDisplay(RunObserver):
     def accepted(self, reply: SubmitReply) -> None:
         """Name the phase."""
         self._say(done(clean(reply["accepted"]["id"]), " accepted"))
-        for each in reply["kept"]:
-            words = f"{self._indent}  {clean(each['path'])} had been changed: that version is kept"
-            self._say(Text(f"{words} as {clean(each['kept_as'])}", style="yellow"))
+        for each in kept_remarks(reply):
+            self._say(Text.assemble(self._indent, note(each)))
 
     def _say(self, text: Text) -> None:
         show(Text.assemble((self._prefix, "cyan"), text), on_stderr=True)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application.projects.show_workflows import WorkflowsReply
-from cde_orchestrator.cli.console.layout import done, facts, next_steps, said, spaced, table
+from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, said, spaced, table
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
 from cde_orchestrator.cli.views.feature import demands
 
@@ -49,11 +49,10 @@ def valid(reply: WorkflowsReply, _look: RenderTarget) -> RenderableType:
     counts = {"workflow": len(workflows), "phase": len(phases), "prompt": prompts}
     extent = ", ".join(counted(count, noun) for noun, count in counts.items())
     shared = [
-        Text(
-            f"! {clean(path)} is the same file for every feature of {clean(name)}: features that "
-            "are open at the same time write over each other. Put {feature} into its path, or "
-            "have one such feature open at a time.",
-            style="yellow",
+        note(
+            f"{path} is the same file for every feature of {name}: features that are open at the "
+            "same time write over each other. Put {feature} into its path, or have one such "
+            "feature open at a time."
         )
         for name, paths in reply["shared"].items()
         for path in paths

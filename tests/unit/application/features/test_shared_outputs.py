@@ -10,10 +10,10 @@ import pytest
 
 from cde_orchestrator.adapters.repositories import codec
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
-from cde_orchestrator.application.features.shared_outputs import writers
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.application.views import writers
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.domain.feature import Feature
 

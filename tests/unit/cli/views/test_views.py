@@ -17,6 +17,9 @@ from cde_orchestrator.application.views import (
     PhaseView,
     ProjectView,
     StartReply,
+    SubmitReply,
+    kept_remarks,
+    start_remarks,
 )
 from cde_orchestrator.cli.console import wording
 from cde_orchestrator.cli.console.wording import RenderTarget
@@ -24,6 +27,7 @@ from cde_orchestrator.cli.session.errors import failure
 from cde_orchestrator.cli.views import feature, project, workflow
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.mcp_tools import _texts
 
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
 SCREEN = RenderTarget(terminal=True, now=NOON)
@@ -193,6 +197,28 @@ def test_a_phase_tells_what_each_output_must_be_like() -> None:
     assert "│   markdown, at least 400 bytes, with ## Goal, matching \\bAC1\\b, verdict" in text
     assert "│   text, optional" in text
     assert "  $ cde status login --prompt   # its prompt, for an agent" in text
+
+
+def test_people_read_what_agents_are_sent_of_other_peoples_work() -> None:
+    start: StartReply = {
+        **begun(None),
+        "git_problem": "a\x1bb",
+        "shared": [{"path": "NEWS.md", "features": ["aa"], "total": 2}],
+    }
+    accepted: Any = {"id": "spec", "outputs": []}
+    submit: SubmitReply = {
+        **reply(None),
+        "accepted": accepted,
+        "kept": [{"path": "NEWS.md", "kept_as": "NEWS.md.before-submit"}],
+    }
+
+    for people, agents, remarks in (
+        (feature.started(start, FILE), _texts.started(start), start_remarks(start)),
+        (feature.submitted(submit, FILE), _texts.accepted(submit), kept_remarks(submit)),
+    ):
+        for each in remarks:
+            assert f"! {each}\n" in seen(people, 200)
+            assert each in agents
 
 
 def test_a_phase_for_a_person_without_outputs_says_so() -> None:
