@@ -30,6 +30,7 @@ def test_a_line_that_is_logged_while_one_is_written_follows_it(
     )
     log = logging.getLogger("test_handler.finalizing")
     monkeypatch.setattr(log, "handlers", [handler])
+    log.setLevel(logging.WARNING)  # whatever the level of the root is
     is_over = retention.is_over
 
     def finalizing(descriptor: int, day: bytes, max_bytes: int) -> bool:
