@@ -78,9 +78,14 @@ def _machine() -> str:
     The boot, and the name space in which processes have their numbers. Empty without /proc.
     """
     try:
-        return f"{_BOOT_ID.read_text().strip()}:{_NUMBERS.stat().st_ino}"
+        return _machine_of(os.getpid())
     except OSError:
         return ""
+
+
+@cache
+def _machine_of(_own_pid: int) -> str:
+    return f"{_BOOT_ID.read_text().strip()}:{_NUMBERS.stat().st_ino}"
 
 
 @cache

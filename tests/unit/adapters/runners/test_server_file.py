@@ -198,3 +198,24 @@ def test_a_server_in_the_background_says_so(
         found = running(root)
         assert found is not None
         assert found == replace(found, background=True)
+
+
+def test_the_machine_is_read_once_and_again_after_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me, boot, read_text = current_process(), callers._BOOT_ID, Path.read_text
+    read: list[Path] = []
+
+    def counted(path: Path, *words: Any, **options: Any) -> str:
+        read.append(path)
+        return read_text(path, *words, **options)
+
+    callers._machine_of.cache_clear()
+    monkeypatch.setattr(callers, "_BOOT_ID", tmp_path / "missing")
+    assert callers.ProcessCallers().runs(replace(me, started="another:1:2"))
+    monkeypatch.setattr(callers, "_BOOT_ID", boot)
+    monkeypatch.setattr(Path, "read_text", counted)
+    for _ in range(2):
+        assert callers.ProcessCallers().runs(me)
+        assert not callers.ProcessCallers().runs(replace(me, started=f"{me.started}1"))
+    assert read.count(boot) == 1
