@@ -84,7 +84,7 @@ class FilesystemProjectFiles:
         """
         for place in self._places(root):
             with suppress(OSError):
-                return _stamp_of(self.resolve(place, relative, output_id))
+                return file_ops.stamp_of(self.resolve(place, relative, output_id))
         return None
 
     @span(FILES)
@@ -193,7 +193,7 @@ class FilesystemProjectFiles:
         path = self.resolve(root, relative, output_id)
         with _writing(path):
             try:
-                if stamp is not None and _stamp_of(path) == stamp:
+                if stamp is not None and file_ops.stamp_of(path) == stamp:
                     return None
                 with path.open("rb") as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -258,11 +258,6 @@ def _writing(path: Path, size: int | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         raise write_failure(path, error, size) from error
-
-
-def _stamp_of(path: Path) -> tuple[int, ...]:
-    found = path.stat()
-    return (*found[1:3], found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _mode_of(path: Path) -> int | None:

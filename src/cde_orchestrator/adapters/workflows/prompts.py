@@ -15,7 +15,7 @@ from typing import Any
 
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.project_paths import path_problem
-from cde_orchestrator.infrastructure.system.file_ops import read_regular_file
+from cde_orchestrator.infrastructure.system.file_ops import read_regular_file, stamp_of
 from cde_orchestrator.infrastructure.system.os_errors import error_words
 from cde_orchestrator.infrastructure.system.spans import PROMPT, span
 
@@ -138,10 +138,7 @@ class _Templates:
 
     def _found(self, name: str) -> tuple[Path, tuple[int, ...]] | None:
         path = self._find(name)
-        if path is None:
-            return None
-        stat = path.stat()
-        return path, (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        return None if path is None else (path, stamp_of(path))
 
     def _find(self, name: str) -> Path | None:
         own = self._own / name

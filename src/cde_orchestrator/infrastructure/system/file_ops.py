@@ -92,6 +92,12 @@ def read_regular_file(path: Path, limit_bytes: int, *, follow: bool) -> tuple[by
     return data[:limit_bytes], max(status.st_size, len(data))
 
 
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """What is another one once somebody has written or replaced the file."""
+    found = path.stat()
+    return found.st_ino, found.st_dev, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def kind_problem(mode: int) -> str | None:
     """Why a file of this mode is not a regular one, or None."""
     if stat.S_ISREG(mode):
