@@ -122,9 +122,8 @@ class LogChoice:
             return False
         if query.operation is None and operation in LOOKING:
             return False
-        calls = [entry.get(name) for name in CALLS]
         wanted = query.correlation_id
-        if wanted is not None and not any(_begins(each, wanted) for each in calls):
+        if wanted is not None and not any(_begins(entry.get(name), wanted) for name in CALLS):
             return False
         if query.feature is None:
             return True
