@@ -173,8 +173,8 @@ class CircuitBreakerOpenError(CDESystemError):
     ) -> None:
         known = {"breaker": "breaker", "retry_after_seconds": 0, "last_failure": "unknown"}
         facts = {**known, **(context or {})}
-        described = fill(ERROR_MESSAGES["E903"].description, facts)
-        super().__init__(message or described, code, facts, recoverable)
+        message = message or fill(ERROR_MESSAGES["E903"].description, facts)
+        super().__init__(message, code, facts, recoverable)
 
     @property
     def retry_after_seconds(self) -> float:
