@@ -114,10 +114,8 @@ class GitVersionControl:
         try:
             self._output(root, "rev-parse", "--git-dir")
             self._changed(root)
-        except NoRepositoryError:
-            return None
         except GitError as error:
-            reason = first_line(str(error))
+            reason = _first_line(str(error))
             if _NO_REPOSITORY in reason:
                 return None
             self._log_failure("rev-parse", reason)
@@ -186,29 +184,23 @@ class GitVersionControl:
                 raise FeatureError.of("E125", branch=name, reason=reason)
             self._create_and_switch(root, name, exists=bool(there), commit=here.strip())
         except GitError as error:
-            reason = first_line(str(error)) or "git cannot be run"
+            reason = _first_line(str(error)) or "git cannot be run"
             raise FeatureError.of("E125", branch=name, reason=reason) from error
         log.info("branch_started", branch=name)
 
     def _create_and_switch(self, root: Path, name: str, *, exists: bool, commit: str) -> None:
         """Switch to a branch that is created where it is missing; a refusal leaves none behind."""
         if exists or not commit:  # before the first commit, switching alone creates it
-            self._done(root, "switch", "--quiet", *(() if exists else ("-c",)), name)
+            self._output(root, "switch", "--quiet", *(() if exists else ("-c",)), name)
             return
         ref, none = f"refs/heads/{name}", "0" * len(commit)
-        self._done(root, "update-ref", "-m", "branch: Created from HEAD", ref, commit, none)
+        self._output(root, "update-ref", "-m", "branch: Created from HEAD", ref, commit, none)
         try:
-            self._done(root, "switch", "--quiet", name)
+            self._output(root, "switch", "--quiet", name)
         except GitError:
             with suppress(GitError):
                 self._git(root, "update-ref", "-d", ref, commit)
             raise
-
-    def _done(self, root: Path, *words: str) -> None:
-        """Run git; GitError where it refuses."""
-        done = self._git(root, *words)
-        if done.returncode != 0:
-            raise GitError(done.stderr.strip())
 
     def _place(self, root: Path) -> tuple[Path, str]:
         """The top of the repository, and the project's folder in it."""
@@ -228,7 +220,7 @@ class GitVersionControl:
     def _output(self, root: Path, *words: str) -> str:
         """What git prints; GitError where it fails, or no repository is in sight."""
         if not any((folder / ".git").exists() for folder in (root, *root.parents)):
-            raise NoRepositoryError("there is no repository")  # found without a process
+            raise GitError(f"{_NO_REPOSITORY} folder above)")  # found without a process
         done = self._git(root, *words)
         if done.returncode != 0:
             if words[0] == "status":
@@ -251,11 +243,7 @@ class GitVersionControl:
         self._has_warned = True
 
 
-class NoRepositoryError(GitError):
-    """There is no repository here."""
-
-
-def first_line(words: str) -> str:
+def _first_line(words: str) -> str:
     """What git says first; what follows is advice with commands for its own users."""
     return words.strip().partition("\n")[0]
 
