@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,7 @@ from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectR
 from cde_orchestrator.bootstrap import find_project_root
 from tests.command_line import cde, in_words
 from tests.integration.mcp_client import stdio_agent
-
-IDENTITY = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
-
-
-def git(folder: Path, *words: str) -> None:
-    subprocess.run(["git", *IDENTITY, *words], cwd=folder, capture_output=True, check=True)
-
-
-def repository_at(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    git(folder, "init", "--initial-branch=main")
-    git(folder, "commit", "--allow-empty", "--message=Begin")
-    return folder
+from tests.repository import git, repository_at
 
 
 def onboard(root: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,37 +18,12 @@ from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import CDEError
 from tests.command_line import cde, in_words
 from tests.integration.mcp_client import stdio_agent
+from tests.repository import git, repository_at
 from tests.simulation.server import Server
 
 Deed = Callable[[Path], None]
 
 pytestmark = pytest.mark.anyio
-
-IDENTITY = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
-WITHOUT_SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-
-
-def git(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["git", *IDENTITY, *words],
-        cwd=folder,
-        env={**os.environ, **WITHOUT_SETTINGS},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
-
-
-def repository_at(folder: Path) -> Path:
-    """A repository with a commit, and a branch ``old`` from before the project."""
-    folder.mkdir(parents=True)
-    git(folder, "init", "--initial-branch=main")
-    (folder / "README.md").write_text("words\n")
-    git(folder, "add", "--all")
-    git(folder, "commit", "--message=Begin")
-    git(folder, "branch", "old")
-    return folder
 
 
 def onboard(root: Path) -> None:

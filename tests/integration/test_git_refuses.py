@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import cde, in_words
 from tests.integration.mcp_client import stdio_agent, text_of
+from tests.repository import git
 
 pytestmark = pytest.mark.anyio
 
@@ -24,14 +24,6 @@ workflows:
         prompt: standard/define.md
         outputs: []
 """
-
-
-def git(folder: Path, *words: str) -> str:
-    identity = ("-c", "user.name=A", "-c", "user.email=a@b.example")
-    done = subprocess.run(
-        ["git", "-C", str(folder), *identity, *words], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 @pytest.fixture

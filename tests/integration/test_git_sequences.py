@@ -5,7 +5,6 @@ Each sequence comes from one seed, printed with a failure: ``CDE_SIMULATION_SEED
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import pytest
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.storage.retention import DEFAULT_RETENTION
+from tests.repository import git
 from tests.simulation.oracle import SEED, case, quiet
 from tests.simulation.server import Server
 from tests.soak import SOAK
@@ -27,8 +27,6 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(7_200)]
 SEQUENCES = 300 if SOAK else 6
 SERVED = 30 if SOAK else 1
 STEPS = 25
-IDENTITY = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
-WITHOUT_SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
 
 class Sequence:
@@ -59,10 +57,13 @@ class Sequence:
     def _begin(self) -> None:
         self.root.mkdir(parents=True)
         (self.root / "code.txt").write_text("words\n")
-        self.git("init", "--initial-branch=main")
-        self.git("add", "--all")
-        self.git("commit", "--message=Begin")
-        self.git("branch", "old")
+        for words in (
+            ("init", "--initial-branch=main"),
+            ("add", "--all"),
+            ("commit", "--message=Begin"),
+            ("branch", "old"),
+        ):
+            git(self.top, *words)
         repository = FilesystemProjectRepository()
         repository.get_or_create(self.root)
         with repository.transaction(self.root) as project:
@@ -73,14 +74,11 @@ class Sequence:
 
     def git(self, *words: str, at: Path | None = None) -> bool:
         """Whether git did it; what it refuses is everyday life as well."""
-        done = subprocess.run(
-            ["git", *IDENTITY, *words],
-            cwd=at or self.top,
-            env={**os.environ, **WITHOUT_SETTINGS},
-            capture_output=True,
-            check=False,
-        )
-        return done.returncode == 0
+        try:
+            git(at or self.top, *words)
+        except subprocess.CalledProcessError:
+            return False
+        return True
 
     # What is done to the work tree
 

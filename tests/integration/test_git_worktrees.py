@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,12 +22,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
-
-
-def git(folder: Path, *words: str) -> None:
-    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
-    subprocess.run(["git", *who, *words], cwd=folder, env=environment, check=True)
+from tests.repository import git
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.system.compute_slot import ComputeSlot
 from tests.fakes import NOON, writing_workflow
 from tests.phase_fakes import evidence_of
+from tests.repository import git
 
 
 def python(code: str, seconds: float = 30.0, directory: str = ".") -> Check:
@@ -268,14 +269,6 @@ def test_an_object_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
 
 # Git
-
-
-def git(folder: Path, *words: str) -> str:
-    identity = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
-    done = subprocess.run(
-        ["git", *identity, "-C", str(folder), *words], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 @pytest.fixture

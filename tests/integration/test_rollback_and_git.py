@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.mcp_client import stdio_agent, text_of
+from tests.repository import git
 
 CDE = [sys.executable, "-m", "cde_orchestrator"]
 BACK = ["rollback", "login", "define", "--reason", "Wrong way"]
@@ -26,10 +27,6 @@ def run(folder: Path, *words: str) -> str:
         check=True,
     )
     return done.stdout
-
-
-def git(folder: Path, *words: str) -> str:
-    return run(folder, "git", "-c", "user.name=A", "-c", "user.email=a@example.org", *words)
 
 
 @pytest.fixture

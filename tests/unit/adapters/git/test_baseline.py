@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,16 +12,9 @@ from cde_orchestrator.adapters.git import version_control
 from cde_orchestrator.adapters.git.version_control import GitVersionControl
 from cde_orchestrator.domain.records import Baseline
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from tests.repository import git
 
 Act = Callable[[Path], object]
-
-
-def git(folder: Path, *words: str) -> str:
-    identity = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
-    done = subprocess.run(
-        ["git", *identity, "-C", str(folder), *words], check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
 
 
 def put(path: Path, text: str) -> Path:

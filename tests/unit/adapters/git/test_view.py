@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,16 +12,9 @@ import pytest
 import cde_orchestrator
 from cde_orchestrator.adapters.git.git_process import Git, GitBrokenError, GitError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from tests.repository import git
 
 ODD = 'odd "name"\\ with a tab\t'
-
-
-def git(folder: Path, *words: str) -> str:
-    identity = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
-    done = subprocess.run(
-        ["git", *identity, "-C", str(folder), *words], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
 
 
 def repository_in(folder: Path) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.project_lock import ProjectLock
+from tests.repository import git
 
 Kind = Callable[[Path], Path]
 
@@ -374,16 +374,11 @@ def test_processes_with_different_folders_of_one_project_exclude_each_other(
     held.close()
 
 
-def git(folder: Path, *words: str) -> None:
-    who = ("-c", "user.name=a", "-c", "user.email=a@b")
-    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_vault_of_another_user_does_not_keep_a_project_from_being_read(tmp_path: Path) -> None:
     root = tmp_path / "project"
     root.mkdir()
-    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    git(root, "init", "-q")
     project = FilesystemProjectRepository().get_or_create(root)
     assert StateFiles(root).backups.is_relative_to(root / ".git")
     upper = [each for each in tmp_path.parents if each.name.startswith(("pytest-", "popen-"))]
@@ -431,7 +426,7 @@ def test_a_worktree_that_had_the_state_may_go_while_somebody_works_on_it(tmp_pat
     server = FilesystemProjectRepository()
     assert server.get(main).id == project.id
     shutil.rmtree(linked)
-    subprocess.run(["git", "worktree", "prune"], cwd=main, check=True)
+    git(main, "worktree", "prune")
 
     with server.transaction(main) as found:
         found.metadata["kept"] = True

@@ -1,0 +1,34 @@
+"""Repositories of git for tests, whatever the settings of whoever runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+IDENTITY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+WITHOUT_SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+
+
+def git(folder: Path, *words: str) -> str:
+    """What a command that must succeed says, without the space around it."""
+    done = subprocess.run(
+        ["git", *IDENTITY, *words],
+        cwd=folder,
+        env={**os.environ, **WITHOUT_SETTINGS},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def repository_at(folder: Path) -> Path:
+    """A new repository with a commit, and a branch ``old`` from before anything else."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "--initial-branch=main")
+    (folder / "README.md").write_text("words\n")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--message=Begin")
+    git(folder, "branch", "old")
+    return folder
