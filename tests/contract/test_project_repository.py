@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +21,7 @@ from cde_orchestrator.domain.project import ProjectStatus
 from cde_orchestrator.domain.workflow import Workflow
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.contract.conftest import Open
+from tests.nobody import as_nobody
 
 
 def test_a_new_project_is_being_onboarded_and_bears_the_folders_name(
@@ -82,27 +80,9 @@ def test_a_file_is_no_project(repository: ProjectRepository, tmp_path: Path) -> 
 
 def test_a_folder_that_may_not_be_read_is_told(repository: ProjectRepository, root: Path) -> None:
     root.chmod(0)
-    with as_nobody(root), pytest.raises(ProjectError) as caught:
+    with as_nobody(root.parent), pytest.raises(ProjectError) as caught:
         repository.get(root)
     assert caught.value.code == "E003"
-
-
-@contextmanager
-def as_nobody(root: Path) -> Iterator[None]:
-    """As a user who may not read ``root``, but may reach it; root gives its powers away."""
-    reachable = [folder for folder in root.parents if str(folder).startswith(tempfile.gettempdir())]
-    modes = {folder: folder.stat().st_mode for folder in reachable}
-    if os.geteuid() == 0:
-        for folder in reachable:
-            folder.chmod(modes[folder] | 0o005)
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if os.getuid() == 0:
-            os.seteuid(0)
-        for folder in reachable:
-            folder.chmod(modes[folder])
 
 
 def test_a_folder_without_project_is_left_as_it_is(

@@ -22,6 +22,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from tests.nobody import as_nobody, give_to_nobody
 from tests.repository import git
 
 
@@ -70,13 +71,14 @@ def test_a_worktree_in_the_projects_own_folder_is_still_used(root: Path) -> None
     assert worktrees.folder_for("south") != root / ".cde" / "worktrees" / "south" / "shop"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_where_nothing_can_be_made_next_to_the_repository_its_own_folder_serves(
     root: Path,
 ) -> None:
+    give_to_nobody(root.parent)
     root.parent.parent.chmod(0o555)
     try:
-        folder = GitWorktrees(root, BreakerRegistry()).folder_for("north")
+        with as_nobody(root):
+            folder = GitWorktrees(root, BreakerRegistry()).folder_for("north")
     finally:
         root.parent.parent.chmod(0o755)
     assert folder == root / ".cde" / "worktrees" / "north" / "shop"

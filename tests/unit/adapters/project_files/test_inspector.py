@@ -13,6 +13,7 @@ from cde_orchestrator.adapters.project_files import languages, manifests
 from cde_orchestrator.adapters.project_files.inspector import FilesystemProjectInspector
 from cde_orchestrator.adapters.project_files.languages import count_sources
 from cde_orchestrator.domain.project_facts import ProjectFacts
+from tests.nobody import as_nobody
 
 Files = Mapping[str, str | bytes]
 
@@ -570,13 +571,13 @@ def test_a_manifest_that_is_not_a_small_text_file_of_the_project_is_left_out(
     assert [event["path"] for event in logged] == [str(path)]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_files_that_may_not_be_read_are_left_out(project: Path, logged: list[EventDict]) -> None:
     write(project, {"go.mod": "", "closed/a.rs": "", "mvnw": ""})
     (project / "go.mod").chmod(0)
     (project / "closed").chmod(0)
 
-    facts = inspect(project)
+    with as_nobody(project):
+        facts = inspect(project)
     (project / "closed").chmod(0o700)
 
     assert facts == ProjectFacts((), None, (), git=False, evidence=())

@@ -18,6 +18,7 @@ from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.project_lock import ProjectLock
+from tests.nobody import as_nobody
 from tests.repository import git
 
 Kind = Callable[[Path], Path]
@@ -381,23 +382,11 @@ def test_a_vault_of_another_user_does_not_keep_a_project_from_being_read(tmp_pat
     git(root, "init", "-q")
     project = FilesystemProjectRepository().get_or_create(root)
     assert StateFiles(root).backups.is_relative_to(root / ".git")
-    upper = [each for each in tmp_path.parents if each.name.startswith(("pytest-", "popen-"))]
-    modes = {each: each.stat().st_mode & 0o7777 for each in upper}
-    for folder, mode in modes.items():
-        folder.chmod(mode | 0o055)
-    for folder in (tmp_path, root, root / ".cde"):
-        folder.chmod(0o755)
-
-    os.seteuid(65534)
-    try:
+    with as_nobody(root / ".cde"):
         other = FilesystemProjectRepository()
         assert other.get(root).id == project.id
         other.condition(root)
         other.verify(root)
-    finally:
-        os.seteuid(0)
-        for folder, mode in modes.items():
-            folder.chmod(mode)
 
 
 def test_a_new_project_is_not_begun_where_the_state_is_another_worktrees(tmp_path: Path) -> None:
