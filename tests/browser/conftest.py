@@ -7,7 +7,6 @@ test could run one: the tests of this folder, and their visitors, run in that th
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 from tests.browser.stage import FLAGS, ScriptedHealth, Site, Visitor
+from tests.programs import program
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 _thread = ThreadPoolExecutor(1, thread_name_prefix="browser")
@@ -43,15 +43,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, started once."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no Chromium here")
-        pytest.skip("there is no Chromium here")
+    chromium = program(*NAMES, required=bool(os.environ.get("CI")))
 
     def begin() -> tuple[Playwright, Browser]:
         playwright = sync_playwright().start()
-        return playwright, playwright.chromium.launch(executable_path=program, args=FLAGS)
+        return playwright, playwright.chromium.launch(executable_path=chromium, args=FLAGS)
 
     playwright, browser = _thread.submit(begin).result()
     yield browser

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from tests import command_line
 from tests.command_line import in_words
 from tests.integration.mcp_client import StdioServer, stdio_agent
+from tests.programs import program
 
 pytestmark = pytest.mark.anyio
 
@@ -86,9 +86,7 @@ def test_many_processes_lose_and_tear_no_line_over_rotations(project: Path) -> N
 def test_a_day_of_commands_is_one_file_where_their_clock_is_not_that_of_the_disk(
     project: Path,
 ) -> None:
-    faketime = shutil.which("faketime")
-    if faketime is None:
-        pytest.skip("faketime is not installed")
+    faketime = program("faketime")
     path = project / LOG_FILE
     assert command_line.cde("status", cwd=project).returncode == 0
     for days in (3, 3, 3, 4, 4, 3, 4):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,13 +21,13 @@ from typing import Any, TypeVar
 
 import anyio
 import httpx2
-import pytest
 import yaml
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from tests.integration.mcp_client import SERVE
+from tests.programs import program
 from tools.generate_ops import prometheus_rules
 
 TOKEN = "0123456789abcdef"
@@ -46,14 +45,6 @@ def until(ask: Callable[[], Found], what: str | Callable[[], str]) -> Found:
         in_vain = time.monotonic() > deadline
         assert not in_vain, f"in vain: {what if isinstance(what, str) else what()}"
         time.sleep(0.1)
-    return found
-
-
-def program(name: str) -> str:
-    """Where it is; skips where it is not."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"there is no {name}")
     return found
 
 

@@ -35,7 +35,8 @@ from cde_orchestrator.infrastructure.system.resource_usage import MB, memory_per
 from cde_orchestrator.project_ports import ProjectPorts
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.disks import remount, small_disk
-from tests.ops.stage import TOKEN, Monitoring, Server, fetched, monitoring, program, until
+from tests.ops.stage import TOKEN, Monitoring, Server, fetched, monitoring, until
+from tests.programs import program
 from tests.receiver import Receiver, receiving
 from tools.generate_ops import grafana_dashboard
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.command_line import cde
-from tests.ops.stage import program
+from tests.programs import program
 
 ROOT = Path(__file__).parents[2]
 FORMAT = ROOT / "ops" / "cde-lnav.json"

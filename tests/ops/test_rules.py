@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 import yaml
 
 from cde_orchestrator.infrastructure.monitoring import metric_names as names
+from tests.programs import program
 from tools.generate_ops import prometheus_rules
 
 TROUBLED, FINE = "127.0.0.1:8787", "127.0.0.1:8788"
@@ -82,10 +82,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        pytest.skip("there is no promtool")
-    return found
+    return program("promtool")
 
 
 def series_of(instance: str, series: dict[str, str]) -> list[dict[str, str]]:
@@ -106,6 +103,17 @@ def ran(promtool: str, folder: Path, content: dict[str, object]) -> str:
     command = [promtool, "test", "rules", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def test_prometheus_takes_the_rules(promtool: str, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yml"
+    file.write_text(prometheus_rules())
+
+    checked = subprocess.run(
+        [promtool, "check", "rules", str(file)], capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def of_case(case: Case, seconds: int) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectR
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.storage import read_only
 from tests.disks import remount, small_disk
+from tests.programs import program
 from tests.simulation import workload
 from tests.simulation.server import Server
 
@@ -136,14 +136,13 @@ print(json.dumps(outcomes))
 
 
 @pytest.mark.faults
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace fails the system calls")
 def test_a_sync_that_fails_refuses_the_change_and_the_next_one_that_works_is_taken(
     tmp_path: Path,
 ) -> None:
     with closing(FilesystemProjectRepository()) as repository:
         workload.onboard(repository, tmp_path)
     inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=4..9"]
-    strace = ["strace", "-f", "-qq", "-o", "/dev/null", *inject]
+    strace = [program("strace"), "-f", "-qq", "-o", "/dev/null", *inject]
     ran = subprocess.run(
         [*strace, sys.executable, "-c", CHANGES, str(tmp_path)],
         capture_output=True,

@@ -6,12 +6,9 @@ import hashlib
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from cde_orchestrator import __version__
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
@@ -21,6 +18,7 @@ from tests.disks import fill, remount, small_disk
 from tests.integration.drills.feature_drills import submitted
 from tests.integration.drills.stage import Outcome, Stage, drill
 from tests.postgres_server import postgres_server
+from tests.programs import program
 
 HOLD = """\
 import fcntl, os, sys
@@ -263,12 +261,11 @@ async def a_damaged_file_that_is_kept(stage: Stage) -> None:
 
 @drill("E216")
 async def a_change_that_was_neither_made_nor_undone(stage: Stage) -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("there is no strace to fail system calls with")
+    strace = program("strace")
     faults = ["-e", "trace=fdatasync,ftruncate", "-e", "inject=fdatasync,ftruncate:error=EIO"]
 
     async def start() -> Outcome:
-        stage.prefix = ["strace", "-f", "-o", "/dev/null", *faults] if failing else []
+        stage.prefix = [strace, "-f", "-o", "/dev/null", *faults] if failing else []
         try:
             words = ("start", "Half-way", "--project", str(stage.root))
             return await stage.json_command(*words)

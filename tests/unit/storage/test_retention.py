@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention, prune
+from tests.programs import program
 
 
 @pytest.fixture
@@ -54,7 +54,6 @@ def test_by_age_only_one_goes_at_a_time(files: StateFiles) -> None:
     assert kept(files) == ([20, 30, 40], [21, 31, 41])
 
 
-@pytest.mark.skipif(shutil.which("faketime") is None, reason="needs faketime")
 def test_a_clock_that_is_wrong_once_costs_one_backup(tmp_path: Path) -> None:
     application = build_application(tmp_path)
     application.handle(OnboardProject())
@@ -64,7 +63,8 @@ def test_a_clock_that_is_wrong_once_costs_one_backup(tmp_path: Path) -> None:
     application.close()
     before = list(StateFiles(tmp_path).checkpoints())
     # Over 40 days, since the lock of the kernel's clock and its files' times stay as they are.
-    words = ("faketime", "-f", "+40d", sys.executable, "-m", "cde_orchestrator", "state", "compact")
+    faketime = (program("faketime"), "-f", "+40d")
+    words = (*faketime, sys.executable, "-m", "cde_orchestrator", "state", "compact")
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     left = list(StateFiles(tmp_path).checkpoints())
