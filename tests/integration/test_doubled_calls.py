@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from mcp.client.client import Client
 
-from tests.integration.mcp_client import Agent, stdio_agent
+from cde_orchestrator.bootstrap import Application
+from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.project_ports import ProjectPorts
+from cde_orchestrator.served_project import ServedProject
+from cde_orchestrator.server import build_server
+from cde_orchestrator.testing import ManualClock
+from tests.integration.mcp_client import Agent
 
 pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def agent_on(project: Path) -> AsyncIterator[Agent]:
+    """An agent on a server for which no time passes: calls are doubled for a moment only."""
+    clock = ManualClock(utc_now())
+
+    def without_time(*world: Any) -> ProjectPorts:
+        ports = ProjectPorts(*world)
+        ports.clock = clock
+        return ports
+
+    served = ServedProject(project, pinned=True)
+    served.application = Application(project, without_time)
+    with closing(served):
+        async with Client(build_server(served)) as client:
+            yield Agent(client)
 
 
 async def twice(agent: Agent, tool: str, **arguments: Any) -> list[dict[str, Any]]:
@@ -27,14 +53,14 @@ async def twice(agent: Agent, tool: str, **arguments: Any) -> list[dict[str, Any
 
 
 async def test_a_doubled_start_is_one_feature(project: Path) -> None:
-    async with stdio_agent(project) as agent:
+    async with agent_on(project) as agent:
         first, second = await twice(agent, "cde_startFeature", prompt="Add login")
         assert first == second
         assert (await agent.call("cde_listFeatures"))["total"] == 1
 
 
 async def test_another_name_or_goal_or_key_is_another_feature(project: Path) -> None:
-    async with stdio_agent(project) as agent:
+    async with agent_on(project) as agent:
         for more in (
             {"prompt": "Add login"},
             {"prompt": "Add login", "name": "second"},
@@ -47,7 +73,7 @@ async def test_another_name_or_goal_or_key_is_another_feature(project: Path) -> 
 
 
 async def test_what_was_worked_on_meanwhile_is_no_doubled_start(project: Path) -> None:
-    async with stdio_agent(project) as agent:
+    async with agent_on(project) as agent:
         await agent.call("cde_startFeature", prompt="Add login")
         given = {"feature_id": "add-login", "phase_id": "define"}
         await agent.call("cde_saveProgress", **given, note="Begun")
@@ -56,7 +82,7 @@ async def test_what_was_worked_on_meanwhile_is_no_doubled_start(project: Path) -
 
 
 async def test_a_doubled_failure_costs_one_attempt(project: Path) -> None:
-    async with stdio_agent(project) as agent:
+    async with agent_on(project) as agent:
         await agent.call("cde_startFeature", prompt="Add login")
         given = {"feature_id": "add-login", "phase_id": "define", "failed": True}
         answers = await twice(agent, "cde_submitWork", **given, reason="It broke")
@@ -66,7 +92,7 @@ async def test_a_doubled_failure_costs_one_attempt(project: Path) -> None:
 
 
 async def test_doubled_progress_is_saved_once(project: Path) -> None:
-    async with stdio_agent(project) as agent:
+    async with agent_on(project) as agent:
         await agent.call("cde_startFeature", prompt="Add login")
         given = {"feature_id": "add-login", "phase_id": "define"}
         answers = await twice(agent, "cde_saveProgress", **given, note="Half way", data=[1])
