@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.main import get_command
 
 import cde_orchestrator
-from cde_orchestrator.cli.app import app
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, Reader, Severity
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import PLACEHOLDER, placeholders
 from tests.catalogue import wishes
+from tests.whole_command import whole_command
 
 REPOSITORY = Path(__file__).parents[4]
 PACKAGE = Path(cde_orchestrator.__file__).parent
@@ -183,13 +182,16 @@ def test_the_tools_that_suggestions_speak_of_exist(code: str) -> None:
     assert set(spoken_of) <= set(tools())
 
 
+cde = cache(whole_command)
+
+
 def resolved(words: list[str]) -> Any:
     """The command that a suggestion speaks of; LookupError where there is none."""
-    root: Any = get_command(app)
+    root = cde()
     name, *rest = words
     if name.startswith("--"):
         return root
-    command = root.load(name)
+    command = root.commands[name]
     below: dict[str, Any] = getattr(command, "commands", {})
     if rest and rest[0] in below:
         return below[rest[0]]
