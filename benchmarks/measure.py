@@ -1,11 +1,15 @@
-"""What the benchmarks share: figures beside a yardstick, and a table of them."""
+"""What the benchmarks share: a folder, figures beside a yardstick, and a table of them."""
 
 from __future__ import annotations
 
+import os
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -49,6 +53,23 @@ class Figure:
     def kept(self) -> bool:
         """Whether the ratio is allowed."""
         return self.allowed is None or self.ratio <= self.allowed
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder to work in; it goes at the end, and so do the backups of the projects in it."""
+    name = "XDG_STATE_HOME"
+    before = os.environ.get(name)
+    with tempfile.TemporaryDirectory(prefix="cde-benchmark-") as top:
+        folder = Path(top).resolve() / "work"
+        folder.mkdir()
+        os.environ[name] = str(folder.with_name("state"))
+        try:
+            yield folder
+        finally:
+            del os.environ[name]
+            if before is not None:
+                os.environ[name] = before
 
 
 def timed(work: Callable[[], object]) -> Callable[[], float]:

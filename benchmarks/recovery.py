@@ -11,15 +11,15 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
+import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
-from benchmarks.measure import Figure, show
+from benchmarks.measure import Figure, own_folder, show
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.storage.format.files import StateFiles
 
@@ -97,18 +97,19 @@ def measure(runs: int = RUNS) -> list[Figure]:
     quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=quiet)
     figures = []
-    with tempfile.TemporaryDirectory(prefix="cde-benchmark-") as name:
-        built = Path(name).resolve() / "built"
-        built.mkdir()
-        _build(built)
+    with own_folder() as folder:
+        root, saved = folder / "project", folder / "saved"
+        # In a repository, all that a project has is in its folder, its backups as well.
+        subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+        _build(root)
+        shutil.copytree(root, saved)
         for harm, do in HARMS.items():
             taken: list[float] = []
-            for run in range(runs):
-                root = built.with_name(f"{harm}-{run}")
-                shutil.copytree(built, root)
+            for _ in range(runs):
+                shutil.rmtree(root)
+                shutil.copytree(saved, root)
                 do(StateFiles(root))
                 taken.append(_opened(root))
-                shutil.rmtree(root)
             figures.append(
                 Figure(
                     name=f"open {FEATURES:,} features, {harm}",
