@@ -11,11 +11,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
-from benchmarks.measure import Figure, interleaved, show, timed
+from benchmarks.measure import Figure, interleaved, own_folder, show, timed
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
 RUNS = 300
@@ -41,8 +39,7 @@ def _repeated(call: Callable[[], object]) -> Callable[[], float]:
 
 def measure(runs: int = RUNS) -> list[Figure]:
     """Measure a breaker of one process, one shared by processes, and one of coroutines."""
-    with tempfile.TemporaryDirectory(prefix="cde-benchmark-") as name:
-        root = Path(name)
+    with own_folder() as root:
         (root / ".cde").mkdir()
         alone, shared = BreakerRegistry().get("part"), BreakerRegistry(root).get("part")
         loop = asyncio.new_event_loop()

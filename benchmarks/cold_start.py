@@ -13,13 +13,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import Figure, interleaved, show, timed, verdict
+from benchmarks.measure import Figure, interleaved, own_folder, show, timed, verdict
 from benchmarks.stdio_server import StdioServer
 
 ALLOWED = {"initialize": 1.15, "tools/list": 1.3}
@@ -97,8 +96,7 @@ def _parameters(schema: Mapping[str, Any]) -> list[str]:
 
 def measure(runs: int = RUNS) -> list[Figure]:
     """Start both servers in turns."""
-    with tempfile.TemporaryDirectory(prefix="cde-benchmark-") as name:
-        folder = Path(name).resolve()
+    with own_folder() as folder:
         project = folder / "project"
         project.mkdir()
         starter = Starter(folder)

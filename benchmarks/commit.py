@@ -15,14 +15,13 @@ import itertools
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 
-from benchmarks.measure import Figure, interleaved, show, timed
+from benchmarks.measure import Figure, interleaved, own_folder, show, timed
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
@@ -115,8 +114,8 @@ def measure(runs: int = RUNS) -> list[Figure]:
     structlog.configure(wrapper_class=quiet)
     figures = []
     for features in SIZES:
-        with tempfile.TemporaryDirectory(prefix="cde-benchmark-") as name:
-            figures += _measured(Path(name).resolve(), features, runs)
+        with own_folder() as root:
+            figures += _measured(root, features, runs)
     return figures
 
 

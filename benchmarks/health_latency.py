@@ -17,7 +17,6 @@ import logging
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from benchmarks.measure import Figure, show, verdict
+from benchmarks.measure import Figure, own_folder, show, verdict
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 
 FEATURES = 10_000
@@ -209,8 +208,7 @@ def measure(seconds: float = SECONDS) -> list[Figure]:
     """Probe an idle server, then one that has its hands full."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="cde-benchmark-") as name:
-        root = Path(name).resolve()
+    with own_folder() as root:
         _build(root)
         with _served(root) as address, _bare_server() as bare:
             _probed(address, bare, _WARM_SECONDS)

@@ -13,11 +13,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.measure import Figure, show, timed, verdict
+from benchmarks.measure import Figure, own_folder, show, timed, verdict
 from benchmarks.stdio_server import StdioServer
 
 ALLOWED = 1.15
@@ -72,8 +71,7 @@ def _server(folder: Path, **environment: str) -> StdioServer:
 
 def measure(rounds: int = ROUNDS) -> list[Figure]:
     """Measure what the log of a call costs."""
-    with tempfile.TemporaryDirectory(prefix="cde-benchmark-") as name, ExitStack() as stack:
-        root = Path(name).resolve()
+    with own_folder() as root, ExitStack() as stack:
         logged = _Caller(stack.enter_context(_server(root / "talking")))
         silent = _Caller(stack.enter_context(_server(root / "quiet", CDE_LOG_LEVEL="CRITICAL")))
         for number in range(_WARM_UP + rounds):
