@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any, NoReturn
 
 import pytest
@@ -263,7 +267,7 @@ def test_the_same_failure_has_a_report_each_time(tmp_path: Path) -> None:
     assert [each.count for each in reports.summaries(tmp_path, 10)] == [1, 1, 1]
 
 
-def test_processes_that_are_refused_at_once_lose_no_count(tmp_path: Path) -> None:
+def test_threads_that_are_refused_at_once_lose_no_count(tmp_path: Path) -> None:
     (tmp_path / ".cde").mkdir()
     reports, refusals = FileErrorReports(), 40
 
@@ -322,6 +326,37 @@ def test_the_folder_is_listed_once_for_a_refusal(
     capture(reports, tmp_path, CDEError.of("E102", reference="x"))
     monkeypatch.undo()
     assert listed.count(tmp_path / ".cde" / "errors") == 1
+
+
+REFUSED = """
+import sys
+from pathlib import Path
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.reports.store import FileErrorReports
+sys.stdout.write("ready\\n")
+sys.stdout.flush()
+sys.stdin.readline()
+for _ in range(10):
+    error = CDEError.of("E102", reference="x")
+    FileErrorReports().capture(Path(sys.argv[1]), error, error, operation="drill", arguments={})
+"""
+
+
+def test_processes_that_are_refused_at_once_lose_no_count(tmp_path: Path) -> None:
+    (tmp_path / ".cde").mkdir()
+    with ExitStack() as stack:
+        words = [sys.executable, "-c", REFUSED, str(tmp_path)]
+        refused = [
+            stack.enter_context(subprocess.Popen(words, stdin=PIPE, stdout=PIPE)) for _ in range(4)
+        ]
+        for each in refused:
+            assert each.stdout is not None
+            assert each.stdout.readline() == b"ready\n"
+        for each in refused:
+            assert each.stdin is not None
+            each.stdin.close()
+    assert [each.returncode for each in refused] == [0] * 4
+    assert sum(each.count for each in FileErrorReports().summaries(tmp_path, 100)) == 40
 
 
 def test_reports_of_earlier_releases_are_read(tmp_path: Path) -> None:
