@@ -34,8 +34,15 @@ TOKEN = "0123456789abcdef"
 PATIENCE_SECONDS = 180.0
 Found = TypeVar("Found")
 
-SHORTER = {"[5m]": "[20s]", "[2m]": "[2s]", "for: 60s": "for: 2s"}
+SHORTER = {"[5m]": "[20s]", "[2m]": "[2s]", "for: 60s": "for: 20s"}
 """What is shorter than in the file of the rules, so that nobody waits; all else is as it is."""
+
+OWN_MEMORY = """
+mount --bind "$0" /proc/meminfo
+if [ -d /sys/fs/cgroup ]; then mount -t tmpfs none /sys/fs/cgroup; fi
+exec "$@"
+"""
+"""Has a program read of the machine's memory in another file, which nobody else's use changes."""
 
 
 def until(ask: Callable[[], Found], what: str | Callable[[], str]) -> Found:
@@ -84,11 +91,16 @@ def running(words: Sequence[str], log: Path, **environment: str) -> Iterator[sub
 
 @dataclass
 class Server:
-    """A server of a project that can be killed and started again, at the same address."""
+    """A server of a project that can be killed and started again, at the same address.
+
+    Attributes:
+        memory: what it reads of the machine's memory; no control group says otherwise.
+    """
 
     root: Path
     log: Path
     environment: Mapping[str, str]
+    memory: Path
     port: int = 0
     _running: ExitStack = field(default_factory=ExitStack)
     process: subprocess.Popen[str] | None = None
@@ -98,12 +110,10 @@ class Server:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        own = ["unshare", "--mount", "sh", "-ec", OWN_MEMORY, str(self.memory)]
         words = [*SERVE, "--transport", "http", "--json", "--port", str(self.port)]
-        self.process = self._running.enter_context(
-            running(
-                [sys.executable, *words, "--project", str(self.root)], self.log, **self.environment
-            )
-        )
+        started = [*own, sys.executable, *words, "--project", str(self.root)]
+        self.process = self._running.enter_context(running(started, self.log, **self.environment))
         assert self.process.stdout is not None
         told = ""
         while not told.endswith("}\n"):
