@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import cde
 from tests.integration.mcp_client import deliverable
+from tests.repository import git
 
 CHECK = '["sh", "-c", "! grep -q BROKEN code.py"]'
 
@@ -24,18 +24,14 @@ class Desk:
         self.environment = {**os.environ, "XDG_CONFIG_HOME": str(home)}
         root.mkdir()
         (root / "code.py").write_text("x = 1\n")
-        self.git("init", "-q")
-        self.git("add", ".")
-        self.git("commit", "-qm", "First")
+        git(root, "init", "-q")
+        git(root, "add", ".")
+        git(root, "commit", "-qm", "First")
         self.cde("init")
         workflows = root / ".cde" / "workflow.yml"
         text = re.sub(r"check: \[.*\]", f"check: {CHECK}", workflows.read_text())
         workflows.write_text(text)
         self.cde("trust", "--yes")
-
-    def git(self, *words: str) -> None:
-        who = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
-        subprocess.run(["git", *who, *words], cwd=self.root, check=True)
 
     def cde(self, *words: str) -> str:
         """The code of a command's error; empty when it succeeded."""
@@ -79,11 +75,11 @@ def test_a_feature_without_code_or_with_code_broken_at_the_end_is_not_completed(
     assert desk.cde("start", "Build it", "-n", "work") == ""
     assert [desk.submit(each) for each in ("define", "decompose", "design")] == ["", "", ""]
     assert desk.submit("implement") == "E130"
-    desk.git("add", "specs")
-    desk.git("commit", "-qm", "Only records")
+    git(desk.root, "add", "specs")
+    git(desk.root, "commit", "-qm", "Only records")
     assert desk.submit("implement") == "E130"
     (desk.root / "code.py").write_text("x = 2\n")
-    desk.git("commit", "-qam", "Code")
+    git(desk.root, "commit", "-qam", "Code")
     assert [desk.submit(each) for each in ("implement", "test")] == ["", ""]
     assert desk.submit("review", verdict="Verdict: changes needed") == "E131"
     (desk.root / "code.py").write_text("BROKEN\n")
@@ -112,7 +108,7 @@ def test_a_feature_that_was_begun_without_a_commit_is_not_accused(tmp_path: Path
     root = tmp_path / "project"
     root.mkdir()
     environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "home")}
-    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    git(root, "init", "-q")
     for words in (("init",), ("start", "Fix it", "-w", "quick-fix", "-n", "work")):
         assert cde(*words, cwd=root, environment=environment).returncode == 0
     for phase in ("reproduce", "fix"):

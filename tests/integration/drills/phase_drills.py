@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.integration.drills.feature_drills import submitted
 from tests.integration.drills.stage import Outcome, Stage, drill
+from tests.repository import git
 
 
 async def follow_workflow(
@@ -149,14 +150,9 @@ async def an_output_that_its_check_changes(stage: Stage) -> None:
     await stage.prove(lambda: submitted_note(stage, "strict", "Words."))
 
 
-def git(stage: Stage, *words: str) -> None:
-    identity = ("-c", "user.name=Eve", "-c", "user.email=eve@example.org")
-    subprocess.run(["git", *identity, "-C", str(stage.root), *words], check=True)
-
-
 def commit(stage: Stage) -> None:
-    git(stage, "add", "--all")
-    git(stage, "commit", "-q", "--allow-empty", "-m", "Work")
+    git(stage.root, "add", "--all")
+    git(stage.root, "commit", "-q", "--allow-empty", "-m", "Work")
 
 
 def submitting(stage: Stage) -> subprocess.Popen[str]:
@@ -191,7 +187,7 @@ async def a_check_that_runs_already(stage: Stage) -> None:
 
 @drill("E124")
 async def a_working_tree_that_is_not_clean(stage: Stage) -> None:
-    git(stage, "init", "-q")
+    git(stage.root, "init", "-q")
     commit(stage)
     await follow_workflow(stage, "", branch=True)
     (stage.root / "half.py").write_text("half = ")
@@ -203,13 +199,13 @@ async def a_working_tree_that_is_not_clean(stage: Stage) -> None:
 
 @drill("E125")
 async def a_branch_that_cannot_be(stage: Stage) -> None:
-    git(stage, "init", "-q")
+    git(stage.root, "init", "-q")
     commit(stage)
-    git(stage, "branch", "feature")
+    git(stage.root, "branch", "feature")
     await follow_workflow(stage, "", branch=True)
     await stage.prove(
         lambda: stage.tool("cde_startFeature", prompt="Branch off"),
-        by_hand=lambda: git(stage, "branch", "-m", "feature", "old-feature"),
+        by_hand=lambda: git(stage.root, "branch", "-m", "feature", "old-feature"),
     )
 
 
@@ -247,7 +243,7 @@ async def trust_without_a_person(stage: Stage) -> None:
 
 @drill("E130")
 async def a_phase_that_changed_nothing(stage: Stage) -> None:
-    git(stage, "init", "-q")
+    git(stage.root, "init", "-q")
     (stage.root / "code.py").write_text("half = 1\n")
     commit(stage)
     (stage.root / "code.py").write_text("half = 2\n")
