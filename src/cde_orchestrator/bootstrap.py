@@ -17,6 +17,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.meter import Operation
 from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
+from cde_orchestrator.infrastructure.system.project_home import home_of, local_folder
 from cde_orchestrator.infrastructure.system.project_path import holds_everything
 from cde_orchestrator.project_ports import ProjectPorts, reports_of
 
@@ -160,7 +161,7 @@ class Application:
             if ports is not None:
                 ports.close()
         if self._ports is None is self._fallback_ports:
-            self._meter.leave(self.root / FOLDER, utc_now())
+            self._meter.leave(local_folder(self.root), utc_now())
 
     def _assembled(self, tolerant: bool) -> ProjectPorts:
         with self._assembling:
@@ -216,7 +217,7 @@ def is_set_up(folder: Path) -> bool:
 
 def stated_at(root: Path) -> tuple[str, Path]:
     """The project's name, and the folder whose ``.cde`` has its state, as far as files say."""
-    from cde_orchestrator.storage.format.vault import home_of, stated_name
+    from cde_orchestrator.storage.format.vault import stated_name
 
     home = home_of(root)
     return stated_name(home) or home.name, home

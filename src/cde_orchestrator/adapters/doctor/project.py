@@ -101,7 +101,7 @@ class ProjectDoctor:
         stored = StateFiles(root)
         planned = []
         for damage in _verified(stored) if self._is_certain(root) else ():
-            kept = f"; what is there goes to {_QUARANTINE}" if _exists(root, damage) else ""
+            kept = f"; what is there goes to {_QUARANTINE}" if _exists(stored, damage) else ""
             planned.append(f"rewrite {damage.file} from what survives{kept}")
         return planned + [f"remove {stored.shown(path)}" for path in _temporary(stored)]
 
@@ -109,7 +109,7 @@ class ProjectDoctor:
         """Repair what is safe: copies of the state, backups, leftovers; what was done, in words."""
         stored = StateFiles(root)
         damaged = _verified(stored) if self._is_certain(root) else []
-        existed = {damage.file for damage in damaged if _exists(root, damage)}
+        existed = {damage.file for damage in damaged if _exists(stored, damage)}
         if damaged:
             try:
                 self.repository.repair(root)
@@ -120,7 +120,7 @@ class ProjectDoctor:
         for damage in damaged:
             kept = f"; what was there is in {_QUARANTINE}" if damage.file in existed else ""
             if damage.file not in left:
-                how = "was rewritten" if _exists(root, damage) else "was removed"
+                how = "was rewritten" if _exists(stored, damage) else "was removed"
                 done.append(f"{damage.file} {how}{kept}")
         for path in _temporary(stored):
             path.unlink(missing_ok=True)
@@ -212,8 +212,8 @@ def _verified(stored: StateFiles) -> list[Damage]:
         return archive.verify()
 
 
-def _exists(root: Path, damage: Damage) -> bool:
-    return os.path.lexists(root / damage.file)
+def _exists(stored: StateFiles, damage: Damage) -> bool:
+    return os.path.lexists(stored.home / damage.file)
 
 
 def _damages(stored: StateFiles) -> Iterator[CDEError]:

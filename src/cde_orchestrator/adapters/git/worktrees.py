@@ -13,6 +13,7 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import refuse_link
+from cde_orchestrator.infrastructure.system.project_home import home_of
 
 log = get_logger(__name__)
 
@@ -25,7 +26,10 @@ NO_REPOSITORY = "not a git repository"
 
 
 class GitWorktrees:
-    """The worktrees of one project, next to its repository, if it lies in one."""
+    """The worktrees of one project, next to its home's repository, if it lies in one.
+
+    A branch that is made begins where the worktree at hand, ``root``, is.
+    """
 
     def __init__(self, root: Path, breakers: BreakerRegistry) -> None:
         self._root = root
@@ -51,10 +55,11 @@ class GitWorktrees:
 
     def has(self, feature: str) -> bool:
         """Whether the feature has a folder of its own; git is asked where there may be one."""
-        real = Path(os.path.realpath(self._root))
+        home = home_of(self._root)
+        real = Path(os.path.realpath(home))
         above = {each: real.relative_to(each) / feature for each in (real, *real.parents)}
         places = (Path(NEXT_TO.format(name=each)) / inside for each, inside in above.items())
-        if not any(map(os.path.lexists, (self._root / FOLDER / WORKTREES / feature, *places))):
+        if not any(map(os.path.lexists, (home / FOLDER / WORKTREES / feature, *places))):
             return False
         try:
             return self._exists(self._top_of(feature)[0])
@@ -67,8 +72,9 @@ class GitWorktrees:
 
         It is in the project's ``.cde`` where it was made there, or nothing can be made elsewhere.
         """
-        before = self._root / FOLDER / WORKTREES / feature
-        found = self._git.run("rev-parse", "--show-toplevel", "--show-prefix")
+        home = home_of(self._root)
+        before = home / FOLDER / WORKTREES / feature
+        found = Git(home, self._breakers).run("rev-parse", "--show-toplevel", "--show-prefix")
         top, _, prefix = found.partition("\n")
         if os.path.lexists(before) or not os.access(Path(top).parent, os.W_OK):
             return before, prefix

@@ -36,6 +36,7 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps
+from cde_orchestrator.infrastructure.system.project_home import home_of
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.infrastructure.system.retry import retrying_reads
 from cde_orchestrator.storage.condition import condition_of
@@ -62,7 +63,7 @@ class FolderStore(StateStore):
         """Append a change; nobody can have overtaken it, as the lock is held."""
         record = self.commit(change)
         if record.sequence == 1:
-            write_gitignore(self.root)
+            write_gitignore(self.files.home)
         self.keep_from_git()
         return record
 
@@ -75,7 +76,7 @@ class FolderStore(StateStore):
         """With the first change that this process makes; a project may be older than the lists."""
         if not self._is_kept_from_git:
             self._is_kept_from_git = True
-            keep_from_git(self.root)
+            keep_from_git(self.root, self.files.home)
 
 
 class FilesystemProjectRepository(StoredProjects[FolderStore]):
@@ -204,9 +205,9 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
     def _store(self, root: Path) -> FolderStore:
         with self._mutex:
             known = self._stores.get(root)
-            if known is not None and known.files.home != root and not known.files.are_in_folder():
-                known = None  # the worktree that had the state is gone: it is found elsewhere
-            if known is None:
+            gone = known is not None and not known.files.are_in_folder()
+            # The worktree that had the state is gone, or there is one that has it by now.
+            if known is None or (gone and home_of(root) != known.files.home):
                 known = self._stores[root] = self._new_store(root)
             return known
 

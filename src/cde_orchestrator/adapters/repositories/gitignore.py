@@ -52,13 +52,13 @@ def write_gitignore(root: Path) -> None:
     _write_new(root / FOLDER / ".gitignore", _GITIGNORE)
 
 
-def keep_from_git(root: Path) -> None:
+def keep_from_git(root: Path, home: Path) -> None:
     """Keep from git what is local to the machine, on every branch; what exists is left alone.
 
     The list that everybody has is a file of the project, and a branch from before it lacks it.
-    There the repository's own list holds, and that of each local folder.
+    There the repository's own list holds, and that of each local folder, which are in ``home``.
     """
-    folder = root / FOLDER
+    folder = home / FOLDER
     for name in _LOCAL_FOLDERS:
         local = folder / name
         if local.is_dir() and not local.is_symlink():

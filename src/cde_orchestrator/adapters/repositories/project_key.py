@@ -10,7 +10,9 @@ import secrets
 from pathlib import Path
 
 from cde_orchestrator.domain.names import slug_from
+from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import (
+    FILE,
     refusal_of,
     settings_file,
     settings_states,
@@ -41,14 +43,16 @@ def ensure_key(root: Path, ops: FileOps | None = None) -> str:
         StateError: E203 or E204, not written.
         ValidationError: E314 or E320, the settings are not valid.
     """
-    ops, files, path = ops or OsFileOps(), StateFiles(root), settings_file(root)
+    ops, files, path = ops or OsFileOps(), StateFiles(root), root / FOLDER / FILE
     with translate_os_errors(path):
-        ops.make_folder(files.folder)
+        for folder in {files.folder, path.parent}:
+            ops.make_folder(folder)
         with ProcessLock(files.lock).exclusive():
             key = key_of(root)
             if not key:
                 key = f"{slug_from(root.name)}-{secrets.token_hex(6)}"
-                present = path.read_bytes() if path.exists() else b""
+                found = settings_file(root)  # in a worktree without one, another one's
+                present = found.read_bytes() if found.exists() else b""
                 # First in the file: below a table's heading it would belong to the table.
                 line = f'state_project = "{key}"  # names the project in the shared database\n'
                 replace_file(ops, path, line.encode() + present.removeprefix(b"\xef\xbb\xbf"))

@@ -35,6 +35,7 @@ from cde_orchestrator.infrastructure.system import supervised_process as supervi
 from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.system.retry import retrying
 from cde_orchestrator.infrastructure.system.spans import AGENT, span
 
@@ -98,7 +99,7 @@ class CommandLineAgents:
     @contextmanager
     def lock_run(self, feature_id: str, feature: str) -> Iterator[None]:
         """Hold the lock of the feature's runs; E909 when another process has it."""
-        folder = self._root / FOLDER / RUNS
+        folder = local_folder(self._root) / RUNS
         with translate_os_errors(folder):
             make_own_folder(folder)
             lock = ProcessLock(folder / f"{feature_id}.lock", 0.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cde_orchestrator.domain.lease import Caller, Process
 from cde_orchestrator.infrastructure.observability.correlation import call_context
-from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.system.project_home import local_folder
 
 COMMAND_LINE = "cli"
 UNNAMED = frozenset({COMMAND_LINE, "library"})
@@ -121,6 +121,6 @@ def _started_elsewhere(pid: int) -> str | None:  # pragma: no cover - machines w
 def _place(root: Path) -> str:
     """Distinguishes the project from a copy of it."""
     try:
-        return str((root / FOLDER).stat().st_ino)
+        return str(local_folder(root).stat().st_ino)
     except OSError:
         return ""

@@ -18,11 +18,12 @@ from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.infrastructure.observability.correlation import child_environment
-from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
+from cde_orchestrator.infrastructure.paths import RUNS
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.system.spans import CHECK, span
 
 log = get_logger(__name__)
@@ -44,7 +45,7 @@ class SubprocessCheckRunner:
     @contextmanager
     def lock_check(self, root: Path, feature: Feature) -> Iterator[None]:
         """Hold the lock of the feature's checks; E129 when another submission has it."""
-        path = root / FOLDER / RUNS / f"{feature.id}.check.lock"
+        path = local_folder(root) / RUNS / f"{feature.id}.check.lock"
         try:
             make_own_folder(path.parent)
             lock = ProcessLock(path, 0.0)

@@ -25,8 +25,8 @@ from typing import Any
 from cde_orchestrator.adapters.runners.callers import current_process, is_own
 from cde_orchestrator.domain.lease import Process
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, replace_file
+from cde_orchestrator.infrastructure.system.project_home import local_folder
 
 FILE = "http-server.json"
 BACKGROUND_VARIABLE = "CDE_BACKGROUND_SERVER"
@@ -50,7 +50,7 @@ class HttpServer:
 @contextmanager
 def announced(root: Path, host: str, port: int) -> Iterator[None]:
     """Say that this process serves the project, unless only a network reaches it; never fails."""
-    path = root / FOLDER / FILE
+    path = local_folder(root) / FILE
     own = HttpServer(_address(host, port), current_process(), BACKGROUND_VARIABLE in os.environ)
     try:
         if _LOOPBACK.fullmatch(own.url) and path.parent.is_dir():
@@ -67,7 +67,7 @@ def announced(root: Path, host: str, port: int) -> Iterator[None]:
 
 def running(root: Path) -> HttpServer | None:
     """The server that serves the project now, if one of this person does and it answers."""
-    found = _read(root / FOLDER / FILE)
+    found = _read(local_folder(root) / FILE)
     if found is None or not is_own(found.process) or not answers(found.url):
         return None
     return found

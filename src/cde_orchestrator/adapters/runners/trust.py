@@ -18,6 +18,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 )
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.project_home import home_of
 
 log = get_logger(__name__)
 
@@ -50,7 +51,7 @@ class UserTrustStore:
 
     def digest(self, root: Path, command: CommandLine) -> str:
         """The digest of exactly this command in this project."""
-        return command.digest(os.path.realpath(root))
+        return command.digest(_place(root))
 
     def trusts(self, root: Path, command: CommandLine) -> bool:
         """Whether a person granted exactly this command to this project."""
@@ -95,10 +96,10 @@ class UserTrustStore:
         self._change(root, digests, added=[])
 
     def _entries(self, root: Path) -> list[_Entry]:
-        return self._read().get(os.path.realpath(root), [])
+        return self._read().get(_place(root), [])
 
     def _change(self, root: Path, dropped: Collection[str], added: list[_Entry]) -> None:
-        path, where = self.path, os.path.realpath(root)
+        path, where = self.path, _place(root)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with ProcessLock(path.with_suffix(".lock"), _LOCK_SECONDS).exclusive():
@@ -125,6 +126,11 @@ class UserTrustStore:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             log.warning("trust_unreadable", path=str(self.path), reason=str(error))
             return {}
+
+
+def _place(root: Path) -> str:
+    """The folder that trust is for: what all worktrees of the project have in common."""
+    return os.path.realpath(home_of(root))
 
 
 def _is_grant(entry: Any) -> bool:

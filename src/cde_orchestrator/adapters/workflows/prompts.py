@@ -17,9 +17,10 @@ from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.project_paths import path_problem
 from cde_orchestrator.infrastructure.system.file_ops import read_regular_file, stamp_of
 from cde_orchestrator.infrastructure.system.os_errors import error_words
+from cde_orchestrator.infrastructure.system.project_home import shared_file
 from cde_orchestrator.infrastructure.system.spans import PROMPT, span
 
-PROMPTS_FOLDER = Path(".cde", "prompts")
+PROMPTS_FOLDER = "prompts"
 PACKAGED_PROMPTS = Path(__file__).with_name("packaged") / "prompts"
 TEMPLATE_LIMIT_BYTES = 256 * 1024
 KEPT_PROMPTS = 32
@@ -90,7 +91,8 @@ class _Templates:
     """
 
     def __init__(self, root: Path) -> None:
-        self._own = Path(os.path.realpath(root / PROMPTS_FOLDER.parent)) / PROMPTS_FOLDER.name
+        own = shared_file(root, PROMPTS_FOLDER)
+        self._own = Path(os.path.realpath(own.parent)) / own.name
         self.sources: _Sources = {}
 
     def are(self, sources: _Sources) -> bool:

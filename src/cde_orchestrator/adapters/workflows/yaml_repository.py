@@ -10,11 +10,13 @@ from pathlib import Path
 
 from cde_orchestrator.adapters.workflows.schema import catalog_from, invalid
 from cde_orchestrator.domain.workflow import WorkflowCatalog
+from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system import file_ops
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
+from cde_orchestrator.infrastructure.system.project_home import shared_file
 from cde_orchestrator.infrastructure.system.spans import WORKFLOW, span
 
-WORKFLOW_FILE = Path(".cde", "workflow.yml")
+WORKFLOW_FILE = "workflow.yml"
 PACKAGED_FILE = Path(__file__).with_name("packaged") / "workflow.yml"
 SIZE_LIMIT_BYTES = 256 * 1024
 
@@ -35,7 +37,7 @@ class YamlWorkflowRepository:
         Raises:
             ValidationError: E310, the file is not YAML; E311, it breaks a rule, or cannot be read.
         """
-        path = root / WORKFLOW_FILE
+        path = shared_file(root, WORKFLOW_FILE)
         data = _read(path)
         return self.load_packaged() if data is None else _parse(str(path), data)
 
@@ -50,9 +52,9 @@ class YamlWorkflowRepository:
             ValidationError: E311, the command cannot be written in the file.
             StateError: E204, the disk is full; E203, writing failed otherwise.
         """
-        path = root / WORKFLOW_FILE
-        if os.path.lexists(path):
+        if os.path.lexists(shared_file(root, WORKFLOW_FILE)):
             return False
+        path = root / FOLDER / WORKFLOW_FILE
         words = json.dumps(list(check), ensure_ascii=False)
         packaged = PACKAGED_FILE.read_text(encoding="utf-8")  # with its comments
         data = packaged.replace(_NO_CHECK, f"\n        check: {words}\n").encode()

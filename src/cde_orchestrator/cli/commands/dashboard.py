@@ -26,6 +26,7 @@ from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import CALL_VARIABLES
+from cde_orchestrator.infrastructure.system.project_home import home_of
 
 top_level = Commands()
 
@@ -51,7 +52,7 @@ def dashboard(
 
 def _open(root: Path, *, browse: bool) -> dict[str, Any]:
     found = running(root)
-    url, pid = (found.url, found.process.pid) if found else _start(root)
+    url, pid = (found.url, found.process.pid) if found else _start(home_of(root))
     address = f"{url}/dashboard"
     opened = browse and webbrowser.open(address)
     return {"url": address, "pid": pid, "started": found is None, "opened": opened}

@@ -15,7 +15,7 @@ from cde_orchestrator.bootstrap import (
 )
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.infrastructure.observability.logs.setup import (
-    LOG_FILE,
+    log_file,
     log_to_project,
     setup_logging,
     setup_project_logging,
@@ -52,7 +52,7 @@ def configure_logging(root: Path) -> None:
     try:
         settings = load_settings(root)
     except ValidationError:
-        setup_logging("INFO", str(root / LOG_FILE))
+        setup_logging("INFO", str(log_file(root)))
     else:
         setup_project_logging(root, settings)
 
@@ -70,14 +70,15 @@ def project_root(project: Path | None) -> Path:
     return folder_at(find_project_root(Path()))
 
 
-def found_elsewhere(_: RenderTarget) -> RenderableType | None:
-    """Which project a command is about, where that is not the current folder alone."""
-    root = project_root(None)
-    if root == Path.cwd() and (root / FOLDER / STATE).is_file():
+def found_elsewhere(project: Path | None, _: RenderTarget) -> RenderableType | None:
+    """Which project a command is about, where that is not the folder named, or at hand, alone."""
+    root = project_root(project)
+    is_obvious = project is not None or root == Path.cwd()
+    if is_obvious and (root / FOLDER / STATE).is_file():
         return None
     from cde_orchestrator.cli.console.layout import note  # noqa: PLC0415 - no JSON needs it
 
     name, home = stated_at(root)
     if home != root:
         return note(f"project {name} at {root}, its state in {home}")
-    return note(f"project {name} at {root}") if root != Path.cwd() else None
+    return None if is_obvious else note(f"project {name} at {root}")

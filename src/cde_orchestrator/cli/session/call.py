@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from inspect import Signature, signature
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,9 +57,9 @@ class Call:
             return application.handle(use_case)
 
     def say(self, reply: Reply, view: Render[Reply]) -> None:
-        """Print a reply, and which project it is about where that is not the current folder."""
-        if self.project is None and not self.as_json:
-            self.remark(found_elsewhere)
+        """Print a reply, and which project it is about where that is not obvious."""
+        if not self.as_json:
+            self.remark(partial(found_elsewhere, self.project))
         say(reply, view, project=self.project, as_json=self.as_json)
 
     def answer(self, use_case: UseCase[Reply], view: Render[Reply]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.domain.exceptions import CDESystemError
-from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.system.project_home import local_folder
 
 if TYPE_CHECKING:
     from cde_orchestrator.infrastructure.breakers.breaker import CircuitBreaker
@@ -33,7 +33,7 @@ class BreakerRegistry:
     def __init__(
         self, root: Path | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._state_folder = None if root is None else root / FOLDER
+        self._root = root
         self._clock = clock
         self._breakers: dict[str, CircuitBreaker] = {}
         self._mutex = threading.Lock()
@@ -88,16 +88,21 @@ class BreakerRegistry:
         breaker.reset()
         return breaker.view()
 
+    @property
+    def _state_folder(self) -> Path | None:
+        return None if self._root is None else local_folder(self._root)
+
     def _names(self) -> list[str]:
         known = set(self._breakers)
-        if self._state_folder is not None:
-            files = (self._state_folder / BREAKERS).glob("*.json")
+        if (folder := self._state_folder) is not None:
+            files = (folder / BREAKERS).glob("*.json")
             known.update(path.stem for path in files if _NAME.fullmatch(path.stem))
         return sorted(known)
 
     def _file(self, name: str) -> BreakerFile | None:
-        if self._state_folder is None or not self._state_folder.is_dir():
+        folder = self._state_folder
+        if folder is None or not folder.is_dir():
             return None
         from cde_orchestrator.infrastructure.breakers.file import BreakerFile
 
-        return BreakerFile(self._state_folder / BREAKERS, name, self._clock)
+        return BreakerFile(folder / BREAKERS, name, self._clock)

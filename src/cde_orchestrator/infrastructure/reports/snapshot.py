@@ -26,9 +26,10 @@ from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import redacted, without_secrets
 from cde_orchestrator.infrastructure.observability.logs.render import causes_of
 from cde_orchestrator.infrastructure.observability.operations import recent_operations
-from cde_orchestrator.infrastructure.paths import FOLDER, STATE
+from cde_orchestrator.infrastructure.paths import STATE
 from cde_orchestrator.infrastructure.settings.settings import settings_states
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
+from cde_orchestrator.infrastructure.system.project_home import local_folder
 
 JOURNAL_ENTRIES = 20
 CHAIN_LIMIT = 8
@@ -164,7 +165,7 @@ def _not_in_files(root: Path, repository: KeptState | None) -> str | None:
 
 def _last_checkpoint(root: Path) -> dict[str, Any] | None:
     """The picture of the state as it lies on the disk, read without any lock."""
-    path = root / FOLDER / STATE
+    path = local_folder(root) / STATE
     try:
         content = orjson.loads(read_bounded(path, CHECKPOINT_LIMIT))
     except (OSError, ValueError) as error:

@@ -32,8 +32,8 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import call_context
-from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, refuse_link
+from cde_orchestrator.infrastructure.system.project_home import local_folder
 
 log = get_logger(__name__)
 
@@ -82,13 +82,13 @@ class FileErrorReports:
         if error.report_tried:
             return
         try:
-            if not (root / FOLDER).is_dir():
+            folder = local_folder(root)
+            if not folder.is_dir():
                 return
             error.report_tried = True
             report = self._report(root, error, raised, operation, arguments, repository())
-            folder = root / FOLDER / REPORTS
-            files = _files(folder)
-            path = folder / f"{report['id']}.json"
+            files = _files(folder / REPORTS)
+            path = folder / REPORTS / f"{report['id']}.json"
             _write(path, report, [] if error.is_failure else _alike(files, path.stem))
             self._prune([path, *reversed(files)])
         except Exception as trouble:  # noqa: BLE001 - evidence must never cost the answer
@@ -101,7 +101,7 @@ class FileErrorReports:
 
         Half of them are for failures, where there are so many: refusals hide none.
         """
-        files = _files(root / FOLDER / REPORTS)[::-1]
+        files = _files(local_folder(root) / REPORTS)[::-1]
         wanted = set([each for each in files if not _code_of(each.name)][: limit // 2])
         wanted |= set([each for each in files if each not in wanted][: limit - len(wanted)])
         return [_summary(Path(each)) for each in files if each in wanted]
@@ -110,7 +110,7 @@ class FileErrorReports:
         """A whole report; None when there is none with this id, or it cannot be read."""
         if not _ID.fullmatch(report_id):
             return None
-        same = _alike(_files(root / FOLDER / REPORTS), report_id)
+        same = _alike(_files(local_folder(root) / REPORTS), report_id)
         return _read(same[-1]) if same else None
 
     def _report(

@@ -21,8 +21,8 @@ from typing import Any
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.secrets import REDACTED, redacted
-from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
+from cde_orchestrator.infrastructure.system.project_home import shared_file
 
 _EFFECTIVE = os.access in os.supports_effective_ids
 
@@ -239,7 +239,7 @@ class SettingState:
 
 def settings_file(root: Path) -> Path:
     """Where the settings of the project at ``root`` stand."""
-    return root / FOLDER / FILE
+    return shared_file(root, FILE)
 
 
 def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> Settings:

@@ -16,6 +16,12 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     read_file,
     replace_file,
 )
+from cde_orchestrator.infrastructure.system.project_home import (
+    PASSPORT,
+    Passport,
+    has_state,
+    home_of,
+)
 from cde_orchestrator.storage.format import vault
 
 log = get_logger(__name__)
@@ -41,7 +47,7 @@ class StateFiles:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.home = vault.home_of(root)
+        self.home = home_of(root)
         self.folder = self.home / FOLDER
         self.state = self.folder / STATE
         self.journal = self.folder / JOURNAL
@@ -50,7 +56,7 @@ class StateFiles:
         self.objects = self.folder / "objects"
         self.local_backups = self.folder / "backups"
         self._vaults: list[Path] = []
-        self._shelved: list[tuple[vault.Shelf, str, vault.Passport]] = []
+        self._shelved: list[tuple[vault.Shelf, str, Passport]] = []
         self._backups: Path | None = None
 
     @property
@@ -96,7 +102,7 @@ class StateFiles:
         """Find where the backups are; nothing is written."""
         self._shelved = self._named(None)
         self._vaults = [shelf.folder / name for shelf, name, _ in self._shelved]
-        usable = (each for each in self._vaults if _can_be_written(each / vault.PASSPORT))
+        usable = (each for each in self._vaults if _can_be_written(each / PASSPORT))
         self._backups = next(usable, self.local_backups)
         return self._backups
 
@@ -170,7 +176,7 @@ class StateFiles:
 
     def are_in_folder(self) -> bool:
         """Whether any of those that have the present state is in ``.cde``."""
-        return vault.has_state(self.home)
+        return has_state(self.home)
 
     def shown(self, path: Path) -> str:
         """What a person reads of one of the paths: relative to the project, if it is inside."""
@@ -185,7 +191,7 @@ class StateFiles:
                 found.append((path.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
         return found
 
-    def _named(self, project_id: str | None) -> list[tuple[vault.Shelf, str, vault.Passport]]:
+    def _named(self, project_id: str | None) -> list[tuple[vault.Shelf, str, Passport]]:
         """The project's vault on each shelf and what it is to say, the best one first."""
         shelves = list(vault.shelves_for(self.home))
         noted = next((found for each in shelves if (found := each.found())), None)

@@ -8,7 +8,6 @@ found as well where nothing is left in the project.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -19,83 +18,32 @@ from pathlib import Path
 import orjson
 
 from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
+from cde_orchestrator.infrastructure.system import project_home
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     open_in_own_folder,
     open_regular,
-    read_bounded,
     refuse_link,
     replace_file,
 )
-from cde_orchestrator.infrastructure.system.git_folder import Repository, repository_of
+from cde_orchestrator.infrastructure.system.project_home import (
+    ID,
+    PASSPORT,
+    SMALL_BYTES,
+    Passport,
+    digest,
+    repository_at,
+    repository_shelf,
+)
 from cde_orchestrator.storage.format import checkpoint, journal
 
-PASSPORT = "project.json"
-"""In a vault: whose it is."""
-_BY_PATH = "by-path"
-_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_NAME = re.compile(_ID + "(-[0-9a-f]{8})?")
-_STATED = re.compile(rb'^  "id": "(' + _ID.encode() + rb')"', re.MULTILINE)
+_STATED = re.compile(rb'^  "id": "(' + ID.encode() + rb')"', re.MULTILINE)
 _NAMED = re.compile(rb'^  "name": (".*"),?\r?$', re.MULTILINE)
-_SMALL_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Passport:
-    """Whose vault it is.
-
-    Attributes:
-        id: the project's.
-        home: the folder whose ``.cde`` has the project's state.
-        inode: of that folder; 0 in a repository. Outside of one, another folder at its path is
-            no sign of the project.
-    """
-
-    id: str
-    home: str
-    inode: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """A folder that vaults are in.
-
-    Attributes:
-        folder: made with the first vault; its parents too, where they belong to the user.
-        key: what the project at hand is called here, wherever its repository lies.
-        common: what all worktrees of the repository share; None outside one.
-    """
-
-    folder: Path
-    key: str
-    common: Path | None = None
-
-    @property
-    def note(self) -> Path:
-        """The file with the name of the vault of the project at hand."""
-        return self.folder / _BY_PATH / _digest(self.key)
-
-    def noted(self) -> str | None:
-        """The name of the vault that a project at this path has; None where there is none."""
-        with suppress(OSError, ValueError):
-            refuse_link(self.folder)
-            refuse_link(self.note.parent)
-            name = read_bounded(self.note, _SMALL_BYTES).decode().strip()
-            return name if _NAME.fullmatch(name) else None
-        return None
-
-    def passport(self, name: str | None) -> Passport | None:
-        """Whose the vault of this name is; None where there is none or it does not say."""
-        if name is None:
-            return None
-        with suppress(OSError, ValueError, TypeError):
-            refuse_link(self.folder)
-            refuse_link(self.folder / name)
-            found = orjson.loads(read_bounded(self.folder / name / PASSPORT, _SMALL_BYTES))
-            passport = Passport(**found)
-            _ = Path(passport.home), passport.id + ""
-            return passport
-        return None
+class Shelf(project_home.Shelf):
+    """A folder that vaults are in, as whoever has a project to keep uses it."""
 
     def found(self) -> Passport | None:
         """Whose vault a project at this path has, where nothing but its path is known."""
@@ -108,21 +56,14 @@ class Shelf:
         """What the vault of the project is to say."""
         return Passport(project_id, str(home), 0 if self.common else inode_of(home))
 
-    def is_home(self, home: Path) -> bool:
-        """Whether the folder is at the project's place in one of the repository's worktrees."""
-        if not home.is_dir():
-            return False
-        there = _repository(home)
-        return there is not None and (there.common, there.inner) == (self.common, self.key)
-
     def holds(self, home: Path, project_id: str) -> bool:
         """Whether the state of the project is in another folder, which belongs to this shelf."""
-        there = _repository(home)
+        there = repository_at(home)
         return (there.common if there else None) == self.common and stated_id(home) == project_id
 
     def name_for(self, project_id: str, home: Path) -> str | None:
         """The name of the project's vault; a copy of a project has one of its own."""
-        if not re.fullmatch(_ID, project_id):
+        if not re.fullmatch(ID, project_id):
             return None
         noted = self.noted()
         passport = self.passport(noted)
@@ -133,7 +74,7 @@ class Shelf:
             return project_id
         if not self.holds(Path(passport.home), project_id):
             return project_id
-        return f"{project_id}-{_digest(str(home))[:8]}"
+        return f"{project_id}-{digest(str(home))[:8]}"
 
     def open(self, ops: FileOps, name: str, passport: Passport) -> Path:
         """The vault's folder, which can be written; made and signed where it was not.
@@ -180,24 +121,12 @@ class Shelf:
 
 def shelves_for(root: Path) -> Iterator[Shelf]:
     """Where the vault of the project at ``root`` may be, the best place first."""
-    shelf = _repository_shelf(root)
+    shelf = repository_shelf(root)
     if shelf is not None:
-        yield shelf
+        yield Shelf(shelf.folder, shelf.key, shelf.common)
     folder = _state_folder()
     if folder is not None:
         yield Shelf(folder / "projects", str(root))
-
-
-def home_of(root: Path) -> Path:
-    """The folder whose ``.cde`` has the state: another worktree's, where the project is there."""
-    if has_state(root):
-        return root
-    shelf = _repository_shelf(root)
-    if shelf is not None:
-        passport = shelf.passport(shelf.noted())
-        if passport is not None and shelf.is_home(Path(passport.home)):
-            return Path(passport.home)
-    return root
 
 
 def is_known(root: Path) -> bool:
@@ -243,31 +172,13 @@ def surely_states(home: Path, project_id: str) -> bool:
         found = checkpoint.decode(data)
         if isinstance(found, checkpoint.Checkpoint):
             return bool(found.document.get("id") == project_id)
-        return _STATED.search(data[:_SMALL_BYTES]) is None
+        return _STATED.search(data[:SMALL_BYTES]) is None
     return True
-
-
-def has_state(home: Path) -> bool:
-    """Whether any of the files that have the present state is in the folder's ``.cde``."""
-    return any(os.path.lexists(home / FOLDER / name) for name in (STATE, JOURNAL))
 
 
 def _beginning(path: Path) -> bytes:
     with open(open_regular(path, os.O_RDONLY), "rb") as file:
-        return file.read(_SMALL_BYTES)
-
-
-def _repository_shelf(root: Path) -> Shelf | None:
-    repository = _repository(root)
-    if repository is None:
-        return None
-    return Shelf(repository.common / "cde", repository.inner, repository.common)
-
-
-def _repository(root: Path) -> Repository | None:
-    with suppress(OSError, ValueError):
-        return repository_of(root)
-    return None
+        return file.read(SMALL_BYTES)
 
 
 def _state_folder() -> Path | None:
@@ -284,7 +195,3 @@ def _is_same(one: Path, other: Path) -> bool:
     with suppress(OSError):
         return one == other or (one / FOLDER).samefile(other / FOLDER)
     return False
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(os.fsencode(text), digest_size=16).hexdigest()

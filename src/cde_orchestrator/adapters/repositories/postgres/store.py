@@ -134,7 +134,7 @@ class PostgresStore:
     def keep_from_git(self) -> None:
         """Keep from git what is local to this machine."""
         write_gitignore(self.root)
-        keep_from_git(self.root)
+        keep_from_git(self.root, self.root)
 
     @span(JOURNAL)
     def append(self, change: Change, still_fits: StillFits) -> Record:

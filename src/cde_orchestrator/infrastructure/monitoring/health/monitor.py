@@ -20,8 +20,8 @@ from cde_orchestrator.infrastructure.monitoring.health.probes import Facts
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
-from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.system.resource_usage import MB, process_memory_bytes
 
 log = get_logger(__name__)
@@ -148,7 +148,7 @@ class HealthMonitor:
         if self._sampler is not None:
             self._sampler.join(STOP_SECONDS)
         now = self._clock()
-        if not self._meter.leave(self._root / FOLDER, now):
+        if not self._meter.leave(local_folder(self._root), now):
             self._history.add(self._meter.drain(), now)
         self._dispatcher.close(SEND_SECONDS)
 

@@ -28,8 +28,8 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
+from cde_orchestrator.infrastructure.system.project_home import home_of, local_folder
 from cde_orchestrator.infrastructure.system.resource_usage import MB, FolderSize, memory_percent
 
 log = get_logger(__name__)
@@ -88,7 +88,7 @@ class ProjectChecks:
     _size: FolderSize = field(init=False)
 
     def __post_init__(self) -> None:
-        self._size = FolderSize(self.root / FOLDER)
+        self._size = FolderSize(local_folder(self.root))
 
     def facts(self) -> Facts:
         """Everything, now."""
@@ -133,13 +133,14 @@ class ProjectChecks:
         return _ok(facts.state.summary)
 
     def _disk_space(self, facts: Facts) -> Probe:
-        facts.disk_free_bytes = shutil.disk_usage(self.root).free
+        home = home_of(self.root)
+        facts.disk_free_bytes = shutil.disk_usage(home).free
         free_mb, wanted_mb = facts.disk_free_bytes / MB, self.settings.alert_disk_free_mb
         figure = _Figure(figure=round(free_mb, 1), unit="MB", threshold=wanted_mb)
         if free_mb >= wanted_mb:
             return _ok(f"{free_mb:.0f} MB are free.", **figure)
         error = CDESystemError.of(
-            "E921", path=str(self.root), free_mb=int(free_mb), wanted_mb=int(wanted_mb)
+            "E921", path=str(home), free_mb=int(free_mb), wanted_mb=int(wanted_mb)
         )
         return _found("warning", error, **figure)
 

@@ -23,7 +23,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry import database as fil
 from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
-from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.system.project_home import local_folder
 
 log = get_logger(__name__)
 
@@ -67,7 +67,7 @@ class TelemetryStore:
         most_bytes: int = MOST_BYTES,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._path = root / FOLDER / FILE
+        self._root = root
         self._most_bytes = most_bytes
         self._monotonic = monotonic
         self._mutex = threading.RLock()
@@ -77,6 +77,10 @@ class TelemetryStore:
         self._unsaved: deque[Write] = deque(maxlen=_UNSAVED_MOST)
         self._carried: list[Carry] = []
         self._logged: set[str] = set()
+
+    @property
+    def _path(self) -> Path:
+        return local_folder(self._root) / FILE
 
     def add(self, sample: Sample, at: datetime) -> None:
         """Add what was measured; while another process is writing, with the next sample."""

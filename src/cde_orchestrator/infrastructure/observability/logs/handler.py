@@ -41,6 +41,7 @@ class ProjectLogHandler(logging.Handler):
         super().__init__()
         self.file = file
         self.on_lost: Callable[[logging.LogRecord], None] = lambda record: None
+        self._locate: Callable[[], Path] = lambda: self.file.path
         self._has_project = False
         self._is_writing = False
         # Without a project there is no end of it: the newest lines are kept.
@@ -73,11 +74,11 @@ class ProjectLogHandler(logging.Handler):
         with self._locked():
             self._write()
 
-    def direct_to(self, path: Path) -> None:
-        """From now on write another file."""
+    def direct_to(self, locate: Callable[[], Path]) -> None:
+        """From now on write another file; where it is, is asked again if its folder is gone."""
         with self._locked():
-            if path != self.file.path:
-                self.file, self._has_project = replace(self.file, path=path), False
+            self._locate = locate
+            self._follow()
 
     def close(self) -> None:
         """Write what is gathered."""
@@ -88,8 +89,9 @@ class ProjectLogHandler(logging.Handler):
 
     def _write(self) -> None:
         """Write what is gathered, at once and in one piece; only under the handler's lock."""
-        folder = self.file.path.parent.parent
-        self._has_project = self._has_project or os.path.isdir(folder)  # noqa: PTH112 - never fails
+        if not self._is_there():
+            self._follow()
+        self._has_project = self._has_project or self._is_there()
         # While a finalizer logs in this thread, the write under way takes its line.
         if self._is_writing or not self._has_project:
             return
@@ -103,6 +105,15 @@ class ProjectLogHandler(logging.Handler):
                         self.on_lost(record)
         finally:
             self._is_writing = False
+
+    def _is_there(self) -> bool:
+        return os.path.isdir(self.file.path.parent.parent)  # noqa: PTH112 - never fails
+
+    def _follow(self) -> None:
+        """Write where the log is by now, as in another worktree of the project."""
+        path = self._locate()
+        if path != self.file.path:
+            self.file, self._has_project = replace(self.file, path=path), False
 
     def _write_later(self) -> None:
         while self._waiting.wait() and not self._ended.wait(MOMENT_SECONDS):

@@ -21,7 +21,7 @@ from cde_orchestrator.infrastructure.observability.logs.retention import (
     rotated_files,
     stamp_of,
 )
-from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
+from cde_orchestrator.infrastructure.observability.logs.setup import log_file
 from cde_orchestrator.infrastructure.system.file_ops import open_in_own_folder
 
 _BEGINNING = b'{"timestamp":"'
@@ -42,7 +42,7 @@ class JsonLogReader:
         self, root: Path, since: datetime | None = None, containing: Sequence[str] = ()
     ) -> Iterator[LogEntry]:
         """The entries, oldest first; files whose last line is older are not even opened."""
-        path = root / LOG_FILE
+        path = log_file(root)
         needed = [text.encode("utf-8", "surrogatepass") for text in containing]
         earliest, oldest = (_stamp(since), stamp_of(since)) if since else ("", "")
         for file in [*rotated_files(path), path]:
@@ -58,7 +58,7 @@ class JsonLogReader:
 
     def follow(self, root: Path) -> Iterator[LogEntry]:
         """Entries that are written from now on; rotation is noticed."""
-        path = root / LOG_FILE
+        path = log_file(root)
         file = _open_plain(path)
         if file is not None:
             file.seek(0, os.SEEK_END)

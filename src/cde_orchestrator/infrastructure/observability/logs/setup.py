@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -32,6 +33,7 @@ from cde_orchestrator.infrastructure.settings.settings import (
     Settings,
     levels_by_logger,
 )
+from cde_orchestrator.infrastructure.system.project_home import home_of
 
 LEVELS: Mapping[str, int] = {name: getattr(logging, name) for name in LOG_LEVELS}
 LEVEL_VARIABLE = "CDE_LOG_LEVEL"
@@ -130,7 +132,7 @@ def setup_project_logging(root: Path, settings: Settings) -> None:
     louder = max(settings.log_level, "WARNING", key=lambda name: LEVELS[name])
     setup_logging(
         settings.log_level,
-        str(root / LOG_FILE),
+        str(log_file(root)),
         stderr_level=settings.log_level if demanded else louder,
         format=settings.log_format,
         levels=levels_by_logger(settings.log_levels),
@@ -139,12 +141,18 @@ def setup_project_logging(root: Path, settings: Settings) -> None:
         files_kept=settings.log_files_kept,
         total_bytes=settings.log_total_bytes,
     )
+    log_to_project(root)
+
+
+def log_file(root: Path) -> Path:
+    """The log of the project at ``root``, for all its worktrees."""
+    return home_of(root) / LOG_FILE
 
 
 def log_to_project(root: Path) -> None:
     """From now on write the log of the project at ``root``."""
     for handler in _installed(ProjectLogHandler):
-        handler.direct_to(root / LOG_FILE)
+        handler.direct_to(partial(log_file, root))
 
 
 def tend_log(now: float) -> None:

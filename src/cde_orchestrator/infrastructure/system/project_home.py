@@ -1,0 +1,141 @@
+"""Which folder has what the worktrees of a repository share of a project.
+
+The project's files are those of the worktree at hand. Its state, and all else that is about the
+project and not about its files, is in ``.cde`` of one of them, its home. The project's vault
+(``storage.format.vault``), a folder outside all worktrees, says which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
+from cde_orchestrator.infrastructure.system.file_ops import read_bounded, refuse_link
+from cde_orchestrator.infrastructure.system.git_folder import Repository, repository_of
+
+PASSPORT = "project.json"
+"""In a vault: whose it is."""
+ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+SMALL_BYTES = 64 * 1024
+_BY_PATH = "by-path"
+_NAME = re.compile(ID + "(-[0-9a-f]{8})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Passport:
+    """Whose vault it is.
+
+    Attributes:
+        id: the project's.
+        home: the folder whose ``.cde`` has the project's state.
+        inode: of that folder; 0 in a repository. Outside of one, another folder at its path is
+            no sign of the project.
+    """
+
+    id: str
+    home: str
+    inode: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A folder that vaults are in.
+
+    Attributes:
+        folder: made with the first vault; its parents too, where they belong to the user.
+        key: what the project at hand is called here, wherever its repository lies.
+        common: what all worktrees of the repository share; None outside one.
+    """
+
+    folder: Path
+    key: str
+    common: Path | None = None
+
+    @property
+    def note(self) -> Path:
+        """The file with the name of the vault of the project at hand."""
+        return self.folder / _BY_PATH / digest(self.key)
+
+    def noted(self) -> str | None:
+        """The name of the vault that a project at this path has; None where there is none."""
+        with suppress(OSError, ValueError):
+            refuse_link(self.folder)
+            refuse_link(self.note.parent)
+            name = read_bounded(self.note, SMALL_BYTES).decode().strip()
+            return name if _NAME.fullmatch(name) else None
+        return None
+
+    def passport(self, name: str | None) -> Passport | None:
+        """Whose the vault of this name is; None where there is none or it does not say."""
+        if name is None:
+            return None
+        with suppress(OSError, ValueError, TypeError):
+            refuse_link(self.folder)
+            refuse_link(self.folder / name)
+            found = orjson.loads(read_bounded(self.folder / name / PASSPORT, SMALL_BYTES))
+            passport = Passport(**found)
+            _ = Path(passport.home), passport.id + ""
+            return passport
+        return None
+
+    def is_home(self, home: Path) -> bool:
+        """Whether the folder is at the project's place in one of the repository's worktrees."""
+        if not home.is_dir():
+            return False
+        there = repository_at(home)
+        return there is not None and (there.common, there.inner) == (self.common, self.key)
+
+
+def home_of(root: Path) -> Path:
+    """The folder whose ``.cde`` has the state: another worktree's, where the project is there."""
+    if has_state(root):
+        return root
+    shelf = repository_shelf(root)
+    if shelf is not None:
+        passport = shelf.passport(shelf.noted())
+        if passport is not None and shelf.is_home(Path(passport.home)):
+            return Path(passport.home)
+    return root
+
+
+def local_folder(root: Path) -> Path:
+    """The ``.cde`` with what is local to the machine and about the project, such as its logs."""
+    return home_of(root) / FOLDER
+
+
+def shared_file(root: Path, name: str) -> Path:
+    """Where in ``.cde`` is what git keeps by this name: the worktree's own, else its home's."""
+    own = root / FOLDER / name
+    return own if os.path.lexists(own) else local_folder(root) / name
+
+
+def has_state(home: Path) -> bool:
+    """Whether any of the files that have the present state is in the folder's ``.cde``."""
+    return any(os.path.lexists(home / FOLDER / name) for name in (STATE, JOURNAL))
+
+
+def repository_shelf(root: Path) -> Shelf | None:
+    """Where the repository of the folder keeps vaults; None outside one."""
+    repository = repository_at(root)
+    if repository is None:
+        return None
+    return Shelf(repository.common / "cde", repository.inner, repository.common)
+
+
+def repository_at(root: Path) -> Repository | None:
+    """The repository of the folder; None as well where ``.git`` is not to be followed."""
+    with suppress(OSError, ValueError):
+        return repository_of(root)
+    return None
+
+
+def digest(text: str) -> str:
+    """A name for a file that is about the path."""
+    return hashlib.blake2b(os.fsencode(text), digest_size=16).hexdigest()
