@@ -367,6 +367,7 @@ class World:
     """What the use cases of features need, for one project at ``ROOT``."""
 
     root: Path = ROOT
+    home: Path = ROOT
     clock: ManualClock
     repository: CopiedProjects
     workflows: InMemoryWorkflows

@@ -12,9 +12,10 @@ from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
+from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.reports.store import FileErrorReports
 from cde_orchestrator.infrastructure.settings.settings import Settings, outward
-from cde_orchestrator.infrastructure.system.project_home import local_folder
+from cde_orchestrator.infrastructure.system.project_home import home_of
 
 if TYPE_CHECKING:
     from cde_orchestrator.adapters.git.worktrees import GitWorktrees
@@ -105,10 +106,15 @@ class ProjectPorts:
     def close(self) -> None:
         """Finish what can be finished cheaply; the ports are not used afterwards."""
         asked = "health" in vars(self)  # or else what was counted is left, which loads less
-        if asked or not self._meter.leave(local_folder(self.root), self.clock()):
+        if asked or not self._meter.leave(self.home / FOLDER, self.clock()):
             self.health.close()
         if "repository" in vars(self):
             self.repository.close()
+
+    @property
+    def home(self) -> Path:
+        """The folder with the state and with what else its worktrees share of the project."""
+        return home_of(self.root)
 
     @_MadeOnce
     def repository(self) -> FilesystemProjectRepository | PostgresProjectRepository:

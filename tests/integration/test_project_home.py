@@ -82,16 +82,25 @@ def shared_with(root: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.fixture(params=[".", "packages/shop"])
-def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A project with its own files, none of them in git yet."""
-    top = tmp_path / "main"
-    root = top / request.param
+def repository(top: Path, root: Path) -> None:
     root.mkdir(parents=True)
     (root / "code.txt").write_text("words\n")
     git(top, "init", "--initial-branch=main")
     git(top, "add", "--all")
     git(top, "commit", "--message=Begin")
+
+
+@pytest.fixture(params=[".", "packages/shop", "submodule"])
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A project with its own files, none of them in git yet."""
+    root = tmp_path / "main" / request.param
+    if request.param == "submodule":
+        repository(tmp_path / "source", tmp_path / "source")
+        repository(tmp_path / "main", tmp_path / "main")
+        add = ("-c", "protocol.file.allow=always", "submodule", "add")
+        git(tmp_path / "main", *add, str(tmp_path / "source"), request.param)
+    else:
+        repository(tmp_path / "main", root)
     assert cde("init", "--yes", cwd=root).returncode == 0
     own_files(root)
     return root
@@ -201,6 +210,31 @@ def test_what_is_trusted_in_one_worktree_is_in_the_others_as_long_as_it_is_the_s
     assert [each["trusted"] for each in in_folder(other, "trust", "--list")["checks"]] == [True]
     own_files(other, "false")
     assert [each["trusted"] for each in in_folder(other, "trust", "--list")["checks"]] == [False]
+
+
+def test_the_doctor_mends_from_a_worktree_what_it_finds_in_the_home(home: Path) -> None:
+    other = linked(home)
+    state = home / ".cde" / "state.json"
+    state.write_bytes(state.read_bytes()[:-20])
+    done = cde("doctor", "--fix", "--json", cwd=other)
+    reply = json.loads(done.stdout)
+    assert (reply["path"], reply["home"]) == (str(other), str(home))
+    assert reply["repaired"] == [
+        ".cde/state.json was rewritten; what was there is in .cde/quarantine"
+    ]
+    assert list((home / ".cde" / "quarantine").glob("*state.json"))
+    assert not (other / ".cde").exists()
+
+
+def test_local_folders_of_the_home_stay_out_of_git_when_only_a_worktree_is_used(
+    home: Path,
+) -> None:
+    other = linked(home)
+    assert cde("status", "nothing", cwd=other).returncode == 1
+    (home / ".cde" / "errors" / ".gitignore").unlink(missing_ok=True)
+    in_folder(other, "start", "Do it", "--name", "one")
+    assert (home / ".cde" / "errors" / ".gitignore").read_text() == "*\n"
+    assert not (other / ".cde").exists()
 
 
 @pytest.fixture

@@ -204,6 +204,7 @@ def test_the_project_is_seen_archived_and_activated(started: Path) -> None:
     info = answer("project", "info", cwd=started)
     assert set(info) == {
         "project",
+        "home",
         "features",
         "open_features",
         "facts",

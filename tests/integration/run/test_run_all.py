@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import cde
 from tests.integration.run.stage import Stage, read_until
 
 TWO_PHASES = """\
@@ -88,6 +89,28 @@ def test_features_run_at_once_each_in_its_own_worktree(stage: Stage) -> None:
             assert (stage.project / "specs" / name / file).read_bytes() == made
     assert "feature/north" in git(stage, "branch", "--list", "feature/north")
     assert stage.left_processes() == []
+
+
+def test_from_another_worktree_features_run_where_they_do_from_the_first(stage: Stage) -> None:
+    make_repository(stage)
+    assert stage.cde("state", "compact").code == 0  # it was begun before the repository was
+    linked = stage.folder / "linked"
+    git(stage, "worktree", "add", str(linked))
+    (linked / "more.py").write_text("y = 2\n", encoding="utf-8")
+    git(stage, "-C", str(linked), "add", ".")
+    git(stage, "-C", str(linked), "commit", "--quiet", "--message", "More")
+    words = ("run", "--all", "--jobs", "3", "--agent", "agent", "--json")
+    done = cde(*words, "--project", str(linked), cwd=stage.folder, environment=stage.environment)
+    assert done.returncode == 0, done.stdout
+    folders = {str(apart(stage, name)) for name in NAMES}
+    assert {run["folder"] for run in json.loads(done.stdout)["runs"]} == folders
+    assert {each["folder"] for each in stage.prompts()} == folders
+    assert all((Path(each) / "more.py").exists() for each in folders)
+    assert not (stage.folder / "linked-worktrees").exists()
+    # Accepted outputs are files, and so those of the worktree at hand.
+    assert all((linked / "specs" / name / "plan.md").exists() for name in NAMES)
+    assert not (stage.project / "specs").exists()
+    assert git(stage, "-C", str(linked), "status", "--porcelain", ".cde") == ""
 
 
 def test_a_feature_with_a_worktree_goes_on_there_with_what_was_accepted_before(

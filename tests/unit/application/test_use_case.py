@@ -49,6 +49,7 @@ PATH = application.__path__
 
 PORTS: Mapping[str, Any] = {
     "root": Path,
+    "home": Path,
     "repository": ProjectRepository,
     "recovery": StateRecovery,
     "doctor": Doctor,

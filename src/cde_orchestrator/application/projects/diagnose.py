@@ -16,10 +16,12 @@ class DiagnoseReply(TypedDict):
     """What was found, in the words of the errors that it would lead to, and what was repaired.
 
     ``healthy`` is whether nothing but information is left. ``repairable`` is what can be repaired
-    safely and was not; ``versions`` is what looked.
+    safely and was not; ``versions`` is what looked; ``home`` is the folder, maybe another
+    worktree's, with the state.
     """
 
     path: str
+    home: str
     healthy: bool
     findings: list[ErrorPayload]
     repairable: list[str]
@@ -36,12 +38,13 @@ class Diagnose(UseCase[DiagnoseReply], operation="diagnose", tolerant=True):
 
     fix: bool = False
 
-    def __call__(self, *, root: Path, doctor: Doctor) -> DiagnoseReply:
+    def __call__(self, *, root: Path, home: Path, doctor: Doctor) -> DiagnoseReply:
         """Examine it; no finding is an error of this call."""
         repaired = doctor.repair(root) if self.fix else []
         findings = [ErrorFormatter.payload(found) for found in doctor.examine(root)]
         return {
             "path": str(root),
+            "home": str(home),
             "healthy": all(found["severity"] == "INFO" for found in findings),
             "findings": findings,
             "repairable": doctor.plan(root),

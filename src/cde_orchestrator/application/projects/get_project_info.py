@@ -22,9 +22,10 @@ class WorkflowSummary(TypedDict):
 
 
 class ProjectInfoReply(TypedDict):
-    """The project at a glance."""
+    """The project at a glance; ``home`` is the folder, maybe another worktree's, with the state."""
 
     project: ProjectView
+    home: str
     features: dict[str, int]
     open_features: int
     facts: dict[str, Any]
@@ -42,7 +43,12 @@ class GetProjectInfo(UseCase[ProjectInfoReply], operation="get_project_info"):
     """
 
     def __call__(
-        self, *, root: Path, repository: ProjectRepository, workflows: WorkflowRepository
+        self,
+        *,
+        root: Path,
+        home: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
     ) -> ProjectInfoReply:
         """Raises E001 to E004."""
         project = repository.get(root)
@@ -55,6 +61,7 @@ class GetProjectInfo(UseCase[ProjectInfoReply], operation="get_project_info"):
             problem = f"{error.code}: {error.message}"
         return {
             "project": project_view(project, root, repository.backend),
+            "home": str(home),
             "features": dict(sorted(counts.items())),
             "open_features": sum(
                 count for status, count in counts.items() if status not in CLOSED_STATUSES

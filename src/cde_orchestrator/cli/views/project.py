@@ -81,9 +81,10 @@ def project_info(reply: ProjectInfoReply, _look: RenderTarget) -> RenderableType
         name = Text.assemble((clean(workflow["id"]), "bold"), (word, "cyan"))
         phases = " → ".join(map(clean, workflow["phases"]))
         workflows.add_row(name, Text(phases, style="dim"))
+    elsewhere = f", in {reply['home']}" if reply["home"] != project["path"] else ""
     rows: list[tuple[str, RenderableType | None]] = [
         ("Folder", clean(project["path"])),
-        ("State", clean(project["backend"])),
+        ("State", clean(project["backend"] + elsewhere)),
         *_found(reply["facts"]),
         ("Features", _counts(reply)),
         ("Workflows", workflows if reply["workflows"] else None),

@@ -12,6 +12,8 @@ from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError, StateError
 from tests.fakes import ROOT
 
+HOME = ROOT.with_name("other")
+
 
 @dataclass
 class ListedDoctor:
@@ -36,7 +38,7 @@ class ListedDoctor:
 
 def diagnosed(doctor: ListedDoctor, fix: bool = False) -> DiagnoseReply:
     """The reply of a diagnosis by this doctor."""
-    return Diagnose(fix=fix)(root=ROOT, doctor=doctor)
+    return Diagnose(fix=fix)(root=ROOT, home=HOME, doctor=doctor)
 
 
 def not_found() -> CDEError:
@@ -50,6 +52,7 @@ def test_a_project_without_findings_is_healthy() -> None:
     assert set(reply["versions"]) == {"cde", "python", "system"}
     assert {key: value for key, value in reply.items() if key != "versions"} == {
         "path": str(ROOT),
+        "home": str(HOME),
         "healthy": True,
         "findings": [],
         "repairable": [],

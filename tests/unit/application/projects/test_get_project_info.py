@@ -25,6 +25,7 @@ def test_the_project_is_told_with_its_workflows_and_facts(world: World) -> None:
             "backend": "memory",
             "read_only": False,
         },
+        "home": "/home/shop",
         "features": {},
         "open_features": 0,
         "facts": {"languages": ["Python"], "git": True},

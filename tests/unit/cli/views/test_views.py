@@ -275,6 +275,7 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
 def test_a_read_only_project_with_unusual_facts_is_told() -> None:
     info: Any = {
         "project": {**PROJECT, "read_only": True, "status": "error"},
+        "home": "/another",
         "features": {"completed": 2},
         "open_features": 0,
         "facts": {"languages": "Python", "test_command": ["pytest", "-k", "a b"], "git": True},
@@ -288,6 +289,7 @@ def test_a_read_only_project_with_unusual_facts_is_told() -> None:
     text = seen(project.project_info(info, SCREEN))
 
     assert text.startswith("shop  error  read-only\n")
+    assert "State      filesystem, in /another" in text
     assert "Languages" not in text
     assert "Tests      pytest -k 'a b'" in text
     assert "Features   2 features, 0 open  ·  2 completed" in text
