@@ -93,7 +93,7 @@ def repository(top: Path, root: Path) -> None:
 @pytest.fixture(params=[".", "packages/shop", "submodule"])
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A project with its own files, none of them in git yet."""
-    root = tmp_path / "main" / request.param
+    root: Path = tmp_path / "main" / request.param
     if request.param == "submodule":
         repository(tmp_path / "source", tmp_path / "source")
         repository(tmp_path / "main", tmp_path / "main")
@@ -268,6 +268,30 @@ async def test_a_server_follows_its_project_when_the_worktree_of_the_home_is_rem
     assert "E102" in json.dumps(in_folder(other, "errors", "list"))
     lines = in_folder(other, "logs", "--limit", "1000")["entries"]
     assert {"state_restored", "feature_started", "server_stopped"} <= {e["event"] for e in lines}
+
+
+def test_a_home_that_was_moved_is_found_from_its_worktrees(tmp_path: Path) -> None:
+    root, moved = tmp_path / "main", tmp_path / "moved"
+    repository(root, root)
+    assert cde("init", "--yes", cwd=root).returncode == 0
+    other = linked(root)
+    root.rename(moved)
+    git(moved, "worktree", "repair", str(other))
+    in_folder(other, "start", "Do it", "--name", "one")
+    assert not (other / ".cde").exists()
+    assert home_of(other) == moved
+    assert [each["name"] for each in in_folder(moved, "list")["features"]] == ["one"]
+    assert cde("doctor", cwd=moved).returncode == 0
+
+
+def test_what_one_worktree_restored_by_reading_no_other_one_restores_again(begun: Path) -> None:
+    second, third = begun.with_name("second"), begun.with_name("third")
+    git(second, "worktree", "add", "-b", "third", str(third))
+    git(second, "worktree", "remove", "--force", str(begun))
+    in_folder(second, "list")
+    in_folder(third, "start", "Do it", "--name", "one")
+    assert home_of(third) == second
+    assert [each["name"] for each in in_folder(second, "list")["features"]] == ["one"]
 
 
 @pytest.mark.anyio

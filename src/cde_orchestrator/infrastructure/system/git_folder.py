@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,6 +45,16 @@ def repository_of(root: Path) -> Repository | None:
             common = folder.parents[1] if _is_worktree(folder, git) else folder
             return Repository(top, common, root.relative_to(top).as_posix())
     return None
+
+
+def worktrees_of(common: Path) -> Iterator[Path]:
+    """The folders that git knows as worktrees of the repository, whether they exist or not."""
+    if common.name == ".git":
+        yield common.parent
+    for pointer in sorted(common.glob("worktrees/*/gitdir")):
+        with suppress(OSError, ValueError):
+            named = os.fsdecode(read_bounded(pointer, _POINTER_BYTES)).strip()
+            yield (pointer.parent / named).parent
 
 
 def _git_folder(git: Path) -> Path | None:

@@ -17,8 +17,12 @@ from pathlib import Path
 import orjson
 
 from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
-from cde_orchestrator.infrastructure.system.file_ops import read_bounded, refuse_link
-from cde_orchestrator.infrastructure.system.git_folder import Repository, repository_of
+from cde_orchestrator.infrastructure.system.file_ops import open_regular, read_bounded, refuse_link
+from cde_orchestrator.infrastructure.system.git_folder import (
+    Repository,
+    repository_of,
+    worktrees_of,
+)
 
 PASSPORT = "project.json"
 """In a vault: whose it is."""
@@ -98,11 +102,15 @@ def home_of(root: Path) -> Path:
     if has_state(root):
         return root
     shelf = repository_shelf(root)
-    if shelf is not None:
-        passport = shelf.passport(shelf.noted())
-        if passport is not None and shelf.is_home(Path(passport.home)):
-            return Path(passport.home)
-    return root
+    passport = None if shelf is None else shelf.passport(shelf.noted())
+    if shelf is None or shelf.common is None or passport is None:
+        return root
+    if shelf.is_home(Path(passport.home)):
+        return Path(passport.home)
+    # It was moved, or restored by another worktree that has changed nothing since.
+    places = (top / shelf.key for top in worktrees_of(shelf.common))
+    found = (each for each in places if _states(each, passport.id) and shelf.is_home(each))
+    return next(found, root)
 
 
 def local_folder(root: Path) -> Path:
@@ -119,6 +127,15 @@ def shared_file(root: Path, name: str) -> Path:
 def has_state(home: Path) -> bool:
     """Whether any of the files that have the present state is in the folder's ``.cde``."""
     return any(os.path.lexists(home / FOLDER / name) for name in (STATE, JOURNAL))
+
+
+def _states(home: Path, project_id: str) -> bool:
+    """Whether the checkpoint in the folder is of the project."""
+    try:
+        with open(open_regular(home / FOLDER / STATE, os.O_RDONLY), "rb") as file:
+            return f'"id": "{project_id}"'.encode() in file.read(SMALL_BYTES)
+    except (OSError, ValueError):
+        return False
 
 
 def repository_shelf(root: Path) -> Shelf | None:
