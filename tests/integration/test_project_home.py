@@ -212,7 +212,7 @@ def test_what_is_trusted_in_one_worktree_is_in_the_others_as_long_as_it_is_the_s
     assert [each["trusted"] for each in in_folder(other, "trust", "--list")["checks"]] == [False]
 
 
-def test_the_doctor_mends_from_a_worktree_what_it_finds_in_the_home(home: Path) -> None:
+def test_the_doctor_repairs_from_a_worktree_what_it_finds_in_the_home(home: Path) -> None:
     other = linked(home)
     state = home / ".cde" / "state.json"
     state.write_bytes(state.read_bytes()[:-20])
