@@ -46,6 +46,7 @@ class Sequence:
         self.acknowledged: list[str] = []
         self.server: Any = None
         self.sealed = 0
+        self._places = 0
         self._folder = folder
         self._begin()
 
@@ -64,11 +65,13 @@ class Sequence:
             ("branch", "old"),
         ):
             git(self.top, *words)
-        repository = FilesystemProjectRepository()
-        repository.get_or_create(self.root)
-        with repository.transaction(self.root) as project:
+        if self.random.random() < 0.3:
+            self.add_worktree()
+        repository, place = FilesystemProjectRepository(), self.place()
+        repository.get_or_create(place)
+        with repository.transaction(place) as project:
             project.activate()
-        (self.root / ".cde" / "config.toml").write_text("")
+        (place / ".cde" / "config.toml").write_text("")
         if self.random.random() < 0.5:
             self.commit()
 
@@ -121,7 +124,7 @@ class Sequence:
         self.git("add", "--all")
 
     def add_worktree(self) -> None:
-        place = self._folder / f"linked-{len(self.done)}"
+        place = self._new_place()
         if self.git("worktree", "add", "--detach", str(place)):
             self.linked.append(place)
 
@@ -129,6 +132,16 @@ class Sequence:
         if self.linked:
             place = self.linked.pop(self.random.randrange(len(self.linked)))
             self.git("worktree", "remove", "--force", str(place))
+
+    def move_worktree(self) -> None:
+        if self.linked:
+            number, place = self.random.randrange(len(self.linked)), self._new_place()
+            if self.git("worktree", "move", str(self.linked[number]), str(place)):
+                self.linked[number] = place
+
+    def _new_place(self) -> Path:
+        self._places += 1
+        return self._folder / f"linked-{self._places}"
 
     def remove_folder(self) -> None:
         shutil.rmtree(self.root / ".cde", ignore_errors=True)
@@ -138,7 +151,7 @@ class Sequence:
         deeds: list[Callable[[], None]] = [
             *(self.commit, self.checkout, self.switch, self.merge, self.rebase, self.stash),
             *(self.pop, self.clean, self.clean_ignored, self.reset, self.add, self.add_worktree),
-            *(self.remove_worktree, self.remove_folder),
+            *(self.remove_worktree, self.move_worktree, self.remove_folder),
         ]
         deed = self.random.choice(deeds)
         self.done.append(deed.__name__)
