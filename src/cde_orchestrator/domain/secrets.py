@@ -1,8 +1,7 @@
 """Secrets that can be recognised by their make, or by their name, anywhere in a text.
 
-Formats are those that the issuers document: GitHub ``ghp_``, GitLab ``glpat-``, Slack ``xox?-``,
-Stripe ``sk_live_``, OpenAI and Anthropic ``sk-``, AWS ``AKIA``, Google ``AIza``, npm ``npm_``,
-PyPI ``pypi-``, JSON Web Tokens, PEM private keys; bearer tokens, and credentials in URLs.
+The makes are in ``secret_makes``: tokens of known issuers. Here is what has no form of its own:
+private keys, credentials in URLs and commands, bearer tokens, and what is assigned to a name.
 
 What people say is kept word for word unless it is surely a secret. What the product writes about
 itself, as logs and error reports, is cleaned strictly: better a word too many than a secret.
@@ -15,19 +14,15 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any
 
+from cde_orchestrator.domain.secret_makes import holds_known_make, without_known_makes
+
 REDACTED = "[redacted]"
 
-SECRET_TEXT = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-    r"|\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeprs]-[\w-]{10,})"
-    r"|\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{16,}"
-    r"|\bsk-[A-Za-z0-9_-]{20,}"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-    r"|\bAIza[\w-]{35}"
-    r"|\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{30,}"
-    r"|\beyJ[\w-]{8,1024}+\.eyJ[\w-]{8,}+\.[\w-]*",
-    re.DOTALL,
-)
+_KEY_LINE = r"-{4,5} ?%s [ A-Z0-9_-]{0,40}PRIVATE KEY(?: BLOCK)? ?-{4,5}"
+_KEY_BEGIN, _KEY_END = (re.compile(_KEY_LINE % word) for word in ("BEGIN", "END"))
+PRIVATE_KEY = re.compile(rf"{_KEY_BEGIN.pattern}.*?(?:{_KEY_END.pattern}|\Z)", re.DOTALL)
+_KEY_BODY = re.compile(r"[\s>|│┃]*(?:[A-Za-z0-9+/=]*|[A-Z][A-Za-z0-9-]{2,30}: .*)\s*")
+"""A line of a private key, between its first and its last, as some programs show it."""
 # Each of the patterns below keeps its first group, and what follows that is the secret.
 # A password may hold an @ that nobody escaped.
 # Bounded, and possessive but for groups: hostile text must not cost time quadratic in its length.
@@ -41,13 +36,35 @@ _LETTERS = r"[A-Za-z0-9+/=._~-]"
 _BEARER = re.compile(rf"{_SCHEME}(?=[^\s\d]*\d){_LETTERS}{{12,}}", re.IGNORECASE)
 _STRICT_BEARER = re.compile(rf"{_SCHEME}{_LETTERS}{{8,}}", re.IGNORECASE)
 _WORDS = "password|passwd|passphrase|secret|token"
-_KEYS = "api|access|account|private"
+_ASSIGNS = r"\s?(?::=|=>|\?=|=)\s?[\"'`]?|:\s?[\"'`]|:|[\"'],\s?[\"']"
+_KEYS = "api|access|account|private|secret"
 # Six characters or more with a digit in them: "password: at least 8 characters" is a
-# requirement, password=hunter2 is none.
+# requirement, password=hunter2 is none. A call, as token = parts[0].strip(), is code.
 _ASSIGNED = re.compile(
     rf"(?<!\w)(\w{{0,40}}(?:{_WORDS}|(?:{_KEYS})"
-    r"[-_]?key)[\"']?(?:\s?=\s?[\"']?|:\s?[\"']|:))(?=[^\s\"',;&]{0,80}\d)[^\s\"',;&]{6,}",
+    rf"[-_]?key)(?:[\"']?(?:{_ASSIGNS})))(?![\w.\[\]]{{1,80}}\()"
+    r"(?=[^\s\"'`,;&]{0,80}\d)[^\s\"'`,;&]{6,}",
     re.IGNORECASE,
+)
+# As YAML has it: long, of letters and digits, and no path.
+_YAML = re.compile(
+    rf"(?<!\w)(\w{{0,40}}(?:{_WORDS}|(?:{_KEYS})[-_]?key):\s{{1,3}})"
+    r"(?=[a-z_.=+~-]{0,80}\d)(?=[\d_.=+~-]{0,80}[a-z])[a-z0-9_.=+~-]{16,}(?![^\s,;])",
+    re.IGNORECASE,
+)
+_CURL = re.compile(
+    r"(\bcurl\b[^\n]{0,200}?\s(?:-u|--user)[\s=]{1,3}[\"']?[^\s:\"']{1,100}:)[^\s\"']+"
+)
+_SIGNATURE = re.compile(
+    r"([?&](?:sig|x-amz-signature|x-goog-signature)=)[\w%+/=-]{20,}", re.IGNORECASE
+)
+_NUGET = re.compile(r"(\bkey=\"(?:cleartext)?password\"\s{1,5}value=\")[^\"]+", re.IGNORECASE)
+_NETRC = re.compile(
+    r"(\bmachine\s{1,3}\S{1,100}\s{1,3}login\s{1,3}\S{1,100}\s{1,3}password\s{1,3})\S+"
+)
+_MANIFEST = re.compile(r"\bkind:\s{0,5}[\"']?Secret\b")
+_MANIFEST_DATA = re.compile(
+    r"^([ \t]*)(?:data|stringData):[ \t]*\n((?:\1[ \t]+[^\n]*(?:\n|\Z))+)", re.MULTILINE
 )
 _STRICT_NAMES = rf"(?:{_WORDS}|pwd|(?:{_KEYS}|ssh|encryption|signing)[-_]?key)"
 # The name as code, JSON, a header or an option spells it: {"api_key": "..."}, --password ... .
@@ -66,8 +83,9 @@ _HEADER = re.compile(
     r"(?!(?:bearer|basic)\s)[^\s\r\n\"'\\][^\r\n\"'\\]*",
     re.IGNORECASE,
 )
-_LENIENT = (_URL_CREDENTIALS, _BEARER, _ASSIGNED)
-_STRICT = (_URL_CREDENTIALS, _STRICT_BEARER, _HEADER, _OPTION, _STRICT_ASSIGNED)
+_ALWAYS = (_URL_CREDENTIALS, _CURL, _SIGNATURE, _NUGET, _NETRC)
+_LENIENT = (*_ALWAYS, _BEARER, _ASSIGNED, _YAML)
+_STRICT = (*_ALWAYS, _STRICT_BEARER, _HEADER, _OPTION, _STRICT_ASSIGNED)
 _DEPTH = 8
 _SECRET_NAME = re.compile(
     r"pass(word|wd|phrase)?$|secret|token$|api[-_]?key|"
@@ -106,13 +124,10 @@ class Hints:
 
 
 HINTS = Hints(
-    "private key",
-    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox"),
-    *("sk_", "rk_", "pk_", "sk-", "akia", "asia", "aiza", "npm_", "pypi-", "eyj"),
-    *("://", "bearer", "basic"),
+    *("private key", "://", "bearer", "basic", "curl", "sig=", "signature="),
     *("passw", "passphrase", "secret", "token", "_key", "-key", "apikey", "tkey", "sskey", "ekey"),
 )
-"""What every text with a secret in it holds; most texts are done with after this."""
+"""What every text with a secret of no known make in it holds."""
 # One of these, or of the above, is in every name that ``is_secret_name`` knows, in lower case.
 _NAME_HINTS = Hints("pass", "key", "auth", "credential", "cookie", "session", "pwd")
 _ALL_HINTS = Hints(*HINTS.words, *_NAME_HINTS.words)
@@ -125,12 +140,41 @@ def without_secrets(text: str, *, strict: bool = False) -> str:
         text: any text.
         strict: whether whatever is assigned to the name of a secret is one.
     """
-    if not HINTS.found_in(text) and not (strict and _may_assign_secret(text)):
-        return text
-    text = SECRET_TEXT.sub(REDACTED, text)
-    for pattern in _STRICT if strict else _LENIENT:
-        text = pattern.sub(rf"\1{REDACTED}", text)
+    hinted = HINTS.found_in(text) or (strict and _may_assign_secret(text))
+    if hinted:
+        text = PRIVATE_KEY.sub(REDACTED, text)
+    if holds_known_make(text):
+        text = without_known_makes(text, REDACTED)
+    if hinted:
+        for pattern in _STRICT if strict else _LENIENT:
+            text = pattern.sub(rf"\1{REDACTED}", text)
+        if _MANIFEST.search(text):
+            text = _MANIFEST_DATA.sub(_without_values, text)
     return text
+
+
+class SecretLines:
+    """Cleans a text that comes line by line, where a private key is one secret of many lines."""
+
+    def __init__(self) -> None:
+        self._inside = False
+
+    def clean(self, line: str) -> str:
+        """The next line, without what may be a secret, strictly."""
+        if self._inside and (end := _KEY_END.search(line)):
+            self._inside = False
+            return REDACTED + without_secrets(line[end.end() :], strict=True)
+        self._inside = self._inside and _KEY_BODY.fullmatch(line) is not None
+        if self._inside:
+            return REDACTED
+        begins = [each.end() for each in _KEY_BEGIN.finditer(line)]
+        self._inside = bool(begins) and not _KEY_END.search(line, begins[-1])
+        return without_secrets(line, strict=True)
+
+
+def may_hold_secret(text: str) -> bool:
+    """Whether a text may hold a secret that ``without_secrets`` takes out leniently; quick."""
+    return HINTS.found_in(text) or holds_known_make(text)
 
 
 @lru_cache(maxsize=512)
@@ -141,7 +185,7 @@ def is_secret_name(name: str) -> bool:
 
 def is_suspicious(line: str) -> bool:
     """Whether JSON on a line, names of members included, may hold a secret; quick."""
-    return _ALL_HINTS.found_in(line)
+    return _ALL_HINTS.found_in(line) or holds_known_make(line)
 
 
 def data_without_secrets(value: Any, *, by_name: bool = False) -> Any:
@@ -177,6 +221,11 @@ def _clean(value: Any, name: str, *, by_name: bool, strict: bool, depth: int) ->
     if depth and isinstance(value, list | tuple | set | frozenset):
         return [below(item, "") for item in value]
     return without_secrets(str(value), strict=strict)
+
+
+def _without_values(block: re.Match[str]) -> str:
+    """The data of a manifest, keys alone."""
+    return re.sub(r"(?m)^(\s*[\w.\"'-]+:[ \t]*)\S.*$", rf"\1{REDACTED}", block[0])
 
 
 def _may_assign_secret(text: str) -> bool:

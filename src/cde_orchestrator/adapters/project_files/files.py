@@ -18,6 +18,7 @@ from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.exceptions import CDEError, OutputError, StateError, ValidationError
 from cde_orchestrator.domain.project_paths import parts_problem, path_problem
 from cde_orchestrator.domain.records import Artifact
+from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, checked_text, excerpt_of
 from cde_orchestrator.infrastructure.system import file_ops
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
@@ -229,7 +230,7 @@ class FilesystemProjectFiles:
                 path = self.resolve(place, relative, "")
                 data, size = file_ops.read_regular_file(path, limit * 4, follow=False)
                 if text := excerpt_of(data, size, limit):
-                    return text
+                    return without_secrets(text)
         return ""
 
     def bring(self, root: Path, outputs: Sequence[ArtifactView]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from cde_orchestrator.adapters.repositories.codec import refusing_unstorable
-from cde_orchestrator.domain.secrets import HINTS, data_without_secrets
+from cde_orchestrator.domain.secrets import data_without_secrets, may_hold_secret
 from cde_orchestrator.storage.format.json_patch import Patch
 
 
@@ -21,7 +21,7 @@ def patch_without_secrets(changes: Patch) -> Patch:
     """
     with refusing_unstorable():
         text = orjson.dumps(changes).decode()
-    if not HINTS.found_in(text):
+    if not may_hold_secret(text):
         return changes
     return [
         operation

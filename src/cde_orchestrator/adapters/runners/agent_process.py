@@ -25,7 +25,7 @@ from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import AgentError, CDESystemError
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.secrets import SecretLines
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import call_environment
 from cde_orchestrator.infrastructure.observability.tracing import describe_agent
@@ -138,10 +138,11 @@ class CommandLineAgents:
     def _run(self, agent: Agent, assignment: Assignment, on_line: OnLine) -> None:
         bound = log.bind(agent=agent.name)
         last: deque[str] = deque(maxlen=1)
+        lines = SecretLines()
         seconds = assignment.timeout_seconds or agent.timeout_seconds
 
         def line_came(line: str) -> None:
-            line = without_secrets(line, strict=True)
+            line = lines.clean(line)
             last.append(line)
             bound.info("agent_output", line=line)
             on_line(line)

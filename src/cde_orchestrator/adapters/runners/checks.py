@@ -17,6 +17,7 @@ from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.domain.secrets import SecretLines, without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import child_environment
 from cde_orchestrator.infrastructure.paths import RUNS
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
@@ -29,6 +30,8 @@ from cde_orchestrator.infrastructure.system.spans import CHECK, span
 log = get_logger(__name__)
 
 TAIL_BYTES = 8 * 1024
+BEFORE_TAIL_BYTES = 16 * 1024
+"""What is looked at before the tail: a private key that begins there goes on in it."""
 OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
 """Variables that are nobody's business but the orchestrator's."""
 
@@ -79,7 +82,9 @@ class SubprocessCheckRunner:
         def once() -> supervised.Ending:
             process = supervised.SupervisedProcess(check.command, folder=folder, environment=kept)
             COMPUTE_SLOT.leave()
-            return process.watch(capture.add, check.timeout_seconds)
+            ended = process.watch(capture.add, check.timeout_seconds)
+            capture.end()
+            return ended
 
         try:
             ending = retrying(once, "start_check", supervised.may_start_later)
@@ -113,19 +118,29 @@ class _Capture:
         self._tail = b""
         self._watch = watch
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._lines = SecretLines()
+        self._line = ""
 
     def add(self, data: bytes) -> None:
-        """Take a piece, and pass it on."""
+        """Take a piece, and pass on the lines that it ends, without secrets."""
         self.digest.update(data)
         self.size += len(data)
-        self._tail = (self._tail + data)[-TAIL_BYTES:]
+        self._tail = (self._tail + data)[-BEFORE_TAIL_BYTES - TAIL_BYTES :]
         if self._watch is not None:
-            self._watch(self._decoder.decode(data))
+            *whole, self._line = (self._line + self._decoder.decode(data)).split("\n")
+            for line in whole:
+                self._watch(self._lines.clean(line) + "\n")
+
+    def end(self) -> None:
+        """Pass on the last line, where it has no end."""
+        if self._watch is not None and self._line:
+            self._watch(self._lines.clean(self._line))
 
     @property
     def text(self) -> str:
-        """The end as text that JSON and any encoding can hold."""
-        return self._tail.decode("utf-8", "replace").replace("\x00", "\ufffd")
+        """The end without secrets, as text that JSON and any encoding can hold."""
+        text = self._tail.decode("utf-8", "replace").replace("\x00", "\ufffd")
+        return without_secrets(text).encode()[-TAIL_BYTES:].decode("utf-8", "ignore")
 
 
 def _folder(root: Path, check: Check) -> Path:
