@@ -133,8 +133,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     said = tmp_path / "said.py"
     said.write_text(f"print({TEXT!r}); print('x' * 5000)")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("STATE", "CONFIG", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name))
     assert cde("init", cwd=root).returncode == 0
     (root / ".cde" / "workflow.yml").write_text(WORKFLOW.replace("{said}", str(said)))
     assert cde("trust", "--yes", cwd=root).returncode == 0
@@ -167,7 +167,7 @@ def test_all_that_is_kept_and_shown_has_no_secret(project: Path) -> None:
     ran("save", "shop", "-", "--data", json.dumps({"seen": TEXT}), stdin=TEXT)
     (project / "plan.md").write_text(f"# Plan\n\n{TEXT[:1100]}\n")
     ran("submit", "shop", "plan", codes=(0, 1))
-    ran("fail", "shop", "build", f"it said {SAMPLES["'huggingface'"]}")
+    ran("submit", "shop", "build", "--failed", "--reason", f"it said {SAMPLES['huggingface']}")
     for sample in SAMPLES.values():
         ran("status", sample, codes=(1, 2))
     ran("status", "shop")
@@ -177,8 +177,8 @@ def test_all_that_is_kept_and_shown_has_no_secret(project: Path) -> None:
     ran("state", "export")
     ran("logs")
     ran("logs", "--json")
-    ran("errors")
-    ran("errors", "--json")
+    ran("errors", "list")
+    ran("errors", "list", "--json")
     ran("health", codes=(0, 1, 2))
     assert given_away("\n".join(said)) == []
     files = dict(kept_by(project))
@@ -202,6 +202,7 @@ def test_what_an_agent_prints_is_shown_and_kept_without_secrets(project: Path) -
     assert {str(path): given_away(text) for path, text in files.items() if given_away(text)} == {}
 
 
+@pytest.mark.anyio
 async def test_answers_over_mcp_have_no_secret(project: Path) -> None:
     calls = [
         ("cde_startFeature", {"prompt": f"Use {TEXT}", "name": "shop"}),

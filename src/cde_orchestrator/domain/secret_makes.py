@@ -20,9 +20,9 @@ _TOKENS = {
     (_WORD, 16): """
         glpat- glcbt- gldt- glffct- glft- glimt- glagent- gloas- glptt- glrt- glrtr- glsoat-
         GR1348941 GOCSPX- ya29. tskey- fo1_ lsv2_pt_ lsv2_sk_ sb_secret_ dckr_pat_ dckr_oat_
-        bedrock-api-key- whsec_ NRAK- NRII- NRJS- NRRA-
+        bedrock-api-key- whsec_ NRAK- NRII- NRJS- NRRA- glsa_
     """,
-    (_LETTER, 20): "ghp_ gho_ ghu_ ghs_ ghr_ LTAI glsa_",
+    (_LETTER, 20): "ghp_ gho_ ghu_ ghs_ ghr_ LTAI",
     (_WORD, 20): """
         sk- github_pat_ ATATT3 ATCTT3 ATBB hvs. hvb. hvr. sq0csp- sq0atp- sq0idp- tvly-
     """,

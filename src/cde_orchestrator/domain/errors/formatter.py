@@ -10,6 +10,7 @@ from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, FixPayload, 
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, jsonable, plain, shown
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.secrets import data_without_secrets
 
 ARGUMENT_LIMIT = 4_096
 """Characters of one filled-in argument of a fix: a path must not be cut."""
@@ -58,12 +59,12 @@ class ErrorFormatter:
 
     @staticmethod
     def payload(error: CDEError, reader: Reader = Reader.TERMINAL) -> ErrorPayload:
-        """The error as structured content; text from the context is made harmless."""
+        """The error as structured content; its texts are harmless, and without secrets."""
         entry = ERROR_MESSAGES.get(error.code)
         known = entry or ErrorMessage("Error", "", (), ())
         facts = _facts(error)
         described = fill(known.description, facts) if entry else plain(error, 2_000)
-        return {
+        payload: ErrorPayload = {
             "code": error.code,
             "title": known.title,
             "message": described,
@@ -77,6 +78,8 @@ class ErrorFormatter:
             "report_id": error.report_id,
             "timestamp": error.timestamp.isoformat(),
         }
+        clean: ErrorPayload = data_without_secrets(payload)
+        return clean
 
 
 def fill_fix(fix: Fix, context: Mapping[str, Any]) -> FixPayload:

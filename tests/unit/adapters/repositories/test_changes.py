@@ -7,7 +7,7 @@ import pytest
 from cde_orchestrator.adapters.repositories.changes import patch_without_secrets
 from cde_orchestrator.domain.secrets import REDACTED
 from cde_orchestrator.storage.format.json_patch import Patch
-from tests.unit.domain.test_redaction import SECRETS
+from tests.unit.domain.test_secrets import SECRETS
 
 
 @pytest.mark.parametrize("operation", ["add", "replace"])
