@@ -279,7 +279,13 @@ async def test_two_features_with_the_same_prompt_get_different_names(project: Pa
             ]["name"]
             for number, prompt in enumerate(prompts)
         ]
-    assert names == ["add-search", "add-search-2", "feature-32dea3", "feature", "feature-2"]
+    assert names == [
+        "add-search",
+        "add-search-2",
+        "tian-jia-yong-hu-deng-lu-gong-neng",
+        "feature",
+        "feature-2",
+    ]
 
 
 async def test_features_are_listed_page_by_page_and_by_status(project: Path) -> None:

@@ -19,15 +19,8 @@ _SAMPLE = 500
 _FALLBACK = "feature"
 _DIGITS_OF_HASH = 6
 
-_LETTERS = """
-ß=ss æ=ae œ=oe ø=o đ=d ð=d ł=l ħ=h ŧ=t ŋ=ng þ=th ı=i ə=e ĸ=k
-а=a б=b в=v г=g д=d е=e ж=zh з=z и=i к=k л=l м=m н=n о=o п=p р=r с=s т=t у=u ф=f х=kh ц=ts
-ч=ch ш=sh щ=shch ъ= ы=y ь= э=e ю=yu я=ya ђ=dj є=e і=i ј=j љ=lj њ=nj ћ=c џ=dz ґ=g
-α=a β=v γ=g δ=d ε=e ζ=z η=i θ=th ι=i κ=k λ=l μ=m ν=n ξ=x ο=o π=p ρ=r σ=s ς=s τ=t υ=y φ=f
-χ=ch ψ=ps ω=o
-"""  # noqa: RUF001 - letters that look like Latin ones are what it is about
-"""How letters are written that are no Latin ones with a mark."""
-_LATIN = {ord(pair[0]): pair[2:] for pair in _LETTERS.split()}
+_SYLLABLES = "\x1f"
+"""Between the signs of a script that has no blanks between its words."""
 
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
@@ -38,22 +31,44 @@ _DEVICES = frozenset(
 def slug_from(prompt: str) -> str:
     """A slug of the prompt's first words, at most 48 characters.
 
-    Accents are dropped, and Cyrillic and Greek letters written as Latin ones. A prompt that has
-    other letters alone gives ``feature-`` and a few digits of its hash.
+    Letters of other scripts are written as Latin ones, as ``deng-lu`` and ``dobavit``. A prompt
+    that has none that could be gives ``feature-`` and a few digits of its hash.
     """
-    decomposed = unicodedata.normalize("NFKD", prompt[:_SAMPLE]).lower()
-    marked = "".join(c for c in decomposed if not unicodedata.combining(c))
-    plain = re.sub(r"['\u2019]", "", marked).translate(_LATIN)
-    words = re.findall(r"[a-z0-9]+", plain)[:_WORDS_IN_NAME]
+    text = prompt[:_SAMPLE]
+    if not text.isascii():
+        text = _in_latin(text)
+    words = re.findall(
+        rf"[a-z0-9]+(?:{_SYLLABLES}+[a-z0-9]+)*", re.sub("['\u2019]", "", text.lower())
+    )
     slug = ""
-    for word in words:
-        longer = f"{slug}-{word}" if slug else word[:_MADE_NAME_LIMIT]
+    for part in (
+        each for word in words[:_WORDS_IN_NAME] for each in word.split(_SYLLABLES) if each
+    ):
+        longer = f"{slug}-{part}" if slug else part[:_MADE_NAME_LIMIT]
         if len(longer) > _MADE_NAME_LIMIT:
             break
         slug = longer
     if slug in _DEVICES:
         return f"{slug}-{_FALLBACK}"
     return slug or _hashed(prompt)
+
+
+def _in_latin(text: str) -> str:
+    """The text in Latin letters; a picture is a blank."""
+    from anyascii import anyascii
+
+    written = ""
+    for character in text:
+        latin = anyascii(character)
+        if character.isascii():
+            written += character
+        elif latin.startswith(":"):  # the name of a picture
+            written += " "
+        elif latin[:1].isupper() and unicodedata.category(character) == "Lo":
+            written += f"{_SYLLABLES}{latin}{_SYLLABLES}"
+        else:
+            written += latin
+    return written
 
 
 def _hashed(prompt: str) -> str:

@@ -290,7 +290,7 @@ def test_a_name_that_is_taken_is_refused_with_a_free_one(project: Project) -> No
 def test_the_same_prompt_again_gets_a_name_of_its_own(project: Project) -> None:
     names = [project.start_feature("添加登录").name for _ in range(3)]
 
-    assert names == ["feature-42cfe7", "feature-42cfe7-2", "feature-42cfe7-3"]
+    assert names == ["tian-jia-deng-lu", "tian-jia-deng-lu-2", "tian-jia-deng-lu-3"]
 
 
 def test_a_feature_is_found_through_its_project(project: Project) -> None:

@@ -300,7 +300,7 @@ def test_a_feature_is_named_after_its_prompt(prompt: str) -> None:
         ("Search & Find It", "search-find-it"),
         ("--help", "help"),
         ("../../etc", "etc"),
-        ("\u691c\u7d22", "feature-1b6b1a"),
+        ("\u691c\u7d22", "jian-suo"),
         ("x" * 61, "x" * 48),
     ],
 )
