@@ -1,5 +1,8 @@
 """Random commands on the work tree, between random changes, lose no acknowledged change.
 
+The project is in a repository of its own, in a folder of one, in a linked worktree, in a worktree
+of a bare repository or in a submodule.
+
 Each sequence comes from one seed, printed with a failure: ``CDE_SIMULATION_SEED=N`` replays it.
 """
 
@@ -27,6 +30,8 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(7_200)]
 SEQUENCES = 300 if SOAK else 6
 SERVED = 30 if SOAK else 1
 STEPS = 25
+KINDS = ("own", "folder", "linked", "bare", "submodule")
+FROM_FOLDERS = ("-c", "protocol.file.allow=always")
 
 
 class Sequence:
@@ -35,12 +40,14 @@ class Sequence:
     Args:
         folder: where the repository and its worktrees are.
         random: where choices come from.
+        kind: where the project is, one of ``KINDS``.
     """
 
-    def __init__(self, folder: Path, random: Random) -> None:
+    def __init__(self, folder: Path, random: Random, kind: str) -> None:
         self.random = random
-        self.top = folder / "top"
-        self.inner = random.choice([".", "packages/shop"])
+        self.kind = kind
+        self.top = folder / ("outer/libs/top" if kind == "submodule" else "top")
+        self.inner = "packages/shop" if kind == "folder" else "."
         self.linked: list[Path] = []
         self.done: list[str] = []
         self.acknowledged: list[str] = []
@@ -56,18 +63,27 @@ class Sequence:
         return self.top / self.inner
 
     def _begin(self) -> None:
-        self.root.mkdir(parents=True)
-        (self.root / "code.txt").write_text("words\n")
-        for words in (
-            ("init", "--initial-branch=main"),
-            ("add", "--all"),
-            ("commit", "--message=Begin"),
-            ("branch", "old"),
-        ):
-            git(self.top, *words)
-        if self.random.random() < 0.3:
+        source = self.top if self.kind in ("own", "folder", "linked") else self._folder / "source"
+        (source / self.inner).mkdir(parents=True)
+        (source / self.inner / "code.txt").write_text("words\n")
+        git(source, "init", "--initial-branch=main")
+        git(source, "add", "--all")
+        git(source, "commit", "--message=Begin")
+        if self.kind == "bare":
+            bare = self._folder / "bare.git"
+            git(source, "clone", "--bare", str(source), str(bare))
+            git(bare, "worktree", "add", str(self.top))
+        if self.kind == "submodule":
+            outer = self._folder / "outer"
+            outer.mkdir()
+            git(outer, "init", "--initial-branch=main")
+            git(outer, *FROM_FOLDERS, "submodule", "add", str(source), "libs/top")
+            git(outer, "commit", "--message=Begin")
+        git(self.top, "branch", "old")
+        if self.kind == "linked" or self.random.random() < 0.3:
             self.add_worktree()
-        repository, place = FilesystemProjectRepository(), self.place()
+        place = self.linked[0] if self.kind == "linked" else self.place()
+        repository = FilesystemProjectRepository()
         repository.get_or_create(place)
         with repository.transaction(place) as project:
             project.activate()
@@ -136,12 +152,55 @@ class Sequence:
     def move_worktree(self) -> None:
         if self.linked:
             number, place = self.random.randrange(len(self.linked)), self._new_place()
-            if self.git("worktree", "move", str(self.linked[number]), str(place)):
+            if self.git("worktree", "move", "--force", str(self.linked[number]), str(place)):
                 self.linked[number] = place
+
+    def move_by_hand(self) -> None:
+        """Move a worktree as people do who do not know the command, and go on elsewhere."""
+        if self.linked:
+            place = self.linked.pop().rename(self._new_place())
+            self.change()
+            self.git("worktree", "repair", str(place))
+            self.linked.append(place)
 
     def _new_place(self) -> Path:
         self._places += 1
         return self._folder / f"linked-{self._places}"
+
+    def lose_worktree(self) -> None:
+        """Remove a worktree as people do who do not know the command."""
+        if self.linked:
+            shutil.rmtree(self.linked.pop())
+            self.git("worktree", "prune")
+
+    def amend(self) -> None:
+        self.git("commit", "--amend", "--all", "--no-edit", "--allow-empty")
+
+    def revert(self) -> None:
+        if not self.git("revert", "--no-edit", "HEAD"):
+            self.git("revert", "--abort")
+
+    def pick(self) -> None:
+        if not self.git("cherry-pick", self.random.choice(["main", "old"])):
+            self.git("cherry-pick", "--abort")
+
+    def restore(self) -> None:
+        self.git("restore", "--source", self.random.choice(["HEAD", "old"]), "--", ".")
+
+    def sparse(self) -> None:
+        """Have no file of the project for a moment."""
+        self.git("sparse-checkout", "set", "elsewhere")
+        self.git("sparse-checkout", "disable")
+
+    def collect(self) -> None:
+        self.git("gc", "--quiet", "--prune=now")
+
+    def check_out_submodule(self) -> None:
+        """Remove the whole work tree and check it out, where the project is in a submodule."""
+        if self.kind == "submodule":
+            outer = self._folder / "outer"
+            self.git("submodule", "deinit", "--force", "--all", at=outer)
+            self.git(*FROM_FOLDERS, "submodule", "update", "--init", "--force", at=outer)
 
     def remove_folder(self) -> None:
         shutil.rmtree(self.root / ".cde", ignore_errors=True)
@@ -151,7 +210,9 @@ class Sequence:
         deeds: list[Callable[[], None]] = [
             *(self.commit, self.checkout, self.switch, self.merge, self.rebase, self.stash),
             *(self.pop, self.clean, self.clean_ignored, self.reset, self.add, self.add_worktree),
-            *(self.remove_worktree, self.move_worktree, self.remove_folder),
+            *(self.remove_worktree, self.move_worktree, self.lose_worktree, self.amend),
+            *(self.revert, self.pick, self.restore, self.sparse, self.collect),
+            *(self.move_by_hand, self.check_out_submodule, self.remove_folder),
         ]
         deed = self.random.choice(deeds)
         self.done.append(deed.__name__)
@@ -208,7 +269,7 @@ def test_no_command_on_the_work_tree_loses_an_acknowledged_change(
 ) -> None:
     random = Random(f"{SEED}/git {number}")
     with quiet():
-        sequence = Sequence(tmp_path, random)
+        sequence = Sequence(tmp_path, random, KINDS[number % len(KINDS)])
         if number % 2:  # a process that goes on all the time, and has the state in memory
             lasting = FilesystemProjectRepository()
 
@@ -225,7 +286,7 @@ def test_no_command_on_the_work_tree_loses_an_acknowledged_change(
 def test_no_command_loses_a_change_of_a_running_server(tmp_path: Path, number: int) -> None:
     random = Random(f"{SEED}/served {number}")
     with quiet(), ExitStack() as running:
-        sequence = Sequence(tmp_path, random)
+        sequence = Sequence(tmp_path, random, KINDS[number % len(KINDS)])
         server = running.enter_context(Server(sequence.root))
         sequence.server = lambda name: server.call("cde_startFeature", prompt="Do it", name=name)
         with case(number=number, done=sequence.done):

@@ -27,6 +27,8 @@ from cde_orchestrator.infrastructure.system.git_folder import (
 PASSPORT = "project.json"
 """In a vault: whose it is."""
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+STATED = re.compile(rb'^  "id": "(' + ID.encode() + rb')"', re.MULTILINE)
+"""In a checkpoint: whose it is."""
 SMALL_BYTES = 64 * 1024
 _BY_PATH = "by-path"
 _NAME = re.compile(ID + "(-[0-9a-f]{8})?")
@@ -96,20 +98,34 @@ class Shelf:
         there = repository_at(home)
         return there is not None and (there.common, there.inner) == (self.common, self.key)
 
+    def has_more(self, passport: Passport, root: Path) -> bool:
+        """Whether the state in the folder is an earlier one of the project that is elsewhere."""
+        if checkpoint_id(Path(passport.home)) not in (None, passport.id):
+            return False  # where it is gone, it is restored
+        with suppress(OSError):
+            last = _lines_of(root / FOLDER / JOURNAL)[-1]
+            segments = (self.folder / str(self.noted())).glob("journal-*.jsonl")
+            return bool(last) and any(last in _lines_of(each) for each in segments)
+        return False
+
 
 def home_of(root: Path) -> Path:
-    """The folder whose ``.cde`` has the state: another worktree's, where the project is there."""
-    if has_state(root):
-        return root
+    """The folder whose ``.cde`` has the state: another worktree's, where the project is there.
+
+    A worktree that was moved may have what the state was before another one went on with it.
+    """
     shelf = repository_shelf(root)
     passport = None if shelf is None else shelf.passport(shelf.noted())
-    if shelf is None or shelf.common is None or passport is None:
+    if shelf is None or shelf.common is None or passport is None or passport.home == str(root):
         return root
-    if shelf.is_home(Path(passport.home)):
-        return Path(passport.home)
+    home = Path(passport.home)
+    if has_state(root):
+        return home if shelf.is_home(home) and shelf.has_more(passport, root) else root
+    if shelf.is_home(home):
+        return home
     # It was moved, or restored by another worktree that has changed nothing since.
     places = (top / shelf.key for top in worktrees_of(shelf.common))
-    found = (each for each in places if _states(each, passport.id) and shelf.is_home(each))
+    found = (each for each in places if checkpoint_id(each) == passport.id and shelf.is_home(each))
     return next(found, root)
 
 
@@ -129,13 +145,24 @@ def has_state(home: Path) -> bool:
     return any(os.path.lexists(home / FOLDER / name) for name in (STATE, JOURNAL))
 
 
-def _states(home: Path, project_id: str) -> bool:
-    """Whether the checkpoint in the folder is of the project."""
-    try:
-        with open(open_regular(home / FOLDER / STATE, os.O_RDONLY), "rb") as file:
-            return f'"id": "{project_id}"'.encode() in file.read(SMALL_BYTES)
-    except (OSError, ValueError):
-        return False
+def checkpoint_id(home: Path) -> str | None:
+    """The project's id as the checkpoint in the folder says; None where it does not."""
+    with suppress(OSError, ValueError):
+        found = STATED.search(beginning(home / FOLDER / STATE))
+        return None if found is None else found[1].decode()
+    return None
+
+
+def beginning(path: Path) -> bytes:
+    """The first part of a file that is no link, pipe or folder."""
+    with open(open_regular(path, os.O_RDONLY), "rb") as file:
+        return file.read(SMALL_BYTES)
+
+
+def _lines_of(path: Path) -> list[bytes]:
+    """The whole lines of a segment; none of a link or a pipe."""
+    with open(open_regular(path, os.O_RDONLY), "rb") as file:
+        return file.read().rpartition(b"\n")[0].split(b"\n")
 
 
 def repository_shelf(root: Path) -> Shelf | None:

@@ -30,14 +30,16 @@ from cde_orchestrator.infrastructure.system.project_home import (
     ID,
     PASSPORT,
     SMALL_BYTES,
+    STATED,
     Passport,
+    beginning,
+    checkpoint_id,
     digest,
     repository_at,
     repository_shelf,
 )
 from cde_orchestrator.storage.format import checkpoint, journal
 
-_STATED = re.compile(rb'^  "id": "(' + ID.encode() + rb')"', re.MULTILINE)
 _NAMED = re.compile(rb'^  "name": (".*"),?\r?$', re.MULTILINE)
 
 
@@ -136,13 +138,11 @@ def is_known(root: Path) -> bool:
 
 def stated_id(home: Path) -> str | None:
     """The project's id as the state in the folder says; None where it does not."""
-    folder = home / FOLDER
-    with suppress(OSError):
-        found = _STATED.search(_beginning(folder / STATE))
-        if found is not None:
-            return found[1].decode()
+    stated = checkpoint_id(home)
+    if stated is not None:
+        return stated
     with suppress(OSError, KeyError, TypeError, IndexError):
-        lines = _beginning(folder / JOURNAL).splitlines(keepends=True)
+        lines = beginning(home / FOLDER / JOURNAL).splitlines(keepends=True)
         first = journal.scan(b"".join(lines[:2])).records[0]
         made = first.change.changes[0]
         return str(made["value"]["id"]) if made["path"] == "" else None
@@ -152,7 +152,7 @@ def stated_id(home: Path) -> str | None:
 def stated_name(home: Path) -> str | None:
     """The project's name as the checkpoint in the folder says; None where it does not."""
     with suppress(OSError, ValueError):
-        found = _NAMED.search(_beginning(home / FOLDER / STATE))
+        found = _NAMED.search(beginning(home / FOLDER / STATE))
         return str(orjson.loads(found[1])) if found is not None else None
     return None
 
@@ -172,13 +172,8 @@ def surely_states(home: Path, project_id: str) -> bool:
         found = checkpoint.decode(data)
         if isinstance(found, checkpoint.Checkpoint):
             return bool(found.document.get("id") == project_id)
-        return _STATED.search(data[:SMALL_BYTES]) is None
+        return STATED.search(data[:SMALL_BYTES]) is None
     return True
-
-
-def _beginning(path: Path) -> bytes:
-    with open(open_regular(path, os.O_RDONLY), "rb") as file:
-        return file.read(SMALL_BYTES)
 
 
 def _state_folder() -> Path | None:
