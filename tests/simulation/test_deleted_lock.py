@@ -10,7 +10,7 @@ from tests.simulation.workload import onboard
 from tests.simulation.writers import write
 from tests.soak import SOAK
 
-WRITERS = 6
+WRITERS = 8
 CHANGES_EACH = 1_000 if SOAK else 60
 
 
