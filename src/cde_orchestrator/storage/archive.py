@@ -119,9 +119,10 @@ class StateArchive:
         if header is None:
             return []
         reason = f"it begins after the active segment, at change {header.first}"
-        segments = self._files.segments().items()
-        findings = [self._damage(path, reason) for first, path in segments if first > header.first]
-        mirror = self._files.mirror(header.first)
+        segments = self._files.segments()
+        later = [path for first, path in segments.items() if first > header.first]
+        findings = [self._damage(path, reason) for path in later]
+        mirror = segments.get(header.first, self._files.mirror(header.first))
         if mirror not in scans:
             return [*findings, self._damage(mirror, "it is missing")]
         own, other = scans[self._files.journal].records, scans[mirror].records

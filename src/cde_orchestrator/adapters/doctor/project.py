@@ -224,7 +224,7 @@ def _damages(stored: StateFiles) -> Iterator[CDEError]:
 def _place(stored: StateFiles) -> Iterator[CDEError]:
     """Whether the second copy is where no command on the work tree reaches it."""
     outside = stored.wanted
-    if outside is not None and stored.is_local and stored.exist():
+    if outside is not None and stored.is_local and stored.backups_in_folder():
         yield StateError.of("E220", path=str(stored.local_backups), outside=str(outside))
 
 
