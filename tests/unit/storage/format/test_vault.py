@@ -420,3 +420,66 @@ def test_a_worktree_that_had_the_state_may_go_while_somebody_works_on_it(tmp_pat
     with server.transaction(main) as found:
         found.metadata["kept"] = True
     assert FilesystemProjectRepository().get(main).metadata == {"kept": True}
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_worktree_that_was_moved_by_hand_goes_on_with_what_was_done_in_another(
+    tmp_path: Path, is_gone: bool
+) -> None:
+    main, linked, moved = (tmp_path / name for name in ("main", "linked", "moved"))
+    main.mkdir()
+    git(main, "init", "-q")
+    git(main, "commit", "-q", "--allow-empty", "-m", "x")
+    git(main, "worktree", "add", "-q", str(linked))
+    onboard(linked, "one")
+    linked.rename(moved)
+    start(main, "two")
+    FilesystemProjectRepository().compact(main)
+    git(main, "worktree", "repair", str(moved))
+    if is_gone:
+        shutil.rmtree(main / ".cde")
+
+    start(moved, "three")
+
+    assert names(main) == names(moved) == ["one", "two", "three"]
+    assert StateFiles(moved).home == main
+    assert is_intact(moved)
+
+
+def test_a_worktree_that_git_moved_stays_the_home(tmp_path: Path) -> None:
+    main, linked, moved = (tmp_path / name for name in ("main", "linked", "moved"))
+    main.mkdir()
+    git(main, "init", "-q")
+    git(main, "commit", "-q", "--allow-empty", "-m", "x")
+    git(main, "worktree", "add", "-q", str(linked))
+    onboard(linked, "one")
+    git(main, "worktree", "move", str(linked), str(moved))
+
+    start(main, "two")
+    start(moved, "three")
+
+    assert names(main) == names(moved) == ["one", "two", "three"]
+    assert StateFiles(main).home == StateFiles(moved).home == moved
+    assert is_intact(moved)
+
+
+@pytest.mark.parametrize("journal", ["of its own", "empty", "missing"])
+def test_a_worktree_with_a_history_of_its_own_keeps_it(tmp_path: Path, journal: str) -> None:
+    main, linked = tmp_path / "main", tmp_path / "linked"
+    main.mkdir()
+    git(main, "init", "-q")
+    git(main, "commit", "-q", "--allow-empty", "-m", "x")
+    git(main, "worktree", "add", "-q", str(linked))
+    onboard(main, "one")
+    shutil.copytree(main / ".cde", tmp_path / "copy")
+    start(main, "two")
+    other = tmp_path / "other"
+    shutil.copytree(tmp_path / "copy", other / ".cde")
+    start(other, "own")
+    shutil.copytree(other / ".cde", linked / ".cde", dirs_exist_ok=True)
+    if journal == "missing":
+        (linked / ".cde" / "journal.jsonl").unlink()
+    if journal == "empty":
+        (linked / ".cde" / "journal.jsonl").write_text("")
+
+    assert StateFiles(linked).home == linked
