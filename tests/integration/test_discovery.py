@@ -94,3 +94,17 @@ async def test_an_agent_does_not_make_a_project_of_the_home_folder_unnamed(home:
         assert not (home / ".cde" / "journal.jsonl").exists()
         await agent.call("cde_onboardProject", path=str(home))
         assert (home / ".cde" / "journal.jsonl").exists()
+
+
+def test_a_worktree_whose_repository_was_moved_is_no_new_project(tmp_path: Path) -> None:
+    main, linked = repository_at(tmp_path / "main"), tmp_path / "linked"
+    onboard(main)
+    git(main, "worktree", "add", str(linked))
+    moved = main.rename(tmp_path / "moved")
+    for words in (["list"], ["start", "Do it"], ["init"]):
+        refused = in_words(cde(*words, "--json", cwd=linked))
+        assert (refused.returncode, '"E008"' in refused.stdout) == (1, True), refused
+    assert not (linked / ".cde" / "state.json").exists()
+    git(moved, "worktree", "repair", str(linked))
+    assert cde("start", "Do it", "--name", "one", cwd=linked).returncode == 0
+    assert [each.name for each in FilesystemProjectRepository().get(moved).features] == ["one"]

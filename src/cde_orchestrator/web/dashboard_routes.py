@@ -28,7 +28,7 @@ from cde_orchestrator.web.assets import HEADERS, served
 from cde_orchestrator.web.live import LiveChanges
 
 ACTOR = "dashboard"
-NOT_FOUND = frozenset({"E004", "E007", "E102", "E103", "E322"})
+NOT_FOUND = frozenset({"E004", "E007", "E008", "E102", "E103", "E322"})
 
 Handle = Callable[[UseCase[Any]], Any]
 

@@ -87,3 +87,15 @@ async def a_project_whose_state_is_gone(stage: Stage) -> None:
         names="objects",
         by_hand=lambda: shutil.copytree(away, stage.root / ".cde", dirs_exist_ok=True),
     )
+
+
+@drill("E008")
+async def a_worktree_whose_repository_was_moved(stage: Stage) -> None:
+    worktree = stage.folder / "worktree"
+    worktree.mkdir()
+    (worktree / ".git").write_text(f"gitdir: {stage.folder}/moved/.git/worktrees/worktree\n")
+    await stage.prove(
+        lambda: stage.json_command("init", str(worktree)),
+        names="git worktree repair",
+        by_hand=(worktree / ".git").unlink,
+    )

@@ -12,7 +12,6 @@ from cde_orchestrator.adapters.repositories.codec import FeatureIndex
 from cde_orchestrator.adapters.repositories.gitignore import (
     keep_from_git,
     no_project,
-    traces_of_project,
     write_gitignore,
 )
 from cde_orchestrator.adapters.repositories.legacy import migrate
@@ -212,8 +211,8 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
             return known
 
     def _prepared(self, root: Path, new: bool) -> FolderStore:
-        if not new and traces_of_project(root):
-            raise no_project(root)
+        if not new and (missing := no_project(root)).code != "E004":
+            raise missing
         return self._store(root)
 
     def _recorded(self, path: Path | str) -> FolderStore:

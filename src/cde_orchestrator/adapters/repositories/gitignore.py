@@ -134,10 +134,16 @@ def _note_for(root: Path) -> str:
 
 
 def no_project(root: Path) -> ProjectError:
-    """E004; E007 where a project was on this machine and its state is gone."""
+    """E004; E007 where its state is gone, and E008 where the repository is."""
     traces = traces_of_project(root)
     if traces:
         return ProjectError.of("E007", path=str(root), traces=", ".join(traces))
+    try:
+        repository_of(root)
+    except FileNotFoundError as error:  # of a worktree whose repository was moved
+        return ProjectError.of("E008", path=str(root), git=str(error.filename))
+    except (OSError, ValueError):
+        pass  # git has nothing to do with the folder
     return ProjectError.of("E004", path=str(root))
 
 

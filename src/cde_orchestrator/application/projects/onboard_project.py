@@ -45,7 +45,7 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
         workflows: WorkflowRepository,
         inspector: ProjectInspector,
     ) -> OnboardReply:
-        """Raises E001 to E003, E007, E206, E302 to E304, E310, E311."""
+        """Raises E001 to E003, E007, E008, E206, E302 to E304, E310, E311."""
         name = None if self.name is None else checked_line("name", self.name, NAME_LIMIT)
         workflows.load(root)  # a broken file is reported before anything is made
         project = repository.get_or_create(root, name, new=self.new)

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import Suggestion, critical, message
-from cde_orchestrator.domain.errors.fixes import ACTIVATE, INFO_CALL, PROJECT_INFO_AT, fix
+from cde_orchestrator.domain.errors.fixes import (
+    ACTIVATE,
+    INFO_CALL,
+    PROJECT_INFO_AT,
+    explaining,
+    fix,
+)
 
 PROJECT_MESSAGES = {
     "E001": message(
@@ -75,5 +81,16 @@ PROJECT_MESSAGES = {
         "If you have an export: cde init --new, then cde state import FILE",
         "Create an empty project only if nobody needs the old one: cde init --new",
         fixes=(PROJECT_INFO_AT,),
+    ),
+    "E008": message(
+        "Repository Not Found",
+        (
+            "'{path}' is in a worktree of git, and {git} names a folder that does not exist. A "
+            "project of the repository that it belongs to cannot be found from here."
+        ),
+        "If the repository was moved, run this in it: git worktree repair {path|shell}",
+        "Nothing is lost: the state of such a project is in the repository",
+        "To create a project without that repository: cde init --new {path|shell}",
+        fixes=(explaining("E008"),),
     ),
 }

@@ -32,7 +32,8 @@ def repository_of(root: Path) -> Repository | None:
     """The repository of the folder; None where there is none.
 
     Raises:
-        OSError: EXDEV or ELOOP, ``.git`` leads where git did not lead it; or what the system says.
+        OSError: EXDEV or ELOOP, ``.git`` leads where git did not lead it, or ENOENT, nowhere; or
+            what the system says.
     """
     for top in (root, *root.parents):
         git = top / ".git"
@@ -65,8 +66,8 @@ def _git_folder(git: Path) -> Path | None:
     for it: one that names this file, or one of the submodules of a repository around it.
 
     Raises:
-        OSError: ELOOP, ``.git`` is a link; EXDEV, it names a folder that is not its own; or
-            what the system says.
+        OSError: ELOOP, ``.git`` is a link; EXDEV, it names a folder that is not its own, or
+            ENOENT, one that does not exist; or what the system says.
     """
     refuse_link(git)
     if git.is_dir():
@@ -76,6 +77,8 @@ def _git_folder(git: Path) -> Path | None:
     pointer = os.fsdecode(read_bounded(git, _POINTER_BYTES)).removeprefix("gitdir:").strip()
     named = Path(os.path.realpath(git.parent / pointer))
     around = (_git_folder(folder / ".git") for folder in git.parent.parents)
+    if not os.path.lexists(named):
+        raise OSError(errno.ENOENT, "it names a folder that does not exist", str(git))
     if not _is_worktree(named, git):
         outer = next((folder for folder in around if folder is not None), None)
         if outer is None or Path(os.path.realpath(outer), "modules") not in named.parents:
