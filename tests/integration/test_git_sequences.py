@@ -192,6 +192,11 @@ class Sequence:
         self.git("sparse-checkout", "set", "elsewhere")
         self.git("sparse-checkout", "disable")
 
+    def track(self) -> None:
+        """Commit the state, as somebody may who forces git to, or did with an early release."""
+        self.git("add", "--all", "--force")
+        self.git("commit", "--message=State")
+
     def collect(self) -> None:
         self.git("gc", "--quiet", "--prune=now")
 
@@ -211,7 +216,7 @@ class Sequence:
             *(self.commit, self.checkout, self.switch, self.merge, self.rebase, self.stash),
             *(self.pop, self.clean, self.clean_ignored, self.reset, self.add, self.add_worktree),
             *(self.remove_worktree, self.move_worktree, self.lose_worktree, self.amend),
-            *(self.revert, self.pick, self.restore, self.sparse, self.collect),
+            *(self.revert, self.pick, self.restore, self.sparse, self.collect, self.track),
             *(self.move_by_hand, self.check_out_submodule, self.remove_folder),
         ]
         deed = self.random.choice(deeds)
