@@ -29,13 +29,16 @@ class Retention:
     days: float = 30.0
     total_bytes: int = 256 * 1024 * 1024
 
-    def lets_go(self, count: int, modified: float, total_bytes: int, *, removed: int = 0) -> bool:
-        """Whether the oldest of ``count`` checkpoints goes, made at ``modified`` (epoch seconds).
+    def lets_go(self, times: list[float], total_bytes: int, *, removed: int = 0) -> bool:
+        """Whether the oldest of the checkpoints goes, which were made at ``times``.
 
         All of them take up ``total_bytes``, with the segments. By its age only the first one
-        goes, with none ``removed`` before it: a clock that is wrong costs one step of the history.
+        goes, with none ``removed`` before it. The longest time in which none was made does not
+        count: it may be none at all, where the clock was wrong.
         """
-        too_old = not removed and modified < time.time() - self.days * 86_400
+        pauses = [later - earlier for earlier, later in pairwise([*times, time.time()])]
+        too_old = not removed and sum(pauses) - max(pauses) > self.days * 86_400
+        count = len(times)
         return count > 1 and (count > self.count or too_old or total_bytes > self.total_bytes)
 
 
@@ -53,8 +56,8 @@ def prune(files: StateFiles, ops: FileOps, retention: Retention) -> list[Path]:
     while checkpoints:
         sequence, path = checkpoints[0]
         total_bytes = sum(_stat(each)[0] for each in files.backups.iterdir())
-        modified = _stat(path)[1]
-        if not retention.lets_go(len(checkpoints), modified, total_bytes, removed=len(removed)):
+        times = [_stat(each)[1] for _, each in checkpoints]
+        if not retention.lets_go(times, total_bytes, removed=len(removed)):
             break
         checkpoints = checkpoints[1:]
         gone = [path, *_segments_before(files, checkpoints[0][0])]
@@ -77,5 +80,5 @@ def _stat(path: Path) -> tuple[int, float]:
     try:
         stat = path.stat()
     except OSError:
-        return 0, float("inf")
+        return 0, time.time()
     return stat.st_size, stat.st_mtime

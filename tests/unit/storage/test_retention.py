@@ -41,20 +41,36 @@ def test_by_count_the_oldest_go_with_the_segments_that_only_they_need(files: Sta
     assert len(removed) == 5
 
 
+DAY = 86_400
+
+
+def made_before(files: StateFiles, *days: float) -> None:
+    """Let the checkpoints be as old as that, the first one first."""
+    for path, age in zip(files.checkpoints().values(), days, strict=True):
+        os.utime(path, (time.time() - age * DAY, time.time() - age * DAY))
+
+
 def test_by_age_the_oldest_go(files: StateFiles) -> None:
-    os.utime(files.backup(10), (0, 0))
+    made_before(files, 60, 40, 20, 0)
     prune(files, OsFileOps(), Retention())
     assert kept(files) == ([20, 30, 40], [21, 31, 41])
+
+
+@pytest.mark.parametrize(
+    "days", [(50, 10, 5, 0), (40, 40, 40, 0), (-40, 1, -39, 0), (0, -40, 0, 0)]
+)
+def test_the_longest_pause_does_not_count(files: StateFiles, days: tuple[float, ...]) -> None:
+    made_before(files, *days)
+    assert prune(files, OsFileOps(), Retention()) == []
 
 
 def test_by_age_only_one_goes_at_a_time(files: StateFiles) -> None:
-    for number in (10, 20, 30):
-        os.utime(files.backup(number), (0, 0))
+    made_before(files, 200, 150, 100, 50)
     prune(files, OsFileOps(), Retention())
     assert kept(files) == ([20, 30, 40], [21, 31, 41])
 
 
-def test_a_clock_that_is_wrong_once_costs_one_backup(tmp_path: Path) -> None:
+def test_a_clock_that_is_wrong_costs_nothing_however_long_it_is(tmp_path: Path) -> None:
     application = build_application(tmp_path)
     application.handle(OnboardProject())
     for number in range(4):
@@ -63,12 +79,15 @@ def test_a_clock_that_is_wrong_once_costs_one_backup(tmp_path: Path) -> None:
     application.close()
     before = list(StateFiles(tmp_path).checkpoints())
     # Over 40 days, since the lock of the kernel's clock and its files' times stay as they are.
-    faketime = (program("faketime"), "-f", "+40d")
-    words = (*faketime, sys.executable, "-m", "cde_orchestrator", "state", "compact")
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
+    faketime = (program("faketime"), "-f", "+40d", sys.executable, "-m", "cde_orchestrator")
+    for number in range(3):
+        for words in (("start", f"Later {number}"), ("state", "compact")):
+            done = subprocess.run(
+                (*faketime, *words), cwd=tmp_path, capture_output=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
     left = list(StateFiles(tmp_path).checkpoints())
-    assert [each for each in before if each not in left] == before[:1]
+    assert left[: len(before)] == before
 
 
 def test_by_size_the_oldest_go_until_the_rest_fits(files: StateFiles) -> None:
@@ -103,11 +122,12 @@ def test_what_is_kept_without_settings_is_what_the_documentation_says() -> None:
     kept = DEFAULT_RETENTION
 
     assert Retention(count=10, days=30.0, total_bytes=256 * 1024 * 1024) == kept
-    assert not kept.lets_go(10, time.time() - 29 * 86_400, 256 * 1024 * 1024)
-    assert kept.lets_go(11, time.time(), 0)
-    assert kept.lets_go(2, time.time() - 31 * 86_400, 0)
-    assert kept.lets_go(2, time.time(), 256 * 1024 * 1024 + 1)
-    assert not kept.lets_go(1, 0, 2**40)
+    now = time.time()
+    assert not kept.lets_go([now - 29 * DAY] * 9 + [now - 15 * DAY], 256 * 1024 * 1024)
+    assert kept.lets_go([now] * 11, 0)
+    assert kept.lets_go([now - 62 * DAY, now - 31 * DAY], 0)
+    assert kept.lets_go([now] * 2, 256 * 1024 * 1024 + 1)
+    assert not kept.lets_go([0.0], 2**40)
 
 
 def test_a_backup_that_vanished_meanwhile_is_neither_old_nor_large(
@@ -125,8 +145,8 @@ def test_a_checkpoint_goes_once_it_is_older_than_so_many_days(
     now, days = 2_000_000_000.0, 30 * 86_400
     monkeypatch.setattr(time, "time", lambda: now)
 
-    assert not DEFAULT_RETENTION.lets_go(2, now - days, 0)
-    assert DEFAULT_RETENTION.lets_go(2, now - days - 1, 0)
+    assert not DEFAULT_RETENTION.lets_go([now - 2 * days, now - days], 0)
+    assert DEFAULT_RETENTION.lets_go([now - 2 * days - 2, now - days - 1], 0)
 
 
 def test_a_segment_with_a_change_after_the_next_checkpoint_stays(tmp_path: Path) -> None:

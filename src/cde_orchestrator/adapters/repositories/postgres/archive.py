@@ -124,7 +124,7 @@ class PostgresArchive:
         total = sum(row[2] for row in rows) + sum(row[1] for row in journal)
         kept = list(rows)
         while kept and retention.lets_go(
-            len(kept), kept[0][1], total, removed=len(rows) - len(kept)
+            [row[1] for row in kept], total, removed=len(rows) - len(kept)
         ):
             total -= kept.pop(0)[2]
             total -= sum(row[1] for row in journal if row[0] <= kept[0][0])
