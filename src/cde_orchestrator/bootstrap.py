@@ -6,6 +6,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -213,6 +214,17 @@ def is_set_up(folder: Path) -> bool:
     from cde_orchestrator.storage.format.vault import is_known
 
     return is_known(folder)
+
+
+def fork_notice(root: Path) -> str | None:
+    """What somebody has to decide about a fork of the project's state; None where there is none."""
+    from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+    from cde_orchestrator.storage.forks import notice
+    from cde_orchestrator.storage.format.files import StateFiles
+
+    with suppress(OSError):
+        return notice(StateFiles(root), OsFileOps())
+    return None
 
 
 def stated_at(root: Path) -> tuple[str, Path]:

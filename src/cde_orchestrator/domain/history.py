@@ -25,12 +25,30 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherSide:
+    """A side of a fork that is not followed.
+
+    Attributes:
+        after: the last change that both sides share; None if that is not known.
+        beside: the number of the change that the followed side was at when this one was found.
+        found_at: ISO 8601, UTC.
+        is_open: whether nobody has decided about it yet.
+    """
+
+    after: int | None
+    beside: int
+    found_at: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Backup:
     """A checkpoint that was kept.
 
     Attributes:
         size: bytes.
         problem: why it cannot be restored; None when it can.
+        fork: of a side of a fork, how it came to be one.
     """
 
     file: str
@@ -38,6 +56,7 @@ class Backup:
     size: int
     features: int
     problem: str | None
+    fork: OtherSide | None = None
 
 
 @dataclass(frozen=True, slots=True)

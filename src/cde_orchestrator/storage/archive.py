@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise, zip_longest
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
+from cde_orchestrator.storage.forks import Fork, find_fork, is_named, kept_sides, path_of, side_in
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format.checkpoint import Checkpoint, NotACheckpoint
 from cde_orchestrator.storage.format.files import StateFiles, reason_at
@@ -64,11 +67,15 @@ class StateArchive:
         return document, checksum
 
     def backups(self) -> list[Backup]:
-        """The checkpoints that are kept, oldest first."""
-        return [
+        """The checkpoints that are kept, oldest first, and the other sides of forks."""
+        found = [
             backup_of(path.name, path.stat().st_size if path.exists() else 0, found)
             for path, found in self._checkpoints().items()
         ]
+        for path, side in kept_sides(self._files, self._ops).items():
+            kept = backup_of(path.name, side.size, side)
+            found.append(replace(kept, fork=side_in(self._files, path, side)))
+        return found
 
     def backup(self, name: str) -> Document:
         """The state in a backup, by the file's name as ``backups`` gives it.
@@ -79,8 +86,21 @@ class StateArchive:
         for path, found in self._checkpoints().items():
             if path.name == Path(name).name and isinstance(found, Checkpoint):
                 return found.document
+        for path, side in kept_sides(self._files, self._ops).items():
+            if is_named(path, name):
+                return side.document
         kept = ", ".join(backup.file for backup in self.backups() if not backup.problem)
         raise StateError.of("E209", backup=name, backups=kept or "none")
+
+    def fork_base(self, name: str) -> Document | None:
+        """The state that a side of a fork and the present one grew from; None if not kept."""
+        for path, side in kept_sides(self._files, self._ops).items():
+            origin = (side.fork or {}).get("origin") if is_named(path, name) else None
+            if origin is not None and origin[0]:
+                with suppress(StateError):
+                    document, checksum = self.checkpoint_at(origin[0])
+                    return document if checksum == origin[1] else None
+        return None
 
     def verify(self) -> list[Damage]:
         """Judge every file and every record; what is not as it should be.
@@ -105,7 +125,21 @@ class StateArchive:
         findings += [self._damage(path, "it is missing") for path in missing]
         if not os.path.lexists(self._files.state) and (scans or findings):
             findings.append(self._damage(self._files.state, "it is missing"))
+        with suppress(OSError):  # which is among the findings
+            if findings and (fork := find_fork(self._files, self._ops)) is not None:
+                return self._forked(fork)
         return findings
+
+    def _forked(self, fork: Fork) -> list[Damage]:
+        """Two histories, which are no damage; the next command keeps each by itself."""
+        own = fork.followed.sequence
+        return [
+            Damage(
+                self._files.shown(path_of(self._files, side.sequence, side.checksum)),
+                f"a fork: this history is at change {own}, another one at change {side.sequence}",
+            )
+            for side in fork.others
+        ]
 
     def _journals(self) -> list[Path]:
         paths = [*self._files.segments().values(), self._files.journal]

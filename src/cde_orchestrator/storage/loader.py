@@ -12,6 +12,7 @@ from typing import Any
 
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file
+from cde_orchestrator.storage.forks import Fork, find_fork
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format.checkpoint import Checkpoint, NotACheckpoint
 from cde_orchestrator.storage.format.files import StateFiles, reason_at
@@ -64,6 +65,8 @@ class Loaded:
         gap: changes that are lost; the state is that of before them.
         newer: schema version of a state file that is newer than this release.
         is_from_memory: whether a process had more than the files, and has just written it.
+        fork: that the files have two histories; this is the state of the one that is followed.
+        is_parted: whether the files have one history since, as the others were kept elsewhere.
     """
 
     document: Document = field(default_factory=dict)
@@ -80,13 +83,17 @@ class Loaded:
     gap: Gap | None = None
     newer: int | None = None
     is_from_memory: bool = False
+    fork: Fork | None = None
+    is_parted: bool = False
 
     @property
     def needs_repair(self) -> bool:
         """Whether the files are not as they should be."""
         if self.gap is not None or self.newer is not None:
             return False
-        return bool(self.findings or self.leftovers) or self.torn or self.legacy is not None
+        if self.legacy is not None or self.fork is not None:
+            return True
+        return bool(self.findings or self.leftovers) or self.torn
 
     @property
     def uncertainty(self) -> str | None:
@@ -130,6 +137,10 @@ def load(files: StateFiles, ops: FileOps) -> Loaded:
         loaded.checkpoint_size = base.size
     active = find_active(files, ops)
     records = active.records
+    known = records.get(base.sequence) if base is not None else None
+    differs = base is not None and known is not None and known.checksum != base.record_checksum
+    if (active.contradicts or differs) and (fork := find_fork(files, ops)) is not None:
+        return _followed(fork)
     loaded.header, loaded.leftovers = active.header, active.leftovers
     if loaded.header is None or loaded.header.first > loaded.sequence + 1:
         records = {**sealed_records(files, ops, loaded.sequence), **records}
@@ -137,7 +148,21 @@ def load(files: StateFiles, ops: FileOps) -> Loaded:
     _replay(files, loaded, records)
     if loaded.gap is None and loaded.legacy is None and (has_journal or base is not None):
         _compare_copies(files, ops, loaded, active)
+    unfit = loaded.gap is not None or (loaded.findings and _is_strange(files, loaded))
+    if unfit and (fork := find_fork(files, ops)) is not None:
+        return _followed(fork)
     return loaded
+
+
+def _is_strange(files: StateFiles, loaded: Loaded) -> bool:
+    """Whether there are backups, and none of the active segment."""
+    mirror = files.mirror(loaded.header.first if loaded.header else loaded.sequence + 1)
+    return not mirror.exists() and bool(files.segments())
+
+
+def _followed(fork: Fork) -> Loaded:
+    side = fork.followed
+    return Loaded(side.document, side.sequence, side.checksum, fork=fork)
 
 
 def _newest_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> Checkpoint | None:

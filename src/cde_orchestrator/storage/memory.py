@@ -27,6 +27,7 @@ from cde_orchestrator.storage.held_folder import HeldFolder
 from cde_orchestrator.storage.loader import IN_PLACE, Loaded
 from cde_orchestrator.storage.project_lock import ProjectLock
 from cde_orchestrator.storage.read_only import PROBE_EVERY_SECONDS, ReadOnly, WriteGuard
+from cde_orchestrator.storage.scrubber import StateScrubber
 
 log = get_logger(__name__)
 
@@ -137,14 +138,14 @@ class StateMemory:
             known = head.document.get("id") if head and self.knows_more() else None
             if self._files.settle(self._ops, known):
                 loaded = None
-            loaded = self._reconciled(loaded or self._loaded())
+            loaded = self._reconciled(self._parted(loaded or self._loaded()))
             if loaded.legacy is not None:
                 document = self._migrate(loaded.legacy)
                 self._files.settle(self._ops, document["id"])
                 repair.migrate(self._files, self._ops, loaded, document)
             elif loaded.needs_repair:
                 repair.repair(self._files, self._ops, loaded)
-            if head and self._compare(loaded) is Files.DIFFER:
+            if head and not loaded.is_parted and self._compare(loaded) is Files.DIFFER:
                 repair.rejoin(self._files, self._ops, loaded, head)
             self.adopt(loaded)
 
@@ -346,6 +347,16 @@ class StateMemory:
             return Files.FOLLOW
         return self.head.compare(loaded, self._files, self._ops)
 
+    def _parted(self, loaded: Loaded | None) -> Loaded | None:
+        """What is in the files, once they have one history; of the others each is kept whole."""
+        if loaded is None or loaded.fork is None:
+            return loaded
+        repair.part_fork(self._files, self._ops, loaded.fork)
+        StateScrubber(self._files, self._ops).scrub()  # what the other side's past leaves open
+        found = loader.load(self._files, self._ops)
+        found.is_parted = True
+        return found
+
     def _reconciled(self, loaded: Loaded | None) -> Loaded:
         """What is in the files, once nothing that this process knows can be lost by it.
 
@@ -353,9 +364,9 @@ class StateMemory:
         is whole, was put there by somebody and is followed; what it replaced is kept.
         """
         head, files = self.head, self._compare(loaded)
-        if loaded is not None and files is not Files.LACK:
-            if head is not None and files is Files.DIFFER:
-                repair.keep_replaced(self._files, self._ops, head)
+        if loaded is not None and (files is not Files.LACK or loaded.is_parted):
+            if head is not None and files is not Files.FOLLOW:
+                repair.keep_replaced(self._files, self._ops, head, loaded)
             return loaded
         if head is not None:
             repair.restore_files(self._files, self._ops, head)

@@ -9,6 +9,7 @@ from pathlib import Path
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, replace_file
+from cde_orchestrator.storage.forks import Fork, Side, close_side, keep_side, path_of
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format import journal
 from cde_orchestrator.storage.format.checkpoint import Checkpoint
@@ -53,6 +54,22 @@ def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     if is_gone and loaded.sequence and not loaded.is_from_memory:
         _log_restored(files, loaded.sequence, f"it was gone, and restored from {files.backups}")
     loaded.findings, loaded.leftovers, loaded.torn = [], [], False
+
+
+def part_fork(files: StateFiles, ops: FileOps, fork: Fork) -> None:
+    """Have the files of the side that is followed alone; the others are kept first, whole.
+
+    When this is cut short, the sides that are kept already show which ones are not followed.
+    """
+    for side in fork.others:
+        keep_side(files, ops, side, fork.followed.sequence)
+    quarantine = Quarantine(files, ops)
+    for path in fork.moved:
+        quarantine.put_aside(path)
+    for path, data in fork.rewritten.items():
+        if os.path.lexists(path):
+            quarantine.keep(path)
+        replace_file(ops, path, data)
 
 
 def _keep(quarantine: Quarantine, finding: Finding) -> None:
@@ -110,8 +127,18 @@ def _log_restored(files: StateFiles, sequence: int, reason: str) -> None:
     )
 
 
-def keep_replaced(files: StateFiles, ops: FileOps, head: Head) -> None:
-    """Keep what a process has in memory in quarantine, where other files took its place."""
+def keep_replaced(files: StateFiles, ops: FileOps, head: Head, loaded: Loaded) -> None:
+    """Keep what a process has in memory, where other files took its place.
+
+    Of another project it is kept in quarantine; of the same one, this is a fork.
+    """
+    if loaded.document.get("id") == head.document.get("id"):
+        try:
+            side = Side(head.document, head.sequence, head.checksum)
+            keep_side(files, ops, side, loaded.sequence)
+        except OSError as error:
+            log.warning("replaced_state_not_kept", path=str(files.backups), reason=str(error))
+        return
     quarantine, name = Quarantine(files, ops), files.backup(head.sequence).name
     place = quarantine.place(name)
     try:
@@ -171,7 +198,8 @@ def rejoin(files: StateFiles, ops: FileOps, loaded: Loaded, head: Head) -> None:
 
     After a loss, processes may restore different states, each the one that it saw last. The first
     to make a change goes on from its own; what only another one has is made again, as one change.
-    A feature that was changed on both sides stays as it is in the files.
+    A feature that was changed on both sides stays as it is in the files. Where there is none,
+    nobody has to decide about the side that was kept.
     """
     base = _common_base(files, ops, loaded, head)
     if base is None or loaded.header is None:
@@ -179,6 +207,8 @@ def rejoin(files: StateFiles, ops: FileOps, loaded: Loaded, head: Head) -> None:
     taken = {_subject(each["path"]) for each in diff(base, loaded.document)}
     own = diff(base, head.document)
     changes: Patch = [each for each in own if _subject(each["path"]) not in taken]
+    if len(changes) == len(own):
+        close_side(files, ops, path_of(files, head.sequence, head.checksum).name)
     if not changes:
         return
     _append(loaded, "rejoin_history", changes)

@@ -53,6 +53,11 @@ def prune(files: StateFiles, ops: FileOps, retention: Retention) -> list[Path]:
     """
     checkpoints = list(files.checkpoints().items())
     removed: list[Path] = []
+    for path, side in files.sides().items():  # one that somebody decided about is a backup
+        if not side.is_open and _stat(path)[1] < time.time() - retention.days * 86_400:
+            with suppress(OSError):
+                ops.unlink(path)
+            removed.append(path)
     while checkpoints:
         sequence, path = checkpoints[0]
         total_bytes = sum(_stat(each)[0] for each in files.backups.iterdir())

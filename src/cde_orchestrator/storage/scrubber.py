@@ -18,6 +18,7 @@ from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file, replace_file
 from cde_orchestrator.storage.archive import StateArchive
+from cde_orchestrator.storage.forks import kept_sides
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format import journal
 from cde_orchestrator.storage.format.checkpoint import Checkpoint, NotACheckpoint
@@ -174,6 +175,11 @@ class StateScrubber:
                 done.append(f"{path.name} {fate}")
         rebuilt = [each for each in self._archive.missing_checkpoints() if self._rebuilt(each)]
         names = [self._files.backup(sequence).name for sequence in rebuilt]
+        whole = kept_sides(self._files, self._ops)
+        for path in [each for each in self._files.sides() if each not in whole]:
+            _say_damaged(path, "its checksum does not match its content")
+            quarantine.put_aside(path)
+            done.append(f"{path.name} was damaged and is in quarantine")
         return [*done, *(f"{name} was missing and rewritten" for name in names)]
 
     def _rebuilt(self, sequence: int) -> bool:

@@ -45,12 +45,18 @@ def found(files: StateFiles) -> list[tuple[Path, str]]:
     return [(each.path, each.reason) for each in load(files, OsFileOps()).findings]
 
 
-def test_a_copy_of_another_history_is_called_so(tmp_path: Path) -> None:
+def test_a_copy_of_another_history_is_a_fork(tmp_path: Path) -> None:
     files = made(tmp_path / "one", "a", "b").files
     other = made(tmp_path / "other", "a", "c").files
     files.mirror(1).write_bytes(other.journal.read_bytes())
 
-    assert found(files) == [(files.mirror(1), "it has another history")]
+    assert found(files) == []
+    fork = load(files, OsFileOps()).fork
+    assert fork is not None
+    assert [set(side.document["features"]) for side in (fork.followed, *fork.others)] == [
+        {"a", "b"},
+        {"a", "c"},
+    ]
 
 
 @pytest.mark.parametrize(("lost", "reason"), [(1, "it lacks 1 record"), (2, "it lacks 2 records")])

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.format.files import SideName, StateFiles
 
 Loss = Callable[[StateFiles], None]
 
@@ -155,7 +155,8 @@ def test_processes_that_go_on_from_different_states_come_together(
         assert sorted(found) == sorted([*BEFORE, "later", "meanwhile", "last"])
         assert (found["f1"], found["f2"]) == ("cancelled", "failed")
     assert fresh.verify(root) == []
-    assert len(kept(root)) == 1
+    (side,) = sides(root)
+    assert side.is_open  # f2 was changed on both sides, so that somebody has to decide
 
 
 def test_an_older_copy_of_a_history_that_was_put_back_is_followed(
@@ -192,15 +193,13 @@ def test_a_whole_older_copy_is_followed_and_what_it_replaced_is_kept(
     put_back(tmp_path / "copy", root)
     with capture_logs() as logs:
         assert names(server, root) == BEFORE
-    (told,) = [each for each in logs if each["event"] == "state_replaced"]
-    assert (told["error_code"], told["log_level"]) == ("E211", "warning")
-    assert [str(path) for path in kept(root)] == [told["kept"]]
+    (told,) = [each for each in logs if each["event"] == "state_forked"]
+    assert (told["error_code"], told["log_level"]) == ("E222", "warning")
+    ((path, side),) = StateFiles(root).sides().items()
+    assert (str(path), side.is_open) == (told["kept"], True)
     assert names(server, root) == BEFORE
-    assert len(kept(root)) == 1
-    name = kept(root)[0].name.split("-", 1)[1]
-    shutil.copyfile(kept(root)[0], StateFiles(root).backups / name)
     fresh = FilesystemProjectRepository()
-    fresh.restore(root, fresh.backup(root, name))
+    fresh.restore(root, fresh.backup(root, path.name))
     assert names(fresh, root) == [*BEFORE, "later"]
 
 
@@ -214,7 +213,7 @@ def test_another_history_of_the_same_project_is_followed(
     the_folder(StateFiles(root))
     put_back(tmp_path / "copy", root)
     assert names(server, root) == [*BEFORE, "there"]
-    assert len(kept(root)) == 1
+    assert [side.sequence for side in sides(root)] == [15]
 
 
 def test_a_history_that_went_on_elsewhere_is_followed_without_a_word(
@@ -226,6 +225,7 @@ def test_a_history_that_went_on_elsewhere_is_followed_without_a_word(
     put_back(tmp_path / "copy", root)
     assert names(server, root) == [*BEFORE, "there"]
     assert kept(root) == []
+    assert sides(root) == []
 
 
 def test_nothing_is_written_into_another_folder_at_the_same_path(
@@ -275,6 +275,10 @@ def test_a_process_that_ends_puts_back_what_it_knows(
     the_folder(StateFiles(root))
     server.close()
     assert names(FilesystemProjectRepository(), root) == BEFORE
+
+
+def sides(root: Path) -> list[SideName]:
+    return list(StateFiles(root).sides().values())
 
 
 def kept(root: Path) -> list[Path]:

@@ -388,7 +388,7 @@ def test_what_other_files_took_the_place_of_is_kept_where_that_can_be_done(
     ops.before = refuse
     head, name = head_of(files), f"{AWAY}state-000000000003.json"
     with capture_logs() as logs:
-        repair.keep_replaced(files, ops, head)
+        repair.keep_replaced(files, ops, head, Loaded({"id": "another"}))
     assert ops.done == ([] if refused else [*QUARANTINE, *written(name)])
     place = files.folder / name
     assert place.exists() is not refused

@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Protocol
 
+from cde_orchestrator.adapters.doctor.forks import found_now, open_forks
 from cde_orchestrator.application.ports import core as ports
 from cde_orchestrator.application.projects.show_workflows import prompt_problems
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ProjectError, StateError
@@ -78,6 +79,7 @@ class ProjectDoctor:
             return [self.missing(root)]
         checks: list[Callable[[], Iterator[CDEError]]] = [
             lambda: _damages(stored),
+            lambda: open_forks(stored),
             lambda: self._state(root),
             lambda: _lock(stored),
             lambda: _place(stored),
@@ -217,7 +219,11 @@ def _exists(stored: StateFiles, damage: Damage) -> bool:
 
 
 def _damages(stored: StateFiles) -> Iterator[CDEError]:
-    for damage in _verified(stored):
+    found = _verified(stored)
+    if found and (forks := found_now(stored)):
+        yield from forks
+        return
+    for damage in found:
         yield StateError.of("E212", file=damage.file, reason=damage.reason)
 
 

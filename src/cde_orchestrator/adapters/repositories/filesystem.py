@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from cde_orchestrator.adapters.repositories.stored_projects import (
     Found,
     StillFits,
     StoredProjects,
-    Work,
     require_sequence,
     whole,
 )
@@ -38,7 +38,9 @@ from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps
 from cde_orchestrator.infrastructure.system.project_home import home_of
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.infrastructure.system.retry import retrying_reads
+from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.condition import condition_of
+from cde_orchestrator.storage.forks import close_side
 from cde_orchestrator.storage.format import vault
 from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.format.json_patch import Document
@@ -66,7 +68,7 @@ class FolderStore(StateStore):
         self.keep_from_git()
         return record
 
-    def past(self, work: Work[Found], otherwise: Found) -> Found:
+    def past(self, work: Callable[[StateArchive], Found], otherwise: Found) -> Found:
         """What ``work`` finds in the past."""
         with self.steady():
             return work(self.archive())
@@ -146,6 +148,16 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
         store = self._recorded(path)
         with store.steady(wait=True):
             return store.archive().verify()
+
+    def fork_base(self, path: Path | str, name: str) -> dict[str, Any] | None:
+        """The state that another side of a fork and the present one grew from; None if unknown."""
+        return self._recorded(path).past(lambda archive: archive.fork_base(name), None)
+
+    def close_fork(self, path: Path | str, name: str) -> bool:
+        """Report another side of a fork no more; whether there is one of this name."""
+        store = self._existing(path)
+        with store.exclusive():
+            return close_side(store.files, self._ops, name)
 
     def condition(self, path: Path | str) -> StateCondition:
         """How the files of the state are, however broken; nothing is changed."""

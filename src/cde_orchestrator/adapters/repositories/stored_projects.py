@@ -230,6 +230,14 @@ class StoredProjects(ABC, Generic[Store]):
         """The state in a backup."""
         return self._recorded(path).past(lambda archive: archive.backup(name), {})
 
+    def fork_base(self, path: Path | str, name: str) -> dict[str, Any] | None:
+        """The state that another side of a fork grew from; only files can be forked."""
+        return None
+
+    def close_fork(self, path: Path | str, name: str) -> bool:
+        """Report another side of a fork no more; only files can be forked."""
+        return False
+
     def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
         """The document, if it is a whole and valid state."""
         return checked_document(document)

@@ -111,6 +111,12 @@ class StateRecovery(Protocol):
             StateError: E209, there is no such backup, or it is damaged.
         """
 
+    def fork_base(self, path: Path | str, name: str) -> dict[str, Any] | None:
+        """The state that another side of a fork and the present one grew from; None if unknown."""
+
+    def close_fork(self, path: Path | str, name: str) -> bool:
+        """Report another side of a fork no more; whether there is one of this name."""
+
     def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
         """The document, if it is a whole and valid state.
 

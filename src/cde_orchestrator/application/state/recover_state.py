@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
@@ -12,10 +13,16 @@ from typing import Any, TypedDict
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.rollback_feature import FileRow
 from cde_orchestrator.application.ports.core import StateRecovery
-from cde_orchestrator.application.state.state_exports import export_of, parse_export, require_usable
+from cde_orchestrator.application.state.state_exports import (
+    export_of,
+    merge_exports,
+    parse_export,
+    require_usable,
+)
 from cde_orchestrator.application.state.undo_rollback import follow_rollbacks
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import StateError, ValidationError
+from cde_orchestrator.domain.history import Backup
 
 LARGEST_HISTORY = 1_000
 
@@ -75,7 +82,8 @@ class StateReply(TypedDict):
 class RestoreReply(TypedDict):
     """What a restore changed, or would change; ``token`` confirms a dry run.
 
-    ``files`` are outputs that a rollback took back, and that now follow the state.
+    ``files`` are outputs that a rollback took back, and that now follow the state; ``conflicts``
+    is what both sides of a merged fork had changed.
     """
 
     source: str
@@ -84,6 +92,7 @@ class RestoreReply(TypedDict):
     difference: Difference
     token: str
     files: list[FileRow]
+    conflicts: list[str]
 
 
 class VerifyState(UseCase[VerifyReply], operation="verify_state"):
@@ -116,11 +125,15 @@ class ListChanges(UseCase[HistoryReply], operation="list_changes"):
 
 
 class ListBackups(UseCase[BackupsReply], operation="list_backups"):
-    """The states that are kept."""
+    """The states that are kept, and how much the other sides of forks differ."""
 
     def __call__(self, *, root: Path, recovery: StateRecovery) -> BackupsReply:
         """Raises E001 to E003."""
-        return {"backups": [asdict(backup) for backup in recovery.backups(root)]}
+        present: Mapping[str, Any] | None = None
+        with suppress(StateError):  # what it may be restored to is listed for any state
+            present = _present(root, recovery)[1]
+        backups = recovery.backups(root)
+        return {"backups": [_listed(backup, present, root, recovery) for backup in backups]}
 
 
 class DiffStates(UseCase[DiffReply], operation="diff_states"):
@@ -161,10 +174,12 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
 
     Exactly one source is named; it is checked whole first. The restore is itself one change: what
     was there before is kept as a backup, and ``at`` with the number before it brings it back.
+    With the other side of a fork, it decides about that fork.
 
     Attributes:
         at: the number of a change.
         backup: a backup's file name.
+        merged: a backup's file name, which is merged into the present state by feature.
         export: the text of an export.
         dry_run: only show what would change.
         token: what a dry run answered; the restore is refused when the source or the present
@@ -173,6 +188,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
 
     at: int | None = None
     backup: str | None = None
+    merged: str | None = None
     export: str | None = None
     dry_run: bool = False
     token: str | None = None
@@ -182,10 +198,14 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
     ) -> RestoreReply:
         """Raises E004, E206, E208 to E211, E305."""
         source, document = self._source(root, recovery)
+        present, before = _present(root, recovery)
+        conflicts: list[str] = []
+        if self.merged is not None:
+            base = recovery.fork_base(root, self.merged) or {"features": {}}
+            document, conflicts = merge_exports(base, before, document)
         document = recovery.checked_state(document)
         if self.export is not None:
             require_usable(document)
-        present, before = _present(root, recovery)
         token = _token(present or 0, document)
         if self.token is not None and self.token != token:
             raise StateError.of("E211", expected="another source or state", found=present or 0)
@@ -193,6 +213,8 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         sequence = present or 0
         if not self.dry_run:
             sequence = recovery.restore(root, document, present)
+            if side := self.backup or self.merged:
+                recovery.close_fork(root, side)
         return {
             "source": source,
             "dry_run": self.dry_run,
@@ -206,18 +228,36 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
                 again=self.export is None,
                 dry_run=self.dry_run,
             ),
+            "conflicts": conflicts,
         }
 
     def _source(self, root: Path, recovery: StateRecovery) -> tuple[str, dict[str, Any]]:
-        named = [each for each in (self.at, self.backup, self.export) if each is not None]
-        if len(named) != 1:
+        sources = (self.at, self.backup, self.merged, self.export)
+        if sum(each is not None for each in sources) != 1:
             reason = "name exactly one of at, backup and file"
             raise ValidationError.of("E305", argument="source", reason=reason)
         if self.at is not None:
             return f"change {self.at}", recovery.state_at(root, self.at)[1]
-        if self.backup is not None:
-            return self.backup, recovery.backup(root, self.backup)
+        if kept := self.backup or self.merged:
+            return kept, recovery.backup(root, kept)
         return "export", parse_export(self.export or "")
+
+
+class LeaveFork(UseCase[BackupsReply], operation="leave_fork"):
+    """Leave the other side of a fork as it is: a backup, which is reported no more.
+
+    Attributes:
+        side: its file name, as ``ListBackups`` gives it.
+    """
+
+    side: str
+
+    def __call__(self, *, root: Path, recovery: StateRecovery) -> BackupsReply:
+        """Raises E004, E206, E209."""
+        if not recovery.close_fork(root, self.side):
+            kept = ", ".join(each.file for each in recovery.backups(root) if each.fork is not None)
+            raise StateError.of("E209", backup=self.side, backups=kept or "none")
+        return ListBackups()(root=root, recovery=recovery)
 
 
 class CompactState(UseCase[BackupsReply], operation="compact_state"):
@@ -227,6 +267,20 @@ class CompactState(UseCase[BackupsReply], operation="compact_state"):
         """Raises E004, E206."""
         recovery.compact(root)
         return {"backups": [asdict(backup) for backup in recovery.backups(root)]}
+
+
+def _listed(
+    backup: Backup, present: Mapping[str, Any] | None, root: Path, recovery: StateRecovery
+) -> dict[str, Any]:
+    """A backup, and of another side of a fork how many features differ from the present state."""
+    row = asdict(backup)
+    if row["fork"] is not None:
+        row["fork"]["differing"] = None
+        if present is not None:
+            changed = difference(present, recovery.backup(root, backup.file))
+            features = (*changed["added"], *changed["removed"], *changed["changed"])
+            row["fork"]["differing"] = len(features)
+    return row
 
 
 def _present(root: Path, recovery: StateRecovery) -> tuple[int | None, Mapping[str, Any]]:

@@ -18,6 +18,8 @@ FORMAT = "cde-export"
 VERSION = 1
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _ID_SHOWN = 64
+_INCIDENTAL = frozenset({"path", "updated_at"})
+"""Members of a project that differ although nobody changed the project itself."""
 _NEEDED = ("id", "name", "created_at", "updated_at")
 
 
@@ -133,6 +135,9 @@ def merge_exports(
     own_base, own_ours, own_theirs = (_own(side) for side in (base, ours, theirs))
     conflicts: list[str] = []
     project = _pick(own_base, own_ours, own_theirs, "the project", conflicts)
+    telling = {*own_ours, *own_theirs} - _INCIDENTAL
+    if all(own_ours.get(key) == own_theirs.get(key) for key in telling):
+        conflicts.clear()
     workflows = {**_workflows(theirs), **_workflows(ours)}
     sides = [side["features"] for side in (base, ours, theirs)]
     features: dict[str, Any] = {}

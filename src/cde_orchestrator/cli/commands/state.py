@@ -124,14 +124,50 @@ def compact(call: Call) -> None:
     call.answer(recover_state.CompactState(), view.kept)
 
 
-@group.command("cde state merge base.json ours.json theirs.json", in_project=False)
+@group.command("cde state leave fork-000000000007-1a2b3c4d.json")
+def leave(
+    call: Call,
+    side: Annotated[str, typer.Argument(help="The other side, from cde state backups.")],
+) -> None:
+    """Leave the other side of a fork as a backup; it is reported no more."""
+    call.answer(recover_state.LeaveFork(side=side), view.kept)
+
+
+@group.command(
+    "cde state merge fork-000000000007-1a2b3c4d.json",
+    "cde state merge base.json ours.json theirs.json",
+)
 def merge(
     call: Call,
-    base: Annotated[Path, typer.Argument(help="The common ancestor of both exports.")],
-    ours: Annotated[Path, typer.Argument(help="Our export; the result is written to this file.")],
-    theirs: Annotated[Path, typer.Argument(help="Their export.")],
+    side: Annotated[
+        str,
+        typer.Argument(
+            metavar="SIDE",
+            help="The other side of a fork, from cde state backups; with three files, the common "
+            "ancestor of two exports.",
+        ),
+    ],
+    ours: Annotated[
+        Path | None, typer.Argument(help="Our export; the result is written to this file.")
+    ] = None,
+    theirs: Annotated[Path | None, typer.Argument(help="Their export.")] = None,
+    dry_run: DryRunOption = False,
 ) -> None:
-    """Merge two exports by feature; if both changed one, the newest revision wins."""
+    """Merge a fork, or two exports, by feature; of one that both changed, the newest revision wins.
+
+    A fork is merged into the current state, as one change that can be undone.
+    """
+    if ours is None and theirs is None:
+        use_case = recover_state.RestoreState(merged=side, dry_run=dry_run)
+        call.answer(use_case, view.restored)
+        return
+    if ours is None or theirs is None or dry_run:
+        raise typer.BadParameter("name the other side of a fork, or three files")
+    _merge_exports(call, Path(side), ours, theirs)
+
+
+def _merge_exports(call: Call, base: Path, ours: Path, theirs: Path) -> None:
+    """Merge two exports into ours."""
 
     def merge_files(_root: Path) -> view.MergeReply:
         sides = [state_exports.parse_export(_export_in(path)) for path in (ours, theirs)]

@@ -17,6 +17,7 @@ from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import Remark, Render, say, show_aside
 from cde_orchestrator.cli.session.application import (
     application_at,
+    forked,
     found_elsewhere,
     project_root,
 )
@@ -60,6 +61,7 @@ class Call:
         """Print a reply, and which project it is about where that is not obvious."""
         if not self.as_json:
             self.remark(partial(found_elsewhere, self.project))
+        self.remark(partial(forked, self.root))
         say(reply, view, project=self.project, as_json=self.as_json)
 
     def answer(self, use_case: UseCase[Reply], view: Render[Reply]) -> None:

@@ -81,26 +81,50 @@ def kept(reply: replies.BackupsReply, look: RenderTarget) -> RenderableType:
         return note("No backups yet")
     rows = table("FILE", "CHANGE", "FEATURES", "BYTES", "")
     for backup in reply["backups"]:
-        problem = Text(clean(backup["problem"] or ""), "red")
+        words = Text(clean(backup["problem"] or ""), "red")
+        if backup["fork"] is not None:
+            words = Text(_side(backup["fork"]), "yellow" if backup["fork"]["is_open"] else "dim")
         numbers = [str(backup[key]) for key in ("sequence", "features", "size")]
-        rows.add_row(clean(backup["file"]), *numbers, problem)
-    newest = next((b for b in reversed(reply["backups"]) if not b["problem"]), None)
-    if newest is None:
-        return rows
-    shown = command(look, "state", "restore", "--backup", newest["file"], "--dry-run")
-    return spaced(rows, next_steps([(shown, "see what it would change")]))
+        rows.add_row(clean(backup["file"]), *numbers, words)
+    usable = [each for each in reply["backups"] if not each["problem"]]
+    newest = next((each for each in reversed(usable) if each["fork"] is None), None)
+    steps = []
+    if newest is not None:
+        shown = command(look, "state", "restore", "--backup", newest["file"], "--dry-run")
+        steps = [(shown, "see what it would change")]
+    for side in [each["file"] for each in usable if each["fork"] and each["fork"]["is_open"]]:
+        restore = command(look, "state", "restore", "--backup", side)
+        steps += [
+            (command(look, "state", "merge", side), "merge both sides by feature"),
+            (restore, "or choose the other side"),
+            (command(look, "state", "leave", side), "or keep it as a backup only"),
+        ]
+    return spaced(rows, next_steps(steps) if steps else None)
+
+
+def _side(fork: dict[str, Any]) -> str:
+    """What is known of another side of a fork."""
+    words = ["other side" if fork["is_open"] else "other side, decided"]
+    if fork["after"] is not None:
+        words.append(f"forked after change {fork['after']}")
+    if fork["differing"] is not None:
+        words.append(f"{counted(fork['differing'], 'feature')} differ")
+    return ", ".join(words)
 
 
 def restored(reply: replies.RestoreReply, look: RenderTarget) -> RenderableType:
     """What a restore changed, or would change."""
+    conflicts = _conflicts(reply["conflicts"])
     if reply["dry_run"]:
         head = note(f"Restoring {reply['source']} would change this; nothing is changed yet")
-        return spaced(head, _difference(reply["difference"]), file_rows(reply["files"]))
+        changed = _difference(reply["difference"])
+        return spaced(head, changed, conflicts, file_rows(reply["files"]))
     head = done("Restored ", (clean(reply["source"]), "bold"), f" as change {reply['sequence']}")
     undo = command(look, "state", "restore", "--at", str(reply["sequence"] - 1))
     return spaced(
         head,
         _difference(reply["difference"]),
+        conflicts,
         file_rows(reply["files"]),
         next_steps([(undo, "undo it")]) if any(reply["difference"].values()) else None,
     )
@@ -109,12 +133,16 @@ def restored(reply: replies.RestoreReply, look: RenderTarget) -> RenderableType:
 def merged(reply: MergeReply, _: RenderTarget) -> RenderableType:
     """What a merge wrote, and its conflicts."""
     head = done("Merged into ", (clean(reply["written"]), "bold"))
-    if not reply["conflicts"]:
-        return head
+    return spaced(head, _conflicts(reply["conflicts"]))
+
+
+def _conflicts(names: list[str]) -> RenderableType | None:
+    if not names:
+        return None
     rows = table("CHANGED ON BOTH SIDES; THE NEWEST REVISION WON")
-    for name in reply["conflicts"]:
+    for name in names:
         rows.add_row(clean(name))
-    return spaced(head, rows)
+    return rows
 
 
 def _difference(found: replies.Difference) -> RenderableType:

@@ -177,8 +177,8 @@ STATE_MESSAGES = {
     "E215": info(
         "Damaged Files Kept",
         (
-            "Files kept in .cde/quarantine because they were damaged or missing: {count}, "
-            "the newest is '{newest}'."
+            "Files kept in .cde/quarantine because they were damaged, missing or replaced: "
+            "{count}, the newest is '{newest}'."
         ),
         "Their content was rebuilt from the surviving files; nothing needs to be done",
         "Delete them when nobody needs them for analysis",
@@ -242,5 +242,31 @@ STATE_MESSAGES = {
         "In a sandbox nothing needs to be done; the next command that is not in it moves the copy",
         "Until then keep git clean and rm away from .cde, or keep an export of the state elsewhere",
         fixes=(here("status"),),
+    ),
+    "E222": warning(
+        "State Forked",
+        (
+            "The project has two histories: this one, at change {own} when the other was found, "
+            "and one at change {other}, kept whole as {backup}{origin}. Nothing is lost."
+        ),
+        Suggestion(
+            "Merge both sides by feature; of one that both changed, the newest revision wins",
+            "cde state merge {backup}",
+        ),
+        Suggestion(
+            "Or choose the other side",
+            "cde state restore --backup {backup}",
+            'cde_recoverState(action="restore", backup="{backup}")',
+        ),
+        Suggestion(
+            "Or stay with this one; the other remains a backup",
+            "cde state leave {backup}",
+        ),
+        Suggestion(
+            "See what differs first",
+            "cde state merge {backup} --dry-run",
+            'cde_recoverState(action="restore", backup="{backup}")',
+        ),
+        fixes=(here("state merge {backup}"),),
     ),
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ SCHEMA_VERSION = 1
 
 _BLANK = b"0" * 32
 _MARK = b'"checksum": "'
-OWN_KEYS = ("schema_version", "sequence", "checksum", "record_checksum")
+OWN_KEYS = ("schema_version", "sequence", "checksum", "record_checksum", "fork")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,14 @@ class Checkpoint:
         record_checksum: checksum of the journal record with that sequence.
         document: the state, its features keyed by id.
         size: bytes of the file.
+        fork: of a side of a fork, how it came to be one.
     """
 
     sequence: int
     record_checksum: str
     document: Document
     size: int
+    fork: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,16 @@ class NotACheckpoint:
     schema_version: int | None = None
 
 
-def encode(document: Document, sequence: int, record_checksum: str) -> bytes:
+def encode(
+    document: Document, sequence: int, record_checksum: str, fork: Mapping[str, Any] | None = None
+) -> bytes:
     """The file's content; the same state always gives the same bytes."""
     content = {
         "schema_version": SCHEMA_VERSION,
         "sequence": sequence,
         "checksum": _BLANK.decode(),
         "record_checksum": record_checksum,
+        **({"fork": fork} if fork is not None else {}),
         **{key: value for key, value in document.items() if key not in OWN_KEYS},
         "features": list(document.get("features", {}).values()),
     }
@@ -84,7 +90,11 @@ def decode(data: bytes) -> Checkpoint | NotACheckpoint:
     if version > SCHEMA_VERSION:
         return NotACheckpoint("it is from a newer version", content, version)
     return Checkpoint(
-        content["sequence"], content["record_checksum"], document_of(content), len(data)
+        content["sequence"],
+        content["record_checksum"],
+        document_of(content),
+        len(data),
+        content.get("fork"),
     )
 
 

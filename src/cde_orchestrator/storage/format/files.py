@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from cde_orchestrator.domain.logger import get_logger
@@ -28,7 +29,23 @@ log = get_logger(__name__)
 
 Marks = list[tuple[str, int, int, int]]
 _NUMBERED = re.compile(r"(state|journal)-(\d{12})\.jsonl?")
+_SIDE = re.compile(r"(fork|side)-(\d{12})-([0-9a-f]{8})\.json")
 _UNNUMBERED = "state-versionless.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SideName:
+    """What the name of a file says that has another side of a fork.
+
+    Attributes:
+        sequence: the number of its newest change.
+        mark: how the checksum of that change begins.
+        is_open: whether nobody has decided about it yet.
+    """
+
+    sequence: int
+    mark: str
+    is_open: bool
 
 
 class StateFiles:
@@ -151,8 +168,8 @@ class StateFiles:
         """The backups that are in ``.cde``, as no other place could be written."""
         if self.local_backups.is_symlink():
             return []
-        names = filter(_NUMBERED.fullmatch, _names_in(self.local_backups))
-        return [self.local_backups / name for name in names]
+        names = _names_in(self.local_backups)
+        return [self.local_backups / name for name in names if _is_backup(name)]
 
     def mirror(self, first: int) -> Path:
         """The second copy of the segment that begins with the sequence ``first``."""
@@ -161,6 +178,19 @@ class StateFiles:
     def backup(self, sequence: int) -> Path:
         """The checkpoint that was kept when the segment up to ``sequence`` was sealed."""
         return self.backups / f"state-{sequence:012d}.json"
+
+    def side(self, sequence: int, mark: str, *, is_open: bool = True) -> Path:
+        """The checkpoint of another side of a fork; its name changes with the decision."""
+        return self.backups / f"{'fork' if is_open else 'side'}-{sequence:012d}-{mark}.json"
+
+    def sides(self) -> dict[Path, SideName]:
+        """The other sides of forks wherever they are, by number."""
+        found: dict[Path, SideName] = {}
+        for place in (self.backups, *self._others()):
+            for name in _names_in(place):
+                if match := _SIDE.fullmatch(name):
+                    found[place / name] = SideName(int(match[2]), match[3], match[1] == "fork")
+        return dict(sorted(found.items(), key=lambda each: (each[1].sequence, each[0])))
 
     def segments(self) -> dict[int, Path]:
         """Copies of segments wherever they are, oldest first, by the sequence they begin with."""
@@ -221,7 +251,7 @@ class StateFiles:
         """Move what is in another place; whether that could be done."""
         try:
             for path in sorted(source.iterdir()):
-                if _NUMBERED.fullmatch(path.name) or path.name == _UNNUMBERED:
+                if _is_backup(path.name) or path.name == _UNNUMBERED:
                     self._take(ops, path)
             ops.sync_folder(source)
         except OSError as error:
@@ -286,10 +316,14 @@ def _names_in(place: Path) -> list[str]:
         return []
 
 
+def _is_backup(name: str) -> bool:
+    return bool(_NUMBERED.fullmatch(name) or _SIDE.fullmatch(name))
+
+
 def _is_used(place: Path) -> bool:
     """Whether there are backups in the place, as far as this user may look."""
     with suppress(OSError):
-        return any(_NUMBERED.fullmatch(name) for name in _names_in(place))
+        return any(map(_is_backup, _names_in(place)))
     return False
 
 

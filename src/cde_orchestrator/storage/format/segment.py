@@ -135,12 +135,14 @@ class ActiveSegment:
         records: by sequence.
         data: the copies that were read, by path; None for one that is missing.
         leftovers: later segments that were begun when sealing failed, and never used.
+        contradicts: whether one number has two different records.
     """
 
     header: Header | None = None
     records: dict[int, Record] = field(default_factory=dict)
     data: dict[Path, bytes | None] = field(default_factory=dict)
     leftovers: list[Path] = field(default_factory=list)
+    contradicts: bool = False
 
 
 def find_active(files: StateFiles, ops: FileOps) -> ActiveSegment:
@@ -167,7 +169,10 @@ def find_active(files: StateFiles, ops: FileOps) -> ActiveSegment:
         mirror_file = segments.get(active, files.mirror(active))
         scans[active] = _scan(mirror_file, ops, found, like=(files.journal, journal))
     for copy in (*(scans[first] for first in sorted(scans)), journal):
-        found.records.update({record.sequence: record for record in copy.records})
+        for record in copy.records:
+            same = found.records.get(record.sequence, record).checksum == record.checksum
+            found.contradicts = found.contradicts or not same
+            found.records[record.sequence] = record
     mirror = scans.get(active, Scan())
     found.header = journal.header if active == begun and journal.header else mirror.header
     return found

@@ -1,0 +1,39 @@
+"""Examines whether a project has two histories, which is a fork and no damage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cde_orchestrator.domain.exceptions import CDEError, StateError
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from cde_orchestrator.storage.forks import find_fork, kept_sides, path_of, side_in
+from cde_orchestrator.storage.format.files import StateFiles
+
+
+def open_forks(stored: StateFiles) -> Iterator[CDEError]:
+    """The sides that nobody has decided about; their files are judged by others."""
+    for path, kept in kept_sides(stored, OsFileOps()).items():
+        side = side_in(stored, path, kept)
+        if side.is_open:
+            yield _forked(side.beside, kept.sequence, path.name, side.after)
+
+
+def found_now(stored: StateFiles) -> list[CDEError]:
+    """What is in the files since the last command; the next one keeps each side by itself."""
+    fork = find_fork(stored, OsFileOps())
+    if fork is None:
+        return []
+    return [
+        _forked(
+            fork.followed.sequence,
+            side.sequence,
+            path_of(stored, side.sequence, side.checksum).name,
+            side.origin[0] if side.origin else None,
+        )
+        for side in fork.others
+    ]
+
+
+def _forked(own: int, other: int, backup: str, after: int | None) -> CDEError:
+    origin = f"; they forked after change {after}" if after is not None else ""
+    return StateError.of("E222", own=own, other=other, backup=backup, origin=origin)

@@ -1,0 +1,270 @@
+"""A copy of a project that was used on its own comes back: a fork, in which nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.state.recover_state import LeaveFork, ListBackups, RestoreState
+from cde_orchestrator.bootstrap import Application
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.history import Backup
+from cde_orchestrator.storage.format.files import StateFiles
+
+Return = Callable[[Path, Path, Path], None]
+"""Brings the history of a copy into a project; the third is the journal that both began with."""
+
+
+def git(folder: Path, *args: str) -> None:
+    subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture(params=["in a repository", "without one"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    made = tmp_path / "project"
+    made.mkdir()
+    if request.param == "in a repository":
+        git(made, "init", "-q")
+    repository = FilesystemProjectRepository()
+    repository.get_or_create(made)
+    with repository.transaction(made) as project:
+        project.activate()
+    start(made, "base")
+    return made
+
+
+def start(root: Path, *names: str, by: FilesystemProjectRepository | None = None) -> None:
+    repository = by or FilesystemProjectRepository()
+    for name in names:
+        with repository.transaction(root) as project:
+            project.start_feature("Do it", name=name)
+    if by is None:
+        repository.close()
+
+
+def compact(root: Path) -> None:
+    FilesystemProjectRepository().compact(root)
+
+
+def names(root: Path, by: FilesystemProjectRepository | None = None) -> set[str]:
+    return {each.name for each in (by or FilesystemProjectRepository()).get(root).features}
+
+
+def other_sides(root: Path) -> list[Backup]:
+    return [each for each in FilesystemProjectRepository().backups(root) if each.fork is not None]
+
+
+def names_in(root: Path, backup: Backup) -> set[str]:
+    document = FilesystemProjectRepository().backup(root, backup.file)
+    return {feature["name"] for feature in document["features"].values()}
+
+
+def replaced(root: Path, copy: Path, _: Path) -> None:
+    """As ``rsync --delete`` does it."""
+    shutil.rmtree(root / ".cde")
+    shutil.copytree(copy / ".cde", root / ".cde")
+
+
+def copied_over(root: Path, copy: Path, _: Path) -> None:
+    """As ``rsync`` does it."""
+    shutil.copytree(copy / ".cde", root / ".cde", dirs_exist_ok=True)
+
+
+def journal_alone(root: Path, copy: Path, _: Path) -> None:
+    shutil.copyfile(copy / ".cde" / "journal.jsonl", root / ".cde" / "journal.jsonl")
+
+
+def state_alone(root: Path, copy: Path, _: Path) -> None:
+    shutil.copyfile(copy / ".cde" / "state.json", root / ".cde" / "state.json")
+
+
+def vault_alone(root: Path, copy: Path, _: Path) -> None:
+    """As with the copy of a repository's own folder."""
+    there = StateFiles(copy).backups
+    for path in there.glob("*-[0-9]*.json*"):
+        shutil.copyfile(path, StateFiles(root).backups / path.name)
+
+
+def _merged(root: Path, copy: Path, base: Path, *options: str) -> None:
+    for name in ("journal.jsonl", "state.json"):
+        own, other = root / ".cde" / name, copy / ".cde" / name
+        ancestor = base if name == "journal.jsonl" else Path(os.devnull)
+        command = ["git", "merge-file", *options, own, ancestor, other]
+        subprocess.run(command, check=False, capture_output=True)
+
+
+def merged_by_git(root: Path, copy: Path, base: Path) -> None:
+    """As git leaves the files of two branches that tracked them, with conflict markers."""
+    _merged(root, copy, base)
+
+
+def merged_as_union(root: Path, copy: Path, base: Path) -> None:
+    _merged(root, copy, base, "--union")
+
+
+RETURNS = [
+    replaced,
+    copied_over,
+    journal_alone,
+    state_alone,
+    vault_alone,
+    merged_by_git,
+    merged_as_union,
+]
+
+
+def copy_of(root: Path) -> tuple[Path, Path]:
+    """A copy of the project, and one of its journal as it is now."""
+    copy, journal = root.with_name("copy"), root.with_name("journal.jsonl")
+    shutil.copytree(root, copy)
+    shutil.copyfile(root / ".cde" / "journal.jsonl", journal)
+    return copy, journal
+
+
+@pytest.mark.parametrize("come_back", RETURNS)
+@pytest.mark.parametrize(("here", "there"), [(1, 1), (3, 1), (1, 3)])
+@pytest.mark.parametrize("served", [False, True], ids=["no server", "a server"])
+def test_both_sides_are_kept_and_merged_by_one_command(
+    root: Path, come_back: Return, here: int, there: int, served: bool
+) -> None:
+    copy, journal = copy_of(root)
+    server = FilesystemProjectRepository()
+    own = [f"here{number}" for number in range(here)]
+    start(root, *own, by=server if served else None)
+    if served:
+        server.close()  # its memory stays
+    others = [f"there{number}" for number in range(there)]
+    start(copy, *others)
+    sides = [{"base", *own}, {"base", *others}]
+    come_back(root, copy, journal)
+    with capture_logs() as logs:
+        # What is in memory and in the journal is not read again for the other files.
+        seen_by_server = served and come_back not in (state_alone, vault_alone)
+        followed = names(root, server if seen_by_server else None)
+    assert followed in sides
+    assert not {"E206", "E201"} & {each.get("error_code") for each in logs}
+    (kept,) = other_sides(root)
+    assert names_in(root, kept) == sides[1 - sides.index(followed)]
+    assert FilesystemProjectRepository().verify(root) == []
+    start(root, "after")
+    application = Application(root)
+    application.handle(RestoreState(merged=kept.file))
+    assert names(root) == sides[0] | sides[1] | {"after"}
+    (decided,) = other_sides(root)
+    assert decided.fork is not None
+    assert not decided.fork.is_open
+    number, _ = FilesystemProjectRepository().state_at(root)
+    application.handle(RestoreState(at=number - 1))
+    assert names(root) == followed | {"after"}
+    assert FilesystemProjectRepository().verify(root) == []
+
+
+def test_a_side_says_where_it_forked_and_how_much_differs(root: Path) -> None:
+    copy, journal = copy_of(root)
+    forked_at, _ = FilesystemProjectRepository().state_at(root)
+    start(root, "here")
+    start(copy, "there", "too")
+    replaced(root, copy, journal)
+    names(root)
+    (side,) = [
+        each["fork"] for each in Application(root).handle(ListBackups())["backups"] if each["fork"]
+    ]
+    assert (side["after"], side["beside"]) == (forked_at, forked_at + 2)
+    assert (side["differing"], side["is_open"]) == (3, True)
+
+
+def test_of_a_feature_that_both_sides_changed_the_newest_revision_wins(root: Path) -> None:
+    copy, journal = copy_of(root)
+    for where, reason in ((root, "first"), (copy, "second")):
+        repository = FilesystemProjectRepository()
+        with repository.transaction(where) as project:
+            feature = project.feature("base")
+            feature.close("cancelled", reason, "somebody", project.updated_at)
+        repository.close()
+    replaced(root, copy, journal)
+    names(root)
+    (side,) = other_sides(root)
+    reply = Application(root).handle(RestoreState(merged=side.file, dry_run=True))
+    assert reply["conflicts"] == ["feature base"]
+
+
+def test_a_side_that_is_chosen_or_left_is_reported_no_more(root: Path) -> None:
+    copy, journal = copy_of(root)
+    start(root, "here")
+    start(copy, "there")
+    replaced(root, copy, journal)
+    names(root)
+    (side,) = other_sides(root)
+    application = Application(root)
+    with pytest.raises(CDEError) as caught:
+        application.handle(LeaveFork(side="fork-000000000001-00000000.json"))
+    assert caught.value.code == "E209"
+    application.handle(LeaveFork(side=side.file))
+    (left,) = other_sides(root)
+    assert left.fork is not None
+    assert not left.fork.is_open
+    application.handle(RestoreState(backup=side.file))  # its name of before is enough
+    assert names(root) == {"base", "here"}
+
+
+def test_the_same_copy_that_comes_back_again_changes_nothing(root: Path) -> None:
+    copy, journal = copy_of(root)
+    start(root, "here")
+    start(copy, "there")
+    vault_alone(root, copy, journal)
+    assert names(root) == {"base", "here"}
+    replaced(root, copy, journal)
+    assert names(root) == {"base", "here"}
+    start(copy, "more")
+    replaced(root, copy, journal)
+    assert names(root) == {"base", "there", "more"}
+    assert sorted(map(len, [names_in(root, side) for side in other_sides(root)])) == [2, 2]
+
+
+def test_another_projects_state_is_no_fork(root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    FilesystemProjectRepository().get_or_create(other)
+    server = FilesystemProjectRepository()
+    start(root, "here", by=server)
+    replaced(root, other, other)
+    assert names(root, server) == set()
+    assert other_sides(root) == []
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_whatever_was_done_on_both_sides_all_of_it_is_kept(root: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    copy, journal = copy_of(root)
+    server = FilesystemProjectRepository() if chance.random() < 0.5 else None
+    sides = []
+    for where in (root, copy):
+        done = {"base"}
+        for number in range(chance.randint(1, 6)):
+            if chance.random() < 0.3:
+                compact(where)
+            name = f"{where.name}{number}"
+            start(where, name, by=server if where == root else None)
+            done.add(name)
+        if chance.random() < 0.3:
+            compact(where)
+        sides.append(done)
+    come_back = chance.choice(RETURNS)
+    come_back(root, copy, journal)
+    if come_back not in (state_alone, vault_alone):
+        names(root, server)
+    followed = names(root)
+    kept = [names_in(root, each) for each in other_sides(root)]
+    known = [followed, *kept]
+    assert all(side in known for side in sides), (come_back.__name__, sides, known)
+    assert FilesystemProjectRepository().verify(root) == [], come_back.__name__
+    start(root, "after")
+    assert names(root) == followed | {"after"}
