@@ -53,7 +53,7 @@ class Fork:
 
     Attributes:
         followed: the side that stays in force.
-        others: those that do not.
+        others: those that do not, as far as whole records and checkpoints tell their state.
         moved: files of the others alone.
         rewritten: files that have more of the followed side, and what is left of them.
     """
@@ -75,11 +75,14 @@ class _Evidence:
     known: dict[Place, Checkpoint] = field(default_factory=dict)
 
     def chains(self) -> list[list[Place]]:
-        """Each history that leads to a whole state, the newest change first."""
+        """Each history, the newest change first."""
         parents = {_before(record) for record in self.records.values()}
         ends = [place for place in {**self.records, **self.states} if place not in parents]
-        chains = [list(self._back_from(place)) for place in ends]
-        return [chain for chain in chains if any(map(self._is_state, chain))]
+        return [list(self._back_from(place)) for place in ends]
+
+    def is_usable(self, chain: list[Place]) -> bool:
+        """Whether a history leads to a whole state."""
+        return any(map(self._is_state, chain))
 
     def side(self, chain: list[Place], shared: Iterable[Place] = ()) -> Side:
         """The state at the end of a chain."""
@@ -111,14 +114,15 @@ def find_fork(files: StateFiles, ops: FileOps) -> Fork | None:
     """
     evidence = _evidence_in(files, ops)
     chains = evidence.chains()
-    if len(chains) < 2:
+    usable = [chain for chain in chains if evidence.is_usable(chain)]
+    if len(chains) < 2 or not usable:
         return None
-    followed = max(chains, key=lambda chain: _rank(files, evidence, chain, chains))
+    followed = max(usable, key=lambda chain: _rank(files, evidence, chain, chains))
     try:
         others = [chain for chain in chains if _is_another(evidence, chain, followed)]
         if not others:
             return None
-        sides = [evidence.side(chain, followed) for chain in others]
+        sides = [evidence.side(chain, followed) for chain in others if chain in usable]
         fork = Fork(evidence.side(followed), sides, [], {})
     except ValueError:  # a record does not fit: that is damage
         return None
@@ -179,6 +183,8 @@ def _is_another(evidence: _Evidence, chain: list[Place], followed: list[Place]) 
         return True
     restarted = any(number and not checksum for number, checksum in (chain[-1], followed[-1]))
     if restarted or not checksums.items().isdisjoint(chain):
+        return False
+    if not evidence.is_usable(chain):
         return False
     earlier, later = sorted((chain, followed), key=lambda each: each[0][0])
     lacking = evidence.side(earlier).document["features"].keys()

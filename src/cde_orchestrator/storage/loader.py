@@ -67,6 +67,7 @@ class Loaded:
         is_from_memory: whether a process had more than the files, and has just written it.
         fork: that the files have two histories; this is the state of the one that is followed.
         is_parted: whether the files have one history since, as the others were kept elsewhere.
+        may_be_forked: whether a file is of another time than the backups, which is worth a check.
     """
 
     document: Document = field(default_factory=dict)
@@ -85,6 +86,7 @@ class Loaded:
     is_from_memory: bool = False
     fork: Fork | None = None
     is_parted: bool = False
+    may_be_forked: bool = False
 
     @property
     def needs_repair(self) -> bool:
@@ -148,16 +150,11 @@ def load(files: StateFiles, ops: FileOps) -> Loaded:
     _replay(files, loaded, records)
     if loaded.gap is None and loaded.legacy is None and (has_journal or base is not None):
         _compare_copies(files, ops, loaded, active)
-    unfit = loaded.gap is not None or (loaded.findings and _is_strange(files, loaded))
-    if unfit and (fork := find_fork(files, ops)) is not None:
+    if (loaded.may_be_forked or loaded.gap is not None) and (
+        fork := find_fork(files, ops)
+    ) is not None:
         return _followed(fork)
     return loaded
-
-
-def _is_strange(files: StateFiles, loaded: Loaded) -> bool:
-    """Whether there are backups, and none of the active segment."""
-    mirror = files.mirror(loaded.header.first if loaded.header else loaded.sequence + 1)
-    return not mirror.exists() and bool(files.segments())
 
 
 def _followed(fork: Fork) -> Loaded:
@@ -188,6 +185,7 @@ def _newest_checkpoint(files: StateFiles, ops: FileOps, loaded: Loaded) -> Check
             break
         found = checkpoints.decode(read_file(ops, path) or b"")
         if isinstance(found, Checkpoint):
+            loaded.may_be_forked = newest is not None  # sealing renews the state file as well
             return found
         loaded.findings.append(Finding(path, reason_at(path, found.reason)))
     return newest
@@ -217,10 +215,12 @@ def _compare_copies(files: StateFiles, ops: FileOps, loaded: Loaded, active: Act
             continue  # it is where nobody may write now; the next change copies it
         if data is None:
             loaded.findings.append(Finding(path, "it is missing"))
+            loaded.may_be_forked |= path == mirror and bool(files.segments())
         elif data.startswith(whole) and b"\n" not in data[len(whole) :]:
             loaded.torn = loaded.torn or len(data) > len(whole)
         else:
             loaded.findings.append(Finding(path, reason_at(path, _difference(data, loaded))))
+            loaded.may_be_forked |= path == files.journal
     if first > 1 and max(files.checkpoints(), default=0) < first - 1:
         # Without it the state before the segment is in state.json alone.
         loaded.findings.append(Finding(files.backup(first - 1), "it is missing"))

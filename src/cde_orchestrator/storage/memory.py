@@ -18,6 +18,7 @@ from cde_orchestrator.infrastructure.system.os_errors import error_words, transl
 from cde_orchestrator.infrastructure.system.process_lock import one_thread
 from cde_orchestrator.infrastructure.system.spans import LOAD, span
 from cde_orchestrator.storage import loader, repair
+from cde_orchestrator.storage.forks import find_fork
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import Record
 from cde_orchestrator.storage.format.json_patch import Document, Patch, apply
@@ -346,6 +347,16 @@ class StateMemory:
         if self.head is None or not self.knows_more():
             return Files.FOLLOW
         return self.head.compare(loaded, self._files, self._ops)
+
+    def part_fork(self) -> None:
+        """Keep another history elsewhere that only older files have. In turn, under the lock."""
+        fork = find_fork(self._files, self._ops)
+        if fork is not None:
+            with self._mutex:
+                repair.part_fork(self._files, self._ops, fork)
+                if self.head is not None:
+                    self.head.forget_file()
+                self.reload()
 
     def _parted(self, loaded: Loaded | None) -> Loaded | None:
         """What is in the files, once they have one history; of the others each is kept whole."""

@@ -64,6 +64,9 @@ def part_fork(files: StateFiles, ops: FileOps, fork: Fork) -> None:
     for side in fork.others:
         keep_side(files, ops, side, fork.followed.sequence)
     quarantine = Quarantine(files, ops)
+    if not fork.others:
+        kept = str(files.quarantine)
+        log.warning("fork_not_rebuilt", path=str(files.root), kept=kept)
     for path in fork.moved:
         quarantine.put_aside(path)
     for path, data in fork.rewritten.items():

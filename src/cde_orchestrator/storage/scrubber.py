@@ -8,6 +8,7 @@ once, and noted in the segment's header, so that the rest of the past counts as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -39,13 +40,17 @@ class StateScrubber:
         self._ops = ops
         self._archive = StateArchive(files, ops)
 
-    def check_new(self) -> list[str]:
-        """Check what is new or changed since the last time, and ``scrub`` everything if need be."""
+    def check_new(self, part_fork: Callable[[], object] = lambda: None) -> list[str]:
+        """Check what is new or changed since the last time, and ``scrub`` everything if need be.
+
+        ``part_fork`` is called before; it keeps what is of another history elsewhere.
+        """
         present, known = self._marks(), self._known()
         if present == known:
             return []
         done: list[str] = []
         if not self._only_whole_ones_came(known, present):
+            part_fork()
             done = self.scrub()
             present = self._marks()
         data = orjson.dumps(present, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

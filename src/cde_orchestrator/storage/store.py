@@ -324,7 +324,7 @@ class StateStore:
         if self._memory.uncertain is None and head is not None and head.first != self._judged_to:
             self._judged_to = head.first
             try:
-                self._repaired_backups = self._scrubber.check_new()
+                self._repaired_backups = self._scrubber.check_new(self._memory.part_fork)
             except (OSError, StateError) as error:
                 log.warning("backups_not_judged", path=str(self.files.root), reason=str(error))
 

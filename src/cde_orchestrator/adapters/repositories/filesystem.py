@@ -149,6 +149,17 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
         with store.steady(wait=True):
             return store.archive().verify()
 
+    def backup(self, path: Path | str, name: str) -> dict[str, Any]:
+        """The state in a backup; one that is not kept yet is another side of a fork."""
+        try:
+            return super().backup(path, name)
+        except StateError as error:
+            if error.code != "E209" or not Path(name).name.startswith("fork-"):
+                raise
+        with self._existing(path).exclusive():  # which keeps each side of a fork by itself
+            pass
+        return super().backup(path, name)
+
     def fork_base(self, path: Path | str, name: str) -> dict[str, Any] | None:
         """The state that another side of a fork and the present one grew from; None if unknown."""
         return self._recorded(path).past(lambda archive: archive.fork_base(name), None)

@@ -174,6 +174,8 @@ def find_active(files: StateFiles, ops: FileOps) -> ActiveSegment:
             found.contradicts = found.contradicts or not same
             found.records[record.sequence] = record
     mirror = scans.get(active, Scan())
+    headers = [each for each in (journal.header, mirror.header) if each and each.first == active]
+    found.contradicts = found.contradicts or len({each.previous for each in headers}) > 1
     found.header = journal.header if active == begun and journal.header else mirror.header
     return found
 
