@@ -80,6 +80,10 @@ class _Evidence:
         ends = [place for place in {**self.records, **self.states} if place not in parents]
         return [list(self._back_from(place)) for place in ends]
 
+    def is_whole(self, place: Place) -> bool:
+        """Whether the change itself is there, not only one that names it."""
+        return place in self.records or place in self.states
+
     def is_usable(self, chain: list[Place]) -> bool:
         """Whether a history leads to a whole state."""
         return any(map(self._is_state, chain))
@@ -135,6 +139,9 @@ def _evidence_in(files: StateFiles, ops: FileOps) -> _Evidence:
     paths = (files.journal, *files.segments().values())
     evidence = _Evidence({path: scan(read_file(ops, path) or b"") for path in paths})
     for path, found in evidence.scans.items():
+        if found.header is not None:
+            before = found.header.first - 1, found.header.previous
+            evidence.found_in.setdefault(before, set()).add(path)
         for record in found.records:
             place = record.sequence, record.checksum
             evidence.records[place] = record
@@ -179,7 +186,9 @@ def _is_another(evidence: _Evidence, chain: list[Place], followed: list[Place]) 
     state that lacks features of the earlier one is another history, unless it was restarted.
     """
     checksums = dict(followed)
-    if any(checksums.get(number, checksum) != checksum for number, checksum in chain):
+    differing = ((n, checksums[n]) for n, c in chain if n in checksums and checksums[n] != c)
+    whole = {place[0] for place in chain if evidence.is_whole(place)}
+    if any(place[0] in whole and evidence.is_whole(place) for place in differing):
         return True
     restarted = any(number and not checksum for number, checksum in (chain[-1], followed[-1]))
     if restarted or not checksums.items().isdisjoint(chain):

@@ -139,9 +139,8 @@ def load(files: StateFiles, ops: FileOps) -> Loaded:
         loaded.checkpoint_size = base.size
     active = find_active(files, ops)
     records = active.records
-    known = records.get(base.sequence) if base is not None else None
-    differs = base is not None and known is not None and known.checksum != base.record_checksum
-    if (active.contradicts or differs) and (fork := find_fork(files, ops)) is not None:
+    unfit = active.contradicts or (base is not None and not _fits(base, active))
+    if unfit and (fork := find_fork(files, ops)) is not None:
         return _followed(fork)
     loaded.header, loaded.leftovers = active.header, active.leftovers
     if loaded.header is None or loaded.header.first > loaded.sequence + 1:
@@ -155,6 +154,15 @@ def load(files: StateFiles, ops: FileOps) -> Loaded:
     ) is not None:
         return _followed(fork)
     return loaded
+
+
+def _fits(base: Checkpoint, active: ActiveSegment) -> bool:
+    """Whether the active segment, as far as it says, has the change that the checkpoint is of."""
+    record, header = active.records.get(base.sequence), active.header
+    if record is not None:
+        return record.checksum == base.record_checksum
+    begins_after = header is not None and header.first == base.sequence + 1
+    return not begins_after or header is None or header.previous == base.record_checksum
 
 
 def _followed(fork: Fork) -> Loaded:

@@ -576,7 +576,7 @@ def test_backups_are_looked_at_once_for_each_segment(
 ) -> None:
     looks: list[int] = []
 
-    def look(scrubber: StateScrubber) -> list[str]:
+    def look(scrubber: StateScrubber, part_fork: object) -> list[str]:
         looks.append(1)
         return []
 
