@@ -137,7 +137,7 @@ class StateMemory:
             if head and followed and self._segment.agrees(head.first, head.size):
                 return
             known = head.document.get("id") if head and self.knows_more() else None
-            if self._files.settle(self._ops, known):
+            if self._files.settle(self._ops, known if self._files.stated_id() is None else None):
                 loaded = None
             loaded = self._reconciled(self._parted(loaded or self._loaded()))
             if loaded.legacy is not None:

@@ -208,20 +208,26 @@ class StateStore:
                 held.enter_context(self._memory.writing())
             yield
 
-    def set_aside(self) -> None:
-        """Make room for a new project; the files go to quarantine, but for those outside.
+    @contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Make room for a new project, and hold it alone, so that nobody restores the old one.
+
+        The files go to quarantine, but for those outside, which stay as they are.
 
         Raises:
             StateError: E203, E204 or E205.
         """
-        with self._memory.in_turn(), self._written(self.files.folder):
-            self._ops.make_folder(self.files.folder)
-            with self._lock.exclusive():
+        with self._memory.in_turn(), ExitStack() as held:
+            with self._written(self.files.folder):
+                self._ops.make_folder(self.files.folder)
+                held.enter_context(self._lock.exclusive())
                 local = self.files.backups_in_folder()
                 self.files.forget(self._ops)
                 present = (self.files.state, self.files.journal, *local)
                 Quarantine(self.files, self._ops).move(*present)
                 self._memory.adopt(loader.Loaded())
+                held.enter_context(self._memory.writing())
+            yield
 
     def keep_backup(self) -> None:
         """Keep a checkpoint of the present state in ``backups``. Only inside ``exclusive``.

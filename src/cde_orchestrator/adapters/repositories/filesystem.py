@@ -27,7 +27,6 @@ from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import (
-    ConcurrentChangeError,
     ProjectError,
     StateError,
     ValidationError,
@@ -41,7 +40,6 @@ from cde_orchestrator.infrastructure.system.retry import retrying_reads
 from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.condition import condition_of
 from cde_orchestrator.storage.forks import close_side
-from cde_orchestrator.storage.format import vault
 from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.format.json_patch import Document
 from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention
@@ -117,7 +115,6 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
         """The project at ``path``; a new one where there is none, or if it is to be new.
 
         Raises:
-            ConcurrentChangeError: E207, a process that knows the earlier one restored it meanwhile.
             ValidationError: E305, the state that would go is another worktree's.
         """
         store = self._store(folder_at(path))
@@ -126,12 +123,11 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
         if store.files.home != store.files.root:
             reason = f"the state is in {store.files.home}; begin the new one there"
             raise ValidationError.of("E305", argument="new", reason=reason)
-        earlier = vault.stated_id(store.files.home)
-        store.set_aside()
-        project = super().get_or_create(path, name, new=new)
-        if project.id == earlier:
-            raise ConcurrentChangeError.of("E207", subject="The project")
-        return project
+        project = self._begun(store.root, name)
+        with store.set_aside():
+            self._create_in(store, store.root, project)
+        store.keep_from_git()
+        return self._project(store)
 
     def peek(self, path: Path | str) -> Project:
         """The project read from its files; nothing is repaired."""

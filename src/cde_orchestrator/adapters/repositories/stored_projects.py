@@ -125,7 +125,7 @@ class StoredProjects(ABC, Generic[Store]):
     ) -> Project:
         """The project at ``path``; a new one, in status onboarding, when there is none."""
         root = folder_at(path)
-        project = Project.create(str(root), name or root.name or "project", self._clock)
+        project = self._begun(root, name)
         is_new = self._create(root, project, new=new)
         store = self._store(root)
         if not is_new:
@@ -312,17 +312,25 @@ class StoredProjects(ABC, Generic[Store]):
         with store.exclusive(force=force):
             if store.document:
                 return False
-            project.path = str(root)
-            features = features_of(project, store.index)
-            encoded = {key: encode_feature(each) for key, each in features.decoded.items()}
-            document = {**encode_project(project), "features": encoded}
-            still_fits = partial(_require_none, store)
-            self._commit(store, whole(document), "create_project", still_fits)
-            features.rebase(whole(document), store.document, project.workflows)
-            project.features = features
-            log.info("project_created", project_id=project.id, path=str(root))
+            self._create_in(store, root, project)
         store.keep_from_git()
         return True
+
+    def _begun(self, root: Path, name: str | None) -> Project:
+        """A new project, which is stored nowhere yet."""
+        return Project.create(str(root), name or root.name or "project", self._clock)
+
+    def _create_in(self, store: Store, root: Path, project: Project) -> None:
+        """Store a project whole in an empty store, which is held alone."""
+        project.path = str(root)
+        features = features_of(project, store.index)
+        encoded = {key: encode_feature(each) for key, each in features.decoded.items()}
+        document = {**encode_project(project), "features": encoded}
+        still_fits = partial(_require_none, store)
+        self._commit(store, whole(document), "create_project", still_fits)
+        features.rebase(whole(document), store.document, project.workflows)
+        project.features = features
+        log.info("project_created", project_id=project.id, path=str(root))
 
     def _fitting(
         self, project: Project, features: StoredFeatures, store: Store, *, force: bool = False

@@ -208,6 +208,10 @@ class StateFiles:
         """Whether any of those that have the present state is in ``.cde``."""
         return has_state(self.home)
 
+    def stated_id(self) -> str | None:
+        """The project's id as the files in ``.cde`` say; None where they do not."""
+        return vault.stated_id(self.home)
+
     def shown(self, path: Path) -> str:
         """What a person reads of one of the paths: relative to the project, if it is inside."""
         return str(path.relative_to(self.home) if path.is_relative_to(self.home) else path)
