@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.history import Backup
 from cde_orchestrator.storage.format.files import StateFiles
+from tests.integration.mcp_client import StdioServer
 
 Return = Callable[[Path, Path, Path], None]
 """Brings the history of a copy into a project; the third is the journal that both began with."""
@@ -177,7 +180,7 @@ def test_a_side_says_where_it_forked_and_how_much_differs(root: Path) -> None:
     (side,) = [
         each["fork"] for each in Application(root).handle(ListBackups())["backups"] if each["fork"]
     ]
-    assert (side["after"], side["beside"]) == (forked_at, forked_at + 2)
+    assert (side["after"], side["followed_at"]) == (forked_at, forked_at + 2)
     assert (side["differing"], side["is_open"]) == (3, True)
 
 
@@ -269,3 +272,86 @@ def test_whatever_was_done_on_both_sides_all_of_it_is_kept(root: Path, seed: int
     known = [followed, *kept]
     assert all(side in known for side in sides), (come_back.__name__, sides, known)
     assert FilesystemProjectRepository().verify(root) == [], come_back.__name__
+
+
+@pytest.fixture
+def forked(root: Path) -> Path:
+    """A project with two histories, which no command has seen yet."""
+    copy, journal = copy_of(root)
+    start(root, "here")
+    start(copy, "there")
+    replaced(root, copy, journal)
+    return root
+
+
+def cde(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cde_orchestrator", *words, "--project", str(root)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_each_command_says_fork_until_a_person_decided(forked: Path) -> None:
+    doctor = cde(forked, "doctor")  # before anything was kept
+    assert "E222" in doctor.stdout
+    assert "E212" not in doctor.stdout
+    fix = re.search(r"\$ cde (state merge \S+)", doctor.stdout)
+    assert fix is not None
+    for command in ("verify", "backups"):
+        cde(forked, "state", command)
+    said = cde(forked, "list")
+    assert said.stderr.startswith("! fork: ")
+    assert fix[1] in said.stderr
+    assert "E222" in cde(forked, "doctor").stdout
+    assert cde(forked, *fix[1].split()).returncode == 0
+    assert names(forked) == {"base", "here", "there"}
+    assert cde(forked, "list").stderr == ""
+    assert "E222" not in cde(forked, "doctor").stdout
+
+
+def test_the_first_command_may_be_the_one_that_decides(forked: Path) -> None:
+    listed = cde(forked, "state", "verify")
+    (name,) = re.findall(r"fork-\d+-\w+\.json", listed.stdout)
+    assert "fork" in listed.stdout
+    assert cde(forked, "state", "merge", name).returncode == 0
+    assert names(forked) == {"base", "here", "there"}
+
+
+def test_an_agent_reads_fork_in_each_answer(forked: Path) -> None:
+    server = StdioServer(forked)
+    call = {"name": "cde_listFeatures", "arguments": {}}
+    answers = [server.ask("tools/call", call, number)["result"] for number in (1, 2)]
+    server.end()
+    for answer in answers:
+        assert answer["content"][-1]["text"].startswith("fork: ")
+        assert answer["structuredContent"]["total"] == 2
+
+
+def test_a_merge_needs_a_side_or_three_files(forked: Path) -> None:
+    assert cde(forked, "state", "merge", "one", "two").returncode == 2
+    unknown = cde(forked, "state", "merge", "fork-1")
+    assert unknown.returncode == 1
+    assert "E209" in unknown.stderr
+
+
+def test_an_undecided_side_is_never_removed_and_a_decided_one_after_a_while(forked: Path) -> None:
+    names(forked)
+    files = StateFiles(forked)
+    compact(forked)
+    (side,) = files.sides()
+    os.utime(side, (0, 0))
+    compact(forked)
+    assert list(files.sides()) == [side]
+    Application(forked).handle(LeaveFork(side=side.name))
+    (left,) = files.sides()
+    os.utime(left, (0, 0))
+    compact(forked)
+    assert files.sides() == {}
+
+
+def test_a_side_that_is_damaged_goes_to_quarantine(forked: Path) -> None:
+    names(forked)
+    (side,) = StateFiles(forked).sides()
+    side.write_bytes(side.read_bytes().replace(b"here", b"hers"))
+    repository = FilesystemProjectRepository()
+    assert repository.repair(forked) == [f"{side.name} was damaged and is in quarantine"]
+    assert other_sides(forked) == []
+    assert repository.verify(forked) == []

@@ -30,13 +30,13 @@ class OtherSide:
 
     Attributes:
         after: the last change that both sides share; None if that is not known.
-        beside: the number of the change that the followed side was at when this one was found.
+        followed_at: the number of the change that the followed side was at when this one was found.
         found_at: ISO 8601, UTC.
         is_open: whether nobody has decided about it yet.
     """
 
     after: int | None
-    beside: int
+    followed_at: int
     found_at: str
     is_open: bool
 

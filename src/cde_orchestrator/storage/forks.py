@@ -269,14 +269,14 @@ def _short(checksum: str) -> str:
 # Sides that are kept
 
 
-def keep_side(files: StateFiles, ops: FileOps, side: Side, beside: int) -> Path:
+def keep_side(files: StateFiles, ops: FileOps, side: Side, followed_at: int) -> Path:
     """Keep a side whole in ``backups``; one that is there, or goes on from this one, is enough.
 
     Args:
         files: of the project.
         ops: the file operations.
         side: what is not followed.
-        beside: the number of the change that the other side was at.
+        followed_at: the number of the change that the other side was at.
     """
     names, kept = files.sides(), kept_sides(files, ops)
     for path, found in kept.items():
@@ -284,7 +284,7 @@ def keep_side(files: StateFiles, ops: FileOps, side: Side, beside: int) -> Path:
         if names[path].mark == _short(side.checksum) or _short(side.checksum) in trail:
             return path
     fork: dict[str, Any] = {
-        "beside": beside,
+        "followed_at": followed_at,
         "found_at": utc_now().isoformat(),
         "origin": side.origin,
         "trail": side.trail,
@@ -300,7 +300,7 @@ def keep_side(files: StateFiles, ops: FileOps, side: Side, beside: int) -> Path:
         "state_forked",
         error_code="E222",
         path=str(files.root),
-        sequence=beside,
+        sequence=followed_at,
         other=side.sequence,
         kept=str(path),
     )
@@ -326,7 +326,7 @@ def notice(files: StateFiles, ops: FileOps) -> str | None:
         side = side_in(files, path, found)
         if side.is_open:
             return (
-                f"fork: the project has two histories, this one at change {side.beside} when the "
+                f"fork: the project has two histories, this one at change {side.followed_at} when the "
                 f"other was found, and one at change {found.sequence}; both are kept. "
                 f"Merge them: cde state merge {path.name}, or see cde state backups"
             )
@@ -356,7 +356,7 @@ def side_in(files: StateFiles, path: Path, found: Checkpoint) -> OtherSide:
     origin = fork.get("origin")
     return OtherSide(
         after=origin[0] if origin else None,
-        beside=fork["beside"],
+        followed_at=fork["followed_at"],
         found_at=fork["found_at"],
         is_open=files.sides()[path].is_open,
     )

@@ -232,6 +232,19 @@ async def a_vault_that_cannot_be_written(stage: Stage) -> None:
     await stage.prove(stage.finding, names="project", by_hand=can_be_written_again)
 
 
+@drill("E222")
+async def a_copy_of_the_project_that_was_used_comes_back(stage: Stage) -> None:
+    copy = stage.root.with_name("copy")
+    shutil.copytree(stage.root, copy)
+    for root, goal in ((stage.root, "Here"), (copy, "There")):
+        assert stage.run("start", goal, "--project", str(root)).returncode == 0
+    shutil.rmtree(stage.root / ".cde")
+    shutil.copytree(copy / ".cde", stage.root / ".cde")
+    await stage.prove(stage.finding, names="fork-")
+    assert stage.run("status", "here", "--project", str(stage.root)).returncode == 0
+    assert stage.run("status", "there", "--project", str(stage.root)).returncode == 0
+
+
 @drill("E213")
 async def a_file_of_a_process_that_died(stage: Stage) -> None:
     left = stage.root / ".cde" / ".state.json.0123456789ab.tmp"

@@ -77,8 +77,8 @@ PORTS: Mapping[str, Any] = {
 NAMES = """
     close_feature compact_state diagnose diff_states export_state expose_metrics fail_phase
     follow_logs get_assignment get_feature_status get_health get_project_info get_pulse
-    get_trusted_agents install_merge_driver list_agents list_alerts list_backups list_breakers
-    list_changes list_error_reports list_features list_slow_operations onboard_project
+    get_trusted_agents install_merge_driver leave_fork list_agents list_alerts list_backups
+    list_breakers list_changes list_error_reports list_features list_slow_operations onboard_project
     read_logs reset_breaker restore_state resume_feature revoke_trust rollback_feature
     run_agent save_progress set_project_status show_checks show_dashboard show_error_report
     show_feature show_workflows start_feature submit_work test_agent test_alert trace_call

@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import (
+    FilesystemProjectRepository,
+    FolderStore,
+)
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.project import Project
 from cde_orchestrator.storage.format.files import SideName, StateFiles
+from cde_orchestrator.storage.project_lock import ProjectLock
 
 Loss = Callable[[StateFiles], None]
 
@@ -182,6 +187,39 @@ def test_a_project_that_was_begun_anew_there_is_followed(
     assert names(server, root) == []
     assert "state_replaced" in {each["event"] for each in logs}
     assert len(kept(root)) == 1
+
+
+def test_a_project_that_is_begun_in_the_place_of_one_is_followed_and_its_vault_stays(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    vault = StateFiles(root).backups
+    before = {path.name: path.read_bytes() for path in vault.iterdir()}
+    begun = FilesystemProjectRepository().get_or_create(root, new=True)
+    assert names(server, root) == []
+    with server.transaction(root) as project:
+        project.activate()
+    start(server, root, "first")
+    server.close()
+    assert {path.name: path.read_bytes() for path in vault.iterdir()} == before
+    assert StateFiles(root).backups != vault
+    fresh = FilesystemProjectRepository()
+    assert (fresh.get(root).id, names(fresh, root)) == (begun.id, ["first"])
+    assert fresh.verify(root) == []
+
+
+def test_nobody_can_restore_the_old_project_while_a_new_one_is_begun(
+    server: FilesystemProjectRepository, root: Path
+) -> None:
+    lock, held = ProjectLock(StateFiles(root)), []
+
+    class Watched(FilesystemProjectRepository):
+        def _create_in(self, store: FolderStore, root: Path, project: Project) -> None:
+            held.append((lock.attempt(shared=True), store.files.are_in_folder()))
+            super()._create_in(store, root, project)
+
+    begun = Watched().get_or_create(root, new=True)
+    assert held == [(None, False)]
+    assert server.get(root).id == begun.id
 
 
 def test_a_whole_older_copy_is_followed_and_what_it_replaced_is_kept(

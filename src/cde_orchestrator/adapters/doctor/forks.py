@@ -15,7 +15,7 @@ def open_forks(stored: StateFiles) -> Iterator[CDEError]:
     for path, kept in kept_sides(stored, OsFileOps()).items():
         side = side_in(stored, path, kept)
         if side.is_open:
-            yield _forked(side.beside, kept.sequence, path.name, side.after)
+            yield _forked(side.followed_at, kept.sequence, path.name, side.after)
 
 
 def found_now(stored: StateFiles) -> list[CDEError]:

@@ -15,6 +15,7 @@ from cde_orchestrator.application.state.recover_state import (
     CompactState,
     DiffStates,
     ExportState,
+    LeaveFork,
     ListBackups,
     ListChanges,
     RestoreState,
@@ -24,7 +25,7 @@ from cde_orchestrator.application.state.recover_state import (
 from cde_orchestrator.application.state.state_exports import export_of, export_text
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import CDEError, StateError, ValidationError
-from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
+from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry, OtherSide
 from tests.fakes import ROOT, World
 
 Reply = TypeVar("Reply")
@@ -51,6 +52,7 @@ class InMemoryRecovery:
     Attributes:
         asked: what ``history`` was asked for.
         compacted: how often the journal was sealed.
+        closed: the sides of forks that somebody decided about.
     """
 
     states: list[State]
@@ -59,6 +61,7 @@ class InMemoryRecovery:
     entries: list[HistoryEntry] = field(default_factory=list)
     asked: list[tuple[int, str | None]] = field(default_factory=list)
     compacted: int = 0
+    closed: list[str] = field(default_factory=list)
 
     def history(
         self, path: Path | str, limit: int, feature: str | None = None
@@ -80,8 +83,9 @@ class InMemoryRecovery:
 
     def backups(self, path: Path | str) -> list[Backup]:
         """The states that are kept."""
+        side = OtherSide(after=1, followed_at=3, found_at="now", is_open=True)
         return [
-            Backup(file=name, sequence=1, size=10, features=len(kept["features"]), problem=None)
+            Backup(name, 1, 10, len(kept["features"]), None, side if "fork" in name else None)
             for name, kept in self.kept.items()
         ]
 
@@ -90,6 +94,15 @@ class InMemoryRecovery:
         if name not in self.kept:
             raise StateError.of("E209", name=name, reason="there is no such backup")
         return self.kept[name]
+
+    def fork_base(self, path: Path | str, name: str) -> State | None:
+        """The first state, for each side whose base is known."""
+        return self.states[0] if name == "fork-1.json" else None
+
+    def close_fork(self, path: Path | str, name: str) -> bool:
+        """Remember which side somebody decided about."""
+        self.closed.append(name)
+        return name in self.kept
 
     def checked_state(self, document: State) -> State:
         """The document, unless it has no status."""
@@ -192,7 +205,14 @@ def test_no_other_number_of_changes_is_told(recovery: InMemoryRecovery, limit: i
     assert recovery.asked == []
 
 
-KEPT = {"file": "2.json", "sequence": 1, "size": 10, "features": 2, "problem": None}
+KEPT = {
+    "file": "2.json",
+    "sequence": 1,
+    "size": 10,
+    "features": 2,
+    "problem": None,
+    "fork": None,
+}
 
 
 def test_the_states_that_are_kept_are_listed(recovery: InMemoryRecovery) -> None:
@@ -202,6 +222,51 @@ def test_the_states_that_are_kept_are_listed(recovery: InMemoryRecovery) -> None
 def test_compacting_answers_with_what_is_kept_then(recovery: InMemoryRecovery) -> None:
     assert run(recovery, CompactState()) == {"backups": [KEPT]}
     assert recovery.compacted == 1
+
+
+@pytest.mark.parametrize("side", ["fork-1.json", "fork-2.json"])
+def test_a_side_of_a_fork_is_merged_into_the_present_state(
+    recovery: InMemoryRecovery, side: str
+) -> None:
+    recovery.kept = {side: state("login", "signup")}
+    tried = run(recovery, RestoreState(merged=side, dry_run=True))
+    assert (recovery.closed, len(recovery.states)) == ([], 3)
+    done = run(recovery, RestoreState(merged=side, token=tried["token"]))
+
+    assert done["source"] == side
+    assert recovery.closed == [side]
+    # Without the state that both grew from, nothing shows that login was removed here.
+    added = ["signup"] if side == "fork-1.json" else ["login", "signup"]
+    assert sorted(done["difference"]["added"]) == added
+    assert recovery.states[3]["status"] == "archived"
+    assert done["conflicts"] == ([] if side == "fork-1.json" else ["the project"])
+
+
+def test_only_a_source_that_is_a_backup_decides_about_a_fork(recovery: InMemoryRecovery) -> None:
+    run(recovery, RestoreState(at=2))
+    run(recovery, RestoreState(backup="2.json", dry_run=True))
+    assert recovery.closed == []
+    run(recovery, RestoreState(backup="2.json"))
+    assert recovery.closed == ["2.json"]
+
+
+def test_a_side_that_is_left_is_listed_with_what_differs(recovery: InMemoryRecovery) -> None:
+    recovery.kept["fork-1.json"] = state("login", "logout", "signup")
+    reply = run(recovery, LeaveFork(side="fork-1.json"))
+
+    side = reply["backups"][1]["fork"]
+    assert side == {
+        "after": 1,
+        "followed_at": 3,
+        "found_at": "now",
+        "is_open": True,
+        "differing": 2,
+    }
+    error = refused(recovery, LeaveFork(side="fork-9.json"))
+    assert (error.code, error.context["backups"]) == ("E209", "fork-1.json")
+    recovery.kept.clear()
+    error = refused(recovery, LeaveFork(side="fork-9.json"))
+    assert error.context["backups"] == "none"
 
 
 @pytest.mark.parametrize(("after", "number"), [(3, 3), (None, 3), (2, 2)])
