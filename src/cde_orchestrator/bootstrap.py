@@ -6,7 +6,6 @@ import math
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -124,6 +123,11 @@ class Application:
     def _repository(self) -> KeptState | None:
         return None if self._ports is None else self._ports.repository
 
+    def notice(self) -> str | None:
+        """What a person has to decide about the project; None where there is nothing."""
+        repository = self._repository()
+        return repository.fork_notice(self.root) if repository is not None else None
+
     @property
     def agents(self) -> Agents:
         """The agents that can be started for the project.
@@ -214,17 +218,6 @@ def is_set_up(folder: Path) -> bool:
     from cde_orchestrator.storage.format.vault import is_known
 
     return is_known(folder)
-
-
-def fork_notice(root: Path) -> str | None:
-    """What somebody has to decide about a fork of the project's state; None where there is none."""
-    from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
-    from cde_orchestrator.storage.forks import notice
-    from cde_orchestrator.storage.format.files import StateFiles
-
-    with suppress(OSError):
-        return notice(StateFiles(root), OsFileOps())
-    return None
 
 
 def stated_at(root: Path) -> tuple[str, Path]:

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.bootstrap import build_application, fork_notice, is_set_up
+from cde_orchestrator.bootstrap import build_application, is_set_up
 from cde_orchestrator.domain.exceptions import CDEError, ProjectError
 from cde_orchestrator.infrastructure.observability.logs.setup import log_to_project
 from cde_orchestrator.infrastructure.observability.tracing import describe_failure
@@ -53,7 +53,7 @@ class ServedProject:
 
     def notice(self) -> str | None:
         """What a person has to decide about the project served; None where there is nothing."""
-        return fork_notice(self.application.root)
+        return self.application.notice()
 
     def end_call(
         self,

@@ -326,8 +326,8 @@ def notice(files: StateFiles, ops: FileOps) -> str | None:
         side = side_in(files, path, found)
         if side.is_open:
             return (
-                f"fork: the project has two histories, this one at change {side.followed_at} when the "
-                f"other was found, and one at change {found.sequence}; both are kept. "
+                f"fork: the project has two histories, this one at change {side.followed_at} "
+                f"when the other was found, and one at change {found.sequence}; both are kept. "
                 f"Merge them: cde state merge {path.name}, or see cde state backups"
             )
     return None
@@ -356,7 +356,7 @@ def side_in(files: StateFiles, path: Path, found: Checkpoint) -> OtherSide:
     origin = fork.get("origin")
     return OtherSide(
         after=origin[0] if origin else None,
-        followed_at=fork["followed_at"],
-        found_at=fork["found_at"],
+        followed_at=fork.get("followed_at", 0),
+        found_at=fork.get("found_at", ""),
         is_open=files.sides()[path].is_open,
     )

@@ -146,7 +146,7 @@ class StateMemory:
                 repair.migrate(self._files, self._ops, loaded, document)
             elif loaded.needs_repair:
                 repair.repair(self._files, self._ops, loaded)
-            if head and not loaded.is_parted and self._compare(loaded) is Files.DIFFER:
+            if head and self._compare(loaded) is Files.DIFFER:
                 repair.rejoin(self._files, self._ops, loaded, head)
             self.adopt(loaded)
 

@@ -224,7 +224,7 @@ def _common_base(files: StateFiles, ops: FileOps, loaded: Loaded, head: Head) ->
     first = loaded.header.first if loaded.header else 1
     path = files.checkpoints().get(first - 1)
     own = loaded.document.get("id") == head.document.get("id")
-    if path is None or not own or not head.first < first <= head.sequence:
+    if path is None or loaded.is_parted or not own or not head.first < first <= head.sequence:
         return None
     if first - 1 in sealed_records(files, ops, first - 2):  # it was sealed, not restored
         return None

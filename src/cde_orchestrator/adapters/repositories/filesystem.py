@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import (
+    CDEError,
     ProjectError,
     StateError,
     ValidationError,
@@ -39,7 +41,7 @@ from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.infrastructure.system.retry import retrying_reads
 from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.condition import condition_of
-from cde_orchestrator.storage.forks import close_side
+from cde_orchestrator.storage.forks import close_side, notice
 from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.format.json_patch import Document
 from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention
@@ -159,6 +161,12 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
     def fork_base(self, path: Path | str, name: str) -> dict[str, Any] | None:
         """The state that another side of a fork and the present one grew from; None if unknown."""
         return self._recorded(path).past(lambda archive: archive.fork_base(name), None)
+
+    def fork_notice(self, path: Path | str) -> str | None:
+        """What a person has to decide about a fork, in a line; None where there is nothing."""
+        with suppress(OSError, CDEError):
+            return notice(self._store(folder_at(path)).files, self._ops)
+        return None
 
     def close_fork(self, path: Path | str, name: str) -> bool:
         """Report another side of a fork no more; whether there is one of this name."""

@@ -234,6 +234,10 @@ class StoredProjects(ABC, Generic[Store]):
         """The state that another side of a fork grew from; only files can be forked."""
         return None
 
+    def fork_notice(self, path: Path | str) -> str | None:
+        """What a person has to decide about a fork; only files can be forked."""
+        return None
+
     def close_fork(self, path: Path | str, name: str) -> bool:
         """Report another side of a fork no more; only files can be forked."""
         return False

@@ -114,6 +114,9 @@ class StateRecovery(Protocol):
     def fork_base(self, path: Path | str, name: str) -> dict[str, Any] | None:
         """The state that another side of a fork and the present one grew from; None if unknown."""
 
+    def fork_notice(self, path: Path | str) -> str | None:
+        """What a person has to decide about a fork, in a line; cheap, and it never fails."""
+
     def close_fork(self, path: Path | str, name: str) -> bool:
         """Report another side of a fork no more; whether there is one of this name."""
 

@@ -11,7 +11,6 @@ from cde_orchestrator.bootstrap import (
     Application,
     build_application,
     find_project_root,
-    fork_notice,
     stated_at,
 )
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
@@ -69,16 +68,6 @@ def project_root(project: Path | None) -> Path:
         return folder_at(project)
     folder_at(Path())  # the current folder may be removed, or not be readable
     return folder_at(find_project_root(Path()))
-
-
-def forked(root: Path, _: RenderTarget) -> RenderableType | None:
-    """That a person has to decide about a fork of the state."""
-    words = fork_notice(root)
-    if words is None:
-        return None
-    from cde_orchestrator.cli.console.layout import note  # noqa: PLC0415 - no JSON needs it
-
-    return note(words)
 
 
 def found_elsewhere(project: Path | None, _: RenderTarget) -> RenderableType | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial, update_wrapper
+from functools import update_wrapper
 from inspect import Signature, signature
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,10 +14,9 @@ import typer
 
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
-from cde_orchestrator.cli.console.output import Remark, Render, say, show_aside
+from cde_orchestrator.cli.console.output import Remark, Render, print_to_stderr, say, show_aside
 from cde_orchestrator.cli.session.application import (
     application_at,
-    forked,
     found_elsewhere,
     project_root,
 )
@@ -55,13 +54,15 @@ class Call:
     def ask(self, use_case: UseCase[Reply]) -> Reply:
         """The reply to a use case."""
         with self.application() as application:
-            return application.handle(use_case)
+            reply = application.handle(use_case)
+            if (words := application.notice()) is not None:
+                print_to_stderr(f"! {words}\n")
+            return reply
 
     def say(self, reply: Reply, view: Render[Reply]) -> None:
         """Print a reply, and which project it is about where that is not obvious."""
         if not self.as_json:
             self.remark(partial(found_elsewhere, self.project))
-        self.remark(partial(forked, self.root))
         say(reply, view, project=self.project, as_json=self.as_json)
 
     def answer(self, use_case: UseCase[Reply], view: Render[Reply]) -> None:

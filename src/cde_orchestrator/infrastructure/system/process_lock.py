@@ -231,7 +231,6 @@ class _Waiter(threading.Thread):
         self._shared = shared
         self._decision = threading.Lock()
         self._is_wanted = True
-        self._has_ended = False
 
     @classmethod
     def for_lock(cls, lock: ProcessLock, descriptor: int, *, shared: bool) -> _Waiter:
@@ -239,7 +238,7 @@ class _Waiter(threading.Thread):
         with cls._alone:
             left = cls._left.pop((lock.path, shared), [])
             found = next((each for each in left if each._serves(lock)), None)
-            if others := [each for each in left if each is not found and not each._has_ended]:
+            if others := [each for each in left if each is not found and not each.decided.is_set()]:
                 cls._left[lock.path, shared] = others
         if found is not None:
             os.close(descriptor)
@@ -256,7 +255,7 @@ class _Waiter(threading.Thread):
     def forget(cls) -> None:
         """In a child process, which has none of the threads, close what they would."""
         for waiter in [each for left in cls._left.values() for each in left]:
-            if not waiter._has_ended:  # else its descriptor is another file's by now
+            if not waiter.decided.is_set():  # else its descriptor is another file's by now
                 waiter.close()
         cls._left, cls._alone = {}, threading.Lock()
 
@@ -269,7 +268,6 @@ class _Waiter(threading.Thread):
         except OSError as error:
             self.failure = error
         with self._decision:
-            self._has_ended = True
             if not self._is_wanted or self.failure is not None:
                 os.close(self.descriptor)
             self.decided.set()
@@ -277,7 +275,7 @@ class _Waiter(threading.Thread):
     def leave(self, lock: ProcessLock) -> bool:
         """Stop wanting the lock; False when it was decided at the last moment."""
         with self._decision:
-            if self._has_ended:
+            if self.decided.is_set():
                 return False
             self._is_wanted = False
         with self._alone:
@@ -295,7 +293,7 @@ class _Waiter(threading.Thread):
         with self._decision:
             self._is_wanted = False
             with suppress(OSError):  # what cannot be looked at any more is another file
-                self._is_wanted = not self._has_ended and lock.is_current(self.descriptor)
+                self._is_wanted = not self.decided.is_set() and lock.is_current(self.descriptor)
             return self._is_wanted
 
 
