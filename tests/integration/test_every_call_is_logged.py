@@ -73,6 +73,7 @@ COMMANDS: dict[str, list[str]] = {
     "state export": ["--output", "copy.json"],
     "state import": ["copy.json", "--dry-run"],
     "state merge": ["copy.json", "copy.json", "copy.json"],
+    "state leave": ["fork-000000000007-1a2b3c4d.json"],
     "state restore": ["--at", "2", "--dry-run"],
     "state compact": [],
     "doctor": [],
@@ -104,6 +105,7 @@ COMMANDS: dict[str, list[str]] = {
 REFUSED = {
     *("start", "submit"),  # the project is archived; no results are given
     *("errors show", "logs trace", "run", "agents test", "agents trust", "health reset-breaker"),
+    "state leave",
 }
 """Commands that end with 1: most ask for what does not exist."""
 CURSOR = {"cursor": 5}
