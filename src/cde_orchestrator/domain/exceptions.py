@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 
+from cde_orchestrator.domain.errors.entry import Fix
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.template import fill, jsonable, storable
 
@@ -35,6 +36,7 @@ class CDEError(Exception):
             of any call.
         report_id: names the report that was written about it; None when there is none.
         report_tried: whether it was tried to write one, which is done once.
+        fixes: what leads out of the very state that failed; the catalogue's fixes if empty.
     """
 
     codes: ClassVar[range] = range(1, 1000)
@@ -63,12 +65,18 @@ class CDEError(Exception):
         self.correlation_id: str | None = None
         self.report_id: str | None = None
         self.report_tried = False
+        self.fixes: tuple[Fix, ...] = ()
 
     @classmethod
     def of(cls, code: str, **context: Any) -> Self:
         """Make the error with the catalogue's description and recoverability."""
         entry = ERROR_MESSAGES[code]
         return cls(fill(entry.description, context), code, context, entry.recoverable)
+
+    def fixed_by(self, fixes: Sequence[Fix]) -> Self:
+        """The error, with fixes that were chosen for the state at hand, if there are any."""
+        self.fixes = tuple(fixes)
+        return self
 
     @property
     def is_failure(self) -> bool:

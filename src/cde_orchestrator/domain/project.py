@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from cde_orchestrator.domain.clock import Clock, Stopwatch, utc_now
+from cde_orchestrator.domain.errors.entry import Fix
 from cde_orchestrator.domain.exceptions import (
     CDEError,
     FeatureError,
@@ -58,6 +59,7 @@ class Project:
         workflows: workflows as they were when features started with them, by digest.
         read_only_reason: why changes are refused at the moment; None when they are not.
         read_only_since: since when.
+        read_only_fixes: what leads out of it, if that is known.
         extra: keys of a stored project that this release does not know.
         clock: where the time comes from.
     """
@@ -74,6 +76,7 @@ class Project:
     extra: dict[str, Any] = field(default_factory=dict)
     read_only_reason: str | None = None
     read_only_since: datetime | None = None
+    read_only_fixes: tuple[Fix, ...] = ()
     clock: Clock = field(repr=False, compare=False)
 
     @classmethod
@@ -103,7 +106,8 @@ class Project:
         """
         if self.read_only_reason is not None:
             since = self.read_only_since.isoformat() if self.read_only_since else "now"
-            raise ReadOnlyModeError.of("E206", reason=self.read_only_reason, since=since)
+            error = ReadOnlyModeError.of("E206", reason=self.read_only_reason, since=since)
+            raise error.fixed_by(self.read_only_fixes)
 
     def activate(self) -> None:
         """Let features be started; raises as ``change_status``."""

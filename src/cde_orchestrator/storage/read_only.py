@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from cde_orchestrator.domain.clock import utc_now
+from cde_orchestrator.domain.errors.entry import Fix
+from cde_orchestrator.domain.errors.fixes import DOCTOR_FIX
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, write_all
@@ -32,14 +34,21 @@ SPARE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReadOnly:
-    """Why changes are refused, and since when."""
+    """Why changes are refused, since when, and what leads out if that is known."""
 
     reason: str
     since: datetime
+    fixes: tuple[Fix, ...] = ()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk has no space, and nothing else is wrong."""
+        return self.fixes == (DOCTOR_FIX,)
 
     def error(self) -> ReadOnlyModeError:
         """What a change is refused with: E206."""
-        return ReadOnlyModeError.of("E206", reason=self.reason, since=self.since.isoformat())
+        error = ReadOnlyModeError.of("E206", reason=self.reason, since=self.since.isoformat())
+        return error.fixed_by(self.fixes)
 
 
 class WriteGuard:
@@ -65,21 +74,25 @@ class WriteGuard:
     def refused(self, error: OSError) -> None:
         """Take note of a write that failed; what is no disk's refusal is left alone."""
         if error.errno in REFUSALS:
-            self._enter(os.strerror(error.errno or 0))
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            self._enter(os.strerror(error.errno or 0), (DOCTOR_FIX,) if full else ())
 
     def check(self, needed_bytes: int, *, force: bool = False) -> None:
         """Enter the mode when space runs short; leave it when a probe succeeds."""
         short = self._shortage(needed_bytes)
         if short is not None:
-            self._enter(short)
+            self._enter(short, (DOCTOR_FIX,))
         elif self.mode is not None and (force or self._monotonic() >= self._next_probe):
             self._probe()
 
-    def require(self, needed_bytes: int, *, force: bool = False) -> None:
-        """Refuse a change with E206 in read-only mode, before it does anything."""
+    def require(self, needed_bytes: int, *, force: bool = False, full: bool = False) -> None:
+        """Refuse a change with E206 in read-only mode, before it does anything.
+
+        What frees space goes on where the disk is only ``full``.
+        """
         self.check(needed_bytes, force=force)
         mode = self.mode  # another thread may end it meanwhile
-        if mode is not None:
+        if mode is not None and not (full and mode.is_full):
             raise mode.error()
 
     def _shortage(self, needed_bytes: int) -> str | None:
@@ -111,11 +124,11 @@ class WriteGuard:
         if mode is not None:
             log.warning("read_only_left", path=str(self._folder), since=str(mode.since))
 
-    def _enter(self, reason: str) -> None:
+    def _enter(self, reason: str, fixes: tuple[Fix, ...]) -> None:
         mode = self.mode
         if mode is None:
-            self.mode = ReadOnly(reason, utc_now())
+            self.mode = ReadOnly(reason, utc_now(), fixes)
             self._next_probe = self._monotonic() + PROBE_EVERY_SECONDS
             log.error("read_only_entered", path=str(self._folder), reason=reason)
         elif mode.reason != reason:
-            self.mode = ReadOnly(reason, mode.since)
+            self.mode = ReadOnly(reason, mode.since, fixes)

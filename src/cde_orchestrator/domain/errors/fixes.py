@@ -22,6 +22,11 @@ def explaining(code: str) -> Fix:
     return fix(f"explain {code}", "cde_explainError", code=code)
 
 
+def restore_at(sequence: int) -> Fix:
+    """The fix that makes the state as of a change the present one."""
+    return here(f"state restore --at {sequence}", "cde_recoverState", action="restore", at=sequence)
+
+
 ACTIVATE = here("project activate", "cde_setProjectStatus", status="active")
 BACKUPS = here("state backups", "cde_recoverState", action="backups")
 COMPACT = here("state compact")
@@ -33,11 +38,14 @@ LIST_FEATURES = here("list", "cde_listFeatures")
 LIST_REPORTS = here("errors list")
 LIST_WORKFLOWS = here("workflow list", "cde_getProjectInfo")
 LOGS = here("logs")
+NEW = here("init --new")
 PROJECT_INFO = here("project info", "cde_getProjectInfo")
 PROJECT_INFO_AT = fix("project info --project {path}", "cde_getProjectInfo")
+SALVAGE = here("state salvage")
 SHOW_SETTINGS = here("project settings")
 SHOW_STATUS = here("status {feature}", "cde_getFeatureStatus", feature_id="{feature}")
 TRUST = here("trust")
+UPGRADE = fix("--version")
 VALIDATE_WORKFLOWS = here("workflow validate")
 
 INFO_CALL = ("cde project info", "cde_getProjectInfo()")

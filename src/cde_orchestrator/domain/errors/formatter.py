@@ -72,7 +72,7 @@ class ErrorFormatter:
             "recoverable": error.recoverable,
             "context": jsonable(error.context, shown, members=LIST_LIMIT),
             "suggestions": [fill(text, facts) for text in known.suggestions_for(reader)],
-            "fixes": [fill_fix(fix, facts) for fix in known.fixes],
+            "fixes": [fill_fix(fix, facts) for fix in error.fixes or known.fixes],
             "docs": f"cde explain {error.code}",
             "correlation_id": error.correlation_id,
             "report_id": error.report_id,
