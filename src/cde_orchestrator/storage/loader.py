@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cde_orchestrator.domain.errors.entry import Fix
+from cde_orchestrator.domain.errors.fixes import SALVAGE, UPGRADE, restore_at
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file
 from cde_orchestrator.storage.forks import Fork, find_fork
@@ -64,6 +66,8 @@ class Loaded:
         legacy: content of a state file from before the journal.
         gap: changes that are lost; the state is that of before them.
         newer: schema version of a state file that is newer than this release.
+        is_end_lost: whether no copy of the active segment is whole to its end, so that more may
+            have been in it.
         is_from_memory: whether a process had more than the files, and has just written it.
         fork: that the files have two histories; this is the state of the one that is followed.
         is_parted: whether the files have one history since, as the others were kept elsewhere.
@@ -83,6 +87,7 @@ class Loaded:
     legacy: dict[str, Any] | None = None
     gap: Gap | None = None
     newer: int | None = None
+    is_end_lost: bool = False
     is_from_memory: bool = False
     fork: Fork | None = None
     is_parted: bool = False
@@ -101,7 +106,8 @@ class Loaded:
     def uncertainty(self) -> str | None:
         """Why no change may be built on this state; None when one may."""
         if self.newer is not None:
-            return f"the state is from a newer release (schema version {self.newer})"
+            version = f"schema version {self.newer}"
+            return f"the state is from a newer release ({version}): upgrade cde-orchestrator"
         if (gap := self.gap) is None:
             return None
         return (
@@ -109,6 +115,13 @@ class Loaded:
             f"cannot be applied; they touch {', '.join(gap.touched) or 'no feature'}; "
             f"this is the state of change {gap.first - 1}"
         )
+
+    @property
+    def ways_out(self) -> tuple[Fix, ...]:
+        """What makes changes possible again where the state is not certain."""
+        if self.newer is not None:
+            return (UPGRADE,)
+        return (restore_at(self.gap.first - 1), SALVAGE) if self.gap is not None else ()
 
     @property
     def pending_bytes(self) -> int:
@@ -217,10 +230,13 @@ def _compare_copies(files: StateFiles, ops: FileOps, loaded: Loaded, active: Act
     first = loaded.header.first if loaded.header else loaded.sequence + 1
     mirror = files.mirror(first)
     elsewhere = files.segments().get(first, mirror)
+    ends: list[str] = []
     for path in (files.journal, mirror):
         data = active.data[path] if path in active.data else read_file(ops, path)
         if data is None and path == mirror and active.data.get(elsewhere) == whole:
+            ends.append("whole")
             continue  # it is where nobody may write now; the next change copies it
+        ends.append(_end_of(data or b"", loaded))
         if data is None:
             loaded.findings.append(Finding(path, "it is missing"))
             loaded.may_be_forked |= path == mirror and bool(files.segments())
@@ -229,9 +245,23 @@ def _compare_copies(files: StateFiles, ops: FileOps, loaded: Loaded, active: Act
         else:
             loaded.findings.append(Finding(path, reason_at(path, _difference(data, loaded))))
             loaded.may_be_forked |= path == files.journal
+    # A power cut may leave one copy unfinished and the other one short, but nothing damaged.
+    loaded.is_end_lost = "whole" not in ends and not ("torn" in ends and "damaged" not in ends)
     if first > 1 and max(files.checkpoints(), default=0) < first - 1:
         # Without it the state before the segment is in state.json alone.
         loaded.findings.append(Finding(files.backup(first - 1), "it is missing"))
+
+
+def _end_of(data: bytes, loaded: Loaded) -> str:
+    """How a copy of the active segment ends, whatever is wrong before that."""
+    data, whole = data.replace(b"\r\n", b"\n"), loaded.active_bytes
+    if loaded.header is None or not data:
+        return "damaged"
+    if data.endswith(loaded.active[-1].line if loaded.active else whole):
+        return "whole"
+    if data.startswith(whole) and b"\n" not in data[len(whole) :]:
+        return "torn"
+    return "short" if whole.startswith(data) else "damaged"
 
 
 def _difference(data: bytes, loaded: Loaded) -> str:

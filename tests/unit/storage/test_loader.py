@@ -173,7 +173,10 @@ def test_what_needs_to_be_written_again(loaded: Loaded, needs: bool) -> None:
 
 def test_why_no_change_may_be_built_on_a_state() -> None:
     assert Loaded().uncertainty is None
-    assert Loaded(newer=7).uncertainty == "the state is from a newer release (schema version 7)"
+    assert (
+        Loaded(newer=7).uncertainty
+        == "the state is from a newer release (schema version 7): upgrade cde-orchestrator"
+    )
     assert Loaded(gap=Gap(3, 4, (5,), ("a", "b"))).uncertainty == (
         "changes 3 to 4 are lost and 1 after them cannot be applied; they touch a, b; "
         "this is the state of change 2"

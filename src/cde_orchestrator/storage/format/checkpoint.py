@@ -17,6 +17,8 @@ import orjson
 from cde_orchestrator.storage.format.json_patch import Document
 
 SCHEMA_VERSION = 1
+NEWER = "it is from a newer version"
+"""What is wrong with a checkpoint that is not damaged."""
 
 _BLANK = b"0" * 32
 _MARK = b'"checksum": "'
@@ -88,7 +90,7 @@ def decode(data: bytes) -> Checkpoint | NotACheckpoint:
         return NotACheckpoint("its checksum does not match its content")
     version = content["schema_version"]
     if version > SCHEMA_VERSION:
-        return NotACheckpoint("it is from a newer version", content, version)
+        return NotACheckpoint(NEWER, content, version)
     return Checkpoint(
         content["sequence"],
         content["record_checksum"],
