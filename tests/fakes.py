@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +44,7 @@ from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, excerpt_of
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow, WorkflowCatalog
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.testing import ManualClock
 from tests.health_fakes import NoHealth
 from tests.phase_fakes import (
@@ -530,3 +533,15 @@ class HealthyDoctor:
     def repair(self, root: Path) -> list[str]:
         """Nothing is mended."""
         return []
+
+
+class WithoutQuarantine(OsFileOps):
+    """A file system on which no quarantine can be made, while it refuses."""
+
+    refuses = True
+
+    def make_folder(self, path: Path) -> None:
+        """Refuse the quarantine with its path."""
+        if self.refuses and path.name == "quarantine":
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        super().make_folder(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +66,28 @@ class Damage:
 
     file: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What whole records and checkpoints tell of a state, wherever they are.
+
+    Attributes:
+        document: the state, as plain data.
+        sequence: the newest change that is in it.
+        at: when that was made, ISO 8601; None where no record says.
+        certain: whether it is the state right after a change, without a gap before.
+        used: files that it comes from, each with what it gave, in words.
+        missing: changes that no file has, in words.
+        incomplete: names of features of which some changes are missing.
+        unusable: ids of features of which too little is left.
+    """
+
+    document: dict[str, Any]
+    sequence: int
+    at: str | None
+    certain: bool
+    used: list[tuple[str, str]]
+    missing: list[str]
+    incomplete: list[str]
+    unusable: list[str]

@@ -91,6 +91,10 @@ class StateUpkeep:
         head.size_at_checkpoint = head.size
         head.note_file(self._files.journal)
         log.info("segment_sealed", sequence=head.sequence, bytes=len(data))
+        self.prune(head)
+
+    def prune(self, head: Head) -> None:
+        """Drop what retention does not keep; a failure is logged."""
         try:
             prune(self._files, self._ops, self._retention)
         except OSError as error:

@@ -153,7 +153,7 @@ class StateMemory:
     def adopt(self, loaded: Loaded, *, certain: bool = True) -> None:
         """Take over what was loaded; where it is not certain, the files are checked again."""
         with self._mutex:
-            self.note_uncertainty(loaded.uncertainty)
+            self.note_uncertainty(loaded)
             if not loaded.needs_repair:
                 self.unrepaired = None
             if loaded.legacy is not None:
@@ -189,14 +189,14 @@ class StateMemory:
         head = self.head
         return 2 * head.checkpoint_size if head else 0
 
-    def note_uncertainty(self, reason: str | None) -> None:
+    def note_uncertainty(self, loaded: Loaded) -> None:
         """Remember why no change may be built on the state, and log it once."""
-        if reason is None:
+        if (reason := loaded.uncertainty) is None:
             self.uncertain = None
         elif self.uncertain is None or self.uncertain.reason != reason:
             path = str(self._files.root)
             log.critical("state_uncertain", error_code="E206", path=path, reason=reason)
-            self.uncertain = ReadOnly(reason, utc_now())
+            self.uncertain = ReadOnly(reason, utc_now(), loaded.ways_out)
 
     def in_turn(self) -> AbstractContextManager[None]:
         """One writer of this process at a time, waiting no longer than for a process."""
@@ -317,7 +317,7 @@ class StateMemory:
         try:
             with self.in_turn():
                 if not self._files.folder.is_dir():
-                    self._ops.make_folder(self._files.folder)
+                    repair.make_folder(self._files, self._ops)
                 with self._lock.exclusive(), self._memory():
                     self.reload()
             return

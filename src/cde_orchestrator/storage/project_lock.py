@@ -11,11 +11,16 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, in_the_way
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.quarantine import Quarantine, clear_places
+
+log = get_logger(__name__)
 
 _NO_FOLDER_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
 """What a file system says that locks files only, as NFS does."""
@@ -26,7 +31,7 @@ class ProjectLock:
 
     def __init__(self, files: StateFiles, timeout_seconds: float = 5.0) -> None:
         self.timeout_seconds = timeout_seconds
-        self._file = ProcessLock(files.lock, timeout_seconds)
+        self._file = _LockFile(files, timeout_seconds)
         self._files = files
         self._folder = _FolderLock(files.folder, timeout_seconds, self._file)
         self._vault: _FolderLock | None = None
@@ -57,6 +62,8 @@ class ProjectLock:
                 if descriptor is None:
                     return None
                 held.callback(os.close, descriptor)
+            if not shared:
+                self._clear_places()
             return held.pop_all()
 
     @contextmanager
@@ -73,7 +80,13 @@ class ProjectLock:
             for lock, descriptor in zip(locks, descriptors, strict=True):
                 if not shared:
                     lock.sign(descriptor)
+            if not shared:
+                self._clear_places()
             yield waited
+
+    def _clear_places(self) -> None:
+        with suppress(OSError):  # what needs the place says why it cannot be had
+            clear_places(self._files, OsFileOps())
 
     def is_current(self) -> bool:
         """Whether the folder that this process holds alone is the one at its path."""
@@ -92,6 +105,26 @@ class ProjectLock:
         if known is None or known.path != vault:
             self._vault = known = _FolderLock(vault, self.timeout_seconds, self._file)
         return [self._file, self._folder, known]
+
+
+class _LockFile(ProcessLock):
+    """The lock's file; what else is in its place nobody can have locked, so it is moved away."""
+
+    def __init__(self, files: StateFiles, timeout_seconds: float) -> None:
+        super().__init__(files.lock, timeout_seconds)
+        self._files = files
+
+    def _open(self) -> int:
+        try:
+            return super()._open()
+        except OSError:
+            thing = in_the_way(self.path)
+            if thing is None:
+                raise
+        reason = f"{thing} is in its place"
+        log.warning("state_damaged", error_code="E212", path=str(self.path), reason=reason)
+        Quarantine(self._files, OsFileOps()).put_aside(self.path)
+        return super()._open()
 
 
 class _FolderLock(ProcessLock):

@@ -10,11 +10,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cde_orchestrator.domain.clock import utc_now
-from cde_orchestrator.infrastructure.system.file_ops import FileOps, in_the_way, replace_file
+from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.infrastructure.system.file_ops import (
+    FileOps,
+    in_the_way,
+    is_no_folder,
+    replace_file,
+)
 from cde_orchestrator.storage.format.files import StateFiles
+
+log = get_logger(__name__)
 
 MISSING = ".missing"
 """Ends the name of a note that a file was gone and was rewritten."""
+LOST = "changes.lost"
+"""A note of changes that were lost, in words."""
+NO_FOLDER = "it is not a folder"
 _STAMP = "%Y%m%dT%H%M%S%f"
 _NAME = re.compile(r"(\d{8}T\d{12})-(.+)")
 
@@ -69,8 +80,26 @@ class Quarantine:
             self._ops.unlink(path)
 
     def _make(self) -> None:
-        self._ops.make_folder(self._files.quarantine)
+        folder = self._files.quarantine
+        aside = folder.with_name("quarantine.aside") if is_no_folder(folder) else None
+        if aside is not None:
+            self._ops.replace(folder, aside)
+        self._ops.make_folder(folder)
         self._ops.sync_folder(self._files.folder)
+        if aside is not None:
+            self.put_aside(aside)
+
+
+def clear_places(files: StateFiles, ops: FileOps) -> None:
+    """Move what is in the place of a folder of the state to quarantine; only under the lock."""
+    for folder in misplaced(files):
+        log.warning("state_damaged", error_code="E212", path=str(folder), reason=NO_FOLDER)
+        Quarantine(files, ops).put_aside(folder)
+
+
+def misplaced(files: StateFiles) -> list[Path]:
+    """Folders in ``.cde`` that are none."""
+    return list(filter(is_no_folder, (files.quarantine, files.local_backups, files.objects)))
 
 
 def quarantined(files: StateFiles) -> Sequence[tuple[datetime, str]]:

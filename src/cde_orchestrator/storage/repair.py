@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, replace_file
 from cde_orchestrator.storage.forks import Fork, Side, close_side, keep_side, path_of
 from cde_orchestrator.storage.format import checkpoint as checkpoints
@@ -18,7 +19,7 @@ from cde_orchestrator.storage.format.json_patch import Document, Patch, diff, re
 from cde_orchestrator.storage.format.segment import Segment, sealed_records
 from cde_orchestrator.storage.head import Head
 from cde_orchestrator.storage.loader import Finding, Loaded
-from cde_orchestrator.storage.quarantine import MISSING, Quarantine
+from cde_orchestrator.storage.quarantine import LOST, MISSING, NO_FOLDER, Quarantine
 
 log = get_logger(__name__)
 
@@ -31,9 +32,7 @@ def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
     """
     quarantine, is_gone = Quarantine(files, ops), not files.are_in_folder()
     for finding in loaded.findings:
-        log.warning(
-            "state_damaged", error_code="E212", path=str(finding.path), reason=finding.reason
-        )
+        log_damaged(finding.path, finding.reason)
         _keep(quarantine, finding)
     loaded.header = loaded.header or journal.encode_header(loaded.sequence + 1, loaded.checksum)
     damaged = {finding.path for finding in loaded.findings}
@@ -49,6 +48,8 @@ def repair(files: StateFiles, ops: FileOps, loaded: Loaded) -> None:
         with suppress(PermissionError):  # in a place that is not this user's to repair
             if path.exists():
                 ops.unlink(path)
+    if loaded.is_end_lost and not loaded.is_from_memory:
+        note_lost(files, ops, f"any after {loaded.sequence}")
     if loaded.findings:
         log.warning("state_repaired", sequence=loaded.sequence, files=len(loaded.findings))
     if is_gone and loaded.sequence and not loaded.is_from_memory:
@@ -73,6 +74,35 @@ def part_fork(files: StateFiles, ops: FileOps, fork: Fork) -> None:
         if os.path.lexists(path):
             quarantine.keep(path)
         replace_file(ops, path, data)
+
+
+def make_folder(files: StateFiles, ops: FileOps) -> None:
+    """Make ``.cde``; a file in its place goes to the quarantine in it.
+
+    A link that leads nowhere stays: what it leads to may come back.
+    """
+    aside = None
+    if os.path.lexists(files.folder) and not (files.folder.is_symlink() or files.folder.is_dir()):
+        aside = files.folder.with_name(f"{FOLDER}.aside")
+        ops.replace(files.folder, aside)
+    ops.make_folder(files.folder)
+    if aside is not None:
+        Quarantine(files, ops).put_aside(aside)
+        log_damaged(files.folder, NO_FOLDER)
+
+
+def log_damaged(path: Path, reason: str) -> None:
+    """Say that something of the state was not as it should be, and is repaired."""
+    log.warning("state_damaged", error_code="E212", path=str(path), reason=reason)
+
+
+def note_lost(files: StateFiles, ops: FileOps, changes: str) -> None:
+    """Say which changes are lost, now and to whoever examines the project later."""
+    log.error("changes_lost", error_code="E225", path=str(files.root), changes=changes)
+    try:
+        Quarantine(files, ops).write(LOST, changes.encode())
+    except OSError as error:
+        log.warning("lost_changes_not_noted", path=str(files.root), reason=str(error))
 
 
 def _keep(quarantine: Quarantine, finding: Finding) -> None:

@@ -102,7 +102,7 @@ class StateScrubber:
         )
 
     def _reaches(self, first: int, following: int) -> bool:
-        found = journal.scan(self._ops.read(self._files.segments()[first]))
+        found = self._scanned(self._files.segments()[first])
         last = found.records[-1].sequence if found.records else 0
         return not found.damage and found.header is not None and last == following - 1
 
@@ -129,6 +129,9 @@ class StateScrubber:
                 header = journal.encode_header(first, self._previous(first, found), lost)
                 lines = b"".join(record.line for record in found.records)
                 replace_file(self._ops, path, header.line + lines)
+                if segments[first] != path:  # in a place that is only read by now
+                    with suppress(OSError):
+                        self._ops.unlink(segments[first])
                 words = f"{path.name} was rewritten"
                 done.append(words if lost == noted else f"{words}; {self._summary(lost)}")
         return done

@@ -103,11 +103,14 @@ class StateStore:
         self._memory.refresh()
 
     @contextmanager
-    def exclusive(self, *, force: bool = False, uncertain: bool = False) -> Iterator[float]:
+    def exclusive(
+        self, *, force: bool = False, uncertain: bool = False, full: bool = False
+    ) -> Iterator[float]:
         """Hold the project alone, up to date, for one change; the seconds waited for the lock.
 
         Args:
             force: try the disk at once in read-only mode, not only every few seconds.
+            full: go on where the disk has no room for a change.
             uncertain: go on where changes are lost or the state is from a newer release.
 
         Raises:
@@ -117,10 +120,10 @@ class StateStore:
         with self._memory.in_turn(), ExitStack() as held:
             exists = self.files.folder.is_dir()  # which may be a link, by the owner's choice
             if exists:
-                self._guard.require(self._memory.needed_bytes(), force=force)
+                self._guard.require(self._memory.needed_bytes(), force=force, full=full)
             with self._written(self.files.folder):
                 if not exists:
-                    self._ops.make_folder(self.files.folder)
+                    repair.make_folder(self.files, self._ops)
                 waited = held.enter_context(self._lock.exclusive())
                 held.enter_context(self._memory.writing())
             if self._memory.uncertain is not None and not uncertain:
@@ -179,7 +182,10 @@ class StateStore:
         """
         with self._written(self.files.folder):
             loaded = loader.load(self.files, self._ops)
+            gap = loaded.gap
             repair.restart(self.files, self._ops, loaded)
+            if gap is not None:
+                repair.note_lost(self.files, self._ops, f"{gap.first} to {loaded.sequence}")
             self._memory.adopt(loaded)
         if self._memory.uncertain is not None:
             raise self._memory.uncertain.error()
@@ -193,6 +199,7 @@ class StateStore:
         """
         with self._memory.in_turn(), ExitStack() as held:
             with self._written(self.files.folder):
+                repair.make_folder(self.files, self._ops)
                 held.enter_context(self._lock.exclusive())
                 try:
                     found = loader.load(self.files, self._ops)
@@ -202,9 +209,11 @@ class StateStore:
                     if error.code != "E201":
                         raise
                 else:
-                    raise StateError.of("E211", expected="none", found=found.sequence)
+                    if found.sequence or found.legacy is not None:
+                        raise StateError.of("E211", expected="none", found=found.sequence)
                 self.files.settle(self._ops, document.get("id"))
                 self._memory.adopt(repair.start_over(self.files, self._ops, document))
+                repair.note_lost(self.files, self._ops, "all that the restored state lacks")
                 held.enter_context(self._memory.writing())
             yield
 
@@ -219,7 +228,7 @@ class StateStore:
         """
         with self._memory.in_turn(), ExitStack() as held:
             with self._written(self.files.folder):
-                self._ops.make_folder(self.files.folder)
+                repair.make_folder(self.files, self._ops)
                 held.enter_context(self._lock.exclusive())
                 local = self.files.backups_in_folder()
                 self.files.forget(self._ops)
@@ -257,19 +266,25 @@ class StateStore:
         """
         with translate_os_errors(self.files.folder, "E201"):
             loaded = loader.load(self.files, self._ops)
-        self._memory.note_uncertainty(loaded.uncertainty)
+        self._memory.note_uncertainty(loaded)
         self._guard.check(0)
         return self._migrate(loaded.legacy) if loaded.legacy is not None else loaded.document
 
     def compact(self) -> None:
         """Seal the active segment and drop what retention does not keep. Inside ``exclusive``.
 
+        On a full disk the second comes first; without room even then, the segment stays as it is.
+
         Raises:
             StateError: E203 or E204, it was not sealed.
         """
         if self._memory.head is not None:
             with self._written(self.files.backups):
-                self._upkeep.seal(self._memory.head)
+                if self._guard.mode is not None:  # the disk is full
+                    self._upkeep.prune(self._memory.head)
+                    self._guard.check(self._memory.needed_bytes(), force=True)
+                if self._guard.mode is None:
+                    self._upkeep.seal(self._memory.head)
 
     def close(self) -> None:
         """Renew ``state.json`` after own changes, where that is cheap; never fails."""

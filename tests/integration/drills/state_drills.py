@@ -49,13 +49,19 @@ class Holder:
         self._process.communicate()
 
 
-@drill("E201")
-async def a_state_of_which_nothing_is_left(stage: Stage) -> None:
+def ruined(stage: Stage) -> dict[Path, bytes]:
+    """What every file of the state had, of which nothing is left."""
     places = (*(stage.root / ".cde").rglob("*"), *StateFiles(stage.root).backups.glob("*-*"))
     files = [path for path in places if path.suffix in {".json", ".jsonl"}]
     kept = {path: path.read_bytes() for path in files}
     for path in files:
         path.write_bytes(b"\x00" * 100)
+    return kept
+
+
+@drill("E201")
+async def a_state_of_which_nothing_is_left(stage: Stage) -> None:
+    kept = ruined(stage)
 
     def put_back() -> None:
         for path, content in kept.items():
@@ -63,7 +69,7 @@ async def a_state_of_which_nothing_is_left(stage: Stage) -> None:
 
     await stage.prove(
         lambda: stage.tool("cde_startFeature", prompt="On what ground"),
-        names="journal.jsonl",
+        names="nothing can be taken out",
         by_hand=put_back,
     )
     assert stage.census()
@@ -333,3 +339,23 @@ async def a_project_that_is_saved_where_another_one_is(stage: Stage) -> None:
         names=stored.name,
         corrected=lambda: stage.library(in_the_stored_one),
     )
+
+
+@drill("E224")
+async def a_salvage_where_nothing_is_intact(stage: Stage) -> None:
+    ruined(stage)
+    words = ("start", "Begin again", "--project", str(stage.root))
+    await stage.prove(
+        lambda: stage.json_command("state", "salvage", "--project", str(stage.root)),
+        corrected=lambda: stage.json_command(*words),
+    )
+
+
+@drill("E225")
+async def changes_that_were_lost_with_both_copies(stage: Stage) -> None:
+    files = StateFiles(stage.root)
+    for path in (files.journal, *files.segments().values()):
+        path.unlink()
+    assert stage.run("status", "--project", str(stage.root)).returncode == 0
+    [note] = files.quarantine.glob("*.lost")
+    await stage.prove(stage.finding, by_hand=note.unlink)

@@ -160,7 +160,11 @@ async def a_change_from_the_future(stage: Stage) -> None:
 @drill("E921", own_disk=True)
 async def a_disk_with_little_space(stage: Stage) -> None:
     with small_disk(stage.root):
-        await stage.prove(stage.finding, by_hand=lambda: remount(stage.root, "size=400m"))
+        await stage.prove(
+            stage.finding,
+            names="are wanted",
+            by_hand=lambda: remount(stage.root, "size=400m"),
+        )
         await stage.close()
 
 
@@ -168,7 +172,7 @@ async def a_disk_with_little_space(stage: Stage) -> None:
 async def a_repository_that_git_does_not_understand(stage: Stage) -> None:
     link = stage.root / ".git"
     link.write_text("gitdir: /nowhere\n")
-    await stage.prove(stage.finding, names="nowhere", by_hand=link.unlink)
+    await stage.prove(stage.finding, names="Run git status there", by_hand=link.unlink)
 
 
 @drill("E923")

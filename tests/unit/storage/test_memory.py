@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from cde_orchestrator.domain.errors.fixes import UPGRADE
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
@@ -33,6 +34,7 @@ from cde_orchestrator.storage.memory import StateMemory
 from cde_orchestrator.storage.project_lock import ProjectLock
 from cde_orchestrator.storage.read_only import SPARE_BYTES, ReadOnly, WriteGuard
 from cde_orchestrator.storage.store import StateStore
+from tests.fakes import WithoutQuarantine
 
 
 class ReadingOps(OsFileOps):
@@ -301,20 +303,20 @@ def test_a_read_enters_the_mode_where_the_next_checkpoint_has_no_room(reader: Re
 def test_why_a_state_is_uncertain_is_logged_once_for_each_reason(
     reader: Reader, root: Path
 ) -> None:
-    memory = reader.memory
+    memory, one, two = reader.memory, Loaded(newer=7), Loaded(newer=8)
     with capture_logs() as logs:
-        memory.note_uncertainty("one")
+        memory.note_uncertainty(one)
         first = memory.uncertain
-        memory.note_uncertainty("one")
+        memory.note_uncertainty(one)
         assert memory.uncertain is first
-        memory.note_uncertainty("two")
+        memory.note_uncertainty(two)
         second = reader.uncertain()
         assert second is not None
-        assert second.reason == "two"
-        memory.note_uncertainty(None)
+        assert (second.reason, second.fixes) == (two.uncertainty, (UPGRADE,))
+        memory.note_uncertainty(Loaded())
         assert reader.uncertain() is None
     said = {"event": "state_uncertain", "log_level": "critical", "error_code": "E206"}
-    assert logs == [{**said, "path": str(root), "reason": reason} for reason in ("one", "two")]
+    assert logs == [{**said, "path": str(root), "reason": each.uncertainty} for each in (one, two)]
 
 
 def append(files: StateFiles, change: Patch) -> None:
@@ -652,10 +654,10 @@ def test_a_reader_does_not_try_to_repair_again_at_each_look(
 ) -> None:
     monkeypatch.setattr(state_memory, "PROBE_EVERY_SECONDS", 1e9)
     store.files.mirror(1).write_bytes(b"damaged\n")
-    store.files.quarantine.write_text("in the way")
-    reader = StateStore(store.files.root)
+    ops = WithoutQuarantine()
+    reader = StateStore(store.files.root, ops=ops)
     assert read(reader) == ["a"]
-    store.files.quarantine.unlink()
+    ops.refuses = False
 
     assert read(reader) == ["a"]
     refused = reader.read_only

@@ -24,6 +24,7 @@ from cde_orchestrator.storage.loader import load
 from cde_orchestrator.storage.project_lock import ProjectLock
 from cde_orchestrator.storage.scrubber import StateScrubber
 from cde_orchestrator.storage.store import StateStore
+from tests.fakes import WithoutQuarantine
 
 
 class WatchedOps(OsFileOps):
@@ -294,8 +295,8 @@ def test_a_write_that_writes_nothing_is_a_failure(tmp_path: Path) -> None:
 def test_damage_that_cannot_be_mended_is_said_and_no_change_builds_on_it(store: StateStore) -> None:
     damaged = store.files.journal.read_bytes().replace(b'"id":"a"', b'"id":"z"')
     store.files.journal.write_bytes(damaged)
-    store.files.quarantine.write_text("in the way")
-    other = StateStore(store.files.root)
+    ops = WithoutQuarantine()
+    other = StateStore(store.files.root, ops=ops)
     assert names(other) == "ab"
     found = other.read_only
     assert found is not None
@@ -304,7 +305,7 @@ def test_damage_that_cannot_be_mended_is_said_and_no_change_builds_on_it(store: 
         put(other, "c")
     assert refused.value.code == "E203"
     assert store.files.journal.read_bytes() == damaged
-    store.files.quarantine.unlink()
+    ops.refuses = False
     put(other, "c")
     assert other.read_only is None
     assert store.files.journal.read_bytes() == store.files.mirror(1).read_bytes()
@@ -315,12 +316,12 @@ def test_a_reader_mends_by_itself_once_that_is_possible(
 ) -> None:
     monkeypatch.setattr(memory, "PROBE_EVERY_SECONDS", 0.0)
     store.files.journal.write_bytes(store.files.journal.read_bytes().replace(b"b", b"c"))
-    store.files.quarantine.write_text("in the way")
-    other = StateStore(store.files.root)
+    ops = WithoutQuarantine()
+    other = StateStore(store.files.root, ops=ops)
     assert names(other) == "ab"
     found = other.read_only
     assert found is not None
-    store.files.quarantine.unlink()
+    ops.refuses = False
     assert names(other) == "ab"
     assert other.read_only is None
     assert store.files.journal.read_bytes() == store.files.mirror(1).read_bytes()
@@ -421,7 +422,8 @@ def test_the_place_of_a_lost_history_is_durable_before_a_new_one_begins(
     with broken.exclusive(uncertain=True):
         broken.restart()
     quarantine = store.files.quarantine
-    moved = max(i for i, (doing, path) in enumerate(done) if path.parent == quarantine)
+    journals = [path.parent == quarantine and path.suffix == ".jsonl" for _, path in done]
+    moved = max(i for i, is_moved in enumerate(journals) if is_moved)
     written = max(i for i, each in enumerate(done) if each == ("replace", store.files.journal))
     assert ("sync_folder", quarantine) in done[moved:written]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Protocol
 
 from cde_orchestrator.adapters.doctor.forks import found_now, open_forks
+from cde_orchestrator.adapters.doctor.space import freed, removable
 from cde_orchestrator.application.ports import core as ports
 from cde_orchestrator.application.projects.show_workflows import prompt_problems
+from cde_orchestrator.domain.errors.entry import Fix
+from cde_orchestrator.domain.errors.fixes import explaining
+from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ProjectError, StateError
 from cde_orchestrator.domain.feature import artifacts_from
 from cde_orchestrator.domain.history import Damage
@@ -23,11 +27,13 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings import settings
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, in_the_way, read_bounded
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock, state_of
 from cde_orchestrator.storage.archive import StateArchive
+from cde_orchestrator.storage.format.checkpoint import NEWER, SCHEMA_VERSION
 from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.quarantine import LOST, NO_FOLDER, misplaced
 
 log = get_logger(__name__)
 
@@ -38,6 +44,8 @@ STALE_SECONDS = 60.0
 """Age of a temporary file that no writer can still be at work on."""
 LOCK_SECONDS = 1.0
 """How long a change of another process may keep the doctor waiting."""
+
+LARGEST_NOTE_BYTES = 4_096
 
 _QUARANTINE = f"{FOLDER}/quarantine"
 
@@ -78,7 +86,7 @@ class ProjectDoctor:
         if not stored.folder.is_dir():
             return [self.missing(root)]
         checks: list[Callable[[], Iterator[CDEError]]] = [
-            lambda: _damages(stored),
+            lambda: self._damages(root, stored),
             lambda: open_forks(stored),
             lambda: self._state(root),
             lambda: _lock(stored),
@@ -101,8 +109,8 @@ class ProjectDoctor:
     def plan(self, root: Path) -> list[str]:
         """What ``repair`` would do, in words; nothing is changed."""
         stored = StateFiles(root)
-        planned = []
-        for damage in _verified(stored) if self._is_certain(root) else ():
+        planned = [f"remove {stored.shown(path)}" for path in removable(stored)]
+        for damage in _damaged(stored) if self._is_certain(root) else ():
             kept = f"; what is there goes to {_QUARANTINE}" if _exists(stored, damage) else ""
             planned.append(f"rewrite {damage.file} from what survives{kept}")
         return planned + [f"remove {stored.shown(path)}" for path in _temporary(stored)]
@@ -110,15 +118,15 @@ class ProjectDoctor:
     def repair(self, root: Path) -> list[str]:
         """Repair what is safe: copies of the state, backups, leftovers; what was done, in words."""
         stored = StateFiles(root)
-        damaged = _verified(stored) if self._is_certain(root) else []
+        done = freed(stored)
+        damaged = _damaged(stored) if self._is_certain(root) else []
         existed = {damage.file for damage in damaged if _exists(stored, damage)}
         if damaged:
             try:
                 self.repository.repair(root)
             except CDEError as error:
                 log.warning("not_repaired", error_code=error.code, reason=error.message)
-        left = {damage.file for damage in _verified(stored)}
-        done = []
+        left = {damage.file for damage in _damaged(stored)}
         for damage in damaged:
             kept = f"; what was there is in {_QUARANTINE}" if damage.file in existed else ""
             if damage.file not in left:
@@ -139,9 +147,30 @@ class ProjectDoctor:
     def _state(self, root: Path) -> Iterator[CDEError]:
         project = self.repository.peek(root)
         if project.read_only_reason is not None:
-            yield StateError.of(
+            error = StateError.of(
                 "E206", reason=project.read_only_reason, since=project.read_only_since
             )
+            yield error.fixed_by(project.read_only_fixes)
+
+    def _damages(self, root: Path, stored: StateFiles) -> Iterator[CDEError]:
+        """Each damaged file; where the state is not certain, with what leads out of that."""
+        fixes: Sequence[Fix] = ()
+        try:
+            fixes = self.repository.peek(root).read_only_fixes
+        except CDEError as error:
+            fixes = error.fixes or ERROR_MESSAGES[error.code].fixes
+        found = _damaged(stored)
+        forks = found_now(stored) if found else []
+        yield from forks
+        for damage in () if forks else found:
+            if damage.reason == NEWER:
+                supported = SCHEMA_VERSION
+                yield StateError.of(
+                    "E202", path=damage.file, found="of a newer release", supported=supported
+                )
+            else:
+                damaged = StateError.of("E212", file=damage.file, reason=damage.reason)
+                yield damaged.fixed_by(fixes)
 
     def _workflow(self, root: Path) -> Iterator[CDEError]:
         return prompt_problems(self.workflows.load(root), self.prompts, root)
@@ -196,6 +225,8 @@ def _run(check: Callable[[], Iterator[CDEError]], root: Path) -> list[CDEError]:
         found.append(ProjectError.of("E003", path=error.filename or str(root), reason=reason))
     for each in found:
         each.context.setdefault("project_path", str(root))
+        if each.code == "E003" and each.context["path"] != str(root):  # only a person can help
+            each.fixed_by((explaining("E003"),))
     return found
 
 
@@ -203,7 +234,7 @@ def _run(check: Callable[[], Iterator[CDEError]], root: Path) -> list[CDEError]:
 def _archive(stored: StateFiles) -> Iterator[StateArchive]:
     """Let nobody write meanwhile, as far as a lock can be had without making its file."""
     with ExitStack() as held:
-        if stored.lock.exists():
+        if in_the_way(stored.lock) is None and stored.lock.exists():
             with suppress(OSError, StateError):
                 held.enter_context(ProcessLock(stored.lock, LOCK_SECONDS).shared())
         yield StateArchive(stored, OsFileOps())
@@ -214,17 +245,16 @@ def _verified(stored: StateFiles) -> list[Damage]:
         return archive.verify()
 
 
+def _damaged(stored: StateFiles) -> list[Damage]:
+    """Files and folders of the state that are not as they should be."""
+    found = [Damage(stored.shown(path), NO_FOLDER) for path in misplaced(stored)]
+    if thing := in_the_way(stored.lock):
+        found.append(Damage(stored.shown(stored.lock), f"{thing} is in its place"))
+    return found + _verified(stored)
+
+
 def _exists(stored: StateFiles, damage: Damage) -> bool:
     return os.path.lexists(stored.home / damage.file)
-
-
-def _damages(stored: StateFiles) -> Iterator[CDEError]:
-    found = _verified(stored)
-    if found and (forks := found_now(stored)):
-        yield from forks
-        return
-    for damage in found:
-        yield StateError.of("E212", file=damage.file, reason=damage.reason)
 
 
 def _place(stored: StateFiles) -> Iterator[CDEError]:
@@ -236,7 +266,7 @@ def _place(stored: StateFiles) -> Iterator[CDEError]:
 
 def _lock(stored: StateFiles) -> Iterator[CDEError]:
     """Who keeps the project's lock, where somebody keeps it for long."""
-    if not stored.lock.exists():
+    if not stored.lock.is_file() or stored.lock.is_symlink():
         return
     lock = ProcessLock(stored.lock, LOCK_SECONDS)
     try:
@@ -288,9 +318,6 @@ def _permissions(stored: StateFiles) -> Iterator[CDEError]:
         wanted = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
         if path.exists() and not os.access(path, wanted):
             yield ProjectError.of("E003", path=str(path), reason="it is not readable and writable")
-    for path in folders[1:]:  # the first one may be a link, by the owner's choice
-        if path.is_symlink() or (path.exists() and not path.is_dir()):
-            yield ProjectError.of("E003", path=str(path), reason="it is not a folder")
 
 
 def _settings(root: Path) -> Iterator[CDEError]:
@@ -330,6 +357,10 @@ def _quarantine(stored: StateFiles) -> Iterator[CDEError]:
     kept = sorted(path.name for path in stored.quarantine.glob("[!.]*"))
     if kept:
         yield StateError.of("E215", count=len(kept), newest=kept[-1])
+    for name in kept:
+        if name.endswith(LOST):
+            changes = read_bounded(stored.quarantine / name, LARGEST_NOTE_BYTES).decode()
+            yield StateError.of("E225", at=name[:8], changes=changes, note=name)
 
 
 def _temporary(stored: StateFiles) -> list[Path]:

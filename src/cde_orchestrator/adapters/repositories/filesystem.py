@@ -17,6 +17,7 @@ from cde_orchestrator.adapters.repositories.gitignore import (
     write_gitignore,
 )
 from cde_orchestrator.adapters.repositories.legacy import migrate
+from cde_orchestrator.adapters.repositories.salvaged import salvaged
 from cde_orchestrator.adapters.repositories.stored_projects import (
     Found,
     StillFits,
@@ -33,7 +34,7 @@ from cde_orchestrator.domain.exceptions import (
     StateError,
     ValidationError,
 )
-from cde_orchestrator.domain.history import Damage
+from cde_orchestrator.domain.history import Damage, Salvaged
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps
 from cde_orchestrator.infrastructure.system.project_home import home_of
@@ -45,6 +46,7 @@ from cde_orchestrator.storage.forks import close_side, notice
 from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.format.json_patch import Document
 from cde_orchestrator.storage.retention import DEFAULT_RETENTION, Retention
+from cde_orchestrator.storage.salvage import salvage
 from cde_orchestrator.storage.store import StateStore
 
 
@@ -192,8 +194,8 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
         wanted = checked_document(document)
         try:
             store = self._existing(path)
-        except StateError as error:
-            if error.code == "E201" and expected_sequence is None:
+        except (ProjectError, StateError) as error:
+            if error.code in {"E201", "E007"} and expected_sequence is None:
                 return self._restore_unreadable(path, wanted)
             raise
         with store.exclusive(force=True, uncertain=True):
@@ -207,16 +209,28 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
 
     def _restore_unreadable(self, path: Path | str, wanted: Document) -> int:
         """Begin a new history where the present state cannot be read."""
-        store = self._recorded(path)
+        store = self._store(folder_at(path))
         first = patch_without_secrets(whole(wanted))
         with store.started_over(first[0]["value"]):
             self._commit(store, first, "restore_state", lambda: None)
             return store.sequence
 
+    def salvage(self, path: Path | str) -> Salvaged:
+        """The best state that whole records and checkpoints tell; nothing is changed."""
+        store = self._store(folder_at(path))
+        with store.steady(wait=True):
+            found = salvage(store.files, self._ops)
+        if found is None:
+            missing = no_project(store.root)
+            if not store.files.exist() and missing.code != "E007":
+                raise missing
+            raise StateError.of("E224", path=str(store.root))
+        return salvaged(found, store.files, self._clock)
+
     def compact(self, path: Path | str) -> list[str]:
         """Seal the journal's active part and drop what retention does not keep."""
         store = self._existing(path)
-        with store.exclusive():
+        with store.exclusive(full=True):
             self._require(store)
             store.compact()
         return [backup.file for backup in store.archive().backups()]

@@ -28,7 +28,7 @@ from cde_orchestrator.domain.exceptions import (
     ProjectError,
     StateError,
 )
-from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
+from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry, Salvaged
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import without_secrets
@@ -99,6 +99,7 @@ class StoredProjects(ABC, Generic[Store]):
         clock: where the time comes from.
     """
 
+    backend: str
     unreadable: ClassVar[frozenset[str]]
     """Codes of a state that cannot be read although its history may be."""
 
@@ -213,8 +214,8 @@ class StoredProjects(ABC, Generic[Store]):
     def state_at(self, path: Path | str, sequence: int | None = None) -> tuple[int, dict[str, Any]]:
         """A sequence, the present one when None, and the state right after it."""
         store = self._existing(path)
-        if sequence is None:
-            number, document = store.snapshot()
+        number, document = store.snapshot()
+        if sequence in {None, number}:  # whatever the backups still have
             return number, copy.deepcopy(document)
         return sequence, store.past(lambda archive: archive.state_at(sequence), {})
 
@@ -241,6 +242,12 @@ class StoredProjects(ABC, Generic[Store]):
     def close_fork(self, path: Path | str, name: str) -> bool:
         """Report another side of a fork no more; only files can be forked."""
         return False
+
+    def salvage(self, path: Path | str) -> Salvaged:
+        """The present state: what keeps it repairs itself, or answers nothing at all."""
+        sequence, document = self.state_at(path)
+        where = [(self.backend, "the state")]
+        return Salvaged(document, sequence, None, True, where, [], [], [])
 
     def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
         """The document, if it is a whole and valid state."""
@@ -302,6 +309,7 @@ class StoredProjects(ABC, Generic[Store]):
             project = decode_project(document, store.index, str(store.root), self._clock)
         if (mode := store.read_only) is not None:
             project.read_only_reason, project.read_only_since = mode.reason, mode.since
+            project.read_only_fixes = mode.fixes
         return project
 
     def _create(

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
+from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry, Salvaged
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.records import Artifact
@@ -119,6 +119,13 @@ class StateRecovery(Protocol):
 
     def close_fork(self, path: Path | str, name: str) -> bool:
         """Report another side of a fork no more; whether there is one of this name."""
+
+    def salvage(self, path: Path | str) -> Salvaged:
+        """The best state that can be put together of what is whole; nothing is changed.
+
+        Raises:
+            StateError: E202, the state is from a newer release; E224, nothing is whole.
+        """
 
     def checked_state(self, document: dict[str, Any]) -> dict[str, Any]:
         """The document, if it is a whole and valid state.

@@ -9,7 +9,9 @@ from typing import TypedDict
 from cde_orchestrator import __version__
 from cde_orchestrator.application.ports.core import Doctor
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload
+from cde_orchestrator.domain.errors.fixes import DOCTOR, DOCTOR_FIX, explaining
+from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload, fill_fix
+from cde_orchestrator.domain.exceptions import CDEError
 
 
 class DiagnoseReply(TypedDict):
@@ -41,7 +43,7 @@ class Diagnose(UseCase[DiagnoseReply], operation="diagnose", tolerant=True):
     def __call__(self, *, root: Path, home: Path, doctor: Doctor) -> DiagnoseReply:
         """Examine it; no finding is an error of this call."""
         repaired = doctor.repair(root) if self.fix else []
-        findings = [ErrorFormatter.payload(found) for found in doctor.examine(root)]
+        findings = [self._shown(found) for found in doctor.examine(root)]
         return {
             "path": str(root),
             "home": str(home),
@@ -55,3 +57,12 @@ class Diagnose(UseCase[DiagnoseReply], operation="diagnose", tolerant=True):
                 "system": f"{platform.system()} {platform.machine()}",
             },
         }
+
+    def _shown(self, error: CDEError) -> ErrorPayload:
+        """The finding; a fix is never the command that found it and did not help."""
+        found = ErrorFormatter.payload(error)
+        useless = [DOCTOR, DOCTOR_FIX] if self.fix else [DOCTOR]
+        commands = [fill_fix(each, error.context)["command"] for each in useless]
+        left = [each for each in found["fixes"] if each["command"] not in commands]
+        found["fixes"] = left or [fill_fix(explaining(error.code), {})]
+        return found

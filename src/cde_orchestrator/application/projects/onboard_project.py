@@ -47,7 +47,8 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
     ) -> OnboardReply:
         """Raises E001 to E003, E007, E008, E206, E302 to E304, E310, E311."""
         name = None if self.name is None else checked_line("name", self.name, NAME_LIMIT)
-        workflows.load(root)  # a broken file is reported before anything is made
+        if not self.new:  # which may have to make the folder in the place of something else
+            workflows.load(root)  # a broken file is reported before anything is made
         project = repository.get_or_create(root, name, new=self.new)
         created: list[str] = []
         before = project.status

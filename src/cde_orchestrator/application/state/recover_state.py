@@ -21,7 +21,7 @@ from cde_orchestrator.application.state.state_exports import (
 )
 from cde_orchestrator.application.state.undo_rollback import follow_rollbacks
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.domain.exceptions import StateError, ValidationError
+from cde_orchestrator.domain.exceptions import ProjectError, StateError, ValidationError
 from cde_orchestrator.domain.history import Backup
 
 LARGEST_HISTORY = 1_000
@@ -131,7 +131,7 @@ class ListBackups(UseCase[BackupsReply], operation="list_backups"):
         """Raises E001 to E003."""
         present: Mapping[str, Any] | None = None
         with suppress(StateError):  # what it may be restored to is listed for any state
-            present = _present(root, recovery)[1]
+            present = present_state(root, recovery)[1]
         backups = recovery.backups(root)
         return {"backups": [_listed(backup, present, root, recovery) for backup in backups]}
 
@@ -198,7 +198,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
     ) -> RestoreReply:
         """Raises E004, E206, E208 to E211, E305."""
         source, document = self._source(root, recovery)
-        present, before = _present(root, recovery)
+        present, before = present_state(root, recovery)
         conflicts: list[str] = []
         if self.merged is not None:
             base = recovery.fork_base(root, self.merged) or {"features": {}}
@@ -283,12 +283,12 @@ def _listed(
     return row
 
 
-def _present(root: Path, recovery: StateRecovery) -> tuple[int | None, Mapping[str, Any]]:
+def present_state(root: Path, recovery: StateRecovery) -> tuple[int | None, Mapping[str, Any]]:
     """The present state and its number; no number where it cannot be read at all."""
     try:
         return recovery.state_at(root, None)
-    except StateError as error:
-        if error.code != "E201":
+    except (ProjectError, StateError) as error:
+        if error.code not in {"E201", "E007"}:
             raise
         return None, {"features": {}}
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cde_orchestrator.application.state import recover_state, state_exports
+from cde_orchestrator.application.state import recover_state, salvage_state, state_exports
 from cde_orchestrator.cli.console.input import EXPORT_LIMIT_BYTES, text_from
 from cde_orchestrator.cli.console.output import say_json_text
 from cde_orchestrator.cli.session.boundary import FINDINGS
@@ -90,6 +90,21 @@ def restore(
 ) -> None:
     """Restore an earlier state, as one change that can be undone."""
     _restore(call, at, backup, file, dry_run=dry_run)
+
+
+@group.command("cde state salvage --dry-run", "cde state salvage --to salvaged.json")
+def salvage(
+    call: Call,
+    to: Annotated[
+        Path | None, typer.Option(help="Only write the state to this file, as an export.")
+    ] = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Restore what intact records and checkpoints have, if the state cannot be read."""
+    reply = call.ask(salvage_state.SalvageState(dry_run=dry_run or to is not None))
+    if to is not None and not dry_run:
+        _write(to, state_exports.export_text(reply["state"]))
+    call.say(reply, view.salvaged)
 
 
 @group.command("cde state export > state-export.json")

@@ -9,7 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application.state import recover_state as replies
-from cde_orchestrator.cli.console.layout import done, next_steps, note, remarked, spaced, table
+from cde_orchestrator.application.state.salvage_state import SalvageReply
+from cde_orchestrator.cli.console.layout import (
+    done,
+    facts,
+    next_steps,
+    note,
+    remarked,
+    spaced,
+    table,
+)
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment
 from cde_orchestrator.cli.views.resume import file_rows
 
@@ -128,6 +137,27 @@ def restored(reply: replies.RestoreReply, look: RenderTarget) -> RenderableType:
         file_rows(reply["files"]),
         next_steps([(undo, "undo it")]) if any(reply["difference"].values()) else None,
     )
+
+
+def salvaged(reply: SalvageReply, look: RenderTarget) -> RenderableType:
+    """What was salvaged, of which files, and what is missing."""
+    what = f"{counted(reply['features'], 'feature')}, up to change {reply['newest']}"
+    if reply["at"]:
+        what += f" of {moment(reply['at'], look)}"
+    if reply["sequence"] is not None:
+        head: RenderableType = done(f"Salvaged as change {reply['sequence']}: {what}")
+    else:
+        head = note(f"Can be salvaged: {what}; nothing is changed")
+    used = table("FROM", "")
+    for row in reply["used"]:
+        used.add_row(clean(row["file"]), clean(row["gave"]))
+    lost = [
+        ("Lost changes", reply["missing"]),
+        ("Features with lost changes", reply["incomplete"]),
+        ("Lost features", reply["unusable"]),
+    ]
+    rows = [(words, ", ".join(map(clean, each))) for words, each in lost if each]
+    return spaced(head, used, facts(rows) if rows else None, _difference(reply["difference"]))
 
 
 def merged(reply: MergeReply, _: RenderTarget) -> RenderableType:

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import Suggestion, critical, message
-from cde_orchestrator.domain.errors.fixes import (
-    ACTIVATE,
-    INFO_CALL,
-    PROJECT_INFO_AT,
-    explaining,
-    fix,
-)
+from cde_orchestrator.domain.errors.fixes import ACTIVATE, INFO_CALL, SALVAGE, explaining, fix
 
 PROJECT_MESSAGES = {
     "E001": message(
@@ -75,12 +69,13 @@ PROJECT_MESSAGES = {
             "'{path}' was a project of CDE Orchestrator on this machine, and its state is gone. "
             "Evidence: {traces}."
         ),
+        "See whether its quarantine still has something: cde state salvage --dry-run",
         "If git stash removed .cde, restore it: git stash list, then git stash pop",
         "If a server of the project is still running, one call to it writes the state again",
         "Otherwise restore the folder .cde from a backup of the disk",
         "If you have an export: cde init --new, then cde state import FILE",
         "Create an empty project only if nobody needs the old one: cde init --new",
-        fixes=(PROJECT_INFO_AT,),
+        fixes=(SALVAGE,),
     ),
     "E008": message(
         "Repository Not Found",

@@ -10,11 +10,13 @@ from cde_orchestrator.domain.errors.fixes import (
     HISTORY,
     HISTORY_CALL,
     INFO_CALL,
+    NEW,
     PROJECT_INFO,
     PROJECT_INFO_AT,
+    SALVAGE,
     SHOW_STATUS,
     TRUST,
-    fix,
+    UPGRADE,
     here,
 )
 
@@ -32,9 +34,10 @@ STATE_MESSAGES = {
         "State Unreadable",
         "The state of '{path}' cannot be read: {reason}. Nothing was changed.",
         "Leave the folder .cde as it is; nothing in it was overwritten",
-        "Restore an export or a backup: cde state restore --file EXPORT",
+        "See what can be taken out of it: cde state salvage --dry-run",
+        "Or restore an export or a backup: cde state restore --file EXPORT",
         "Or restore the newest good copy of .cde from a backup of the project",
-        fixes=(DOCTOR,),
+        fixes=(SALVAGE, DOCTOR),
         recoverable=False,
     ),
     "E202": message(
@@ -46,7 +49,7 @@ STATE_MESSAGES = {
         "Install the version that wrote it: pip install --upgrade cde-orchestrator",
         "See which version runs: cde --version",
         "Or read the state where the newer version runs: cde state export",
-        fixes=(fix("--version"),),
+        fixes=(UPGRADE,),
         recoverable=False,
     ),
     "E203": critical(
@@ -268,5 +271,25 @@ STATE_MESSAGES = {
             'cde_recoverState(action="restore", backup="{backup}")',
         ),
         fixes=(here("state merge {backup}"),),
+    ),
+    "E224": critical(
+        "Nothing to Salvage",
+        (
+            "No record and no checkpoint of the state of '{path}' is intact, in its files, its "
+            "backups or its quarantine: nothing can be taken out. Nothing was changed."
+        ),
+        "Restore .cde and the project's vault from a backup of the disk",
+        "If you have an export: cde init --new, then cde state import FILE",
+        "Create an empty project if nobody needs the old one; its damaged files are kept",
+        fixes=(NEW,),
+        recoverable=False,
+    ),
+    "E225": info(
+        "Changes Were Lost",
+        "On {at}, changes were lost with the files that had them: {changes}.",
+        Suggestion("Check which work has to be done again", *HISTORY_CALL),
+        "Damaged files are kept in .cde/quarantine; an expert may find more in them",
+        "Delete the note in .cde/quarantine when nobody needs it: {note}",
+        fixes=(HISTORY,),
     ),
 }

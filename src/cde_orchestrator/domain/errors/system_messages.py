@@ -6,6 +6,7 @@ from cde_orchestrator.domain.errors.entry import Suggestion, critical, info, mes
 from cde_orchestrator.domain.errors.fixes import (
     COMPACT,
     DOCTOR,
+    DOCTOR_FIX,
     HISTORY_CALL,
     LIST_AGENTS,
     LIST_FEATURES,
@@ -135,9 +136,10 @@ SYSTEM_MESSAGES = {
         "Low Disk Space",
         "{free_mb} MB are free on the disk of '{path}'; {wanted_mb} MB are wanted.",
         "Free space on that disk before the project becomes read-only",
+        "Remove old logs and reports that the project can do without: cde doctor --fix",
         "Shorten the project's history: cde state compact",
         "Move large files that are not part of the project elsewhere",
-        fixes=(COMPACT,),
+        fixes=(DOCTOR_FIX, COMPACT),
     ),
     "E922": warning(
         "Git Does Not Work",

@@ -213,6 +213,11 @@ def in_the_way(path: Path) -> str | None:
     return kinds.get(stat.S_IFMT(mode), "a pipe, a device or a socket")
 
 
+def is_no_folder(path: Path) -> bool:
+    """Whether something else is in a folder's place; a link is, wherever it leads."""
+    return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
+
+
 def read_file(ops: FileOps, path: Path) -> bytes | None:
     """The file's bytes; None where there is none, and nothing of what else is in its place."""
     try:

@@ -225,6 +225,21 @@ class StateFiles:
                 found.append((path.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
         return found
 
+    @property
+    def project_id(self) -> str | None:
+        """The project's id, as far as a file here or outside says."""
+        _ = self.backups
+        return self._shelved[0][2].id if self._shelved else vault.stated_id(self.home)
+
+    def everywhere(self) -> list[Path]:
+        """Every backup in every place, also one that another place has more of."""
+        return [
+            place / name
+            for place in (self.backups, *self._others())
+            for name in sorted(_names_in(place))
+            if _NUMBERED.fullmatch(name)
+        ]
+
     def _named(self, project_id: str | None) -> list[tuple[vault.Shelf, str, Passport]]:
         """The project's vault on each shelf and what it is to say, the best one first."""
         shelves = list(vault.shelves_for(self.home))

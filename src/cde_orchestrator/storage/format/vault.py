@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
 from cde_orchestrator.infrastructure.system import project_home
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
+    is_no_folder,
     open_in_own_folder,
     open_regular,
     refuse_link,
@@ -95,6 +97,8 @@ class Shelf(project_home.Shelf):
             for each in missing:
                 ops.sync_folder(each.parent)
         for folder in (self.folder, self.note.parent, vault):
+            if folder == self.note.parent and is_no_folder(folder):
+                ops.replace(folder, folder.with_name(f"{folder.name}-{secrets.token_hex(4)}.aside"))
             refuse_link(folder)
             if not folder.is_dir():
                 ops.make_folder(folder)

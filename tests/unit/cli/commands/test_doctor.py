@@ -251,7 +251,12 @@ def test_a_file_that_may_not_be_written_is_told(
 def test_what_stands_in_the_place_of_a_folder_is_told(shop: Terminal) -> None:
     (shop.folder / ".cde" / "quarantine").write_text("in the way")
 
-    assert codes(shop) == ["E003"]
+    assert codes(shop) == ["E212"]
+
+    shop.run("doctor", "--fix")
+    assert codes(shop) == ["E215"]
+    [kept] = (shop.folder / ".cde" / "quarantine").iterdir()
+    assert kept.read_text() == "in the way"
 
 
 @pytest.mark.parametrize(("read_only", "reason"), [(True, "EROFS"), (False, "EACCES")])

@@ -236,7 +236,7 @@ class StderrHandler(logging.Handler):
 
 
 _NOT_SHOWN = frozenset(
-    {"state_damaged", "state_restored", "backup_damaged", "state_uncertain"}
+    {"state_damaged", "state_restored", "backup_damaged", "state_uncertain", "changes_lost"}
     | {"error_report_not_written"}
 )
 """Events with a code that no failed call shows: it continues with what is whole."""

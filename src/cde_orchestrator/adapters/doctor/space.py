@@ -1,0 +1,60 @@
+"""Frees what a project can do without where its disk is full; nothing of its state or files."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from cde_orchestrator.infrastructure.monitoring.telemetry.store import FILE
+from cde_orchestrator.infrastructure.observability.logs.retention import rotated_files
+from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
+from cde_orchestrator.infrastructure.reports.store import REPORTS
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from cde_orchestrator.storage.format.files import StateFiles
+from cde_orchestrator.storage.read_only import SPARE_BYTES
+
+REPORTS_KEPT = 20
+"""The newest error reports, which somebody may be reading."""
+
+
+def removable(stored: StateFiles) -> list[Path]:
+    """What may go, the least missed first; nothing where the next changes have room."""
+    if not _is_short(stored):
+        return []
+    return [path for path in _dispensable(stored.folder) if _is_own_file(path)]
+
+
+def freed(stored: StateFiles) -> list[str]:
+    """Remove of it what is needed; what was removed, in words."""
+    done: list[str] = []
+    for path in removable(stored):
+        if not _is_short(stored):
+            break
+        with suppress(OSError):
+            size = path.stat().st_size
+            path.unlink()
+            done.append(f"{stored.shown(path)} was removed ({size} bytes)")
+    return done
+
+
+def _is_short(stored: StateFiles) -> bool:
+    """Whether changes would be refused, or the next checkpoint."""
+    with suppress(OSError):
+        size = stored.state.lstat().st_size if stored.state.is_file() else 0
+        return OsFileOps().free_bytes(stored.folder) < 2 * size + SPARE_BYTES
+    return False
+
+
+def _dispensable(folder: Path) -> Iterator[Path]:
+    yield from rotated_files(folder.parent / LOG_FILE)
+    yield from sorted((folder / REPORTS).glob("*.json"))[:-REPORTS_KEPT]
+    yield from (folder / f"{FILE}{end}" for end in ("-wal", "-shm", ""))
+
+
+def _is_own_file(path: Path) -> bool:
+    """Whether it is a file of the product, and not reached through a link."""
+    with suppress(OSError):
+        return stat.S_ISREG(path.lstat().st_mode) and not path.parent.is_symlink()
+    return False
