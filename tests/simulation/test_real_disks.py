@@ -8,19 +8,26 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 from cde_orchestrator.storage import read_only
-from tests.disks import remount, small_disk
+from cde_orchestrator.storage.format.files import StateFiles
+from tests.disks import remount, simulate_disk_full, small_disk
+from tests.integration.blind_person import BlindPerson, as_a_process
 from tests.programs import program
 from tests.simulation import workload
 from tests.simulation.server import Server
 
 PATIENCE_SECONDS = 60
+ROTATED = f"cde.log.{datetime.now(UTC) - timedelta(days=1):%Y%m%dT%H%M%S%f}.gz"
 
 
 @pytest.fixture
@@ -118,7 +125,9 @@ import json, sys
 from pathlib import Path
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 from cde_orchestrator.storage import read_only
+from cde_orchestrator.storage.format.files import StateFiles
 read_only.PROBE_EVERY_SECONDS = 0.0
 root = Path(sys.argv[1])
 repository = FilesystemProjectRepository()
@@ -160,3 +169,49 @@ def test_a_sync_that_fails_refuses_the_change_and_the_next_one_that_works_is_tak
     done = {f"feature-{number}" for number, code in enumerate(outcomes) if code == "done"}
     assert names(tmp_path) == done
     assert FilesystemProjectRepository().verify(tmp_path) == []
+
+
+@pytest.fixture
+def full_disk(disk: Path) -> Iterator[Path]:
+    """A project on a disk without a free byte, with logs and reports that it can do without."""
+    application = build_application(disk)
+    application.handle(OnboardProject())
+    application.close()
+    folder = disk / ".cde"
+    (folder / "logs").mkdir(exist_ok=True)
+    (folder / "logs" / ROTATED).write_bytes(bytes(120_000))
+    (folder / "errors").mkdir(exist_ok=True)
+    for number in range(25):
+        (folder / "errors" / f"20260101T0000000000{number:02}-E999-00000000.json").write_text("{}")
+    with simulate_disk_full(disk):
+        yield disk
+    stop_logging()
+
+
+@pytest.mark.own_disk
+def test_on_a_full_disk_the_printed_commands_free_what_is_not_needed(full_disk: Path) -> None:
+    before = names(full_disk)
+    person = BlindPerson(as_a_process(full_disk), full_disk)
+
+    person.work()
+
+    assert person.typed[0] == f"cde doctor --fix --project {full_disk}"
+    assert f".cde/logs/{ROTATED} was removed (120000 bytes)" in person.read, person.read
+    assert names(full_disk) == {*before, "after"}
+    reports = list((full_disk / ".cde" / "errors").glob("20260101*"))
+    assert len(reports) == 25, "more was removed than was needed"
+
+
+@pytest.mark.own_disk
+def test_on_a_full_disk_compacting_is_not_refused(full_disk: Path) -> None:
+    files = StateFiles(full_disk)
+    sealed = len(files.checkpoints())
+    repository = FilesystemProjectRepository()
+
+    repository.compact(full_disk)
+
+    assert len(files.checkpoints()) == sealed
+    (full_disk / ".cde" / "logs" / ROTATED).unlink()
+    repository.compact(full_disk)
+    assert len(files.checkpoints()) == sealed + 1
+    assert repository.verify(full_disk) == []
