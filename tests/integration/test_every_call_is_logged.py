@@ -75,6 +75,7 @@ COMMANDS: dict[str, list[str]] = {
     "state merge": ["copy.json", "copy.json", "copy.json"],
     "state leave": ["fork-000000000007-1a2b3c4d.json"],
     "state restore": ["--at", "2", "--dry-run"],
+    "state salvage": ["--dry-run"],
     "state compact": [],
     "doctor": [],
     "errors list": [],

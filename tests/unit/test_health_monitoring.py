@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -39,6 +40,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.meter import Operation
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.monitoring.telemetry.store import TelemetryStore
 from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.infrastructure.system.resource_usage import FolderSize
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_server
@@ -365,9 +367,17 @@ def test_changes_that_are_lost_are_said_of_the_files_that_should_tell_them(
     assert health["details"]["read_only"]["error_code"] == "E206"
 
 
-def test_damage_that_cannot_be_mended_is_said_of_the_file(shop: Application) -> None:
-    files = StateFiles(shop.root)
-    files.quarantine.write_text("in the way")
+def test_damage_that_cannot_be_mended_is_said_of_the_file(
+    shop: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, make_folder = StateFiles(shop.root), OsFileOps.make_folder
+
+    def refuse(ops: OsFileOps, path: Path) -> None:
+        if path == files.quarantine:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        make_folder(ops, path)
+
+    monkeypatch.setattr(OsFileOps, "make_folder", refuse)
     files.journal.write_bytes(files.journal.read_bytes()[:-40])
 
     health = build_application(shop.root).handle(GetHealth())

@@ -194,7 +194,9 @@ def test_what_to_do_is_told_for_each_code_that_a_check_or_an_alert_names(world: 
     reply = show(world, ShowDashboard(), health=health)
 
     assert set(reply["advice"]) == {"E206", "E921"}
-    assert reply["advice"]["E921"]["commands"] == [f"cde state compact --project {ROOT}"]
+    words = ("doctor --fix", "state compact")
+    commands = [f"cde {each} --project {ROOT}" for each in words]
+    assert reply["advice"]["E921"]["commands"] == commands
     assert all("?" not in each for each in reply["advice"]["E206"]["suggestions"])
 
 
