@@ -360,7 +360,8 @@ def _quarantine(stored: StateFiles) -> Iterator[CDEError]:
     for name in kept:
         if name.endswith(LOST):
             changes = read_bounded(stored.quarantine / name, LARGEST_NOTE_BYTES).decode()
-            yield StateError.of("E225", at=name[:8], changes=changes, note=name)
+            at = f"{name[:4]}-{name[4:6]}-{name[6:8]}"
+            yield StateError.of("E225", at=at, changes=changes, note=name)
 
 
 def _temporary(stored: StateFiles) -> list[Path]:
