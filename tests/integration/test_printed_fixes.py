@@ -425,3 +425,16 @@ def test_salvage_changes_nothing_where_the_state_is_certain(world: World) -> Non
     assert code == 0
     assert "nothing is changed" in said
     assert in_this_process(history) == before
+
+
+@pytest.mark.parametrize("harm", ["deleted", "emptied", "zeros", "garbage"])
+def test_the_loss_of_both_copies_of_a_segment_is_named(world: World, harm: str) -> None:
+    files = StateFiles(world.root)
+    world.put_back()
+    newest = list(files.segments().values())[-1]
+
+    require_a_way_out(world, ((files.journal, harm), (newest, "deleted")))
+
+    notes = [path.read_text() for path in files.quarantine.glob("*.lost")]
+    assert notes == ["any after 10"]
+    assert _lost(world)

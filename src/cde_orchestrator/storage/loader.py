@@ -247,6 +247,8 @@ def _compare_copies(files: StateFiles, ops: FileOps, loaded: Loaded, active: Act
             loaded.may_be_forked |= path == files.journal
     # A power cut may leave one copy unfinished and the other one short, but nothing damaged.
     loaded.is_end_lost = "whole" not in ends and not ("torn" in ends and "damaged" not in ends)
+    if ends[0] == "damaged" and loaded.active and loaded.sequence in files.checkpoints():
+        loaded.is_end_lost = True  # the segment was sealed, and nothing is left of the one after it
     if first > 1 and max(files.checkpoints(), default=0) < first - 1:
         # Without it the state before the segment is in state.json alone.
         loaded.findings.append(Finding(files.backup(first - 1), "it is missing"))
