@@ -108,8 +108,8 @@ class ProjectPorts:
         asked = "health" in vars(self)  # or else what was counted is left, which loads less
         if asked or not self._meter.leave(self.home / FOLDER, self.clock()):
             self.health.close()
-        if "repository" in vars(self):
-            self.repository.close()
+        for name in {"repository", "files_repository"} & vars(self).keys():
+            getattr(self, name).close()
 
     @property
     def home(self) -> Path:
@@ -119,12 +119,17 @@ class ProjectPorts:
     @_MadeOnce
     def repository(self) -> FilesystemProjectRepository | PostgresProjectRepository:
         """Where the state is kept."""
-        settings = self._settings
-        if settings.state_url:
+        if self._settings.state_url:
             return self._database(self.breakers)
+        return self.files_repository
+
+    @_MadeOnce
+    def files_repository(self) -> FilesystemProjectRepository:
+        """The state in the project's own files, wherever it is kept."""
         from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
         from cde_orchestrator.storage.retention import Retention
 
+        settings = self._settings
         kept = Retention(
             count=settings.backups_kept,
             days=settings.backup_days,

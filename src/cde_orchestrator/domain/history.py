@@ -91,3 +91,28 @@ class Salvaged:
     missing: list[str]
     incomplete: list[str]
     unusable: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What it takes to move a state from one place to another; nothing where it is there already.
+
+    Attributes:
+        source: where it comes from.
+        target: where it goes.
+        sequence: the number of its last change at the source.
+        features: how many it has.
+        project: its name in a database; empty while it has none.
+        leaves: the source says from then on where it went.
+        brings: it is written at the target.
+        revives: the target had it all along, as a move away from there was cut short.
+    """
+
+    source: str
+    target: str
+    sequence: int
+    features: int
+    project: str
+    leaves: bool = False
+    brings: bool = False
+    revives: bool = False

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from mcp.client.client import Client
 
-from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.filesystem import FolderStore
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
@@ -217,10 +217,11 @@ class Stage:
     def census(self) -> dict[str, list[str]]:
         """Every feature with its phases; none where there is no state that can be read."""
         try:
-            project = FilesystemProjectRepository().peek(self.root)  # which mends nothing
+            document = FolderStore(self.root).peek()  # which repairs nothing
         except CDEError:
             return {}
-        return {feature.id: list(feature.phases) for feature in project.features}
+        features = document.get("features", {})
+        return {key: list(feature["phases"]) for key, feature in features.items()}
 
     def require_nothing_lost(self, before: Mapping[str, list[str]]) -> None:
         """Every feature and every phase that existed still exists."""

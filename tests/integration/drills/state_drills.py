@@ -301,8 +301,8 @@ async def a_database_that_is_stopped(stage: Stage) -> None:
     server = postgres_server()
     (stage.root / ".cde" / "config.toml").write_text(f'state_url = "{server.schema_url()}"\n')
     await stage.command("trust", "--yes", "--project", str(stage.root))
-    onboarded = await stage.command("init", str(stage.root))
-    assert onboarded.error is None, onboarded.text
+    moved = await stage.command("state", "move", "--to-database", "--project", str(stage.root))
+    assert moved.error is None, moved.text
     server.stop()
     try:
         await stage.prove(
@@ -322,7 +322,8 @@ async def a_database_that_nobody_trusts(stage: Stage) -> None:
     async def answer_yes(command: str) -> Outcome:
         return await stage.command(*shlex.split(command)[1:], "--yes")
 
-    await stage.prove(lambda: stage.json_command("init", str(stage.root)), follow=answer_yes)
+    moving = ("state", "move", "--to-database", "--project", str(stage.root))
+    await stage.prove(lambda: stage.json_command(*moving), follow=answer_yes)
 
 
 @drill("E219")
@@ -359,3 +360,31 @@ async def changes_that_were_lost_with_both_copies(stage: Stage) -> None:
     assert stage.run("status", "--project", str(stage.root)).returncode == 0
     [note] = files.quarantine.glob("*.lost")
     await stage.prove(stage.finding, by_hand=note.unlink)
+
+
+@drill("E227")
+async def a_database_named_over_a_project_with_files(stage: Stage) -> None:
+    stage.environment["CDE_STATE_URL"] = postgres_server().schema_url()
+    await stage.prove(lambda: stage.json_command("list", "--project", str(stage.root)))
+
+
+@drill("E228")
+async def a_state_that_was_moved(stage: Stage) -> None:
+    url = postgres_server().schema_url()
+    stage.environment["CDE_STATE_URL"] = url
+    moved = await stage.command("state", "move", "--to-database", "--project", str(stage.root))
+    assert moved.error is None, moved.text
+    settings = stage.root / ".cde" / "config.toml"
+    kept = settings.read_text()
+    settings.unlink()  # as on a branch from before
+    del stage.environment["CDE_STATE_URL"]
+
+    def set_the_database() -> None:
+        settings.write_text(kept)
+        stage.environment["CDE_STATE_URL"] = url
+
+    await stage.prove(
+        lambda: stage.json_command("list", "--project", str(stage.root)),
+        names="state_url",
+        by_hand=set_the_database,
+    )

@@ -43,14 +43,18 @@ async def test_a_feature_is_worked_on_over_stdio(tmp_path: Path, url: str) -> No
     assert not (tmp_path / ".cde" / "state.json").exists()
 
 
-def test_a_project_is_moved_from_files_by_export_and_import(tmp_path: Path, url: str) -> None:
-    assert cde(tmp_path, "init").returncode == 0
-    assert cde(tmp_path, "start", "Moved").returncode == 0
-    assert cde(tmp_path, "state", "export", "--output", "state.json").returncode == 0
-    for words in (["init"], ["state", "import", "state.json"], ["state", "verify"], ["doctor"]):
-        done = cde(tmp_path, *words, CDE_STATE_URL=url)
+def test_a_project_is_copied_from_files_by_export_and_import(tmp_path: Path, url: str) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    assert cde(source, "init").returncode == 0
+    assert cde(source, "start", "Moved").returncode == 0
+    export = str(tmp_path / "state.json")
+    assert cde(source, "state", "export", "--output", export).returncode == 0
+    for words in (["init"], ["state", "import", export], ["state", "verify"], ["doctor"]):
+        done = cde(target, *words, CDE_STATE_URL=url)
         assert done.returncode == 0, done.stdout + done.stderr
-    listed = json.loads(cde(tmp_path, "list", "--json", CDE_STATE_URL=url).stdout)
+    listed = json.loads(cde(target, "list", "--json", CDE_STATE_URL=url).stdout)
     assert [feature["name"] for feature in listed["features"]] == ["moved"]
 
 

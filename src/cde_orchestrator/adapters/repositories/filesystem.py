@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,11 @@ from cde_orchestrator.adapters.repositories.gitignore import (
     write_gitignore,
 )
 from cde_orchestrator.adapters.repositories.legacy import migrate
+from cde_orchestrator.adapters.repositories.movable import MovableProjects, is_left, left
 from cde_orchestrator.adapters.repositories.salvaged import salvaged
 from cde_orchestrator.adapters.repositories.stored_projects import (
     Found,
     StillFits,
-    StoredProjects,
     require_sequence,
     whole,
 )
@@ -54,7 +55,11 @@ class FolderStore(StateStore):
     """One project's files, and the index over its features."""
 
     def __init__(
-        self, root: Path, ops: FileOps, retention: Retention, lock_timeout_seconds: float
+        self,
+        root: Path,
+        ops: FileOps | None = None,
+        retention: Retention = DEFAULT_RETENTION,
+        lock_timeout_seconds: float = 5.0,
     ) -> None:
         self.root = root
         self.index = FeatureIndex()
@@ -82,7 +87,7 @@ class FolderStore(StateStore):
             keep_from_git(self.root, self.files.home)
 
 
-class FilesystemProjectRepository(StoredProjects[FolderStore]):
+class FilesystemProjectRepository(MovableProjects[FolderStore]):
     """Keeps each project's state in the folder ``.cde`` of the project itself.
 
     Args:
@@ -140,6 +145,8 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
         document = store.peek()
         if not document:
             raise no_project(root)
+        if is_left(document):
+            raise left(root, document)
         store.index.follow(document, None)
         return self._decoded(store, document)
 
@@ -234,6 +241,25 @@ class FilesystemProjectRepository(StoredProjects[FolderStore]):
             self._require(store)
             store.compact()
         return [backup.file for backup in store.archive().backups()]
+
+    def place(self, root: Path) -> str:
+        """The machine, and the folder whose ``.cde`` has the state."""
+        return f"{socket.gethostname()}:{self._store(root).files.home}"
+
+    def name_of(self, root: Path) -> str:
+        """None in files."""
+        return ""
+
+    def named(self, root: Path, name: str) -> FolderStore:
+        """The project's own store."""
+        return self._store(root)
+
+    def receiving(self, root: Path, name: str) -> AbstractContextManager[FolderStore]:
+        """The project's store, for which nothing is to be set up."""
+        return nullcontext(self._store(root))
+
+    def let_go(self, root: Path, *, dry_run: bool = False) -> None:
+        """No setting says that the state is in files."""
 
     def close(self) -> None:
         """Renew the checkpoints that lag behind; never fails."""

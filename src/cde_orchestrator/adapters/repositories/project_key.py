@@ -6,14 +6,18 @@ it is ``state_project`` in ``.cde/config.toml``, which git keeps.
 
 from __future__ import annotations
 
+import re
 import secrets
+import tomllib
 from pathlib import Path
 
+from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.names import slug_from
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import (
     FILE,
     refusal_of,
+    settings_document,
     settings_file,
     settings_states,
 )
@@ -21,6 +25,9 @@ from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps, 
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.storage.format.files import StateFiles
+
+_KEYS = ("state_project", "state_url")
+_OWN_LINE = re.compile(rf"\s*({'|'.join(_KEYS)})\s*=")
 
 
 def key_of(root: Path) -> str:
@@ -35,8 +42,10 @@ def key_of(root: Path) -> str:
     return str(state.value)
 
 
-def ensure_key(root: Path, ops: FileOps | None = None) -> str:
+def ensure_key(root: Path, wanted: str = "", ops: FileOps | None = None) -> str:
     """The same; a project without a name gets one, which is written into its settings.
+
+    ``wanted`` is the name that it gets, where it was given one before.
 
     Raises:
         LockTimeoutError: E205, another process is at it.
@@ -50,10 +59,37 @@ def ensure_key(root: Path, ops: FileOps | None = None) -> str:
         with ProcessLock(files.lock).exclusive():
             key = key_of(root)
             if not key:
-                key = f"{slug_from(root.name)}-{secrets.token_hex(6)}"
+                key = wanted or f"{slug_from(root.name)}-{secrets.token_hex(6)}"
                 found = settings_file(root)  # in a worktree without one, another one's
                 present = found.read_bytes() if found.exists() else b""
                 # First in the file: below a table's heading it would belong to the table.
                 line = f'state_project = "{key}"  # names the project in the shared database\n'
                 replace_file(ops, path, line.encode() + present.removeprefix(b"\xef\xbb\xbf"))
     return key
+
+
+def remove_key(root: Path, *, dry_run: bool = False, ops: FileOps | None = None) -> None:
+    """Let the project's settings name no database, nor the project in it.
+
+    Raises:
+        LockTimeoutError: E205, another process is at it.
+        StateError: E203 or E204, not written.
+        ValidationError: E314 or E320, a person has to change the settings.
+    """
+    ops, path = ops or OsFileOps(), settings_file(root)
+    _, document = settings_document(path)
+    if not any(key in document for key in _KEYS):
+        return
+    lines = path.read_bytes().decode("utf-8-sig").splitlines(keepends=True)
+    left = "".join(line for line in lines if not _OWN_LINE.match(line))
+    wanted = {key: value for key, value in document.items() if key not in _KEYS}
+    try:
+        fits = tomllib.loads(left) == wanted
+    except tomllib.TOMLDecodeError:
+        fits = False
+    if not fits:
+        reason = "it is not in a line of its own; delete it, and try again"
+        raise ValidationError.of("E314", setting=_KEYS[0], source=str(path), reason=reason)
+    if not dry_run:
+        with translate_os_errors(path), ProcessLock(StateFiles(root).lock).exclusive():
+            replace_file(ops, path, left.encode())

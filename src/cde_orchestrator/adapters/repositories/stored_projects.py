@@ -21,9 +21,11 @@ from cde_orchestrator.adapters.repositories.codec import (
     require_name,
 )
 from cde_orchestrator.adapters.repositories.conflicts import features_of, fitting_changes
+from cde_orchestrator.adapters.repositories.unforked import Unforked
 from cde_orchestrator.adapters.repositories.validation import checked_document
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.exceptions import (
+    CDEError,
     ConcurrentChangeError,
     ProjectError,
     StateError,
@@ -89,7 +91,7 @@ class _ProjectStore(Protocol):
 Store = TypeVar("Store", bound=_ProjectStore)
 
 
-class StoredProjects(ABC, Generic[Store]):
+class StoredProjects(Unforked, ABC, Generic[Store]):
     """Projects in a store each.
 
     In addition to what the ports say, reading may raise ``StateError`` E217, and a change E206,
@@ -118,7 +120,7 @@ class StoredProjects(ABC, Generic[Store]):
         """The store, whatever is wrong with what it holds."""
         return self._store(folder_at(path))
 
-    def _missing(self, root: Path) -> ProjectError:
+    def _missing(self, root: Path) -> CDEError:
         return ProjectError.of("E004", path=str(root))
 
     def get_or_create(
@@ -230,18 +232,6 @@ class StoredProjects(ABC, Generic[Store]):
     def backup(self, path: Path | str, name: str) -> dict[str, Any]:
         """The state in a backup."""
         return self._recorded(path).past(lambda archive: archive.backup(name), {})
-
-    def fork_base(self, path: Path | str, name: str) -> dict[str, Any] | None:
-        """The state that another side of a fork grew from; only files can be forked."""
-        return None
-
-    def fork_notice(self, path: Path | str) -> str | None:
-        """What a person has to decide about a fork; only files can be forked."""
-        return None
-
-    def close_fork(self, path: Path | str, name: str) -> bool:
-        """Report another side of a fork no more; only files can be forked."""
-        return False
 
     def salvage(self, path: Path | str) -> Salvaged:
         """The present state: what keeps it repairs itself, or answers nothing at all."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import CDEError
-from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry, Salvaged
+from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry, Move, Salvaged
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.records import Artifact
@@ -152,6 +152,24 @@ class StateRecovery(Protocol):
 
 class KeptState(ProjectRepository, StateRecovery, Protocol):
     """Where a project is kept, with its past."""
+
+
+class MovableState(ProjectRepository, Protocol):
+    """Where a project is kept, until it is moved elsewhere."""
+
+    def move_to(
+        self, other: Any, path: Path | str, *, force: bool = False, dry_run: bool = False
+    ) -> Move:
+        """Move the state into a store of another kind; a move that was cut short is completed.
+
+        With ``force``, what went elsewhere as well, and in place of another state of the project.
+
+        Raises:
+            ProjectError: E004, there is none.
+            StateError: E211, it was changed meanwhile; E219, another project is there; E228, it
+                went elsewhere.
+            ValidationError: E305, both places have one; E314, the settings cannot be changed.
+        """
 
 
 class MergeDriver(Protocol):

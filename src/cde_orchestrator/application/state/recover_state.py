@@ -314,7 +314,7 @@ def _fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def _own(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in document.items() if key != "features"}
+    return {key: value for key, value in document.items() if key not in {"features", "moved"}}
 
 
 def _token(sequence: int, document: Mapping[str, Any]) -> str:

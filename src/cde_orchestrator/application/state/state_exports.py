@@ -18,8 +18,9 @@ FORMAT = "cde-export"
 VERSION = 1
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _ID_SHOWN = 64
-_INCIDENTAL = frozenset({"path", "updated_at"})
+_INCIDENTAL = frozenset({"moved", "path", "updated_at"})
 """Members of a project that differ although nobody changed the project itself."""
+_NOT_EXPORTED = frozenset({"features", "moved"})  # where it comes from is not what it is
 _NEEDED = ("id", "name", "created_at", "updated_at")
 
 
@@ -28,7 +29,7 @@ def export_of(document: Mapping[str, Any]) -> dict[str, Any]:
     features = sorted(
         document["features"].values(), key=lambda feature: (feature["created_at"], feature["id"])
     )
-    own = {key: value for key, value in document.items() if key != "features"}
+    own = {key: value for key, value in document.items() if key not in _NOT_EXPORTED}
     return {"format": FORMAT, "version": VERSION, "project": own, "features": features}
 
 

@@ -86,12 +86,14 @@ def _ask_before_replacing(there: Call) -> None:
     """Have a person say whether an empty project is to take the place of one with a state."""
     try:
         project = there.ask(GetProjectInfo())["project"]
-    except CDEError:
-        return
+        here, name = project["name"], f"{project['name']} at {project['path']}"
+    except CDEError as error:
+        if error.code not in {"E227", "E228"}:
+            return
+        here = name = f"a project with a state in files or elsewhere, at {there.root}"
     if not sys.stdin.isatty():
-        reason = f"{project['name']} is here, there is no terminal to ask in, and no --yes"
+        reason = f"{here} is here, there is no terminal to ask in, and no --yes"
         raise typer.BadParameter(reason, param_hint="--new")
-    name = f"{project['name']} at {project['path']}"
     if not typer.confirm(f"Put an empty project in the place of {name}?", err=True):
         raise typer.Abort
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from cde_orchestrator.application.state import recover_state, salvage_state, state_exports
+from cde_orchestrator.application.state import (
+    move_state,
+    recover_state,
+    salvage_state,
+    state_exports,
+)
 from cde_orchestrator.cli.console.input import EXPORT_LIMIT_BYTES, text_from
 from cde_orchestrator.cli.console.output import say_json_text
 from cde_orchestrator.cli.session.boundary import FINDINGS
@@ -146,6 +151,30 @@ def leave(
 ) -> None:
     """Leave the other side of a fork as a backup; it is reported no more."""
     call.answer(recover_state.LeaveFork(side=side), view.kept)
+
+
+@group.command("cde state move --to-database --dry-run", "cde state move --to-files")
+def move(
+    call: Call,
+    to_database: Annotated[
+        bool, typer.Option("--to-database", help="From the files into the database.")
+    ] = False,
+    to_files: Annotated[
+        bool, typer.Option("--to-files", help="From the database into the files.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Also while agents work, and in place of a state that is there."
+        ),
+    ] = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Move the state into the database that CDE_STATE_URL names, or back into files."""
+    if to_database == to_files:
+        raise typer.BadParameter("name exactly one of --to-database and --to-files")
+    to: Literal["database", "files"] = "database" if to_database else "files"
+    call.answer(move_state.MoveState(to=to, force=force, dry_run=dry_run), view.moved)
 
 
 @group.command(

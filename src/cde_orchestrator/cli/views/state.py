@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application.state import recover_state as replies
+from cde_orchestrator.application.state.move_state import MoveReply
 from cde_orchestrator.application.state.salvage_state import SalvageReply
 from cde_orchestrator.cli.console.layout import (
     done,
@@ -158,6 +159,20 @@ def salvaged(reply: SalvageReply, look: RenderTarget) -> RenderableType:
     ]
     rows = [(words, ", ".join(map(clean, each))) for words, each in lost if each]
     return spaced(head, used, facts(rows) if rows else None, _difference(reply["difference"]))
+
+
+def moved(reply: MoveReply, look: RenderTarget) -> RenderableType:
+    """What was moved, or would be."""
+    places = Table.grid(padding=(0, 2))
+    places.add_row("from", clean(reply["source"]))
+    places.add_row("to", clean(reply["target"]))
+    what = f"{counted(reply['features'], 'feature')}, after change {reply['sequence']}"
+    if not reply["moved"]:
+        return spaced(note("It is there already; nothing was moved"), places)
+    if reply["dry_run"]:
+        return spaced(note(f"This would move {what}; nothing is changed yet"), places)
+    steps = [(command(look, "state", "verify"), "verify it")]
+    return spaced(done("Moved ", (what, "bold")), places, next_steps(steps))
 
 
 def merged(reply: MergeReply, _: RenderTarget) -> RenderableType:

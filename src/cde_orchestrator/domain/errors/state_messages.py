@@ -17,6 +17,7 @@ from cde_orchestrator.domain.errors.fixes import (
     SHOW_STATUS,
     TRUST,
     UPGRADE,
+    fix,
     here,
 )
 
@@ -291,5 +292,26 @@ STATE_MESSAGES = {
         "Damaged files are kept in .cde/quarantine; an expert may find more in them",
         "Delete the note in .cde/quarantine when nobody needs it: {note}",
         fixes=(HISTORY,),
+    ),
+    "E227": message(
+        "State Is in Files",
+        (
+            "The state of '{path}' is in its files, in '{place}' (number of features: "
+            "{features}). The database {where}, which the settings name, does not have it. "
+            "Nothing was changed."
+        ),
+        "Move it into the database: cde state move --to-database; --dry-run shows what it does",
+        "Or unset CDE_STATE_URL, and state_url in .cde/config.toml, to work with the files",
+        "Agents cannot choose: ask a person, then try again",
+        fixes=(fix("state move --to-database --project {path}"),),
+    ),
+    "E228": message(
+        "State Was Moved",
+        "The state of '{path}' was moved to {place} ({at}). Nothing was changed.",
+        "If that is a database, set CDE_STATE_URL to it, and state_project in .cde/config.toml",
+        "If those are files, work there, without CDE_STATE_URL and state_project",
+        "To move it here, run cde state move where both can be reached; see docs/postgresql.md",
+        "If it is lost there, continue with what is here: cde state move with --force",
+        fixes=(fix("project settings --project {path}"),),
     ),
 }
