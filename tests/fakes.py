@@ -167,6 +167,9 @@ class InMemoryWorkflows:
         """The packaged ones."""
         return self.packaged
 
+    def require_usable(self, kept: Mapping[str, Any]) -> None:
+        """Every workflow is."""
+
     def write_default(self, root: Path, check: Sequence[str]) -> bool:
         """Make the packaged ones the project's own, unless it has its own."""
         if self.own is not None or self.failure is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias, get_args
@@ -31,6 +31,9 @@ _TYPE_WORDS = {
     dict: "a mapping",
     type(None): "nothing",
 }
+
+
+_EMPTY: tuple[Any, ...] = (None, "", [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,18 @@ Rule: TypeAlias = Callable[[Node], Any]
 def invalid(source: str, line: int, key: str, reason: str, remedy: str) -> ValidationError:
     """The error E311: a place in a workflow file, what is wrong there and how to repair it."""
     return ValidationError.of("E311", path=source, line=line, key=key, reason=reason, remedy=remedy)
+
+
+def node_of(value: Any, key: str = "") -> Node:
+    """The node of a workflow as it is kept, where what is empty says nothing."""
+    node = Node("the workflow", key, 1, 1, value)
+    if isinstance(value, dict):
+        found = {name: node_of(each, node.child(name)) for name, each in value.items()}
+        stated = {name: each for name, each in found.items() if each.value not in _EMPTY}
+        return replace(node, value=stated)
+    if isinstance(value, list | tuple):
+        return replace(node, value=[node_of(each, node.child(n)) for n, each in enumerate(value)])
+    return node
 
 
 def catalog_from(root: Node, *, packaged: bool) -> workflow.WorkflowCatalog:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from cde_orchestrator.adapters.workflows.schema import catalog_from, invalid
+from cde_orchestrator.adapters.workflows.schema import catalog_from, invalid, node_of
 from cde_orchestrator.domain.workflow import WorkflowCatalog
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system import file_ops
@@ -44,6 +45,18 @@ class YamlWorkflowRepository:
     def load_packaged(self) -> WorkflowCatalog:
         """The workflows that come with the product."""
         return _parse(str(PACKAGED_FILE), PACKAGED_FILE.read_bytes(), packaged=True)
+
+    def require_usable(self, kept: Mapping[str, Any]) -> None:
+        """Judge a kept workflow by the rules of a file.
+
+        Raises:
+            ValidationError: E311, it breaks one.
+        """
+        own = {name: value for name, value in kept.items() if name != "id"}
+        # A program makes workflows without a file, whose phases may have no prompt.
+        phases = [{**phase, "prompt": phase.get("prompt") or "a.md"} for phase in kept["phases"]]
+        document = {"version": 1, "workflows": {kept["id"]: {**own, "phases": phases}}}
+        catalog_from(node_of(document), packaged=False)
 
     def write_default(self, root: Path, check: Sequence[str]) -> bool:
         """Give the project a file with this test command; False where it has one already.

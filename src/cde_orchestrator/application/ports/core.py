@@ -209,6 +209,13 @@ class WorkflowRepository(Protocol):
     def load_packaged(self) -> WorkflowCatalog:
         """The workflows that come with the product."""
 
+    def require_usable(self, kept: Mapping[str, Any]) -> None:
+        """Refuse a workflow, as a state from elsewhere keeps it, that no file could have brought.
+
+        Raises:
+            ValidationError: E311.
+        """
+
     def write_default(self, root: Path, check: Sequence[str]) -> bool:
         """Write the packaged workflows, unless the project has a file; whether it was written.
 

@@ -12,13 +12,9 @@ from typing import Any, TypedDict
 
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.rollback_feature import FileRow
-from cde_orchestrator.application.ports.core import StateRecovery
-from cde_orchestrator.application.state.state_exports import (
-    export_of,
-    merge_exports,
-    parse_export,
-    require_usable,
-)
+from cde_orchestrator.application.ports.core import StateRecovery, WorkflowRepository
+from cde_orchestrator.application.state.foreign_states import require_usable
+from cde_orchestrator.application.state.state_exports import export_of, merge_exports, parse_export
 from cde_orchestrator.application.state.undo_rollback import follow_rollbacks
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import ProjectError, StateError, ValidationError
@@ -194,7 +190,12 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
     token: str | None = None
 
     def __call__(
-        self, *, root: Path, recovery: StateRecovery, outputs: ProjectOutputs
+        self,
+        *,
+        root: Path,
+        recovery: StateRecovery,
+        outputs: ProjectOutputs,
+        workflows: WorkflowRepository,
     ) -> RestoreReply:
         """Raises E004, E206, E208 to E211, E305."""
         source, document = self._source(root, recovery)
@@ -205,7 +206,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
             document, conflicts = merge_exports(base, before, document)
         document = recovery.checked_state(document)
         if self.export is not None:
-            require_usable(document)
+            require_usable(document, workflows)
         token = _token(present or 0, document)
         if self.token is not None and self.token != token:
             raise StateError.of("E211", expected="another source or state", found=present or 0)

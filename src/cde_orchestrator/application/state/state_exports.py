@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from cde_orchestrator.domain.clock import parse_utc
-from cde_orchestrator.domain.exceptions import StateError, ValidationError
-from cde_orchestrator.domain.names import checked_name, free_name
-from cde_orchestrator.domain.project_paths import path_problem
-from cde_orchestrator.domain.text import checked_prompt
+from cde_orchestrator.domain.exceptions import StateError
+from cde_orchestrator.domain.names import free_name
 
 FORMAT = "cde-export"
 VERSION = 1
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_ID_SHOWN = 64
 _INCIDENTAL = frozenset({"moved", "path", "updated_at"})
 """Members of a project that differ although nobody changed the project itself."""
 _NOT_EXPORTED = frozenset({"features", "moved"})  # where it comes from is not what it is
@@ -55,7 +50,7 @@ def parse_export(text: str) -> dict[str, Any]:
     """
     try:
         export = json.loads(text)
-        json.dumps(export, ensure_ascii=False).encode()
+        json.dumps(export, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError as error:
         raise StateError.of("E210", where="the file", reason="it is not UTF-8") from error
     except (ValueError, RecursionError) as error:
@@ -80,36 +75,6 @@ def parse_export(text: str) -> dict[str, Any]:
             raise StateError.of("E210", where="features", reason="an id occurs twice")
         keyed[feature_id] = feature
     return {**own, "features": keyed}
-
-
-def require_usable(document: Mapping[str, Any]) -> None:
-    """Refuse, in a valid state from elsewhere, what no start and no submission accepts.
-
-    Raises:
-        StateError: E210.
-    """
-    for feature in document["features"].values():
-        where = f"feature {feature['id'][:_ID_SHOWN]!r}"
-        if reason := _unusable(feature):
-            raise StateError.of("E210", where=where, reason=reason)
-
-
-def _unusable(feature: Mapping[str, Any]) -> str | None:
-    if not _ID.fullmatch(feature["id"]):
-        return "its id has other characters than letters, digits, - and _, or too many"
-    try:
-        checked_name(feature["name"])
-        checked_prompt(feature["prompt"])
-    except ValidationError as error:
-        return error.message
-    for phase_id, record in feature["phases"].items():
-        used = (record.get("work") or {}).get("attempts_before", 0)
-        if not 0 <= used <= record["attempts"]:
-            return f"phase {phase_id} has {used} of {record['attempts']} attempts behind it"
-        for artifact in record["outputs"]:
-            if reason := path_problem(artifact["path"]):
-                return f"an output of phase {phase_id} cannot be there: {reason}"
-    return None
 
 
 def parse_base(text: str) -> dict[str, Any]:

@@ -35,7 +35,8 @@ State = dict[str, Any]
 def state(*names: str, **own: Any) -> State:
     """A state with features of these names."""
     features = {f"id-{name}": feature(name) for name in names}
-    return {"id": "p", "status": "active", **own, "features": features}
+    named = {"id": "p", "name": "shop", "status": "active", "metadata": {}}
+    return {**named, **own, "features": features}
 
 
 def feature(name: str, **members: Any) -> State:
