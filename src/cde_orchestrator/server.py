@@ -126,8 +126,7 @@ class OrchestratorServer(MCPServer[None]):
         """Run a tool; errors of the product are results."""
         try:
             self.add_tools()
-            self._require_known(name, arguments)
-            result = await self._in_time(name, arguments, context)
+            result = await self._in_time(name, self._stated(name, arguments), context)
         except (ToolError, CDEError) as raised:
             result = self._refusal(raised, name, arguments)
         if isinstance(result, CallToolResult) and isinstance(result.structured_content, dict):
@@ -176,7 +175,15 @@ class OrchestratorServer(MCPServer[None]):
             raise CDESystemError.of("E923", tool=name, seconds=seconds)
         return work.result()
 
-    def _require_known(self, name: str, arguments: Mapping[str, Any]) -> None:
+    def _stated(self, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments that say something.
+
+        Clients fill in those that they could omit, with null or an empty text; only a value of
+        any kind may be an empty text.
+
+        Raises:
+            ValidationError: E305 or E309, there is no such argument or tool.
+        """
         schema = input_schema(self, name)
         if schema is None:
             raise ValidationError.of("E309", tool=name)
@@ -185,6 +192,13 @@ class OrchestratorServer(MCPServer[None]):
             if argument not in known:
                 reason = f"the tool takes: {', '.join(known) or 'no arguments'}"
                 raise ValidationError.of("E305", argument=argument, reason=reason)
+        required = schema.get("required", [])
+
+        def is_omitted(argument: str, value: Any) -> bool:
+            empty = value is None or (value == "" and {"type", "anyOf"} & known[argument].keys())
+            return argument not in required and bool(empty)
+
+        return {key: value for key, value in arguments.items() if not is_omitted(key, value)}
 
 
 def build_server(served: ServedProject) -> OrchestratorServer:

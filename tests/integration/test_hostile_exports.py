@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +40,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import CDEError
 from tests.integration.test_any_input import commanded
+from tests.integration.test_merge_driver import EXPORT, run, start_and_commit
 from tests.soak import SOAK
 
 WORKFLOW = """\
@@ -166,21 +169,27 @@ def work_on(application: Application, feature: str) -> None:
         CloseFeature(feature_id=feature, outcome="cancelled", reason="Enough"),
     )
     for change in changes:
-        try:
-            application.handle(change)
-        except CDEError as error:
-            assert error.code not in BROKEN, (change, error)
+        refusal = refusal_of(application, change)
+        assert refusal is None or refusal.code not in BROKEN, (change, refusal)
     application.handle(GetAssignment(feature_id=feature))
+
+
+def refusal_of(application: Application, use_case: UseCase[Any]) -> CDEError | None:
+    """The error with which it is refused; None where it succeeds."""
+    try:
+        application.handle(use_case)
+    except CDEError as error:
+        return error
+    return None
 
 
 def require_refused_or_working(application: Application, whole: str, text: str) -> None:
     """Import the text; nothing outside the project's folder has changed after it."""
     outer = application.root.parent
     before = sorted(outer.glob("*"))
-    try:
-        application.handle(RestoreState(export=text))
-    except CDEError as error:
-        assert error.code == "E210", error
+    refusal = refusal_of(application, RestoreState(export=text))
+    if refusal is not None:
+        assert refusal.code == "E210", refusal
         return
     known, given_features = (json.loads(each)["features"] for each in (whole, text))
     touched = [each["id"] for each in given_features if each not in known]
@@ -214,3 +223,43 @@ bounded = settings(
 @given(data=st.data())
 def test_an_export_with_anything_in_it(application: Application, whole: str, data: Any) -> None:
     require_refused_or_working(application, whole, data.draw(damaged(whole), "export"))
+
+
+@bounded
+@given(data=st.data())
+def test_a_merge_with_anything_in_it(
+    application: Application, whole: str, tmp_path_factory: pytest.TempPathFactory, data: Any
+) -> None:
+    """As git's merge driver calls it: our side is replaced by the result, or left as it was."""
+    folder = tmp_path_factory.mktemp("merge")
+    sides = {name: folder / f"{name}.json" for name in ("base", "ours", "theirs")}
+    texts = dict.fromkeys(sides, whole)
+    for name in data.draw(st.sets(st.sampled_from(sorted(sides)), min_size=1), "sides"):
+        texts[name] = data.draw(damaged(whole), name)
+    for name, path in sides.items():
+        path.write_text(texts[name])
+    code, said, complained = commanded(
+        [b"state", b"merge", *(bytes(each) for each in sides.values())]
+    )
+    assert code in {0, 1}
+    if code:
+        assert "E210" in complained, said + complained
+        assert sides["ours"].read_text() == texts["ours"]
+    else:
+        require_refused_or_working(application, whole, sides["ours"].read_text())
+
+
+def test_git_leaves_our_side_as_it_was_where_theirs_is_no_export(tmp_path: Path) -> None:
+    run(tmp_path, "git", "init", "--quiet", "--initial-branch", "main")
+    run(tmp_path, "cde", "init", "--git-merge-driver")
+    start_and_commit(tmp_path, "base")
+    run(tmp_path, "git", "branch", "theirs")
+    start_and_commit(tmp_path, "ours")
+    ours = (tmp_path / EXPORT).read_text()
+    run(tmp_path, "git", "checkout", "--quiet", "theirs")
+    (tmp_path / EXPORT).write_text('{"format": "cde-export", "version": 1, "features": [{}]}')
+    run(tmp_path, "git", "commit", "--quiet", "--all", "--message", "hostile")
+    run(tmp_path, "git", "checkout", "--quiet", "main")
+    with pytest.raises(subprocess.CalledProcessError):
+        run(tmp_path, "git", "merge", "--quiet", "--no-edit", "theirs")
+    assert (tmp_path / EXPORT).read_text() == ours
