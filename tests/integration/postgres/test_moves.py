@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from cde_orchestrator.adapters.repositories import movable, project_key
+from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.adapters.repositories.postgres.repository import PostgresProjectRepository
 from cde_orchestrator.application.features.list_features import ListFeatures
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.start_feature import StartFeature
@@ -267,6 +269,25 @@ def test_it_is_refused_while_an_agent_works_on_it(root: Path, url: str, shell: S
     assert code_of(root, MoveState(to="database")) == "E122"
     assert settings_of(root) == ""
     assert move(root, "database", force=True)["moved"]
+
+
+@pytest.mark.parametrize("to", ["database", "files"])
+def test_it_is_refused_while_somebody_else_changes_it(
+    root: Path, url: str, shell: Shell, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    monkeypatch.setenv("CDE_LOCK_TIMEOUT_SECONDS", "0.2")
+    shell(url)
+    if to == "files":
+        move(root, "database")
+    settings = settings_of(root)
+    other: Any = (
+        FilesystemProjectRepository() if to == "database" else PostgresProjectRepository(url)
+    )
+    with other.transaction(root):
+        assert code_of(root, MoveState(to=to)) == "E205"  # type: ignore[arg-type] # a literal
+    other.close()
+    assert settings_of(root) == settings
+    assert move(root, to)["moved"]
 
 
 def test_without_a_database_there_is_nowhere_to_move_it(root: Path) -> None:
