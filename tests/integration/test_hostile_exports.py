@@ -68,7 +68,7 @@ HOSTILE: list[Any] = [
 ]
 BROKEN = ("E999", "E931", "E201", "E203")
 """What no project that was imported may answer."""
-EXAMPLES = 3_000 if SOAK else 40
+EXAMPLES = 3_000 if SOAK else 25
 
 Path_ = tuple[Any, ...]
 

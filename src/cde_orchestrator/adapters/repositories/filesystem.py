@@ -18,7 +18,7 @@ from cde_orchestrator.adapters.repositories.gitignore import (
     write_gitignore,
 )
 from cde_orchestrator.adapters.repositories.legacy import migrate
-from cde_orchestrator.adapters.repositories.movable import MovableProjects, is_left, left
+from cde_orchestrator.adapters.repositories.movable import MovableProjects, is_left, left, own_of
 from cde_orchestrator.adapters.repositories.salvaged import salvaged
 from cde_orchestrator.adapters.repositories.stored_projects import (
     Found,
@@ -217,7 +217,7 @@ class FilesystemProjectRepository(MovableProjects[FolderStore]):
     def _restore_unreadable(self, path: Path | str, wanted: Document) -> int:
         """Begin a new history where the present state cannot be read."""
         store = self._store(folder_at(path))
-        first = patch_without_secrets(whole(wanted))
+        first = patch_without_secrets(whole(own_of(wanted)))
         with store.started_over(first[0]["value"]):
             self._commit(store, first, "restore_state", lambda: None)
             return store.sequence

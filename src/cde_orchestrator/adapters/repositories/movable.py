@@ -123,9 +123,9 @@ class MovableProjects(StoredProjects[Store]):
             present, moved = store.document, document[MOVED]
             if present:
                 _require_same(store.root, present, document)
-                if {**_moved(present), "count": 0} == {**moved, "count": 0}:
+                if not force and {**_moved(present), "count": 0} == {**moved, "count": 0}:
                     return  # another process has completed the move, and may have gone on
-                if not is_left(present) and not force:
+                if not force and not is_left(present):
                     raise StateError.of("E211", expected="none", found=store.sequence)
                 store.keep_backup()
             count = max(moved["count"], _moved(present)["count"]) + 1
@@ -141,7 +141,7 @@ class MovableProjects(StoredProjects[Store]):
 
     def _replace(self, store: Store, wanted: Document, *, always: bool = False) -> int:
         kept = {key: value for key, value in store.document.items() if key == MOVED}
-        return super()._replace(store, {**_own(wanted), **kept}, always=always)
+        return super()._replace(store, {**own_of(wanted), **kept}, always=always)
 
     def _record(self, store: Store, changes: Patch) -> None:
         self._commit(store, changes, "move_state", partial(require_sequence, store, store.sequence))
@@ -150,7 +150,7 @@ class MovableProjects(StoredProjects[Store]):
         """The state as it is to be at the target, whose copies share nothing with this one."""
         moved = _moved(source.document)
         moved = {"count": moved["count"], "from": move.source, "sequence": move.sequence}
-        return {**copy.deepcopy(_own(source.document)), "path": str(source.root), MOVED: moved}
+        return {**copy.deepcopy(own_of(source.document)), "path": str(source.root), MOVED: moved}
 
     def _planned(self, other: MovableProjects[Any], root: Path, *, force: bool) -> Move:
         """What there is to do, as the two places are now."""
@@ -173,7 +173,7 @@ class MovableProjects(StoredProjects[Store]):
         if theirs and not is_left(theirs):
             if not mine or is_left(mine):
                 return move()
-            if _own(mine) == {**_own(theirs), "path": mine["path"]}:
+            if own_of(mine) == {**own_of(theirs), "path": mine["path"]}:
                 return move(leaves=True)
             if not force:
                 reason = (
@@ -192,7 +192,7 @@ class MovableProjects(StoredProjects[Store]):
 
 def is_left(document: Document) -> bool:
     """Whether the state went elsewhere."""
-    return "to" in _moved(document)
+    return "to" in document.get(MOVED, {})
 
 
 def left(root: Path, document: Document) -> StateError:
@@ -213,7 +213,8 @@ def _is_newer(left_there: Document, mine: Document) -> bool:
     return is_left(mine) and bool(_moved(left_there)["count"] > _moved(mine)["count"])
 
 
-def _own(document: Document) -> Document:
+def own_of(document: Document) -> Document:
+    """The state without where it was and went."""
     return {key: value for key, value in document.items() if key != MOVED}
 
 

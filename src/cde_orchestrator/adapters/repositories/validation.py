@@ -52,6 +52,8 @@ def checked_document(document: Document) -> Document:
         if reserved:
             raise ValueError(f"{', '.join(reserved)} belongs to the file, not to the state")
         project = decode_project(document, FeatureIndex(), document["path"])
+        for moment in (project.created_at, project.updated_at):
+            _require_fit(moment, datetime, "created_at or updated_at")
         for digest, kept in project.workflows.items():
             where = f"workflow {digest}"
             _require_fit(Workflow.from_dict(kept), Workflow)

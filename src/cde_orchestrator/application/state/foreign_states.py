@@ -49,7 +49,7 @@ def _unusable_project(document: Mapping[str, Any], workflows: WorkflowRepository
     for key in ("languages", "test_command", "evidence"):
         if not _are_texts(facts.get(key) or []):
             return f"its {key} is no list of texts"
-    if not isinstance(facts.get("package_manager") or "", str):
+    if not isinstance(facts.get("package_manager"), str | None):
         return "its package_manager is no text"
     return None
 

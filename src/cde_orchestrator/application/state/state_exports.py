@@ -74,6 +74,7 @@ def parse_export(text: str) -> dict[str, Any]:
         if feature_id in keyed:
             raise StateError.of("E210", where="features", reason="an id occurs twice")
         keyed[feature_id] = feature
+    own = {key: value for key, value in own.items() if key not in _NOT_EXPORTED}
     return {**own, "features": keyed}
 
 

@@ -101,6 +101,93 @@ def test_a_hostile_export_is_refused_and_changes_nothing(
     assert application.handle(ExportState()) == before
 
 
+def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Puts a value in a place of an export; each step is a member's name or a number."""
+
+    def edit(export: dict[str, Any]) -> None:
+        *steps, last = (int(step) if step.isdigit() else step for step in path.split("/"))
+        place: Any = export
+        for step in steps:
+            place = place[next(iter(place))] if step == "*" else place[step]
+        place[last] = value
+
+    return edit
+
+
+DEFINE = "features/0/phases/define"
+OUTPUT = "project/workflows/*/phases/0/outputs/0"
+AT = "2026-01-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("project/name", "a\x1b[2J"),
+        ("project/metadata", {"languages": 1}),
+        ("project/metadata", {"test_command": [1]}),
+        ("project/metadata", {"package_manager": []}),
+        ("project/created_at", "0001-01-01T00:00:00+14:00"),
+        (f"{OUTPUT}/path", "../evil"),
+        (f"{OUTPUT}/path", 5),
+        (f"{OUTPUT}/type", "executable"),
+        (f"{OUTPUT}/must_contain", ["re:("]),
+        (f"{OUTPUT}/min_bytes", "many"),
+        ("project/workflows/*/max_attempts", 10**9),
+        ("project/workflows/*/phases/0/check_directory", "../.."),
+        ("project/workflows/*/phases/0/check_timeout_seconds", "soon"),
+        ("features/0/status", "building"),
+        ("features/0/current_phase", None),
+        ("features/0/updated_at", "9999-12-31T23:59:59-14:00"),
+        ("features/0/work", "none"),
+        ("features/0/work", {"idempotency_key": "k" * 200}),
+        ("features/0/work", {"branch": 5}),
+        ("features/0/work", {"baseline": {"commit": "--output=x", "dirty": {}}}),
+        ("features/0/work", {"events": [{"at": AT}]}),
+        ("features/0/work", {"events": [{"event": "taken_over", "at": "now"}]}),
+        ("features/0/work", {"events": [{"event": "file_kept", "at": AT}]}),
+        ("features/0/work", {"events": [{"event": "rolled_back", "at": AT, "files": [1]}]}),
+        (
+            "features/0/work",
+            {
+                "events": [
+                    {
+                        "event": "rolled_back",
+                        "at": AT,
+                        "files": [{"id": "a", "path": "../x", "before": None, "after": None}],
+                    }
+                ]
+            },
+        ),
+        ("features/0/work", {"closing": {"outcome": "failed"}}),
+        (f"{DEFINE}/status", "begun"),
+        (f"{DEFINE}/attempts", 2_000_000),
+        (f"{DEFINE}/attempts", True),
+        (f"{DEFINE}/outputs/0/sha256", "../../x"),
+        (f"{DEFINE}/outputs/0/size", -1),
+        (f"{DEFINE}/work", {"attempts_before": 7}),
+        (f"{DEFINE}/work", {"progress": {"last": {"at": AT, "by": "x", "note": "y"}}}),
+        (f"{DEFINE}/work", {"start_commit": "--upload-pack=x"}),
+        (f"{DEFINE}/work", {"past": [{}]}),
+        (f"{DEFINE}/work", {"evidence": 1}),
+    ],
+)
+def test_what_could_not_have_come_about_here_is_refused(
+    application: Application, path: str, value: Any
+) -> None:
+    export = copy.deepcopy(application.handle(ExportState())["state"])
+    put(path, value)(export)
+    with pytest.raises(StateError) as caught:
+        application.handle(RestoreState(export=json.dumps(export)))
+    assert caught.value.code == "E210"
+
+
+def test_where_a_state_was_moved_is_not_part_of_it(application: Application) -> None:
+    export = copy.deepcopy(application.handle(ExportState())["state"])
+    export["project"]["moved"] = {"to": "elsewhere"}
+    application.handle(RestoreState(export=json.dumps(export)))
+    assert "moved" not in application.handle(ExportState())["state"]["project"]
+
+
 def test_an_own_export_is_accepted(application: Application) -> None:
     text = export_with(application, named("another"))
 
