@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -93,6 +94,12 @@ def _require_work(stored: Document) -> None:
         raise TypeError(f"{WORK} is not of the type dict")
 
 
+@cache
+def _hints_of(kind: type) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {each.name: hints[each.name] for each in fields(kind)}
+
+
 def _require_fit(value: Any, hint: Any, where: str = "") -> None:
     """What was made of stored values has the types that the classes of the domain say."""
     kind, inner = get_origin(hint), get_args(hint)
@@ -110,10 +117,9 @@ def _require_fit(value: Any, hint: Any, where: str = "") -> None:
     elif kind in {list, tuple}:
         for number, item in enumerate(value):
             _require_fit(item, inner[0], f"{where}[{number}]")
-    elif is_dataclass(hint):
-        for each in fields(hint):
-            found = get_type_hints(hint)[each.name]
-            _require_fit(getattr(value, each.name), found, f"{where}.{each.name}".strip("."))
+    elif isinstance(hint, type) and is_dataclass(hint):
+        for name, found in _hints_of(hint).items():
+            _require_fit(getattr(value, name), found, f"{where}.{name}" if where else name)
     elif hint is float:
         if type(value) not in {int, float} or not isfinite(value):
             raise TypeError(f"{where} is no number")
