@@ -64,7 +64,7 @@ def _turns(before: State, after: State, *, again: bool) -> Iterator[_Turn]:
 
 
 def _rollbacks(feature: State) -> list[Any]:
-    events = feature.get("work", {}).get("events", [])
+    events = feature.get("work", {}).get("events") or []
     kinds = {ROLLED_BACK, ROLLING_BACK}
     return [each for each in events if each["event"] in kinds and each.get("files")]
 

@@ -181,6 +181,16 @@ def test_what_could_not_have_come_about_here_is_refused(
     assert caught.value.code == "E210"
 
 
+@pytest.mark.parametrize("nothing", [0, None, "", {}, []])
+def test_what_is_empty_in_any_way_is_nothing(application: Application, nothing: Any) -> None:
+    own = json.dumps(application.handle(ExportState())["state"])
+    export = json.loads(own)
+    put("features/0/work", {"events": nothing, "closing": nothing})(export)
+    application.handle(RestoreState(export=json.dumps(export)))
+    application.handle(RestoreState(export=own))
+    assert json.dumps(application.handle(ExportState())["state"]) == own
+
+
 def test_where_a_state_was_moved_is_not_part_of_it(application: Application) -> None:
     export = copy.deepcopy(application.handle(ExportState())["state"])
     export["project"]["moved"] = {"to": "elsewhere"}
