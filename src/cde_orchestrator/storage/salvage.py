@@ -29,7 +29,7 @@ class Remains:
     """What is whole among a project's files.
 
     Attributes:
-        bases: checkpoints, each with its file and whether that is in use, not in quarantine.
+        bases: checkpoints, each with its file and whether that is in use.
         records: by the checksum before and the sequence.
         sources: the file of each record, by its checksum.
         live: records of files in use, by sequence.
@@ -81,7 +81,7 @@ def remains(files: StateFiles, ops: FileOps) -> Remains:
     """
     found = Remains()
     live = [files.state, files.journal, *files.everywhere()]
-    kept = sorted(files.quarantine.glob("[!.]*"), reverse=True)
+    kept = [*files.sides(), *sorted(files.quarantine.glob("[!.]*"), reverse=True)]
     found.known |= {*files.segments(), *files.checkpoints()}
     newest = {files.journal, *list(files.segments().values())[-1:]}
     for path in (*live, *kept):
@@ -92,7 +92,7 @@ def remains(files: StateFiles, ops: FileOps) -> Remains:
             raise ProjectError.of("E003", path=str(path), reason=reason) from error
         except OSError:
             continue
-        copy = _judge(path, data, found, is_live=path.parent != files.quarantine, root=files.root)
+        copy = _judge(path, data, found, is_live=path in live, root=files.root)
         last = copy.records[-1] if copy.records else copy.header
         if path in newest and last and data.replace(b"\r\n", b"\n").endswith(last.line):
             reached = last.sequence if isinstance(last, Record) else last.first - 1
@@ -104,7 +104,8 @@ def _judge(path: Path, data: bytes, found: Remains, *, is_live: bool, root: Path
     kept = checkpoints.decode(data)
     if isinstance(kept, Checkpoint):
         found.bases.append((is_live, kept, path))
-        found.known.add(kept.sequence)
+        if kept.fork is None:  # what only another history has is not missing
+            found.known.add(kept.sequence)
     elif kept.schema_version is not None and is_live:
         supported = checkpoints.SCHEMA_VERSION
         raise StateError.of("E202", path=str(root), found=kept.schema_version, supported=supported)
@@ -121,8 +122,8 @@ def _judge(path: Path, data: bytes, found: Remains, *, is_live: bool, root: Path
 def salvage(files: StateFiles, ops: FileOps) -> Salvage | None:
     """The best state of the project; None where nothing is whole.
 
-    Files in use come first: what is in quarantine may be a state that somebody left on purpose.
-    It serves where it continues theirs, or where there are none.
+    Files in use come first: what is in quarantine, or another side of a fork, may be a state that
+    somebody left on purpose. It serves where it continues theirs, or where there are none.
     """
     found = remains(files, ops)
     if not found:

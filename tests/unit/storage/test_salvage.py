@@ -8,6 +8,7 @@ import pytest
 
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from cde_orchestrator.storage.forks import Side, keep_side
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import Change
 from cde_orchestrator.storage.format.json_patch import Patch
@@ -184,3 +185,21 @@ def test_a_state_of_a_newer_release_is_left_alone(
         salvage(store.files, OPS)
 
     assert refused.value.code == "E202"
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_another_side_of_a_fork_serves_where_nothing_else_does(
+    store: StateStore, is_alone: bool
+) -> None:
+    files = store.files
+    other = {"id": PROJECT, "features": {"there": {"id": "there", "size": 9}}}
+    keep_side(files, OPS, Side(other, 9, "0" * 32), 4)
+    if is_alone:
+        for path in (files.state, files.journal, *files.everywhere()):
+            path.unlink(missing_ok=True)
+
+    found = salvaged(store)
+
+    assert sizes(found) == ({"there": 9} if is_alone else {"a": 0, "b": 0, "c": 0})
+    assert found.sequence == (9 if is_alone else 4)
+    assert found.missing == ()
