@@ -120,7 +120,8 @@ def home_of(root: Path) -> Path:
         return root
     home = Path(passport.home)
     if has_state(root):
-        return home if shelf.is_home(home) and shelf.has_more(passport, root) else root
+        is_elsewhere = shelf.is_home(home) and not is_same(home, root)
+        return home if is_elsewhere and shelf.has_more(passport, root) else root
     if shelf.is_home(home):
         return home
     # It was moved, or restored by another worktree that has changed nothing since.
@@ -143,6 +144,13 @@ def shared_file(root: Path, name: str) -> Path:
 def has_state(home: Path) -> bool:
     """Whether any of the files that have the present state is in the folder's ``.cde``."""
     return any(os.path.lexists(home / FOLDER / name) for name in (STATE, JOURNAL))
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to the same project, as through a bind mount."""
+    with suppress(OSError):
+        return one == other or (one / FOLDER).samefile(other / FOLDER)
+    return False
 
 
 def checkpoint_id(home: Path) -> str | None:

@@ -37,6 +37,7 @@ from cde_orchestrator.infrastructure.system.project_home import (
     beginning,
     checkpoint_id,
     digest,
+    is_same,
     repository_at,
     repository_shelf,
 )
@@ -71,10 +72,10 @@ class Shelf(project_home.Shelf):
             return None
         noted = self.noted()
         passport = self.passport(noted)
-        if passport and passport.id == project_id and _is_same(Path(passport.home), home):
+        if passport and passport.id == project_id and is_same(Path(passport.home), home):
             return noted
         passport = self.passport(project_id)
-        if passport is None or _is_same(Path(passport.home), home):
+        if passport is None or is_same(Path(passport.home), home):
             return project_id
         if not self.holds(Path(passport.home), project_id):
             return project_id
@@ -122,7 +123,7 @@ class Shelf(project_home.Shelf):
         if noted == name or other is None:
             return noted == name
         home = Path(other.home)
-        return not _is_same(home, Path(passport.home)) and self.holds(home, other.id)
+        return not is_same(home, Path(passport.home)) and self.holds(home, other.id)
 
 
 def shelves_for(root: Path) -> Iterator[Shelf]:
@@ -187,10 +188,3 @@ def _state_folder() -> Path | None:
         folder = Path(platformdirs.user_state_dir("cde-orchestrator", appauthor=False))
         return folder if folder.is_absolute() else None
     return None
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    """Whether two paths lead to the same project, as through a bind mount."""
-    with suppress(OSError):
-        return one == other or (one / FOLDER).samefile(other / FOLDER)
-    return False

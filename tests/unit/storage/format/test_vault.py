@@ -463,6 +463,18 @@ def test_a_worktree_that_git_moved_stays_the_home(tmp_path: Path) -> None:
     assert is_intact(moved)
 
 
+def test_a_project_that_is_reached_by_another_path_is_its_own_home(tmp_path: Path) -> None:
+    root, alias = tmp_path / "root", tmp_path / "alias"
+    root.mkdir()
+    git(root, "init", "-q")
+    onboard(root, "one")
+    alias.symlink_to(root)
+
+    assert StateFiles(alias).home == alias
+    start(alias, "two")
+    assert names(root) == names(alias) == ["one", "two"]
+
+
 @pytest.mark.parametrize("journal", ["of its own", "empty", "missing"])
 def test_a_worktree_with_a_history_of_its_own_keeps_it(tmp_path: Path, journal: str) -> None:
     main, linked = tmp_path / "main", tmp_path / "linked"
