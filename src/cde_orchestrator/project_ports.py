@@ -145,6 +145,11 @@ class ProjectPorts:
         return self.repository
 
     @_MadeOnce
+    def movable(self) -> core.MovableState:
+        """The same for a move of the state."""
+        return self.repository
+
+    @_MadeOnce
     def doctor(self) -> core.Doctor:
         """Who examines the project."""
         from cde_orchestrator.adapters.doctor.project import ProjectDoctor

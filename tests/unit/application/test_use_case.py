@@ -19,6 +19,7 @@ from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.ports.agents import Agents
 from cde_orchestrator.application.ports.breakers import Breakers
 from cde_orchestrator.application.ports.checks import (
+    Callers,
     CheckRunner,
     ContentValidator,
     TrustStore,
@@ -29,6 +30,7 @@ from cde_orchestrator.application.ports.core import (
     ErrorReports,
     LogReader,
     MergeDriver,
+    MovableState,
     ProjectInspector,
     ProjectRepository,
     PromptRenderer,
@@ -51,6 +53,8 @@ PORTS: Mapping[str, Any] = {
     "root": Path,
     "home": Path,
     "repository": ProjectRepository,
+    "files_repository": MovableState,
+    "movable": MovableState,
     "recovery": StateRecovery,
     "doctor": Doctor,
     "merge_driver": MergeDriver,
@@ -64,6 +68,7 @@ PORTS: Mapping[str, Any] = {
     "content": ContentValidator,
     "checks": CheckRunner,
     "trust": TrustStore,
+    "callers": Callers,
     "git": VersionControl,
     "logs": LogReader,
     "clock": Clock,
@@ -78,11 +83,12 @@ NAMES = """
     close_feature compact_state diagnose diff_states export_state expose_metrics fail_phase
     follow_logs get_assignment get_feature_status get_health get_project_info get_pulse
     get_trusted_agents install_merge_driver leave_fork list_agents list_alerts list_backups
-    list_breakers list_changes list_error_reports list_features list_slow_operations onboard_project
-    read_logs reset_breaker restore_state resume_feature revoke_trust rollback_feature
-    run_agent save_progress set_project_status show_checks show_dashboard show_error_report
-    show_feature show_workflows start_feature submit_work test_agent test_alert trace_call
-    trust_agents trust_checks validate_workflows verify_state watch_alerts watch_health
+    list_breakers list_changes list_error_reports list_features list_slow_operations move_state
+    onboard_project read_logs reset_breaker restore_state resume_feature revoke_trust
+    rollback_feature run_agent salvage_state save_progress set_project_status show_checks
+    show_dashboard show_error_report show_feature show_workflows start_feature submit_work
+    test_agent test_alert trace_call trust_agents trust_checks validate_workflows verify_state
+    watch_alerts watch_health
 """
 
 

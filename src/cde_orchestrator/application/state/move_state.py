@@ -46,18 +46,18 @@ class MoveState(UseCase[MoveReply], operation="move_state"):
         self,
         *,
         root: Path,
-        repository: MovableState,
+        movable: MovableState,
         files_repository: MovableState,
         callers: Callers,
         clock: Clock,
     ) -> MoveReply:
         """Raises E004, E122, E206, E211, E217 to E219, E228, E305, E314."""
-        if repository is files_repository:
+        if movable is files_repository:
             reason = "it is empty, so there is no database; set it for this command"
             raise ValidationError.of(
                 "E314", setting="CDE_STATE_URL", source="the environment", reason=reason
             )
-        places = (files_repository, repository)
+        places = (files_repository, movable)
         source, target = places if self.to == "database" else places[::-1]
         if not self.force:
             _require_free(source, root, CallerLeases.of(callers, root, clock()))

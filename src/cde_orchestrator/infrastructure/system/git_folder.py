@@ -67,7 +67,7 @@ def _git_folder(git: Path) -> Path | None:
 
     Raises:
         OSError: ELOOP, ``.git`` is a link; EXDEV, it names a folder that is not its own, or
-            ENOENT, one that does not exist; or what the system says.
+            ENOENT, a worktree's that does not exist; or what the system says.
     """
     refuse_link(git)
     if git.is_dir():
@@ -77,7 +77,7 @@ def _git_folder(git: Path) -> Path | None:
     pointer = os.fsdecode(read_bounded(git, _POINTER_BYTES)).removeprefix("gitdir:").strip()
     named = Path(os.path.realpath(git.parent / pointer))
     around = (_git_folder(folder / ".git") for folder in git.parent.parents)
-    if not os.path.lexists(named):
+    if named.parent.name == "worktrees" and not os.path.lexists(named):
         raise OSError(errno.ENOENT, "it names a folder that does not exist", str(git))
     if not _is_worktree(named, git):
         outer = next((folder for folder in around if folder is not None), None)
