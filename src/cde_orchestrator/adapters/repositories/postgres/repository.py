@@ -127,7 +127,8 @@ class PostgresProjectRepository(MovableProjects[PostgresStore]):
         if in_files is not None and not new:
             raise in_files
         if in_files is not None:
-            FolderStore(root).set_aside()
+            with FolderStore(root).set_aside():
+                pass  # the new one is not in files
         ensure_key(root)
         return self._store(root)
 
