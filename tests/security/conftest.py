@@ -1,8 +1,7 @@
+"""What tests of attacks share: a home that nobody else uses, and a project in it."""
+
 from __future__ import annotations
 
-import pytest
+from tests.integration.conftest import anyio_backend, project, user_configuration
 
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+__all__ = ["anyio_backend", "project", "user_configuration"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,21 +16,7 @@ log = get_logger(__name__)
 SEARCH_SECONDS = 2.0
 """How long one regular expression may search for a match."""
 
-_MATCH, _NO_MATCH = 10, 11
-# The parent may be killed: the kernel ends the search then, too.
-_SEARCH = f"""
-import re, sys
-try:
-    import resource
-    resource.setrlimit(resource.RLIMIT_CPU, ({SEARCH_SECONDS:.0f} + 1,) * 2)
-    resource.setrlimit(resource.RLIMIT_AS, (1 << 30,) * 2)
-except (ImportError, OSError, ValueError):
-    pass
-source = sys.stdin.buffer
-expression = source.read(int(source.readline())).decode()
-found = re.search(expression, source.read().decode(), re.MULTILINE)
-sys.exit({_NO_MATCH} if found is None else {_MATCH})
-"""
+_SEARCH = "cde_orchestrator.adapters.project_files.search"
 # What repeats or chooses nothing is searched for in time proportional to the text.
 _COSTLY = frozenset("*+?{|(")
 
@@ -71,25 +56,13 @@ class ParsingContentValidator:
             return False  # only a workflow that an older release kept can have one
         if _COSTLY.isdisjoint(expression):
             return compiled.search(text) is not None
-        import subprocess
+        from cde_orchestrator.infrastructure.system import apart
 
-        words = expression.encode()
         try:
-            done = subprocess.run(
-                [sys.executable, "-I", "-S", "-c", _SEARCH],
-                input=b"%d\n%b%b" % (len(words), words, text.encode()),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=SEARCH_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
+            return bool(apart.computed_apart(_SEARCH, [expression, text], seconds=SEARCH_SECONDS))
+        except apart.NotComputedError as error:
             log.warning("search_not_done", expression=expression, reason=str(error))
             return None
-        if done.returncode not in {_MATCH, _NO_MATCH}:
-            log.warning("search_not_done", expression=expression, exit_code=done.returncode)
-            return None
-        return done.returncode == _MATCH
 
 
 def _refuse_constant(name: str) -> None:

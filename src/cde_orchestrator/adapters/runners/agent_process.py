@@ -6,7 +6,6 @@ import fnmatch
 import os
 import re
 import secrets
-import shutil
 import tempfile
 import threading
 from collections import deque
@@ -31,6 +30,7 @@ from cde_orchestrator.infrastructure.observability.correlation import call_envir
 from cde_orchestrator.infrastructure.observability.tracing import describe_agent
 from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
 from cde_orchestrator.infrastructure.settings.agent_tables import load_agents
+from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system import supervised_process as supervised
 from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
@@ -84,7 +84,7 @@ class CommandLineAgents:
 
     def probe(self, agent: Agent, *, ask_version: bool) -> AgentProbe:
         """Whether the agent's program is found, and what it says of its version."""
-        found = shutil.which(agent.command[0]) is not None
+        found = programs.found(agent.command[0]) is not None
         return {
             "name": agent.name,
             "source": agent.source,
@@ -169,7 +169,7 @@ class CommandLineAgents:
         self, agent: Agent, assignment: Assignment, on_line: OnLine, seconds: float
     ) -> supervised.Ending:
         with self._prompt(agent, assignment) as (arguments, stdin):
-            program = shutil.which(agent.command[0])
+            program = programs.found(agent.command[0])
             if program is None:
                 reason = f"the command {agent.command[0]} is not on PATH"
                 raise AgentError.of("E905", agent=agent.name, reason=reason)

@@ -1,7 +1,7 @@
 """Fills in the prompt templates of phases: the project's own, else the packaged ones.
 
-A template comes with a project that may be a stranger's. It runs in a sandbox, sees only the
-variables that it is given, and what it may read, repeat and produce is bounded.
+A template comes with a project that may be a stranger's. What is packaged alone is filled in
+here; where a file of the project's own takes part, all of it is filled in apart (ADR 23).
 """
 
 from __future__ import annotations
@@ -10,28 +10,32 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from traceback import walk_tb
-from typing import Any
+from typing import Any, NamedTuple
 
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.project_paths import path_problem
-from cde_orchestrator.infrastructure.system.file_ops import read_regular_file, stamp_of
+from cde_orchestrator.infrastructure.system.file_ops import (
+    in_the_way,
+    read_regular_file,
+    refuse_link,
+    stamp_of,
+)
 from cde_orchestrator.infrastructure.system.os_errors import error_words
-from cde_orchestrator.infrastructure.system.project_home import shared_file
 from cde_orchestrator.infrastructure.system.spans import PROMPT, span
 
-PROMPTS_FOLDER = "prompts"
+PROMPTS_FOLDER = Path(".cde", "prompts")
 PACKAGED_PROMPTS = Path(__file__).with_name("packaged") / "prompts"
 TEMPLATE_LIMIT_BYTES = 256 * 1024
+ENTRIES_LIMIT = 256
+"""Files and folders of a project's own prompts."""
+TOTAL_LIMIT_BYTES = 4 * 1024 * 1024
+RENDERING_SECONDS = 2
 KEPT_PROMPTS = 32
-_Sources = dict[str, tuple[Path, tuple[int, ...]] | None]
-"""The files that a prompt was made of, by template, each as it was; None: there was none."""
-
-# What Python raises for what a template does.
-_FAILURES = (
-    *(ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError),
-    *(SyntaxError, TypeError, ValueError),
-)
+_MODULE = "cde_orchestrator.adapters.workflows.sandbox"
+_PACKAGES = ("jinja2", "markupsafe")
+_Stamp = tuple[int, ...] | None
+_Stamps = dict[str, _Stamp]
+"""The templates that a prompt was made of, each as its file was; None: there was none."""
 
 
 class JinjaPromptRenderer:
@@ -42,7 +46,7 @@ class JinjaPromptRenderer:
     """
 
     def __init__(self) -> None:
-        self._rendered: dict[tuple[Path, str, str], tuple[_Sources, str]] = {}
+        self._rendered: dict[tuple[Path, str, str], tuple[_Stamps, str]] = {}
 
     @span(PROMPT)
     def render(self, root: Path, template: str, variables: Mapping[str, Any]) -> str:
@@ -52,105 +56,166 @@ class JinjaPromptRenderer:
             ValidationError: E312, the template or one that it includes is missing; E313, it cannot
                 be read or filled in with the variables, or gives no text.
         """
-        key = (root, template, json.dumps(variables, default=str))
+        words = json.dumps(variables, default=str)
+        key = (root, template, words)
         templates = _Templates(root)
-        sources, text = self._rendered.get(key, (None, ""))
-        if sources is not None and templates.are(sources):
+        stamps, text = self._rendered.get(key, (None, ""))
+        if stamps is not None and templates.are(stamps):
             return text
-        text = self._render(templates, template, variables)
+        stamps, text = self._render(templates, template, variables, words)
         if len(self._rendered) >= KEPT_PROMPTS:
             self._rendered.clear()
-        self._rendered[key] = (templates.sources, text)
+        self._rendered[key] = stamps, text
         return text
 
-    def _render(self, templates: _Templates, template: str, variables: Mapping[str, Any]) -> str:
-        import jinja2
+    def _render(
+        self, templates: _Templates, template: str, variables: Mapping[str, Any], words: str
+    ) -> tuple[_Stamps, str]:
+        from cde_orchestrator.adapters.workflows import sandbox
 
-        from cde_orchestrator.adapters.workflows.sandbox import BoundedEnvironment, bounded_text
-
-        environment = BoundedEnvironment(templates.source)
         try:
-            text = bounded_text(environment.get_template(template).generate(dict(variables)))
-        except jinja2.TemplateNotFound as error:
-            phase = variables.get("phase")
-            phase_id = phase.get("id", "?") if isinstance(phase, Mapping) else "?"
-            missing = error.name or template
-            raise ValidationError.of("E312", template=missing, phase=phase_id) from error
-        except (jinja2.TemplateError, *_FAILURES) as error:
-            raise templates.failure(template, error) from error
-        if not text.strip():
-            raise _not_valid(template, "it renders no text")
-        return text
+            text = sandbox.filled_in(templates.packaged, template, variables)
+            return templates.stamps, text
+        except _OwnTemplateError:
+            return self._render_apart(templates, template, json.loads(words))
+        except sandbox.MissingTemplateError as error:
+            raise _missing(str(error), variables) from error
+        except sandbox.TemplateFailedError as error:
+            raise _not_valid(error.template, str(error), error.line) from error
+
+    def _render_apart(
+        self, templates: _Templates, template: str, variables: Mapping[str, Any]
+    ) -> tuple[_Stamps, str]:
+        from cde_orchestrator.infrastructure.system import apart
+
+        texts, problems, stamps = templates.all()
+        request = {
+            "template": template,
+            "variables": variables,
+            "texts": texts,
+            "problems": problems,
+        }
+        try:
+            answer = apart.computed_apart(
+                _MODULE, request, seconds=RENDERING_SECONDS, packages=_PACKAGES
+            )
+        except apart.NotComputedError as error:
+            raise _not_valid(template, str(error)) from error
+        if "missing" in answer:
+            raise _missing(answer["missing"], variables)
+        if "failed" in answer:
+            raise _not_valid(*answer["failed"])
+        return {name: stamps.get(name) for name in answer["asked"]}, answer["text"]
+
+
+class _OwnTemplateError(Exception):
+    """A file of the project's own takes part."""
+
+
+class _Problem(NamedTuple):
+    reason: str
+    line: int | None = None
 
 
 class _Templates:
-    """The templates that one rendering reads, and where among them it failed.
+    """The templates of one project.
 
     Attributes:
-        sources: what was asked for so far.
+        stamps: of the packaged ones that were asked for so far.
     """
 
     def __init__(self, root: Path) -> None:
-        own = shared_file(root, PROMPTS_FOLDER)
-        self._own = Path(os.path.realpath(own.parent)) / own.name
-        self.sources: _Sources = {}
+        self._own = Path(os.path.realpath(root / PROMPTS_FOLDER.parent)) / PROMPTS_FOLDER.name
+        self.stamps: _Stamps = {}
 
-    def are(self, sources: _Sources) -> bool:
+    def are(self, stamps: _Stamps) -> bool:
         """Whether the templates are still those of a rendering before."""
         try:
-            return all(self._found(name) == found for name, found in sources.items())
+            return all(self._stamp(name) == stamp for name, stamp in stamps.items())
         except OSError:
             return False
 
-    def source(self, name: str) -> tuple[str, str, None] | None:
-        """The template's text and file, as Jinja's loader wants them; None when missing."""
+    def packaged(self, name: str) -> str | None:
+        """The text of a packaged template; None where there is none.
+
+        Raises:
+            _OwnTemplateError: the project has one of that name.
+        """
         if path_problem(name) is not None:
             return None
+        if os.path.lexists(self._own / name):
+            raise _OwnTemplateError
+        self.stamps[name] = stamp = self._stamp(name)
+        return None if stamp is None else (PACKAGED_PROMPTS / name).read_text("utf-8")
+
+    def all(self) -> tuple[dict[str, str], dict[str, _Problem], _Stamps]:
+        """Texts, problems of what cannot be read, and stamps; of all that there is, by name."""
+        texts, stamps, left = dict[str, str](), _Stamps(), TOTAL_LIMIT_BYTES
+        names, problems = self._names()
+        for name in names:
+            if there := in_the_way(self._own / name):
+                problems[name] = _Problem(f"{there} is in its place")
+                if (self._own / name).is_symlink():
+                    problems[f"{name}/"] = problems[name]
+                continue
+            try:
+                stamps[name] = self._stamp(name)
+                texts[name] = _text_of(self._own / name, left)
+                left -= len(texts[name])
+            except OSError as error:
+                problems[name] = _Problem(error_words(error))
+            except UnicodeDecodeError as error:
+                line = error.object.count(b"\n", 0, error.start) + 1
+                problems[name] = _Problem("it is not UTF-8", line)
+        for path in PACKAGED_PROMPTS.rglob("*.md"):
+            name = path.relative_to(PACKAGED_PROMPTS).as_posix()
+            stamps.setdefault(name, stamp_of(path))
+            texts.setdefault(name, path.read_text("utf-8"))
+        return texts, problems, stamps
+
+    def _names(self) -> tuple[list[str], dict[str, _Problem]]:
+        """All that is there, no link followed, and the problems of folders."""
+        names, problems = list[str](), dict[str, _Problem]()
+
+        def note(error: OSError) -> None:
+            name = Path(error.filename).relative_to(self._own).as_posix()
+            problems["/" if name == "." else f"{name}/"] = _Problem(error_words(error))
+
         try:
-            self.sources[name] = found = self._found(name)
-            if found is None:
-                return None
-            path = found[0]
-            data, size = read_regular_file(path, TEMPLATE_LIMIT_BYTES, follow=True)
+            refuse_link(self._own)
         except OSError as error:
-            raise _not_valid(name, error_words(error)) from error
-        if size > TEMPLATE_LIMIT_BYTES:
-            reason = f"it has {size} bytes; at most {TEMPLATE_LIMIT_BYTES} are accepted"
-            raise _not_valid(name, reason)
-        try:
-            return data.decode("utf-8-sig"), str(path), None
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise _not_valid(name, "it is not UTF-8", line) from error
+            note(error)
+            return names, problems
+        for folder, folders, files in os.walk(self._own, onerror=note):
+            inside = Path(folder).relative_to(self._own)
+            names += [(inside / each).as_posix() for each in (*files, *folders)]
+            if len(names) > ENTRIES_LIMIT:
+                problems["/"] = _Problem(f".cde/prompts has more than {ENTRIES_LIMIT} entries")
+                break
+        return names, problems
 
-    def failure(self, template: str, error: Exception) -> ValidationError:
-        """The error E313, with the template and the line that failed where they are known."""
-        import jinja2
-
-        if isinstance(error, jinja2.TemplateSyntaxError):
-            return _not_valid(error.name or template, error.message or "", error.lineno)
-        names = {str(found[0]): name for name, found in self.sources.items() if found is not None}
-        name, line = template, None
-        for frame, number in walk_tb(error.__traceback__):
-            if frame.f_code.co_filename in names:
-                name, line = names[frame.f_code.co_filename], number
-        if isinstance(error, RecursionError):
-            return _not_valid(name, "it is nested too deep, or includes or calls itself", line)
-        return _not_valid(name, str(error) or type(error).__name__, line)
-
-    def _found(self, name: str) -> tuple[Path, tuple[int, ...]] | None:
-        path = self._find(name)
-        return None if path is None else (path, stamp_of(path))
-
-    def _find(self, name: str) -> Path | None:
+    def _stamp(self, name: str) -> _Stamp:
         own = self._own / name
         if os.path.lexists(own):
-            real = Path(os.path.realpath(own))
-            if not real.is_relative_to(self._own):
-                raise PermissionError("a symbolic link leads out of .cde/prompts")
-            return real
+            return stamp_of(own)
         packaged = PACKAGED_PROMPTS / name
-        return packaged if packaged.exists() else None
+        return stamp_of(packaged) if packaged.exists() else None
+
+
+def _text_of(path: Path, left: int) -> str:
+    """A template's text, read without following a link; OSError, or UnicodeDecodeError."""
+    data, size = read_regular_file(path, TEMPLATE_LIMIT_BYTES, follow=False)
+    if size > TEMPLATE_LIMIT_BYTES:
+        raise OSError(f"it has {size} bytes; at most {TEMPLATE_LIMIT_BYTES} are accepted")
+    if size > left:
+        raise OSError(f"the templates have more than {TOTAL_LIMIT_BYTES} bytes in all")
+    return data.decode("utf-8-sig")
+
+
+def _missing(template: str, variables: Mapping[str, Any]) -> ValidationError:
+    phase = variables.get("phase")
+    phase_id = phase.get("id", "?") if isinstance(phase, Mapping) else "?"
+    return ValidationError.of("E312", template=template, phase=phase_id)
 
 
 def _not_valid(template: str, reason: str, line: int | None = None) -> ValidationError:

@@ -1,51 +1,51 @@
-"""The sandbox that prompt templates are rendered in, and what it bounds (ADR 18).
+"""Fills in one template, in this process or in one apart (ADR 23); imports Jinja alone.
 
-Jinja's own keeps a template away from Python's internals, but not from all memory and time: so
-loops and calls are counted, operators are checked before they run, and what a filter or a method
-is given and gives is bounded.
+Jinja's sandbox keeps a template away from Python's internals, and not from memory and time: the
+project's own templates are filled in apart, where the system bounds both.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from functools import wraps
+from collections.abc import Callable, Iterator, Mapping
 from io import StringIO
+from traceback import walk_tb
 from types import CodeType
 from typing import Any, cast
 
-from jinja2 import BytecodeCache, FunctionLoader, StrictUndefined, nodes
+import jinja2
+from jinja2 import BytecodeCache, FunctionLoader, StrictUndefined
 from jinja2.bccache import Bucket
-from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 RENDERED_LIMIT_CHARACTERS = 200_000
-STEP_LIMIT = 200_000
-"""Turns of loops and calls in one rendering."""
-CACHED_TEMPLATES = 128
-PRODUCT_LIMIT = 20_000_000
-"""Greatest product of what a filter or a method of a text is given: lengths and numbers."""
-NUMBER_LIMIT = 10**18
-"""Greatest factor of a product."""
+REASON_CHARACTERS = 500
+_FILE = "template:"
+"""What the file of a template is called in a traceback begins with this."""
 
-_WIDE = re.compile(r"\d{5}|:[^{}]*\{|%[^%a-zA-Z]*\*")
-"""Formats that pad by more than 4 digits say, or by a width that is an argument."""
 _TOO_LONG = f"it gives more than {RENDERED_LIMIT_CHARACTERS} characters"
+# What Python raises for what a template does.
+_FAILURES = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError),
+)
 
 
-class _RunawayTemplateError(ValueError):
-    """A template repeats or produces more than any prompt needs."""
+class MissingTemplateError(Exception):
+    """There is no template of the name that is its text."""
 
 
-def bounded_text(pieces: Iterable[str]) -> str:
-    """The pieces in one, up to the limit; ValueError where they give more."""
-    text = StringIO()
-    for piece in pieces:
-        text.write(piece)
-        if text.tell() > RENDERED_LIMIT_CHARACTERS:
-            raise _RunawayTemplateError(_TOO_LONG)
-    return text.getvalue()
+class TemplateFailedError(Exception):
+    """A template cannot be filled in.
+
+    Attributes:
+        template: which.
+        line: where in it; None where that is not known.
+    """
+
+    def __init__(self, template: str, reason: str, line: int | None = None) -> None:
+        super().__init__(reason)
+        self.template = template
+        self.line = line
 
 
 class _Missing(StrictUndefined):
@@ -56,7 +56,7 @@ class _Missing(StrictUndefined):
 
 
 class _CodeCache(BytecodeCache):
-    """Compiled templates of this process: to compile one takes ten times as long as to fill it."""
+    """The code of packaged templates: to compile one takes ten times as long as to fill it."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, str], CodeType] = {}
@@ -67,133 +67,98 @@ class _CodeCache(BytecodeCache):
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep the bucket's code."""
-        if len(self._codes) >= CACHED_TEMPLATES:
-            self._codes.clear()
         self._codes[bucket.key, bucket.checksum] = cast("CodeType", bucket.code)
 
 
 _CODE_CACHE = _CodeCache()
 
 
-class BoundedEnvironment(ImmutableSandboxedEnvironment):
-    """A sandbox for one rendering, which also counts the steps; ``source`` gives the templates."""
+def filled_in(
+    source: Callable[[str], str | None], template: str, variables: Mapping[str, Any]
+) -> str:
+    """The template with the variables; ``source`` gives the text of each, or None.
 
-    intercepted_binops = frozenset({"*", "**", "%", "+"})
+    Raises:
+        MissingTemplateError: the template, or one that it includes, is missing.
+        TemplateFailedError: it cannot be filled in, or gives no text.
+    """
 
-    def __init__(self, source: Callable[[str], tuple[str, str, None] | None]) -> None:
-        super().__init__(
-            loader=FunctionLoader(source),
-            undefined=_Missing,
-            finalize=_shown,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            autoescape=False,  # Markdown for an agent, never HTML
-            bytecode_cache=_CODE_CACHE,
-        )
-        self.filters = {name: _bounded_filter(each) for name, each in self.filters.items()}
-        self.filters |= {"_counted": self._counted, "_joined": _joined}
-        del self.globals["lipsum"]  # made-up text has no place in a prompt
-        self._steps = 0
+    def loaded(name: str) -> tuple[str, str, None] | None:
+        text = source(name)
+        return None if text is None else (text, _FILE + name, None)
 
-    def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Count the call; a macro may call itself."""
-        self._step()
-        _require_small_numbers(args, kwargs)
-        if isinstance(receiver := getattr(called, "__self__", None), str):
-            _require_small_product((receiver, *args, *kwargs.values()))
-        return _within_limit(super().call(context, called, *args, **kwargs))
+    environment = ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(loaded),
+        undefined=_Missing,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # Markdown for an agent, never HTML
+        bytecode_cache=_CODE_CACHE,
+    )
+    del environment.globals["lipsum"]  # made-up text has no place in a prompt
+    text = StringIO()
+    try:
+        for piece in environment.get_template(template).generate(dict(variables)):
+            text.write(piece)
+            if text.tell() > RENDERED_LIMIT_CHARACTERS:
+                raise ValueError(_TOO_LONG)
+    except jinja2.TemplateNotFound as error:
+        raise MissingTemplateError(error.name or template) from error
+    except (jinja2.TemplateError, *_FAILURES) as error:
+        raise _failure(template, error) from error
+    if not text.getvalue().strip():
+        raise TemplateFailedError(template, "it renders no text")
+    return text.getvalue()
 
-    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        """Jinja's safe ``format``, unless the text pads by more than any prompt needs."""
-        wrapped = super().wrap_str_format(value)
-        if wrapped is not None and _WIDE.search(getattr(value, "__self__", "")):
-            raise _RunawayTemplateError("its format pads by too much")
-        return wrapped
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Refuse what may take all memory or time, then work it out."""
-        if _is_excessive(operator, left, right):
-            raise _RunawayTemplateError(f"its use of {operator} may give too much")
-        return _within_limit(super().call_binop(context, operator, left, right))
+def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The same in a process of its own: a text, what is ``missing``, or what failed.
 
-    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        """Let loops count their turns, and joined texts be measured, before it is compiled."""
-        for loop in list(source.find_all(nodes.For)):
-            counted = nodes.Filter(loop.iter, "_counted", [], [], None, None)
-            loop.iter = counted.set_lineno(loop.lineno)
-        for concat in list(source.find_all(nodes.Concat)):
-            parts = nodes.List(concat.nodes).set_lineno(concat.lineno)
-            joined = nodes.Filter(parts, "_joined", [], [], None, None)
-            joined.set_lineno(concat.lineno)
-            concat.nodes = [joined]
-        return super()._generate(source, *args, **kwargs)
+    The request has the ``template``, the ``variables``, the ``texts`` by name, and the
+    ``problems`` of what cannot be read, reason and line; where a name ends in a slash, of all
+    below it. ``asked`` are the names that were used.
+    """
+    texts, problems, asked = request["texts"], request["problems"], dict[str, None]()
 
-    def _counted(self, items: Iterable[Any]) -> Iterator[Any]:
-        for item in items:
-            self._step()
-            yield item
+    def source(name: str) -> str | None:
+        asked[name] = None
+        above = [name[: at + 1] for at, each in enumerate(name) if each == "/"]
+        for place in ("/", *above, name):
+            if place in problems:
+                raise TemplateFailedError(name, *problems[place])
+        return cast("str | None", texts.get(name))
 
-    def _step(self) -> None:
-        self._steps += 1
-        if self._steps > STEP_LIMIT:
-            raise _RunawayTemplateError(f"it takes more than {STEP_LIMIT} steps")
+    try:
+        text = filled_in(source, request["template"], request["variables"])
+    except MissingTemplateError as error:
+        return {"missing": str(error)}
+    except TemplateFailedError as error:
+        return {"failed": [error.template, str(error)[:REASON_CHARACTERS], error.line]}
+    return {"text": text, "asked": list(asked)}
+
+
+def _failure(template: str, error: Exception) -> TemplateFailedError:
+    """With the template and the line that failed, where they are known."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return TemplateFailedError(error.name or template, error.message or "", error.lineno)
+    name, line = template, None
+    for frame, number in walk_tb(error.__traceback__):
+        file = frame.f_code.co_filename
+        if file.startswith(_FILE):
+            name, line = file.removeprefix(_FILE), number
+    if isinstance(error, RecursionError):
+        reason = "it is nested too deep, or includes or calls itself"
+    elif isinstance(error, MemoryError):
+        reason = "it takes too much memory"
+    else:
+        reason = str(error) or type(error).__name__
+    return TemplateFailedError(name, reason, line)
 
 
 def _shown(value: Any) -> Any:
     if isinstance(value, Iterator):  # its text would be the name of a Python object
         raise TypeError("it shows what a filter goes through one by one; add | list or | join")
+    if isinstance(value, str) and len(value) > RENDERED_LIMIT_CHARACTERS:
+        raise ValueError(_TOO_LONG)  # here the line is known
     return value
-
-
-def _joined(parts: list[Any]) -> str:
-    return str(_within_limit("".join(map(str, parts))))
-
-
-def _bounded_filter(each: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter, given no huge number and giving no huge text or list."""
-
-    @wraps(each)
-    def bounded(*args: Any, **kwargs: Any) -> Any:
-        _require_small_numbers(args[1:], kwargs)
-        if each.__name__ == "do_format" and _WIDE.search(str(args[0])):
-            raise _RunawayTemplateError("its format pads by too much")
-        _require_small_product((*args, *kwargs.values()))
-        return _within_limit(each(*args, **kwargs))
-
-    return bounded
-
-
-def _require_small_numbers(args: Iterable[Any], kwargs: Mapping[str, Any]) -> None:
-    for value in (*args, *kwargs.values()):
-        if isinstance(value, int) and abs(value) > RENDERED_LIMIT_CHARACTERS:
-            raise _RunawayTemplateError(f"the number {value} is too large here")
-
-
-def _require_small_product(values: Iterable[Any]) -> None:
-    """Refuse what could repeat one long thing for each part of another."""
-    sizes = [
-        len(value) if isinstance(value, (str, list, tuple, dict)) else abs(value)
-        for value in values
-        if isinstance(value, (str, list, tuple, dict, int))
-    ]
-    if math.prod(sorted(sizes)[-2:]) > PRODUCT_LIMIT:
-        raise _RunawayTemplateError("it may give too much")
-
-
-def _within_limit(result: Any) -> Any:
-    if isinstance(result, (str, list, tuple, dict)) and len(result) > RENDERED_LIMIT_CHARACTERS:
-        raise _RunawayTemplateError(_TOO_LONG)
-    return result
-
-
-def _is_excessive(operator: str, left: Any, right: Any) -> bool:
-    """Powers, texts that ``%`` pads, texts or lists many times over, numbers without end."""
-    if operator == "+":
-        return False
-    if operator != "*":
-        return operator == "**" or isinstance(left, str)
-    if isinstance(left, Sized):
-        return bool(len(left) * right > RENDERED_LIMIT_CHARACTERS)
-    if isinstance(right, Sized):
-        return bool(len(right) * left > RENDERED_LIMIT_CHARACTERS)
-    return bool(abs(left) > NUMBER_LIMIT or abs(right) > NUMBER_LIMIT)

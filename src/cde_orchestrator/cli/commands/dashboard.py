@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -26,6 +23,7 @@ from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import CALL_VARIABLES
+from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system.project_home import home_of
 
 top_level = Commands()
@@ -54,7 +52,7 @@ def _open(root: Path, *, browse: bool) -> dict[str, Any]:
     found = running(root)
     url, pid = (found.url, found.process.pid) if found else _start(home_of(root))
     address = f"{url}/dashboard"
-    opened = browse and webbrowser.open(address)
+    opened = browse and programs.browse(address)
     return {"url": address, "pid": pid, "started": found is None, "opened": opened}
 
 
@@ -65,20 +63,18 @@ def _start(root: Path) -> tuple[str, int]:
         CDESystemError: E935, it does not come up.
     """
     words = ["serve", "--transport", "http", "--port", "0", "--project", str(root), "--json"]
-    # Neither -m nor the folder that it starts in may make it import what the project keeps.
-    with subprocess.Popen(
-        [sys.executable, "-P", "-m", "cde_orchestrator", *words],
-        cwd=root.anchor,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+    with programs.start(
+        programs.python_words("-m", "cde_orchestrator", *words),
+        folder=programs.TOP,
+        stdin=programs.NOTHING,
+        stdout=programs.PIPE,
+        stderr=programs.PIPE,
         # It outlives this call, and is no part of it.
         env={
             **{name: value for name, value in os.environ.items() if name not in CALL_VARIABLES},
             **_python_path(),
             BACKGROUND_VARIABLE: "1",
         },
-        start_new_session=True,
     ) as process:
         said = bytearray()
         errors = cast("IO[bytes]", process.stderr)

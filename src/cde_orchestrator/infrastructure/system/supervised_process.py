@@ -6,8 +6,6 @@ import os
 import queue
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -17,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
-from cde_orchestrator.infrastructure.system import process_guard
+from cde_orchestrator.infrastructure.system import process_guard, programs
 from cde_orchestrator.infrastructure.system.process_guard import GRACE_SECONDS, MARK, kill_marked
 from cde_orchestrator.infrastructure.system.retry import is_transient_on_starting
 
@@ -78,17 +76,16 @@ class SupervisedProcess:
         self._room = threading.Semaphore(_CHUNKS_WAITING)
         # Both ends close by themselves when either process ends, however it does.
         self._lifeline, held = socket.socketpair()
-        guard = [sys.executable, "-I", str(Path(process_guard.__file__)), str(held.fileno())]
+        guard = programs.python_words("-I", process_guard.__file__, str(held.fileno()))
         try:
-            self._process = subprocess.Popen(
+            self._process = programs.start(
                 [*guard, *command],
-                cwd=folder,
+                folder=folder,
                 env={**environment, MARK: self._run_id},
-                stdin=stdin or subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
+                stdin=stdin or programs.NOTHING,
+                stdout=programs.PIPE,
+                stderr=programs.WITH_OUTPUT,
                 pass_fds=(held.fileno(),),
-                start_new_session=True,
             )
         except (OSError, ValueError) as error:
             self._lifeline.close()

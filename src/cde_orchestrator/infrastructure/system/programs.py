@@ -1,0 +1,94 @@
+"""The one door to other programs: which is run, in what folder, and who keeps what it says.
+
+A project may be a stranger's, and its folder may be the current one. So a program that is named
+without a folder is never taken from a part of ``PATH`` that depends on the current folder, and no
+Python that starts here looks for modules in it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+Completed: TypeAlias = subprocess.CompletedProcess[str]
+Process: TypeAlias = subprocess.Popen[bytes]
+TookTooLongError = subprocess.TimeoutExpired
+NOTHING, PIPE, WITH_OUTPUT = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
+
+TOP = Path(os.sep).absolute()
+"""The folder for programs that need none: no stranger fills it."""
+ALONE = ("-I", "-S", "-B")
+"""Python with nothing but its standard library: no variables, no site, no current folder."""
+
+
+def absolute_path(environment: Mapping[str, str]) -> str:
+    """``PATH`` without the parts that are taken from the current folder."""
+    parts = environment.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(part for part in parts if Path(part).is_absolute())
+
+
+def found(name: str, environment: Mapping[str, str] = os.environ) -> str | None:
+    """The program of this name; one that is named with a folder is that one."""
+    return shutil.which(name, path=absolute_path(environment))
+
+
+def run(
+    words: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    seconds: float,
+    data: str | None = None,
+    errors: str = "replace",
+) -> Completed:
+    """The program when it has ended, with what it said.
+
+    Args:
+        words: its arguments, the program first.
+        environment: all that it sees of the environment; ``PATH`` is made absolute.
+        seconds: after them it is killed.
+        data: what it reads; nothing when None.
+        errors: what becomes of bytes that are not UTF-8.
+
+    Raises:
+        TookTooLongError: it was killed.
+        OSError: it cannot be started.
+    """
+    program = found(words[0], environment)
+    if program is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), words[0])
+    return subprocess.run(
+        [program, *words[1:]],
+        cwd=TOP,
+        env={**environment, "PATH": absolute_path(environment)},
+        input=data,
+        stdin=subprocess.DEVNULL if data is None else None,
+        capture_output=True,
+        encoding="utf-8",
+        errors=errors,
+        timeout=seconds,
+        check=False,
+    )
+
+
+def start(words: Sequence[str], *, folder: Path, **options: Any) -> Process:
+    """A process with a session of its own; ``options`` are those of ``subprocess.Popen``."""
+    return subprocess.Popen(words, cwd=folder, start_new_session=True, **options)
+
+
+def python_words(*words: str) -> list[str]:
+    """This Python, with the installed packages, but none of the current folder."""
+    return [sys.executable, "-P", *words]
+
+
+def browse(address: str) -> bool:
+    """Show the address in the browser, which is looked for as any other program."""
+    import webbrowser
+
+    os.environ["PATH"] = absolute_path(os.environ)
+    return webbrowser.open(address)
