@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
 
+from cde_orchestrator.adapters.git.own_files import require_plain
 from cde_orchestrator.adapters.git.view import view_of
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.observability.correlation import child_environment
+from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
+from cde_orchestrator.infrastructure.system.programs import Completed
 from cde_orchestrator.infrastructure.system.retry import is_transient_on_starting, retrying
 from cde_orchestrator.infrastructure.system.spans import GIT, span
 
@@ -38,6 +39,14 @@ where there is a commit, since ``switch -c`` may have created it by the time tha
 """
 
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+_NO_PROGRAM = {
+    **dict.fromkeys(("GIT_ASKPASS", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR"), "false"),
+    "GIT_PAGER": "cat",
+    "GIT_SSH_COMMAND": "false",
+}
+"""They come before what the repository names; nothing that is run here needs one of them."""
+_AS_COMMITTED = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
+"""A commit is what its name says: a repository may name another one to be taken instead."""
 # A repository may be a stranger's: none of its own programs is run. A folder with the files of
 # a repository comes with any clone and is none; nothing that is missing is fetched.
 _SAFE = tuple(
@@ -47,6 +56,7 @@ _SAFE = tuple(
         f"core.hooksPath={os.devnull}",
         "safe.bareRepository=explicit",
         "submodule.recurse=false",
+        "credential.helper=",
     )
     for word in ("-c", setting)
 )
@@ -55,12 +65,13 @@ _THROUGH_FILTERS = frozenset({"diff", "status", "switch", "reset"})
 """The commands that compare or write files; no other one may be used for that."""
 _AT_TOP = frozenset({"reset"})
 """They throw changes away, so they may not go to a repository around the one that was meant."""
+_READING = frozenset({"branch", "diff", "ls-files", "rev-parse", "status", "symbolic-ref"})
+"""As they are used here they write nothing; nor does ``config`` with one of these options."""
+_ASKED = frozenset({"--get", "--list"})
 _LOOK_UPS = frozenset({"rev-parse", "config"})
 _ABSOLUTE = ("rev-parse", "--path-format=absolute")
 _PLACES = (*_ABSOLUTE, "--git-dir", "--git-common-dir", "--show-toplevel")
 _SETTINGS = ("config", "--list", "--show-scope", "-z")
-
-Completed: TypeAlias = subprocess.CompletedProcess[str]
 
 
 class GitError(OSError):
@@ -72,7 +83,7 @@ class Git:
 
     def __init__(self, folder: Path, breakers: BreakerRegistry) -> None:
         self._folder = folder
-        self._breaker = breakers.get(BREAKER, failures=GitBrokenError)
+        self._breaker = breakers.get(BREAKER, failures=GitBrokenError, costly=GitStuckError)
 
     def run(self, *arguments: str, timeout_seconds: float = TIMEOUT_SECONDS) -> str:
         """What the command prints; raises GitError where it says no, else as ``complete``."""
@@ -108,29 +119,39 @@ class Git:
             return busy.done
         except GitError:
             raise
-        except (OSError, subprocess.TimeoutExpired) as error:
+        except OSError as error:
             raise GitBrokenError(str(error)) from error
+        except programs.TookTooLongError as error:
+            raise GitStuckError(f"git {arguments[0]}: {error.timeout:g} seconds") from error
 
     def _run(self, arguments: tuple[str, ...], timeout_seconds: float) -> Completed:
+        try:
+            writes = arguments[0] not in _READING and _ASKED.isdisjoint(arguments)
+            repository = require_plain(self._folder.absolute(), writes=writes)
+        except OSError as error:
+            raise GitError(str(error)) from error
         if arguments[0] in _THROUGH_FILTERS:
-            done = self._run_without_filters(arguments, timeout_seconds)
+            top = None if repository is None else repository.top
+            done = self._run_without_filters(arguments, timeout_seconds, top)
         else:
             done = self._start(arguments, timeout_seconds)
         if done.returncode and _BUSY in done.stderr:
             raise _GitBusyError(done)
         return done
 
-    def _run_without_filters(self, arguments: tuple[str, ...], timeout_seconds: float) -> Completed:
+    def _run_without_filters(
+        self, arguments: tuple[str, ...], timeout_seconds: float, expected: Path | None
+    ) -> Completed:
         found: list[str] = []
         for words in (_PLACES, _SETTINGS):
             done = self._start(words, timeout_seconds, errors="surrogateescape")
             if done.returncode:
                 return done
             found.append(done.stdout)
-        if arguments[0] in _AT_TOP:
-            top = Path(found[0].removesuffix("\n").rpartition("\n")[2])
-            if not top.samefile(self._folder):
-                raise GitError(f"the files of the repository are at {top}")
+        top = Path(found[0].removesuffix("\n").rpartition("\n")[2])
+        meant = self._folder if arguments[0] in _AT_TOP else expected
+        if meant is not None and top.is_dir() and not top.samefile(meant):
+            raise GitError(f"the files of the repository are at {top}")
         with view_of(*found) as (variables, real):
             done = self._start(arguments, timeout_seconds, variables)
         for made, there in real.items():
@@ -150,20 +171,27 @@ class Git:
         kept = {key: value for key, value in inherited.items() if not key.startswith("GIT_")}
         if arguments[0] in _LOOK_UPS:
             timeout_seconds = min(timeout_seconds, LOOK_UP_SECONDS)
-        return subprocess.run(
-            ["git", *_SAFE, "-C", str(self._folder), *arguments],
-            env={**kept, **_QUIET, **_ALONE, **(variables or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
+        return programs.run(
+            ["git", *_SAFE, "-C", str(self._folder.absolute()), *arguments],
+            environment={
+                **kept,
+                **_QUIET,
+                **_NO_PROGRAM,
+                **_AS_COMMITTED,
+                **_ALONE,
+                **(variables or {}),
+            },
+            seconds=timeout_seconds,
             errors=errors,
-            timeout=timeout_seconds,
-            check=False,
         )
 
 
 class GitBrokenError(GitError):
     """git is missing or took too long."""
+
+
+class GitStuckError(GitBrokenError):
+    """git took too long; the next command would as well."""
 
 
 def git_output(root: Path, *arguments: str) -> str:

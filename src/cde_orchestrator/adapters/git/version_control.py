@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from cde_orchestrator.adapters.git.git_process import Completed, Git, GitError, git_output
+from cde_orchestrator.adapters.git.git_process import Git, GitError, git_output
 from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
 from cde_orchestrator.domain.logger import get_logger
@@ -18,6 +18,7 @@ from cde_orchestrator.domain.records import Baseline
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, replace_file
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
+from cde_orchestrator.infrastructure.system.programs import Completed
 
 log = get_logger(__name__)
 

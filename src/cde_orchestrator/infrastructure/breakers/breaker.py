@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from cde_orchestrator.application.ports.breakers import BreakerView, rounded_wait
@@ -65,6 +65,7 @@ class CircuitBreaker:
         longest_timeout: seconds that it stays open at most; ten times ``timeout`` when None.
         failures: the exceptions that count.
         ignored: exceptions among them that do not, as the user's own mistakes.
+        costly: exceptions among them of which one opens it, since each was waited for.
         clock: seconds by a clock that never goes back.
         shared: where processes share the breaker; None for a breaker of this process alone.
     """
@@ -78,6 +79,7 @@ class CircuitBreaker:
         longest_timeout: float | None = None,
         failures: type[Exception] | tuple[type[Exception], ...] = Exception,
         ignored: tuple[type[BaseException], ...] = USER_MISTAKES,
+        costly: type[Exception] | tuple[type[Exception], ...] = (),
         clock: Callable[[], float] = time.monotonic,
         shared: BreakerFile | None = None,
     ) -> None:
@@ -86,6 +88,7 @@ class CircuitBreaker:
         self._policy = BreakerPolicy(failure_threshold, timeout, longest)
         self._failures = failures
         self._ignored = ignored
+        self._costly = costly
         self._clock = clock
         self._shared = shared
         if shared is not None:
@@ -241,10 +244,11 @@ class CircuitBreaker:
                 self._change(lambda record: record.succeeded(permit.generation), "success")
             elif isinstance(error, self._failures) and not isinstance(error, self._ignored):
                 reason = error.code if isinstance(error, CDEError) else type(error).__name__
+                policy = self._policy
+                if isinstance(error, self._costly):
+                    policy = replace(policy, failure_threshold=1)
                 self._change(
-                    lambda record: record.failed(
-                        permit.generation, self._policy, self._clock(), reason
-                    ),
+                    lambda record: record.failed(permit.generation, policy, self._clock(), reason),
                     reason,
                 )
         finally:

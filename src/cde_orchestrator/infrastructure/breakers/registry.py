@@ -46,6 +46,7 @@ class BreakerRegistry:
         timeout: float = 60,
         failures: type[Exception] | tuple[type[Exception], ...] = Exception,
         ignored: tuple[type[BaseException], ...] | None = None,
+        costly: type[Exception] | tuple[type[Exception], ...] = (),
     ) -> CircuitBreaker:
         """The breaker of that name; who asks first says how it behaves.
 
@@ -64,6 +65,7 @@ class BreakerRegistry:
                     name=name,
                     failures=failures,
                     ignored=USER_MISTAKES if ignored is None else ignored,
+                    costly=costly,
                     clock=self._clock,
                     shared=self._file(name),
                 )
