@@ -65,6 +65,8 @@ _THROUGH_FILTERS = frozenset({"diff", "status", "switch", "reset"})
 """The commands that compare or write files; no other one may be used for that."""
 _AT_TOP = frozenset({"reset"})
 """They throw changes away, so they may not go to a repository around the one that was meant."""
+_NEXT_TO = frozenset({"worktree"})
+"""They write next to the repository's files, which its configuration may say are anywhere."""
 _READING = frozenset({"branch", "diff", "ls-files", "rev-parse", "status", "symbolic-ref"})
 """As they are used here they write nothing; nor does ``config`` with one of these options."""
 _ASKED = frozenset({"--get", "--list"})
@@ -130,9 +132,11 @@ class Git:
             repository = require_plain(self._folder.absolute(), writes=writes)
         except OSError as error:
             raise GitError(str(error)) from error
+        top = None if repository is None else repository.top
         if arguments[0] in _THROUGH_FILTERS:
-            top = None if repository is None else repository.top
             done = self._run_without_filters(arguments, timeout_seconds, top)
+        elif arguments[0] in _NEXT_TO and (done := self._places(timeout_seconds, top)).returncode:
+            return done
         else:
             done = self._start(arguments, timeout_seconds)
         if done.returncode and _BUSY in done.stderr:
@@ -142,20 +146,26 @@ class Git:
     def _run_without_filters(
         self, arguments: tuple[str, ...], timeout_seconds: float, expected: Path | None
     ) -> Completed:
-        found: list[str] = []
-        for words in (_PLACES, _SETTINGS):
-            done = self._start(words, timeout_seconds, errors="surrogateescape")
-            if done.returncode:
-                return done
-            found.append(done.stdout)
-        top = Path(found[0].removesuffix("\n").rpartition("\n")[2])
-        meant = self._folder if arguments[0] in _AT_TOP else expected
-        if meant is not None and top.is_dir() and not top.samefile(meant):
-            raise GitError(f"the files of the repository are at {top}")
-        with view_of(*found) as (variables, real):
+        places = self._places(
+            timeout_seconds, self._folder if arguments[0] in _AT_TOP else expected
+        )
+        if places.returncode:
+            return places
+        settings = self._start(_SETTINGS, timeout_seconds, errors="surrogateescape")
+        if settings.returncode:
+            return settings
+        with view_of(places.stdout, settings.stdout) as (variables, real):
             done = self._start(arguments, timeout_seconds, variables)
         for made, there in real.items():
             done.stderr = done.stderr.replace(made, there)
+        return done
+
+    def _places(self, timeout_seconds: float, expected: Path | None) -> Completed:
+        """The folders of the repository; GitError where its files are not the expected ones."""
+        done = self._start(_PLACES, timeout_seconds, errors="surrogateescape")
+        top = Path(done.stdout.removesuffix("\n").rpartition("\n")[2])
+        if not done.returncode and expected and top.is_dir() and not top.samefile(expected):
+            raise GitError(f"the files of the repository are at {top}")
         return done
 
     def _start(
