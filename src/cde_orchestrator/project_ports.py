@@ -365,6 +365,7 @@ class ProjectPorts:
             breakers,
             lock_timeout_seconds=settings.lock_timeout_seconds,
             trusted=self._is_database_trusted,
+            of_file=outward(settings, "state_url") is not None,
         )
 
     def _is_database_trusted(self) -> bool:

@@ -370,4 +370,4 @@ def test_a_commit_is_never_taken_for_another_one(clone: Clone) -> None:
     clone.git(clone.top, "replace", baseline.commit, other)
 
     assert control.changed_since(clone.top, baseline) == []
-    assert control.changed_between(clone.top, baseline.commit, other) == {"a.txt"}
+    assert control.changed_between(clone.top, baseline.commit, other) == frozenset({"a.txt"})

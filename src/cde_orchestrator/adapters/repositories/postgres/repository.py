@@ -50,10 +50,14 @@ class PostgresProjectRepository(MovableProjects[PostgresStore]):
         retention: Retention = DEFAULT_RETENTION,
         monotonic: Callable[[], float] = time.monotonic,
         trusted: Callable[[], bool] = lambda: True,
+        *,
+        of_file: bool = False,
     ) -> None:
         super().__init__(clock)
         breakers = breakers or BreakerRegistry()
-        self._session = PostgresSession(url, breakers, lock_timeout_seconds, trusted)
+        self._session = PostgresSession(
+            url, breakers, lock_timeout_seconds, trusted, of_file=of_file
+        )
         self._retention = retention
         self._monotonic = monotonic
         self._stores: dict[Path, PostgresStore] = {}

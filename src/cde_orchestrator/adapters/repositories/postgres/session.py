@@ -7,10 +7,12 @@ transaction, is repeated as it is; what may have been committed is checked for f
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import psycopg
@@ -45,6 +47,15 @@ ATTEMPTS = 15
 _PATIENCE_EVERY_SECONDS = 10.0
 _PASSING_REFUSALS = ("starting up", "shutting down", "recovery", "terminating", "too many")
 
+_OF_FILE = frozenset({"host", "hostaddr", "port", "dbname", "user", "sslmode", "sslrootcert"}) | {
+    *("connect_timeout", "target_session_attrs"),
+}
+"""What a URL may say that comes with a project: where, who, and who vouches for the server."""
+_LOCAL = re.compile(r"[/@]|localhost$|127\.\d+\.\d+\.\d+$|::1$")
+_VERIFIED = "verify-full"
+_KNOWS_THE_SYSTEM = 160_000
+"""The first libpq that trusts whom the operating system trusts, where it is asked to."""
+
 DISK_FULL = "53100"
 REFUSALS = frozenset({DISK_FULL, "25006", "42501", "58030"})
 """What is no disk, no transaction to write in, no privilege, no working disk."""
@@ -73,9 +84,10 @@ class PostgresSession:
         breakers: where the circuit breaker of the database is.
         lock_timeout_seconds: how long a change waits for another one.
         trusted: whether the database may be asked; judged each time.
+        of_file: whether a file of the project names the URL, which may be a stranger's.
 
     Raises:
-        ValidationError: E314, the URL is none.
+        ValidationError: E314, the URL is none, or one that no file may name.
     """
 
     def __init__(
@@ -84,9 +96,11 @@ class PostgresSession:
         breakers: BreakerRegistry,
         lock_timeout_seconds: float = 5.0,
         trusted: Callable[[], bool] = lambda: True,
+        *,
+        of_file: bool = False,
     ) -> None:
         self.lock_timeout_seconds = lock_timeout_seconds
-        self._parameters = _parameters(url)
+        self._parameters = _parameters(url, of_file=of_file)
         self.where = _location(self._parameters)
         self._trusted = trusted
         self._breaker = breakers.get(BREAKER, failures=BackendUnreachableError)
@@ -216,15 +230,14 @@ class PostgresSession:
         return connection
 
 
-def _parameters(url: str) -> dict[str, Any]:
+def _parameters(url: str, *, of_file: bool) -> dict[str, Any]:
     """What libpq is given; a URL that it does not take is not repeated, for its password."""
     try:
         given = conninfo.conninfo_to_dict(url)
     except psycopg.Error:
-        reason = "it is not a postgresql:// URL that libpq understands"
-        raise ValidationError.of(
-            "E314", setting="state_url", source="the settings", reason=reason
-        ) from None
+        raise _refused("it is not a postgresql:// URL that libpq understands") from None
+    if of_file:
+        given = _verified(given)
     return {
         "connect_timeout": CONNECT_SECONDS,
         "application_name": f"cde {socket.gethostname()} {os.getpid()}"[:63],
@@ -234,6 +247,28 @@ def _parameters(url: str) -> dict[str, Any]:
         "prepare_threshold": None,  # poolers between us and the server may not keep statements
         **given,
     }
+
+
+def _verified(given: dict[str, Any]) -> dict[str, Any]:
+    """What a file may ask for: nothing of this person's.
+
+    Off this machine a server has to prove that it has its name before it is sent a password.
+    """
+    if other := sorted(set(given) - _OF_FILE):
+        raise _refused(f"in a file it may not say {', '.join(other)}")
+    places = str(given.get("hostaddr") or given.get("host") or "").split(",")
+    if all(not place or _LOCAL.match(place) for place in places):
+        return given
+    if given.setdefault("sslmode", _VERIFIED) != _VERIFIED:
+        raise _refused(f"in a file it must say sslmode={_VERIFIED}, or no sslmode")
+    own = (Path.home() / ".postgresql" / "root.crt").exists() or "PGSSLROOTCERT" in os.environ
+    if not own and psycopg.pq.version() >= _KNOWS_THE_SYSTEM:
+        given.setdefault("sslrootcert", "system")
+    return given
+
+
+def _refused(reason: str) -> ValidationError:
+    return ValidationError.of("E314", setting="state_url", source="the settings", reason=reason)
 
 
 def _location(parameters: dict[str, Any]) -> str:
