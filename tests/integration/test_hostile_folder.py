@@ -156,7 +156,13 @@ def test_what_a_server_says_that_does_not_start_is_in_the_error(
     assert (error["code"], error["context"]["reason"]) == ("E935", "uvicorn is not what it was")
 
 
-@pytest.mark.parametrize("name", ["typing.py", "secrets.py", "mcp/__init__.py", "__future__.py"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("typing.py", "secrets.py", "mcp.py", "mcp/__init__.py", "logging/__init__.py"),
+        *("__future__.py", "subprocess.py", "asyncio/__init__.py", "sitecustomize.py"),
+    ],
+)
 def test_as_a_module_it_imports_nothing_of_the_folder(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("raise SystemExit('mine')\n")

@@ -45,7 +45,7 @@ _NO_PROGRAM = {
     "GIT_SSH_COMMAND": "false",
 }
 """They come before what the repository names; nothing that is run here needs one of them."""
-_AS_COMMITTED = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
+_AS_COMMITTED = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": f"{os.devnull}/none"}
 """A commit is what its name says: a repository may name another one to be taken instead."""
 # A repository may be a stranger's: none of its own programs is run. A folder with the files of
 # a repository comes with any clone and is none; nothing that is missing is fetched.
