@@ -36,7 +36,9 @@ def require_plain(root: Path, *, writes: bool) -> Repository | None:
         repository = repository_of(root)
     except OSError as error:
         if writes:
-            raise _refused(error.strerror or "it cannot be followed", str(error.filename)) from error
+            raise _refused(
+                error.strerror or "it cannot be followed", str(error.filename)
+            ) from error
         return None
     if repository is None:
         return None
