@@ -6,9 +6,10 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
-CommandKind = Literal["check", "agent"]
+CommandKind = Literal["check", "agent", "output"]
+COMMAND_KINDS = frozenset(get_args(CommandKind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +17,7 @@ class CommandLine:
     """A command as a list of words, never a line for a shell.
 
     Attributes:
-        kind: what it is run as.
+        kind: what it is run as; as an output it is not run: ``write PATH`` is what is allowed.
         name: what a person knows it by: an agent's name.
         directory: relative to the project.
         version: the command that is run for the program's version, if there is one.

@@ -6,9 +6,11 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import PureWindowsPath
 
+from cde_orchestrator.domain.executed_places import known_part
 from cde_orchestrator.domain.text import UNSAFE
 
-_FORBIDDEN_FOLDERS = frozenset({".cde", ".git"})
+_FORBIDDEN_FOLDERS = frozenset({".cde", ".git", "cde~1", "git~1"})
+"""As some file system knows them; the last two are their short names on Windows."""
 
 
 def path_problem(relative: str) -> str | None:
@@ -30,5 +32,10 @@ def parts_problem(parts: Sequence[str]) -> str | None:
         return "it has the part '..'"
     if "" in parts or "." in parts:
         return "it has an empty part or the part '.'"
-    forbidden = next((part for part in parts if part.casefold() in _FORBIDDEN_FOLDERS), None)
-    return f"it is in {forbidden}" if forbidden else None
+    for part in parts:
+        known = known_part(part)
+        if not known:
+            return f"it has the part {part!r}, which some systems take for none"
+        if known in _FORBIDDEN_FOLDERS:
+            return f"it is in {part}"
+    return None

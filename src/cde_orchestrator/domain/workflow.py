@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
+from cde_orchestrator.domain.executed_places import executed_by
 
 Handler = Literal["agent", "human_input"]
 OutputType = Literal["markdown", "json", "yaml", "toml", "text"]
@@ -26,7 +28,9 @@ IN_PROGRESS = "in_progress"
 """A feature's status while it is in a phase that has none of its own."""
 
 STANDARD = "standard"
-_FEATURE = "{feature}"
+FEATURE = "{feature}"
+"""Stands in an output's path for the feature's name."""
+"""Stands in an output's path for the feature's name."""
 DEFAULT_CHECK_TIMEOUT_SECONDS = 600.0
 
 
@@ -52,11 +56,21 @@ class Output:
     @property
     def is_shared(self) -> bool:
         """Whether every feature writes the same file."""
-        return _FEATURE not in self.path
+        return FEATURE not in self.path
 
     def path_for(self, feature_name: str) -> str:
         """The path with the feature's name in it."""
-        return self.path.replace(_FEATURE, feature_name)
+        return self.path.replace(FEATURE, feature_name)
+
+    def permission(self, feature_name: str = FEATURE) -> CommandLine | None:
+        """What a person must allow first, where others execute what the output is.
+
+        It is for the declared path; for the feature's own one where only its name makes it so.
+        """
+        for path in dict.fromkeys((self.path, self.path_for(feature_name))):
+            if executed_by(path):
+                return CommandLine(kind="output", words=("write", path))
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -169,4 +170,8 @@ async def a_run_that_was_stopped(stage: Stage) -> None:
 @drill("E912")
 async def an_agent_that_nobody_trusts(stage: Stage) -> None:
     Script(stage, DELIVERS)
-    await stage.prove(lambda: ran(stage))
+
+    async def answer_yes(command: str) -> Outcome:
+        return await stage.command(*shlex.split(command)[1:], "--yes")
+
+    await stage.prove(lambda: ran(stage), follow=answer_yes)

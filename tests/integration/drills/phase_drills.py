@@ -1,4 +1,4 @@
-"""Drills of gates, checks, claims and branches, E114 to E132."""
+"""Drills of gates, checks, claims and branches, E114 to E133."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ async def follow_workflow(
     name: str,
     *,
     output: str = "",
+    path: str = "notes/{feature}.md",
     check: list[str] | None = None,
     branch: bool = False,
     seconds: float = 60,
@@ -28,7 +29,7 @@ async def follow_workflow(
         "version: 1\nworkflows:\n  strict:\n"
         f"    branch: {json.dumps(branch)}\n"
         "    phases:\n      - id: write\n        prompt: brief/write.md\n"
-        f'        outputs: [{{id: note, path: "notes/{{feature}}.md"{output}}}]\n'
+        f'        outputs: [{{id: note, path: "{path}"{output}}}]\n'
         f"        check: {json.dumps(check or [])}\n"
         f"        check_timeout_seconds: {seconds}\n" + "        changes: required\n" * changes
     )
@@ -269,3 +270,14 @@ async def an_accepted_output_that_was_changed(stage: Stage) -> None:
     await stage.prove(lambda: submitted(stage, "check"))
     assert (stage.root / "notes" / "login.md").read_text() == "Words.\n"
     assert (stage.root / "notes" / "login.md.before-rollback").read_text() == "Other words.\n"
+
+
+@drill("E133")
+async def an_output_where_others_execute_it(stage: Stage) -> None:
+    await follow_workflow(stage, "strict", path=".github/workflows/{feature}.yml")
+
+    async def answer_yes(command: str) -> Outcome:
+        return await stage.command(*shlex.split(command)[1:], "--yes")
+
+    await stage.prove(lambda: submitted_note(stage, "strict", "on: push\n"), follow=answer_yes)
+    assert (stage.root / ".github/workflows/strict.yml").read_text() == "on: push\n"

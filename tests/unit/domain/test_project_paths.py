@@ -26,6 +26,12 @@ def test_a_path_within_the_project_is_taken(path: str) -> None:
         ("docs//a.md", "it has an empty part or the part '.'"),
         (".cde/state.json", "it is in .cde"),
         ("docs/.GIT/config", "it is in .GIT"),
+        (".git./config", "it is in .git."),
+        (".g\u200cit/config", "it has control characters"),
+        (".git::$INDEX_ALLOCATION/config", "it is in .git::$INDEX_ALLOCATION"),
+        ("GIT~1/config", "it is in GIT~1"),
+        ("cde~1/state.json", "it is in cde~1"),
+        ("docs/.../a.md", "it has the part '...', which some systems take for none"),
     ],
 )
 def test_any_other_path_is_refused_with_a_reason(path: str, reason: str) -> None:

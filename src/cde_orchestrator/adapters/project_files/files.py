@@ -16,6 +16,7 @@ from pathlib import Path
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.exceptions import CDEError, OutputError, StateError, ValidationError
+from cde_orchestrator.domain.executed_places import executed_by
 from cde_orchestrator.domain.project_paths import parts_problem, path_problem
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.secrets import without_secrets
@@ -277,8 +278,11 @@ def _located(root: Path, relative: str) -> tuple[Path, str | None]:
     path = Path(os.path.realpath(real_root / relative))
     if not path.is_relative_to(real_root):
         return path, "a symbolic link leads out of the project"
-    if reason := parts_problem(path.relative_to(real_root).parts):
+    parts = path.relative_to(real_root).parts
+    if reason := parts_problem(parts):
         return path, f"by a symbolic link {reason}"
+    if (who := executed_by("/".join(parts))) and not executed_by(relative):
+        return path, f"by a symbolic link it is what {who} executes"
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

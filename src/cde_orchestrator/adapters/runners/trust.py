@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from cde_orchestrator.domain.command_line import CommandLine, Grant
+from cde_orchestrator.domain.command_line import COMMAND_KINDS, CommandLine, Grant
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
@@ -138,7 +138,7 @@ def _is_grant(entry: Any) -> bool:
     try:
         texts = [entry[key] for key in ("digest", "name", "directory")]
         datetime.fromisoformat(entry["granted_at"])
-        known = entry["kind"] in {"check", "agent"} and isinstance(entry["command"], list)
+        known = entry["kind"] in COMMAND_KINDS and isinstance(entry["command"], list)
         return known and all(isinstance(each, str) for each in (*texts, *entry["command"]))
     except (TypeError, ValueError, KeyError):
         return False

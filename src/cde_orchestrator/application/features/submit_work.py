@@ -33,6 +33,7 @@ from cde_orchestrator.application.ports.checks import (
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import KeptView, PhaseView, SubmitReply, phase_record_view
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ValidationError
+from cde_orchestrator.domain.executed_places import executed_by
 from cde_orchestrator.domain.feature import Feature, PhaseRecord
 from cde_orchestrator.domain.gate import Gate
 from cde_orchestrator.domain.logger import get_logger
@@ -87,7 +88,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         A repeated submission with the same content gets its answer again and changes nothing.
 
         Raises:
-            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E132, E206, E302,
+            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E133, E206, E302,
                 E303, E305, E312, E313, E315 and the repository's own.
         """
         submission = _Submission(
@@ -191,6 +192,7 @@ class _Submission:
         project, feature, workflow = found.project, found.feature, found.workflow
         phase = feature.require_current(self.asked.phase_id, workflow)
         self.leases.require_free(feature, takeover=self.asked.takeover)
+        self.require_permissions(feature, phase)
         if self.asked.restore:
             put_back(feature, phase, workflow, self.outputs)
         earlier = require_accepted(feature, phase, workflow, self.outputs)
@@ -210,6 +212,24 @@ class _Submission:
         prompt = self.prompts.render(project, feature, following, workflow, delivered)
         shown = phase_view(following, feature, prompt)
         return _Examined(found, phase, delivery, contents, earlier, shown)
+
+    def require_permissions(self, feature: Feature, phase: Phase) -> None:
+        """Refuse outputs at places that others execute, unless a person allowed them.
+
+        Raises:
+            FeatureError: E133.
+        """
+        for output in phase.outputs:
+            permission = output.permission(feature.name)
+            if permission and not self.trust.trusts(self.outputs.root, permission):
+                raise FeatureError.of(
+                    "E133",
+                    feature=feature.name,
+                    phase=phase.id,
+                    output=output.id,
+                    path=permission.words[-1],
+                    executor=executed_by(permission.words[-1]),
+                )
 
     def check(self, examined: _Examined) -> _Checked:
         """Run the phase's check on the delivered files; keep what a failed one left.

@@ -15,22 +15,27 @@ from cde_orchestrator.application.ports.core import (
 )
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
-from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.clock import Clock
-from cde_orchestrator.domain.command_line import CommandKind
+from cde_orchestrator.domain.command_line import CommandKind, CommandLine
 from cde_orchestrator.domain.exceptions import FeatureError, UntrustedBackendError
+from cde_orchestrator.domain.executed_places import executed_by
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.workflow import Workflow
+from cde_orchestrator.domain.workflow import FEATURE, Workflow
 
 
 class CheckRow(TypedDict):
-    """A command, where it is used, and whether it is trusted."""
+    """A command, where it is used, and whether it is trusted.
+
+    ``executed_by`` is empty for a command. An output at a place that others execute is here as
+    ``write PATH``, with whoever executes it.
+    """
 
     digest: str
     command: list[str]
     directory: str
     used_by: list[str]
+    executed_by: str
     trusted: bool
 
 
@@ -82,12 +87,13 @@ class ProjectCommands:
             "checks": [
                 {
                     "digest": digest,
-                    "command": list(check.command),
-                    "directory": check.directory,
+                    "command": list(command.words),
+                    "directory": command.directory,
                     "used_by": places,
-                    "trusted": self.trust.trusts(root, check.command_line),
+                    "executed_by": _executor(command),
+                    "trusted": self.trust.trusts(root, command),
                 }
-                for digest, (check, places) in checks.items()
+                for digest, (command, places) in checks.items()
             ],
             "others": [
                 {
@@ -103,36 +109,52 @@ class ProjectCommands:
             ],
         }
 
-    def checks(self, project: Project | None) -> dict[str, tuple[Check, list[str]]]:
-        """Each command once, by digest, with what runs it: phases, alerts, the state."""
-        found: dict[str, tuple[Check, list[str]]] = {}
-        for command, place in self.settings_commands():
-            digest = self.trust.digest(self.root, command.command_line)
-            found[digest] = (command, [place])
-        for workflow in self._workflows(project):
-            for phase in workflow.phases:
-                check = phase.gate_check
-                if check is None:
-                    continue
-                digest = self.trust.digest(self.root, check.command_line)
-                _, places = found.setdefault(digest, (check, []))
-                place = f"{workflow.id}/{phase.id}"
-                if place not in places:
-                    places.append(place)
+    def checks(self, project: Project | None) -> dict[str, tuple[CommandLine, list[str]]]:
+        """Each command once, by digest, with what runs it: phases, alerts, the state.
+
+        So is each output at a place that others execute.
+        """
+        found: dict[str, tuple[CommandLine, list[str]]] = {}
+        for command, place in self._commands(project):
+            _, places = found.setdefault(self.trust.digest(self.root, command), (command, []))
+            if place not in places:
+                places.append(place)
         return found
 
-    def _workflows(self, project: Project | None) -> Iterator[Workflow]:
-        yield from self.workflows.load(self.root).workflows.values()
+    def _commands(self, project: Project | None) -> Iterator[tuple[CommandLine, str]]:
+        for check, place in self.settings_commands():
+            yield check.command_line, place
+        for workflow, names in self._workflows(project):
+            for phase in workflow.phases:
+                place = f"{workflow.id}/{phase.id}"
+                if phase.gate_check is not None:
+                    yield phase.gate_check.command_line, place
+                for output in phase.outputs:
+                    for permission in filter(None, map(output.permission, names)):
+                        yield permission, place
+
+    def _workflows(self, project: Project | None) -> Iterator[tuple[Workflow, Sequence[str]]]:
+        """Each workflow, with the names of the features that its paths may have."""
+        current = self.workflows.load(self.root).workflows
+        yield from ((each, [FEATURE]) for each in current.values())
         if project is None:
             return
-        seen = set()
         summaries = project.features.summaries()
         waiting = [each.id for each in summaries if each.status not in CLOSED_STATUSES]
+        followed: dict[str, tuple[Workflow, list[str]]] = {}
         for feature in filter(None, map(project.features.by_id, waiting)):
-            kept = project.workflow_of(feature)
-            if kept is not None and feature.workflow_digest not in seen:
-                seen.add(feature.workflow_digest)
-                yield kept
+            key = feature.workflow_digest or feature.workflow_type
+            if key not in followed:
+                kept = project.workflow_of(feature) or current.get(feature.workflow_type)
+                if kept is None:
+                    continue
+                followed[key] = kept, []
+            followed[key][1].append(feature.name)
+        yield from followed.values()
+
+
+def _executor(command: CommandLine) -> str:
+    return (executed_by(command.words[-1]) or "") if command.kind == "output" else ""
 
 
 class ShowChecks(UseCase[TrustReply], operation="show_checks"):
@@ -159,7 +181,7 @@ class TrustChecks(UseCase[TrustReply], operation="trust_checks"):
         if set(checks) != self.digests:
             reason = "the commands changed while they were read"
             raise FeatureError.of("E128", path=str(commands.root), reason=reason)
-        trusted = [check.command_line for check, _ in checks.values()]
+        trusted = [command for command, _ in checks.values()]
         commands.trust.grant(commands.root, trusted, clock())
         return commands.reply(project)
 

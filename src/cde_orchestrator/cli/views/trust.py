@@ -23,7 +23,7 @@ def checks(reply: TrustReply, look: RenderTarget) -> RenderableType:
 
 def checks_to_read(reply: TrustReply) -> RenderableType:
     """The commands, before a person decides."""
-    intro = Text("Submitting work, or an alert, runs these commands of the project, as you:")
+    intro = Text("Submitting work, or an alert, does this for the project, as you:")
     if any("state" in row["used_by"] for row in reply["checks"]):
         intro.append("\n(connect is not a command: the project's state is kept in that database)")
     return spaced(intro, _rows(reply["checks"]))
@@ -43,7 +43,13 @@ def revoked(reply: TrustReply, _look: RenderTarget) -> RenderableType:
 def _rows(rows: Sequence[CheckRow]) -> RenderableType:
     return Group(
         *(
-            _line(row["command"], row["directory"], ", ".join(row["used_by"]), row["trusted"])
+            _line(
+                row["command"],
+                row["directory"],
+                ", ".join(row["used_by"]),
+                row["trusted"],
+                row["executed_by"],
+            )
             for row in rows
         )
     )
@@ -55,17 +61,22 @@ def _others(rows: Sequence[GrantRow]) -> RenderableType | None:
         return None
     lines = []
     for row in rows:
-        used = f"agent {row['name']}" if row["kind"] == "agent" else "no workflow runs it now"
+        used = f"agent {row['name']}" if row["kind"] == "agent" else "no workflow has it now"
         lines.append(_line(row["command"], row["directory"], used, True))
     return Group(Text("Also trusted:", style="dim"), *lines)
 
 
-def _line(words: Sequence[str], directory: str, used: str, trusted: bool) -> Text:
+def _line(
+    words: Sequence[str], directory: str, used: str, trusted: bool, executor: str = ""
+) -> Text:
     where = "" if directory == "." else f"  in {clean(directory)}"
+    shown = clean(shlex.join(words))
+    if executor:
+        shown, where = f"may {clean(' '.join(words))}", f", which {executor} executes"
     return Text.assemble(
         mark("completed" if trusted else "pending"),
         " ",
-        (clean(shlex.join(words)), "bold"),
+        (shown, "bold"),
         where,
         (f"  {clean(used)}", "dim"),
         ("" if trusted else "  not trusted", "yellow"),

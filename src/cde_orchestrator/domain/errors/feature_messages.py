@@ -280,7 +280,7 @@ FEATURE_MESSAGES = {
         "Trust Needs a Person",
         "The commands of '{path}' were not trusted: {reason}.",
         "Run it in a terminal, review the commands and answer yes",
-        "Or review them first, then run it with --yes yourself",
+        "Or review them first: cde trust --list shows all that would be trusted",
         "In CI, trust the commands in a step of its own, after the review of the change",
         fixes=(fix("trust --list --project {path}"),),
     ),
@@ -364,5 +364,16 @@ FEATURE_MESSAGES = {
                 reason="{problems}",
             ),
         ),
+    ),
+    "E133": message(
+        "Output Not Allowed There",
+        (
+            "Phase '{phase}' of '{feature}' writes '{output}' to {path}, which {executor} "
+            "executes, and no person has allowed that yet."
+        ),
+        "A person must review the workflow and run cde trust in the project, once",
+        "Agents cannot grant trust: ask a person, then submit again",
+        "Or give the output another path in .cde/workflow.yml; this applies to new features",
+        fixes=(TRUST,),
     ),
 }

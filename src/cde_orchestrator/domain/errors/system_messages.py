@@ -120,9 +120,9 @@ SYSTEM_MESSAGES = {
         "Agent Not Trusted Here",
         "Agent '{agent}' is not trusted in {folder} yet. It would run: '{command}'.",
         "Review the command and the project, then trust it: cde agents trust {agent}",
-        "Without a terminal, once it is reviewed: cde agents trust {agent} --yes",
+        "See what each agent would run: cde agents list",
         "Agents cannot grant trust: a person does, once for each project",
-        fixes=(fix("agents trust {agent} --yes --project {folder}"),),
+        fixes=(fix("agents trust {agent} --project {folder}"),),
     ),
     "E920": warning(
         "Clock Differs",
