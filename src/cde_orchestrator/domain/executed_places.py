@@ -105,7 +105,7 @@ _PLACES = {
     ),
     "the file manager": "autorun.inf desktop.ini *.desktop *.lnk",
 }
-"""Who executes what, the first that fits: a folder ends with a slash, and ``*`` stands in a name.
+"""Who executes what, the first that fits: a folder ends with a slash, ``*`` is any text.
 
 It is not what a person runs by asking for it, such as a Makefile, a Dockerfile or a script,
 and not the sources of the project: its tests and its program execute them all.

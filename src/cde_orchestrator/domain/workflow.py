@@ -29,8 +29,8 @@ IN_PROGRESS = "in_progress"
 
 STANDARD = "standard"
 FEATURE = "{feature}"
-"""Stands in an output's path for the feature's name."""
-"""Stands in an output's path for the feature's name."""
+"""The placeholder of the feature's name in an output's path."""
+"""The placeholder of the feature's name in an output's path."""
 DEFAULT_CHECK_TIMEOUT_SECONDS = 600.0
 
 

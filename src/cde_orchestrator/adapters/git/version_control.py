@@ -270,7 +270,7 @@ class GitMergeDriver:
             if _ATTRIBUTE.encode() not in present.splitlines():
                 separator = b"\n" if present and not present.endswith(b"\n") else b""
                 content = present + separator + _ATTRIBUTE.encode() + b"\n"
-                replace_file(OsFileOps(), attributes, content)
+                replace_file(OsFileOps(), attributes, content, mode=None)
                 changed.append(attributes.name)
         return _EXPORTS, changed
 

@@ -106,6 +106,8 @@ class GitWorktrees:
 
     def _add(self, top: Path, branch: str) -> None:
         self._git.run("worktree", "prune")
+        with suppress(OSError):  # git says what is wrong
+            top.parent.mkdir(0o700, parents=True)
         known = self._git.run("branch", "--list", branch)
         place = (str(top), branch) if known else ("-b", branch, str(top))
         self._git.run("worktree", "add", "--no-checkout", *place)

@@ -13,8 +13,8 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import (
-    OsFileOps,
-    open_in_own_folder,
+    ORDINARY,
+    open_regular,
     read_bounded,
     refuse_link,
 )
@@ -73,7 +73,8 @@ def keep_from_git(root: Path, home: Path) -> None:
 
 def _write_new(path: Path, text: str) -> None:
     try:
-        with path.open("x", encoding="utf-8") as file:
+        descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, ORDINARY)
+        with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         pass
@@ -115,9 +116,10 @@ def _exclude(exclude: Path, root: Path, inner: str) -> None:
     if not set(patterns) <= set(lines):  # the last one that fits decides, so all of them
         wanted += patterns
     if wanted:
-        OsFileOps().make_folder(exclude.parent)
+        refuse_link(exclude.parent)
+        exclude.parent.mkdir(exist_ok=True)
         separator = "\n" if present and not present.endswith("\n") else ""
-        descriptor = open_in_own_folder(exclude, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        descriptor = open_regular(exclude, os.O_WRONLY | os.O_APPEND | os.O_CREAT, ORDINARY)
         with open(descriptor, "a", encoding="utf-8") as file:
             file.write(separator + "\n".join(wanted) + "\n")
 

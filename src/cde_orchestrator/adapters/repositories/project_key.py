@@ -64,7 +64,8 @@ def ensure_key(root: Path, wanted: str = "", ops: FileOps | None = None) -> str:
                 present = found.read_bytes() if found.exists() else b""
                 # First in the file: below a table's heading it would belong to the table.
                 line = f'state_project = "{key}"  # names the project in the shared database\n'
-                replace_file(ops, path, line.encode() + present.removeprefix(b"\xef\xbb\xbf"))
+                content = line.encode() + present.removeprefix(b"\xef\xbb\xbf")
+                replace_file(ops, path, content, mode=None)
     return key
 
 

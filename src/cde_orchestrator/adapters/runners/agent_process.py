@@ -32,7 +32,7 @@ from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
 from cde_orchestrator.infrastructure.settings.agent_tables import load_agents
 from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system import supervised_process as supervised
-from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, make_own_folder
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.system.project_home import local_folder
@@ -222,7 +222,8 @@ class CommandLineAgents:
         try:
             with translate_os_errors(path):
                 make_own_folder(path.parent)
-                path.write_bytes(data)
+                with open(OsFileOps().create(path), "wb") as file:
+                    file.write(data)
             yield agent.arguments(str(path)), None
         finally:
             path.unlink(missing_ok=True)

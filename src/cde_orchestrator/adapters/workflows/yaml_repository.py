@@ -73,8 +73,9 @@ class YamlWorkflowRepository:
         data = packaged.replace(_NO_CHECK, f"\n        check: {words}\n").encode()
         _parse(str(path), data)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file_ops.replace_file(self._ops, path, data)
+            if not path.parent.is_dir():
+                self._ops.make_folder(path.parent)
+            file_ops.replace_file(self._ops, path, data, mode=None)
         except OSError as error:
             raise write_failure(path, error) from error
         return True

@@ -13,9 +13,11 @@ import shutil
 import stat
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
+from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.spans import BYTES_WRITTEN, count
 
 if sys.platform == "darwin":
@@ -26,12 +28,21 @@ class AppendNotUndoneError(OSError):
     """A change failed half-way and could not be undone: what is on disk is not known."""
 
 
-def open_regular(path: Path | str, flags: int) -> int:
+PRIVATE = 0o600
+"""Mode of a file that may hold what people and agents wrote."""
+ORDINARY = 0o644
+"""Mode of a file that git keeps, or that is the project's."""
+
+
+def open_regular(path: Path | str, flags: int, mode: int = PRIVATE) -> int:
     """A descriptor of an ordinary file, and of nothing else.
 
     A checked-out ``.cde`` may hold anything. A link would lead out of the project, a pipe would
     block whoever opens it, a device would do what devices do: none of them is a state file.
     Links above the file are the owner's own choice: ``.cde`` itself may be one.
+
+    A file that is made has the mode. One that is opened to be written, and is to be private, is
+    made private where others may read it.
 
     Raises:
         OSError: ELOOP for a link, EISDIR for a folder, EINVAL for a pipe, a device or a
@@ -39,18 +50,21 @@ def open_regular(path: Path | str, flags: int) -> int:
     """
     path = Path(path)
     try:
-        descriptor = os.open(path, flags | _PLAIN, 0o644)
+        descriptor = os.open(path, flags | _PLAIN, mode)
     except OSError as error:
         if in_the_way(path) is None:
             raise
         # ENXIO: a pipe that nobody reads, or a socket
         code = errno.EINVAL if error.errno == errno.ENXIO else error.errno or 0
         raise _not_regular(path, code) from error
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
+    found = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(found):
+        if mode == PRIVATE and found & 0o077 and flags & (os.O_WRONLY | os.O_RDWR):
+            with suppress(OSError):  # somebody else's, as in a folder of several users
+                os.chmod(descriptor, PRIVATE)
         return descriptor
     os.close(descriptor)
-    raise _not_regular(path, errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL)
+    raise _not_regular(path, errno.EISDIR if stat.S_ISDIR(found) else errno.EINVAL)
 
 
 def open_in_own_folder(path: Path | str, flags: int) -> int:
@@ -161,8 +175,8 @@ class OsFileOps:
         os.close(descriptor)
 
     def create(self, path: Path) -> int:
-        """A descriptor of a new file; fails when there is one already."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        """A descriptor of a new file, its owner's alone; fails when there is one already."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
 
     def replace(self, source: Path, target: Path) -> None:
         """Rename ``source`` over ``target``."""
@@ -183,9 +197,21 @@ class OsFileOps:
         path.unlink()
 
     def make_folder(self, path: Path) -> None:
-        """Make the folder, unless it is there; its parent must be."""
+        """Make the folder, for its owner alone, unless it is there; its parent must be.
+
+        What git keeps is next to what is private in ``.cde`` itself, so others may see that one.
+        """
         refuse_link(path)
-        path.mkdir(exist_ok=True)
+        private = path.name != FOLDER
+        try:
+            path.mkdir(0o700 if private else 0o755)
+        except FileExistsError:
+            status = path.stat()
+            if not stat.S_ISDIR(status.st_mode):
+                raise
+            if private and status.st_mode & 0o077:
+                with suppress(OSError):
+                    path.chmod(0o700)
         refuse_link(path)
 
     def free_bytes(self, path: Path) -> int:
@@ -199,7 +225,10 @@ FileOps: TypeAlias = OsFileOps
 
 def make_own_folder(folder: Path) -> None:
     """Make a folder of ``.cde``, and that one too; ELOOP where a link is in its place."""
-    folder.parent.mkdir(exist_ok=True)
+    if folder.parent.is_symlink():  # the owner's own choice
+        folder.parent.mkdir(exist_ok=True)
+    else:
+        OsFileOps().make_folder(folder.parent)
     OsFileOps().make_folder(folder)
 
 
@@ -241,11 +270,11 @@ def write_all(ops: FileOps, descriptor: int, data: bytes) -> None:
     count(BYTES_WRITTEN, len(data))
 
 
-def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = None) -> Path:
+def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = PRIVATE) -> Path:
     """Write ``data`` durably next to ``path``, to be renamed over it; the temporary file.
 
     It has a name of its own, so that writers do not share one, and the permissions ``mode``;
-    those of any new file when None.
+    when None, those of any new file of the project.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
@@ -255,8 +284,8 @@ def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = None) -
             ops.fdatasync(descriptor)
         finally:
             ops.close(descriptor)
-        if mode is not None:
-            temporary.chmod(mode)
+        if mode != PRIVATE:
+            temporary.chmod(_usual_mode() if mode is None else mode)
     except OSError:
         with suppress(OSError):
             ops.unlink(temporary)
@@ -264,7 +293,15 @@ def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = None) -
     return temporary
 
 
-def replace_file(ops: FileOps, path: Path, data: bytes, mode: int | None = None) -> None:
+@cache
+def _usual_mode() -> int:
+    """What a new file of the project has for this user."""
+    umask = os.umask(0o077)  # it can only be asked for by setting it
+    os.umask(umask)
+    return ORDINARY & ~umask
+
+
+def replace_file(ops: FileOps, path: Path, data: bytes, mode: int | None = PRIVATE) -> None:
     """Put ``data`` at ``path`` so that the old content or the new one is there, never a part."""
     temporary = stage_file(ops, path, data, mode)
     try:

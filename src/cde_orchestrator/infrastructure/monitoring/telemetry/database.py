@@ -7,6 +7,7 @@ cannot be understood; ``TelemetryStore`` decides what becomes of that.
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
 import stat
 import weakref
@@ -15,6 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
+from cde_orchestrator.infrastructure.system.file_ops import open_regular
 
 SCHEMA = 1
 BUSY_SECONDS = 0.05
@@ -65,6 +67,8 @@ class TelemetryDatabase:
         self.in_memory = path is None
         if path is not None:
             _require_plain_files(path)
+            with suppress(OSError):  # SQLite says it; its other files get the mode of this one
+                os.close(open_regular(path, os.O_RDWR | os.O_CREAT))
         self.connection = sqlite3.connect(
             ":memory:" if path is None else path,
             timeout=BUSY_SECONDS,

@@ -35,7 +35,7 @@ def leave(folder: Path, at: float, operations: Mapping[str, Tally]) -> bool:
     """
     stored = {name: each.stored() for name, each in operations.items()}
     try:
-        descriptor = os.open(folder / FILE, _WRITING | _NEVER, 0o644)
+        descriptor = os.open(folder / FILE, _WRITING | _NEVER, 0o600)
     except OSError:
         return True
     try:
@@ -44,6 +44,8 @@ def leave(folder: Path, at: float, operations: Mapping[str, Tally]) -> bool:
             return False
         if stat.S_ISREG(found.st_mode):
             with suppress(OSError):
+                if found.st_mode & 0o077:
+                    os.chmod(descriptor, 0o600)
                 os.write(descriptor, orjson.dumps({"at": at, "operations": stored}) + b"\n")
     finally:
         os.close(descriptor)

@@ -20,7 +20,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cde_orchestrator.infrastructure.system.file_ops import open_in_own_folder, refuse_link
+from cde_orchestrator.infrastructure.system.file_ops import (
+    OsFileOps,
+    open_in_own_folder,
+    refuse_link,
+)
 
 COMPRESSED = ".gz"
 
@@ -168,7 +172,8 @@ def _compress(path: Path) -> None:
     try:
         with (
             open(path, "rb", opener=open_in_own_folder) as plain,
-            gzip.open(unfinished, "xb", compresslevel=6) as packed,
+            open(OsFileOps().create(unfinished), "wb") as stored,
+            gzip.open(stored, "wb", compresslevel=6) as packed,
         ):
             shutil.copyfileobj(plain, packed, 1024 * 1024)
         os.utime(unfinished, ns=(status.st_atime_ns, status.st_mtime_ns))
