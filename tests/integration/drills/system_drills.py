@@ -196,6 +196,7 @@ async def an_answer_that_takes_too_long(stage: Stage) -> None:
 @drill("E924")
 async def a_token_that_anybody_could_guess(stage: Stage) -> None:
     file = stage.folder / "token"
+    file.touch(0o600)
     file.write_text("1234\n")
     words = ["--port", "0", "--project", str(stage.root), "--token-file", str(file)]
     await stage.prove(

@@ -24,6 +24,7 @@ from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.observability.logs.setup import log_to_project
 from cde_orchestrator.infrastructure.settings.settings import load_settings
+from cde_orchestrator.infrastructure.system.file_ops import read_secret
 from cde_orchestrator.infrastructure.system.gc_tuning import collections_paused
 
 top_level = Commands()
@@ -147,7 +148,7 @@ def bearer_token(file: Path | None) -> str | None:
         return None
     source = TOKEN_VARIABLE if file is None else str(file)
     try:
-        token = (os.environ[source] if file is None else file.read_text("utf-8")).strip()
+        token = (os.environ[source] if file is None else read_secret(file).decode()).strip()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise CDESystemError.of("E924", source=source, reason=reason) from error

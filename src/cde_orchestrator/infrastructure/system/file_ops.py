@@ -88,6 +88,25 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
     return data
 
 
+def read_secret(path: Path, limit_bytes: int = 4096) -> bytes:
+    """All of an ordinary file with a secret, which a person named, perhaps by a link to it.
+
+    Raises:
+        OSError: EPERM where others can read it too or it is another user's, or as ``read_bounded``.
+    """
+    descriptor = open_regular(os.path.realpath(path), os.O_RDONLY)
+    with open(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if os.name == "posix" and found.st_mode & 0o077:
+            raise OSError(errno.EPERM, f"others can read it; run chmod 600 {path}")
+        if os.name == "posix" and found.st_uid not in {os.geteuid(), 0}:
+            raise OSError(errno.EPERM, "it belongs to another user")
+        data = file.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {limit_bytes} bytes")
+    return data
+
+
 def read_regular_file(path: Path, limit_bytes: int, *, follow: bool) -> tuple[bytes, int]:
     """The first bytes of a regular file, at most ``limit_bytes``, and its whole size.
 

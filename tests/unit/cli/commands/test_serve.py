@@ -81,6 +81,7 @@ def test_http_is_announced_and_a_network_warned_of(
 )
 def test_a_token_that_cannot_be_used_is_e924(tmp_path: Path, content: str | bytes) -> None:
     file = tmp_path / "token"
+    file.touch(0o600)
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     for source in (file, tmp_path / "missing", tmp_path):
@@ -94,6 +95,7 @@ def test_the_token_comes_from_the_file_else_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "token"
+    file.touch(0o600)
     file.write_text("of-the-file-0123456789\n")
     monkeypatch.delenv("CDE_HTTP_TOKEN", raising=False)
     assert bearer_token(None) is None
