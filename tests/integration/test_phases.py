@@ -516,7 +516,7 @@ def test_a_server_renders_one_prompt_for_each_submission(
     made: list[str] = []
     render = JinjaPromptRenderer._render
 
-    def counted(*given: Any) -> str:
+    def counted(*given: Any) -> Any:
         made.append(given[2])
         return render(*given)
 

@@ -311,7 +311,7 @@ STATE_MESSAGES = {
         "If that is a database, set CDE_STATE_URL to it, and state_project in .cde/config.toml",
         "If those are files, work there, without CDE_STATE_URL and state_project",
         "To move it here, run cde state move where both can be reached; see docs/postgresql.md",
-        "If it is lost there, continue with what is here: cde state move with --force",
+        "If it is lost there, what is here can be used again: cde state move --help says how",
         fixes=(fix("project settings --project {path}"),),
     ),
 }
