@@ -19,7 +19,7 @@ from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.programs import ALONE, TookTooLongError, run
 
 MEMORY_BYTES = 512 * 1024 * 1024
-CLOCK_FACTOR = 5
+CLOCK_FACTOR = 15
 """By the clock, a child may take so many times its processor time: others may be busy."""
 
 _NEEDED_VARIABLES = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
