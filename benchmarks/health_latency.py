@@ -15,6 +15,7 @@ import itertools
 import json
 import logging
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -36,6 +37,8 @@ SECONDS = 30.0
 ENDPOINTS = ("/health", "/health/ready", "/health/metrics", "/metrics")
 _BATCH = 500
 _SERVE = ("serve", "--transport", "http", "--port", "0", "--json")
+_TOKEN = secrets.token_urlsafe(32)
+_BEARER = {"Authorization": f"Bearer {_TOKEN}"}
 _PROMISED_MS = 50.0
 _BARE = "a server that does nothing"
 _BARE_SERVER = """
@@ -89,6 +92,7 @@ class ToolCaller:
         headers = {
             "Content-Type": "application/json",
             "Accept": "application/json, text/event-stream",
+            **_BEARER,
         }
         if self._session:
             headers["Mcp-Session-Id"] = self._session
@@ -117,7 +121,7 @@ def _served(root: Path) -> Iterator[str]:
         [sys.executable, "-m", "cde_orchestrator", *_SERVE, "--project", str(root)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "CDE_ALERTS_OFF": "memory_high"},
+        env={**os.environ, "CDE_ALERTS_OFF": "memory_high", "CDE_HTTP_TOKEN": _TOKEN},
         text=True,
     )
     assert server.stdout is not None
@@ -172,7 +176,7 @@ def _probe(address: str, path: str) -> float:
     began = time.perf_counter()
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=_BEARER)
         response = connection.getresponse()
         response.read()
     finally:

@@ -22,6 +22,7 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.adapters.runners.server_file import kept_token
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.fail_phase import FailPhase
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
@@ -237,6 +238,7 @@ def main() -> None:
         with served(root) as url:
             for name, width, height, scheme, path in PICTURES:
                 page = browser.new_page(
+                    extra_http_headers={"Authorization": f"Bearer {kept_token(root)[0]}"},
                     viewport={"width": width, "height": height},
                     color_scheme="dark" if scheme == "dark" else "light",
                 )

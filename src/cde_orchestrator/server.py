@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from socket import socket
 from threading import Thread, Timer
@@ -29,6 +29,7 @@ from cde_orchestrator.infrastructure.observability.operations import MCP_REQUEST
 from cde_orchestrator.infrastructure.observability.tracing import below, start_tracing
 from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
 from cde_orchestrator.infrastructure.system.installation import unexpected
+from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.mcp_tools import alerts, errors
 from cde_orchestrator.mcp_tools._answered_input import AnsweredInput
 from cde_orchestrator.mcp_tools._boundary import as_cde_error, error_result
@@ -60,15 +61,18 @@ class HttpSide:
     """Where and to whom something is served over HTTP.
 
     Attributes:
-        host: the name that the listener was bound by: where only this machine reaches it, it
-            is guarded against pages of other hosts.
+        host: the name that the listener was bound by.
         listener: a socket that listens already.
         token: what every request must bear; None for no token.
+        allowed: further names by which the server may be asked.
+        key: what commands of the same user know the server by.
     """
 
     host: str
     listener: socket
-    token: str | None = None
+    token: str | None
+    allowed: Sequence[str] = ()
+    key: ServerKey = field(default_factory=ServerKey)
 
     @property
     def address(self) -> str:
@@ -223,7 +227,9 @@ def build_app(
     *,
     host: str,
     address: str,
-    token: str | None = None,
+    token: str | None,
+    allowed: Sequence[str] = (),
+    key: ServerKey | None = None,
     live: LiveChanges | None = None,
     tools: bool = True,
 ) -> ASGIApp:
@@ -234,20 +240,27 @@ def build_app(
         host: the name that the server was asked to listen on.
         address: the numeric address that it is bound to.
         token: what every request must bear; None for no token.
+        allowed: further names by which the server may be asked.
+        key: what commands of the same user know the server by.
         live: notifies the dashboard's pages of what changed.
         tools: whether MCP is served there.
     """
+    from mcp.server.transport_security import TransportSecuritySettings
     from starlette.applications import Starlette
 
     from cde_orchestrator.web import calls, guards, routes
 
-    names, app = guards.host_guard(host, address), Starlette()
+    app, key = Starlette(), key or ServerKey()
     if tools:
         server = build_server(served)
         server.add_tools()  # the transport reads their schemas by itself
-        app = server.streamable_http_app(host=host, transport_security=names)
-    app.router.routes.extend(routes.all_routes(served, live))
-    return calls.LoggedRequests(guards.guarded(app, names, token), served.end_call)
+        # Names are checked for every path, around all of it.
+        unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+        app = server.streamable_http_app(host=host, transport_security=unchecked)
+    app.router.routes.extend(routes.all_routes(served, live, key))
+    app.add_exception_handler(405, routes.not_served)
+    names = guards.names_of(host, address, allowed)
+    return calls.LoggedRequests(guards.guarded(app, names, token, key), served.end_call)
 
 
 def run_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> None:
@@ -267,7 +280,7 @@ def run_http(root: Path, *, pinned: bool, at: HttpSide) -> None:
 
     with _serving(root, pinned=pinned) as served:
         server = _http_server(served, at, tools=True)
-        with announced(root, at.host, at.port):
+        with announced(root, at.host, at.port, at.key):
             server.run(sockets=[at.listener])
 
 
@@ -280,7 +293,7 @@ def _serving_pages(served: ServedProject, at: HttpSide) -> Iterator[None]:
     thread = Thread(target=server.run, args=([at.listener],), name="cde-http", daemon=True)
     thread.start()
     try:
-        with announced(served.application.root, at.host, at.port):
+        with announced(served.application.root, at.host, at.port, at.key):
             yield
     finally:
         server.should_exit = True
@@ -290,13 +303,20 @@ def _serving_pages(served: ServedProject, at: HttpSide) -> Iterator[None]:
 def _http_server(served: ServedProject, at: HttpSide, *, tools: bool) -> EndingServer:
     import uvicorn
 
+    from cde_orchestrator.web.connections import BACKLOG, BoundedConnection
     from cde_orchestrator.web.live import EndingServer, LiveChanges
 
     live = LiveChanges()
-    where: dict[str, Any] = {"host": at.host, "address": at.address, "token": at.token}
-    app = build_app(served, **where, live=live, tools=tools)
+    where: dict[str, Any] = {"host": at.host, "address": at.address, "allowed": at.allowed}
+    app = build_app(served, **where, token=at.token, key=at.key, live=live, tools=tools)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
+        app,
+        http=BoundedConnection,
+        ws="none",
+        backlog=BACKLOG,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = EndingServer(config, live)
     # A connection that is cut because the server was asked to end is no error.

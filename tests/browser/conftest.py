@@ -91,8 +91,8 @@ def serve() -> Iterator[Callable[..., Site]]:
     """Makes sites, which end when the test has."""
     sites: list[Site] = []
 
-    def make(root: Path, health: ScriptedHealth | None = None, token: str | None = None) -> Site:
-        sites.append(Site(root, health, token))
+    def make(root: Path, health: ScriptedHealth | None = None) -> Site:
+        sites.append(Site(root, health))
         return sites[-1]
 
     yield make

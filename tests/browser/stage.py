@@ -36,6 +36,7 @@ from cde_orchestrator.server import build_app
 from cde_orchestrator.web.live import EndingServer, LiveChanges
 from tests import command_line
 from tests.health_fakes import NoHealth
+from tests.let_in import TOKEN
 
 PATIENCE_SECONDS = 60
 expect.set_options(timeout=PATIENCE_SECONDS * 1_000)
@@ -149,13 +150,12 @@ class Site:
     Args:
         root: the project's folder.
         health: in place of the real one.
-        token: what browsers have to sign in with.
 
     Attributes:
         live: knows how many pages listen.
     """
 
-    def __init__(self, root: Path, health: Health | None = None, token: str | None = None) -> None:
+    def __init__(self, root: Path, health: Health | None = None) -> None:
         self.root = root
         self.application = _application(root, health)
         served = ServedProject(root, pinned=True)
@@ -163,7 +163,7 @@ class Site:
         listener = listening("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.live = LiveChanges(look_seconds=0.3, beat_seconds=0.6)
-        app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=token, live=self.live)
+        app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=TOKEN, live=self.live)
         # It waits for whatever does not end by itself, for as long as that takes.
         config = uvicorn.Config(app, log_config=None, access_log=False)
         self._server = EndingServer(config, self.live)
@@ -214,8 +214,13 @@ class Visitor:
         self.page.on("request", lambda request: self._meet(request.url))
 
     def open(self, path: str = "/dashboard") -> Page:
-        """Go there, and wait until it shows something."""
-        self.page.goto(self.url + path)
+        """Go there, sign in if need be, and wait until it shows something."""
+        answer = self.page.goto(self.url + path)
+        if answer is not None and answer.status == 401:
+            self.page.get_by_label("The server's token").fill(TOKEN)
+            self.page.get_by_role("button", name="Sign in").click()
+            # A browser reports each page that it is refused.
+            self.problems[:] = [each for each in self.problems if "401" not in each]
         self.page.wait_for_selector("body.ready")
         return self.page
 
@@ -237,10 +242,11 @@ class Visitor:
             self.strangers.append(url)
 
 
-def cde(root: Path, *words: str) -> None:
-    """Run a command in a process of its own; it must succeed."""
+def cde(root: Path, *words: str) -> str:
+    """What a command in a process of its own prints; it must succeed."""
     done = command_line.cde(*words, cwd=root, environment={**os.environ, "NO_COLOR": "1"})
     assert done.returncode == 0, done.stderr
+    return command_line.in_words(done).stdout
 
 
 def until(what: Callable[[], bool]) -> None:

@@ -105,6 +105,22 @@ def test_a_hostile_name_and_prompt_are_plain_text(site: Site, visit: Visit) -> N
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_everybody_can_sign_in(site: Site, visit: Visit, dark: bool) -> None:
+    visitor = visit(site.url, width=360, dark=dark)
+    page = visitor.page
+
+    page.goto(site.url + "/dashboard")
+
+    assert serious(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.keyboard.type("wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert serious(page) == []
+    assert (visitor.violations(), visitor.strangers) == ([], [])
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_everybody_can_use_both_pages_in_both_themes(
     site: Site, visit: Visit, health: ScriptedHealth, dark: bool
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -18,10 +19,10 @@ from playwright.sync_api import expect
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.domain.clock import utc_now
 from tests.browser.stage import ScriptedHealth, Site, Visitor, cde, until
+from tests.let_in import BEARER, TOKEN
 
 Visit = Callable[..., Visitor]
 Serve = Callable[..., Site]
-TOKEN = "0123456789abcdef"
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def served(root: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[st
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "COLUMNS": "400"},
+        env={**os.environ, "COLUMNS": "400", "CDE_HTTP_TOKEN": TOKEN},
     )
     try:
         assert process.stderr is not None
@@ -46,6 +47,11 @@ def served(root: Path, port: int = 0) -> Iterator[tuple[str, subprocess.Popen[st
     finally:
         process.kill()
         process.communicate()
+
+
+def origin(address: str) -> str:
+    """The server of an address."""
+    return address.partition("/dashboard")[0]
 
 
 def test_a_page_tells_that_its_server_is_gone_and_goes_on_when_it_is_back(
@@ -69,7 +75,8 @@ def test_a_page_tells_that_its_server_is_gone_and_goes_on_when_it_is_back(
 
 
 def test_an_open_stream_does_not_delay_the_end_of_the_server(site: Site) -> None:
-    with urllib.request.urlopen(site.url + "/dashboard/events") as stream:
+    request = urllib.request.Request(site.url + "/dashboard/events", headers=BEARER)
+    with urllib.request.urlopen(request) as stream:
         begun = stream.readline()
 
         site.close()
@@ -96,16 +103,16 @@ def test_nothing_is_looked_for_once_the_page_is_closed(site: Site, visit: Visit)
 
 
 def test_a_browser_signs_in_once(project: Path, serve: Serve, visit: Visit) -> None:
-    site = serve(project, ScriptedHealth(), TOKEN)
+    site = serve(project, ScriptedHealth())
     site.application.handle(StartFeature(prompt="Add login", name="login"))
     visitor = visit(site.url)
     page = visitor.page
 
     page.goto(site.url + "/dashboard/features/login")
-    page.get_by_label("The token").fill("another-token-0123")
+    page.get_by_label("The server's token").fill("another-token-0123")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
-    page.get_by_label("The token").fill(TOKEN)
+    page.get_by_label("The server's token").fill(TOKEN)
     page.keyboard.press("Enter")
 
     expect(page.locator("#name")).to_have_text("login")
@@ -113,6 +120,29 @@ def test_a_browser_signs_in_once(project: Path, serve: Serve, visit: Visit) -> N
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
     assert page.evaluate("document.cookie") == ""
     assert visitor.violations() == []
+
+
+def test_the_address_that_is_opened_signs_one_browser_in(project: Path, visit: Visit) -> None:
+    try:
+        opened = json.loads(cde(project, "dashboard", "--no-open", "--json"))["sign_in"]
+        first, second = visit(origin(opened)), visit(origin(opened))
+        page, other = first.page, second.page
+
+        page.goto(opened)
+        expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+        assert page.url == opened.partition("#")[0]
+        page.goto(json.loads(cde(project, "dashboard", "--no-open", "--json"))["sign_in"])
+        page.reload()  # who is signed in already is only shown the page
+        expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+        assert "#" not in page.url
+        assert first.violations() == []
+
+        other.goto(opened)
+        expect(other.get_by_role("alert")).to_contain_text("opened before")
+        expect(other.get_by_label("The server's token")).to_be_visible()
+        assert second.violations() == []
+    finally:
+        cde(project, "dashboard", "--stop")
 
 
 def test_a_newcomer_is_told_what_to_do(tmp_path: Path, serve: Serve, visit: Visit) -> None:

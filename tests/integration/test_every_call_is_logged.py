@@ -31,6 +31,7 @@ from tests.integration.test_logs import (
     lines_of,
 )
 from tests.integration.test_mcp import http_server
+from tests.let_in import bearer
 from tests.whole_command import whole_command
 
 pytestmark = pytest.mark.anyio
@@ -357,7 +358,7 @@ async def test_every_page_is_logged_and_what_polls_is_quiet(project: Path, pages
     served.close()
     assert {route.path for route in routes if isinstance(route, Route)} == {*PAGES, *POLLED}
     assert all(isinstance(route, Route) for route in routes)
-    async with httpx2.AsyncClient(base_url=pages) as http:
+    async with httpx2.AsyncClient(base_url=pages, headers=bearer(project)) as http:
         for number, pair in enumerate(PAGES.values()):
             for name, address in zip(("sent", "refused"), pair, strict=True):
                 if address is not None:

@@ -21,6 +21,7 @@ from cde_orchestrator.server import build_app, build_server
 from tests import command_line
 from tests.command_line import in_words
 from tests.integration.mcp_client import Agent, text_of
+from tests.let_in import TOKEN
 
 pytestmark = pytest.mark.anyio
 
@@ -38,14 +39,13 @@ ERROR_KEYS = {
     "report_id",
     "timestamp",
 }
-TOKEN = "0123456789abcdef"
 
 
 @contextmanager
-def browser(project: Path, token: str | None = None) -> Iterator[TestClient]:
+def browser(project: Path) -> Iterator[TestClient]:
     """A client of the server's HTTP side."""
     served = ServedProject(project, pinned=True)
-    app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=token)
+    app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=TOKEN)
     with TestClient(app, base_url="http://127.0.0.1:8787") as client:
         yield client
 
@@ -169,7 +169,8 @@ async def test_a_code_has_a_page_that_runs_nothing(project: Path) -> None:
         ({}, 200),
         ({"Host": "evil.example:8787"}, 421),
         ({"Host": "127.0.0.1.evil.example"}, 421),
-        ({"Origin": "http://localhost:3000"}, 200),
+        ({"Origin": "http://127.0.0.1:8787"}, 200),
+        ({"Origin": "http://localhost:3000"}, 403),
         ({"Origin": "http://evil.example"}, 403),
     ],
 )
@@ -197,7 +198,7 @@ async def test_no_page_of_another_host_reaches_a_local_server(
 async def test_without_the_token_nothing_is_answered(
     project: Path, headers: dict[str, str], path: str
 ) -> None:
-    with browser(project, TOKEN) as client:
+    with browser(project) as client:
         answer = client.get(path, headers=headers)
 
     assert answer.status_code == 401
@@ -210,7 +211,7 @@ async def test_without_the_token_nothing_is_answered(
 async def test_what_a_code_means_is_answered_to_anybody(
     project: Path, headers: dict[str, str]
 ) -> None:
-    with browser(project, TOKEN) as client:
+    with browser(project) as client:
         every = client.get("/errors", headers=headers)
         one = client.get("/errors/E921", headers={**headers, "Accept": "text/html"})
         unknown = client.get("/errors/E777", headers=headers)
@@ -220,7 +221,7 @@ async def test_what_a_code_means_is_answered_to_anybody(
 
 
 async def test_with_the_token_everything_is_answered(project: Path) -> None:
-    with browser(project, TOKEN) as client:
+    with browser(project) as client:
         answer = client.get("/errors/E101", headers={"authorization": f"bearer {TOKEN}"})
 
     assert answer.status_code == 200

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -27,9 +27,9 @@ from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 from tests.disks import remount, small_disk
 from tests.integration.mcp_client import SERVE, stdio_agent
+from tests.let_in import BEARER, TOKEN, bearer
 
 OVER_HTTP = ("--transport", "http", "--port", "0", "--json")
-TOKEN = "0123456789abcdef"
 ENDPOINTS = ("/health", "/health/ready", "/health/metrics", "/metrics")
 CALM: dict[str, Any] = {"CDE_ALERT_MEMORY_PERCENT": "100", "CDE_ALERT_DISK_FREE_MB": "0"}
 
@@ -51,11 +51,13 @@ class Answer:
 Ask = Callable[..., Answer]
 
 
-def asking(address: str) -> Ask:
-    """A function that asks the server at an address."""
+def asking(address: str, token: Mapping[str, str]) -> Ask:
+    """A function that asks the server at an address, with the token unless it is given another."""
 
     def ask(path: str, method: str = "GET", **headers: str) -> Answer:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named = {
+            name.replace("_", "-"): value for name, value in {**token, **headers}.items() if value
+        }
         request = urllib.request.Request(address + path, headers=named, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -80,7 +82,9 @@ def served(project: Path, *words: str, **environment: str) -> Iterator[Ask]:
     while not told.endswith("}\n"):
         told += server.stdout.readline()
     try:
-        yield asking(json.loads(told)["url"].removesuffix("/mcp"))
+        said = json.loads(told)
+        given = BEARER if said["token_file"] is None else bearer(project)
+        yield asking(said["url"].removesuffix("/mcp"), given)
     finally:
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=60)
@@ -133,10 +137,10 @@ def test_every_endpoint_answers_and_is_not_stored(project: Path) -> None:
 
 def test_only_life_is_told_to_those_without_the_token(project: Path) -> None:
     with served(project, CDE_HTTP_TOKEN=TOKEN) as ask:
-        without = {path: ask(path).status for path in ENDPOINTS}
+        without = {path: ask(path, Authorization="").status for path in ENDPOINTS}
         known = {path: ask(path, Authorization=f"Bearer {TOKEN}").status for path in ENDPOINTS}
-        assert ask("/health", "HEAD").status == 200
-        assert ask("/health", "POST").status == 401
+        assert ask("/health", "HEAD", Authorization="").status == 200
+        assert ask("/health", "POST", Authorization="").status == 401
 
     assert without == {path: 200 if path == "/health" else 401 for path in ENDPOINTS}
     assert set(known.values()) == {200}
@@ -175,7 +179,7 @@ def test_a_disk_that_takes_no_writes_makes_it_unready_until_it_does_again(
 async def test_a_stdio_server_opens_the_same_on_a_port(project: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    ask = asking(f"http://127.0.0.1:{port}")
+    ask = asking(f"http://127.0.0.1:{port}", bearer(project))
     async with stdio_agent(project, options=["--health-port", str(port)], **CALM) as agent:
         await agent.call("cde_startFeature", prompt="Add a login page")
         answers = {path: ask(path) for path in ENDPOINTS}

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from cde_orchestrator.adapters.runners.callers import current_process, is_own
+from cde_orchestrator.adapters.runners.server_file import FILE, server_folder
 from cde_orchestrator.domain.lease import Process
 from cde_orchestrator.storage.format.files import StateFiles
 from tests import command_line
@@ -182,6 +183,14 @@ def test_as_a_module_it_starts_where_the_folder_was_removed(tmp_path: Path) -> N
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def left_by_server(project: Path, content: dict[str, Any]) -> None:
+    """Leave what a server says of itself, as only its user can."""
+    file = server_folder(project) / FILE
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content))
+    file.chmod(0o600)
+
+
 class Victim:
     """A process of this person that has nothing to do with the project."""
 
@@ -227,8 +236,7 @@ def test_a_server_file_from_elsewhere_ends_no_process(
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         listener.setblocking(False)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        content = {"url": url, "process": process, "background": True}
-        (project / ".cde" / "http-server.json").write_text(json.dumps(content))
+        left_by_server(project, {"url": url, "process": process, "background": True, "key": "x"})
 
         done = cde("dashboard", "--stop", "--json", at=project)
 
@@ -248,8 +256,8 @@ def test_an_address_from_elsewhere_is_not_asked(project: Path, url: str) -> None
         address = url.format(listener.getsockname()[1])
         own = current_process()
         process = {"pid": own.pid, "started": own.started, "host": own.host}
-        content = {"url": address, "process": process, "background": True}
-        (project / ".cde" / "http-server.json").write_text(json.dumps(content))
+        content = {"url": address, "process": process, "background": True, "key": "x"}
+        left_by_server(project, content)
 
         done = cde("dashboard", "--stop", "--json", at=project)
 
@@ -378,7 +386,8 @@ def test_settings_that_are_no_file_are_refused_at_once(
 def test_a_server_file_that_is_no_file_is_no_server(
     project: Path, obstacle: Callable[[Path], None]
 ) -> None:
-    obstacle(project / ".cde" / "http-server.json")
+    (file := server_folder(project) / FILE).parent.mkdir(parents=True)
+    obstacle(file)
 
     done = cde("dashboard", "--stop", "--json", at=project)
 
@@ -387,7 +396,7 @@ def test_a_server_file_that_is_no_file_is_no_server(
 
 def test_a_server_started_in_the_background_can_be_ended_still(project: Path) -> None:
     cde("dashboard", "--no-open", at=project)
-    file = project / ".cde" / "http-server.json"
+    file = server_folder(project) / FILE
     content = json.loads(file.read_text())
     file.write_text(json.dumps({**content, "process": {**content["process"], "host": "other"}}))
     assert json.loads(cde("dashboard", "--stop", "--json", at=project).stdout)["stopped"] is False

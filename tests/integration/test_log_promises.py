@@ -10,10 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
-from mcp.client.client import Client
-from mcp.client.streamable_http import streamable_http_client
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.list_features import ListFeatures
@@ -37,6 +34,7 @@ from tests.disks import simulate_disk_full, small_disk
 from tests.integration.mcp_client import StdioServer
 from tests.integration.test_logs import TRACE, TRACEPARENT, assert_logged_whole
 from tests.integration.test_mcp import http_server
+from tests.let_in import bearer, let_in
 
 pytestmark = pytest.mark.anyio
 __all__ = ["http_server"]  # a fixture
@@ -79,13 +77,11 @@ def test_what_was_answered_is_logged_although_the_server_is_killed_the_next_mome
 async def test_the_id_in_a_header_names_the_call_everywhere(
     project: Path, http_server: str, headers: dict[str, str], correlation_id: str
 ) -> None:
-    async with httpx2.AsyncClient(headers=headers) as http:
-        transport = streamable_http_client(http_server, http_client=http)
-        async with Client(transport) as client:
-            started = await client.call_tool("cde_startFeature", {"prompt": "Add login"})
-            refused = await client.call_tool("cde_getFeatureStatus", {"feature_id": "nobody"})
-            own: Any = {"correlation_id": "from-meta"}
-            meant = await client.call_tool("cde_listFeatures", {}, meta=own)
+    async with let_in(http_server, {**headers, **bearer(project)}) as client:
+        started = await client.call_tool("cde_startFeature", {"prompt": "Add login"})
+        refused = await client.call_tool("cde_getFeatureStatus", {"feature_id": "nobody"})
+        own: Any = {"correlation_id": "from-meta"}
+        meant = await client.call_tool("cde_listFeatures", {}, meta=own)
     assert said(started)["correlation_id"] == correlation_id
     error = said(refused)["error"]
     assert (error["code"], error["correlation_id"]) == ("E102", correlation_id)

@@ -14,7 +14,6 @@ from typing import Any
 
 import anyio
 import pytest
-from mcp.client.client import Client
 
 from tests.integration.mcp_client import (
     SERVE,
@@ -24,6 +23,7 @@ from tests.integration.mcp_client import (
     stdio_agent,
     text_of,
 )
+from tests.let_in import bearer, let_in
 
 pytestmark = pytest.mark.anyio
 
@@ -417,15 +417,15 @@ def http_server(project: Path) -> Iterator[str]:
         server.wait(60)
 
 
-async def test_a_feature_is_completed_over_http(http_server: str) -> None:
-    async with Client(http_server) as client:
+async def test_a_feature_is_completed_over_http(project: Path, http_server: str) -> None:
+    async with let_in(http_server, bearer(project)) as client:
         agent = Agent(client)
         started = await agent.call("cde_startFeature", prompt="Over HTTP", workflow="quick-fix")
         done = await finish(agent, started["feature"]["id"], started["phase"])
         assert done == ["reproduce", "fix", "verify"]
 
 
-async def test_over_http_refusals_are_results_too(http_server: str) -> None:
-    async with Client(http_server) as client:
+async def test_over_http_refusals_are_results_too(project: Path, http_server: str) -> None:
+    async with let_in(http_server, bearer(project)) as client:
         error = await Agent(client).refused("cde_submitWork", feature_id="x", phase_id="y")
         assert error["code"] == "E102"

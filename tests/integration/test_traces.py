@@ -43,6 +43,7 @@ from tests.integration.test_logs import (
     cde,
 )
 from tests.integration.test_mcp import http_server
+from tests.let_in import bearer, let_in
 
 pytestmark = pytest.mark.anyio
 __all__ = ["http_server"]  # a fixture
@@ -273,13 +274,13 @@ async def test_over_http_the_header_names_the_parent_and_meta_goes_before_it(
 ) -> None:
     _, spans = collector
     own: Any = {"traceparent": TRACEPARENT}
-    async with httpx2.AsyncClient(headers={"traceparent": ELSEWHERE}) as http:
+    async with httpx2.AsyncClient(headers={"traceparent": ELSEWHERE, **bearer(project)}) as http:
         transport = streamable_http_client(traced_server, http_client=http)
         async with Client(transport, mode=mode) as client:
             await client.call_tool("cde_listFeatures", {})
             await client.call_tool("cde_getProjectInfo", {}, meta=own)
         await http.get(traced_server.removesuffix("/mcp") + "/errors")
-    async with Client(traced_server, mode=mode) as client:
+    async with let_in(traced_server, bearer(project), mode=mode) as client:
         await client.call_tool("cde_getFeatureStatus", {"feature_id": "nobody"})
     wanted = {
         "list_features": (["tools/call cde_listFeatures", "cccc0000dddd1111"], OTHER),

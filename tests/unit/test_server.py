@@ -14,7 +14,7 @@ from cde_orchestrator.domain.exceptions import CDEError, ProjectError
 from cde_orchestrator.mcp_tools import all_tools
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_server
-from cde_orchestrator.web.guards import host_guard
+from cde_orchestrator.web.guards import names_of
 
 
 def test_an_onboarding_that_fails_does_not_change_what_is_served(tmp_path: Path) -> None:
@@ -43,25 +43,26 @@ def test_an_onboarding_that_fails_does_not_change_what_is_served(tmp_path: Path)
         ("127.0.0.1", "127.0.0.1", "127.0.0.1"),
         ("127.0.0.2", "127.0.0.2", "127.0.0.2"),
         ("LOCALHOST", "127.0.0.1", "localhost"),
-        ("ip6-localhost", "::1", "[::1]"),
+        ("ip6-localhost", "::1", "::1"),
         ("here", "::ffff:127.0.0.1", "here"),
     ],
 )
 def test_a_local_server_is_guarded_whatever_it_is_called(
     host: str, address: str, name: str
 ) -> None:
-    guard = host_guard(host, address)
+    names = names_of(host, address)
 
-    assert guard is not None
-    assert guard.enable_dns_rebinding_protection
-    assert f"{name}:*" in guard.allowed_hosts
-    assert f"http://{name}:*" in guard.allowed_origins
-    assert not any("*" in allowed.removesuffix(":*") for allowed in guard.allowed_hosts)
+    assert names.know(name)
+    assert not names.any_number
+    assert not names.know("some.host")
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.0.2.1"])
-def test_a_server_on_a_network_is_not_bound_to_names(address: str) -> None:
-    assert host_guard("some.host", address) is None
+def test_a_server_on_a_network_is_guarded_too(address: str) -> None:
+    names = names_of("some.host", address, ["Other.host"])
+
+    assert all(names.know(each) for each in ("some.host", "other.host", "192.0.2.7"))
+    assert not names.know("evil.example")
 
 
 def test_tools_that_cannot_be_imported_are_an_answer_with_a_code(

@@ -3,66 +3,119 @@
 from __future__ import annotations
 
 import hmac
+import re
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
-from mcp.server.transport_security import (
-    DEFAULT_MAX_REQUEST_BODY_SIZE,
-    TransportSecurityMiddleware,
-    TransportSecuritySettings,
-)
+from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cde_orchestrator.domain.exceptions import CDESystemError, ValidationError
+from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.web._responses import path_of, refuse
+from cde_orchestrator.web.connections import StreamLimit
 from cde_orchestrator.web.health_routes import LIVENESS
 from cde_orchestrator.web.sign_in import SignIn, is_public
 
 TOO_LARGE = 413
+_SHOWN_CHARACTERS = 100
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\s:/?#@\[\]]+)(:[0-9]{1,5})?")
+_ORIGIN = re.compile(rf"https?://(?P<host>{_HOST.pattern})")
 
 
-def guarded(app: ASGIApp, names: TransportSecuritySettings | None, token: str | None) -> ASGIApp:
+def guarded(app: ASGIApp, names: Names, token: str | None, key: ServerKey) -> ASGIApp:
     """The application as it may be shown to a network, by these names, with this token."""
-    worded = BodyLimit(app)
-    known = worded if token is None else BearerToken(worded, token)
-    return known if names is None else HostGuard(known, names)
+    known: ASGIApp = StreamLimit(BodyLimit(app))
+    if token is not None:
+        known = BearerToken(known, token, key)
+    return HostGuard(known, names)
 
 
-def host_guard(host: str, address: str) -> TransportSecuritySettings | None:
-    """The guard against other names for a server that only this machine reaches; else None.
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names by which a server may be asked, in lower case.
+
+    Attributes:
+        own: those of the address that it listens on, and of its machine.
+        allowed: further ones, by which others know it; pages of them may ask, too.
+        any_number: whether every numeric address is one: no page can have a name that is one.
+    """
+
+    own: frozenset[str]
+    allowed: frozenset[str] = frozenset()
+    any_number: bool = False
+
+    def know(self, name: str) -> bool:
+        """Whether it is one of them."""
+        return name in self.own or name in self.allowed or (self.any_number and _is_number(name))
+
+
+def names_of(host: str, address: str, allowed: Iterable[str] = ()) -> Names:
+    """The names of a server.
 
     Args:
         host: the name that the server was asked to listen on.
         address: the numeric address that it is bound to.
+        allowed: names by which it is known elsewhere.
     """
     number = ip_address(address)
     if isinstance(number, IPv6Address) and number.ipv4_mapped is not None:
         number = number.ipv4_mapped
+    own = {"127.0.0.1", "localhost", "::1", host.lower(), address, str(number)}
     if not number.is_loopback:
-        return None
-    names = {"127.0.0.1", "localhost", "::1", host, host.lower(), address, str(number)}
-    shown = sorted(f"[{name}]" if ":" in name else name for name in names)
-    origins = [f"{scheme}://{name}" for scheme in ("http", "https") for name in shown]
-    return TransportSecuritySettings(
-        enable_dns_rebinding_protection=True,
-        allowed_hosts=[*shown, *(f"{name}:*" for name in shown)],
-        allowed_origins=[*origins, *(f"{origin}:*" for origin in origins)],
-    )
+        own.add(socket.gethostname().lower())
+    given = frozenset(name.lower().strip("[]") for name in allowed)
+    return Names(frozenset(own), given, any_number=not number.is_loopback)
 
 
 class HostGuard:
-    """Refuses requests by other names than those of ``host_guard``, for every path."""
+    """Refuses what is asked by other names, or from pages of other hosts, for every path: E938.
 
-    def __init__(self, app: ASGIApp, settings: TransportSecuritySettings) -> None:
+    A page of another host can give its name this machine's address, but then it asks by that
+    name; and a browser says from which page a request comes that could do harm.
+    """
+
+    def __init__(self, app: ASGIApp, names: Names) -> None:
         self._app = app
-        self._names = TransportSecurityMiddleware(settings)
+        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
-        answer = self._app
-        if scope["type"] == "http":
-            answer = await self._names.validate_request(Request(scope)) or self._app
-        await answer(scope, receive, send)
+        refusal = self._refusal(scope) if scope["type"] in {"http", "websocket"} else None
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        status, reason = refusal
+        error = CDESystemError.of("E938", reason=reason)
+        await refuse(scope, send, error, status, (b"connection", b"close"))
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        hosts, origins = _headers(scope, b"host"), _headers(scope, b"origin")
+        host = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+        if host is None or not self._names.know(host["name"].strip("[]")):
+            return 421, f"for the host '{', '.join(hosts)[:_SHOWN_CHARACTERS]}'"
+        if not origins:
+            return None
+        origin = _ORIGIN.fullmatch(origins[0]) if len(origins) == 1 else None
+        if origin is not None and (
+            origin["host"] == hosts[0] or origin["name"].strip("[]") in self._names.allowed
+        ):
+            return None
+        return 403, f"from a page of '{', '.join(origins)[:_SHOWN_CHARACTERS]}'"
+
+
+def _headers(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1").lower() for key, value in scope["headers"] if key == name]
+
+
+def _is_number(name: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(name))
+    return False
 
 
 class BearerToken:
@@ -73,10 +126,10 @@ class BearerToken:
     to look at pages alone.
     """
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    def __init__(self, app: ASGIApp, token: str, key: ServerKey) -> None:
         self._app = app
         self._token = token.encode()
-        self._sign_in = SignIn(self._token)
+        self._sign_in = SignIn(self._token, key)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""

@@ -21,6 +21,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 from cde_orchestrator.infrastructure.observability.correlation import calling
+from cde_orchestrator.infrastructure.system.server_key import CHALLENGE, PROOF, ServerKey
 from cde_orchestrator.web._responses import HEADERS, failure, path_of
 from cde_orchestrator.web.kept import PATIENCE_SECONDS, RefreshingCache
 
@@ -51,8 +52,9 @@ _ALIVE = _Answer(b'{"status":"alive"}')
 class HealthRoutes:
     """The routes of health; answers are made in a thread, so that none of them waits for a tool."""
 
-    def __init__(self, run: Callable[[UseCase[Any]], Any]) -> None:
+    def __init__(self, run: Callable[[UseCase[Any]], Any], key: ServerKey) -> None:
         self._run = run
+        self._key = key
         self._health = RefreshingCache(self._make_health)
         self._metrics = {
             accept: RefreshingCache(partial(self._make_metrics, accept))
@@ -62,11 +64,17 @@ class HealthRoutes:
     def routes(self) -> list[Route]:
         """The routes."""
         return [
-            Route(LIVENESS, _alive),
+            Route(LIVENESS, self._alive),
             Route("/health/ready", self._ready),
             Route("/health/metrics", self._figures),
             Route("/metrics", self._exposed),
         ]
+
+    async def _alive(self, request: Request) -> Response:
+        answer = _ALIVE.response()
+        if challenge := request.headers.get(CHALLENGE):
+            answer.headers[PROOF] = self._key.proof(challenge)
+        return answer
 
     async def _ready(self, request: Request) -> Response:
         return await _answered(request, self._health, lambda made: made[0])
@@ -102,10 +110,6 @@ class HealthRoutes:
     def _make_metrics(self, accept: str) -> _Answer:
         with calling("http"):
             return _Answer(*self._run(ExposeMetrics(accept=accept)))
-
-
-async def _alive(_: Request) -> Response:
-    return _ALIVE.response()
 
 
 async def _answered(

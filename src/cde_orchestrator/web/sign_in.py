@@ -2,6 +2,9 @@
 
 The token is posted once, to whatever page was asked for, and the cookie holds a value derived
 from it: who steals the cookie can look at the pages as long as the token stays, and no more.
+In place of the token an address may hold a ticket for the same, in its fragment, which is sent
+nowhere: the form's script posts it. Whoever sees the address, as in a list of processes, comes
+too late.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from starlette.responses import RedirectResponse, Response
 
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.web._responses import is_below, path_of
 from cde_orchestrator.web.assets import HEADERS, asset
 
@@ -27,8 +31,9 @@ FORM_BYTES = 8_192
 class SignIn:
     """Gives out the cookie for the token that requests must bear, and knows it again."""
 
-    def __init__(self, token: bytes) -> None:
+    def __init__(self, token: bytes, key: ServerKey) -> None:
         self._token = token
+        self._key = key
         # Several servers may run on one machine, and cookies do not distinguish their ports.
         self._name = f"cde_{_derived(token, 'name')[:12]}"
         self._value = _derived(token, "session")
@@ -54,15 +59,23 @@ class SignIn:
         """The form, or what becomes of the token that was filled in."""
         if request.method != "POST":
             return _form("")
-        given = await _posted_token(request)
-        if given is None or not hmac.compare_digest(given, self._token):
-            error = CDESystemError.of("E902", reason="the token is wrong")
+        given = await _posted(request)
+        if reason := self._refusal(given):
+            error = CDESystemError.of("E902", reason=reason)
             return _form(ErrorFormatter.payload(error)["message"])
         query = request.scope.get("query_string", b"").decode("latin-1")
         target = quote(path_of(request)) + (f"?{query}" if query else "")
         answer = RedirectResponse(target, 303, HEADERS)
         answer.set_cookie(self._name, self._value, path="/", httponly=True, samesite="strict")
         return answer
+
+    def _refusal(self, given: dict[bytes, list[bytes]]) -> str | None:
+        """Why what was posted lets nobody in; None when it does."""
+        if b"once" in given:
+            is_good = self._key.take(given[b"once"][0].decode("latin-1"))
+            return None if is_good else "this address was opened before, or is too old"
+        token = given.get(b"token", [b""])[0].strip()
+        return None if hmac.compare_digest(token, self._token) else "the token is wrong"
 
 
 def is_public(request: Request) -> bool:
@@ -79,16 +92,16 @@ def _form(problem: str) -> Response:
     return Response(page.replace("<!--problem-->", shown), 401, headers, "text/html")
 
 
-async def _posted_token(request: Request) -> bytes | None:
+async def _posted(request: Request) -> dict[bytes, list[bytes]]:
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > FORM_BYTES:
-            return None
+            return {}
     try:
-        return parse_qs(body, max_num_fields=10).get(b"token", [b""])[0].strip()
+        return parse_qs(body, max_num_fields=10)
     except ValueError:
-        return None
+        return {}
 
 
 def _derived(token: bytes, purpose: str) -> str:

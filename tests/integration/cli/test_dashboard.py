@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.let_in import bearer
 from tests.unit.cli.conftest import Terminal
 
 
@@ -34,12 +35,14 @@ def test_the_dashboard_is_served_opened_found_again_and_ended(
     again = ending.answer("dashboard", "--no-open")
     told = ending.run("dashboard", "--no-open")
 
-    assert (first["started"], first["opened"]) == (True, True)
+    assert (first["started"], first["opened"], first["sign_in"]) == (True, True, None)
     assert (again["started"], again["opened"]) == (False, False)
     assert (first["url"], first["pid"]) == (again["url"], again["pid"])
-    assert opened == [first["url"]]
-    assert told == f"The dashboard is at {first['url']}\n"
-    data = first["url"] + "/data"
+    addresses = [*opened, again["sign_in"], told.split()[4]]
+    assert {each.partition("#once=")[0] for each in addresses} == {first["url"]}
+    assert len(set(addresses)) == 3
+    assert "within ten minutes" in told
+    data = urllib.request.Request(first["url"] + "/data", headers=bearer(ending.folder))
     with urllib.request.urlopen(data) as answer:
         assert json.load(answer)["project"]["name"] == "shop"
 

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cli.commands import CDE, answer, cde, environment, refused
+from tests.let_in import bearer
 
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -175,17 +176,21 @@ def test_http_is_served_on_a_free_port_until_a_signal(
             {
                 "Content-Type": "application/json",
                 "Accept": "application/json, text/event-stream",
+                **bearer(project),
             },
         )
         with urllib.request.urlopen(request, timeout=60) as response:
             assert b"cde-orchestrator" in response.read()
         started.send_signal(number)
 
-        assert set(address) == {"url", "host", "port", "project"}
+        assert set(address) == {"url", "host", "port", "project", "token_file"}
         assert started.wait() == exit_code
         out, err = started.communicate()
     assert out == ""
-    assert err == f"CDE Orchestrator serves {project} at {address['url']} (Ctrl-C ends)\n"
+    assert err == (
+        f"CDE Orchestrator serves {project} at {address['url']} (Ctrl-C ends)\n"
+        f"Clients send the token that is in {address['token_file']}: Authorization: Bearer TOKEN\n"
+    )
 
 
 def test_an_address_in_use_is_refused_before_anything_is_served(project: Path) -> None:

@@ -12,7 +12,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
@@ -25,6 +25,7 @@ from cde_orchestrator.domain.exceptions import CDESystemError
 from tests.disks import remount, small_disk
 from tests.integration.drills.stage import Outcome, Stage, drill
 from tests.integration.drills.state_drills import Holder
+from tests.let_in import bearer
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -94,9 +95,19 @@ def requested(url: str, headers: Mapping[str, str]) -> Outcome:
     except urllib.error.HTTPError as error:
         refusal = error
     content = json.loads(refusal.read())
-    assert refusal.code in {401, 404}
+    assert refusal.code in {401, 404, 421, 503}
     assert refusal.headers.get("WWW-Authenticate", "").startswith("Bearer") == (refusal.code == 401)
     return Outcome(content["error"], str(content))
+
+
+@contextmanager
+def listened(url: str, headers: Mapping[str, str], times: int) -> Iterator[None]:
+    """So many streams of events, which are open meanwhile."""
+    with ExitStack() as streams:
+        for _ in range(times):
+            request = urllib.request.Request(url, headers=dict(headers))
+            streams.enter_context(urllib.request.urlopen(request, timeout=60))
+        yield
 
 
 @drill("E901")
@@ -124,9 +135,9 @@ async def a_page_that_does_not_exist(stage: Stage) -> None:
     with serving(stage, "serve", "--transport", "http", "--port", "0") as said:
         address = address_in(said)
         await stage.prove(
-            lambda: asked(address, "/dashbord"),
+            lambda: asked(address, "/dashbord", **bearer(stage.root)),
             names="No Such Page",
-            corrected=lambda: asked(address, "/dashboard"),
+            corrected=lambda: asked(address, "/dashboard", **bearer(stage.root)),
         )
 
 
@@ -141,6 +152,45 @@ async def a_request_without_the_token(stage: Stage) -> None:
             lambda: asked(address, "/health/metrics"),
             names="Authorization: Bearer",
             corrected=lambda: asked(address, "/health/metrics", Authorization=f"Bearer {TOKEN}"),
+        )
+
+
+@drill("E936")
+async def a_network_and_no_token(stage: Stage) -> None:
+    words = ["--port", "0", "--host", "0.0.0.0", "--project", str(stage.root)]
+
+    async def follow(command: str) -> Outcome:
+        with serving(stage, *shlex.split(command)[1:]) as said:
+            return Outcome(None if f"serves {stage.root} at http" in said else {"code": "?"}, said)
+
+    await stage.prove(
+        lambda: served(stage, *words),
+        follow=follow,
+        by_hand=lambda: stage.environment.update(CDE_HTTP_TOKEN=TOKEN),
+    )
+
+
+@drill("E937")
+async def more_listeners_than_a_server_takes(stage: Stage) -> None:
+    with serving(stage, "serve", "--transport", "http", "--port", "0") as said:
+        address, token = address_in(said), bearer(stage.root)
+        with listened(address + "/dashboard/events", token, times=64):
+            await stage.prove(
+                lambda: asked(address, "/dashboard/events", **token),
+                names="a stream that ends makes room",
+                corrected=lambda: asked(address, "/health/metrics", **token),
+            )
+
+
+@drill("E938")
+async def a_name_that_the_server_does_not_know(stage: Stage) -> None:
+    words = ["serve", "--transport", "http", "--port", "0"]
+    with serving(stage, *words, "--allow-host", "cde.example") as said:
+        address = address_in(said)
+        await stage.prove(
+            lambda: asked(address, Host="dce.example"),
+            names="--allow-host NAME",
+            corrected=lambda: asked(address, Host="cde.example"),
         )
 
 

@@ -13,12 +13,14 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
+from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.web import sign_in as signing_in
 from cde_orchestrator.web.assets import asset
 from cde_orchestrator.web.guards import BearerToken
 from cde_orchestrator.web.sign_in import SignIn
 
 TOKEN = "correct-horse"
+KEY = ServerKey()
 PAGES = [
     *("/dashboard", "/dashboard/features/f", "/errors", "/errors/E902"),
     *("/health", "/health/ready", "/metrics"),
@@ -42,7 +44,9 @@ ROUTES = [WebSocketRoute("/socket", socket), Route("/{path:path}", answer, metho
 
 @pytest.fixture
 def client() -> Iterator[TestClient]:
-    with TestClient(BearerToken(Starlette(routes=ROUTES), TOKEN), follow_redirects=False) as made:
+    with TestClient(
+        BearerToken(Starlette(routes=ROUTES), TOKEN, KEY), follow_redirects=False
+    ) as made:
         yield made
 
 
@@ -203,7 +207,7 @@ def test_another_token_is_refused_in_the_form(client: TestClient, token: str) ->
     ["{name}=wrong", "{name}=", "other={value}", "{name}x={value}", "{name}={value}x", "[[=]]"],
 )
 def test_another_cookie_is_none(client: TestClient, cookie: str) -> None:
-    known = SignIn(TOKEN.encode())
+    known = SignIn(TOKEN.encode(), KEY)
     header = cookie.format(name=known._name, value=known._value)
 
     assert client.get("/metrics", headers={"cookie": header}).status_code == 401
@@ -212,14 +216,14 @@ def test_another_cookie_is_none(client: TestClient, cookie: str) -> None:
 
 
 def test_the_cookie_of_another_token_is_another_one() -> None:
-    one, other = SignIn(b"one"), SignIn(b"other")
+    one, other = SignIn(b"one", KEY), SignIn(b"other", KEY)
     assert one._name != other._name
     assert one._value != other._value
-    assert (one._name, one._value) == (SignIn(b"one")._name, SignIn(b"one")._value)
+    assert (one._name, one._value) == (SignIn(b"one", KEY)._name, SignIn(b"one", KEY)._value)
 
 
 def test_a_cookie_is_good_in_later_releases_too() -> None:
-    known = SignIn(b"one")
+    known = SignIn(b"one", KEY)
     assert known._name == "cde_b4ccaa657c03"
     assert known._value == "2745f036bee57fd1a692622d52a0bed72bda5bcbfa0a6a9c061e76ac17de5bb8"
 
@@ -241,7 +245,7 @@ def test_a_form_has_few_fields(client: TestClient, fields: int, status: int) -> 
 
 
 def test_a_cookie_that_cannot_be_read_is_none(client: TestClient) -> None:
-    header = {"cookie": f"{SignIn(TOKEN.encode())._name}=x; a{{b=c"}
+    header = {"cookie": f"{SignIn(TOKEN.encode(), KEY)._name}=x; a{{b=c"}
     assert client.get("/metrics", headers=header).status_code == 401
 
 
@@ -254,3 +258,24 @@ def test_the_cookie_changes_nothing(client: TestClient, method: str) -> None:
 def test_headers_are_spelled_as_the_protocol_asks(client: TestClient) -> None:
     raw = [name for name, _ in client.post("/mcp").headers.raw]
     assert raw == [b"content-type", b"content-length", b"www-authenticate", b"cache-control"]
+
+
+def test_a_ticket_signs_one_browser_in_and_no_other(client: TestClient) -> None:
+    ticket = KEY.ticket()
+    first = client.post("/dashboard", data={"once": ticket})
+    again = client.post("/dashboard", data={"once": ticket})
+
+    assert (first.status_code, again.status_code) == (303, 401)
+    assert first.headers["location"] == "/dashboard"
+    assert "set-cookie" not in again.headers
+    assert "opened before" in again.text
+
+
+@pytest.mark.parametrize("ticket", ["", "-", "x", "\u00fc", TOKEN])
+def test_another_word_is_no_ticket(client: TestClient, ticket: str) -> None:
+    assert client.post("/dashboard", data={"once": ticket}).status_code == 401
+
+
+def test_a_ticket_of_another_server_or_a_part_of_one_is_none(client: TestClient) -> None:
+    for ticket in (ServerKey().ticket(), KEY.ticket()[:-1], KEY.proof("x")):
+        assert client.post("/dashboard", data={"once": ticket}).status_code == 401

@@ -12,11 +12,13 @@ from starlette.testclient import TestClient
 from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_app
+from tests.let_in import BEARER, TOKEN
 
 HEADERS = {
     "accept": "application/json, text/event-stream",
     "content-type": "application/json",
     "host": "127.0.0.1:8787",
+    **BEARER,
 }
 
 
@@ -24,7 +26,7 @@ HEADERS = {
 def client(tmp_path: Path) -> Iterator[TestClient]:
     """What asks a served project over HTTP."""
     served = ServedProject(tmp_path, pinned=True)
-    app = build_app(served, host="127.0.0.1", address="127.0.0.1")
+    app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=TOKEN)
     with TestClient(app, base_url="http://127.0.0.1:8787", headers=HEADERS) as client:
         yield client
     served.close()

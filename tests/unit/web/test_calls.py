@@ -13,9 +13,10 @@ from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
+from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.web.calls import MOST_REFUSALS, LoggedRequests
-from cde_orchestrator.web.guards import guarded
+from cde_orchestrator.web.guards import guarded, names_of
 
 
 @pytest.fixture
@@ -36,7 +37,8 @@ def ask(app: LoggedRequests, path: str, kind: str = "http") -> bytes:
     async def send(message: Message) -> None:
         body.append(message.get("body", b""))
 
-    scope = {"type": kind, "method": "GET", "path": path, "query_string": b"", "headers": []}
+    scope = {"type": kind, "method": "GET", "path": path, "query_string": b""}
+    scope["headers"] = [(b"host", b"localhost")]
     asyncio.run(app(scope, receive, send))
     return b"".join(body)
 
@@ -47,7 +49,11 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 
 def test_who_has_no_token_is_logged_a_few_times_a_minute(served: ServedProject) -> None:
     now = [0.0]
-    app = LoggedRequests(guarded(hello, None, "token"), served.end_call, lambda: now[0])
+    app = LoggedRequests(
+        guarded(hello, names_of("localhost", "127.0.0.1"), "token", ServerKey()),
+        served.end_call,
+        lambda: now[0],
+    )
     with capture_logs() as entries:
         for _ in range(MOST_REFUSALS + 5):
             ask(app, "/anything")
@@ -80,7 +86,9 @@ def test_what_is_no_request_is_handed_on(served: ServedProject) -> None:
 
 
 def test_a_refusal_counts_in_the_metrics_under_one_name(served: ServedProject) -> None:
-    app = LoggedRequests(guarded(hello, None, "token"), served.end_call)
+    app = LoggedRequests(
+        guarded(hello, names_of("localhost", "127.0.0.1"), "token", ServerKey()), served.end_call
+    )
     for path in ("/else", "/dashboard", "/anything"):
         ask(app, path)
     totals, _ = served.application._meter.totals()
@@ -115,7 +123,9 @@ def test_what_is_refused_counts_wherever_it_was_asked(
 
 
 def test_who_is_refused_is_shown_the_id_of_the_call(served: ServedProject) -> None:
-    app = LoggedRequests(guarded(hello, None, "token"), served.end_call)
+    app = LoggedRequests(
+        guarded(hello, names_of("localhost", "127.0.0.1"), "token", ServerKey()), served.end_call
+    )
     with capture_logs() as entries:
         error = json.loads(ask(app, "/anything"))["error"]
 

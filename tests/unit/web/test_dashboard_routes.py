@@ -17,14 +17,14 @@ from cde_orchestrator.infrastructure.observability.logs.setup import stop_loggin
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_app
 from cde_orchestrator.web.assets import _assets
+from tests.let_in import BEARER, TOKEN
 
-TOKEN = "0123456789abcdef"
 HTML = {"accept": "text/html"}
 
 
 @contextmanager
-def browsing(served: ServedProject, token: str | None = None) -> Iterator[TestClient]:
-    """A browser in front of the server."""
+def browsing(served: ServedProject, token: str = TOKEN) -> Iterator[TestClient]:
+    """A browser in front of the server, that has not signed in."""
     app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=token)
     address = "http://127.0.0.1:8787"
     with TestClient(app, base_url=address, follow_redirects=False) as client:
@@ -44,8 +44,9 @@ def served(tmp_path: Path) -> Iterator[ServedProject]:
 
 @pytest.fixture
 def client(served: ServedProject) -> Iterator[TestClient]:
-    """A browser that needs no token."""
+    """What sends the token."""
     with browsing(served) as client:
+        client.headers.update(BEARER)
         yield client
 
 
@@ -150,7 +151,7 @@ def test_settings_that_are_not_valid_do_not_hide_the_project(
     (tmp_path / ".cde" / "config.toml").write_text('log_level = "LOUD"\n')
     other = ServedProject(tmp_path, pinned=True)
     with browsing(other) as client:
-        answer = client.get("/dashboard/data")
+        answer = client.get("/dashboard/data", headers=BEARER)
     other.close()
 
     assert answer.json()["project"]["name"] == "shop"
@@ -173,7 +174,7 @@ def test_no_page_of_another_host_reaches_it(client: TestClient) -> None:
 
 
 def test_who_has_no_token_is_shown_the_form_and_nothing_else(served: ServedProject) -> None:
-    with browsing(served, TOKEN) as client:
+    with browsing(served) as client:
         form = client.get("/dashboard/features/login", headers=HTML)
         style = client.get("/dashboard/static/style.css")
         refused = [client.get(address) for address in ("/dashboard/data", "/dashboard/events")]
@@ -186,7 +187,7 @@ def test_who_has_no_token_is_shown_the_form_and_nothing_else(served: ServedProje
 
 
 def test_the_token_is_exchanged_for_a_cookie_that_shows_pages_alone(served: ServedProject) -> None:
-    with browsing(served, TOKEN) as client:
+    with browsing(served) as client:
         entered = client.post("/dashboard/features/login?x=1", data={"token": f" {TOKEN} "})
         shown = [client.get(each) for each in ("/dashboard", "/dashboard/data", "/errors/E101")]
         posted = client.post("/dashboard/data")
@@ -216,7 +217,7 @@ def test_the_token_is_exchanged_for_a_cookie_that_shows_pages_alone(served: Serv
     ],
 )
 def test_another_token_gives_no_cookie(served: ServedProject, body: bytes) -> None:
-    with browsing(served, TOKEN) as client:
+    with browsing(served) as client:
         answer = client.post("/dashboard", content=body)
 
     assert answer.status_code == 401
@@ -226,12 +227,12 @@ def test_another_token_gives_no_cookie(served: ServedProject, body: bytes) -> No
 
 @pytest.mark.parametrize("cookie", ["", "x=1", "cde_0=1", "\x7f=;;", "cde=;"])
 def test_another_cookie_opens_nothing(served: ServedProject, cookie: str) -> None:
-    with browsing(served, TOKEN) as client:
+    with browsing(served) as client:
         assert client.get("/dashboard/data", headers={"cookie": cookie}).status_code == 401
 
 
 def test_the_cookie_of_one_token_is_nothing_to_a_server_with_another(served: ServedProject) -> None:
-    with browsing(served, TOKEN) as client:
+    with browsing(served) as client:
         given = client.post("/dashboard", data={"token": TOKEN}).headers["set-cookie"]
     name, _, value = given.split(";")[0].partition("=")
     with browsing(served, TOKEN + "x") as other:

@@ -12,8 +12,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message
 
 from cde_orchestrator.infrastructure.observability.logs.setup import stop_logging
+from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.served_project import ServedProject
-from cde_orchestrator.web.guards import guarded
+from cde_orchestrator.web.guards import BearerToken, guarded, names_of
 from cde_orchestrator.web.routes import all_routes
 
 TOKEN = "correct-horse"
@@ -39,8 +40,8 @@ def routes(served: ServedProject) -> list[Route]:
 
 @pytest.fixture
 def app(routes: list[Route]) -> ASGIApp:
-    """All of it as a network sees it, by any name and with a token."""
-    return guarded(Starlette(routes=routes), None, TOKEN)
+    """All of it as who has the token sees it, by any name."""
+    return BearerToken(Starlette(routes=routes), TOKEN, ServerKey())
 
 
 def answer(
@@ -97,6 +98,14 @@ def test_with_the_token_a_host_is_only_a_name(app: ASGIApp, routes: list[Route],
     statuses = {path: answer(app, path, host, BEARER)[0] for path in asked}
     assert {path for path, status in statuses.items() if status == 500} == set()
     assert statuses == {path: answer(app, path, "localhost", BEARER)[0] for path in asked}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
+def test_such_a_host_is_answered_nowhere(routes: list[Route], host: str, address: str) -> None:
+    names = names_of("localhost", address)
+    app = guarded(Starlette(routes=routes), names, TOKEN, ServerKey())
+    assert {answer(app, route.path, host, BEARER)[0] for route in routes} == {421}
 
 
 def test_signing_in_leads_to_the_path_that_was_asked_for(app: ASGIApp) -> None:

@@ -1,18 +1,23 @@
-"""Which HTTP server of a project runs: it says so in a file of the project while it does.
+"""What the HTTP servers of this user leave for commands and clients of the same user.
 
-The file names a process by more than its number, so that what is left of a server that was
-killed is never taken for another one. It may be missing, or be lost: then no server is known.
+For each project, in the user's own folder and never in the project, which may have come from
+elsewhere: which server runs, and the token that its servers ask for. Both files are the user's
+alone; one that others can read or that is not the user's is none.
 
-It may also have come with the project from elsewhere, and name any process and any address. A
-server counts only where its process is the same person's, on this machine, and began when the
-file says; and only addresses of this machine's loopback are asked.
+A server counts only while its process is the one that the file names, by machine, number, start
+and user, and while what answers at its address, which is one of this machine's loopback, proves
+that it knows the server's key. The file may be missing, or be lost: then no server is known.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import hmac
 import json
 import os
 import re
+import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,15 +30,22 @@ from typing import Any
 from cde_orchestrator.adapters.runners.callers import current_process, is_own
 from cde_orchestrator.domain.lease import Process
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, replace_file
-from cde_orchestrator.infrastructure.system.project_home import local_folder
+from cde_orchestrator.infrastructure.paths import user_state_folder
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_secret, replace_file
+from cde_orchestrator.infrastructure.system.os_errors import write_failure
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.project_home import home_of
+from cde_orchestrator.infrastructure.system.server_key import CHALLENGE, PROOF, ServerKey
 
 FILE = "http-server.json"
+TOKEN_FILE = "http-token"  # noqa: S105 - the name of a file
 BACKGROUND_VARIABLE = "CDE_BACKGROUND_SERVER"
 """Set for a server that was started by a command, and is to be ended by one."""
 ANSWER_SECONDS = 3.0
+_LOCK_SECONDS = 5.0
 _SIZE_LIMIT = 16 * 1024
 _LOOPBACK = re.compile(r"http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\]):[0-9]{1,5}")
+_MADE = re.compile(rb"[A-Za-z0-9_-]{43}\n")
 
 log = get_logger(__name__)
 
@@ -45,30 +57,76 @@ class HttpServer:
     url: str
     process: Process
     background: bool
+    key: ServerKey
+
+    @property
+    def sign_in(self) -> str:
+        """An address that opens the dashboard, and signs its browser in, once."""
+        return f"{self.url}/dashboard#once={self.key.ticket()}"
+
+
+def server_folder(root: Path) -> Path:
+    """Where the servers of a project leave what they have to say.
+
+    Raises:
+        OSError: the user has no folder.
+    """
+    if (folder := user_state_folder()) is None:
+        raise OSError(errno.ENOENT, "the user has no home folder")
+    place = os.fsencode(os.path.realpath(home_of(root)))
+    return folder / "servers" / hashlib.blake2b(place, digest_size=16).hexdigest()
+
+
+def kept_token(root: Path) -> tuple[str, Path]:
+    """The token that the project's servers ask for, made when there is none; and its file.
+
+    It stays the same from server to server: clients are set up with it.
+
+    Raises:
+        StateError: E204 the disk is full, E203 writing failed otherwise, E205 another process
+            did not let go of the file.
+    """
+    path = Path(TOKEN_FILE)
+    try:
+        path = _made(server_folder(root)) / TOKEN_FILE
+        with ProcessLock(path.with_suffix(".lock"), _LOCK_SECONDS).exclusive():
+            kept = _private(path)
+            if kept is None or not _MADE.fullmatch(kept):
+                kept = secrets.token_urlsafe(32).encode() + b"\n"
+                replace_file(OsFileOps(), path, kept, 0o600)
+    except OSError as error:
+        raise write_failure(path, error) from error
+    return kept.decode().strip(), path
 
 
 @contextmanager
-def announced(root: Path, host: str, port: int) -> Iterator[None]:
+def announced(root: Path, host: str, port: int, key: ServerKey) -> Iterator[None]:
     """Say that this process serves the project, unless only a network reaches it; never fails."""
-    path = local_folder(root) / FILE
-    own = HttpServer(_address(host, port), current_process(), BACKGROUND_VARIABLE in os.environ)
+    path, own = None, current_process()
+    url = _address(host, port)
+    is_background = BACKGROUND_VARIABLE in os.environ
+    content = {"url": url, "process": asdict(own), "background": is_background, "key": key.secret}
     try:
-        if _LOOPBACK.fullmatch(own.url) and path.parent.is_dir():
-            replace_file(OsFileOps(), path, json.dumps(asdict(own)).encode(), 0o600)
+        if _LOOPBACK.fullmatch(url):
+            path = _made(server_folder(root)) / FILE
+            replace_file(OsFileOps(), path, json.dumps(content).encode(), 0o600)
     except OSError as error:
-        log.info("http_server_not_announced", reason=str(error))
+        log.warning("http_server_not_announced", reason=str(error))
     try:
         yield
     finally:
-        if (found := _read(path)) and found.process == own.process:
+        if path is not None and (found := _read(path)) and found.process == own:
             with suppress(OSError):
                 path.unlink()
 
 
 def running(root: Path) -> HttpServer | None:
     """The server that serves the project now, if one of this person does and it answers."""
-    found = _read(local_folder(root) / FILE)
-    if found is None or not is_own(found.process) or not answers(found.url):
+    try:
+        found = _read(server_folder(root) / FILE)
+    except OSError:
+        return None
+    if found is None or not is_own(found.process) or not _answers(found):
         return None
     return found
 
@@ -79,16 +137,29 @@ def _address(host: str, port: int) -> str:
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
 
 
+def _made(folder: Path) -> Path:
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _private(path: Path) -> bytes | None:
+    """What is in a file that nobody but this user can read or could have written."""
+    with suppress(OSError):
+        return read_secret(path, _SIZE_LIMIT)
+    return None
+
+
 def _read(path: Path) -> HttpServer | None:
     try:
-        content = json.loads(read_bounded(path, _SIZE_LIMIT))
+        content = json.loads(_private(path) or b"")
         process = Process(**content["process"])
-        url, background = content["url"], content["background"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        url, background, secret = content["url"], content["background"], content["key"]
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    if not isinstance(url, str) or not _LOOPBACK.fullmatch(url):
+    if not isinstance(url, str) or not _LOOPBACK.fullmatch(url) or not isinstance(secret, str):
         return None
-    return HttpServer(url, process, background is True)
+    return HttpServer(url, process, background is True, ServerKey(secret))
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -98,14 +169,17 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def answers(url: str) -> bool:
-    """Whether a server answers there, asked without a proxy."""
+def _answers(server: HttpServer) -> bool:
+    """Whether that very server answers at its address, asked without a proxy."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
+    challenge = secrets.token_hex(16)
+    opener.addheaders.append((CHALLENGE, challenge))
     try:
-        with opener.open(f"{url}/health", timeout=ANSWER_SECONDS):
-            return True
+        with opener.open(f"{server.url}/health", timeout=ANSWER_SECONDS) as answer:
+            given = answer.headers.get(PROOF, "")
     except urllib.error.HTTPError as error:
         error.close()
-        return not 300 <= error.code < 400  # it wants a token, say
+        return False
     except (OSError, ValueError, HTTPException):
         return False
+    return hmac.compare_digest(given.encode(), server.key.proof(challenge).encode())

@@ -17,7 +17,12 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from cde_orchestrator.adapters.runners.callers import is_own
-from cde_orchestrator.adapters.runners.server_file import BACKGROUND_VARIABLE, answers, running
+from cde_orchestrator.adapters.runners.server_file import (
+    BACKGROUND_VARIABLE,
+    HttpServer,
+    running,
+)
+from cde_orchestrator.cli.console.layout import unbroken
 from cde_orchestrator.cli.console.wording import RenderTarget
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.domain.exceptions import CDESystemError
@@ -50,14 +55,20 @@ def dashboard(
 
 def _open(root: Path, *, browse: bool) -> dict[str, Any]:
     found = running(root)
-    url, pid = (found.url, found.process.pid) if found else _start(home_of(root))
-    address = f"{url}/dashboard"
-    opened = browse and programs.browse(address)
-    return {"url": address, "pid": pid, "started": found is None, "opened": opened}
+    server = found or _start(home_of(root))
+    # The word in it is good for one browser alone.
+    opened = browse and programs.browse(server.sign_in)
+    return {
+        "url": f"{server.url}/dashboard",
+        "sign_in": None if opened else server.sign_in,
+        "pid": server.process.pid,
+        "started": found is None,
+        "opened": opened,
+    }
 
 
-def _start(root: Path) -> tuple[str, int]:
-    """A server in the background, on a port that is free: its address and its process.
+def _start(root: Path) -> HttpServer:
+    """A server in the background, on a port that is free.
 
     Raises:
         CDESystemError: E935, it does not come up.
@@ -86,12 +97,11 @@ def _start(root: Path) -> tuple[str, int]:
             return code
 
         answer = _first_answer(cast("IO[bytes]", process.stdout), ended)
-        url = str(answer.get("url", "")).removesuffix("/mcp")
         deadline = time.monotonic() + START_SECONDS
-        while url and ended() is None and time.monotonic() < deadline:
-            if answers(url):
+        while "url" in answer and ended() is None and time.monotonic() < deadline:
+            if (found := running(root)) and found.process.pid == process.pid:
                 process.returncode = 0  # it outlives this command, as it is meant to
-                return url, process.pid
+                return found
             time.sleep(0.05)
         process.kill()
         process.wait()
@@ -153,8 +163,10 @@ def _shown(reply: dict[str, Any], _look: RenderTarget) -> RenderableType:
             else "No dashboard server is running in the background"
         )
         return Text(ended)
-    lines = [f"The dashboard is at {reply['url']}"]
+    lines = [f"The dashboard is at {reply['sign_in'] or reply['url']}"]
+    if reply["sign_in"]:
+        lines.append("This address signs one browser in, once, within ten minutes.")
     if reply["started"]:
         lines.append(f"Its server runs in the background (process {reply['pid']}).")
         lines.append("To stop it: cde dashboard --stop")
-    return Text("\n".join(lines))
+    return unbroken(Text("\n".join(lines)))  # an address has to be whole to be opened

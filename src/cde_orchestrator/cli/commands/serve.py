@@ -7,10 +7,12 @@ import shlex
 import signal
 import socket
 import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -20,12 +22,15 @@ from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session.boundary import INTERRUPTED
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.session.help import examples
-from cde_orchestrator.domain.exceptions import CDESystemError
+from cde_orchestrator.domain.exceptions import CDEError, CDESystemError, ValidationError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.observability.logs.setup import log_to_project
 from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.file_ops import read_secret
 from cde_orchestrator.infrastructure.system.gc_tuning import collections_paused
+
+if TYPE_CHECKING:
+    from cde_orchestrator.server import HttpSide
 
 top_level = Commands()
 
@@ -53,7 +58,35 @@ _IN_FILES = r"""
 [dim]In .cursor/mcp.json of Cursor[/dim]
   {"mcpServers": {"cde": {"command": "cde", "args": ["serve"]}}}
 [dim]In .vscode/mcp.json of VS Code[/dim]
-  {"servers": {"cde": {"type": "stdio", "command": "cde", "args": ["serve"]}}}"""
+  {"servers": {"cde": {"type": "stdio", "command": "cde", "args": ["serve"]}}}
+[dim]Over http, with the file that the server names[/dim]
+  claude mcp add --transport http cde http://127.0.0.1:8787/mcp \\
+    --header "Authorization: Bearer $(cat FILE)\""""
+
+
+_TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Ask for the bearer token in this file on every http request. "
+        f"The variable {TOKEN_VARIABLE} does the same. "
+        "Without either a token is made, kept for you alone and named.",
+        readable=False,
+    ),
+]
+_NoToken = Annotated[
+    bool,
+    typer.Option(
+        "--no-token", help="Ask for no token: every program of this machine may do everything."
+    ),
+]
+_AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="A further name by which the server is asked over http, as behind a proxy; "
+        "may be repeated.",
+    ),
+]
 
 
 @top_level.command(
@@ -83,14 +116,9 @@ def serve(
             "free one. With http they are on its own port.",
         ),
     ] = None,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="Require the bearer token in this file on every http request. "
-            f"The variable {TOKEN_VARIABLE} does the same.",
-            readable=False,
-        ),
-    ] = None,
+    token_file: _TokenFile = None,
+    no_token: _NoToken = False,
+    allow_host: _AllowHost = None,
 ) -> None:
     """Serve the project to AI agents and editors over MCP until the client or Ctrl-C ends it.
 
@@ -101,13 +129,15 @@ def serve(
     root = call.root
     log_to_project(root)
     pinned = call.project is not None
-    if transport is Transport.HTTP:
-        token = bearer_token(token_file)
-        _serve_http(root, token, pinned=pinned, host=host, port=port, as_json=call.as_json)
-    elif health_port is None:
+    is_http = transport is Transport.HTTP
+    if not is_http and health_port is None:
         _serve_stdio(root, pinned=pinned)
+        return
+    gate = _gate(token_file, tuple(allow_host or ()), no_token=no_token)
+    if is_http:
+        _serve_http(root, gate, pinned=pinned, host=host, port=port, as_json=call.as_json)
     else:
-        _serve_with_pages(root, token_file, pinned=pinned, host=host, port=health_port)
+        _serve_with_pages(root, gate, pinned=pinned, host=host, port=health_port or 0)
 
 
 def listening(host: str, port: int, project: Path = Path()) -> socket.socket:
@@ -160,41 +190,87 @@ def bearer_token(file: Path | None) -> str | None:
     return token
 
 
+@dataclass(frozen=True)
+class _Gate:
+    """Who is let in over HTTP.
+
+    Attributes:
+        given: the token that a person gave.
+        open: whether no token is asked for.
+        allowed: further names of the server.
+    """
+
+    given: str | None
+    open: bool
+    allowed: tuple[str, ...]
+
+    def side(self, root: Path, host: str, listener: socket.socket) -> tuple[HttpSide, Path | None]:
+        """What is served there, and the file of the token that was made for it.
+
+        Raises:
+            CDESystemError: E936, a network reaches it and no token was given.
+            StateError: E203, E204 or E205, the token that was made cannot be kept.
+        """
+        address = str(listener.getsockname()[0]).removeprefix("::ffff:")
+        if self.given is None and not address.startswith(_LOOPBACK):
+            raise CDESystemError.of("E936", host=host, address=address)
+        from cde_orchestrator.adapters.runners.server_file import kept_token  # noqa: PLC0415
+
+        with collections_paused():
+            from cde_orchestrator.server import HttpSide  # noqa: PLC0415 - not for help
+
+        token, file = (self.given, None) if self.given or self.open else kept_token(root)
+        return HttpSide(host, listener, token, self.allowed), file
+
+
+def _gate(file: Path | None, allowed: tuple[str, ...], *, no_token: bool) -> _Gate:
+    """What the options ask for.
+
+    Raises:
+        CDESystemError: E924, the token cannot be used.
+        ValidationError: E305, both a token and none are asked for.
+    """
+    if no_token and file is not None:
+        raise ValidationError.of("E305", argument="--no-token", reason="--token-file is given, too")
+    return _Gate(None if no_token else bearer_token(file), no_token, allowed)
+
+
 def _serve_http(
-    root: Path, token: str | None, *, pinned: bool, host: str, port: int, as_json: bool
+    root: Path, gate: _Gate, *, pinned: bool, host: str, port: int, as_json: bool
 ) -> None:
     with listening(host, port, root) as listener:
-        url = f"{_address(host, listener)}/mcp"
+        url = _address(host, listener)
+        side, file = gate.side(root, host, listener)
         if as_json:
             port = listener.getsockname()[1]
-            say_json({"url": url, "host": host, "port": port, "project": str(root)})
-        _tell(f"CDE Orchestrator serves {root} at {url} (Ctrl-C ends)")
-        _warn_of_network(listener, token, "change the project")
-        with collections_paused():
-            from cde_orchestrator.server import HttpSide, run_http  # noqa: PLC0415 - not for help
+            answer = {"url": f"{url}/mcp", "host": host, "port": port, "project": str(root)}
+            say_json({**answer, "token_file": None if file is None else str(file)})
+        _tell(f"CDE Orchestrator serves {root} at {url}/mcp (Ctrl-C ends)")
+        _tell_of_token(side, url, file)
+        from cde_orchestrator.server import run_http  # noqa: PLC0415 - not for help
 
-        run_http(root, pinned=pinned, at=HttpSide(host, listener, token))
+        run_http(root, pinned=pinned, at=side)
 
 
-def _serve_with_pages(
-    root: Path, token_file: Path | None, *, pinned: bool, host: str, port: int
-) -> None:
+def _serve_with_pages(root: Path, gate: _Gate, *, pinned: bool, host: str, port: int) -> None:
     """Serve over stdio, and pages too; where they cannot be had, the tools go on without."""
-    token = bearer_token(token_file)
-    try:
-        listener = listening(host, port, root)
-    except CDESystemError as error:
-        # A client starts one server for each session, and only the first one gets the port.
-        about = {"host": host, "port": port, "error_code": error.code, "reason": error.message}
-        get_logger(__name__).warning("pages_not_served", **about)
-        _tell(f"{error.message} The tools are served without the pages.")
-        _serve_stdio(root, pinned=pinned)
-        return
-    with listener:
-        url = _address(host, listener)
-        _tell(f"The health of {root} is at {url}/health, its pages at {url}/dashboard")
-        _warn_of_network(listener, token, "see what happens in the project")
-        _serve_stdio(root, pinned=pinned, pages=(host, listener, token))
+    side: HttpSide | None = None
+    with ExitStack() as listening_there:
+        try:
+            listener = listening_there.enter_context(listening(host, port, root))
+            side, file = gate.side(root, host, listener)
+        except CDEError as error:
+            if error.code == "E936":
+                raise
+            # A client starts one server for each session, and only the first one gets the port.
+            about = {"host": host, "port": port, "error_code": error.code, "reason": error.message}
+            get_logger(__name__).warning("pages_not_served", **about)
+            _tell(f"{error.message} The tools are served without the pages.")
+        if side is not None:
+            url = _address(host, listener)
+            _tell(f"The health of {root} is at {url}/health, its pages at {url}/dashboard")
+            _tell_of_token(side, url, file)
+        _serve_stdio(root, pinned=pinned, pages=side)
 
 
 def _address(host: str, listener: socket.socket) -> str:
@@ -202,28 +278,26 @@ def _address(host: str, listener: socket.socket) -> str:
     return f"http://{shown}:{listener.getsockname()[1]}"
 
 
-def _warn_of_network(listener: socket.socket, token: str | None, can: str) -> None:
-    if token is None and not listener.getsockname()[0].startswith(_LOOPBACK):
-        _tell(
-            f"Anyone who reaches this address can {can}: no token is required. "
-            "Use --token-file to require one."
-        )
+def _tell_of_token(side: HttpSide, url: str, file: Path | None) -> None:
+    if side.token is None:
+        _tell("Every program and user of this machine is let in: no token is asked for.")
+    if file is not None:
+        _tell(f"Clients send the token that is in {file}: Authorization: Bearer TOKEN")
+    if side.token is not None and sys.stderr is not None and sys.stderr.isatty():
+        _tell(f"In a browser, once: {url}/dashboard#once={side.key.ticket()}")
 
 
-def _serve_stdio(
-    root: Path, *, pinned: bool, pages: tuple[str, socket.socket, str | None] | None = None
-) -> None:
+def _serve_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> None:
     if sys.stdin is None:
         return
     if sys.stdin.isatty():
         command = f"claude mcp add cde -- cde serve --project {shlex.quote(str(root))}"
         _tell(f"Waiting for an MCP client on standard input. To connect one: {command}")
     with collections_paused():
-        from cde_orchestrator.server import HttpSide, run_stdio  # noqa: PLC0415 - not for help
+        from cde_orchestrator.server import run_stdio  # noqa: PLC0415 - not for help
 
-    side = None if pages is None else HttpSide(*pages)
     if sys.platform == "win32":
-        run_stdio(root, pinned=pinned, pages=side)
+        run_stdio(root, pinned=pinned, pages=pages)
         return
     received: list[int] = []
     with EndableInput() as standard_input:
@@ -237,7 +311,7 @@ def _serve_stdio(
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
         try:
-            run_stdio(root, pinned=pinned, pages=side)
+            run_stdio(root, pinned=pinned, pages=pages)
         finally:  # what ``end`` writes to is about to be closed
             signal.signal(signal.SIGTERM, _end)
             signal.signal(signal.SIGINT, signal.default_int_handler)

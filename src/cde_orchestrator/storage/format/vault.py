@@ -18,7 +18,7 @@ from pathlib import Path
 
 import orjson
 
-from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
+from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE, user_state_folder
 from cde_orchestrator.infrastructure.system import project_home
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
@@ -131,7 +131,7 @@ def shelves_for(root: Path) -> Iterator[Shelf]:
     shelf = repository_shelf(root)
     if shelf is not None:
         yield Shelf(shelf.folder, shelf.key, shelf.common)
-    folder = _state_folder()
+    folder = user_state_folder()
     if folder is not None:
         yield Shelf(folder / "projects", str(root))
 
@@ -179,12 +179,3 @@ def surely_states(home: Path, project_id: str) -> bool:
             return bool(found.document.get("id") == project_id)
         return STATED.search(data[:SMALL_BYTES]) is None
     return True
-
-
-def _state_folder() -> Path | None:
-    import platformdirs
-
-    with suppress(RuntimeError):
-        folder = Path(platformdirs.user_state_dir("cde-orchestrator", appauthor=False))
-        return folder if folder.is_absolute() else None
-    return None

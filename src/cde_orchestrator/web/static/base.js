@@ -198,6 +198,9 @@ export function setUpTheme() {
 
 // ---- the connection ----
 
+// Whoever is signed in already opens an address of `cde dashboard` for nothing else than the page.
+if (location.hash.startsWith("#once=")) history.replaceState(null, "", location.pathname + location.search);
+
 export async function load(address) {
   const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" });
   if (answer.status === 401) location.reload();

@@ -18,15 +18,20 @@ import pytest
 
 from cde_orchestrator.adapters.runners import callers, server_file
 from cde_orchestrator.adapters.runners.callers import current_process, is_own
-from cde_orchestrator.adapters.runners.server_file import FILE, announced, running
+from cde_orchestrator.adapters.runners.server_file import FILE, announced, running, server_folder
+from cde_orchestrator.infrastructure.system.server_key import CHALLENGE, PROOF, ServerKey
+
+KEY = ServerKey()
 
 
-class Guarded(BaseHTTPRequestHandler):
-    """Wants a token for everything."""
+class Answering(BaseHTTPRequestHandler):
+    """A server with the key."""
 
     def do_GET(self) -> None:
-        """Refuse."""
-        self.send_error(401)
+        """Prove it."""
+        self.send_response(200)
+        self.send_header(PROOF, KEY.proof(self.headers[CHALLENGE]))
+        self.end_headers()
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -35,7 +40,7 @@ class Guarded(BaseHTTPRequestHandler):
 @pytest.fixture
 def port() -> Iterator[int]:
     """Where something answers."""
-    server = HTTPServer(("127.0.0.1", 0), Guarded)
+    server = HTTPServer(("127.0.0.1", 0), Answering)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server.server_address[1]
@@ -48,7 +53,7 @@ def port() -> Iterator[int]:
 def elsewhere() -> Iterator[HTTPServer]:
     """Sends everybody to another address, which must not be asked."""
 
-    class Sending(Guarded):
+    class Sending(Answering):
         def do_GET(self) -> None:
             """Tell another address of the same server."""
             asked.append(self.path)
@@ -70,32 +75,32 @@ def elsewhere() -> Iterator[HTTPServer]:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A project's folder."""
-    (tmp_path / ".cde").mkdir()
+    server_folder(tmp_path).mkdir(parents=True)
     return tmp_path
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
 def test_a_server_is_found_while_it_runs(root: Path, port: int, host: str) -> None:
     assert running(root) is None
-    with announced(root, host, port):
+    with announced(root, host, port, KEY):
         found = running(root)
         assert found is not None
         name = "localhost" if host == "localhost" else "127.0.0.1"
         assert (found.url, found.background) == (f"http://{name}:{port}", False)
         assert found.process == current_process()
     assert running(root) is None
-    assert list((root / ".cde").iterdir()) == []
+    assert list(server_folder(root).iterdir()) == []
 
 
 def test_one_that_does_not_answer_is_not_found(root: Path, port: int) -> None:
-    with announced(root, "::1", 9):
+    with announced(root, "::1", 9, KEY):
         assert running(root) is None
 
 
 @pytest.mark.parametrize("gone", ["", "another start"])
 def test_a_process_of_the_same_number_is_another_one(root: Path, port: int, gone: str) -> None:
-    with announced(root, "127.0.0.1", port):
-        path = root / ".cde" / FILE
+    with announced(root, "127.0.0.1", port, KEY):
+        path = server_folder(root) / FILE
         told = json.loads(path.read_text())
         told["process"]["started"] = gone
         path.write_text(json.dumps(told))
@@ -107,14 +112,16 @@ def test_a_process_of_the_same_number_is_another_one(root: Path, port: int, gone
     "content", ["", "[]", "{}", '{"url": "file:///etc/passwd"}', "\xff", "[" * 100_000]
 )
 def test_a_file_that_says_nothing_is_no_server(root: Path, content: str) -> None:
-    (root / ".cde" / FILE).write_text(content, encoding="latin-1")
+    file = server_folder(root) / FILE
+    file.write_text(content, encoding="latin-1")
+    file.chmod(0o600)
 
     assert running(root) is None
 
 
 def test_an_address_that_is_none_is_no_server(root: Path, port: int) -> None:
-    with announced(root, "127.0.0.1", port):
-        path = root / ".cde" / FILE
+    with announced(root, "127.0.0.1", port, KEY):
+        path = server_folder(root) / FILE
         told = json.loads(path.read_text())
         path.write_text(json.dumps({**told, "url": "file:///etc"}))
         assert running(root) is None
@@ -123,7 +130,7 @@ def test_an_address_that_is_none_is_no_server(root: Path, port: int) -> None:
 def test_who_sends_elsewhere_is_no_server_and_is_not_followed(
     root: Path, elsewhere: HTTPServer
 ) -> None:
-    with announced(root, "127.0.0.1", elsewhere.server_address[1]):
+    with announced(root, "127.0.0.1", elsewhere.server_address[1], KEY):
         assert running(root) is None
 
 
@@ -132,13 +139,13 @@ def test_a_server_is_asked_without_a_proxy(
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    with announced(root, "127.0.0.1", port):
+    with announced(root, "127.0.0.1", port, KEY):
         assert running(root) is not None
 
 
 def test_a_server_that_only_a_network_reaches_says_nothing(root: Path) -> None:
-    with announced(root, "192.0.2.1", 80):
-        assert list((root / ".cde").iterdir()) == []
+    with announced(root, "192.0.2.1", 80, KEY):
+        assert list(server_folder(root).iterdir()) == []
 
 
 def test_what_stands_in_the_place_of_the_file_is_replaced_and_not_followed(
@@ -147,16 +154,16 @@ def test_what_stands_in_the_place_of_the_file_is_replaced_and_not_followed(
     other = root / "other"
     other.write_text("mine")
     for name in (FILE, f"http-server.{os.getpid()}.tmp"):
-        (root / ".cde" / name).symlink_to(other)
-    with announced(root, "127.0.0.1", port):
+        (server_folder(root) / name).symlink_to(other)
+    with announced(root, "127.0.0.1", port, KEY):
         assert running(root) is not None
-        assert (root / ".cde" / FILE).lstat().st_mode & 0o777 == 0o600
+        assert (server_folder(root) / FILE).lstat().st_mode & 0o777 == 0o600
     assert other.read_text() == "mine"
 
 
 def test_a_file_without_end_is_no_server(root: Path, port: int) -> None:
-    with announced(root, "127.0.0.1", port):
-        path = root / ".cde" / FILE
+    with announced(root, "127.0.0.1", port, KEY):
+        path = server_folder(root) / FILE
         path.write_text(path.read_text() + " " * 20_000)
         assert running(root) is None
 
@@ -179,22 +186,50 @@ def test_a_process_of_another_user_is_nobody_of_ours() -> None:
 
 
 def test_where_nothing_can_be_written_the_server_serves_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with announced(tmp_path, "127.0.0.1", 1):  # there is no project
-        assert running(tmp_path) is None
-    (tmp_path / ".cde").mkdir()
-    (tmp_path / ".cde" / FILE).mkdir()
-    with announced(tmp_path, "127.0.0.1", 1):
-        assert running(tmp_path) is None
-    assert [path.name for path in (tmp_path / ".cde").iterdir()] == [FILE]
+    (server_folder(root) / FILE).mkdir()
+    with announced(root, "127.0.0.1", 1, KEY):
+        assert running(root) is None
+    assert [path.name for path in server_folder(root).iterdir()] == [FILE]
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(root / "file"))
+    (root / "file").write_text("")
+    with announced(root, "127.0.0.1", 1, KEY):
+        assert running(root) is None
+
+
+def test_without_a_home_there_is_no_server(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_file, "user_state_folder", lambda: None)
+    with announced(root, "127.0.0.1", 1, KEY):
+        assert running(root) is None
+
+
+def test_a_server_without_the_key_is_another_one(root: Path, port: int) -> None:
+    with announced(root, "127.0.0.1", port, ServerKey()):
+        assert running(root) is None
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o666])
+def test_a_file_that_others_can_read_is_no_server(root: Path, port: int, mode: int) -> None:
+    with announced(root, "127.0.0.1", port, KEY):
+        assert running(root) is not None
+        (server_folder(root) / FILE).chmod(mode)
+        assert running(root) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_another_user_is_no_server(root: Path, port: int) -> None:
+    with announced(root, "127.0.0.1", port, KEY):
+        os.chown(server_folder(root) / FILE, 65534, 65534)
+        assert running(root) is None
 
 
 def test_a_server_in_the_background_says_so(
     root: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(server_file.BACKGROUND_VARIABLE, "1")
-    with announced(root, "127.0.0.1", port):
+    with announced(root, "127.0.0.1", port, KEY):
         found = running(root)
         assert found is not None
         assert found == replace(found, background=True)

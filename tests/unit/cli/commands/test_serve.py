@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 import signal
 import socket
@@ -13,6 +15,7 @@ import pytest
 import structlog
 
 from cde_orchestrator import server
+from cde_orchestrator.adapters.runners.server_file import kept_token, server_folder
 from cde_orchestrator.cli.commands import serve
 from cde_orchestrator.cli.commands.serve import bearer_token, listening
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
@@ -48,32 +51,116 @@ def test_an_address_that_cannot_be_had_is_e901(host: str) -> None:
     assert refused.value.context["reason"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "host", "pinned"),
-    [([], "127.0.0.1", False), (["--host", "0.0.0.0", "--project", "."], "0.0.0.0", True)],
-)
-def test_http_is_announced_and_a_network_warned_of(
-    at_project: Terminal,
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    host: str,
-    pinned: bool,
-) -> None:
-    served: list[tuple[object, ...]] = []
+class Http:
+    """What would be served, instead of serving it."""
 
-    def run(root: Path, *, pinned: bool, at: server.HttpSide) -> None:
-        assert at.token is None
-        served.append((root, pinned, at.host, at.listener.getsockname()[1]))
+    def __init__(self) -> None:
+        self.served: list[tuple[Path, bool, server.HttpSide]] = []
 
+    def __call__(self, root: Path, *, pinned: bool, at: server.HttpSide) -> None:
+        """Note it."""
+        self.served.append((root, pinned, at))
+
+
+@pytest.fixture
+def http(monkeypatch: pytest.MonkeyPatch) -> Http:
+    """Serves nothing over HTTP."""
+    made = Http()
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    monkeypatch.setattr(server, "run_http", run)
+    monkeypatch.setattr(server, "run_http", made)
+    return made
 
-    assert at_project.run("serve", "--transport", "http", "--port", "0", *arguments) == ""
 
-    [(root, was_pinned, given_host, port)] = served
-    assert (root, was_pinned, given_host) == (at_project.folder, pinned, host)
-    assert f" at http://{host}:{port}/mcp (Ctrl-C ends)\n" in at_project.stderr
-    assert ("no token is required" in at_project.stderr) == (host == "0.0.0.0")
+OVER_HTTP = ("serve", "--transport", "http", "--port", "0")
+
+
+def test_http_asks_for_a_token_that_stays_and_is_yours_alone(
+    at_project: Terminal, http: Http
+) -> None:
+    for pinned in (False, True):
+        assert at_project.run(*OVER_HTTP, *["--project", "."] * pinned) == ""
+        said = at_project.stderr
+    first, second = http.served
+
+    assert [each[:2] for each in http.served] == [
+        (at_project.folder, False),
+        (at_project.folder, True),
+    ]
+    token, file = kept_token(at_project.folder)
+    assert first[2].token == second[2].token == token
+    assert len(token) == 43
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert re.search(r" at http://127\.0\.0\.1:[0-9]+/mcp \(Ctrl-C ends\)\n", said)
+    assert f"Clients send the token that is in {file}" in said
+    assert token not in said
+    assert "#once=" not in said, "which is for a terminal alone"
+
+
+def test_the_token_that_is_given_is_the_one_and_none_is_kept(
+    at_project: Terminal, http: Http, tmp_path: Path
+) -> None:
+    given = tmp_path / "given"
+    given.write_text("0123456789abcdef\n")
+    given.chmod(0o600)
+    words = ["--host", "0.0.0.0", "--allow-host", "cde.example", "--token-file", str(given)]
+    answer = json.loads(at_project.run(*OVER_HTTP, *words, "--json"))
+
+    [(_, _, side)] = http.served
+    assert (side.host, side.token, side.allowed) == (
+        "0.0.0.0",
+        "0123456789abcdef",
+        ("cde.example",),
+    )
+    assert answer["token_file"] is None
+    assert not server_folder(at_project.folder).exists()
+
+
+def test_without_a_token_it_is_said_who_is_let_in(at_project: Terminal, http: Http) -> None:
+    at_project.run(*OVER_HTTP, "--no-token")
+
+    [(_, _, side)] = http.served
+    assert side.token is None
+    assert "no token is asked for" in at_project.stderr
+
+
+def test_a_token_and_none_are_not_both_asked_for(at_project: Terminal, http: Http) -> None:
+    assert at_project.refused(*OVER_HTTP, "--no-token", "--token-file", "file") == "E305"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "::ffff:0.0.0.0"])
+@pytest.mark.parametrize("words", [[], ["--no-token"]])
+def test_a_network_is_served_with_a_token_that_was_given_alone(
+    at_project: Terminal, http: Http, host: str, words: list[str]
+) -> None:
+    assert at_project.refused(*OVER_HTTP, "--host", host, *words) == "E936"
+    pages = ["serve", "--health-port", "0", "--host", host, *words]
+    assert at_project.refused(*pages) == "E936"
+    assert http.served == []
+
+
+def test_a_token_file_that_others_could_read_is_made_anew(tmp_path: Path) -> None:
+    first, file = kept_token(tmp_path)
+    assert kept_token(tmp_path)[0] == first
+    file.chmod(0o644)
+    second, _ = kept_token(tmp_path)
+    assert second != first
+    file.write_text("short\n")
+    third, _ = kept_token(tmp_path)
+    assert third not in {first, second}
+    file.unlink()
+    file.symlink_to(tmp_path / "elsewhere")
+    assert kept_token(tmp_path)[0] not in {first, second, third}
+    assert not file.is_symlink()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_where_no_token_can_be_kept_it_is_said_which_file(
+    at_project: Terminal, http: Http, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    assert at_project.refused(*OVER_HTTP) == "E203"
+    assert http.served == []
 
 
 @pytest.mark.parametrize(
