@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from cde_orchestrator.cli.console.endable_input import EndableInput
-from cde_orchestrator.cli.console.output import print_to_stderr, say_json
+from cde_orchestrator.cli.console.output import is_terminal, print_to_stderr, say_json
 from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session.boundary import INTERRUPTED
 from cde_orchestrator.cli.session.call import Call, Commands
@@ -283,7 +283,7 @@ def _tell_of_token(side: HttpSide, url: str, file: Path | None) -> None:
         _tell("Every program and user of this machine is let in: no token is asked for.")
     if file is not None:
         _tell(f"Clients send the token that is in {file}: Authorization: Bearer TOKEN")
-    if side.token is not None and sys.stderr is not None and sys.stderr.isatty():
+    if side.token is not None and is_terminal(sys.stderr):
         _tell(f"In a browser, once: {url}/dashboard#once={side.key.ticket()}")
 
 

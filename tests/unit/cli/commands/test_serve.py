@@ -96,6 +96,21 @@ def test_http_asks_for_a_token_that_stays_and_is_yours_alone(
     assert "#once=" not in said, "which is for a terminal alone"
 
 
+def test_a_terminal_is_shown_an_address_that_signs_in_once(
+    at_project: Terminal, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "is_terminal", lambda _: True)
+    at_project.run(*OVER_HTTP)
+
+    [(_, _, side)] = http.served
+    found = re.search(r"http://127\.0\.0\.1:[0-9]+/dashboard#once=(\S+)", at_project.stderr)
+    assert found is not None
+    assert side.key.take(found[1])
+
+    at_project.run(*OVER_HTTP, "--no-token")
+    assert "#once=" not in at_project.stderr
+
+
 def test_the_token_that_is_given_is_the_one_and_none_is_kept(
     at_project: Terminal, http: Http, tmp_path: Path
 ) -> None:
