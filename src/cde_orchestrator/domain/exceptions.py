@@ -19,8 +19,8 @@ from cde_orchestrator.domain.errors.template import fill, jsonable, storable
 
 _CODE = re.compile(r"E[0-9]{3}")
 _REFUSALS = frozenset(
-    "E207 E208 E209 E211 E219 E227 E228 "  # noqa: SIM905
-    "E902 E904 E908 E909 E910 E911 E912 E924".split()
+    "E207 E208 E209 E211 E219 E227 E228 E902 E904 E908 E909 E910 E911 "  # noqa: SIM905
+    "E912 E924 E936 E937 E938".split()
 )
 """Codes of the state and the system with which the product only says no, as it should."""
 

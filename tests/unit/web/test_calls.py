@@ -16,7 +16,7 @@ from cde_orchestrator.infrastructure.observability.logs.setup import stop_loggin
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.web.calls import MOST_REFUSALS, LoggedRequests
-from cde_orchestrator.web.guards import guarded, names_of
+from cde_orchestrator.web.guards import Names, guarded, names_of
 
 
 @pytest.fixture
@@ -131,3 +131,13 @@ def test_who_is_refused_is_shown_the_id_of_the_call(served: ServedProject) -> No
 
     assert error["correlation_id"] == entries[-1]["correlation_id"]
     assert entries[-1]["event"] == "operation_refused"
+
+
+def test_a_foreign_host_is_refused_and_is_no_failure_of_ours(served: ServedProject) -> None:
+    names = names_of("another.host", "127.0.0.2")
+    guard = guarded(hello, Names(names.own - {"localhost"}), "token", ServerKey())
+    ask(LoggedRequests(guard, served.end_call), "/anything")
+    totals, _ = served.application._meter.totals()
+    assert {name: dict(each.outcomes) for name, each in totals.items()} == {
+        "http_request": {("refused", "E938"): 1}
+    }
