@@ -138,8 +138,8 @@ def _address(host: str, port: int) -> str:
 
 
 def _made(folder: Path) -> Path:
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(mode=0o700, exist_ok=True)
+    for each in (folder.parent.parent, folder.parent, folder):  # all of them are the product's
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
