@@ -74,6 +74,7 @@ COMMANDS: dict[str, list[str]] = {
     "state export": ["--output", "copy.json"],
     "state import": ["copy.json", "--dry-run"],
     "state merge": ["copy.json", "copy.json", "copy.json"],
+    "state move": ["--to-database", "--dry-run"],
     "state leave": ["fork-000000000007-1a2b3c4d.json"],
     "state restore": ["--at", "2", "--dry-run"],
     "state salvage": ["--dry-run"],
@@ -107,7 +108,7 @@ COMMANDS: dict[str, list[str]] = {
 REFUSED = {
     *("start", "submit"),  # the project is archived; no results are given
     *("errors show", "logs trace", "run", "agents test", "agents trust", "health reset-breaker"),
-    "state leave",
+    *("state leave", "state move"),
 }
 """Commands that end with 1: most ask for what does not exist."""
 CURSOR = {"cursor": 5}
