@@ -124,9 +124,11 @@ class Application:
         return None if self._ports is None else self._ports.repository
 
     def notice(self) -> str | None:
-        """What a person has to decide about the project; None where there is nothing."""
-        repository = self._repository()
-        return repository.fork_notice(self.root) if repository is not None else None
+        """What a person has to decide about the project; None where no state was asked for."""
+        ports = self._ports
+        if ports is None or "repository" not in vars(ports):
+            return None
+        return ports.repository.fork_notice(self.root)
 
     @property
     def agents(self) -> Agents:
