@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
 from hypothesis import settings
 
 from cde_orchestrator.infrastructure.system.process_guard import catch_ignored_signals
+from cde_orchestrator.infrastructure.trust import person
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests import disks, session_guard
 from tests.postgres_server import remove_server
 from tests.soak import SOAK
@@ -20,6 +23,7 @@ settings.load_profile("soak" if SOAK else "short")
 
 # What a person's shell sets for the product, for git and for terminals is none of the tests'.
 FAMILIES = ("CDE_", "GIT_", "OTEL_", "PG", "XDG_")
+AGENTS = tuple(person.AGENTS)
 NAMES = ("columns", "lines", "no_color", "force_color", "traceparent")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -27,13 +31,15 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 def pytest_configure(config: pytest.Config) -> None:
     """Let tests end what they start, however they were started and however they end."""
     for name in list(os.environ):
-        foreign = name.startswith(FAMILIES) or name.lower() in (*NAMES, *PROXIES)
+        foreign = name.startswith((*FAMILIES, *AGENTS)) or name.lower() in (*NAMES, *PROXIES)
         if foreign and not name.startswith("CDE_SIMULATION_"):
             del os.environ[name]
     catch_ignored_signals()
     guard = session_guard.start()
     os.environ["XDG_CACHE_HOME"] = str(session_guard.session_folder() / "cache")
     os.environ["XDG_STATE_HOME"] = str(session_guard.session_folder() / "state")
+    # What a test puts there is its own; those of trust itself say what is trusted.
+    os.environ[VARIABLE] = tempfile.gettempdir()
     config.add_cleanup(lambda: session_guard.stop(guard))
 
 

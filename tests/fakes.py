@@ -42,6 +42,7 @@ from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.records import Artifact
+from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, excerpt_of
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow, WorkflowCatalog
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
@@ -433,7 +434,9 @@ class World:
         """The use case's reply, with other fakes than these where a test gives them."""
         stores = (self.repository, self.workflows)
         composed = {
-            "commands": ProjectCommands(self.root, *stores, self.trust, self.settings_commands),
+            "commands": ProjectCommands(
+                self.root, *stores, self.trust, self.settings_commands, Standing(kind="trusted")
+            ),
             "features": ProjectFeatures(self.root, *stores, self.callers, self.clock),
             "outputs": self.outputs,
             "rendering": self.rendering,

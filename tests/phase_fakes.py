@@ -102,9 +102,13 @@ class InMemoryTrust:
         """Trust these too."""
         self.grants += [command for command in commands if command not in self.grants]
 
-    def revoke(self, root: Path, digests: Collection[str]) -> None:
+    def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> None:
         """Trust them no longer."""
         self.grants = [each for each in self.grants if self.digest(root, each) not in digests]
+
+    def differences(self, root: Path) -> dict[str, str]:
+        """None: its folder is trusted."""
+        return {}
 
 
 class InMemoryObjects:

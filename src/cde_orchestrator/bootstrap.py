@@ -6,19 +6,24 @@ import math
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.clock import utc_now
-from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.domain.exceptions import CDEError, StateError, ValidationError
+from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
+from cde_orchestrator.infrastructure.system import acting_files
 from cde_orchestrator.infrastructure.system.project_home import home_of, local_folder
 from cde_orchestrator.infrastructure.system.project_path import holds_everything
+from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
+from cde_orchestrator.infrastructure.trust.judge import FolderTrust
 from cde_orchestrator.project_ports import ProjectPorts, reports_of
 
 if TYPE_CHECKING:
@@ -27,12 +32,20 @@ if TYPE_CHECKING:
 
 Reply = TypeVar("Reply")
 
+_ONBOARDING = "onboard_project"
+_ABOUT_TRUST = frozenset({"show_checks", "trust_checks", "revoke_trust"})
+"""Use cases that answer a person about a folder of another owner."""
+
 
 class Application:
     """The product for one project: give it a use case, get the reply.
 
     It is assembled with the first use case, so that settings that are not valid are an answer
     like any other, and once they are corrected the next use case finds them so.
+
+    Whether a person trusts the folder is judged for each use case. While nobody does, it is only
+    only viewed: the settings are those of the environment over the defaults, and what would change
+    or run anything is refused.
 
     Attributes:
         root: the project's folder, absolute.
@@ -52,6 +65,33 @@ class Application:
         self._is_watched = False
         self._meter = meter or OperationMeter()
         self._settings: Settings | None = None
+        self._trust = FolderTrust()
+        self._standing: Standing | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """Whether a person trusts the folder, now."""
+        with self._assembling:
+            return self._judged()
+
+    def require_trusted(self) -> None:
+        """Refuse what changes or runs anything in a folder that is only viewed.
+
+        Raises:
+            ValidationError: E325, E326 or E327.
+        """
+        standing = self.standing
+        if not standing.acts:
+            raise standing.refusal()
+
+    def trust_folder(self, shown: Mapping[str, str]) -> None:
+        """Trust the folder with the files that act, by digest, as a person was shown them.
+
+        Raises:
+            FeatureError: E128, they are others by now.
+            StateError: E203 to E205, it could not be written down.
+        """
+        self._trust.accept(self.root, shown)
 
     @property
     def settings(self) -> Settings:
@@ -62,9 +102,26 @@ class Application:
             return Settings()
 
     def _valid_settings(self) -> Settings:
+        if self._standing is None:
+            self._judged()
         if self._settings is None:
             self._settings = load_settings(self.root)
+            if self._standing is not None and not self._standing.acts:
+                # Not even a database and an address of the person's own are for this folder.
+                self._settings = replace(
+                    self._settings, state_url="", state_project="", alert_webhook_url=""
+                )
         return self._settings
+
+    def _judged(self) -> Standing:
+        """The standing; where it is another one, the next use case is given ports for it."""
+        before, self._standing = self._standing, self._trust.judge(self.root)
+        if before is not None and before.acts != self._standing.acts:
+            for ports in (self._ports, self._fallback_ports):
+                if ports is not None:
+                    ports.close()
+            self._settings = self._ports = self._fallback_ports = None
+        return self._standing
 
     def handle(self, use_case: UseCase[Reply]) -> Reply:
         """Run a use case inside one operation.
@@ -74,8 +131,24 @@ class Application:
         """
 
         def work() -> Reply:
+            sets_up = use_case.operation == _ONBOARDING
+            if sets_up and (standing := self.standing).kind == "not_yet" and not standing.files:
+                self._trust.accept(self.root, {})  # nothing in it would act
             ports = self._assembled(use_case.tolerant)
-            return use_case(**ports.named(use_case.needs()))
+            standing = ports.standing
+            if standing.kind == "foreign_owner" and not (
+                use_case.tolerant or use_case.operation in _ABOUT_TRUST
+            ):
+                raise standing.refusal()
+            try:
+                return use_case(**ports.named(use_case.needs()))
+            except StateError as error:
+                if standing.acts and is_only_viewed(self.root):  # since it began
+                    raise self.standing.refusal() from error
+                raise
+            finally:
+                if standing.acts and (sets_up or acting_files.has_own_writes()):
+                    self._trust.note_own(self.root, standing)
 
         return self.operation(use_case.operation, use_case.arguments(), use_case.routine).run(work)
 
@@ -160,7 +233,9 @@ class Application:
     def watch(self) -> None:
         """Keep a history and judge the alerts from now on, for as long as a server serves it."""
         self._is_watched = True
-        self._assembled(tolerant=True).health.watch()
+        ports = self._assembled(tolerant=True)
+        if ports.standing.acts:
+            ports.health.watch()
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the application is not used afterwards."""
@@ -172,23 +247,30 @@ class Application:
 
     def _assembled(self, tolerant: bool) -> ProjectPorts:
         with self._assembling:
-            if self._ports is None:
-                try:
-                    settings = self._valid_settings()
-                except ValidationError:
-                    if not tolerant:
-                        raise
-                    # What works with the defaults, until the settings are valid again.
-                    if self._fallback_ports is None:
-                        self._fallback_ports = self._assemble(self.root, Settings(), self._meter)
-                    return self._fallback_ports
-                self._ports = self._assemble(self.root, settings, self._meter)
-                if self._fallback_ports is not None:
-                    self._fallback_ports.close()
-                    self._fallback_ports = None
-                if self._is_watched:
-                    self._ports.health.watch()
-            return self._ports
+            standing = self._judged()
+            ports = self._present(tolerant)
+            ports.standing = standing
+            return ports
+
+    def _present(self, tolerant: bool) -> ProjectPorts:
+        """The ports that there are, or new ones."""
+        if self._ports is None:
+            try:
+                settings = self._valid_settings()
+            except ValidationError:
+                if not tolerant:
+                    raise
+                # What works with the defaults, until the settings are valid again.
+                if self._fallback_ports is None:
+                    self._fallback_ports = self._assemble(self.root, Settings(), self._meter)
+                return self._fallback_ports
+            self._ports = self._assemble(self.root, settings, self._meter)
+            if self._fallback_ports is not None:
+                self._fallback_ports.close()
+                self._fallback_ports = None
+            if self._is_watched and self._standing is not None and self._standing.acts:
+                self._ports.health.watch()
+        return self._ports
 
 
 def build_application(root: Path) -> Application:
@@ -199,18 +281,39 @@ def build_application(root: Path) -> Application:
 def find_project_root(start: Path) -> Path:
     """The nearest folder from ``start`` upwards that holds a project, else ``start``.
 
-    The repository that ``start`` is in is not left, and no folder that holds all projects is
-    found from below.
+    The repository that ``start`` is in is not left, and no folder that holds all projects, or
+    that belongs to somebody else, is found from below.
     """
+    return _discovered(start)[0]
+
+
+def project_passed_over(start: Path) -> Standing | None:
+    """That of the project above ``start`` that is not taken, as it is another owner's."""
+    return _discovered(start)[1]
+
+
+def _discovered(start: Path) -> tuple[Path, Standing | None]:
     resolved = start.expanduser().resolve()
     for folder in (resolved, *resolved.parents):
         if folder != resolved and holds_everything(folder):
             break
         if is_set_up(folder):
-            return folder
+            if (
+                folder != resolved
+                and acting_files.foreign_owner(folder, folder / FOLDER) is not None
+            ):
+                standing = FolderTrust().standing(folder)
+                if standing.kind == "foreign_owner":
+                    return resolved, standing
+            return folder, None
         if os.path.lexists(folder / ".git"):
             break
-    return resolved
+    return resolved, None
+
+
+def judged(root: Path) -> Standing:
+    """Whether a person trusts the folder, registered for the whole process."""
+    return FolderTrust().judge(root)
 
 
 def is_set_up(folder: Path) -> bool:

@@ -6,16 +6,19 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from cde_orchestrator.application.ports.only_viewed import OnlyViewed, viewed
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.reports.store import FileErrorReports
-from cde_orchestrator.infrastructure.settings.settings import Settings, outward
+from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings, outward
 from cde_orchestrator.infrastructure.system.project_home import home_of
+from cde_orchestrator.infrastructure.system.viewing import considering
 
 if TYPE_CHECKING:
     from cde_orchestrator.adapters.git.worktrees import GitWorktrees
@@ -51,8 +54,14 @@ class _MadeOnce(Generic[Port]):
             if self.name not in made:
                 shared = ports.shared
                 made[self.name] = getattr(shared, self.name) if shared else self.make(ports)
-            port: Port = made[self.name]
-            return port
+            port: Port | OnlyViewed = made[self.name]
+            if not ports.standing.acts:
+                port = viewed(self.name, port, ports.standing.refusal())
+            return cast("Port", port)
+
+    def __set__(self, ports: ProjectPorts, port: Port) -> None:
+        """Be asked also once it is made: what may be done with it depends on the standing."""
+        vars(ports)[self.name] = port
 
 
 class ProjectPorts:
@@ -62,6 +71,7 @@ class ProjectPorts:
         root: the project's folder, absolute.
         making: held while a port is made.
         shared: where the ports come from that are not its own.
+        standing: whether a person trusts the project's folder; else the ports can only read.
 
     Raises:
         ValidationError: E314, the database that the settings name cannot be used.
@@ -78,6 +88,7 @@ class ProjectPorts:
         self.clock: Clock = utc_now
         self.making = threading.RLock()
         self.shared = shared
+        self.standing = Standing(kind="trusted")
         self._settings, self._meter = settings, meter
         if settings.state_url:  # refused here, it may be another one for the next use case
             self.named(["repository"])
@@ -163,6 +174,7 @@ class ProjectPorts:
             files=self.files,
             git=git_output,
             missing=no_project,
+            standing=lambda: self.standing,
         )
         if not self._settings.state_url:
             return of_folder(self.repository)
@@ -252,8 +264,9 @@ class ProjectPorts:
     def trust(self) -> work.TrustStore:
         """What a person trusts."""
         from cde_orchestrator.adapters.runners.trust import UserTrustStore
+        from cde_orchestrator.adapters.workflows.yaml_repository import PACKAGED_FILE
 
-        return UserTrustStore()
+        return UserTrustStore(packaged=PACKAGED_FILE.parent)
 
     @_MadeOnce
     def objects(self) -> work.ObjectStore:
@@ -316,15 +329,17 @@ class ProjectPorts:
         from cde_orchestrator.application.projects.trust_commands import ProjectCommands
 
         stores = (self.repository, self.workflows, self.trust)
-        return ProjectCommands(self.root, *stores, self._settings_commands)
+        return ProjectCommands(self.root, *stores, self._settings_commands, self.standing)
 
     def _settings_commands(self) -> Sequence[tuple[Check, str]]:
         """What the settings set off that has to be trusted first, each with what does."""
         from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import alert_commands
 
-        database = outward(self._settings, "state_url")
-        of_state = [(database, "state")] if database else []
-        alerts = alert_commands(self.root, self._settings)
+        with considering():
+            settings = self._settings if self.standing.acts else load_settings(self.root)
+            database = outward(settings, "state_url")
+            of_state = [(database, "state")] if database else []
+            alerts = alert_commands(self.root, settings)
         return [*of_state, *((each, "alerts") for each in alerts)]
 
     def _facts(self) -> Facts:

@@ -17,6 +17,8 @@ from mcp import StdioServerParameters
 from mcp.client.client import Client
 from mcp.types import CallToolResult, TextContent
 
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
+
 SERVE = ["-m", "cde_orchestrator", "serve"]
 HELLO = {
     "protocolVersion": "2025-11-25",
@@ -111,7 +113,8 @@ async def stdio_agent(
 ) -> AsyncIterator[Agent]:
     """An agent on a server process of its own, over stdio."""
     pinned = ["--project", str(project)] if project else []
-    variables = {"XDG_STATE_HOME": os.environ["XDG_STATE_HOME"], **env}
+    kept = {name: os.environ[name] for name in ("XDG_STATE_HOME", VARIABLE)}
+    variables = {**kept, **env}
     server = StdioServerParameters(
         command=sys.executable, args=[*SERVE, *pinned, *options], cwd=cwd, env=variables
     )

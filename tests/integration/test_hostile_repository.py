@@ -22,6 +22,7 @@ from cde_orchestrator.application.monitoring.get_health import GetHealth
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import UntrustedBackendError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.command_line import cde
 from tests.integration.mcp_client import deliverable, stdio_agent
 from tests.integration.run.stage import AGENT
@@ -64,7 +65,8 @@ class Clone:
     @property
     def environment(self) -> dict[str, str]:
         measured = {key: os.environ[key] for key in os.environ if key.startswith("COVERAGE_")}
-        return {"PATH": os.environ["PATH"], "HOME": str(self.home), **measured}
+        kept = {name: os.environ[name] for name in ("PATH", VARIABLE)}
+        return {**kept, "HOME": str(self.home), **measured}
 
     def git(self, folder: Path, *words: str) -> str:
         done = subprocess.run(

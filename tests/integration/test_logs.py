@@ -16,6 +16,7 @@ import pytest
 from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
 from cde_orchestrator.infrastructure.observability.logs.retention import rotated_files
 from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests import command_line
 from tests.command_line import in_words
 from tests.integration.mcp_client import StdioServer, stdio_agent
@@ -32,6 +33,7 @@ WRITER = """
 import sys
 import structlog
 from cde_orchestrator.infrastructure.observability.logs.setup import setup_logging
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 setup_logging("INFO", sys.argv[1], max_bytes=1_000_000)
 log = structlog.get_logger("writer")
 for number in range(int(sys.argv[3])):
@@ -44,7 +46,11 @@ def lines_of(project: Path) -> list[dict[str, Any]]:
 
 
 def cde(project: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CDE_")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name == VARIABLE or not name.startswith("CDE_")
+    }
     return in_words(command_line.cde(*words, cwd=project, environment={**kept, **environment}))
 
 

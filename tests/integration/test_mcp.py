@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 FEATURE_KEYS = {"id", "name", "status", "current_phase", "workflow"}
 PHASE_KEYS = {"id", "description", "handler", "prompt", "outputs"}
 OUTPUT_KEYS = {"id", "path", "type", "required", "min_bytes", "must_contain", "verdict"}
-PROJECT_KEYS = {"id", "name", "path", "status", "backend", "read_only"}
+PROJECT_KEYS = {"id", "name", "path", "status", "backend", "read_only", "trust"}
 PHASES = ["define", "decompose", "design", "implement", "test", "review"]
 
 
@@ -76,6 +76,7 @@ async def test_a_feature_goes_from_prompt_to_completed_over_stdio(
             "status": "active",
             "backend": "filesystem",
             "read_only": False,
+            "trust": "trusted",
         }
         started = await agent.call("cde_startFeature", prompt="Add a login page")
         feature, phase = started["feature"], started["phase"]

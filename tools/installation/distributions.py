@@ -106,6 +106,7 @@ def drive(python: Path, command: Path, folder: Path, environment: dict[str, str]
         InstallationError: A command failed, or the feature is not completed at the end.
     """
     folder.mkdir()
+    environment = {**environment, "CDE_TRUSTED_FOLDERS": str(folder)}  # files are written below
     bare = folder / "project"
     bare.mkdir()
     require("cde" in run([command, "--version"], bare, environment), "cde says no version.")

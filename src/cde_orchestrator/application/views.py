@@ -18,7 +18,11 @@ View = TypeVar("View")
 
 
 class ProjectView(TypedDict):
-    """Which project, where its state is kept, and whether it takes changes."""
+    """Which project, where its state is kept, and whether it takes changes.
+
+    ``trust`` is ``trusted``, or why its folder is only viewed: ``not_yet``, ``changed`` or
+    ``foreign_owner``.
+    """
 
     id: str
     name: str
@@ -26,6 +30,7 @@ class ProjectView(TypedDict):
     status: str
     backend: str
     read_only: bool
+    trust: str
 
 
 class FeatureView(TypedDict):
@@ -268,6 +273,7 @@ def project_view(project: Project, root: Path, backend: str) -> ProjectView:
         "status": project.status.value,
         "backend": backend,
         "read_only": project.read_only,
+        "trust": project.trust,
     }
 
 

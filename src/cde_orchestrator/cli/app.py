@@ -25,7 +25,7 @@ _PROJECT = {
     "errors": "Show error reports.",
     "explain": "Explain an error code and how to fix it; without a code, list all codes.",
     "logs": "Show what happened and what was slow.",
-    "trust": "Allow this project's check commands to run (review them first).",
+    "trust": "Trust this project: its settings, workflows and commands (review them first).",
 }
 _FEATURES = {
     "start": "Start a feature and show what its first phase asks for.",
@@ -51,7 +51,7 @@ _MODULES = {
     "explain": "errors",
     "run": "runs",
     **dict.fromkeys(("start", "submit", "status", "list"), "features"),
-    **dict.fromkeys(("save", "resume", "close", "rollback", "trust"), "resume"),
+    **dict.fromkeys(("save", "resume", "close", "rollback"), "resume"),
 }
 LISTED = {
     name: Listed(f"{commands.__name__}.{_MODULES.get(name, name)}", text, panel)

@@ -60,6 +60,7 @@ class Project:
         read_only_reason: why changes are refused at the moment; None when they are not.
         read_only_since: since when.
         read_only_fixes: what leads out of it, if that is known.
+        trust: the standing of its folder, as of ``Standing``.
         extra: keys of a stored project that this release does not know.
         clock: where the time comes from.
     """
@@ -77,6 +78,7 @@ class Project:
     read_only_reason: str | None = None
     read_only_since: datetime | None = None
     read_only_fixes: tuple[Fix, ...] = ()
+    trust: str = "trusted"
     clock: Clock = field(repr=False, compare=False)
 
     @classmethod
@@ -96,7 +98,7 @@ class Project:
     @property
     def read_only(self) -> bool:
         """Whether changes are refused at the moment."""
-        return self.read_only_reason is not None
+        return self.read_only_reason is not None or self.trust != "trusted"
 
     def require_writable(self) -> None:
         """Refuse a change while the state cannot be written.

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 def project_line(project: ProjectView) -> str:
     """The project in one line."""
     mode = ", read-only" if project["read_only"] else ""
+    if project["trust"] != "trusted":
+        mode = ", its folder is not trusted: only viewed until a person runs cde trust"
     return f"Project {project['name']} ({project['status']}{mode}) at {project['path']}"
 
 

@@ -18,6 +18,7 @@ from cde_orchestrator.domain.errors.fixes import DOCTOR_FIX
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, write_all
+from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 
 log = get_logger(__name__)
 
@@ -73,12 +74,14 @@ class WriteGuard:
 
     def refused(self, error: OSError) -> None:
         """Take note of a write that failed; what is no disk's refusal is left alone."""
-        if error.errno in REFUSALS:
+        if error.errno in REFUSALS and not is_only_viewed(self._folder):
             full = error.errno in {errno.ENOSPC, errno.EDQUOT}
             self._enter(os.strerror(error.errno or 0), (DOCTOR_FIX,) if full else ())
 
     def check(self, needed_bytes: int, *, force: bool = False) -> None:
         """Enter the mode when space runs short; leave it when a probe succeeds."""
+        if is_only_viewed(self._folder):  # that is not the disk's doing
+            return
         short = self._shortage(needed_bytes)
         if short is not None:
             self._enter(short, (DOCTOR_FIX,))

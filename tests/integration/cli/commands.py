@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests import command_line
 from tests.command_line import CDE
 
@@ -19,7 +20,8 @@ def environment(**changes: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("CDE_", "PYTHONIOENCODING")) and name not in {"COLUMNS", "NO_COLOR"}
+        if name == VARIABLE
+        or not (name.startswith(("CDE_", "PYTHONIOENCODING")) or name in {"COLUMNS", "NO_COLOR"})
     }
     return kept | changes
 

@@ -16,7 +16,7 @@ from cde_orchestrator.bootstrap import build_application
 from tests.integration.cli.commands import CDE, answer, cde, environment, refused
 from tests.integration.mcp_client import deliverable
 
-PROJECT = {"id", "name", "path", "status", "backend", "read_only"}
+PROJECT = {"id", "name", "path", "status", "backend", "read_only", "trust"}
 FEATURE = {"id", "name", "status", "current_phase", "workflow"}
 PHASE = {"id", "description", "handler", "prompt", "outputs"}
 OUTPUT = {"id", "path", "type", "required", "min_bytes", "must_contain", "verdict"}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 
+import pytest
+
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.integration.drills.stage import Outcome, Stage, drill
 
 
@@ -243,3 +246,64 @@ async def an_option_that_does_not_exist(stage: Stage) -> None:
         names="--limit",
         corrected=lambda: stage.json_command(*words, "--limit", "3"),
     )
+
+
+def untrusted(stage: Stage) -> Stage:
+    """The project as a clone that nobody trusts, in a home of its own."""
+    stage.environment = {VARIABLE: "", "XDG_CONFIG_HOME": str(stage.folder / "config")}
+    return stage
+
+
+@drill("E325")
+async def a_folder_that_nobody_trusts(stage: Stage) -> None:
+    untrusted(stage)
+    words = ["project", "activate", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command(*words),
+        names="not trusted yet",
+        by_hand=lambda: trusted(stage),
+    )
+
+
+@drill("E326")
+async def a_workflow_that_changed_since(stage: Stage) -> None:
+    trusted(untrusted(stage))
+    workflow = stage.root / ".cde" / "workflow.yml"
+    before = workflow.read_text()
+    workflow.write_text(before + "# by somebody\n")
+    words = ["project", "activate", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command(*words),
+        names="workflow.yml",
+        by_hand=lambda: workflow.write_text(before),
+    )
+
+
+@drill("E327")
+async def a_folder_of_somebody_else(stage: Stage) -> None:
+    untrusted(stage)
+    if os.geteuid() != 0:
+        pytest.skip("only root gives a folder away")
+    os.chown(stage.root, 65534, 65534)
+    await stage.prove(
+        lambda: stage.json_command("status", "--project", str(stage.root)),
+        names="belongs to",
+        by_hand=lambda: os.chown(stage.root, os.geteuid(), os.getegid()),
+        corrected=lambda: stage.json_command("trust", "--list", "--project", str(stage.root)),
+    )
+
+
+@drill("E328")
+async def an_agent_that_says_yes(stage: Stage) -> None:
+    untrusted(stage).environment["CLAUDECODE"] = "1"
+    words = ["trust", "--yes", "--project", str(stage.root)]
+    await stage.prove(
+        lambda: stage.json_command(*words),
+        names="not trusted yet",
+        by_hand=lambda: stage.environment.pop("CLAUDECODE"),
+    )
+
+
+def trusted(stage: Stage) -> None:
+    """Say yes as a person."""
+    assert stage.run("trust", "--yes", "--project", str(stage.root)).returncode == 0

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.command_line import cde
 from tests.session_guard import MARK
 
@@ -60,7 +61,7 @@ class Stage:
     @property
     def environment(self) -> dict[str, str]:
         measured = [key for key in os.environ if key.startswith("COVERAGE_")]
-        names = ("PATH", "LANG", MARK, *measured)
+        names = ("PATH", "LANG", VARIABLE, MARK, *measured)
         kept = {key: os.environ[key] for key in names if key in os.environ}
         kept |= {"PATH": self.path} if self.path else {}
         return {**kept, "HOME": str(self.folder / "home"), "SECRET_KEY": "hidden", "SCRIPT_X": "1"}

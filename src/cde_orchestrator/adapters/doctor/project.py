@@ -25,11 +25,13 @@ from cde_orchestrator.domain.feature import artifacts_from
 from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings import settings
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, in_the_way, read_bounded
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock, state_of
+from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.format.checkpoint import NEWER, SCHEMA_VERSION
 from cde_orchestrator.storage.format.files import StateFiles
@@ -69,6 +71,7 @@ class ProjectDoctor:
     Attributes:
         git: runs git in a folder; E922 where it does not work.
         missing: the error of a folder that has no project.
+        standing: gives whether a person trusts the folder.
     """
 
     repository: ExaminedRepository
@@ -77,14 +80,15 @@ class ProjectDoctor:
     files: ports.ProjectFiles
     git: Callable[..., str]
     missing: Callable[[Path], ProjectError]
+    standing: Callable[[], Standing]
 
     def examine(self, root: Path) -> list[CDEError]:
         """What is wrong, as the errors that it would lead to; nothing is changed."""
         if not root.is_dir():
             return [ProjectError.of("E001", path=str(root))]
-        stored = StateFiles(root)
-        if not stored.folder.is_dir():
-            return [self.missing(root)]
+        stored, standing = StateFiles(root), self.standing()
+        if not stored.folder.is_dir() or standing.kind == "foreign_owner":
+            return [self.missing(root) if standing.acts else standing.refusal()]
         checks: list[Callable[[], Iterator[CDEError]]] = [
             lambda: self._damages(root, stored),
             lambda: open_forks(stored),
@@ -103,11 +107,14 @@ class ProjectDoctor:
             lambda: self._repository_of(root),
             lambda: _alerts(stored),
         ]
-        findings = [found for check in checks for found in _run(check, root)]
+        findings = [] if standing.acts else [standing.refusal()]
+        findings += [found for check in checks for found in _run(check, root)]
         return list({(found.code, found.message): found for found in findings}.values())
 
     def plan(self, root: Path) -> list[str]:
         """What ``repair`` would do, in words; nothing is changed."""
+        if not self.standing().acts:
+            return []
         stored = StateFiles(root)
         planned = [f"remove {stored.shown(path)}" for path in removable(stored)]
         for damage in _damaged(stored) if self._is_certain(root) else ():
@@ -173,7 +180,9 @@ class ProjectDoctor:
                 yield damaged.fixed_by(fixes)
 
     def _workflow(self, root: Path) -> Iterator[CDEError]:
-        return prompt_problems(self.workflows.load(root), self.prompts, root)
+        catalog = self.workflows.load(root)
+        # While its own prompts do not apply, it is no finding that they are missing.
+        return prompt_problems(catalog, self.prompts, root) if self.standing().acts else iter(())
 
     def _outputs(self, root: Path) -> Iterator[CDEError]:
         for feature in self.repository.peek(root).features:
@@ -260,13 +269,14 @@ def _exists(stored: StateFiles, damage: Damage) -> bool:
 def _place(stored: StateFiles) -> Iterator[CDEError]:
     """Whether the second copy is where no command on the work tree reaches it."""
     outside = stored.wanted
-    if outside is not None and stored.is_local and stored.backups_in_folder():
+    is_misplaced = stored.is_local and stored.backups_in_folder()
+    if outside is not None and is_misplaced and not is_only_viewed(stored.folder):
         yield StateError.of("E220", path=str(stored.local_backups), outside=str(outside))
 
 
 def _lock(stored: StateFiles) -> Iterator[CDEError]:
     """Who keeps the project's lock, where somebody keeps it for long."""
-    if not stored.lock.is_file() or stored.lock.is_symlink():
+    if not stored.lock.is_file() or stored.lock.is_symlink() or is_only_viewed(stored.lock):
         return
     lock = ProcessLock(stored.lock, LOCK_SECONDS)
     try:

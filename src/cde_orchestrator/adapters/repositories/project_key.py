@@ -21,6 +21,7 @@ from cde_orchestrator.infrastructure.settings.settings import (
     settings_file,
     settings_states,
 )
+from cde_orchestrator.infrastructure.system.acting_files import wrote
 from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps, replace_file
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
@@ -66,6 +67,7 @@ def ensure_key(root: Path, wanted: str = "", ops: FileOps | None = None) -> str:
                 line = f'state_project = "{key}"  # names the project in the shared database\n'
                 content = line.encode() + present.removeprefix(b"\xef\xbb\xbf")
                 replace_file(ops, path, content, mode=None)
+                wrote(path, content)
     return key
 
 
@@ -94,3 +96,4 @@ def remove_key(root: Path, *, dry_run: bool = False, ops: FileOps | None = None)
     if not dry_run:
         with translate_os_errors(path), ProcessLock(StateFiles(root).lock).exclusive():
             replace_file(ops, path, left.encode())
+            wrote(path, left.encode())

@@ -38,6 +38,7 @@ from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.infrastructure.system.spans import DOMAIN, span
+from cde_orchestrator.infrastructure.system.viewing import standing_of
 from cde_orchestrator.storage.format.journal import Change, Record
 from cde_orchestrator.storage.format.json_patch import Document, Patch, diff
 from cde_orchestrator.storage.read_only import ReadOnly
@@ -300,6 +301,7 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
         if (mode := store.read_only) is not None:
             project.read_only_reason, project.read_only_since = mode.reason, mode.since
             project.read_only_fixes = mode.fixes
+        project.trust = standing_of(store.root)
         return project
 
     def _create(

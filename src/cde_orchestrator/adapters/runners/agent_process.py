@@ -38,6 +38,7 @@ from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.system.retry import retrying
 from cde_orchestrator.infrastructure.system.spans import AGENT, span
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE as FOLDERS
 
 log = get_logger(__name__)
 
@@ -56,6 +57,8 @@ USUAL_VARIABLES = (
     *("TMPDIR", "TEMP", "TMP", "XDG_*", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS"),
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("SYSTEMROOT", "COMSPEC", "PATHEXT", "APPDATA", "LOCALAPPDATA", "USERPROFILE"),
+    # Where the person trusts folders, so that the agent's own commands do as well.
+    FOLDERS,
     # Where traces go, so that those of the agent's own commands and servers go there too.
     *("OTEL_SDK_DISABLED", "OTEL_TRACES_EXPORTER", "OTEL_*_ENDPOINT", "OTEL_*_PROTOCOL"),
 )

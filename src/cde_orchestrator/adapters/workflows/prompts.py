@@ -22,6 +22,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 )
 from cde_orchestrator.infrastructure.system.os_errors import error_words
 from cde_orchestrator.infrastructure.system.spans import PROMPT, span
+from cde_orchestrator.infrastructure.system.viewing import applies
 
 PROMPTS_FOLDER = Path(".cde", "prompts")
 PACKAGED_PROMPTS = Path(__file__).with_name("packaged") / "prompts"
@@ -126,6 +127,8 @@ class _Templates:
 
     def __init__(self, root: Path) -> None:
         self._own = Path(os.path.realpath(root / PROMPTS_FOLDER.parent)) / PROMPTS_FOLDER.name
+        if not applies(self._own):
+            self._own = Path(os.devnull) / PROMPTS_FOLDER.name  # where nothing is
         self.stamps: _Stamps = {}
 
     def are(self, stamps: _Stamps) -> bool:

@@ -13,6 +13,7 @@ from cde_orchestrator.adapters.workflows.schema import catalog_from, invalid, no
 from cde_orchestrator.domain.workflow import WorkflowCatalog
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system import file_ops
+from cde_orchestrator.infrastructure.system.acting_files import wrote
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
 from cde_orchestrator.infrastructure.system.project_home import shared_file
 from cde_orchestrator.infrastructure.system.spans import WORKFLOW, span
@@ -78,6 +79,7 @@ class YamlWorkflowRepository:
             file_ops.replace_file(self._ops, path, data, mode=None)
         except OSError as error:
             raise write_failure(path, error) from error
+        wrote(path, data)
         return True
 
 

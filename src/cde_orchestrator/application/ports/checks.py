@@ -66,8 +66,11 @@ class TrustStore(Protocol):
     def grant(self, root: Path, commands: Sequence[CommandLine], at: datetime) -> None:
         """Trust these commands too from now on."""
 
-    def revoke(self, root: Path, digests: Collection[str]) -> None:
-        """Trust the commands of these digests no longer."""
+    def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> None:
+        """Trust the commands of these digests no longer, nor the folder itself."""
+
+    def differences(self, root: Path) -> dict[str, str]:
+        """What would come into force by files that act, as lines of unified differences."""
 
 
 class ObjectStore(Protocol):

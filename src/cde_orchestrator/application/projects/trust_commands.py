@@ -17,10 +17,11 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.command_line import CommandKind, CommandLine
-from cde_orchestrator.domain.exceptions import FeatureError, UntrustedBackendError
+from cde_orchestrator.domain.exceptions import FeatureError, ProjectError, UntrustedBackendError
 from cde_orchestrator.domain.executed_places import executed_by
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.workflow import FEATURE, Workflow
 
 
@@ -50,14 +51,37 @@ class GrantRow(TypedDict):
     granted_at: str
 
 
+class FileRow(TypedDict):
+    """A file that acts in the project, and what would come into force by it.
+
+    ``difference`` is in lines of a unified difference: from what was trusted, or else from what
+    the product has in its place; empty where nothing changed.
+    """
+
+    path: str
+    digest: str
+    difference: str
+
+
+class FolderRow(TypedDict):
+    """Whether the folder is trusted, as of ``ProjectView``, and the files that act in it."""
+
+    path: str
+    trust: str
+    owner: str
+    files: list[FileRow]
+
+
 class TrustReply(TypedDict):
     """The commands of a project's workflows, and whatever else is trusted in it.
 
     Attributes:
-        project: None while the database with its state is not trusted, and so not asked.
+        project: None while its folder, or the database with its state, is not trusted, and so
+            there is none, or it is not asked.
     """
 
     project: ProjectView | None
+    folder: FolderRow
     checks: list[CheckRow]
     others: list[GrantRow]
 
@@ -71,19 +95,46 @@ class ProjectCommands:
     workflows: WorkflowRepository
     trust: TrustStore
     settings_commands: SettingsCommands
+    standing: Standing
 
     def project(self) -> Project | None:
         """The project; None where its state may not be asked for yet."""
+        elsewhere = any(place == "state" for _, place in self.settings_commands())
+        if elsewhere and not self.standing.acts:
+            return None
         try:
             return self.repository.get(self.root)
         except UntrustedBackendError:
             return None
+        except ProjectError:  # a clone brings its settings, and often no state
+            if self.standing.acts:
+                raise
+            return None
+
+    def folder(self) -> FolderRow:
+        """The folder as it is now, and what differs in it from what was trusted."""
+        standing = self.standing
+        differences = {} if standing.acts else self.trust.differences(self.root)
+        return {
+            "path": str(self.root),
+            "trust": standing.kind,
+            "owner": standing.owner,
+            "files": [
+                {
+                    "path": name,
+                    "digest": standing.files.get(name, ""),
+                    "difference": differences.get(name, ""),
+                }
+                for name in sorted({*standing.files, *differences})
+            ],
+        }
 
     def reply(self, project: Project | None) -> TrustReply:
         """All of them, as the contract has them."""
         checks, root, backend = self.checks(project), self.root, self.repository.backend
         return {
             "project": None if project is None else project_view(project, root, backend),
+            "folder": self.folder(),
             "checks": [
                 {
                     "digest": digest,
@@ -190,7 +241,7 @@ class RevokeTrust(UseCase[TrustReply], operation="revoke_trust"):
     """Trust no longer what a person trusted in this project. What was not trusted stays so.
 
     Attributes:
-        agents: names of agents; None means all that is trusted here, checks too.
+        agents: names of agents; None means all that is trusted here, checks and the folder too.
     """
 
     agents: Sequence[str] | None = None
@@ -203,5 +254,9 @@ class RevokeTrust(UseCase[TrustReply], operation="revoke_trust"):
             for grant in trust.granted(root)
             if self.agents is None or (grant.kind == "agent" and grant.name in self.agents)
         }
-        trust.revoke(root, digests)
-        return commands.reply(commands.project())
+        trust.revoke(root, digests, folder=self.agents is None)
+        project = commands.project()
+        reply = commands.reply(project)
+        if project is not None:
+            reply["folder"]["trust"] = project.trust
+        return reply

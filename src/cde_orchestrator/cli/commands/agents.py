@@ -14,6 +14,7 @@ from cde_orchestrator.application.runs import show_agents
 from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.agent import agent_list, agent_tried
+from cde_orchestrator.infrastructure.trust.person import require_person
 
 group = Commands(
     "agents",
@@ -61,9 +62,12 @@ def trusted(names: list[str], call: Call, *, ask: bool) -> show_agents.AgentsRep
     Raises:
         CDESystemError: E912, nobody could be asked, the person said no, or a definition
             changed meanwhile.
+        ValidationError: E325 to E327, the folder is not trusted; E328, an agent wants it.
     """
     with call.application() as application:
+        application.require_trusted()
         if not ask:
+            require_person(str(application.root))
             return application.handle(show_agents.TrustAgents(names=names))
         rows = application.handle(show_agents.ListAgents(names=names))["agents"]
         for row in rows:
@@ -83,6 +87,7 @@ def _agreed(name: str, command: list[str], root: Path) -> bool:
     """What the person answers; no, where there is none."""
     if not (sys.stdin and sys.stdin.isatty()):
         return False
+    require_person(str(root))
     typer.echo(f"{clean(name)} would run in {clean(root)}:", err=True)
     typer.echo(f"  {clean(shlex.join(command))}", err=True)
     return typer.confirm("It acts with your rights. Trust it in this project?", err=True)

@@ -13,6 +13,8 @@ from cde_orchestrator.application.projects.diagnose import Diagnose
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.application.projects.install_merge_driver import InstallMergeDriver
 from cde_orchestrator.application.projects.onboard_project import OnboardProject, SetProjectStatus
+from cde_orchestrator.bootstrap import Application
+from cde_orchestrator.cli.console.output import is_terminal
 from cde_orchestrator.cli.session.boundary import FINDINGS
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.session.options import folder_named
@@ -75,11 +77,31 @@ def init(
     there = Call(folder)
     if new and not yes:
         _ask_before_replacing(there)
-    reply = there.ask(OnboardProject(name=name, new=new))
+    with there.application() as application:
+        _review_what_came(application)
+        reply = application.handle(OnboardProject(name=name, new=new))
     if git_merge_driver:
         reply["created"] += there.ask(InstallMergeDriver())["changed"]
     # The steps that are shown name the folder only where the person had to.
     Call(path or call.project, call.as_json).say(reply, onboarded)
+
+
+def _review_what_came(application: Application) -> None:
+    """Have a person say yes to files that act and came with the folder, as with a clone.
+
+    Raises:
+        FeatureError: E128, the answer is no.
+        ValidationError: E325, there is nobody to ask; E328, an agent wants it.
+    """
+    standing = application.standing
+    if standing.kind != "not_yet" or not standing.files:
+        return
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        raise standing.refusal()
+    from cde_orchestrator.application.projects.trust_commands import ShowChecks  # noqa: PLC0415
+    from cde_orchestrator.cli.commands.trust import review  # noqa: PLC0415 - for a clone alone
+
+    review(application, application.handle(ShowChecks()), ask=True)
 
 
 def _ask_before_replacing(there: Call) -> None:

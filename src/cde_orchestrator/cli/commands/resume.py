@@ -1,9 +1,7 @@
-"""Commands around a phase: save, resume, close, take back, and trust its checks."""
+"""Commands around a phase: save, resume, close and take back."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,15 +10,11 @@ from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 from cde_orchestrator.application.features.save_progress import SaveProgress
-from cde_orchestrator.application.projects import trust_commands
 from cde_orchestrator.cli.console.input import json_from, text_or_stdin
-from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.session.options import AgentOption, FeatureArgument, TakeoverOption
 from cde_orchestrator.cli.views.resume import closed, resumed, rolled_back, saved
-from cde_orchestrator.cli.views.trust import checks, checks_to_read, revoked, trusted
-from cde_orchestrator.domain.exceptions import FeatureError
 
 top_level = Commands()
 
@@ -103,53 +97,3 @@ def rollback(
         feature_id=feature, to_phase=to_phase, reason=reason, dry_run=dry_run
     )
     call.answer(use_case, rolled_back)
-
-
-@top_level.command("cde trust", "cde trust --list", "cde trust --revoke")
-def trust(
-    call: Call,
-    only_list: Annotated[
-        bool, typer.Option("--list", help="Show the commands and whether they are trusted.")
-    ] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask; you have reviewed the commands.")
-    ] = False,
-    revoke: Annotated[
-        bool, typer.Option("--revoke", help="Revoke all trust in this project.")
-    ] = False,
-) -> None:
-    """Allow this project's check commands to run (review them first).
-
-    Trust is stored in your configuration folder, for these exact commands; changed commands
-    must be trusted again. Agents are trusted with cde agents trust; --list shows them too.
-    """
-    if only_list + yes + revoke > 1:
-        raise typer.BadParameter("give one of --list, --yes and --revoke")
-    with call.application() as application:
-        if revoke:
-            call.say(application.handle(trust_commands.RevokeTrust()), revoked)
-            return
-        reply = application.handle(trust_commands.ShowChecks())
-        pending = any(not row["trusted"] for row in reply["checks"])
-        if only_list or not pending:
-            call.say(reply, checks)
-            return
-        if not yes:
-            _require_person(reply, application.root)
-        digests = frozenset(row["digest"] for row in reply["checks"])
-        reply = application.handle(trust_commands.TrustChecks(digests=digests))
-    call.say(reply, trusted)
-
-
-def _require_person(reply: trust_commands.TrustReply, root: Path) -> None:
-    """Show the commands and ask whoever sits at the terminal.
-
-    Raises:
-        FeatureError: E128, nobody does, or the answer is no.
-    """
-    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
-        reason = "there is no terminal to ask in, and --yes was not given"
-        raise FeatureError.of("E128", path=str(root), reason=reason)
-    show(checks_to_read(reply), on_stderr=True)
-    if not typer.confirm("Trust all of these from now on?", err=True):
-        raise FeatureError.of("E128", path=str(root), reason="the answer was no")

@@ -115,6 +115,7 @@ def run(
     if not call.as_json and sys.stdin is not None and sys.stdin.isatty():
         trusted(names, call, ask=True)
     with _ending_on_sigterm(), call.application() as application:
+        application.require_trusted()
         if every:
             runs = _run_all(application, names, wanted, jobs=jobs, quiet=call.as_json)
             call.say(runs, view.runs_ended)

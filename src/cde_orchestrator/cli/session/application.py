@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 @contextmanager
 def application_at(root: Path) -> Iterator[Application]:
     """The product for the project at ``root``, closed at the end."""
-    log_to_project(root)
     application = build_application(root)
+    _ = application.standing  # before anything is logged
+    log_to_project(root)
     try:
         yield application
     except CDEError as error:

@@ -14,9 +14,17 @@ from typing import Any, NoReturn
 
 import typer
 
-from cde_orchestrator.bootstrap import build_application, find_project_root
+from cde_orchestrator.bootstrap import (
+    build_application,
+    find_project_root,
+    judged,
+    project_passed_over,
+)
+from cde_orchestrator.cli.console.output import print_to_stderr
+from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session.application import configure_logging
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.operations import COMMAND
 from cde_orchestrator.infrastructure.observability.tracing import describe_end, traced
@@ -30,6 +38,9 @@ INTERRUPTED = 130
 
 SERVER = "cde serve"
 """It waits for calls, which are the spans, and logs its own start and end."""
+_REVIEWS = frozenset({"cde trust", "cde explain"})
+"""Commands that are not about a folder, or say themselves how it is trusted."""
+_OF_TRUST = frozenset({"E325", "E326", "E327"})
 PARSER_ERROR: Any = typer.BadParameter.__base__
 
 
@@ -43,8 +54,13 @@ def boundary(context: Any, project: Path | None = None, *, as_json: bool = False
     name = context.command_path if context is not None else "cde"
     root = _root(project)
     raised: Exception | None = None
+    standing = Standing(kind="unset")
+    with suppress(OSError):  # the current folder may be gone
+        standing = judged(root)
     configure_logging(root)
     serves = name == SERVER
+    if serves:
+        _say_what_is_only_viewed(standing, project)
     with calling("cli") as call, nullcontext() if serves else traced(name, call, str(root)) as span:
         try:
             yield
@@ -63,10 +79,24 @@ def boundary(context: Any, project: Path | None = None, *, as_json: bool = False
             code = error and error.code
             outcome = "ok" if error is None else "failed" if error.is_failure else "refused"
             describe_end(span, {"outcome": outcome, "error_code": code}, error)
+        if not (serves or as_json or name in _REVIEWS or (error and error.code in _OF_TRUST)):
+            _say_what_is_only_viewed(standing, project)
         if answered is not None:
             raise answered
         if error is not None:
             _refuse(error, MISUSED if is_misuse else REFUSED, as_json=as_json)
+
+
+def _say_what_is_only_viewed(standing: Standing, project: Path | None) -> None:
+    """One line about a folder that is not trusted, and one about a project that was passed over."""
+    lines = [standing.line]
+    if project is None and standing.kind == "unset":
+        with suppress(OSError, RuntimeError, ValueError):
+            above = project_passed_over(Path())
+            if above is not None:
+                lines.append(f"The project at {above.path} belongs to {above.owner}: not used.")
+    for line in filter(None, lines):
+        print_to_stderr(f"{clean(line)}\n")
 
 
 def _misuse(raised: Any, context: Any) -> ValidationError:

@@ -116,7 +116,9 @@ def _head(project: ProjectView) -> Text:
         "  ",
         (clean(status), _STATUS_STYLES.get(status, "yellow")),
     )
-    if project["read_only"]:
+    if project["trust"] != "trusted":
+        head.append("  only viewed", "bold yellow")
+    elif project["read_only"]:
         head.append("  read-only", "bold red")
     return head
 

@@ -8,30 +8,75 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cde_orchestrator.application.projects.trust_commands import CheckRow, GrantRow, TrustReply
+from cde_orchestrator.application.projects.trust_commands import (
+    CheckRow,
+    FileRow,
+    GrantRow,
+    TrustReply,
+)
 from cde_orchestrator.cli.console.layout import done, mark, next_steps, spaced
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
 
+_LINES = 200
+
 
 def checks(reply: TrustReply, look: RenderTarget) -> RenderableType:
-    """The commands, which are trusted, and what else is."""
+    """The folder, the commands, which are trusted, and what else is."""
     rows = _rows(reply["checks"]) if reply["checks"] else Text("This project runs no commands.")
-    pending = not all(row["trusted"] for row in reply["checks"])
+    folder = _folder(reply)
+    pending = folder is not None or not all(row["trusted"] for row in reply["checks"])
     steps = next_steps([(command(look, "trust"), "review and trust them")]) if pending else None
-    return spaced(rows, _others(reply["others"]), steps)
+    return spaced(folder, rows, _others(reply["others"]), steps)
 
 
-def checks_to_read(reply: TrustReply) -> RenderableType:
-    """The commands, before a person decides."""
+def to_review(reply: TrustReply) -> RenderableType:
+    """What would come into force, before a person decides."""
+    folder = _folder(reply)
+    if not reply["checks"]:
+        return spaced(folder)
     intro = Text("Submitting work, or an alert, does this for the project, as you:")
     if any("state" in row["used_by"] for row in reply["checks"]):
         intro.append("\n(connect is not a command: the project's state is kept in that database)")
-    return spaced(intro, _rows(reply["checks"]))
+    return spaced(folder, intro, _rows(reply["checks"]), _others(reply["others"]))
 
 
 def trusted(reply: TrustReply, _look: RenderTarget) -> RenderableType:
-    """The commands that are trusted now."""
-    return spaced(done("Trusted from now on"), _rows(reply["checks"]), _others(reply["others"]))
+    """What is trusted now."""
+    intro = done(f"Trusted from now on: {clean(reply['folder']['path'])}")
+    return spaced(intro, _rows(reply["checks"]), _others(reply["others"]))
+
+
+def _folder(reply: TrustReply) -> RenderableType | None:
+    """Why the folder is not trusted, and what would come into force by its files."""
+    folder = reply["folder"]
+    if folder["trust"] in {"trusted", "unset"}:
+        return None
+    reasons = {
+        "not_yet": "This folder is not trusted yet.",
+        "changed": "This folder changed since you trusted it.",
+        "foreign_owner": f"This folder belongs to {clean(folder['owner'])}.",
+    }
+    intro = Text(f"{clean(folder['path'])}\n{reasons[folder['trust']]}")
+    is_changed = folder["trust"] == "changed"
+    files = [_file(row) for row in folder["files"] if row["difference"] or not is_changed]
+    if files:
+        intro.append(" These files come into force with your yes:")
+    return Group(intro, *files)
+
+
+def _file(row: FileRow) -> Text:
+    lines = row["difference"].splitlines()
+    text = Text.assemble((clean(row["path"]), "bold"))
+    if not row["digest"]:
+        text.append("  it is gone" if lines else "  it cannot be read", "yellow")
+    elif not lines:
+        text.append("  as the product has it", "dim")
+    for line in lines[:_LINES]:
+        style = {"+": "green", "-": "red", "@": "dim"}.get(line[:1], "")
+        text.append(f"\n    {clean(line)}", style)
+    if len(lines) > _LINES:
+        text.append(f"\n    ... and {len(lines) - _LINES} more lines", "dim")
+    return text
 
 
 def revoked(reply: TrustReply, _look: RenderTarget) -> RenderableType:

@@ -34,6 +34,7 @@ from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, refuse_link
 from cde_orchestrator.infrastructure.system.project_home import local_folder
+from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 
 log = get_logger(__name__)
 
@@ -83,7 +84,7 @@ class FileErrorReports:
             return
         try:
             folder = local_folder(root)
-            if not folder.is_dir():
+            if not folder.is_dir() or is_only_viewed(folder):
                 return
             error.report_tried = True
             report = self._report(root, error, raised, operation, arguments, repository())

@@ -23,6 +23,7 @@ from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.secrets import REDACTED, redacted
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
 from cde_orchestrator.infrastructure.system.project_home import shared_file
+from cde_orchestrator.infrastructure.system.viewing import applies
 
 _EFFECTIVE = os.access in os.supports_effective_ids
 
@@ -324,11 +325,13 @@ def refusal_of(state: SettingState) -> CDEError:
 
 
 def settings_document(path: Path) -> tuple[str, dict[str, Any]]:
-    """The text of a settings file, and what it says; both empty where there is none.
+    """The text of a settings file, and what it says; both empty where none applies.
 
     Raises:
         ValidationError: E320, it is no TOML, is too long, or no ordinary file that can be read.
     """
+    if not applies(path):
+        return "", {}
     try:
         data = io.BytesIO(read_bounded(path, SIZE_LIMIT))
         content = io.TextIOWrapper(data, encoding="utf-8-sig").read()

@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.spans import BYTES_WRITTEN, count
+from cde_orchestrator.infrastructure.system.viewing import is_only_viewed, refuse_write
 
 if sys.platform == "darwin":
     import fcntl
@@ -46,9 +47,11 @@ def open_regular(path: Path | str, flags: int, mode: int = PRIVATE) -> int:
 
     Raises:
         OSError: ELOOP for a link, EISDIR for a folder, EINVAL for a pipe, a device or a
-            socket, or what the system says.
+            socket, EROFS to write in a folder that is only viewed, or what the system says.
     """
     path = Path(path)
+    if flags & _WRITING:
+        refuse_write(path)
     try:
         descriptor = os.open(path, flags | _PLAIN, mode)
     except OSError as error:
@@ -145,6 +148,7 @@ _KINDS = {
     stat.S_IFLNK: "a symbolic link that leads nowhere",
 }
 
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 # Without O_NONBLOCK, opening a pipe waits for a writer.
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _PLAIN = 0
@@ -195,10 +199,12 @@ class OsFileOps:
 
     def create(self, path: Path) -> int:
         """A descriptor of a new file, its owner's alone; fails when there is one already."""
+        refuse_write(path)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
 
     def replace(self, source: Path, target: Path) -> None:
         """Rename ``source`` over ``target``."""
+        refuse_write(target)
         source.replace(target)
 
     def sync_folder(self, path: Path) -> None:
@@ -213,6 +219,7 @@ class OsFileOps:
 
     def unlink(self, path: Path) -> None:
         """Remove the file."""
+        refuse_write(path)
         path.unlink()
 
     def make_folder(self, path: Path) -> None:
@@ -223,12 +230,14 @@ class OsFileOps:
         refuse_link(path)
         private = path.name != FOLDER
         try:
+            if not path.is_dir():
+                refuse_write(path)
             path.mkdir(0o700 if private else 0o755)
         except FileExistsError:
             status = path.stat()
             if not stat.S_ISDIR(status.st_mode):
                 raise
-            if private and status.st_mode & 0o077:
+            if private and status.st_mode & 0o077 and not is_only_viewed(path):
                 with suppress(OSError):
                     path.chmod(0o700)
         refuse_link(path)

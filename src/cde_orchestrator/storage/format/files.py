@@ -23,6 +23,7 @@ from cde_orchestrator.infrastructure.system.project_home import (
     has_state,
     home_of,
 )
+from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 from cde_orchestrator.storage.format import vault
 
 log = get_logger(__name__)
@@ -353,7 +354,12 @@ def _size(path: Path) -> int:
 
 
 def _can_be_written(path: Path) -> bool:
-    """Whether the system lets this process write to the file, which it does not."""
+    """Whether the system lets this process write to the file, which it does not.
+
+    In a folder that is only viewed, it is enough that it is there.
+    """
+    if is_only_viewed(path):
+        return path.is_file()
     try:
         os.close(open_in_own_folder(path, os.O_WRONLY))
     except OSError:

@@ -16,7 +16,8 @@ async function refresh() {
   version = reply.health.version;
   serverTime(reply.at);
   const name = reply.project?.name ?? "CDE";
-  write($("project"), name);
+  const isTrusted = (reply.project?.trust ?? "trusted") === "trusted";
+  write($("project"), isTrusted ? name : `${name} (not trusted: only viewed)`);
   write($("root"), reply.root);
   $("root").title = reply.root;
   document.title = `${reply.health.status === "healthy" && !reply.problem ? "" : "⚠ "}${name} · CDE dashboard`;

@@ -32,6 +32,7 @@ def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
             "status": "active",
             "backend": "memory",
             "read_only": False,
+            "trust": "trusted",
         },
         "feature": {
             "id": feature.id,

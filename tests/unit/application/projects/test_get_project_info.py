@@ -24,6 +24,7 @@ def test_the_project_is_told_with_its_workflows_and_facts(world: World) -> None:
             "status": "active",
             "backend": "memory",
             "read_only": False,
+            "trust": "trusted",
         },
         "home": "/home/shop",
         "features": {},

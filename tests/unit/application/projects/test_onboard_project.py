@@ -33,6 +33,7 @@ def test_a_folder_becomes_an_active_project(folder: World) -> None:
             "status": "active",
             "backend": "memory",
             "read_only": False,
+            "trust": "trusted",
         },
         "already_onboarded": False,
         "facts": FACTS,

@@ -40,6 +40,7 @@ PROJECT: ProjectView = {
     "status": "active",
     "backend": "filesystem",
     "read_only": False,
+    "trust": "trusted",
 }
 
 

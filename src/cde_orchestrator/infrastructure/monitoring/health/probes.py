@@ -205,6 +205,8 @@ class ProjectChecks:
 
 
 def _changes(project: Project) -> Probe:
+    if project.trust != "trusted":
+        return _ok("The folder is not trusted: the project is only viewed.")
     project.require_writable()
     return _ok("The project accepts changes.")
 

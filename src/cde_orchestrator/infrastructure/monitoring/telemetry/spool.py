@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally
+from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 
 FILE = "telemetry.db-pending"
 MOST_BYTES = 262_144
@@ -33,6 +34,8 @@ def leave(folder: Path, at: float, operations: Mapping[str, Tally]) -> bool:
     Where nothing can be written they are lost, and nothing is raised. The folder is the
     project's ``.cde``, the time seconds since the epoch.
     """
+    if is_only_viewed(folder):
+        return True
     stored = {name: each.stored() for name, each in operations.items()}
     try:
         descriptor = os.open(folder / FILE, _WRITING | _NEVER, 0o600)
@@ -58,6 +61,8 @@ def take(folder: Path) -> list[tuple[float, Sample]]:
     What cannot be read is gone.
     """
     path = folder / FILE
+    if is_only_viewed(path):
+        return []
     taken = path.with_name(f"{FILE}.{secrets.token_hex(6)}")
     try:
         path.replace(taken)

@@ -24,6 +24,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry import spool
 from cde_orchestrator.infrastructure.monitoring.telemetry.database import TelemetryDatabase
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
 from cde_orchestrator.infrastructure.system.project_home import local_folder
+from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 
 log = get_logger(__name__)
 
@@ -171,9 +172,14 @@ class TelemetryStore:
     def _opened(self) -> TelemetryDatabase:
         if self._memory is not None and self._monotonic() >= self._retry_at:
             self._leave_memory(self._memory)
-        if self._memory is None and not self._path.parent.is_dir():
+        if self._memory is None and not self._is_there():
             self._memory, self._retry_at = TelemetryDatabase(None), 0.0
         return self._memory or TelemetryDatabase(self._path)
+
+    def _is_there(self) -> bool:
+        """Whether there is a project, which may be written to."""
+        folder = self._path.parent
+        return folder.is_dir() and not is_only_viewed(folder)
 
     def _recover(self, error: Exception, database: TelemetryDatabase | None) -> None:
         """Replace a broken file; where that does not help, go on in memory with what it holds."""
@@ -197,7 +203,7 @@ class TelemetryStore:
 
     def _leave_memory(self, memory: TelemetryDatabase) -> None:
         """Bring what was kept in memory to the file, if there can be one again."""
-        if not self._path.parent.is_dir():
+        if not self._is_there():
             return
         self._retry_at = self._monotonic() + RETRY_SECONDS
         try:

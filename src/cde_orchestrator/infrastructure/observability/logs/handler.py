@@ -20,6 +20,7 @@ from cde_orchestrator.application.logs.log_query import ENDS
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.observability.logs.render import json_line
 from cde_orchestrator.infrastructure.observability.logs.rotating_file import RotatingLogFile
+from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 
 MOMENT_SECONDS = 0.1
 """For how long a line waits for those after it."""
@@ -89,6 +90,8 @@ class ProjectLogHandler(logging.Handler):
 
     def _write(self) -> None:
         """Write what is gathered, at once and in one piece; only under the handler's lock."""
+        if is_only_viewed(self.file.path):
+            return
         if not self._is_there():
             self._follow()
         self._has_project = self._has_project or self._is_there()

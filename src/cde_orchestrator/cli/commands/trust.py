@@ -1,0 +1,80 @@
+"""The command by which a person trusts a project."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cde_orchestrator.application.projects import trust_commands
+from cde_orchestrator.bootstrap import Application
+from cde_orchestrator.cli.console.output import is_terminal, show
+from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.views.trust import checks, revoked, to_review, trusted
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.infrastructure.trust.person import require_person
+
+top_level = Commands()
+
+
+@top_level.command("cde trust", "cde trust --list", "cde trust --revoke")
+def trust(
+    call: Call,
+    only_list: Annotated[
+        bool,
+        typer.Option("--list", help="Show what is trusted, and what would come into force."),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; you have reviewed it all.")
+    ] = False,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Revoke all trust in this project.")
+    ] = False,
+) -> None:
+    """Trust this project: its settings, workflows and commands (review them first).
+
+    Until then its folder is only viewed. Trust is stored in your configuration folder, for
+    what is there now; when somebody changes it, you are asked again and shown the difference.
+    Agents are trusted with cde agents trust; --list shows them too.
+    """
+    if only_list + yes + revoke > 1:
+        raise typer.BadParameter("give one of --list, --yes and --revoke")
+    with call.application() as application:
+        if revoke:
+            call.say(application.handle(trust_commands.RevokeTrust()), revoked)
+            return
+        reply = application.handle(trust_commands.ShowChecks())
+        is_pending = reply["folder"]["trust"] not in {"trusted", "unset"}
+        is_pending = is_pending or any(not row["trusted"] for row in reply["checks"])
+        if only_list or not is_pending:
+            call.say(reply, checks)
+            return
+        reply = review(application, reply, ask=not yes)
+    call.say(reply, trusted)
+
+
+def review(
+    application: Application, reply: trust_commands.TrustReply, *, ask: bool
+) -> trust_commands.TrustReply:
+    """Trust what a person was shown, asking them first.
+
+    Raises:
+        FeatureError: E128, nobody could be asked, the answer is no, or it changed meanwhile.
+        ValidationError: E328, an agent wants it.
+    """
+    path = str(application.root)
+    require_person(path)
+    if ask:
+        if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+            reason = "there is no terminal to ask in, and --yes was not given"
+            raise FeatureError.of("E128", path=path, reason=reason)
+        show(to_review(reply), on_stderr=True)
+        if not typer.confirm("Trust all of this from now on?", err=True):
+            raise FeatureError.of("E128", path=path, reason="the answer was no")
+    if reply["folder"]["trust"] not in {"trusted", "unset"}:
+        application.trust_folder(
+            {row["path"]: row["digest"] for row in reply["folder"]["files"] if row["digest"]}
+        )
+    digests = frozenset(row["digest"] for row in reply["checks"])
+    return application.handle(trust_commands.TrustChecks(digests=digests))

@@ -1,0 +1,166 @@
+"""The files of a project that act: what comes into force, or runs, by being there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from cde_orchestrator.domain.command_line import CommandLine
+from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.system.file_ops import read_bounded
+from cde_orchestrator.infrastructure.system.project_home import shared_file
+
+NAMES = ("config.toml", "workflow.yml")
+PROMPTS = "prompts"
+SIZE_LIMIT = 1024 * 1024
+MOST_FILES = 1_000
+UNKNOWN = ""
+"""The digest of what cannot be judged; it is never the same as another one."""
+
+Stamp = tuple[int, ...]
+
+_INTERPRETER = re.compile(
+    r"(python|pypy)[\d.]*|(ba|da|z|k|fi)?sh|node(js)?|bun|deno|ruby|perl|php|lua|pwsh|powershell"
+    r"|Rscript|ts-node|tsx|env|nice|timeout|uv|uvx|poetry|npx|run",
+)
+_own_writes: dict[str, str] = {}
+
+
+def acting_files(root: Path, commands: Iterable[CommandLine] = ()) -> dict[str, Path]:
+    """The files by name: settings, workflows, prompts, and the programs of these commands."""
+    found = {}
+    for name in NAMES:
+        path = shared_file(root, name)
+        if os.path.lexists(path):
+            found[f"{FOLDER}/{name}"] = path
+    found.update(_below(shared_file(root, PROMPTS), f"{FOLDER}/{PROMPTS}"))
+    for command in commands:
+        found.update(program_of(root, command))
+    return found
+
+
+def program_of(root: Path, command: CommandLine) -> dict[str, Path]:
+    """The file of the project that the command executes: its program, or what that interprets.
+
+    Its other words are only arguments; what an agent is to work on must be free to change.
+    """
+    first, *others = command.words
+    names = [first] if os.sep in first else []
+    if _INTERPRETER.fullmatch(Path(first).name):
+        plain = (w for w in others if not (w.startswith("-") or "=" in w or w.isdigit()))
+        names += [word for word in plain if not _INTERPRETER.fullmatch(word)][:1]
+    for name in names:
+        path = Path(os.path.normpath(root / command.directory / name))
+        is_inside = path != root and path.is_relative_to(root)
+        if is_inside and os.path.lexists(path) and not _is_folder(path):
+            return {str(path.relative_to(root)): path}
+    return {}
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """What is another one when the file was written or replaced; None where there is none."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def digest_of(path: Path) -> str:
+    """What stands for the content; of a link, for what it says and where that is a file for it."""
+    try:
+        if stat.S_ISLNK(os.lstat(path).st_mode):
+            target = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()
+            real = Path(os.path.realpath(path))
+            return f"link {target} {digest_of(real) if real.is_file() else 'nowhere'}"
+        return hashlib.sha256(read_bounded(path, SIZE_LIMIT)).hexdigest()
+    except OSError:
+        return UNKNOWN
+
+
+def text_of(path: Path) -> str | None:
+    """What is in the file; None where it is no text, or too long, or not a file."""
+    try:
+        return read_bounded(path, SIZE_LIMIT).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def wrote(path: Path, data: bytes) -> None:
+    """Remember that the product itself wrote the file."""
+    _own_writes[str(path)] = hashlib.sha256(data).hexdigest()
+
+
+def has_own_writes() -> bool:
+    """Whether there are any."""
+    return bool(_own_writes)
+
+
+def own_writes(files: Mapping[str, Path]) -> dict[str, str]:
+    """Those of the files that the product wrote since this was asked, with the digests."""
+    found = {name: _own_writes.pop(str(path), None) for name, path in files.items()}
+    return {name: digest for name, digest in found.items() if digest is not None}
+
+
+def foreign_owner(*paths: Path) -> int | None:
+    """The owner of the first of the paths that somebody else owns; None where nobody does.
+
+    Of a link, both its own owner and that of its folder count. Root is nobody's deputy, but
+    for the person who called ``sudo``, as git has it.
+    """
+    if not hasattr(os, "geteuid"):  # pragma: no cover - Windows has no such owners
+        return None
+    own = {os.geteuid()}
+    caller = os.environ.get("SUDO_UID", "")
+    if own == {0} and caller.isdigit():
+        own.add(int(caller))
+    for path in paths:
+        for status_of in (
+            os.lstat,
+            os.stat,
+        ):
+            try:
+                owner = status_of(path).st_uid
+            except OSError:
+                continue
+            if owner not in own:
+                return owner
+    return None
+
+
+def owner_name(uid: int) -> str:
+    """The owner as a person knows it."""
+    try:
+        import pwd
+
+        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except (ImportError, KeyError):
+        return f"the user with the uid {uid}"
+
+
+def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
+    """Everything below the folder that is no folder itself; of too much, that it is."""
+    waiting, seen = [(name, folder)], 0
+    while waiting:
+        name, path = waiting.pop()
+        if not _is_folder(path):
+            if os.path.lexists(path):
+                yield name, path
+            continue
+        seen += 1
+        try:
+            inner = sorted((each.name for each in path.iterdir()), reverse=True)
+        except OSError:
+            inner = []
+        if seen + len(waiting) + len(inner) > MOST_FILES:
+            yield f"{name} (more than {MOST_FILES} files)", path  # whose digest is not known
+            return
+        waiting += [(f"{name}/{each}", path / each) for each in inner]
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

@@ -1,0 +1,1 @@
+"""What a person trusts: kept outside of every project, and judged before anything is done."""

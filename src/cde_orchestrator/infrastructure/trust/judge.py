@@ -1,0 +1,245 @@
+"""Judges whether a person trusts a folder: by its owner, its place, and what acts in it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from cde_orchestrator.domain.command_line import CommandLine
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.standing import Kind, Standing
+from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.system import acting_files as acting
+from cde_orchestrator.infrastructure.system import viewing
+from cde_orchestrator.infrastructure.system.file_ops import read_bounded
+from cde_orchestrator.infrastructure.system.project_home import (
+    home_of,
+    repository_at,
+    repository_shelf,
+)
+from cde_orchestrator.infrastructure.trust.records import FolderRecord, Records, TrustFile
+
+VARIABLE = "CDE_TRUSTED_FOLDERS"
+"""Folders at or below which a person trusts everything, as in a container; never a setting."""
+
+_FRESH_NANOSECONDS = 100_000_000
+"""A file that was written just before a yes may be written again within one tick of its clock."""
+_KEPT_BYTES = 256 * 1024
+
+
+class FolderTrust:
+    """What a person said to folders. Nothing is asked for, and only ``trust.json`` is written."""
+
+    def __init__(self, file: TrustFile | None = None) -> None:
+        self.file = file or TrustFile()
+
+    def judge(self, root: Path) -> Standing:
+        """The folder's standing, registered: from now on it is only viewed, or not.
+
+        What is the same by its stamp is not read.
+        """
+        if not root.is_absolute():
+            try:
+                root = Path.cwd() / root
+            except FileNotFoundError:  # the current folder was removed
+                return Standing(kind="unset")
+        standing = self.standing(root)
+        if standing.acts:
+            viewing.act_in(root)
+        else:
+            folders = [root, home_of(root)]
+            repository = repository_at(root)
+            if repository is not None:
+                folders.append(repository.common)
+            viewing.view_only(root, standing.kind, folders)
+        return standing
+
+    def accept(self, root: Path, shown: Mapping[str, str], at: int | None = None) -> None:
+        """Trust the folder with these files, as a person was shown them.
+
+        Raises:
+            FeatureError: E128, they are others by now.
+            StateError: E203 to E205, it could not be written down.
+        """
+        began = time.time_ns()  # what is written from now on is read again, whatever its stamp
+        files = self._files(root, self.file.read())
+        found = {name: acting.digest_of(path) for name, path in files.items()}
+        if found != dict(shown) or acting.UNKNOWN in found.values():
+            reason = "the files that act changed while they were read, or cannot be read"
+            raise FeatureError.of("E128", path=str(root), reason=reason)
+        stamped = {name: (found[name], acting.stamp_of(path) or ()) for name, path in files.items()}
+        where = os.path.realpath(root)
+        record = FolderRecord(_inode(root), _owner(root), at or began, stamped)
+
+        def add(records: Records) -> None:
+            earlier = records.folders.get(where)
+            if earlier is not None and earlier.inode != record.inode:
+                records.grants.pop(where, None)  # they were for another folder at this path
+            records.folders[where] = record
+
+        self.file.change(add, _contents(files.values()))
+
+    def note_own(self, root: Path, standing: Standing) -> None:
+        """Record what the product itself wrote to files that act, so that it is no change."""
+        records, where = self.file.read(), os.path.realpath(root)
+        files = self._files(root, records)
+        own = acting.own_writes(files)
+        is_new = standing.kind == "unset" and os.path.lexists(root / FOLDER)
+        if is_new and not under_trusted(root):
+            # With no time: each file is read again until a person says yes, whatever its stamp.
+            # What somebody else puts there meanwhile is not ours, and will be a change.
+            record = FolderRecord(_inode(root), _owner(root), 0)
+        elif own and where in records.folders:
+            record = records.folders[where]
+        else:
+            return
+        added = {name: (own[name], acting.stamp_of(files[name]) or ()) for name in own}
+
+        def add(records: Records) -> None:
+            kept = records.folders.get(where)
+            record.files = {**(kept.files if kept and not is_new else record.files), **added}
+            records.folders[where] = record
+
+        self.file.change(add, _contents([files[name] for name in own]))
+
+    def note_programs(self, root: Path, commands: list[CommandLine]) -> None:
+        """Watch from now on the programs of these commands, as they are now."""
+        records, where = self.file.read(), os.path.realpath(root)
+        files = {n: p for each in commands for n, p in acting.program_of(root, each).items()}
+        if where not in records.folders or not files:
+            return
+        found = {n: (acting.digest_of(p), acting.stamp_of(p) or ()) for n, p in files.items()}
+        self.file.change(lambda kept: kept.folders[where].files.update(found))
+
+    def forget(self, root: Path) -> None:
+        """Trust the folder no longer."""
+        where = os.path.realpath(root)
+        if where in self.file.read().folders:
+            self.file.change(lambda records: records.folders.pop(where, None))
+
+    def differences(self, root: Path, packaged: Path) -> dict[str, str]:
+        """What would come into force by each file, as lines of a unified difference.
+
+        A file that was trusted once is compared with its content then, and any other one with
+        what the product has in its place, in the folder ``packaged``.
+        """
+        records = self.file.read()
+        record = self._record(root, records)
+        files = self._files(root, records)
+        before = record.files if record else {}
+        found = {}
+        for name in sorted({*files, *before}):
+            now = acting.text_of(files[name]) if name in files else ""
+            if name not in before:
+                inner = name.removeprefix(f"{FOLDER}/")
+                then = acting.text_of(packaged / inner) if inner != name else None
+            elif name in files and acting.digest_of(files[name]) == before[name][0]:
+                continue
+            else:
+                then = self.file.copy(before[name][0])
+            if now is None:
+                found[name] = "(not shown: binary, or too long)"
+                continue
+            pages = ((then or "").splitlines(), now.splitlines())
+            found[name] = "\n".join([*difflib.unified_diff(*pages, lineterm="", n=2)][2:])
+        return found
+
+    def standing(self, root: Path) -> Standing:
+        """The folder's standing; nothing is registered."""
+        path = str(root)
+        if under_trusted(root):
+            return Standing(kind="trusted", path=path)
+        records, home = self.file.read(), home_of(root)
+        record = self._record(root, records)
+        uid = _stranger(root)
+        files = self._files(root, records)
+        if uid is not None and (record is None or record.uid != uid):
+            found = {name: acting.digest_of(each) for name, each in files.items()}
+            owner = acting.owner_name(uid)
+            return Standing(kind="foreign_owner", path=path, files=found, owner=owner)
+        if record is None:
+            found = {name: acting.digest_of(each) for name, each in files.items()}
+            is_here = bool(files) or _is_set_up(root, home)
+            return Standing(kind="not_yet" if is_here else "unset", path=path, files=found)
+        digests = {name: _digest(name, each, record) for name, each in files.items()}
+        then = {name: digest for name, (digest, _) in record.files.items()}
+        changed = [
+            name
+            for name in sorted({*digests, *then})
+            if digests.get(name) != then.get(name) or digests.get(name) == acting.UNKNOWN
+        ]
+        kind: Kind = "changed" if changed else "trusted"
+        return Standing(kind=kind, path=path, files=digests, changed=tuple(changed))
+
+    def _record(self, root: Path, records: Records) -> FolderRecord | None:
+        """What was said to the folder itself, else to the home of the project it belongs to."""
+        own = records.folders.get(os.path.realpath(root))
+        if own is not None:
+            return own if own.inode == _inode(root) else None
+        home = home_of(root)
+        kept = records.folders.get(os.path.realpath(home)) if home != root else None
+        if kept is not None and kept.inode == _inode(home):
+            return kept
+        return None
+
+    def _files(self, root: Path, records: Records) -> dict[str, Path]:
+        granted = records.grants.get(os.path.realpath(home_of(root)), [])
+        commands = [
+            CommandLine(
+                kind=each["kind"], words=tuple(each["command"]), directory=each["directory"]
+            )
+            for each in granted
+            if each["command"]
+        ]
+        return acting.acting_files(root, commands)
+
+
+def under_trusted(root: Path) -> bool:
+    """Whether the environment says that everything there is trusted."""
+    listed = filter(os.path.isabs, os.environ.get(VARIABLE, "").split(os.pathsep))
+    where = os.path.realpath(root)
+    return any(Path(where).is_relative_to(os.path.realpath(each)) for each in listed)
+
+
+def _is_set_up(root: Path, home: Path) -> bool:
+    if home != root or os.path.lexists(root / FOLDER):
+        return True
+    shelf = repository_shelf(root)  # a folder from elsewhere may bring one
+    return shelf is not None and shelf.noted() is not None
+
+
+def _digest(name: str, path: Path, record: FolderRecord) -> str:
+    """The file's digest; it is read only where its stamp does not say that it is the same."""
+    digest, stamp = record.files.get(name, (acting.UNKNOWN, ()))
+    found = acting.stamp_of(path)
+    is_old = bool(stamp) and stamp[-1] < record.at - _FRESH_NANOSECONDS
+    return digest if is_old and found == stamp else acting.digest_of(path)
+
+
+def _contents(paths: Iterable[Path]) -> Iterator[bytes]:
+    """What is kept to show later what changed since."""
+    for path in paths:
+        with suppress(OSError):
+            yield read_bounded(path, _KEPT_BYTES)
+
+
+def _stranger(root: Path) -> int | None:
+    """The owner of the folder, or of what is in it, who is somebody else; None for nobody."""
+    return acting.foreign_owner(root, root / FOLDER, home_of(root) / FOLDER)
+
+
+def _owner(root: Path) -> int:
+    """Whom a person says yes to."""
+    stranger = _stranger(root)
+    return os.stat(root).st_uid if stranger is None else stranger
+
+
+def _inode(folder: Path) -> int:
+    try:
+        return os.stat(folder).st_ino
+    except OSError:
+        return -1

@@ -1,0 +1,188 @@
+"""The file with what a person trusts, in the user's configuration and never in a project."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cde_orchestrator.domain.command_line import COMMAND_KINDS
+from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.infrastructure.system.acting_files import Stamp, stamp_of
+from cde_orchestrator.infrastructure.system.file_ops import (
+    OsFileOps,
+    read_regular_file,
+    replace_file,
+)
+from cde_orchestrator.infrastructure.system.os_errors import write_failure
+from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+
+log = get_logger(__name__)
+
+Entry = dict[str, Any]
+
+_LIMIT_BYTES = 64 * 1024 * 1024
+_COPIES_BYTES = 16 * 1024 * 1024
+_LOCK_SECONDS = 5.0
+_APPLICATION = "cde-orchestrator"
+
+
+@dataclass(slots=True)
+class FolderRecord:
+    """That a person said yes to a folder.
+
+    Attributes:
+        inode: of the folder; another one at its path was never shown to anybody.
+        uid: the owner of the folder.
+        at: when, in nanoseconds since the epoch.
+        files: the acting files by name, each with the digest of its content and its stamp then.
+    """
+
+    inode: int
+    uid: int
+    at: int
+    files: dict[str, tuple[str, Stamp]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Records:
+    """What the file says: commands that are trusted by project, and folders."""
+
+    grants: dict[str, list[Entry]] = field(default_factory=dict)
+    folders: dict[str, FolderRecord] = field(default_factory=dict)
+
+
+class TrustFile:
+    """Reads and replaces ``trust.json``; the contents of trusted files are next to it.
+
+    The file is replaced whole, under a lock, so that several processes lose nothing of each
+    other. It is in the user's configuration folder, unless another one is given.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._known: tuple[Path, Stamp | None, Records] | None = None
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return (self._folder or _configuration()) / "trust.json"
+
+    def read(self) -> Records:
+        """What it says, not to be changed; a file that cannot be understood grants nothing."""
+        path = self.path
+        stamp = stamp_of(path)
+        if self._known is None or self._known[:2] != (path, stamp):
+            self._known = path, stamp, self._parsed()
+        return self._known[2]
+
+    def change(self, change: Callable[[Records], object], copies: Iterable[bytes] = ()) -> None:
+        """Change what it says, alone, and keep the contents of files in addition.
+
+        Raises:
+            StateError: E204 the disk is full, E203 writing failed otherwise, E205 another process
+                did not let go of the file.
+        """
+        path = self.path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with ProcessLock(path.with_suffix(".lock"), _LOCK_SECONDS).exclusive():
+                records = self._parsed()
+                change(records)
+                content = {
+                    "version": 2,
+                    "projects": {where: kept for where, kept in records.grants.items() if kept},
+                    "folders": {where: asdict(kept) for where, kept in records.folders.items()},
+                }
+                self._keep(copies, records)
+                data = json.dumps(content, indent=2).encode() + b"\n"
+                replace_file(OsFileOps(), path, data, 0o600)
+                self._known = None
+        except OSError as error:
+            raise write_failure(path, error) from error
+
+    def copy(self, digest: str) -> str | None:
+        """The content of a trusted file, as far as it was kept and is text."""
+        with suppress(OSError, UnicodeDecodeError):
+            if digest.isalnum():
+                data, _ = read_regular_file(self._copies / digest, _LIMIT_BYTES, follow=False)
+                return data.decode("utf-8-sig")
+        return None
+
+    @property
+    def _copies(self) -> Path:
+        return self.path.with_name("trusted")
+
+    def _keep(self, copies: Iterable[bytes], records: Records) -> None:
+        """Keep these contents, and drop those that no record names any more."""
+        import hashlib
+
+        folder, left = self._copies, _COPIES_BYTES
+        folder.mkdir(exist_ok=True, mode=0o700)
+        named = {digest for each in records.folders.values() for digest, _ in each.files.values()}
+        for path in folder.iterdir():
+            if path.name in named:
+                left -= path.lstat().st_size
+            else:
+                path.unlink(missing_ok=True)
+        for data in copies:
+            path = folder / hashlib.sha256(data).hexdigest()
+            if path.name in named and len(data) <= left and not path.exists():
+                replace_file(OsFileOps(), path, data, 0o600)
+                left -= len(data)
+
+    def _parsed(self) -> Records:
+        try:
+            data, size = read_regular_file(self.path, _LIMIT_BYTES, follow=True)
+            content = json.loads(data) if size <= _LIMIT_BYTES else {"projects": {}}
+            grants = {
+                str(where): [each for each in granted if _is_grant(each)]
+                for where, granted in content["projects"].items()
+            }
+            folders = {}
+            for where, stored in content.get("folders", {}).items():
+                with suppress(TypeError, ValueError, KeyError, AttributeError):
+                    folders[str(where)] = _folder(stored)
+            return Records(grants, folders)
+        except (FileNotFoundError, NotADirectoryError):
+            return Records()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            log.warning("trust_unreadable", path=str(self.path), reason=str(error))
+            return Records()
+
+
+def _configuration() -> Path:
+    """The folder for what users configure; where the rule is short, nothing is imported for it."""
+    if sys.platform in {"win32", "darwin"}:  # pragma: no cover - not on this system
+        import platformdirs
+
+        return Path(platformdirs.user_config_dir(_APPLICATION, appauthor=False))
+    usual = os.path.expanduser("~/.config")  # noqa: PTH111 - which never fails
+    chosen = os.environ.get("XDG_CONFIG_HOME", "").strip(), usual
+    # A path that depends on the current folder would be a stranger's to fill.
+    return Path(next(filter(os.path.isabs, chosen), os.devnull), _APPLICATION)
+
+
+def _folder(stored: Entry) -> FolderRecord:
+    files = {
+        str(name): (str(digest), tuple(map(int, stamp)))
+        for name, (digest, stamp) in stored["files"].items()
+    }
+    return FolderRecord(int(stored["inode"]), int(stored["uid"]), int(stored["at"]), files)
+
+
+def _is_grant(entry: Any) -> bool:
+    """Whether somebody who edited the file left the entry whole."""
+    try:
+        texts = [entry[key] for key in ("digest", "name", "directory")]
+        datetime.fromisoformat(entry["granted_at"])
+        known = entry["kind"] in COMMAND_KINDS and isinstance(entry["command"], list)
+        return known and all(isinstance(each, str) for each in (*texts, *entry["command"]))
+    except (TypeError, ValueError, KeyError):
+        return False

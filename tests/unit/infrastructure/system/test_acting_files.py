@@ -1,0 +1,91 @@
+"""Which files of a project act, and what stands for them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.domain.command_line import CommandLine
+from cde_orchestrator.infrastructure.system import acting_files as acting
+
+
+@pytest.mark.parametrize(
+    ("words", "watched"),
+    [
+        (["./check.sh", "tests/a.py"], "check.sh"),
+        (["sh", "check.sh", "tests/a.py"], "check.sh"),
+        (["sh", "-eu", "check.sh"], "check.sh"),
+        (["/usr/bin/bash", "check.sh"], "check.sh"),
+        (["python3.12", "-X", "dev", "tools/run.py"], None),  # dev may be a file as well
+        (["python3", "-u", "tools/run.py"], "tools/run.py"),
+        (["env", "A=1", "python", "tools/run.py"], "tools/run.py"),
+        (["timeout", "60", "uv", "run", "tools/run.py"], "tools/run.py"),
+        (["pytest", "tests/a.py"], None),
+        (["python", "-m", "pytest", "tests/a.py"], None),
+        (["make", "test"], None),
+        (["check.sh"], None),  # is searched on PATH
+        (["../outside.sh"], None),
+        (["sh", "tests"], None),
+        (["/bin/true"], None),
+    ],
+)
+def test_the_program_of_a_command_is_watched_and_nothing_else(
+    tmp_path: Path, words: list[str], watched: str | None
+) -> None:
+    root = tmp_path / "root"
+    for name in ("check.sh", "tests/a.py", "tools/run.py", "../outside.sh", "dev.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x")
+    found = acting.program_of(root, CommandLine(kind="check", words=tuple(words)))
+    assert [*found] == ([watched] if watched else [])
+
+
+def test_a_program_is_found_from_the_folder_of_its_command(tmp_path: Path) -> None:
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "check.sh").write_text("x")
+    command = CommandLine(kind="check", words=("sh", "check.sh"), directory="web")
+    assert acting.program_of(tmp_path, command) == {"web/check.sh": tmp_path / "web" / "check.sh"}
+
+
+def test_too_many_prompts_are_never_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "MOST_FILES", 3)
+    prompts = tmp_path / ".cde" / "prompts"
+    prompts.mkdir(parents=True)
+    for number in range(5):
+        (prompts / f"{number}.md").touch()
+    (found,) = acting.acting_files(tmp_path).items()
+    assert "more than 3 files" in found[0]
+    assert acting.digest_of(found[1]) == acting.UNKNOWN
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    (tmp_path / "large").write_bytes(b"x" * (acting.SIZE_LIMIT + 1))
+    assert acting.digest_of(tmp_path / "pipe") == acting.UNKNOWN
+    assert acting.digest_of(tmp_path / "large") == acting.UNKNOWN
+    assert acting.digest_of(tmp_path / "link").startswith("link ")
+    assert acting.text_of(tmp_path / "pipe") is None
+
+
+def test_a_link_is_another_one_when_it_leads_elsewhere_or_its_file_changes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("same")
+    link = tmp_path / "link"
+    digests = set()
+    for target, content in (("a", "same"), ("b", "same"), ("b", "other"), ("none", "")):
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / target)
+        if content:
+            (tmp_path / target).write_text(content)
+        digests.add(acting.digest_of(link))
+    assert len(digests) == 4
+
+
+def test_an_owner_without_a_name_is_shown_by_number() -> None:
+    assert acting.owner_name(0) == "root (uid 0)"
+    assert acting.owner_name(3_999_999_999) == "the user with the uid 3999999999"

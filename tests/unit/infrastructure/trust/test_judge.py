@@ -1,0 +1,168 @@
+"""What a person said to a folder, as it is kept and judged."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cde_orchestrator.adapters.runners.trust import UserTrustStore
+from cde_orchestrator.domain.command_line import CommandLine
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.system import acting_files, viewing
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE, FolderTrust
+from cde_orchestrator.infrastructure.trust.records import TrustFile
+from tests.fakes import NOON
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with settings and a prompt, which nobody trusts."""
+    monkeypatch.delenv(VARIABLE)
+    root = tmp_path / "root"
+    (root / ".cde" / "prompts").mkdir(parents=True)
+    (root / ".cde" / "config.toml").write_text('log_level = "DEBUG"\n')
+    (root / ".cde" / "prompts" / "a.md").write_text("Words\n")
+    yield root
+    viewing.forget_all()
+
+
+@pytest.fixture
+def trust(tmp_path: Path) -> FolderTrust:
+    return FolderTrust(TrustFile(tmp_path / "config"))
+
+
+def accepted(trust: FolderTrust, root: Path) -> None:
+    trust.accept(root, trust.judge(root).files)
+
+
+def test_a_folder_is_viewed_until_it_is_trusted(root: Path, trust: FolderTrust) -> None:
+    assert trust.judge(root).kind == "not_yet"
+    assert viewing.standing_of(root / ".cde" / "state.json") == "not_yet"
+    assert not viewing.is_only_viewed(root.parent)
+    assert not viewing.is_only_viewed(f"{root}-other")
+    accepted(trust, root)
+    assert trust.judge(root).kind == "trusted"
+    assert not viewing.is_only_viewed(root)
+
+
+def test_what_was_not_shown_is_not_trusted(root: Path, trust: FolderTrust) -> None:
+    shown = trust.judge(root).files
+    (root / ".cde" / "config.toml").write_text("")
+    with pytest.raises(CDEError, match="changed while they were read"):
+        trust.accept(root, shown)
+    assert trust.judge(root).kind == "not_yet"
+
+
+def test_what_is_written_within_the_tick_of_a_clock_is_noticed(
+    root: Path, trust: FolderTrust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted(trust, root)
+    stamps = acting_files.stamp_of
+    before = {path: stamps(path) for path in (root / ".cde").iterdir()}
+    monkeypatch.setattr(acting_files, "stamp_of", lambda path: before.get(path) or stamps(path))
+    (root / ".cde" / "config.toml").write_text('log_level = "ERROR"\n')
+    assert trust.judge(root).changed == (".cde/config.toml",)
+
+
+def test_an_earlier_content_is_trusted_still(root: Path, trust: FolderTrust) -> None:
+    accepted(trust, root)
+    settings = root / ".cde" / "config.toml"
+    before = settings.read_text()
+    settings.write_text("")
+    assert trust.judge(root).kind == "changed"
+    settings.unlink()
+    settings.write_text(before)
+    assert trust.judge(root).kind == "trusted"
+
+
+def test_copies_show_what_changed_and_go_when_nothing_needs_them(
+    root: Path, trust: FolderTrust
+) -> None:
+    accepted(trust, root)
+    folder = trust.file.path.with_name("trusted")
+    kept = {path.read_text() for path in folder.iterdir()}
+    assert kept == {'log_level = "DEBUG"\n', "Words\n"}
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (*folder.iterdir(), trust.file.path)}
+    assert modes == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (root / ".cde" / "prompts" / "a.md").write_text("Other words\n")
+    assert trust.differences(root, Path("/none")) == {
+        ".cde/prompts/a.md": "@@ -1 +1 @@\n-Words\n+Other words"
+    }
+    trust.forget(root)
+    assert [*folder.iterdir()] == []
+    trust.forget(root)
+
+
+def test_the_program_of_a_command_that_is_trusted_later_is_watched(
+    root: Path, tmp_path: Path
+) -> None:
+    store = UserTrustStore(tmp_path / "config")
+    trust = FolderTrust(TrustFile(tmp_path / "config"))
+    (root / "agent.sh").write_text("x")
+    command = CommandLine(kind="agent", name="own", words=("./agent.sh",))
+    store.grant(root, [command], NOON)  # without a folder's trust, there is nothing to add to
+    accepted(trust, root)
+    other = CommandLine(kind="check", words=("sh", "other.sh"))
+    (root / "other.sh").write_text("x")
+    assert trust.judge(root).kind == "trusted"
+    store.grant(root, [other], NOON)
+    assert trust.judge(root).kind == "trusted"
+    assert store.trusts(root, other)
+    (root / "other.sh").write_text("y")
+    assert trust.judge(root).changed == ("other.sh",)
+    assert not store.trusts(root, other)
+
+
+def test_what_somebody_broke_in_the_file_is_not_trusted_and_the_rest_is(
+    root: Path, trust: FolderTrust
+) -> None:
+    accepted(trust, root)
+    stored = json.loads(trust.file.path.read_text())
+    whole = stored["folders"][str(root)]
+    odd: list[object] = [{}, [], {**whole, "inode": "x"}, {**whole, "files": {"a": 1}}, None]
+    for broken in odd:
+        folders = {str(root): whole, "/other": broken}
+        trust.file.path.write_text(json.dumps({**stored, "folders": folders}))
+        assert [*trust.file.read().folders] == [str(root)]
+        assert trust.judge(root).kind == "trusted"
+        trust.file.path.write_text(json.dumps({**stored, "folders": {str(root): broken}}))
+        assert trust.judge(root).kind == "not_yet"
+
+
+def test_files_that_cannot_be_judged_are_never_trusted(root: Path, trust: FolderTrust) -> None:
+    (root / ".cde" / "workflow.yml").mkdir()
+    with pytest.raises(CDEError, match="cannot be read"):
+        accepted(trust, root)
+
+
+def test_the_product_s_own_writes_are_no_change(root: Path, trust: FolderTrust) -> None:
+    accepted(trust, root)
+    path = root / ".cde" / "workflow.yml"
+    path.write_bytes(b"own")
+    acting_files.wrote(path, b"own")
+    trust.note_own(root, trust.judge(root))
+    assert trust.judge(root).kind == "trusted"
+    path.write_bytes(b"other")
+    acting_files.wrote(path, b"own")
+    trust.note_own(root, trust.judge(root))
+    assert trust.judge(root).changed == (".cde/workflow.yml",)
+
+
+def test_a_folder_that_is_not_there_is_not_set_up(root: Path, trust: FolderTrust) -> None:
+    assert trust.judge(root / "none").kind == "unset"
+
+
+def test_settings_can_be_considered_without_being_in_force(root: Path, trust: FolderTrust) -> None:
+    trust.judge(root)
+    settings = root / ".cde" / "config.toml"
+    assert not viewing.applies(settings)
+    with viewing.considering():
+        assert viewing.applies(settings)
+        with pytest.raises(OSError, match="not trusted"):
+            viewing.refuse_write(settings)
+    assert not viewing.applies(settings)
