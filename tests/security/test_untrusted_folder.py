@@ -61,6 +61,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "state export": ("--output", "{folder}/out.json"),
     "state import": ("{folder}/in.json",),
     "state compact": (),
+    "state move": ("--to-database",),
+    "state leave": ("fork",),
+    "state salvage": (),
     "state merge": ("{folder}/in.json", "{folder}/ours.json", "{folder}/in.json"),
     "doctor": ("--fix",),
     "dashboard": ("--stop",),
@@ -91,6 +94,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "serve": (),
 }
 CHANGING = {
+    *("state move", "state leave", "state salvage"),
     *("init", "project activate", "project archive", "state restore", "state compact", "start"),
     *("submit", "save", "resume", "close", "rollback", "run", "agents trust", "alerts test"),
     *("health reset-breaker", "doctor"),

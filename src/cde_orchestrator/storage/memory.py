@@ -20,7 +20,7 @@ from cde_orchestrator.infrastructure.system.spans import LOAD, span
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 from cde_orchestrator.storage import loader, repair
 from cde_orchestrator.storage.forks import find_fork
-from cde_orchestrator.storage.format.files import Marks, StateFiles
+from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import Record
 from cde_orchestrator.storage.format.json_patch import Document, Patch, apply
 from cde_orchestrator.storage.format.segment import Segment
@@ -67,7 +67,6 @@ class StateMemory:
         self.uncertain: ReadOnly | None = None
         self.unrepaired: ReadOnly | None = None
         self._repair_again_at = 0.0
-        self._viewed: Marks = []
         self._files = files
         self._ops = ops
         self._lock = lock
@@ -103,24 +102,21 @@ class StateMemory:
     @span(LOAD)
     def refresh(self) -> None:
         """Bring ``document`` up to date; see ``StateStore.refresh``."""
-        if is_only_viewed(self._files.folder):
-            self._view()
-            return
         with translate_os_errors(self._files.folder, "E201"):
             with self._memory():
-                settled = self._writing or self._is_settled()
+                settled = self._writing or self._view() or self._is_settled()
             if not settled:
                 self._settle_in_turn()
         self._guard.check(self.needed_bytes())
 
-    def _view(self) -> None:
-        """Take over what the files have; neither a lock is taken nor anything repaired."""
-        with translate_os_errors(self._files.folder, "E201"), self._memory():
+    def _view(self) -> bool:
+        """Take over what the files have where they are only viewed; whether that is so."""
+        if not is_only_viewed(self._files.folder):
+            return False
+        if self.head is None or not self.head.is_of(self._files.journal):
             self._files.resolve()
-            marks = self._files.marks()
-            if self.head is None or marks != self._viewed:
-                self.adopt(loader.load(self._files, self._ops), certain=False)
-                self._viewed = marks
+            self.adopt(loader.load(self._files, self._ops))
+        return True
 
     @contextmanager
     def writing(self) -> Iterator[None]:

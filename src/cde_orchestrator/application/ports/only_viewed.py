@@ -7,7 +7,8 @@ from typing import Any
 
 from cde_orchestrator.domain.exceptions import CDEError
 
-_RECOVERY = "verify history state_at backups backup checked_state"
+_RECOVERY = "verify history state_at backups backup checked_state fork_base fork_notice"
+_STATE = f"backend get peek condition close {_RECOVERY}"
 _READS = {
     "agents": "definitions probe stop",
     "breakers": "get views",
@@ -25,9 +26,11 @@ _READS = {
     "prompts": "render",
     "recovery": _RECOVERY,
     "reports": "summaries load",
-    "repository": f"backend get peek condition close {_RECOVERY}",
+    "repository": _STATE,
+    "files_repository": _STATE,
+    "movable": "",
     "trust": "digest trusts granted revoke differences",
-    "workflows": "load load_packaged",
+    "workflows": "load load_packaged require_usable",
     "worktrees": "has",
     "_project_checks": "facts",
 }
