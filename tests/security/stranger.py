@@ -86,12 +86,14 @@ class World:
     def listing(self) -> dict[str, tuple[object, ...]]:
         """Everything in the clone and in the home, but what the person trusts."""
         found: dict[str, tuple[object, ...]] = {}
+        inner = (".", ".config", ".local", ".local/state")
+        own = {self.home / each for each in inner}  # they change with what is in them
         for top in (self.clone, self.home):
             for path in (top, *sorted(top.rglob("*"))):
-                if "cde-orchestrator" in path.parts and ".config" in path.parts:
-                    continue
-                if path in {self.home, self.home / ".config"}:
-                    continue  # the store of trust is below it
+                if path in own or {"cde-orchestrator", "projects"} & {*path.parts} == {
+                    "cde-orchestrator"
+                }:
+                    continue  # what is trusted, and which servers run
                 about = path.lstat()
                 content = path.read_bytes() if stat.S_ISREG(about.st_mode) else b""
                 found[str(path)] = (about.st_mode, about.st_ino, about.st_mtime_ns, content)

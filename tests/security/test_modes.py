@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.command_line import CDE
 from tests.integration.run.stage import AGENT
 from tests.repository import git
@@ -31,7 +32,7 @@ class World:
         self.project.mkdir(mode=0o755)
         git(self.project, "init", "--quiet")
         git(self.project, "commit", "--quiet", "--allow-empty", "-m", "Begin")
-        kept = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
+        kept = {key: os.environ[key] for key in ("PATH", "LANG", VARIABLE) if key in os.environ}
         self.environment = {**kept, "HOME": str(self.home)}
 
     def cde(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

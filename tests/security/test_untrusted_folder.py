@@ -252,8 +252,10 @@ def test_no_page_writes_anything(world: World, served: ServedProject) -> None:
     routes = [each.path for each in all_routes(served, None) if isinstance(each, Route)]
     assert len(routes) > 10
     before = world.listing()
-    app = build_app(served, host="127.0.0.1", address="127.0.0.1")
-    with TestClient(app, base_url="http://127.0.0.1:8787") as client:
+    token = "0123456789abcdef0123456789abcdef"
+    app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=token)
+    headers = {"authorization": f"Bearer {token}"}
+    with TestClient(app, base_url="http://127.0.0.1:8787", headers=headers) as client:
         for path in routes:
             if path != "/dashboard/events":  # which never ends
                 client.get(re.sub(r"\{[^}]*\}", "login", path))
