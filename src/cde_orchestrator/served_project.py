@@ -13,7 +13,11 @@ from cde_orchestrator.domain.exceptions import CDEError, ProjectError
 from cde_orchestrator.infrastructure.observability.logs.setup import log_to_project
 from cde_orchestrator.infrastructure.observability.tracing import describe_failure
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
-from cde_orchestrator.infrastructure.system.project_path import folder_at, require_narrow
+from cde_orchestrator.infrastructure.system.project_path import (
+    folder_at,
+    require_below,
+    require_narrow,
+)
 
 Reply = TypeVar("Reply")
 
@@ -79,7 +83,8 @@ class ServedProject:
 
         Raises:
             ProjectError: E006, another project is served; E001 or E002, no folder.
-            ValidationError: E305, it holds all projects, and was not named in full.
+            ValidationError: E305, it holds all projects, and was not named in full; or it is
+                not below the folder that the server was started in, or is hidden there.
             CDEError: it was refused or failed; what is served stays the same.
         """
         with self._onboarding:
@@ -91,6 +96,7 @@ class ServedProject:
                 return served.handle(use_case)
             if self._pinned or is_set_up(served.root):
                 raise ProjectError.of("E006", served=str(served.root), path=str(wanted))
+            require_below(wanted, served.root)
             candidate = build_application(wanted)
             try:
                 with COMPUTE_SLOT.held():

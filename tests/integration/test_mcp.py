@@ -355,16 +355,16 @@ async def test_an_output_never_leaves_the_project(project: Path, tmp_path: Path,
 async def test_a_server_started_outside_of_any_project_takes_the_one_that_is_onboarded(
     tmp_path: Path,
 ) -> None:
-    home, project = tmp_path / "home", tmp_path / "project"
-    home.mkdir()
-    project.mkdir()
+    home = tmp_path / "home"
+    project = home / "project"
+    project.mkdir(parents=True)
     async with stdio_agent(None, cwd=home) as agent:
         assert (await agent.refused("cde_getProjectInfo"))["code"] == "E004"
         await agent.call("cde_onboardProject", path=str(project))
         info = await agent.call("cde_getProjectInfo")
         assert info["project"]["path"] == str(project)
         assert (await agent.refused("cde_onboardProject", path=str(home)))["code"] == "E006"
-    assert list(home.iterdir()) == []
+    assert list(home.iterdir()) == [project]
 
 
 async def test_a_server_in_a_subfolder_serves_the_project_above(project: Path) -> None:

@@ -195,7 +195,7 @@ def test_an_error_whose_code_is_not_explained_is_told_in_its_own_words() -> None
     payload = ErrorFormatter.payload(error)
 
     assert payload["title"] == "Error"
-    assert payload["message"] == "Something went  [31mwrong"
+    assert payload["message"] == "Something went \\x1b[31mwrong"
     assert payload["severity"] == "ERROR"
     assert payload["context"] == {"key": "value"}
     assert payload["suggestions"] == []

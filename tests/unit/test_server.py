@@ -18,7 +18,8 @@ from cde_orchestrator.web.guards import names_of
 
 
 def test_an_onboarding_that_fails_does_not_change_what_is_served(tmp_path: Path) -> None:
-    home, broken, good = (tmp_path / name for name in ("home", "broken", "good"))
+    home = tmp_path / "home"
+    broken, good = home / "broken", home / "good"
     for folder in (home, broken / ".cde", good):
         folder.mkdir(parents=True)
     (broken / ".cde" / "workflow.yml").write_text("[")

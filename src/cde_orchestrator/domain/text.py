@@ -12,7 +12,7 @@ PROMPT_LIMIT = 20_000
 EXCERPT_LIMIT = 1_200
 """Characters of an excerpt of a file."""
 
-UNSAFE = frozenset({"Cc", "Cf", "Cs"})
+UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that neither a path nor an excerpt may have."""
 
 _KEPT_CHARACTERS = frozenset("\n\t\u200c\u200d")
@@ -84,6 +84,14 @@ def excerpt_of(data: bytes, size: int, limit: int) -> str:
         whole, _, _ = text[: limit + 1].rpartition("\n")
         text = whole if whole.strip() else text[: limit - 1] + "…"
     return text.strip("\n")
+
+
+def hidden_character(text: str, kept: str = "\n\t") -> str | None:
+    """The first character, as U+202E, that is not seen or changes how others are; or None."""
+    for character in text:
+        if character not in kept and unicodedata.category(character) in UNSAFE:
+            return f"U+{ord(character):04X}"
+    return None
 
 
 def _is_harmless(character: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,8 +14,12 @@ from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.gate import verdict_words
 from cde_orchestrator.domain.project_paths import path_problem
+from cde_orchestrator.domain.text import hidden_character
 
 FORMAT_VERSION = 1
+_KEPT = "\n\t\u200c\u200d"
+"""Of texts: several scripts and emoji need joiners."""
+
 ID_LIMIT = 40
 """Characters of an id or a status."""
 
@@ -124,9 +127,16 @@ def _text(node: Node) -> str:
     value = node.value
     if not isinstance(value, str):
         raise _wrong_type(node, "text", "Write text; put it in quotes if it looks like a number")
-    if any(unicodedata.category(each) in {"Cc", "Cs"} and each not in "\n\t" for each in value):
-        raise node.refuse("it has control characters", "Remove the control characters")
-    return value
+    return _visible(node, value, _KEPT)
+
+
+def _visible(node: Node, text: str, kept: str) -> str:
+    if hidden := hidden_character(text, kept):
+        raise node.refuse(
+            f"it has the character {hidden}, which is not seen",
+            "Remove control and format characters",
+        )
+    return text
 
 
 def _filled(node: Node) -> str:
@@ -134,6 +144,11 @@ def _filled(node: Node) -> str:
     if not text.strip():
         raise node.refuse("it is empty", "Write its text, or remove it")
     return text
+
+
+def _word(node: Node) -> str:
+    """A word of a command, which a person reads before it is trusted."""
+    return _visible(node, _filled(node), "\n\t")
 
 
 def _slug(pattern: re.Pattern[str], node: Node) -> str:
@@ -353,7 +368,7 @@ _PHASE: Mapping[str, Rule] = {
     "inputs": partial(_list_of, _text, _LIST_REMEDY),
     "outputs": partial(_list_of, _output, "Write each output as an item: - id: ..."),
     "changes": partial(_one_of, get_args(workflow.Changes)),
-    "check": partial(_list_of, _filled, _CHECK_REMEDY),
+    "check": partial(_list_of, _word, _CHECK_REMEDY),
     "check_timeout_seconds": partial(_number, (int, float), 1, 86_400),
     "check_directory": _folder,
     "status": _status,

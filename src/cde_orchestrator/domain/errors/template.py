@@ -35,14 +35,15 @@ def placeholders(template: str) -> frozenset[str]:
 def plain(value: object, limit: int = VALUE_LIMIT) -> str:
     """A value as one line of printable text, cut to ``limit`` characters.
 
-    Control, format, surrogate and line-separator characters become spaces, joiners excepted,
-    so that a hostile path or prompt can neither forge lines nor move a terminal's cursor.
+    Control, format and surrogate characters become escapes, and those that end lines spaces,
+    joiners excepted, so that a hostile path or prompt can neither forge lines nor move a
+    terminal's cursor, nor read otherwise than it is.
     """
     try:
         text = str(value)[: limit * 4]
     except ValueError:  # Python writes no integer of more than 4,300 digits in decimals
         text = "?"
-    clean = _UNUSUAL.sub(lambda match: " " if _is_unsafe(match[0]) else match[0], text)
+    clean = _UNUSUAL.sub(lambda match: _escaped(match[0]), text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
@@ -101,6 +102,12 @@ def jsonable(
     if depth and isinstance(value, list | tuple | set | frozenset):
         return [jsonable(item, text, depth - 1, members) for item in list(value)[:members]]
     return text(value)
+
+
+def _escaped(character: str) -> str:
+    if not _is_unsafe(character):
+        return character
+    return " " if character.isspace() else character.encode("unicode_escape").decode()
 
 
 def _is_unsafe(character: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.text import hidden_character
 from cde_orchestrator.infrastructure.settings.settings import settings_document, settings_file
 
 
@@ -53,6 +54,8 @@ class CommandTable:
         value = self.values.get(key, [])
         if not isinstance(value, list) or not all(_is_word(word) for word in value):
             self.refuse(key, "it must be a list of strings")
+        if hidden := next(filter(None, map(hidden_character, value)), None):
+            self.refuse(key, f"it has the character {hidden}, which is not seen")
         return tuple(value)
 
     def seconds(self, key: str, most: float, default: float = 0.0) -> float:

@@ -68,6 +68,26 @@ def require_narrow(folder: Path) -> None:
         raise ValidationError.of("E305", argument="path", reason=reason)
 
 
+def require_below(folder: Path, start: Path) -> None:
+    """Refuse a folder that is not in the one in which somebody started a server.
+
+    Where that one holds a user's home, so are what is hidden in it: keys and settings are there.
+
+    Raises:
+        ValidationError: E305.
+    """
+    reason = None
+    if not folder.is_relative_to(start):
+        reason = f"{folder} is not below {start}, where this server was started"
+    elif holds_everything(start) and any(
+        part.startswith(".") for part in folder.relative_to(start).parts
+    ):
+        reason = f"{folder} is hidden, and may hold keys or settings"
+    if reason is not None:
+        reason += "; a person can start a server for it: cde serve --project PATH"
+        raise ValidationError.of("E305", argument="path", reason=reason)
+
+
 def _file_in_the_way(path: Path | str, base: Path | None) -> ProjectError:
     """E002, with the file that is meant and the folder that it lies in."""
     named = Path(os.path.abspath((base or Path()) / Path(path).expanduser()))  # noqa: PTH100

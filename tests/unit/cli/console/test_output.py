@@ -114,7 +114,7 @@ def test_json_means_the_same_in_any_encoding(
 
 
 @pytest.mark.parametrize(
-    ("person", "expected"), [(False, "\x1b[31mä\n\tx\n"), (True, " [31mä\n    x\n")]
+    ("person", "expected"), [(False, "\x1b[31mä\n\tx\n"), (True, "\\x1b[31mä\n    x\n")]
 )
 def test_a_raw_text_is_made_harmless_for_people_only(
     person: bool, expected: str, monkeypatch: pytest.MonkeyPatch

@@ -130,7 +130,7 @@ def test_a_command_is_shown_as_a_shell_takes_it() -> None:
 
 
 def test_lines_are_cleaned_one_by_one() -> None:
-    assert wording.clean_lines("a\x1b[1m\n\tb\r") == "a [1m\n    b "
+    assert wording.clean_lines("a\x1b[1m\n\tb\r") == "a\\x1b[1m\n    b "
 
 
 def test_a_screen_shows_as_many_columns_as_it_has_room_for() -> None:
@@ -379,6 +379,6 @@ def test_a_failure_stands_in_a_panel_and_its_fix_can_be_copied() -> None:
     text = seen(failure(payload, SCREEN), 60)
 
     assert text.startswith("╭─ ✗ Feature Not Found  E102 ─")
-    assert "'[red]x[/red] '" in text
+    assert "'[red]x[/red]\\x1b'" in text
     assert f"\n  $ cde list --project /{'long' * 30}\n" in text
     assert text.endswith("Learn more: cde explain E102\n")

@@ -63,7 +63,7 @@ def test_only_plain_names_are_placeholders(template: str) -> None:
     assert fill(template, {"path": "x", "__class__": "y"}) == template
 
 
-@pytest.mark.parametrize("character", LINE_BREAKS)
+@pytest.mark.parametrize("character", [*LINE_BREAKS, "\t"])
 def test_a_line_break_of_any_kind_becomes_a_space(character: str) -> None:
     assert plain(f"a{character}b") == "a b"
 
@@ -74,7 +74,6 @@ def test_a_line_break_of_any_kind_becomes_a_space(character: str) -> None:
         "\x00",
         "\x07",
         "\x08",
-        "\t",
         "\x1b",
         "\x7f",
         "\x9b",
@@ -90,8 +89,11 @@ def test_a_line_break_of_any_kind_becomes_a_space(character: str) -> None:
         "\U000e0041",
     ],
 )
-def test_a_character_that_moves_hides_or_reorders_text_becomes_a_space(character: str) -> None:
-    assert plain(f"a{character}b") == "a b"
+def test_a_character_that_moves_hides_or_reorders_text_becomes_an_escape(character: str) -> None:
+    shown = plain(f"a{character}b")
+
+    assert shown == f"a{ascii(character)[1:-1]}b"
+    assert plain(shown) == shown
 
 
 @pytest.mark.parametrize(
