@@ -82,11 +82,14 @@ def refuse_link(folder: Path) -> None:
         raise _not_regular(folder, errno.ELOOP)
 
 
-def read_bounded(path: Path, limit_bytes: int) -> bytes:
+def read_bounded(path: Path, limit_bytes: int, offset: int = 0) -> bytes:
     """All of an ordinary file, which may grow meanwhile; EFBIG for more than ``limit_bytes``."""
     with open(open_regular(path, os.O_RDONLY), "rb") as file:
-        data = file.read(limit_bytes + 1)
-    if len(data) > limit_bytes:
+        if offset:
+            file.seek(offset)
+        is_larger = os.fstat(file.fileno()).st_size - offset > limit_bytes
+        data = b"" if is_larger else file.read(limit_bytes + 1)
+    if is_larger or len(data) > limit_bytes:
         raise OSError(errno.EFBIG, f"it has more than {limit_bytes} bytes", str(path))
     return data
 
@@ -149,6 +152,9 @@ _KINDS = {
 }
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+READ_LIMIT_BYTES = 256 * 1024 * 1024
+"""Of one file of the state; a file without end would take all memory."""
+
 # Without O_NONBLOCK, opening a pipe waits for a writer.
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _PLAIN = 0
@@ -164,11 +170,8 @@ class OsFileOps:
     """The file operations of the operating system; each may raise ``OSError``."""
 
     def read(self, path: Path, offset: int = 0) -> bytes:
-        """The file's bytes from ``offset`` on."""
-        with open(open_regular(path, os.O_RDONLY), "rb") as file:
-            if offset:
-                file.seek(offset)
-            return file.read()
+        """The file's bytes from ``offset`` on; EFBIG where there are too many for one state."""
+        return read_bounded(path, READ_LIMIT_BYTES, offset)
 
     def open_append(self, path: Path) -> int:
         """A descriptor that appends to a file that is there."""

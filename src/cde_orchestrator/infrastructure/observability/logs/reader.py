@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +27,8 @@ from cde_orchestrator.infrastructure.system.file_ops import open_in_own_folder
 
 _BEGINNING = b'{"timestamp":"'
 _POLL_SECONDS = 0.2
+LONGEST_LINE = 1024 * 1024
+"""Bytes of a line; somebody may have put anything in the place of a log."""
 _TEXTS = (
     *("level", "correlation_id", "operation", "operation_id", "actor", "outcome", "error_code"),
     *("project_id", "feature_id", "feature", "phase_id"),
@@ -50,7 +53,7 @@ class JsonLogReader:
                 if file is not path and is_before(file, oldest):
                     continue
                 with _opened(file) as lines:
-                    for line in lines:
+                    for line in _lines(lines):
                         if all(text in line for text in needed):
                             entry = _decoded(line)
                             if entry is not None and entry["timestamp"] >= earliest:
@@ -70,8 +73,8 @@ class JsonLogReader:
             while True:
                 # Nothing is written to a file any more that was replaced before it is read.
                 is_over = file is not None and _is_replaced(file, path)
-                for piece in file or ():
-                    pending += piece
+                for piece in _lines(file) if file is not None else ():
+                    pending = piece if len(pending) > LONGEST_LINE else pending + piece
                     if is_over or pending.endswith(b"\n"):
                         entry = _decoded(pending)
                         pending = b""
@@ -104,6 +107,11 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
             yield stored
 
 
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines; one that is longer than any that is written comes in pieces."""
+    return iter(partial(file.readline, LONGEST_LINE), b"")
+
+
 def _open_plain(path: Path) -> IO[bytes] | None:
     try:
         return open(path, "rb", opener=open_in_own_folder)
@@ -126,6 +134,8 @@ def _is_truncated(file: IO[bytes]) -> bool:
 def _decoded(line: bytes) -> LogEntry | None:
     """The entry of a line; where a writer was killed in the middle of one, that of its end."""
     for candidate in (line, line[max(line.rfind(_BEGINNING), 0) :]):
+        if not candidate.startswith(b"{"):
+            continue
         try:
             entry = orjson.loads(candidate)
         except orjson.JSONDecodeError:

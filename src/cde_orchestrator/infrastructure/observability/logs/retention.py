@@ -38,6 +38,10 @@ _END_BYTES = 256 * 1024
 """The end of a file in which its last lines are."""
 
 
+_NO_LOG_BYTES = 1_010_000_000
+"""More than the longest file that the settings allow, with its last line."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogRetention:
     """For how many days rotated files are kept, how many, and with how many bytes together.
@@ -121,6 +125,9 @@ def tidy(path: Path, kept: LogRetention, now: float) -> None:
     """Compress rotated files, and remove what is not kept; never fails."""
     for file in rotated_files(path):
         with suppress(OSError):
+            if file.lstat().st_size > _NO_LOG_BYTES:
+                file.unlink()  # no log of ours, and compressing it would take long
+                continue
             if file.suffix != COMPRESSED:
                 _compress(file)
             file.with_name(file.name.removesuffix(COMPRESSED)).unlink(missing_ok=True)
