@@ -144,6 +144,7 @@ async def a_page_that_does_not_exist(stage: Stage) -> None:
 @drill("E902")
 async def a_request_without_the_token(stage: Stage) -> None:
     file = stage.folder / "token"
+    file.touch(0o600)
     file.write_text(TOKEN + "\n")
     file.chmod(0o600)
     words = ["serve", "--transport", "http", "--port", "0", "--token-file", str(file)]

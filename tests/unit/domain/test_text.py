@@ -13,6 +13,7 @@ from cde_orchestrator.domain.text import (
     checked_prompt,
     checked_text,
     excerpt_of,
+    hidden_character,
     opening_words,
     shortened,
 )
@@ -162,3 +163,15 @@ def test_an_excerpt_needs_no_more_than_a_files_beginning(data: bytes, limit: int
     excerpt = excerpt_of(data, len(data), limit)
     assert len(excerpt) <= limit
     assert excerpt_of(data[: 4 * limit], len(data), limit) == excerpt
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("plain text\n\tof two lines", None), ("a\u202eb", "U+202E"), ("a\u200db", "U+200D")],
+)
+def test_a_hidden_character_is_named(text: str, found: str | None) -> None:
+    assert hidden_character(text) == found
+
+
+def test_joiners_are_kept_where_texts_need_them() -> None:
+    assert hidden_character("\U0001f468\u200d\U0001f4bb", "\n\t\u200d") is None
