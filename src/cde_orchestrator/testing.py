@@ -25,8 +25,13 @@ from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import LockTimeoutError, StateError
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry
 from cde_orchestrator.infrastructure.paths import FOLDER
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.system.file_ops import (
+    OsFileOps,
+    read_bounded,
+    replace_file,
+)
 from cde_orchestrator.infrastructure.system.project_path import folder_at
+from cde_orchestrator.infrastructure.system.tree import kind_of
 from cde_orchestrator.storage.format.journal import (
     GENESIS,
     Change,
@@ -254,13 +259,13 @@ class InMemoryProjectRepository(StoredProjects[_InMemoryStore]):
 
     def _store(self, root: Path) -> _InMemoryStore:
         file = root / _KEY_FILE
-        key = file.read_text("utf-8") if file.exists() else ""
+        key = read_bounded(file, 64).decode() if kind_of(file) else ""
         store = _InMemoryStore(root, self._storage.kept(key), self._seconds)
         return self._stores.setdefault((root, key), store) if key else store
 
     def _prepared(self, root: Path, new: bool) -> _InMemoryStore:
         file = root / _KEY_FILE
-        file.parent.mkdir(exist_ok=True)
-        if not file.exists():
-            file.write_text(uuid.uuid4().hex, "utf-8")
+        OsFileOps().make_folder(file.parent)
+        if not kind_of(file):
+            replace_file(OsFileOps(), file, uuid.uuid4().hex.encode())
         return self._store(root)

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from cde_orchestrator.infrastructure.system.tree import open_folder, status_of
+
 HELD_AT_MOST = 64
 """Folders that one process keeps open; any further one is known by its numbers alone."""
 
-_OPEN_FLAGS = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0)
 _open: set[int] = set()
 
 
@@ -33,10 +34,10 @@ class HeldFolder:
             return
         if len(_open) < HELD_AT_MOST:
             with suppress(OSError):  # the numbers have to do
-                descriptor = os.open(self._path, _OPEN_FLAGS)
+                descriptor = open_folder(self._path, listed=False)
                 self._close = weakref.finalize(self, _close, descriptor)
                 _open.add(descriptor)
-        self._held = self._path.stat()
+        self._held = status_of(self._path)
 
     def release(self) -> None:
         """Hold none."""
@@ -46,7 +47,7 @@ class HeldFolder:
     def is_in_place(self) -> bool:
         """Whether a folder is held and it is the one at the path."""
         try:
-            return self._held is not None and os.path.samestat(self._held, self._path.stat())
+            return self._held is not None and os.path.samestat(self._held, status_of(self._path))
         except OSError:
             return False
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, in_the_way
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.tree import open_folder, status_of
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.quarantine import Quarantine, clear_places
 
@@ -150,10 +151,10 @@ class _FolderLock(ProcessLock):
             raise
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return open_folder(self.path)
 
     def is_current(self, descriptor: int) -> bool:
         try:  # the folder may be a link, by the owner's choice
-            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+            return os.path.samestat(os.fstat(descriptor), status_of(self.path))
         except FileNotFoundError:
             return False

@@ -17,6 +17,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     is_no_folder,
     replace_file,
 )
+from cde_orchestrator.infrastructure.system.tree import names_in
 from cde_orchestrator.storage.format.files import StateFiles
 
 log = get_logger(__name__)
@@ -104,9 +105,6 @@ def misplaced(files: StateFiles) -> list[Path]:
 
 def quarantined(files: StateFiles) -> Sequence[tuple[datetime, str]]:
     """When files were moved to quarantine, and what they were called."""
-    try:
-        names = [path.name for path in files.quarantine.iterdir()]
-    except OSError:
-        return []
+    names = names_in(files.quarantine)
     matches = (match for name in names if (match := _NAME.fullmatch(name)))
     return [(datetime.strptime(m[1], _STAMP).replace(tzinfo=UTC), m[2]) for m in matches]

@@ -17,7 +17,11 @@ from cde_orchestrator.domain.errors.entry import Fix
 from cde_orchestrator.domain.errors.fixes import DOCTOR_FIX
 from cde_orchestrator.domain.exceptions import ReadOnlyModeError
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.system.file_ops import FileOps, write_all
+from cde_orchestrator.infrastructure.system.file_ops import (
+    FileOps,
+    unlink,
+    write_all,
+)
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 
 log = get_logger(__name__)
@@ -120,7 +124,7 @@ class WriteGuard:
                 self._ops.unlink(path)
         except OSError as error:
             with suppress(OSError):
-                path.unlink(missing_ok=True)
+                unlink(path)
             log.debug("read_only_probe_failed", reason=str(error))
             return
         mode, self.mode = self.mode, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from pathlib import Path
 
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import FileOps
+from cde_orchestrator.infrastructure.system.tree import (
+    list_folder,
+    status_of,
+)
 from cde_orchestrator.storage.format.files import StateFiles
 
 log = get_logger(__name__)
@@ -60,7 +65,7 @@ def prune(files: StateFiles, ops: FileOps, retention: Retention) -> list[Path]:
             removed.append(path)
     while checkpoints:
         sequence, path = checkpoints[0]
-        total_bytes = sum(_stat(each)[0] for each in files.backups.iterdir())
+        total_bytes = sum(_stat(files.backups / name)[0] for name in list_folder(files.backups))
         times = [_stat(each)[1] for _, each in checkpoints]
         if not retention.lets_go(times, total_bytes, removed=len(removed)):
             break
@@ -81,9 +86,9 @@ def _segments_before(files: StateFiles, sequence: int) -> list[Path]:
 
 
 def _stat(path: Path) -> tuple[int, float]:
-    """Size and time of a file; nothing, and made just now, where it is gone."""
+    """Size and time of a file; nothing, and made just now, where it is gone or is none."""
     try:
-        stat = path.stat()
+        found = status_of(path)
     except OSError:
         return 0, time.time()
-    return stat.st_size, stat.st_mtime
+    return (found.st_size, found.st_mtime) if stat.S_ISREG(found.st_mode) else (0, time.time())

@@ -17,6 +17,7 @@ import orjson
 from cde_orchestrator.domain.exceptions import ProjectError, StateError
 from cde_orchestrator.infrastructure.system.file_ops import FileOps
 from cde_orchestrator.infrastructure.system.os_errors import error_words
+from cde_orchestrator.infrastructure.system.tree import names_in
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format.checkpoint import Checkpoint
 from cde_orchestrator.storage.format.files import StateFiles
@@ -81,7 +82,7 @@ def remains(files: StateFiles, ops: FileOps) -> Remains:
     """
     found = Remains()
     live = [files.state, files.journal, *files.everywhere()]
-    kept = [*files.sides(), *sorted(files.quarantine.glob("[!.]*"), reverse=True)]
+    kept = [*files.sides(), *reversed(_quarantined(files))]
     found.known |= {*files.segments(), *files.checkpoints()}
     newest = {files.journal, *list(files.segments().values())[-1:]}
     for path in (*live, *kept):
@@ -98,6 +99,11 @@ def remains(files: StateFiles, ops: FileOps) -> Remains:
             reached = last.sequence if isinstance(last, Record) else last.first - 1
             found.end = max(found.end, reached)
     return found
+
+
+def _quarantined(files: StateFiles) -> list[Path]:
+    names = names_in(files.quarantine)
+    return [files.quarantine / name for name in names if not name.startswith(".")]
 
 
 def _judge(path: Path, data: bytes, found: Remains, *, is_live: bool, root: Path) -> Scan:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import product
 from pathlib import Path
 from typing import Protocol
 
@@ -28,9 +28,15 @@ from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings import settings
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, in_the_way, read_bounded
+from cde_orchestrator.infrastructure.system.file_ops import (
+    OsFileOps,
+    in_the_way,
+    read_bounded,
+    unlink,
+)
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock, state_of
+from cde_orchestrator.infrastructure.system.tree import entries_of, names_in
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.format.checkpoint import NEWER, SCHEMA_VERSION
@@ -49,6 +55,7 @@ LOCK_SECONDS = 1.0
 
 LARGEST_NOTE_BYTES = 4_096
 
+_TEMPORARY = re.compile(r"\..*\.tmp|\.probe-.*", re.DOTALL)
 _QUARANTINE = f"{FOLDER}/quarantine"
 
 
@@ -140,7 +147,7 @@ class ProjectDoctor:
                 how = "was rewritten" if _exists(stored, damage) else "was removed"
                 done.append(f"{damage.file} {how}{kept}")
         for path in _temporary(stored):
-            path.unlink(missing_ok=True)
+            unlink(path, missing_ok=True)
             done.append(f"{stored.shown(path)} was removed")
         return done
 
@@ -364,7 +371,7 @@ def _leftovers(stored: StateFiles) -> Iterator[CDEError]:
 
 
 def _quarantine(stored: StateFiles) -> Iterator[CDEError]:
-    kept = sorted(path.name for path in stored.quarantine.glob("[!.]*"))
+    kept = [name for name in names_in(stored.quarantine) if not name.startswith(".")]
     if kept:
         yield StateError.of("E215", count=len(kept), newest=kept[-1])
     for name in kept:
@@ -377,13 +384,10 @@ def _quarantine(stored: StateFiles) -> Iterator[CDEError]:
 def _temporary(stored: StateFiles) -> list[Path]:
     """Files that a writer left when it was killed."""
     oldest_in_use = time.time() - STALE_SECONDS
-    folders = [stored.folder]
-    if not stored.backups.is_symlink():  # what is in it is somebody else's
-        folders.append(stored.backups)
     left: list[Path] = []
-    for folder, pattern in product(folders, (".*.tmp", ".probe-*")):
-        for path in folder.glob(pattern):
-            with suppress(FileNotFoundError):  # its writer has just renamed or removed it
-                if path.lstat().st_mtime < oldest_in_use:
-                    left.append(path)
+    for folder in (stored.folder, stored.backups):
+        with suppress(OSError):  # in a folder that is a link is what is somebody else's
+            for name, found in entries_of(folder).items():
+                if _TEMPORARY.fullmatch(name) and found.st_mtime < oldest_in_use:
+                    left.append(folder / name)
     return sorted(left)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +10,15 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.store import FILE
 from cde_orchestrator.infrastructure.observability.logs.retention import rotated_files
 from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from cde_orchestrator.infrastructure.reports.store import REPORTS
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
+from cde_orchestrator.infrastructure.system.file_ops import (
+    OsFileOps,
+    unlink,
+)
+from cde_orchestrator.infrastructure.system.tree import (
+    is_file,
+    names_in,
+    status_of,
+)
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.read_only import SPARE_BYTES
 
@@ -23,7 +30,7 @@ def removable(stored: StateFiles) -> list[Path]:
     """What may go, the least missed first; nothing where the next changes have room."""
     if not _is_short(stored):
         return []
-    return [path for path in _dispensable(stored.folder) if _is_own_file(path)]
+    return [path for path in _dispensable(stored.folder) if is_file(path)]
 
 
 def freed(stored: StateFiles) -> list[str]:
@@ -33,8 +40,8 @@ def freed(stored: StateFiles) -> list[str]:
         if not _is_short(stored):
             break
         with suppress(OSError):
-            size = path.stat().st_size
-            path.unlink()
+            size = status_of(path).st_size
+            unlink(path)
             done.append(f"{stored.shown(path)} was removed ({size} bytes)")
     return done
 
@@ -49,12 +56,6 @@ def _is_short(stored: StateFiles) -> bool:
 
 def _dispensable(folder: Path) -> Iterator[Path]:
     yield from rotated_files(folder.parent / LOG_FILE)
-    yield from sorted((folder / REPORTS).glob("*.json"))[:-REPORTS_KEPT]
+    reports = [name for name in names_in(folder / REPORTS) if name.endswith(".json")]
+    yield from (folder / REPORTS / name for name in reports[:-REPORTS_KEPT])
     yield from (folder / f"{FILE}{end}" for end in ("-wal", "-shm", ""))
-
-
-def _is_own_file(path: Path) -> bool:
-    """Whether it is a file of the product, and not reached through a link."""
-    with suppress(OSError):
-        return stat.S_ISREG(path.lstat().st_mode) and not path.parent.is_symlink()
-    return False

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import posixpath
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,9 +17,19 @@ from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureE
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.records import Baseline
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, replace_file
+from cde_orchestrator.infrastructure.system.file_ops import (
+    OsFileOps,
+    read_bounded,
+    read_link,
+    replace_file,
+)
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.programs import Completed
+from cde_orchestrator.infrastructure.system.tree import (
+    guard,
+    kind_of,
+    status_of,
+)
 
 log = get_logger(__name__)
 
@@ -45,6 +56,7 @@ _DIFF = (
 _EXPORTS = "*.cde.json"
 """Files that the merge driver is for: exports of the state."""
 _ATTRIBUTE = f"{_EXPORTS} merge=cde-state"
+_LIST_BYTES = 1024 * 1024
 _DRIVER = {
     "merge.cde-state.name": "state of CDE Orchestrator, by feature",
     "merge.cde-state.driver": "cde state merge %O %A %B",
@@ -266,7 +278,7 @@ class GitMergeDriver:
             git_output(root, "config", "--local", key, _DRIVER[key])
         attributes = root / ".gitattributes"
         with translate_os_errors(attributes):
-            present = attributes.read_bytes() if attributes.exists() else b""
+            present = read_bounded(attributes, _LIST_BYTES) if kind_of(attributes) else b""
             if _ATTRIBUTE.encode() not in present.splitlines():
                 separator = b"\n" if present and not present.endswith(b"\n") else b""
                 content = present + separator + _ATTRIBUTE.encode() + b"\n"
@@ -309,6 +321,7 @@ class _Digests:
 
     def __init__(self, top: Path) -> None:
         self._top = top
+        guard(top)
         self._left = DIRTY_LIMIT_BYTES
 
     def of(self, name: str) -> str | None:
@@ -318,11 +331,10 @@ class _Digests:
         """
         path = self._top / name
         try:
-            if any(folder.is_symlink() for folder in _folders_above(self._top, name)):
-                return None
-            if path.is_symlink():
-                return hashlib.sha256(b"link " + os.fsencode(path.readlink())).hexdigest()
-            if _size(path) > self._left:
+            found = status_of(path)
+            if stat.S_ISLNK(found.st_mode):
+                return hashlib.sha256(b"link " + os.fsencode(read_link(path))).hexdigest()
+            if found.st_size > self._left:
                 return _TOO_MUCH
             data = read_bounded(path, self._left)
         except OSError as error:

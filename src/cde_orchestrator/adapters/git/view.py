@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cde_orchestrator.infrastructure.system.tree import names_in
+
 _OWN_SCOPES = frozenset({"local", "worktree"})
 _KEPT = re.compile(
     r"(index|status)\.[^.]+|extensions\.(?!worktreeconfig|partialclone)[^.]+|core\.(attributesfile"
@@ -56,9 +58,9 @@ def view_of(places: str, settings: str) -> Iterator[tuple[dict[str, str], dict[s
         view.mkdir()
         content = _without_programs(settings).encode(errors="surrogateescape")
         (view / "config").write_bytes(content)
-        for entry in real.iterdir():
-            if entry.name not in _NOT_LINKED and not entry.name.endswith(".lock"):
-                (view / entry.name).symlink_to(entry)
+        for name in names_in(real):
+            if name not in _NOT_LINKED and not name.endswith(".lock"):
+                (view / name).symlink_to(real / name)
         variables = {
             "GIT_DIR": folder,
             "GIT_COMMON_DIR": str(view),

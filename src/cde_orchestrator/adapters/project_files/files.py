@@ -24,6 +24,11 @@ from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, checked_text, e
 from cde_orchestrator.infrastructure.system import file_ops
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
 from cde_orchestrator.infrastructure.system.spans import FILES, span
+from cde_orchestrator.infrastructure.system.tree import (
+    guard,
+    kind_of,
+    status_of,
+)
 
 READ_LIMIT_BYTES = 10 * 1024 * 1024
 WRITE_LIMIT_BYTES = 1024 * 1024
@@ -93,7 +98,7 @@ class FilesystemProjectFiles:
     def _read(self, place: Path, relative: str, output_id: str) -> bytes | None:
         path = self.resolve(place, relative, output_id)
         try:
-            data, size = file_ops.read_regular_file(path, READ_LIMIT_BYTES, follow=False)
+            data, size = file_ops.read_regular_file(path, READ_LIMIT_BYTES)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -120,10 +125,11 @@ class FilesystemProjectFiles:
             self._put_in_place(staged)
         except StateError:
             for temporary, _ in staged:
-                temporary.unlink(missing_ok=True)
+                with suppress(OSError):
+                    self._ops.unlink(temporary)
             for folder in reversed(made):
                 with suppress(OSError):
-                    folder.rmdir()
+                    file_ops.remove_folder(folder)
             raise
 
     def _place_of(self, root: Path, output: OutputText) -> Path:
@@ -139,7 +145,7 @@ class FilesystemProjectFiles:
         try:
             for temporary, path in staged:
                 with _writing(path):
-                    old = path.read_bytes() if several and path.exists() else None
+                    old = self._ops.read(path) if several and kind_of(path) else None
                     mode = _mode_of(path)
                     self._ops.replace(temporary, path)
                     kept.append((path, old, mode))
@@ -148,7 +154,7 @@ class FilesystemProjectFiles:
             for path, old, mode in reversed(kept if several else []):
                 with suppress(OSError):
                     if old is None:
-                        path.unlink()
+                        self._ops.unlink(path)
                     else:
                         file_ops.replace_file(self._ops, path, old, mode)
             raise
@@ -172,7 +178,7 @@ class FilesystemProjectFiles:
             if data is not None:
                 self._make_folder(path.parent)
                 file_ops.replace_file(self._ops, path, data, _mode_of(path))
-            elif path.exists():
+            elif kind_of(path):
                 self._ops.unlink(path)
                 self._ops.sync_folder(path.parent)
 
@@ -197,7 +203,7 @@ class FilesystemProjectFiles:
             try:
                 if stamp is not None and file_ops.stamp_of(path) == stamp:
                     return None
-                with path.open("rb") as file:
+                with file_ops.open_to_read(path) as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
             except FileNotFoundError:
                 return None
@@ -205,11 +211,11 @@ class FilesystemProjectFiles:
 
     def _copy(self, path: Path, relative: str, ending: str) -> str:
         number, aside = 1, path.with_name(f"{path.name}{ending}")
-        while os.path.lexists(aside):
+        while kind_of(aside):
             number += 1
             aside = path.with_name(f"{path.name}{ending}-{number}")
         with _writing(aside):
-            file_ops.replace_file(self._ops, aside, path.read_bytes(), _mode_of(path))
+            file_ops.replace_file(self._ops, aside, self._ops.read(path), _mode_of(path))
         return f"{relative}{aside.name.removeprefix(path.name)}"
 
     def record(
@@ -229,7 +235,7 @@ class FilesystemProjectFiles:
         for place in self._places(root):
             with suppress(OSError, CDEError):
                 path = self.resolve(place, relative, "")
-                data, size = file_ops.read_regular_file(path, limit * 4, follow=False)
+                data, size = file_ops.read_regular_file(path, limit * 4)
                 if text := excerpt_of(data, size, limit):
                     return without_secrets(text)
         return ""
@@ -245,9 +251,9 @@ class FilesystemProjectFiles:
 
     def _make_folder(self, folder: Path, made: list[Path] | None = None) -> None:
         """Make the folder with its parents; those that were missing are added to ``made``."""
-        missing = [each for each in (folder, *folder.parents) if not each.exists()]
+        missing = [each for each in (folder, *folder.parents) if not kind_of(each)]
         for each in reversed(missing):
-            each.mkdir(exist_ok=True)
+            file_ops.make_ordinary_folder(each)
             if made is not None:
                 made.append(each)
             self._ops.sync_folder(each.parent)
@@ -265,7 +271,7 @@ def _writing(path: Path, size: int | None = None) -> Iterator[None]:
 def _mode_of(path: Path) -> int | None:
     """The permissions of the file that is replaced; None for a new one."""
     try:
-        return stat.S_IMODE(path.stat().st_mode) & 0o777
+        return stat.S_IMODE(status_of(path).st_mode) & 0o777
     except OSError:
         return None
 
@@ -275,6 +281,7 @@ def _located(root: Path, relative: str) -> tuple[Path, str | None]:
     if reason := path_problem(relative):
         return root, reason
     real_root = Path(os.path.realpath(root))
+    guard(real_root)  # a link that comes after this look is not followed
     path = Path(os.path.realpath(real_root / relative))
     if not path.is_relative_to(real_root):
         return path, "a symbolic link leads out of the project"
@@ -284,7 +291,7 @@ def _located(root: Path, relative: str) -> tuple[Path, str | None]:
     if (who := executed_by("/".join(parts))) and not executed_by(relative):
         return path, f"by a symbolic link it is what {who} executes"
     try:
-        mode = path.lstat().st_mode
+        mode = status_of(path).st_mode
     except FileNotFoundError:
         return path, None
     return path, file_ops.kind_problem(mode)

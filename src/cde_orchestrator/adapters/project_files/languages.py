@@ -5,15 +5,15 @@ A folder that cannot be read is logged and counts as empty; nothing here raises.
 
 from __future__ import annotations
 
-import os
 import re
+import stat
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.infrastructure.system.tree import entries_of
 
 log = get_logger(__name__)
 
@@ -105,11 +105,11 @@ def _entries(folder: Path, limit: int) -> list[tuple[str, bool, bool]]:
     A link is neither, and an unreadable folder has no entries.
     """
     try:
-        with os.scandir(folder) as entries:
-            return sorted(
-                (each.name, each.is_dir(follow_symlinks=False), each.is_file(follow_symlinks=False))
-                for each in islice(entries, limit)
-            )
+        entries = entries_of(folder, limit)
+        return sorted(
+            (name, stat.S_ISDIR(found.st_mode), stat.S_ISREG(found.st_mode))
+            for name, found in entries.items()
+        )
     except OSError as error:
         log.warning("folder_unreadable", path=printable(str(folder)), reason=error.strerror)
         return []

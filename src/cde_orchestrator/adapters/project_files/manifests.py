@@ -6,6 +6,7 @@ away or back to itself. Such a file is logged and counts as absent; nothing here
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,8 @@ from typing import TypeAlias, TypeVar
 from cde_orchestrator.adapters.project_files.content_syntax import parse_toml
 from cde_orchestrator.adapters.project_files.languages import printable
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.infrastructure.system.file_ops import read_regular_file
+from cde_orchestrator.infrastructure.system.tree import guard, names_in
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -29,6 +32,7 @@ class ProjectFolder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        guard(root)  # the place of a file is found out before the file is opened
         self._located: dict[str, Path | None] = {}
         self._contents: dict[str, object | None] = {}
 
@@ -56,7 +60,7 @@ class ProjectFolder:
     def _match(self, patterns: Strings) -> Iterator[str]:
         for pattern in patterns:
             if "*" in pattern:
-                matches = sorted(path.name for path in self._root.glob(pattern))
+                matches = fnmatch.filter(names_in(self._root), pattern)
                 yield from matches[:MAX_MATCHES_PER_PATTERN]
             else:
                 yield pattern
@@ -89,9 +93,8 @@ class ProjectFolder:
         path = self._location(name)
         if path is None:
             return None
-        with path.open("rb") as file:
-            data = file.read(MAX_MANIFEST_BYTES + 1)
-        if len(data) > MAX_MANIFEST_BYTES:
+        data, size = read_regular_file(path, MAX_MANIFEST_BYTES)
+        if size > MAX_MANIFEST_BYTES:
             raise ValueError("too large")
         if b"\0" in data:
             raise ValueError("binary")

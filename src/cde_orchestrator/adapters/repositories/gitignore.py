@@ -14,11 +14,20 @@ from cde_orchestrator.infrastructure.observability.logs.setup import LOG_FILE
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import (
     ORDINARY,
+    OsFileOps,
+    make_ordinary_folder,
+    open_new,
     open_regular,
+    open_to_read,
     read_bounded,
-    refuse_link,
+    write_all,
 )
 from cde_orchestrator.infrastructure.system.git_folder import repository_of
+from cde_orchestrator.infrastructure.system.tree import (
+    is_file,
+    is_folder,
+    names_in,
+)
 
 log = get_logger(__name__)
 
@@ -61,7 +70,7 @@ def keep_from_git(root: Path, home: Path) -> None:
     folder = home / FOLDER
     for name in _LOCAL_FOLDERS:
         local = folder / name
-        if local.is_dir() and not local.is_symlink():
+        if is_folder(local):
             _write_new(local / ".gitignore", "*\n")
     found = _exclude_file(root)
     if found is not None:
@@ -73,9 +82,8 @@ def keep_from_git(root: Path, home: Path) -> None:
 
 def _write_new(path: Path, text: str) -> None:
     try:
-        descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, ORDINARY)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open_new(path, ORDINARY) as file:
+            file.write(text.encode())
     except FileExistsError:
         pass
     except OSError as error:
@@ -100,7 +108,6 @@ def _listed_in(exclude: Path) -> str:
         OSError: it or its folder is a link, no ordinary file, or too large.
         ValueError: it is not UTF-8.
     """
-    refuse_link(exclude.parent)
     try:
         return read_bounded(exclude, _LIST_BYTES).decode()
     except FileNotFoundError:
@@ -116,12 +123,13 @@ def _exclude(exclude: Path, root: Path, inner: str) -> None:
     if not set(patterns) <= set(lines):  # the last one that fits decides, so all of them
         wanted += patterns
     if wanted:
-        refuse_link(exclude.parent)
-        exclude.parent.mkdir(exist_ok=True)
+        make_ordinary_folder(exclude.parent)
         separator = "\n" if present and not present.endswith("\n") else ""
         descriptor = open_regular(exclude, os.O_WRONLY | os.O_APPEND | os.O_CREAT, ORDINARY)
-        with open(descriptor, "a", encoding="utf-8") as file:
-            file.write(separator + "\n".join(wanted) + "\n")
+        try:
+            write_all(OsFileOps(), descriptor, (separator + "\n".join(wanted) + "\n").encode())
+        finally:
+            os.close(descriptor)
 
 
 def _any_odd(path: str) -> str:
@@ -153,7 +161,7 @@ def traces_of_project(root: Path) -> list[str]:
     """What shows that a project was worked on here: files of this machine, and git's own list."""
     folder = root / FOLDER
     found = [f"{FOLDER}/{name}" for name in _LOCAL_FOLDERS if _is_local(folder / name)]
-    if (folder / "judged.json").is_file():
+    if is_file(folder / "judged.json"):
         found.append(f"{FOLDER}/judged.json")
     if _names_project(root / LOG_FILE):
         found.append(str(LOG_FILE))
@@ -166,18 +174,13 @@ def traces_of_project(root: Path) -> list[str]:
 
 
 def _is_local(folder: Path) -> bool:
-    try:
-        if (folder / ".gitignore").is_file():
-            return True
-        return folder.name in _MADE_BY_PROJECTS and any(folder.iterdir())
-    except OSError:
-        return False
+    if is_file(folder / ".gitignore"):
+        return True
+    return folder.name in _MADE_BY_PROJECTS and bool(names_in(folder))
 
 
 def _names_project(log: Path) -> bool:
-    with suppress(OSError):
-        if log.is_file():
-            with log.open("rb") as file:
-                file.seek(max(0, file.seek(0, 2) - _LOG_BYTES))
-                return _PROJECT_IN_LOG in file.read()
+    with suppress(OSError), open_to_read(log) as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES))
+        return _PROJECT_IN_LOG in file.read()
     return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import stat
 from contextlib import suppress
@@ -15,10 +14,11 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
     make_own_folder,
     read_regular_file,
-    refuse_link,
     replace_file,
+    set_times,
 )
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
+from cde_orchestrator.infrastructure.system.tree import entries_of, names_in, status_of
 from cde_orchestrator.storage.format.files import StateFiles
 
 log = get_logger(__name__)
@@ -74,7 +74,7 @@ class FilesystemObjectStore:
         if not _DIGEST.fullmatch(digest):
             return None
         try:
-            data, _ = read_regular_file(_path(root, digest), OBJECT_LIMIT_BYTES, follow=False)
+            data, _ = read_regular_file(_path(root, digest), OBJECT_LIMIT_BYTES)
         except OSError:
             return None
         return data if hashlib.sha256(data).hexdigest() == digest else None
@@ -82,19 +82,19 @@ class FilesystemObjectStore:
     def _prune(self, folder: Path) -> None:
         """Remove the longest unused contents until the others fit; never fails."""
         found = []
-        with suppress(OSError):
-            for path in folder.glob("*/*"):
-                with suppress(OSError):
-                    refuse_link(path.parent)  # what is in it is none of the contents
-                    status = path.lstat()
-                    found.append((status.st_mtime, status.st_size, path))
+        for place in map(folder.joinpath, names_in(folder)):
+            with suppress(OSError):
+                found += [
+                    (status.st_mtime, status.st_size, place / name)
+                    for name, status in entries_of(place).items()
+                ]
         surplus = sum(size for _, size, _ in found) - self._total_limit_bytes
         removed = 0
         for _, size, path in sorted(found):
             if surplus <= 0:
                 break
             with suppress(OSError):
-                path.unlink()
+                self._ops.unlink(path)
                 surplus -= size
                 removed += 1
         if removed:
@@ -104,9 +104,9 @@ class FilesystemObjectStore:
 def _is_kept(path: Path, size: int) -> bool:
     """Whether the content is there already; it counts as used now."""
     with suppress(OSError):
-        status = path.lstat()
+        status = status_of(path)
         if stat.S_ISREG(status.st_mode) and status.st_size == size:
-            os.utime(path)
+            set_times(path)
             return True
     return False
 

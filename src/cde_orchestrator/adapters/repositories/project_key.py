@@ -16,15 +16,22 @@ from cde_orchestrator.domain.names import slug_from
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.settings.settings import (
     FILE,
+    SIZE_LIMIT,
     refusal_of,
     settings_document,
     settings_file,
     settings_states,
 )
 from cde_orchestrator.infrastructure.system.acting_files import wrote
-from cde_orchestrator.infrastructure.system.file_ops import FileOps, OsFileOps, replace_file
+from cde_orchestrator.infrastructure.system.file_ops import (
+    FileOps,
+    OsFileOps,
+    read_bounded,
+    replace_file,
+)
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.tree import kind_of
 from cde_orchestrator.storage.format.files import StateFiles
 
 _KEYS = ("state_project", "state_url")
@@ -62,7 +69,7 @@ def ensure_key(root: Path, wanted: str = "", ops: FileOps | None = None) -> str:
             if not key:
                 key = wanted or f"{slug_from(root.name)}-{secrets.token_hex(6)}"
                 found = settings_file(root)  # in a worktree without one, another one's
-                present = found.read_bytes() if found.exists() else b""
+                present = read_bounded(found, SIZE_LIMIT) if kind_of(found) else b""
                 # First in the file: below a table's heading it would belong to the table.
                 line = f'state_project = "{key}"  # names the project in the shared database\n'
                 content = line.encode() + present.removeprefix(b"\xef\xbb\xbf")
@@ -83,7 +90,7 @@ def remove_key(root: Path, *, dry_run: bool = False, ops: FileOps | None = None)
     _, document = settings_document(path)
     if not any(key in document for key in _KEYS):
         return
-    lines = path.read_bytes().decode("utf-8-sig").splitlines(keepends=True)
+    lines = read_bounded(path, SIZE_LIMIT).decode("utf-8-sig").splitlines(keepends=True)
     left = "".join(line for line in lines if not _OWN_LINE.match(line))
     wanted = {key: value for key, value in document.items() if key not in _KEYS}
     try:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -32,7 +32,11 @@ from cde_orchestrator.infrastructure.paths import FOLDER, RUNS
 from cde_orchestrator.infrastructure.settings.agent_tables import load_agents
 from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system import supervised_process as supervised
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, make_own_folder
+from cde_orchestrator.infrastructure.system.file_ops import (
+    make_own_folder,
+    open_new,
+    unlink,
+)
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.system.project_home import local_folder
@@ -225,11 +229,12 @@ class CommandLineAgents:
         try:
             with translate_os_errors(path):
                 make_own_folder(path.parent)
-                with open(OsFileOps().create(path), "wb") as file:
+                with open_new(path) as file:
                     file.write(data)
             yield agent.arguments(str(path)), None
         finally:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                unlink(path)
 
     def _version(self, agent: Agent) -> str | None:
         if not agent.version:

@@ -31,7 +31,12 @@ from cde_orchestrator.adapters.runners.callers import current_process, is_own
 from cde_orchestrator.domain.lease import Process
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.paths import user_state_folder
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_secret, replace_file
+from cde_orchestrator.infrastructure.system.file_ops import (
+    OsFileOps,
+    read_secret,
+    replace_file,
+    unlink,
+)
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.system.project_home import home_of
@@ -117,7 +122,7 @@ def announced(root: Path, host: str, port: int, key: ServerKey) -> Iterator[None
     finally:
         if path is not None and (found := _read(path)) and found.process == own:
             with suppress(OSError):
-                path.unlink()
+                unlink(path)
 
 
 def running(root: Path) -> HttpServer | None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +19,12 @@ from cde_orchestrator.domain.project_paths import path_problem
 from cde_orchestrator.infrastructure.system.file_ops import (
     in_the_way,
     read_regular_file,
-    refuse_link,
     stamp_of,
 )
 from cde_orchestrator.infrastructure.system.os_errors import error_words
+from cde_orchestrator.infrastructure.system.project_home import shared_file
 from cde_orchestrator.infrastructure.system.spans import PROMPT, span
+from cde_orchestrator.infrastructure.system.tree import entries_of, kind_of
 from cde_orchestrator.infrastructure.system.viewing import applies
 
 PROMPTS_FOLDER = Path(".cde", "prompts")
@@ -126,7 +129,7 @@ class _Templates:
     """
 
     def __init__(self, root: Path) -> None:
-        self._own = Path(os.path.realpath(root / PROMPTS_FOLDER.parent)) / PROMPTS_FOLDER.name
+        self._own = shared_file(root, PROMPTS_FOLDER.name)
         if not applies(self._own):
             self._own = Path(os.devnull) / PROMPTS_FOLDER.name  # where nothing is
         self.stamps: _Stamps = {}
@@ -146,9 +149,12 @@ class _Templates:
         """
         if path_problem(name) is not None:
             return None
-        if os.path.lexists(self._own / name):
+        try:
+            self.stamps[name] = stamp = self._stamp(name)
+        except OSError as error:  # as where a folder is a link
+            raise _OwnTemplateError from error
+        if kind_of(self._own / name):
             raise _OwnTemplateError
-        self.stamps[name] = stamp = self._stamp(name)
         return None if stamp is None else (PACKAGED_PROMPTS / name).read_text("utf-8")
 
     def all(self) -> tuple[dict[str, str], dict[str, _Problem], _Stamps]:
@@ -158,7 +164,7 @@ class _Templates:
         for name in names:
             if there := in_the_way(self._own / name):
                 problems[name] = _Problem(f"{there} is in its place")
-                if (self._own / name).is_symlink():
+                if kind_of(self._own / name) == stat.S_IFLNK:
                     problems[f"{name}/"] = problems[name]
                 continue
             try:
@@ -180,18 +186,18 @@ class _Templates:
         """All that is there, no link followed, and the problems of folders."""
         names, problems = list[str](), dict[str, _Problem]()
 
-        def note(error: OSError) -> None:
-            name = Path(error.filename).relative_to(self._own).as_posix()
-            problems["/" if name == "." else f"{name}/"] = _Problem(error_words(error))
-
-        try:
-            refuse_link(self._own)
-        except OSError as error:
-            note(error)
-            return names, problems
-        for folder, folders, files in os.walk(self._own, onerror=note):
-            inside = Path(folder).relative_to(self._own)
-            names += [(inside / each).as_posix() for each in (*files, *folders)]
+        folders = [""]
+        while folders:
+            inside = folders.pop()
+            try:
+                found = entries_of(self._own / inside, ENTRIES_LIMIT + 1)
+            except OSError as error:
+                problems[f"{inside}/"] = _Problem(error_words(error))
+                continue
+            for entry, status in found.items():
+                names.append(f"{inside}/{entry}" if inside else entry)
+                if stat.S_ISDIR(status.st_mode):
+                    folders.append(names[-1])
             if len(names) > ENTRIES_LIMIT:
                 problems["/"] = _Problem(f".cde/prompts has more than {ENTRIES_LIMIT} entries")
                 break
@@ -199,10 +205,10 @@ class _Templates:
 
     def _stamp(self, name: str) -> _Stamp:
         own = self._own / name
-        if os.path.lexists(own):
-            return stamp_of(own)
-        packaged = PACKAGED_PROMPTS / name
-        return stamp_of(packaged) if packaged.exists() else None
+        for path in (own, PACKAGED_PROMPTS / name):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                return stamp_of(path)
+        return None
 
 
 def _text_of(path: Path, left: int) -> str:

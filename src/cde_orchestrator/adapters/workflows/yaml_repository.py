@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from cde_orchestrator.infrastructure.system.acting_files import wrote
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
 from cde_orchestrator.infrastructure.system.project_home import shared_file
 from cde_orchestrator.infrastructure.system.spans import WORKFLOW, span
+from cde_orchestrator.infrastructure.system.tree import kind_of
 
 WORKFLOW_FILE = "workflow.yml"
 PACKAGED_FILE = Path(__file__).with_name("packaged") / "workflow.yml"
@@ -66,7 +66,7 @@ class YamlWorkflowRepository:
             ValidationError: E311, the command cannot be written in the file.
             StateError: E204, the disk is full; E203, writing failed otherwise.
         """
-        if os.path.lexists(shared_file(root, WORKFLOW_FILE)):
+        if kind_of(shared_file(root, WORKFLOW_FILE)):
             return False
         path = root / FOLDER / WORKFLOW_FILE
         words = json.dumps(list(check), ensure_ascii=False)
@@ -74,8 +74,7 @@ class YamlWorkflowRepository:
         data = packaged.replace(_NO_CHECK, f"\n        check: {words}\n").encode()
         _parse(str(path), data)
         try:
-            if not path.parent.is_dir():
-                self._ops.make_folder(path.parent)
+            self._ops.make_folder(path.parent)
             file_ops.replace_file(self._ops, path, data, mode=None)
         except OSError as error:
             raise write_failure(path, error) from error
@@ -85,9 +84,9 @@ class YamlWorkflowRepository:
 
 def _read(path: Path) -> bytes | None:
     try:
-        data, size = file_ops.read_regular_file(path, SIZE_LIMIT_BYTES, follow=True)
+        data, size = file_ops.read_regular_file(path, SIZE_LIMIT_BYTES)
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and not os.path.lexists(path):
+        if isinstance(error, FileNotFoundError) and not kind_of(path):
             return None
         reason = f"it cannot be read: {error_words(error)}"
         remedy = "Make the file readable, or remove it to use the packaged workflows"

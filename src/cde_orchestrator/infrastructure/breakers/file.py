@@ -21,10 +21,11 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.breakers.record import BreakerRecord, Change
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
-    open_in_own_folder,
+    read_bounded,
     replace_file,
 )
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.tree import status_of
 
 log = get_logger(__name__)
 
@@ -73,8 +74,7 @@ class BreakerFile:
         """The record; a closed one when there is none, or none that can be understood."""
         self._seen = self._signature()
         try:
-            with open(self._path, "rb", opener=open_in_own_folder) as file:
-                content = orjson.loads(file.read(_SIZE_LIMIT))
+            content = orjson.loads(read_bounded(self._path, _SIZE_LIMIT))
             record = BreakerRecord(**content["record"], failed_at=content.get("failed_ago"))
             record.check()
             now, passed = self._clock(), max(self._wall() - content["written_at"], 0.0)
@@ -124,6 +124,6 @@ class BreakerFile:
 
     def _signature(self) -> Signature | None:
         with suppress(OSError):
-            found = os.stat(self._name)
+            found = status_of(self._path)
             return found.st_ino, found.st_mtime_ns, found.st_size
         return None

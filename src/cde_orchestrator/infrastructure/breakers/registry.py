@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.infrastructure.system.project_home import local_folder
+from cde_orchestrator.infrastructure.system.tree import names_in
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 
 if TYPE_CHECKING:
@@ -98,8 +99,9 @@ class BreakerRegistry:
     def _names(self) -> list[str]:
         known = set(self._breakers)
         if (folder := self._state_folder) is not None:
-            files = (folder / BREAKERS).glob("*.json")
-            known.update(path.stem for path in files if _NAME.fullmatch(path.stem))
+            names = names_in(folder / BREAKERS)
+            stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
+            known.update(filter(_NAME.fullmatch, stems))
         return sorted(known)
 
     def _file(self, name: str) -> BreakerFile | None:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
+import stat
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -32,8 +32,15 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import call_context
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, read_bounded, refuse_link
+from cde_orchestrator.infrastructure.system.file_ops import (
+    OsFileOps,
+    open_new,
+    read_bounded,
+    rename,
+    unlink,
+)
 from cde_orchestrator.infrastructure.system.project_home import local_folder
+from cde_orchestrator.infrastructure.system.tree import entries_of, status_of
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 
 log = get_logger(__name__)
@@ -105,7 +112,7 @@ class FileErrorReports:
         files = _files(local_folder(root) / REPORTS)[::-1]
         wanted = set([each for each in files if not _code_of(each.name)][: limit // 2])
         wanted |= set([each for each in files if each not in wanted][: limit - len(wanted)])
-        return [_summary(Path(each)) for each in files if each in wanted]
+        return [_summary(each) for each in files if each in wanted]
 
     def load(self, root: Path, report_id: str) -> dict[str, Any] | None:
         """A whole report; None when there is none with this id, or it cannot be read."""
@@ -150,7 +157,7 @@ class FileErrorReports:
             **snapshot.surroundings(),
         }
 
-    def _prune(self, files: list[Path | os.DirEntry[str]]) -> None:
+    def _prune(self, files: list[Path]) -> None:
         """Remove the oldest reports that are too many or too much together; newest first."""
         failures, refusals = (self.kept, self.most_bytes), (self.refusals_kept, self.refusals_bytes)
         numbers, totals = Counter[str](), Counter[bool]()
@@ -158,54 +165,51 @@ class FileErrorReports:
             code = _code_of(file.name)
             kept, most = refusals if code else failures
             with suppress(OSError):
-                totals[not code] += file.stat(follow_symlinks=False).st_size
+                totals[not code] += status_of(file).st_size
                 numbers[code] += 1
                 if numbers[code] > kept or (numbers[code] > 1 and totals[not code] > most):
-                    os.unlink(file)
+                    unlink(file)
 
 
 def _write(path: Path, report: dict[str, Any], same: list[Path]) -> None:
     """Write a report in place of those of the same refusal; it goes on with their count."""
     OsFileOps().make_folder(path.parent)
     temporary, replaced = path.with_suffix(".tmp"), []
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    file = open_new(temporary, 0o600)
     try:
-        with open(descriptor, "wb") as file:
+        with file:
             for each in same:
                 before = _read(each) or {}
                 count = before.get("count", 1)
                 with suppress(FileNotFoundError):  # another process replaces it, and counts it
-                    each.rename(each.with_suffix(".tmp"))
+                    rename(each, each.with_suffix(".tmp"))
                     replaced.append(each)
                     report["count"] += count if isinstance(count, int) else 1
                     report["first_at"] = min(str(before.get("first_at")), report["first_at"])
             file.write(_encoded(report))
-        temporary.replace(path)
+        rename(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        unlink(temporary, missing_ok=True)
         for each in replaced:
-            each.with_suffix(".tmp").rename(each)
+            rename(each.with_suffix(".tmp"), each)
         raise
     for each in replaced:
-        each.with_suffix(".tmp").unlink()
+        unlink(each.with_suffix(".tmp"))
 
 
-def _files(folder: Path) -> list[os.DirEntry[str]]:
+def _files(folder: Path) -> list[Path]:
     """The reports, oldest first: ids begin with the time. What is no file is none of them."""
-    try:
-        refuse_link(folder)
-        with os.scandir(folder) as entries:
-            files = [each for each in entries if each.is_file(follow_symlinks=False)]
-    except OSError:
-        return []
-    files = [each for each in files if _ID.fullmatch(each.name.removesuffix(".json"))]
-    return sorted(files, key=lambda each: each.name)
+    with suppress(OSError):
+        entries = sorted(entries_of(folder).items())
+        files = [folder / name for name, found in entries if stat.S_ISREG(found.st_mode)]
+        return [each for each in files if _ID.fullmatch(each.name.removesuffix(".json"))]
+    return []
 
 
-def _alike(files: list[os.DirEntry[str]], report_id: str) -> list[Path]:
+def _alike(files: list[Path], report_id: str) -> list[Path]:
     """The reports of the same error: of a refusal all of its kind, whatever their time."""
     kind = report_id.partition("-")[2]
-    return [Path(each) for each in files if each.name.partition("-")[2] == f"{kind}.json"]
+    return [each for each in files if each.name.partition("-")[2] == f"{kind}.json"]
 
 
 def _key(error: CDEError, operation: str, arguments: Any) -> str:
@@ -242,7 +246,6 @@ def _encoded(report: dict[str, Any]) -> bytes:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        refuse_link(path.parent)
         content = json.loads(read_bounded(path, _READ_BYTES))
     except (OSError, ValueError, RecursionError):
         return None

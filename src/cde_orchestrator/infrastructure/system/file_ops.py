@@ -12,14 +12,23 @@ import secrets
 import shutil
 import stat
 import sys
-from contextlib import suppress
+import time
+from contextlib import ExitStack, suppress
 from functools import cache
+from io import DEFAULT_BUFFER_SIZE, BufferedReader, BufferedWriter, FileIO
 from pathlib import Path
 from typing import TypeAlias
 
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.spans import BYTES_WRITTEN, count
-from cde_orchestrator.infrastructure.system.viewing import is_only_viewed, refuse_write
+from cde_orchestrator.infrastructure.system.tree import (
+    is_folder,
+    kind_of,
+    open_folder,
+    parent_of,
+    status_of,
+)
+from cde_orchestrator.infrastructure.system.viewing import refuse_write
 
 if sys.platform == "darwin":
     import fcntl
@@ -40,26 +49,26 @@ def open_regular(path: Path | str, flags: int, mode: int = PRIVATE) -> int:
 
     A checked-out ``.cde`` may hold anything. A link would lead out of the project, a pipe would
     block whoever opens it, a device would do what devices do: none of them is a state file.
-    Links above the file are the owner's own choice: ``.cde`` itself may be one.
 
     A file that is made has the mode. One that is opened to be written, and is to be private, is
     made private where others may read it.
 
     Raises:
-        OSError: ELOOP for a link, EISDIR for a folder, EINVAL for a pipe, a device or a
-            socket, EROFS to write in a folder that is only viewed, or what the system says.
+        OSError: ELOOP for a link, also in the place of a folder of the project on the way, EISDIR
+            for a folder, EINVAL for a pipe, a device or a socket, EROFS to write in a folder that
+            is only viewed, or what the system says.
     """
-    path = Path(path)
     if flags & _WRITING:
         refuse_write(path)
-    try:
-        descriptor = os.open(path, flags | _PLAIN, mode)
-    except OSError as error:
-        if in_the_way(path) is None:
-            raise
-        # ENXIO: a pipe that nobody reads, or a socket
-        code = errno.EINVAL if error.errno == errno.ENXIO else error.errno or 0
-        raise _not_regular(path, code) from error
+    with parent_of(path) as (folder, name):
+        try:
+            descriptor = os.open(name, flags | _PLAIN, mode, dir_fd=folder)
+        except OSError as error:
+            if in_the_way(path) is None:
+                raise
+            # ENXIO: a pipe that nobody reads, or a socket
+            code = errno.EINVAL if error.errno == errno.ENXIO else error.errno or 0
+            raise _not_regular(path, code) from error
     found = os.fstat(descriptor).st_mode
     if stat.S_ISREG(found):
         if mode == PRIVATE and found & 0o077 and flags & (os.O_WRONLY | os.O_RDWR):
@@ -70,23 +79,32 @@ def open_regular(path: Path | str, flags: int, mode: int = PRIVATE) -> int:
     raise _not_regular(path, errno.EISDIR if stat.S_ISDIR(found) else errno.EINVAL)
 
 
-def open_in_own_folder(path: Path | str, flags: int) -> int:
-    """The same for a file in a folder below ``.cde``; ELOOP also where that folder is a link."""
-    refuse_link(Path(path).parent)
-    return open_regular(path, flags)
+def open_to_read(path: Path | str, buffer_bytes: int = DEFAULT_BUFFER_SIZE) -> BufferedReader:
+    """An ordinary file, opened; raises as ``open_regular``."""
+    return BufferedReader(FileIO(open_regular(path, os.O_RDONLY)), buffer_bytes)
 
 
-def refuse_link(folder: Path) -> None:
-    """Raise ELOOP where the folder is a link: what is in it lies elsewhere."""
-    if folder.is_symlink():
-        raise _not_regular(folder, errno.ELOOP)
+def read_link(path: Path | str) -> str:
+    """Where the link leads, as it says itself."""
+    with parent_of(path) as (folder, name):
+        return os.readlink(name, dir_fd=folder)
+
+
+def open_new(path: Path | str, mode: int = PRIVATE) -> BufferedWriter:
+    """A new file, to be written; FileExistsError where there is one already."""
+    return open(_created(path, mode), "wb")
+
+
+def _created(path: Path | str, mode: int) -> int:
+    refuse_write(path)
+    with parent_of(path) as (folder, name):
+        return os.open(name, _NEW, mode, dir_fd=folder)
 
 
 def read_bounded(path: Path, limit_bytes: int, offset: int = 0) -> bytes:
     """All of an ordinary file, which may grow meanwhile; EFBIG for more than ``limit_bytes``."""
-    with open(open_regular(path, os.O_RDONLY), "rb") as file:
-        if offset:
-            file.seek(offset)
+    with open_to_read(path) as file:
+        file.seek(offset)
         is_larger = os.fstat(file.fileno()).st_size - offset > limit_bytes
         data = b"" if is_larger else file.read(limit_bytes + 1)
     if is_larger or len(data) > limit_bytes:
@@ -100,9 +118,8 @@ def read_secret(path: Path, limit_bytes: int = 4096) -> bytes:
     Raises:
         OSError: EPERM where others can read it too or it is another user's, or as ``read_bounded``.
     """
-    descriptor = open_regular(os.path.realpath(path), os.O_RDONLY)
-    with open(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
+    with open_to_read(os.path.realpath(path)) as file:
+        found = os.fstat(file.fileno())
         if os.name == "posix" and found.st_mode & 0o077:
             raise OSError(errno.EPERM, f"others can read it; run chmod 600 {path}")
         if os.name == "posix" and found.st_uid not in {os.geteuid(), 0}:
@@ -113,28 +130,92 @@ def read_secret(path: Path, limit_bytes: int = 4096) -> bytes:
     return data
 
 
-def read_regular_file(path: Path, limit_bytes: int, *, follow: bool) -> tuple[bytes, int]:
-    """The first bytes of a regular file, at most ``limit_bytes``, and its whole size.
+def read_regular_file(path: Path, limit_bytes: int, *, follow: bool = False) -> tuple[bytes, int]:
+    """The first bytes of an ordinary file, at most ``limit_bytes``, and its whole size.
 
-    A pipe or device in its place is refused with EINVAL and never waited for; so is a symbolic
-    link with ELOOP, unless the last part of the path may be one: ``follow``.
+    Raises:
+        OSError: as ``open_regular``; the path may be a link to such a file where ``follow``.
     """
-    descriptor = os.open(path, os.O_RDONLY | (_PLAIN & ~_NOFOLLOW if follow else _PLAIN))
-    try:
-        status = os.fstat(descriptor)
-        if reason := kind_problem(status.st_mode):
-            raise OSError(errno.EINVAL, reason)
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(limit_bytes + 1)
-    finally:
-        os.close(descriptor)
-    return data[:limit_bytes], max(status.st_size, len(data))
+    with open_to_read(os.path.realpath(path) if follow else path) as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(limit_bytes + 1)
+    return data[:limit_bytes], max(size, len(data))
 
 
 def stamp_of(path: Path) -> tuple[int, ...]:
     """What is another one once somebody has written or replaced the file."""
-    found = path.stat()
+    found = status_of(path)
     return found.st_ino, found.st_dev, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def refuse_link(path: Path | str) -> None:
+    """Raise ELOOP where a link is at the path: what is in it lies elsewhere."""
+    if kind_of(path) == stat.S_IFLNK:
+        raise _not_regular(path, errno.ELOOP)
+
+
+def unlink(path: Path | str, *, missing_ok: bool = False) -> None:
+    """Remove the file, or the link."""
+    refuse_write(path)
+    try:
+        with parent_of(path) as (folder, name):
+            os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        if not missing_ok:
+            raise
+
+
+def set_times(path: Path | str, nanoseconds: tuple[int, int] | None = None) -> None:
+    """Set when the file was read and written; now where nothing is given."""
+    refuse_write(path)
+    follow = os.utime not in os.supports_follow_symlinks
+    now = time.time_ns()
+    with parent_of(path) as (folder, name):
+        os.utime(name, ns=nanoseconds or (now, now), dir_fd=folder, follow_symlinks=follow)
+
+
+def make_ordinary_folder(path: Path) -> None:
+    """Make a folder as any other of the project, unless it is there; its parent must be."""
+    _make_folder(path, 0o777)
+
+
+def _make_folder(path: Path, mode: int) -> None:
+    try:
+        if not is_folder(path):
+            refuse_write(path)
+        with parent_of(path) as (folder, name):
+            os.mkdir(name, mode, dir_fd=folder)
+    except FileExistsError:
+        refuse_link(path)
+        if not is_folder(path):
+            raise
+
+
+def make_private(folder: Path | str) -> None:
+    """Let nobody else look into the folder."""
+    refuse_write(folder)
+    descriptor = open_folder(folder)
+    try:
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
+
+
+def remove_folder(path: Path | str) -> None:
+    """Remove the folder, which is empty."""
+    refuse_write(path)
+    with parent_of(path) as (folder, name):
+        os.rmdir(name, dir_fd=folder)
+
+
+def rename(source: Path | str, target: Path | str) -> None:
+    """Rename ``source`` over ``target``."""
+    refuse_write(target)
+    with parent_of(source) as (folder, name), ExitStack() as entered:
+        other, new = folder, os.path.basename(target)
+        if folder is None or os.path.dirname(source) != os.path.dirname(target):
+            other, new = entered.enter_context(parent_of(target))
+        os.replace(name, new, src_dir_fd=folder, dst_dir_fd=other)
 
 
 def kind_problem(mode: int) -> str | None:
@@ -155,14 +236,14 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 READ_LIMIT_BYTES = 256 * 1024 * 1024
 """Of one file of the state; a file without end would take all memory."""
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 # Without O_NONBLOCK, opening a pipe waits for a writer.
-_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _PLAIN = 0
 for _name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_NOINHERIT"):
     _PLAIN |= getattr(os, _name, 0)  # each system has its own of them
 
 
-def _not_regular(path: Path, code: int) -> OSError:
+def _not_regular(path: Path | str, code: int) -> OSError:
     return OSError(code, f"{in_the_way(path) or 'no file'} is in its place", str(path))
 
 
@@ -202,19 +283,17 @@ class OsFileOps:
 
     def create(self, path: Path) -> int:
         """A descriptor of a new file, its owner's alone; fails when there is one already."""
-        refuse_write(path)
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
+        return _created(path, PRIVATE)
 
     def replace(self, source: Path, target: Path) -> None:
         """Rename ``source`` over ``target``."""
-        refuse_write(target)
-        source.replace(target)
+        rename(source, target)
 
     def sync_folder(self, path: Path) -> None:
         """Return once the folder's entries are on disk."""
         if os.name == "nt":  # pragma: no cover - folders cannot be opened there
             return
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = open_folder(path)
         try:
             os.fsync(descriptor)
         finally:
@@ -222,28 +301,18 @@ class OsFileOps:
 
     def unlink(self, path: Path) -> None:
         """Remove the file."""
-        refuse_write(path)
-        path.unlink()
+        unlink(path)
 
     def make_folder(self, path: Path) -> None:
         """Make the folder, for its owner alone, unless it is there; its parent must be.
 
         What git keeps is next to what is private in ``.cde`` itself, so others may see that one.
         """
-        refuse_link(path)
         private = path.name != FOLDER
-        try:
-            if not path.is_dir():
-                refuse_write(path)
-            path.mkdir(0o700 if private else 0o755)
-        except FileExistsError:
-            status = path.stat()
-            if not stat.S_ISDIR(status.st_mode):
-                raise
-            if private and status.st_mode & 0o077 and not is_only_viewed(path):
-                with suppress(OSError):
-                    path.chmod(0o700)
-        refuse_link(path)
+        _make_folder(path, 0o700 if private else 0o755)
+        if private and os.name == "posix" and status_of(path).st_mode & 0o077:
+            with suppress(OSError):
+                make_private(path)
 
     def free_bytes(self, path: Path) -> int:
         """Bytes that this user may still write to the file system of ``path``."""
@@ -256,26 +325,19 @@ FileOps: TypeAlias = OsFileOps
 
 def make_own_folder(folder: Path) -> None:
     """Make a folder of ``.cde``, and that one too; ELOOP where a link is in its place."""
-    if folder.parent.is_symlink():  # the owner's own choice
-        folder.parent.mkdir(exist_ok=True)
-    else:
-        OsFileOps().make_folder(folder.parent)
+    OsFileOps().make_folder(folder.parent)
     OsFileOps().make_folder(folder)
 
 
-def in_the_way(path: Path) -> str | None:
+def in_the_way(path: Path | str) -> str | None:
     """What is where a file belongs, in words; None for an ordinary file or nothing."""
-    try:
-        mode = path.lstat().st_mode
-    except OSError:
-        return None
-    kinds = {stat.S_IFREG: None, stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link"}
-    return kinds.get(stat.S_IFMT(mode), "a pipe, a device or a socket")
+    kinds = {0: None, stat.S_IFREG: None, stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link"}
+    return kinds.get(kind_of(path), "a pipe, a device or a socket")
 
 
 def is_no_folder(path: Path) -> bool:
     """Whether something else is in a folder's place; a link is, wherever it leads."""
-    return os.path.lexists(path) and (path.is_symlink() or not path.is_dir())
+    return kind_of(path) not in {0, stat.S_IFDIR}
 
 
 def read_file(ops: FileOps, path: Path) -> bytes | None:
@@ -311,12 +373,12 @@ def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = PRIVATE
     try:
         descriptor = ops.create(temporary)
         try:
+            if mode != PRIVATE and hasattr(os, "fchmod"):
+                os.fchmod(descriptor, _usual_mode() if mode is None else mode)
             write_all(ops, descriptor, data)
             ops.fdatasync(descriptor)
         finally:
             ops.close(descriptor)
-        if mode != PRIVATE:
-            temporary.chmod(_usual_mode() if mode is None else mode)
     except OSError:
         with suppress(OSError):
             ops.unlink(temporary)

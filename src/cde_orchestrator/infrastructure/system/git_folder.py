@@ -9,7 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from cde_orchestrator.infrastructure.system.file_ops import read_bounded, refuse_link
+from cde_orchestrator.infrastructure.system.file_ops import (
+    read_bounded,
+    refuse_link,
+)
+from cde_orchestrator.infrastructure.system.tree import (
+    guard,
+    is_folder,
+    kind_of,
+    names_in,
+)
 
 _POINTER_BYTES = 64 * 1024
 
@@ -44,6 +53,7 @@ def repository_of(root: Path) -> Repository | None:
             raise
         if folder is not None:
             common = folder.parents[1] if _is_worktree(folder, git) else folder
+            guard(common)  # that of a bare repository has any name
             return Repository(top, common, root.relative_to(top).as_posix())
     return None
 
@@ -52,7 +62,8 @@ def worktrees_of(common: Path) -> Iterator[Path]:
     """The folders that git knows as worktrees of the repository, whether they exist or not."""
     if common.name == ".git":
         yield common.parent
-    for pointer in sorted(common.glob("worktrees/*/gitdir")):
+    for name in names_in(common / "worktrees"):
+        pointer = common / "worktrees" / name / "gitdir"
         with suppress(OSError, ValueError):
             named = os.fsdecode(read_bounded(pointer, _POINTER_BYTES)).strip()
             yield (pointer.parent / named).parent
@@ -70,9 +81,9 @@ def _git_folder(git: Path) -> Path | None:
             ENOENT, a worktree's that does not exist; or what the system says.
     """
     refuse_link(git)
-    if git.is_dir():
-        return git if (git / "HEAD").exists() else None
-    if not git.exists():
+    if is_folder(git):
+        return git if kind_of(git / "HEAD") else None
+    if not kind_of(git):
         return None
     pointer = os.fsdecode(read_bounded(git, _POINTER_BYTES)).removeprefix("gitdir:").strip()
     named = Path(os.path.realpath(git.parent / pointer))
@@ -83,13 +94,13 @@ def _git_folder(git: Path) -> Path | None:
         outer = next((folder for folder in around if folder is not None), None)
         if outer is None or Path(os.path.realpath(outer), "modules") not in named.parents:
             raise OSError(errno.EXDEV, "it names a folder that does not belong to it", str(git))
-    return named if (named / "HEAD").exists() else None
+    return named if kind_of(named / "HEAD") else None
 
 
 def _is_worktree(folder: Path, git: Path) -> bool:
     """Whether git keeps the files of the linked worktree with this ``.git`` in the folder."""
     pointer = folder / "gitdir"
-    if folder.parent.name != "worktrees" or not pointer.exists():
+    if folder.parent.name != "worktrees" or not kind_of(pointer):
         return False
     back = os.fsdecode(read_bounded(pointer, _POINTER_BYTES)).strip()
     return os.path.realpath(folder / back) == os.path.realpath(git)

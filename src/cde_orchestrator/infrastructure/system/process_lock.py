@@ -18,8 +18,12 @@ from typing import ClassVar
 
 from cde_orchestrator.domain.exceptions import LockTimeoutError
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
-from cde_orchestrator.infrastructure.system.file_ops import open_regular
+from cde_orchestrator.infrastructure.system.file_ops import (
+    open_regular,
+    read_bounded,
+)
 from cde_orchestrator.infrastructure.system.spans import LOCK_WAIT, span
+from cde_orchestrator.infrastructure.system.tree import status_of
 
 if os.name == "posix":
     import fcntl
@@ -135,7 +139,7 @@ class ProcessLock:
     def holder(self) -> str:
         """Who holds the lock, as far as the file says: ``process 123``."""
         with suppress(OSError, ValueError):
-            return f"process {int(self.path.read_text().strip() or 'x')}"
+            return f"process {int(read_bounded(self.path, 64))}"
         return "unknown process"
 
     @span(LOCK_WAIT)
@@ -175,7 +179,7 @@ class ProcessLock:
     def is_current(self, descriptor: int) -> bool:
         """Whether what ``descriptor`` locks is what stands at the path."""
         try:
-            return os.path.samestat(os.fstat(descriptor), self.path.lstat())
+            return os.path.samestat(os.fstat(descriptor), status_of(self.path))
         except FileNotFoundError:
             return False
 

@@ -17,12 +17,17 @@ from pathlib import Path
 import orjson
 
 from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
-from cde_orchestrator.infrastructure.system.file_ops import open_regular, read_bounded, refuse_link
+from cde_orchestrator.infrastructure.system.file_ops import (
+    READ_LIMIT_BYTES,
+    read_bounded,
+    read_regular_file,
+)
 from cde_orchestrator.infrastructure.system.git_folder import (
     Repository,
     repository_of,
     worktrees_of,
 )
+from cde_orchestrator.infrastructure.system.tree import names_in
 
 PASSPORT = "project.json"
 """In a vault: whose it is."""
@@ -30,6 +35,7 @@ ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 STATED = re.compile(rb'^  "id": "(' + ID.encode() + rb')"', re.MULTILINE)
 """In a checkpoint: whose it is."""
 SMALL_BYTES = 64 * 1024
+_SEGMENT = re.compile(r"journal-.*\.jsonl", re.DOTALL)
 _BY_PATH = "by-path"
 _NAME = re.compile(ID + "(-[0-9a-f]{8})?")
 
@@ -72,8 +78,6 @@ class Shelf:
     def noted(self) -> str | None:
         """The name of the vault that a project at this path has; None where there is none."""
         with suppress(OSError, ValueError):
-            refuse_link(self.folder)
-            refuse_link(self.note.parent)
             name = read_bounded(self.note, SMALL_BYTES).decode().strip()
             return name if _NAME.fullmatch(name) else None
         return None
@@ -83,8 +87,6 @@ class Shelf:
         if name is None:
             return None
         with suppress(OSError, ValueError, TypeError):
-            refuse_link(self.folder)
-            refuse_link(self.folder / name)
             found = orjson.loads(read_bounded(self.folder / name / PASSPORT, SMALL_BYTES))
             passport = Passport(**found)
             _ = Path(passport.home), passport.id + ""
@@ -104,7 +106,8 @@ class Shelf:
             return False  # where it is gone, it is restored
         with suppress(OSError):
             last = _lines_of(root / FOLDER / JOURNAL)[-1]
-            segments = (self.folder / str(self.noted())).glob("journal-*.jsonl")
+            vault = self.folder / str(self.noted())
+            segments = (vault / name for name in names_in(vault) if _SEGMENT.fullmatch(name))
             return bool(last) and any(last in _lines_of(each) for each in segments)
         return False
 
@@ -163,14 +166,12 @@ def checkpoint_id(home: Path) -> str | None:
 
 def beginning(path: Path) -> bytes:
     """The first part of a file that is no link, pipe or folder."""
-    with open(open_regular(path, os.O_RDONLY), "rb") as file:
-        return file.read(SMALL_BYTES)
+    return read_regular_file(path, SMALL_BYTES)[0]
 
 
 def _lines_of(path: Path) -> list[bytes]:
     """The whole lines of a segment; none of a link or a pipe."""
-    with open(open_regular(path, os.O_RDONLY), "rb") as file:
-        return file.read().rpartition(b"\n")[0].split(b"\n")
+    return read_bounded(path, READ_LIMIT_BYTES).rpartition(b"\n")[0].split(b"\n")
 
 
 def repository_shelf(root: Path) -> Shelf | None:

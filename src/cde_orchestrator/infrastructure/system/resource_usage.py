@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from cde_orchestrator.infrastructure.system.tree import entries_of, status_of
 
 MB = 2**20
 """Bytes, as figures are shown."""
@@ -98,29 +101,24 @@ def _occupied(folder: Path) -> int:
     while folders and left > 0:
         with suppress(OSError):  # it went meanwhile, or may not be seen
             here = folders.pop()
-            total += _blocks(os.stat(here))
-            with os.scandir(here) as entries:
-                for entry in entries:
-                    left -= 1
-                    if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
-                    else:
-                        total += _own_blocks(entry, seen)
+            total += _blocks(status_of(here))
+            for name, found in entries_of(here, left).items():
+                left -= 1
+                if stat.S_ISDIR(found.st_mode):
+                    folders.append(os.path.join(here, name))  # noqa: PTH118 - of many
+                else:
+                    total += _own_blocks(found, seen)
     return total
 
 
-def _own_blocks(entry: os.DirEntry[str], seen: set[tuple[int, int]]) -> int:
-    try:
-        stat = entry.stat(follow_symlinks=False)
-    except OSError:
-        return 0
-    if stat.st_nlink > 1:
-        if (stat.st_dev, stat.st_ino) in seen:
+def _own_blocks(found: os.stat_result, seen: set[tuple[int, int]]) -> int:
+    if found.st_nlink > 1:
+        if (found.st_dev, found.st_ino) in seen:
             return 0
-        seen.add((stat.st_dev, stat.st_ino))
-    return _blocks(stat)
+        seen.add((found.st_dev, found.st_ino))
+    return _blocks(found)
 
 
-def _blocks(stat: os.stat_result) -> int:
+def _blocks(found: os.stat_result) -> int:
     # Windows reports no blocks; the unit of the others is 512 bytes whatever the disk's is.
-    return stat.st_blocks * 512 if hasattr(stat, "st_blocks") else stat.st_size
+    return found.st_blocks * 512 if hasattr(found, "st_blocks") else found.st_size

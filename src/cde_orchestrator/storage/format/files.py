@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from contextlib import suppress
@@ -13,15 +14,23 @@ from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     in_the_way,
-    open_in_own_folder,
+    open_regular,
     read_file,
+    remove_folder,
     replace_file,
+    unlink,
 )
 from cde_orchestrator.infrastructure.system.project_home import (
     PASSPORT,
     Passport,
     has_state,
     home_of,
+)
+from cde_orchestrator.infrastructure.system.tree import (
+    is_folder,
+    list_folder,
+    names_in,
+    status_of,
 )
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 from cde_orchestrator.storage.format import vault
@@ -96,7 +105,7 @@ class StateFiles:
     def outside(self) -> Path | None:
         """The project's folder outside the work tree, whether it can be written or not."""
         _ = self.backups
-        return next((each for each in self._vaults if os.path.isdir(each)), None)  # noqa: PTH112
+        return next(filter(is_folder, self._vaults), None)
 
     @property
     def wanted(self) -> Path | None:
@@ -167,8 +176,6 @@ class StateFiles:
 
     def backups_in_folder(self) -> list[Path]:
         """The backups that are in ``.cde``, as no other place could be written."""
-        if self.local_backups.is_symlink():
-            return []
         names = _names_in(self.local_backups)
         return [self.local_backups / name for name in names if _is_backup(name)]
 
@@ -261,18 +268,14 @@ class StateFiles:
     def _others(self) -> list[Path]:
         """The places that backups may be in, but for the one that they are written to."""
         places = (*self._vaults, self.local_backups)
-        return [
-            each
-            for each in places
-            if each != self.backups and not os.path.islink(each)  # noqa: PTH114 - of anybody
-        ]
+        return [each for each in places if each != self.backups]
 
     def _move(self, ops: FileOps, source: Path) -> bool:
         """Move what is in another place; whether that could be done."""
         try:
-            for path in sorted(source.iterdir()):
-                if _is_backup(path.name) or path.name == _UNNUMBERED:
-                    self._take(ops, path)
+            for name in sorted(list_folder(source)):
+                if _is_backup(name) or name == _UNNUMBERED:
+                    self._take(ops, source / name)
             ops.sync_folder(source)
         except OSError as error:
             log.info("backups_not_moved", path=str(source), reason=str(error))
@@ -295,10 +298,10 @@ class StateFiles:
     def _remove_local(self) -> None:
         """Remove the folder in ``.cde`` where nothing is left in it."""
         with suppress(OSError):
-            if [path.name for path in self.local_backups.iterdir()] == [".gitignore"]:
-                (self.local_backups / ".gitignore").unlink()
-                (self.folder / "judged.json").unlink(missing_ok=True)
-            self.local_backups.rmdir()
+            if names_in(self.local_backups) == [".gitignore"]:
+                unlink(self.local_backups / ".gitignore")
+                unlink(self.folder / "judged.json", missing_ok=True)
+            remove_folder(self.local_backups)
 
     def _take(self, ops: FileOps, path: Path) -> None:
         """Move one file, unless there is one of the name that has all of it already."""
@@ -331,8 +334,12 @@ class StateFiles:
 
 def _names_in(place: Path) -> list[str]:
     try:
-        return [path.name for path in place.iterdir()]
+        return list_folder(place)
     except (FileNotFoundError, NotADirectoryError, PermissionError):  # or another user's
+        return []
+    except OSError as error:
+        if error.errno != errno.ELOOP:  # a link leads to what is none of the project's
+            raise
         return []
 
 
@@ -349,7 +356,7 @@ def _is_used(place: Path) -> bool:
 
 def _size(path: Path) -> int:
     with suppress(OSError):
-        return path.lstat().st_size
+        return status_of(path).st_size
     return -1
 
 
@@ -361,7 +368,7 @@ def _can_be_written(path: Path) -> bool:
     if is_only_viewed(path):
         return path.is_file()
     try:
-        os.close(open_in_own_folder(path, os.O_WRONLY))
+        os.close(open_regular(path, os.O_WRONLY))
     except OSError:
         return False
     return True

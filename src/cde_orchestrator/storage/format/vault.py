@@ -21,11 +21,12 @@ import orjson
 from cde_orchestrator.infrastructure.paths import FOLDER, JOURNAL, STATE, user_state_folder
 from cde_orchestrator.infrastructure.system import project_home
 from cde_orchestrator.infrastructure.system.file_ops import (
+    READ_LIMIT_BYTES,
     FileOps,
     is_no_folder,
-    open_in_own_folder,
+    make_private,
     open_regular,
-    refuse_link,
+    read_bounded,
     replace_file,
 )
 from cde_orchestrator.infrastructure.system.project_home import (
@@ -40,6 +41,10 @@ from cde_orchestrator.infrastructure.system.project_home import (
     is_same,
     repository_at,
     repository_shelf,
+)
+from cde_orchestrator.infrastructure.system.tree import (
+    guard,
+    is_folder,
 )
 from cde_orchestrator.storage.format import checkpoint, journal
 
@@ -89,7 +94,7 @@ class Shelf(project_home.Shelf):
         """
         vault = self.folder / name
         if self.is_signed(name, passport):
-            os.close(open_in_own_folder(vault / PASSPORT, os.O_WRONLY))
+            os.close(open_regular(vault / PASSPORT, os.O_WRONLY))
             return vault
         if self.common is None:
             above = self.folder.parent
@@ -100,10 +105,9 @@ class Shelf(project_home.Shelf):
         for folder in (self.folder, self.note.parent, vault):
             if folder == self.note.parent and is_no_folder(folder):
                 ops.replace(folder, folder.with_name(f"{folder.name}-{secrets.token_hex(4)}.aside"))
-            refuse_link(folder)
-            if not folder.is_dir():
+            if not is_folder(folder):
                 ops.make_folder(folder)
-                folder.chmod(0o700)
+                make_private(folder)
                 ops.sync_folder(folder.parent)
         data = orjson.dumps(asdict(passport), option=orjson.OPT_INDENT_2)
         replace_file(ops, vault / PASSPORT, data + b"\n", 0o600)
@@ -133,6 +137,7 @@ def shelves_for(root: Path) -> Iterator[Shelf]:
         yield Shelf(shelf.folder, shelf.key, shelf.common)
     folder = user_state_folder()
     if folder is not None:
+        guard(folder)
         yield Shelf(folder / "projects", str(root))
 
 
@@ -172,8 +177,7 @@ def inode_of(home: Path | str) -> int:
 def surely_states(home: Path, project_id: str) -> bool:
     """Whether what ``stated_id`` found is in a whole file."""
     with suppress(OSError):
-        with open(open_regular(home / FOLDER / STATE, os.O_RDONLY), "rb") as file:
-            data = file.read()
+        data = read_bounded(home / FOLDER / STATE, READ_LIMIT_BYTES)
         found = checkpoint.decode(data)
         if isinstance(found, checkpoint.Checkpoint):
             return bool(found.document.get("id") == project_id)

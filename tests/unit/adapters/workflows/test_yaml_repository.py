@@ -164,12 +164,13 @@ def test_what_is_allowed_but_unusual_is_read(tmp_path: Path) -> None:
     assert fraction.phases[1].check_timeout_seconds == 1.5
 
 
-def test_a_file_by_way_of_a_link_is_read(tmp_path: Path) -> None:
+def test_a_link_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "shared.yml").write_text(BASE, encoding="utf-8")
     (tmp_path / ".cde").mkdir()
     (tmp_path / ".cde" / "workflow.yml").symlink_to(tmp_path / "shared.yml")
 
-    assert YamlWorkflowRepository().load(tmp_path).default == "main"
+    with pytest.raises(ValidationError, match="a link is in its place"):
+        YamlWorkflowRepository().load(tmp_path)
 
 
 def test_an_unchanged_file_is_not_parsed_again(tmp_path: Path) -> None:

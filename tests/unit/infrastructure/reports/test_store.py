@@ -23,8 +23,10 @@ from cde_orchestrator.application.logs.error_reports import ListErrorReports, Sh
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
+from cde_orchestrator.infrastructure.reports import store
 from cde_orchestrator.infrastructure.reports.store import REPORT_BYTES, FileErrorReports
 from cde_orchestrator.infrastructure.settings.settings import Settings, settings_file
+from cde_orchestrator.infrastructure.system import tree
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.testing import ManualClock
 
@@ -316,13 +318,13 @@ def test_the_folder_is_listed_once_for_a_refusal(
     (tmp_path / ".cde").mkdir()
     reports = FileErrorReports()
     capture(reports, tmp_path, CDEError.of("E102", reference="x"))
-    listed, scandir = [], os.scandir
+    listed, entries_of = [], tree.entries_of
 
     def counted(folder: Path) -> Any:
         listed.append(folder)
-        return scandir(folder)
+        return entries_of(folder)
 
-    monkeypatch.setattr(os, "scandir", counted)
+    monkeypatch.setattr(store, "entries_of", counted)
     capture(reports, tmp_path, CDEError.of("E102", reference="x"))
     monkeypatch.undo()
     assert listed.count(tmp_path / ".cde" / "errors") == 1

@@ -6,6 +6,7 @@ cannot be understood; ``TelemetryStore`` decides what becomes of that.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import sqlite3
@@ -16,7 +17,12 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
-from cde_orchestrator.infrastructure.system.file_ops import open_regular
+from cde_orchestrator.infrastructure.system.file_ops import (
+    open_regular,
+    remove_folder,
+    unlink,
+)
+from cde_orchestrator.infrastructure.system.tree import status_of
 
 SCHEMA = 1
 BUSY_SECONDS = 0.05
@@ -50,10 +56,11 @@ COMMIT;
 
 
 class TelemetryDatabase:
-    """One connection to the history; the journal of SQLite is the ordinary one.
+    """One connection to the history; the journal of SQLite is in memory.
 
     A write-ahead log would be of no use: a connection is open for one piece of work only, since
-    one that stays open keeps the disk from being unmounted, or mounted read-only.
+    one that stays open keeps the disk from being unmounted, or mounted read-only. A process
+    that is killed while it writes may cost the history.
 
     Args:
         path: the file; None for a history in memory.
@@ -67,10 +74,10 @@ class TelemetryDatabase:
         self.in_memory = path is None
         if path is not None:
             _require_plain_files(path)
-            with suppress(OSError):  # SQLite says it; its other files get the mode of this one
-                os.close(open_regular(path, os.O_RDWR | os.O_CREAT))
+            _make(path)
         self.connection = sqlite3.connect(
-            ":memory:" if path is None else path,
+            ":memory:" if path is None else f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
             timeout=BUSY_SECONDS,
             isolation_level=None,
             check_same_thread=False,
@@ -78,8 +85,10 @@ class TelemetryDatabase:
         # A history in memory goes with whoever kept it, who may never say that it is done.
         weakref.finalize(self, self.connection.close)
         try:
-            self._prepare()
             self.identity = None if path is None else _identity(path)
+            if path is not None and not (self.identity and _is_open(self.identity)):
+                raise OSError(errno.ELOOP, "another file is in its place", str(path))
+            self._prepare()
         except BaseException:
             self.connection.close()
             raise
@@ -148,6 +157,8 @@ class TelemetryDatabase:
     def _prepare(self) -> None:
         # A power cut may cost the history: that is cheaper than a sync for each sample.
         self.connection.execute("PRAGMA synchronous = OFF")
+        # A journal's file is opened by path, which may lead elsewhere by then.
+        self.connection.execute("PRAGMA journal_mode = MEMORY")
         version = self._pragma("user_version")
         if version > SCHEMA:
             # A later version of the product made the file, and may be using it.
@@ -191,14 +202,35 @@ def remove(path: Path, identity: tuple[int, int] | None) -> None:
     if identity is not None and _identity(path) not in {identity, None}:
         return
     for suffix in _SUFFIXES:
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+        unlink(path.with_name(path.name + suffix), missing_ok=True)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
     with suppress(OSError):
-        found = path.stat()
+        found = status_of(path)
         return found.st_dev, found.st_ino
     return None
+
+
+def _is_open(identity: tuple[int, int]) -> bool:
+    """Whether this process has the file open: SQLite opens by path, and might be led elsewhere."""
+    with suppress(OSError):
+        for name in os.listdir("/dev/fd"):  # noqa: PTH208 - numbers
+            with suppress(OSError):
+                found = os.fstat(int(name))
+                if (found.st_dev, found.st_ino) == identity:
+                    return True
+        return False
+    return True  # pragma: no cover - a system that does not say
+
+
+def _make(path: Path) -> None:
+    """Make an empty file where there is none; one that may only be read will do."""
+    try:
+        os.close(open_regular(path, os.O_RDWR | os.O_CREAT))
+    except OSError as error:
+        if error.errno not in {errno.EROFS, errno.EACCES}:
+            raise
 
 
 def _require_plain_files(path: Path) -> None:
@@ -206,13 +238,13 @@ def _require_plain_files(path: Path) -> None:
     for suffix in _SUFFIXES:
         found = path.with_name(path.name + suffix)
         try:
-            mode = found.lstat().st_mode
+            mode = status_of(found).st_mode
         except FileNotFoundError:
             continue
         if stat.S_ISDIR(mode):
-            found.rmdir()  # an empty one; any other is somebody's, and an error
+            remove_folder(found)  # an empty one; any other is somebody's, and an error
         elif not stat.S_ISREG(mode):
-            found.unlink()
+            unlink(found)
 
 
 def _code(error: Exception) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +17,12 @@ from typing import Any
 import orjson
 
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample, Tally
+from cde_orchestrator.infrastructure.system.file_ops import (
+    open_regular,
+    read_regular_file,
+    rename,
+    unlink,
+)
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 
 FILE = "telemetry.db-pending"
@@ -25,7 +30,6 @@ MOST_BYTES = 262_144
 """Length at which nothing more is left: somebody has to take it first."""
 
 _WRITING = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-_NEVER = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 def leave(folder: Path, at: float, operations: Mapping[str, Tally]) -> bool:
@@ -38,18 +42,14 @@ def leave(folder: Path, at: float, operations: Mapping[str, Tally]) -> bool:
         return True
     stored = {name: each.stored() for name, each in operations.items()}
     try:
-        descriptor = os.open(folder / FILE, _WRITING | _NEVER, 0o600)
+        descriptor = open_regular(folder / FILE, _WRITING)
     except OSError:
         return True
     try:
-        found = os.fstat(descriptor)
-        if found.st_size > MOST_BYTES:
+        if os.fstat(descriptor).st_size > MOST_BYTES:
             return False
-        if stat.S_ISREG(found.st_mode):
-            with suppress(OSError):
-                if found.st_mode & 0o077:
-                    os.chmod(descriptor, 0o600)
-                os.write(descriptor, orjson.dumps({"at": at, "operations": stored}) + b"\n")
+        with suppress(OSError):
+            os.write(descriptor, orjson.dumps({"at": at, "operations": stored}) + b"\n")
     finally:
         os.close(descriptor)
     return True
@@ -65,27 +65,20 @@ def take(folder: Path) -> list[tuple[float, Sample]]:
         return []
     taken = path.with_name(f"{FILE}.{secrets.token_hex(6)}")
     try:
-        path.replace(taken)
+        rename(path, taken)
     except OSError:
         return []
-    data = _content(taken)
+    data = b""
     with suppress(OSError):
-        taken.unlink()
+        data, _ = read_regular_file(taken, 2 * MOST_BYTES)
+    with suppress(OSError):
+        unlink(taken)
     together: dict[int, tuple[float, Sample]] = {}
     for at, sample in _read(data):
         first = together.setdefault(int(at // 10), (at, sample))
         if first[1] is not sample:
             first[1].merge(sample)
     return list(together.values())
-
-
-def _content(path: Path) -> bytes:
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | _NEVER)
-        with os.fdopen(descriptor, "rb") as file:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                return file.read(2 * MOST_BYTES)
-    return b""
 
 
 def _read(data: bytes) -> Iterator[tuple[float, Sample]]:

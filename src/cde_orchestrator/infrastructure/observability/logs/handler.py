@@ -8,7 +8,6 @@ after the first of them; warnings, and lines outside of operations, are written 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from cde_orchestrator.application.logs.log_query import ENDS
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.observability.logs.render import json_line
 from cde_orchestrator.infrastructure.observability.logs.rotating_file import RotatingLogFile
+from cde_orchestrator.infrastructure.system.tree import is_folder
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 
 MOMENT_SECONDS = 0.1
@@ -110,7 +110,7 @@ class ProjectLogHandler(logging.Handler):
             self._is_writing = False
 
     def _is_there(self) -> bool:
-        return os.path.isdir(self.file.path.parent.parent)  # noqa: PTH112 - never fails
+        return is_folder(self.file.path.parent.parent)
 
     def _follow(self) -> None:
         """Write where the log is by now, as in another worktree of the project."""

@@ -23,7 +23,8 @@ from cde_orchestrator.infrastructure.observability.logs.retention import (
     stamp_of,
 )
 from cde_orchestrator.infrastructure.observability.logs.setup import log_file
-from cde_orchestrator.infrastructure.system.file_ops import open_in_own_folder
+from cde_orchestrator.infrastructure.system.file_ops import open_to_read
+from cde_orchestrator.infrastructure.system.tree import status_of
 
 _BEGINNING = b'{"timestamp":"'
 _POLL_SECONDS = 0.2
@@ -52,8 +53,8 @@ class JsonLogReader:
             with suppress(OSError, EOFError, zlib.error):  # removed or damaged meanwhile
                 if file is not path and is_before(file, oldest):
                     continue
-                with _opened(file) as lines:
-                    for line in _lines(lines):
+                with _opened(file) as stored:
+                    for line in _lines(stored):
                         if all(text in line for text in needed):
                             entry = _decoded(line)
                             if entry is not None and entry["timestamp"] >= earliest:
@@ -99,7 +100,7 @@ class JsonLogReader:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[IO[bytes]]:
-    with open(file, "rb", opener=open_in_own_folder) as stored:
+    with open_to_read(file, LONGEST_LINE) as stored:
         if file.suffix == COMPRESSED:
             with gzip.open(stored) as lines:
                 yield lines  # type: ignore[misc]
@@ -114,14 +115,14 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 
 def _open_plain(path: Path) -> IO[bytes] | None:
     try:
-        return open(path, "rb", opener=open_in_own_folder)
+        return open_to_read(path)
     except OSError:
         return None
 
 
 def _is_replaced(file: IO[bytes], path: Path) -> bool:
     try:
-        return not os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return not os.path.samestat(os.fstat(file.fileno()), status_of(path))
     except OSError:
         return False
 

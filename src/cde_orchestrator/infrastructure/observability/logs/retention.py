@@ -12,7 +12,7 @@ import gzip
 import os
 import re
 import secrets
-import shutil
+import stat
 import sys
 import threading
 from contextlib import suppress
@@ -21,9 +21,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.system.file_ops import (
-    OsFileOps,
-    open_in_own_folder,
-    refuse_link,
+    open_new,
+    open_regular,
+    open_to_read,
+    rename,
+    set_times,
+    unlink,
+)
+from cde_orchestrator.infrastructure.system.tree import (
+    entries_of,
+    kind_of,
+    status_of,
 )
 
 COMPRESSED = ".gz"
@@ -58,7 +66,7 @@ def rotated_name(path: Path, last: datetime) -> Path:
     """A free name for a file whose last line is of that time; names sort by time."""
     while True:
         candidate = path.with_name(f"{path.name}.{stamp_of(last)}")
-        if not (os.path.lexists(candidate) or os.path.lexists(f"{candidate}{COMPRESSED}")):
+        if not (kind_of(candidate) or kind_of(f"{candidate}{COMPRESSED}")):
             return candidate
         last += timedelta(microseconds=1)
 
@@ -85,7 +93,7 @@ def is_due(path: Path, day: bytes, max_bytes: int = sys.maxsize) -> bool:
     file follows one of a later day, so that there is at most one for a day.
     """
     try:
-        descriptor = open_in_own_folder(path, os.O_RDONLY)
+        descriptor = open_regular(path, os.O_RDONLY)
     except OSError:
         return False
     try:
@@ -102,7 +110,7 @@ def is_over(descriptor: int, day: bytes, max_bytes: int) -> bool:
 
 def last_time(path: Path) -> datetime:
     """The time of the newest of a file's last lines; now where it has none."""
-    with open(path, "rb", opener=open_in_own_folder) as file:
+    with open_to_read(path) as file:
         file.seek(max(os.fstat(file.fileno()).st_size - _END_BYTES, 0))
         found = max(_TIME.findall(file.read()), default=None)
     with suppress(ValueError):
@@ -130,16 +138,16 @@ def tidy(path: Path, kept: LogRetention, now: float) -> None:
                 continue
             if file.suffix != COMPRESSED:
                 _compress(file)
-            file.with_name(file.name.removesuffix(COMPRESSED)).unlink(missing_ok=True)
+            unlink(file.with_name(file.name.removesuffix(COMPRESSED)), missing_ok=True)
     for file in _surplus(rotated_files(path), kept, now):
         with suppress(OSError):
-            file.unlink()
+            unlink(file)
     for name in _names(path.parent):
         if name.startswith(f"{path.name}.") and name.endswith(_UNFINISHED):
             with suppress(OSError):  # both times are of the disk's clock
                 file = path.with_name(name)
-                if path.stat().st_mtime - file.stat().st_mtime > _UNFINISHED_SECONDS:
-                    file.unlink()
+                if status_of(path).st_mtime - status_of(file).st_mtime > _UNFINISHED_SECONDS:
+                    unlink(file)
 
 
 def tidy_beside(path: Path, kept: LogRetention, now: float) -> None:
@@ -153,11 +161,10 @@ def tidy_beside(path: Path, kept: LogRetention, now: float) -> None:
 def _names(folder: Path) -> set[str]:
     """The names of the ordinary files in the folder; none where it is a link."""
     try:
-        refuse_link(folder)
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
+        found = entries_of(folder)
     except OSError:
         return set()
+    return {name for name, status in found.items() if stat.S_ISREG(status.st_mode)}
 
 
 def _surplus(rotated: list[Path], kept: LogRetention, now: float) -> list[Path]:
@@ -166,7 +173,7 @@ def _surplus(rotated: list[Path], kept: LogRetention, now: float) -> list[Path]:
     surplus, total = [], 0
     for number, file in enumerate(reversed(rotated)):
         with suppress(OSError):
-            total += file.stat().st_size
+            total += status_of(file).st_size
         too_much = number >= kept.files or (number and total > kept.total_bytes)
         if too_much or is_before(file, oldest):
             surplus.append(file)
@@ -174,17 +181,18 @@ def _surplus(rotated: list[Path], kept: LogRetention, now: float) -> list[Path]:
 
 
 def _compress(path: Path) -> None:
-    status = path.lstat()
+    status = status_of(path)
     unfinished = path.with_name(f"{path.name}{COMPRESSED}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
         with (
-            open(path, "rb", opener=open_in_own_folder) as plain,
-            open(OsFileOps().create(unfinished), "wb") as stored,
-            gzip.open(stored, "wb", compresslevel=6) as packed,
+            open_to_read(path) as plain,
+            open_new(unfinished) as new,
+            gzip.open(new, "wb", compresslevel=6) as packed,
         ):
-            shutil.copyfileobj(plain, packed, 1024 * 1024)
-        os.utime(unfinished, ns=(status.st_atime_ns, status.st_mtime_ns))
-        unfinished.replace(f"{path}{COMPRESSED}")
+            while piece := plain.read(1024 * 1024):
+                packed.write(piece)
+        set_times(unfinished, (status.st_atime_ns, status.st_mtime_ns))
+        rename(unfinished, f"{path}{COMPRESSED}")
     except OSError:
-        unfinished.unlink(missing_ok=True)
+        unlink(unfinished, missing_ok=True)
         raise

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cde_orchestrator.infrastructure.observability.logs import retention
 from cde_orchestrator.infrastructure.observability.logs.retention import LogRetention
-from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, open_regular, refuse_link
+from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, open_regular, rename
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 
 
@@ -66,7 +66,6 @@ class RotatingLogFile:
         return True
 
     def _append(self, data: bytes) -> None:
-        refuse_link(self.path.parent)
         with self._lock.blocking():
             if not self._written(data, self.max_bytes, retention.day_of(data)):
                 with suppress(OSError):  # a file that is too long is better than a lost line
@@ -86,7 +85,7 @@ class RotatingLogFile:
 
     def _rotate(self) -> None:
         """Put the file aside under the time of its last line."""
-        self.path.rename(retention.rotated_name(self.path, retention.last_time(self.path)))
+        rename(self.path, retention.rotated_name(self.path, retention.last_time(self.path)))
         self._has_rotated = True
 
 

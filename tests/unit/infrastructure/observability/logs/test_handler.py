@@ -56,9 +56,9 @@ def test_a_file_is_opened_once_for_lines_that_it_takes(
     file = RotatingLogFile(path, max_bytes=20, on_failure=lambda _, error: failures.append(error))
     opened, open_file = Counter[str](), os.open
 
-    def counted(path: Path | str, *flags: int) -> int:
+    def counted(path: Path | str, *flags: int, dir_fd: int | None = None) -> int:
         opened[Path(path).name] += 1
-        return open_file(path, *flags)
+        return open_file(path, *flags, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", counted)
     for number in (1, 2):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,6 +173,22 @@ def test_only_ordinary_files_in_the_folder_itself_are_read(
     other.rename(tmp_path / "elsewhere" / name)
     path.parent.symlink_to(tmp_path / "elsewhere")
     assert events(tmp_path) == []
+
+
+def test_a_line_without_end_is_passed_over_and_takes_little_memory(
+    tmp_path: Path, path: Path
+) -> None:
+    path.write_text(line("first") + "\n")
+    with path.open("r+b") as file:
+        file.truncate(64 * 1024 * 1024)
+        file.seek(0, os.SEEK_END)
+        file.write(b"\n" + line("last").encode() + b"\n")
+    tracemalloc.start()
+    try:
+        assert events(tmp_path) == ["first", "last"]
+        assert tracemalloc.get_traced_memory()[1] < 16 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_link_is_not_followed_either(tmp_path: Path, path: Path) -> None:

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cde_orchestrator.infrastructure.observability.logs import retention
 from cde_orchestrator.infrastructure.observability.logs.retention import (
     LogRetention,
     day_of,
@@ -19,6 +19,7 @@ from cde_orchestrator.infrastructure.observability.logs.retention import (
     tidy,
     tidy_beside,
 )
+from cde_orchestrator.infrastructure.system import tree
 
 NOW = datetime(2025, 11, 10, 12, tzinfo=UTC)
 DAY = 86_400
@@ -126,7 +127,7 @@ def test_a_file_that_cannot_be_compressed_stays(
     def refuse(*_: object) -> None:
         raise OSError("full")
 
-    monkeypatch.setattr(shutil, "copyfileobj", refuse)
+    monkeypatch.setattr(gzip.GzipFile, "write", refuse)
     tidy(path, KEPT, NOW.timestamp())
     assert rotated_files(path) == [file]
     assert sorted(file.name for file in path.parent.iterdir()) == [file.name]
@@ -190,8 +191,9 @@ def test_a_linked_folder_holds_no_rotated_files(tmp_path: Path) -> None:
     unfinished = folder / "cde.log.x.gz.1234.tmp"
     unfinished.write_text("half")
     os.utime(unfinished, (0, 0))
-    (tmp_path / "link").symlink_to(folder)
-    path = tmp_path / "link" / "cde.log"
+    (tmp_path / ".cde").mkdir()
+    (tmp_path / ".cde" / "logs").symlink_to(folder)
+    path = tmp_path / ".cde" / "logs" / "cde.log"
 
     assert rotated_files(path) == []
     tidy(path, KEPT, NOW.timestamp())
@@ -219,12 +221,12 @@ def test_the_folder_is_listed_once_to_find_that_nothing_is_to_be_tidied(
     for days_ago in (3, 2, 1):
         rotated(path, days_ago)
     tidy(path, KEPT, NOW.timestamp())
-    listed, scandir = [], os.scandir
+    listed, entries_of = [], tree.entries_of
 
     def counted(folder: Path) -> Any:
         listed.append(folder)
-        return scandir(folder)
+        return entries_of(folder)
 
-    monkeypatch.setattr(os, "scandir", counted)
+    monkeypatch.setattr(retention, "entries_of", counted)
     tidy_beside(path, KEPT, NOW.timestamp())
     assert listed == [path.parent]
