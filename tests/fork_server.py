@@ -78,7 +78,7 @@ def _attend(connection: socket.socket) -> NoReturn:
     process = os.fork()
     if process == 0:
         connection.close()
-        _become(pickle.loads(data), descriptors)
+        become(pickle.loads(data), descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
     connection.sendall(pickle.dumps(process).ljust(32, b"\0"))
@@ -88,7 +88,7 @@ def _attend(connection: socket.socket) -> NoReturn:
     raise AssertionError
 
 
-def _become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
+def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     """Be the command: its streams, folder, environment and arguments, then its code."""
     for target, descriptor in enumerate(descriptors):
         os.dup2(descriptor, target)

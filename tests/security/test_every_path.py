@@ -1,0 +1,223 @@
+"""Whatever is in the place of a file that the product opens: nothing outside changes, none hangs.
+
+Which files these are is found with ``strace``, so that a new one is tried as soon as there is one.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import command_line
+from tests.integration.cli.commands import environment
+from tests.nobody import NOBODY
+from tests.repository import git
+from tests.security import traced, workload
+from tests.security.swap import contents
+from tests.soak import SOAK
+
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.soak,
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="strace is a program of Linux"),
+]
+SAMPLE = 6
+SECONDS = 20.0
+OUTSIDE = "outside"
+SQLITE = ("telemetry.db", "telemetry.db-journal")
+
+
+def device(path: Path, outside: Path) -> None:
+    """One that never ends; who may make none has a link to it."""
+    if os.geteuid() == 0:
+        os.mknod(path, 0o666 | 0o020000, os.makedev(1, 5))
+    else:
+        path.symlink_to("/dev/zero")
+
+
+def sealed(path: Path, outside: Path) -> None:
+    """A file of somebody else, or of nobody's to read."""
+    path.write_text("theirs")
+    path.chmod(0)
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
+
+
+def huge(path: Path, outside: Path) -> None:
+    """A file of a gigabyte without content."""
+    with path.open("wb") as file:
+        file.truncate(2**30)
+
+
+def listening(path: Path, outside: Path) -> None:
+    """A socket."""
+    here = Path.cwd()
+    os.chdir(path.parent)  # its whole path may be too long for one
+    try:
+        with socket.socket(socket.AF_UNIX) as end:
+            end.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+KINDS: dict[str, Callable[[Path, Path], object]] = {
+    "a link to a file": lambda path, outside: path.symlink_to(outside / "file"),
+    "a link to a folder": lambda path, outside: path.symlink_to(outside),
+    "a link to nothing": lambda path, outside: path.symlink_to(outside / "nothing"),
+    "a pipe": lambda path, outside: os.mkfifo(path),
+    "a socket": listening,
+    "a device": device,
+    "a folder": lambda path, outside: path.mkdir(),
+    "a sealed file": sealed,
+    "a huge file": huge,
+}
+
+
+@dataclass
+class Attacked:
+    """A project that is made as it was again and again, in one folder.
+
+    Attributes:
+        root: its folder.
+        outside: what is none of its.
+        kept: the project as it was.
+        places: what is opened in it, relative.
+        calls: how.
+    """
+
+    root: Path
+    outside: Path
+    kept: Path
+    places: list[str]
+    calls: list[traced.Call]
+
+    def begin(self) -> None:
+        """Have the project as it was; its folder stays the same one."""
+        for entry in self.root.iterdir():
+            remove(entry)
+        shutil.copytree(self.kept, self.root, symlinks=True, dirs_exist_ok=True)
+
+    def put(self, place: str, kind: str) -> None:
+        """Have something else in the place of what is there."""
+        path = self.root / place
+        remove(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        KINDS[kind](path, self.outside)
+
+
+def remove(path: Path) -> None:
+    """Remove whatever is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
+    """A project that has been worked on, and what is opened where it is worked on further."""
+    top = tmp_path_factory.mktemp("every")
+    root, outside, kept = top / "project", top / OUTSIDE, top / "kept"
+    root.mkdir()
+    (outside / "logs").mkdir(parents=True)
+    for name in ("file", "cde.log", "state.json", "logs/cde.log", "config.toml"):
+        (outside / name).write_text("theirs")
+    git(root, "init", "--quiet")
+    workload.make(root)
+    script = ["-m", "tests.security.workload", str(root)]
+    calls = traced.calls_of([*script, "begin"], top / "trace", environment())
+    shutil.copytree(root, kept, symlinks=True)
+    calls += traced.calls_of([*script, "go"], top / "trace", environment())
+    serve = ["-m", "cde_orchestrator", "serve", "--project", str(root)]
+    calls += traced.calls_of(serve, top / "trace", environment(), workload.requests().encode())
+    return Attacked(root, outside, kept, traced.places(calls, root), calls)
+
+
+def test_files_are_reached_from_the_folder_that_they_are_in(attacked: Attacked) -> None:
+    top = f"{attacked.root}/"
+    by_path = {
+        call.words
+        for call in attacked.calls
+        if call.named.startswith(top) and not call.named.endswith(SQLITE)
+        if "/" in call.named.removeprefix(top)
+        or (call.words.startswith("open") and "O_NOFOLLOW" not in call.words)
+    }
+
+    # What git opens by path is looked at by path before.
+    assert {each for each in by_path if "/.git" not in each or "O_DIRECTORY" not in each} == set()
+
+
+def test_what_is_tried_is_what_is_opened(attacked: Attacked) -> None:
+    known = {
+        *(".cde", ".cde/config.toml", ".cde/workflow.yml", ".cde/prompts/own.md", ".cde/lock"),
+        *(".cde/logs", ".cde/logs/cde.log", ".cde/errors", ".cde/state.json", ".cde/runs"),
+        *(".cde/journal.jsonl", ".cde/telemetry.db", ".cde/telemetry.db-pending", ".cde/objects"),
+        *(".cde/breakers", ".git/info/exclude", ".git/cde", "pyproject.toml", "specs/one/plan.md"),
+    }
+
+    assert known - set(attacked.places) == set()
+
+
+def cases(places: list[str]) -> Iterator[tuple[str, str, tuple[tuple[str, ...], ...]]]:
+    """Places, what to put there and commands: all of them in `make soak`, else a sample."""
+    every = [(place, kind) for place in places for kind in KINDS]
+    every.remove((".cde", "a link to a folder"))  # its owner's choice
+    chosen = random.Random(os.environ.get("CDE_SIMULATION_SEED", "1"))
+    for place, kind in every if SOAK else chosen.sample(every, SAMPLE):
+        some = set(chosen.sample(workload.COMMANDS, SAMPLE))
+        yield place, kind, tuple(each for each in workload.COMMANDS if SOAK or each in some)
+
+
+def faults_of(
+    attacked: Attacked, place: str, kind: str, commands: tuple[tuple[str, ...], ...]
+) -> Iterator[str]:
+    """What should not be, where something is in a place while all is done."""
+    attacked.begin()
+    attacked.put(place, kind)
+    for words in commands:
+        try:
+            done = command_line.in_words(
+                command_line.cde(
+                    *words, cwd=attacked.root, environment=environment(), timeout=SECONDS
+                )
+            )
+        except TimeoutError:
+            yield f"{words} hangs"
+            continue
+        said = done.stdout + done.stderr
+        if "Traceback" in said or "E999" in said:
+            yield f"{words}: {said}"
+    server = subprocess.run(
+        [sys.executable, "-m", "cde_orchestrator", "serve", "--project", str(attacked.root)],
+        env=environment(),
+        input=workload.requests(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if "Traceback" in server.stderr or "E999" in server.stdout:
+        yield f"the server: {server.stdout}{server.stderr}"
+
+
+def test_nothing_outside_changes_and_nothing_hangs(attacked: Attacked) -> None:
+    before = contents(attacked.outside)
+    found = []
+    for place, kind, commands in cases(attacked.places):
+        faults = faults_of(attacked, place, kind, commands)
+        found += [f"{kind} at {place}: {fault}" for fault in faults]
+        if contents(attacked.outside) != before:
+            found.append(f"{kind} at {place}: something outside was changed")
+            before = contents(attacked.outside)
+
+    assert found == []
