@@ -14,10 +14,12 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import (
     FileOps,
     in_the_way,
-    is_no_folder,
     replace_file,
 )
-from cde_orchestrator.infrastructure.system.tree import names_in
+from cde_orchestrator.infrastructure.system.tree import (
+    is_no_folder,
+    names_in,
+)
 from cde_orchestrator.storage.format.files import StateFiles
 
 log = get_logger(__name__)

@@ -335,11 +335,6 @@ def in_the_way(path: Path | str) -> str | None:
     return kinds.get(kind_of(path), "a pipe, a device or a socket")
 
 
-def is_no_folder(path: Path) -> bool:
-    """Whether something else is in a folder's place; a link is, wherever it leads."""
-    return kind_of(path) not in {0, stat.S_IFDIR}
-
-
 def read_file(ops: FileOps, path: Path) -> bytes | None:
     """The file's bytes; None where there is none, and nothing of what else is in its place."""
     try:

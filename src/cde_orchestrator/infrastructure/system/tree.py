@@ -102,6 +102,11 @@ def is_folder(path: Path | str) -> bool:
     return kind_of(path) == stat.S_IFDIR
 
 
+def is_no_folder(path: Path) -> bool:
+    """Whether something else is in a folder's place; a link is, wherever it leads."""
+    return kind_of(path) not in {0, stat.S_IFDIR}
+
+
 def names_in(path: Path | str) -> list[str]:
     """The sorted names of what is in the folder; none where it cannot be listed, as a link."""
     try:

@@ -23,7 +23,6 @@ from cde_orchestrator.infrastructure.system import project_home
 from cde_orchestrator.infrastructure.system.file_ops import (
     READ_LIMIT_BYTES,
     FileOps,
-    is_no_folder,
     make_private,
     open_regular,
     read_bounded,
@@ -45,6 +44,7 @@ from cde_orchestrator.infrastructure.system.project_home import (
 from cde_orchestrator.infrastructure.system.tree import (
     guard,
     is_folder,
+    is_no_folder,
 )
 from cde_orchestrator.storage.format import checkpoint, journal
 
