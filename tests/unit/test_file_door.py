@@ -69,7 +69,10 @@ ALLOWED = {
         "adapters/git/view.py: view.mkdir",
         "adapters/runners/agent_process.py: tempfile.TemporaryDirectory",
         "adapters/runners/server_file.py: each.mkdir",
-        "adapters/runners/trust.py: path.parent.mkdir",
+        "infrastructure/trust/records.py: folder.iterdir",
+        "infrastructure/trust/records.py: folder.mkdir",
+        "infrastructure/trust/records.py: path.parent.mkdir",
+        "infrastructure/trust/records.py: path.unlink",
         "storage/format/vault.py: above.mkdir",
     },
     "what git opens by path itself, and is looked at before": {

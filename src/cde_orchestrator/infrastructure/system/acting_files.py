@@ -13,6 +13,7 @@ from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
 from cde_orchestrator.infrastructure.system.project_home import shared_file
+from cde_orchestrator.infrastructure.system.tree import names_in
 
 NAMES = ("config.toml", "workflow.yml")
 PROMPTS = "prompts"
@@ -152,10 +153,7 @@ def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
                 yield name, path
             continue
         seen += 1
-        try:
-            inner = sorted((each.name for each in path.iterdir()), reverse=True)
-        except OSError:
-            inner = []
+        inner = names_in(path)[::-1]
         if seen + len(waiting) + len(inner) > MOST_FILES:
             yield f"{name} (more than {MOST_FILES} files)", path  # whose digest is not known
             return

@@ -235,7 +235,6 @@ _KINDS = {
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 READ_LIMIT_BYTES = 256 * 1024 * 1024
 """Of one file of the state; a file without end would take all memory."""
-
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 # Without O_NONBLOCK, opening a pipe waits for a writer.
 _PLAIN = 0

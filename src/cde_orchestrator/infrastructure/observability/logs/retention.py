@@ -133,8 +133,8 @@ def tidy(path: Path, kept: LogRetention, now: float) -> None:
     """Compress rotated files, and remove what is not kept; never fails."""
     for file in rotated_files(path):
         with suppress(OSError):
-            if file.lstat().st_size > _NO_LOG_BYTES:
-                file.unlink()  # no log of ours, and compressing it would take long
+            if status_of(file).st_size > _NO_LOG_BYTES:
+                unlink(file)  # no log of ours, and compressing it would take long
                 continue
             if file.suffix != COMPRESSED:
                 _compress(file)
