@@ -6,6 +6,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,7 +44,7 @@ class Application:
     It is assembled with the first use case, so that settings that are not valid are an answer
     like any other, and once they are corrected the next use case finds them so.
 
-    Whether a person trusts the folder is judged for each use case. While nobody does, it is only
+    Whether a person trusts the folder is judged for each use case. While nobody does, it is
     only viewed: the settings are those of the environment over the defaults, and what would change
     or run anything is refused.
 
@@ -132,23 +133,32 @@ class Application:
 
         def work() -> Reply:
             sets_up = use_case.operation == _ONBOARDING
-            if sets_up and (standing := self.standing).kind == "not_yet" and not standing.files:
+            standing = self.standing if sets_up else Standing(kind="trusted")
+            if standing.kind == "not_yet" and not standing.files:
                 self._trust.accept(self.root, {})  # nothing in it would act
+            elif sets_up and standing.kind == "unset":
+                self._trust.require_writable()  # before anything is made that could not be trusted
             ports = self._assembled(use_case.tolerant)
             standing = ports.standing
             if standing.kind == "foreign_owner" and not (
                 use_case.tolerant or use_case.operation in _ABOUT_TRUST
             ):
                 raise standing.refusal()
-            try:
-                return use_case(**ports.named(use_case.needs()))
-            except StateError as error:
-                if standing.acts and is_only_viewed(self.root):  # since it began
-                    raise self.standing.refusal() from error
-                raise
-            finally:
+
+            def note_own_writes() -> None:
                 if standing.acts and (sets_up or acting_files.has_own_writes()):
                     self._trust.note_own(self.root, standing)
+
+            try:
+                reply = use_case(**ports.named(use_case.needs()))
+            except BaseException as error:
+                with suppress(CDEError):
+                    note_own_writes()
+                if isinstance(error, StateError) and standing.acts and is_only_viewed(self.root):
+                    raise self.standing.refusal() from error  # not trusted any more since it began
+                raise
+            note_own_writes()
+            return reply
 
         return self.operation(use_case.operation, use_case.arguments(), use_case.routine).run(work)
 

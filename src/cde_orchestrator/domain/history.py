@@ -70,7 +70,7 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """What whole records and checkpoints tell of a state, wherever they are.
+    """What whole records and checkpoints give of a state, wherever they are.
 
     Attributes:
         document: the state, as plain data.

@@ -30,7 +30,6 @@ IN_PROGRESS = "in_progress"
 STANDARD = "standard"
 FEATURE = "{feature}"
 """The placeholder of the feature's name in an output's path."""
-"""The placeholder of the feature's name in an output's path."""
 DEFAULT_CHECK_TIMEOUT_SECONDS = 600.0
 
 

@@ -53,7 +53,7 @@ class Fork:
 
     Attributes:
         followed: the side that stays in force.
-        others: those that do not, as far as whole records and checkpoints tell their state.
+        others: those that do not, as far as whole records and checkpoints give their state.
         moved: files of the others alone.
         rewritten: files that have more of the followed side, and what is left of them.
     """

@@ -1,4 +1,4 @@
-"""Takes out of a project's files what whole records and checkpoints tell, wherever they are.
+"""Takes out of a project's files what whole records and checkpoints have, wherever they are.
 
 The loader demands that every record follows the one before. Where that leads nowhere, this goes
 on: from the best checkpoint, or from nothing, with each record that is whole. What it had to
@@ -21,7 +21,7 @@ from cde_orchestrator.infrastructure.system.tree import names_in
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format.checkpoint import Checkpoint
 from cde_orchestrator.storage.format.files import StateFiles
-from cde_orchestrator.storage.format.journal import GENESIS, Lost, Record, Scan, ranges_of, scan
+from cde_orchestrator.storage.format.journal import GENESIS, Lost, Record, Scan, scan
 from cde_orchestrator.storage.format.json_patch import Document, keys_of, replay
 
 
@@ -215,6 +215,11 @@ def _use(result: Salvage, record: Record, found: Remains) -> None:
 
 
 def _missing(result: Salvage, found: Remains) -> Lost:
-    newest = max(result.sequence, *found.known, 0)
-    present = {*found.live, *range(result.certain + 1)}
-    return ranges_of(set(range(1, newest + 1)) - present)
+    """The numbers that are nowhere; a name of a file may claim any number."""
+    newest, at = max(result.sequence, *found.known, 0), result.certain
+    gaps = []
+    for number in sorted({*(each for each in found.live if each > at), newest + 1}):
+        if number > at + 1:
+            gaps.append((at + 1, number - 1))
+        at = number
+    return tuple(gaps)

@@ -122,8 +122,7 @@ class BearerToken:
     """Lets requests with the token through; all others are answered with E902.
 
     Whether the process lives is shown to anybody: ``/health`` says nothing else. A browser is
-    shown a form for the token instead, and let in with a cookie from then on,
-    to look at pages alone.
+    shown a form for the token instead, and let in with a cookie from then on, for pages alone.
     """
 
     def __init__(self, app: ASGIApp, token: str, key: ServerKey) -> None:

@@ -107,7 +107,9 @@ class GitWorktrees:
     def _add(self, top: Path, branch: str) -> None:
         self._git.run("worktree", "prune")
         with suppress(OSError):  # git says what is wrong
-            top.parent.mkdir(0o700, parents=True)
+            missing = [each for each in (top.parent, *top.parent.parents) if not each.exists()]
+            for each in reversed(missing):  # parents=True would give the mode to the last alone
+                each.mkdir(0o700)
         known = self._git.run("branch", "--list", branch)
         place = (str(top), branch) if known else ("-b", branch, str(top))
         self._git.run("worktree", "add", "--no-checkout", *place)

@@ -223,7 +223,7 @@ class FilesystemProjectRepository(MovableProjects[FolderStore]):
             return store.sequence
 
     def salvage(self, path: Path | str) -> Salvaged:
-        """The best state that whole records and checkpoints tell; nothing is changed."""
+        """The best state that whole records and checkpoints give; nothing is changed."""
         store = self._store(folder_at(path))
         with store.steady(wait=True):
             found = salvage(store.files, self._ops)

@@ -32,6 +32,7 @@ log = get_logger(__name__)
 TAIL_BYTES = 8 * 1024
 BEFORE_TAIL_BYTES = 16 * 1024
 """What is looked at before the tail: a private key that begins there goes on in it."""
+_UNENDED_CHARACTERS = 16 * 1024
 OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
 """Variables that are nobody's business but the orchestrator's."""
 
@@ -130,11 +131,14 @@ class _Capture:
             *whole, self._line = (self._line + self._decoder.decode(data)).split("\n")
             for line in whole:
                 self._watch(self._lines.clean(line) + "\n")
+            if len(self._line) > _UNENDED_CHARACTERS:
+                self.end()
 
     def end(self) -> None:
-        """Pass on the last line, where it has no end."""
+        """Pass on a line that has no end; a secret across this place is not recognised."""
         if self._watch is not None and self._line:
             self._watch(self._lines.clean(self._line))
+        self._line = ""
 
     @property
     def text(self) -> str:

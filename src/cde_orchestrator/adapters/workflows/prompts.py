@@ -178,7 +178,7 @@ class _Templates:
                 problems[name] = _Problem("it is not UTF-8", line)
         for path in PACKAGED_PROMPTS.rglob("*.md"):
             name = path.relative_to(PACKAGED_PROMPTS).as_posix()
-            stamps.setdefault(name, stamp_of(path))
+            stamps.setdefault(name, _packaged(path))
             texts.setdefault(name, path.read_text("utf-8"))
         return texts, problems, stamps
 
@@ -204,11 +204,16 @@ class _Templates:
         return names, problems
 
     def _stamp(self, name: str) -> _Stamp:
-        own = self._own / name
-        for path in (own, PACKAGED_PROMPTS / name):
+        for stamped, folder in ((stamp_of, self._own), (_packaged, PACKAGED_PROMPTS)):
             with suppress(FileNotFoundError, NotADirectoryError):
-                return stamp_of(path)
+                return stamped(folder / name)
         return None
+
+
+def _packaged(path: Path) -> _Stamp:
+    """The stamp of a packaged template; the product may be in the project, below a link."""
+    found = path.stat()
+    return found.st_ino, found.st_dev, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _text_of(path: Path, left: int) -> str:

@@ -239,7 +239,8 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
             raise ValidationError.of("E305", argument="source", reason=reason)
         if self.at is not None:
             return f"change {self.at}", recovery.state_at(root, self.at)[1]
-        if kept := self.backup or self.merged:
+        kept = self.backup if self.backup is not None else self.merged
+        if kept is not None:
             return kept, recovery.backup(root, kept)
         return "export", parse_export(self.export or "")
 

@@ -42,7 +42,7 @@ class SalvageReply(TypedDict):
 
 
 class SalvageState(UseCase[SalvageReply], operation="salvage_state"):
-    """Make the best state that whole records and checkpoints tell the present one.
+    """Put in force the best state that whole records and checkpoints give.
 
     What it replaces is kept, as by a restore. A state that is certain stays as it is.
 

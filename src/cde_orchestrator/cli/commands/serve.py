@@ -262,6 +262,7 @@ def _serve_with_pages(root: Path, gate: _Gate, *, pinned: bool, host: str, port:
         except CDEError as error:
             if error.code == "E936":
                 raise
+            listening_there.close()  # what nobody answers is not to be connected to
             # A client starts one server for each session, and only the first one gets the port.
             about = {"host": host, "port": port, "error_code": error.code, "reason": error.message}
             get_logger(__name__).warning("pages_not_served", **about)

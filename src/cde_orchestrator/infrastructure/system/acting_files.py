@@ -120,12 +120,9 @@ def foreign_owner(*paths: Path) -> int | None:
     if own == {0} and caller.isdigit():
         own.add(int(caller))
     for path in paths:
-        for status_of in (
-            os.lstat,
-            os.stat,
-        ):
+        for look in (os.lstat, os.stat):
             try:
-                owner = status_of(path).st_uid
+                owner = look(path).st_uid
             except OSError:
                 continue
             if owner not in own:

@@ -83,6 +83,10 @@ class FolderTrust:
 
         self.file.change(add, _contents(files.values()))
 
+    def require_writable(self) -> None:
+        """Raise E203 to E205 where no yes could be written down."""
+        self.file.change(lambda _: None)
+
     def note_own(self, root: Path, standing: Standing) -> None:
         """Record what the product itself wrote to files that act, so that it is no change."""
         records, where = self.file.read(), os.path.realpath(root)
@@ -113,7 +117,12 @@ class FolderTrust:
         if where not in records.folders or not files:
             return
         found = {n: (acting.digest_of(p), acting.stamp_of(p) or ()) for n, p in files.items()}
-        self.file.change(lambda kept: kept.folders[where].files.update(found))
+
+        def add(kept: Records) -> None:
+            if (record := kept.folders.get(where)) is not None:  # not revoked meanwhile
+                record.files.update(found)
+
+        self.file.change(add)
 
     def forget(self, root: Path) -> None:
         """Trust the folder no longer."""

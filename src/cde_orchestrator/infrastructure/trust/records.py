@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -29,6 +30,7 @@ Entry = dict[str, Any]
 
 _LIMIT_BYTES = 64 * 1024 * 1024
 _COPIES_BYTES = 16 * 1024 * 1024
+_VERSION = 2
 _LOCK_SECONDS = 5.0
 _APPLICATION = "cde-orchestrator"
 
@@ -93,10 +95,10 @@ class TrustFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with ProcessLock(path.with_suffix(".lock"), _LOCK_SECONDS).exclusive():
-                records = self._parsed()
+                records = self._loaded()
                 change(records)
                 content = {
-                    "version": 2,
+                    "version": _VERSION,
                     "projects": {where: kept for where, kept in records.grants.items() if kept},
                     "folders": {where: asdict(kept) for where, kept in records.folders.items()},
                 }
@@ -139,22 +141,33 @@ class TrustFile:
 
     def _parsed(self) -> Records:
         try:
+            return self._loaded()
+        except OSError as error:
+            log.warning("trust_unreadable", path=str(self.path), reason=str(error))
+            return Records()
+
+    def _loaded(self) -> Records:
+        """What it says; OSError where it cannot be understood, so that no yes replaces it."""
+        try:
             data, size = read_regular_file(self.path, _LIMIT_BYTES, follow=True)
-            content = json.loads(data) if size <= _LIMIT_BYTES else {"projects": {}}
+            content = json.loads(data) if size <= _LIMIT_BYTES else None
+            if content["version"] > _VERSION:
+                raise ValueError(f"version {content['version']} is a newer release's")
             grants = {
                 str(where): [each for each in granted if _is_grant(each)]
                 for where, granted in content["projects"].items()
             }
-            folders = {}
-            for where, stored in content.get("folders", {}).items():
-                with suppress(TypeError, ValueError, KeyError, AttributeError):
-                    folders[str(where)] = _folder(stored)
-            return Records(grants, folders)
+            stored = content.get("folders", {}).items()
         except (FileNotFoundError, NotADirectoryError):
             return Records()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            log.warning("trust_unreadable", path=str(self.path), reason=str(error))
-            return Records()
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            reason = f"it cannot be understood ({error})"
+            raise OSError(errno.EINVAL, reason, str(self.path)) from error
+        folders = {}
+        for where, each in stored:
+            with suppress(TypeError, ValueError, KeyError, AttributeError):
+                folders[str(where)] = _folder(each)
+        return Records(grants, folders)
 
 
 def _configuration() -> Path:

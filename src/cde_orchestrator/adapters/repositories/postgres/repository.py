@@ -152,6 +152,6 @@ class PostgresProjectRepository(MovableProjects[PostgresStore]):
             document = store.peek()
             if is_left(document) and document["moved"]["to"] != self.place(root):
                 return left(root, document)
-            features = str(len(document["features"]))
+            features = str(len(document.get("features", {})))
         facts = {"where": self.place(root), "place": str(store.files.folder)}
         return StateError.of("E227", path=str(root), features=features, **facts)
