@@ -77,7 +77,7 @@ ALLOWED = {
     },
     "what git opens by path itself, and is looked at before": {
         "adapters/git/own_files.py: os.scandir",
-        "adapters/git/worktrees.py: top.parent.mkdir",
+        "adapters/git/worktrees.py: each.mkdir",
     },
     "a file without a name, or an opened one": {
         "adapters/runners/agent_process.py: tempfile.TemporaryFile",

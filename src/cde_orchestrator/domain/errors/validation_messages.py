@@ -208,7 +208,7 @@ VALIDATION_MESSAGES = {
     "E325": message(
         "Folder Not Trusted",
         "The folder '{path}' is not trusted: it is only viewed; nothing in it is changed or run.",
-        "Let a person review and trust what would come into force: cde trust --project {path|shell}",
+        "Let a person review and trust what would take effect: cde trust --project {path|shell}",
         "Read what is there meanwhile: status, features and workflows are shown",
         "For machines that build from a clean checkout, name its folder in CDE_TRUSTED_FOLDERS",
         fixes=(LIST_TRUST,),

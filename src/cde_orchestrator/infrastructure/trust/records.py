@@ -19,6 +19,7 @@ from cde_orchestrator.infrastructure.system.acting_files import Stamp, stamp_of
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
     read_regular_file,
+    rename,
     replace_file,
 )
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
@@ -95,7 +96,7 @@ class TrustFile:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with ProcessLock(path.with_suffix(".lock"), _LOCK_SECONDS).exclusive():
-                records = self._loaded()
+                records = self._loaded_or_moved()
                 change(records)
                 content = {
                     "version": _VERSION,
@@ -146,13 +147,25 @@ class TrustFile:
             log.warning("trust_unreadable", path=str(self.path), reason=str(error))
             return Records()
 
+    def _loaded_or_moved(self) -> Records:
+        """What it says; what cannot be understood is moved aside, but for a newer release's."""
+        try:
+            return self._loaded()
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            rename(self.path, self.path.with_name(f"{self.path.name}.unreadable"))
+            return Records()
+
     def _loaded(self) -> Records:
-        """What it says; OSError where it cannot be understood, so that no yes replaces it."""
+        """What it says; OSError where it cannot be understood, or is a newer release's."""
         try:
             data, size = read_regular_file(self.path, _LIMIT_BYTES, follow=True)
-            content = json.loads(data) if size <= _LIMIT_BYTES else None
-            if content["version"] > _VERSION:
-                raise ValueError(f"version {content['version']} is a newer release's")
+            if size > _LIMIT_BYTES:
+                raise ValueError(f"it has {size} bytes")
+            content = json.loads(data)
+            if (version := content.get("version", 1)) > _VERSION:
+                raise OSError(errno.ENOTSUP, f"version {version} is a newer release's")
             grants = {
                 str(where): [each for each in granted if _is_grant(each)]
                 for where, granted in content["projects"].items()

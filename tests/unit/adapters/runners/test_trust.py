@@ -95,6 +95,25 @@ def test_what_cannot_be_read_is_not_trusted(tmp_path: Path) -> None:
         assert store.trusts(tmp_path, CHECK)
 
 
+def test_what_cannot_be_read_is_kept_aside_where_a_person_says_yes(tmp_path: Path) -> None:
+    store = UserTrustStore(tmp_path)
+    store.path.write_text("{ what somebody typed")
+    store.grant(tmp_path, [CHECK], NOON)
+    assert store.path.with_name("trust.json.unreadable").read_text() == "{ what somebody typed"
+
+
+def test_what_a_newer_release_wrote_is_not_replaced(tmp_path: Path) -> None:
+    store = UserTrustStore(tmp_path)
+    content = json.dumps({"version": 99, "projects": {}})
+    store.path.write_text(content)
+    with pytest.raises(CDEError) as refused:
+        store.grant(tmp_path, [CHECK], NOON)
+    assert refused.value.code == "E203"
+    assert "newer release" in refused.value.message
+    assert store.path.read_text() == content
+    assert not store.trusts(tmp_path, CHECK)
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     store = UserTrustStore(tmp_path / "file" / "config")
