@@ -569,3 +569,14 @@ def test_state_from_before_the_work_was_kept_reads_as_nothing_kept() -> None:
     assert "work" not in stored
     assert all("work" not in record for record in stored["phases"].values())
     assert decode_feature({**stored, "work": "of another kind"}) == feature
+
+
+def test_output_without_line_ends_is_passed_on_in_pieces(tmp_path: Path) -> None:
+    seen: list[str] = []
+    run(
+        tmp_path, python("import sys\nfor _ in range(200): sys.stdout.write('\\rxxxx' * 200)"), seen
+    )
+
+    assert len(seen) > 1
+    assert max(map(len, seen)) < 200_000
+    assert "".join(seen) == "\rxxxx" * 40_000

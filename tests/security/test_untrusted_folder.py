@@ -628,3 +628,14 @@ def test_a_port_that_is_only_viewed_gives_what_reads_and_nothing_else(tmp_path: 
             else:
                 with pytest.raises(CDEError, match="not trusted"):
                     getattr(viewed, method)
+
+
+def test_no_project_is_made_where_trust_could_not_be_written_down(
+    world: World, tmp_path: Path
+) -> None:
+    (world.home / ".config").write_text("in the way")
+    own = tmp_path / "own"
+    own.mkdir()
+
+    assert world.code("init", at=own) == "E203"
+    assert list(own.iterdir()) == []

@@ -203,3 +203,11 @@ def test_another_side_of_a_fork_serves_where_nothing_else_does(
     assert sizes(found) == ({"there": 9} if is_alone else {"a": 0, "b": 0, "c": 0})
     assert found.sequence == (9 if is_alone else 4)
     assert found.missing == ()
+
+
+def test_a_file_that_claims_any_number_costs_no_memory(store: StateStore) -> None:
+    lose(store, 3)
+    segment = list(store.files.segments().values())[-1]
+    segment.with_name("journal-000999999999.jsonl").write_text("x")
+
+    assert salvaged(store).missing == ((3, 3), (5, 999_999_999))

@@ -14,6 +14,7 @@ from cde_orchestrator.adapters.workflows import prompts
 from cde_orchestrator.adapters.workflows.prompts import (
     ENTRIES_LIMIT,
     KEPT_PROMPTS,
+    PACKAGED_PROMPTS,
     TEMPLATE_LIMIT_BYTES,
     JinjaPromptRenderer,
 )
@@ -21,6 +22,7 @@ from cde_orchestrator.adapters.workflows.sandbox import RENDERED_LIMIT_CHARACTER
 from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.workflow import Phase, Workflow
+from cde_orchestrator.infrastructure.system.tree import guard
 
 VARIABLES: Mapping[str, Any] = {
     "phase": {"id": "plan"},
@@ -456,3 +458,17 @@ def test_only_the_newest_prompts_are_kept(tmp_path: Path) -> None:
         renderer.render(tmp_path, phase.prompt, {**variables, "last_failure": str(number)})
 
     assert len(renderer._rendered) <= KEPT_PROMPTS
+
+
+def test_packaged_prompts_are_filled_in_where_the_product_is_below_a_link_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard(tmp_path)
+    (tmp_path / "venv").symlink_to(PACKAGED_PROMPTS.parent)
+    monkeypatch.setattr(prompts, "PACKAGED_PROMPTS", tmp_path / "venv" / PACKAGED_PROMPTS.name)
+    workflow, phase = packaged_phases()[0]
+    variables = variables_of(workflow, phase, full=True)
+
+    assert JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
+    put(tmp_path, "part.md", "x")
+    assert render(tmp_path, "{% include 'part.md' %}") == "x"
