@@ -23,7 +23,7 @@ import pytest
 from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.adapters.repositories.objects import FilesystemObjectStore
-from cde_orchestrator.adapters.workflows.prompts import JinjaPromptRenderer
+from cde_orchestrator.adapters.workflows import prompts as prompt_templates
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers.file import BreakerFile
@@ -148,7 +148,8 @@ def prompts(root: Path) -> list[Callable[[], object]]:
     path = root / ".cde" / "prompts" / "own.md"
     path.parent.mkdir(exist_ok=True)
     path.write_text("ours")
-    return [lambda: JinjaPromptRenderer().render(root, "own.md", {})]
+    # What is raced is the reading: each rendering is a process, which takes longer than all of it.
+    return [lambda: prompt_templates._Templates(root).all()]
 
 
 @pytest.mark.parametrize(
