@@ -73,7 +73,7 @@ def test_an_alert_appears_with_what_to_do_and_resolves(
     expect(page.locator("#health-title")).to_have_text("Unhealthy")
     expect(page.locator("#alerts [data-present=firing]")).to_contain_text("Disk space low")
     expect(page.locator("#findings")).to_contain_text("84 MB are free")
-    expect(page.locator("#findings")).to_contain_text("cde state compact")
+    expect(page.locator("#findings")).to_contain_text("cde doctor --fix")
     expect(page.locator("#findings .code")).to_have_attribute("href", "/errors/E921")
     expect(page.locator("#announcer")).to_contain_text("The project is unhealthy")
 

@@ -302,7 +302,7 @@ def test_a_hostile_folder_cannot_write_on_a_terminal_or_break_json(tmp_path: Pat
         done = cde(*arguments, cwd=folder)
         text = done.stdout + done.stderr
         assert not {"\x1b", "\x9b", "\u202e"} & set(text)
-        assert "[red]x[b]  [31m" in text
+        assert r"[red]x[b] \x1b[31m" in text
 
 
 def answer_escaped(*arguments: str, cwd: Path) -> dict[str, dict[str, str]]:
