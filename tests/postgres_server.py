@@ -39,6 +39,14 @@ class PostgresServer:
         self.execute(f"CREATE SCHEMA {name}")
         return self.with_options(f"-csearch_path={name}")
 
+    def plain_url(self) -> str:
+        """The same without options, which no URL in a project's file may have."""
+        name = f"test_{next(_SCHEMAS)}"
+        self.execute(f"CREATE ROLE {name} LOGIN SUPERUSER")
+        self.execute(f"CREATE SCHEMA {name} AUTHORIZATION {name}")
+        self.execute(f"ALTER ROLE {name} SET search_path = {name}")
+        return self.url.replace("//postgres:@", f"//{name}:@")
+
     def with_options(self, options: str) -> str:
         """The URL with options of the connection."""
         return f"{self.url}&options={quote(options)}"

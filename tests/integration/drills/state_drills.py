@@ -299,7 +299,7 @@ async def a_change_that_was_neither_made_nor_undone(stage: Stage) -> None:
 @drill("E217")
 async def a_database_that_is_stopped(stage: Stage) -> None:
     server = postgres_server()
-    (stage.root / ".cde" / "config.toml").write_text(f'state_url = "{server.schema_url()}"\n')
+    (stage.root / ".cde" / "config.toml").write_text(f'state_url = "{server.plain_url()}"\n')
     await stage.command("trust", "--yes", "--project", str(stage.root))
     moved = await stage.command("state", "move", "--to-database", "--project", str(stage.root))
     assert moved.error is None, moved.text
@@ -316,7 +316,7 @@ async def a_database_that_is_stopped(stage: Stage) -> None:
 
 @drill("E218")
 async def a_database_that_nobody_trusts(stage: Stage) -> None:
-    url = postgres_server().schema_url()
+    url = postgres_server().plain_url()
     (stage.root / ".cde" / "config.toml").write_text(f'state_url = "{url}"\n')
 
     async def answer_yes(command: str) -> Outcome:

@@ -103,8 +103,9 @@ def test_files_need_no_library_of_a_database(tmp_path: Path) -> None:
 
 
 def test_a_database_of_the_settings_file_is_used_once_a_person_trusts_it(
-    tmp_path: Path, url: str
+    tmp_path: Path, server: PostgresServer
 ) -> None:
+    url = server.plain_url()
     (tmp_path / ".cde").mkdir()
     (tmp_path / ".cde" / "config.toml").write_text(f'state_url = "{url}"\n')
     assert "E218" in cde(tmp_path, "init").stderr
@@ -118,8 +119,9 @@ def test_a_database_of_the_settings_file_is_used_once_a_person_trusts_it(
 
 
 def test_trust_that_is_taken_back_ends_with_a_connection_that_stands(
-    tmp_path: Path, url: str
+    tmp_path: Path, server: PostgresServer
 ) -> None:
+    url = server.plain_url()
     (tmp_path / ".cde").mkdir()
     (tmp_path / ".cde" / "config.toml").write_text(f'state_url = "{url}"\n')
     assert cde(tmp_path, "trust", "--yes").returncode == 0
