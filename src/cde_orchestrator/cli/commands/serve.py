@@ -60,8 +60,9 @@ _IN_FILES = r"""
 [dim]In .vscode/mcp.json of VS Code[/dim]
   {"servers": {"cde": {"type": "stdio", "command": "cde", "args": ["serve"]}}}
 [dim]Over http, with the file that the server names[/dim]
-  claude mcp add --transport http cde http://127.0.0.1:8787/mcp \\
-    --header "Authorization: Bearer $(cat FILE)\""""
+  auth="Authorization: Bearer $(cat FILE)"
+  claude mcp add --transport http cde http://127.0.0.1:8787/mcp -H "$auth"
+"""
 
 
 _TokenFile = Annotated[
