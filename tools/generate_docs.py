@@ -31,7 +31,8 @@ ABOUT_SETTINGS = (
     "variable takes precedence over the file. They are read when a command or a server starts. "
     "`cde project settings` shows the values in force and their sources. The file is an ordinary "
     "file of at most 1 MiB; a link, a pipe or a device in its place is refused with E320. "
-    "It applies once the project's folder is [trusted](phases.md#trust); until then only the "
+    "It applies once the project's folder is [trusted](phases.md#trust), and an edit by hand "
+    "with the next `cde trust`; until then only the "
     "environment counts, which also has what is no setting: `CDE_TRUSTED_FOLDERS`."
 )
 
