@@ -21,8 +21,9 @@ _PLACES = {
         " renovate.json* .renovaterc* zuul.d/ zuul.yaml"
     ),
     "a host that deploys the project": (
-        ".htaccess .readthedocs.y*ml .user.ini Procfile app.json app.yaml fly.toml netlify.toml"
-        " render.yaml vercel.json web.config wrangler.toml"
+        ".htaccess .readthedocs.y*ml .user.ini Procfile amplify.yml app.json app.yaml"
+        " firebase.json fly.toml heroku.yml netlify.toml nixpacks.toml railway.json render.yaml"
+        " serverless.yml vercel.json web.config wrangler.toml"
     ),
     "VS Code": ".vscode/ .theia/ *.code-workspace",
     "JetBrains' editors": ".fleet/ .idea/ .run/",
@@ -35,7 +36,7 @@ _PLACES = {
     ),
     "a development container": (
         ".codesandbox/ .devcontainer.json .devcontainer/ devcontainer.json .gitpod.Dockerfile"
-        " .gitpod.yml .idx/ .replit replit.nix"
+        " .ddev/ .gitpod.yml .idx/ .replit devbox.json pixi.toml replit.nix"
     ),
     "your shell": (
         ".autoenv* .bash_* .bashrc .config/ .cshrc .direnv/ .env .env.development* .env.local"
@@ -55,7 +56,8 @@ _PLACES = {
         " .githooks/ githooks/pre-* githooks/post-* githooks/*-msg .gitmodules"
         " .hg/ .hooks/ .husky/ .huskyrc* .jj/ .lefthook*"
         " lefthook*.y*ml lefthook*.toml lefthook*.json .lfsconfig .lintstagedrc*"
-        " lint-staged.config.* .overcommit.yml .pre-commit-config.yaml .pre-commit-hooks.yaml"
+        " lint-staged.config.* .overcommit.yml .pre-commit-config.yaml pre-commit-config.yaml"
+        " .pre-commit-hooks.yaml"
         " .simple-git-hooks.* simple-git-hooks.* .sl/ .svn/ hooks/applypatch-msg"
         " hooks/commit-msg hooks/fsmonitor-watchman hooks/p4-* hooks/post-* hooks/pre-*"
         " hooks/prepare-commit-msg hooks/proc-receive hooks/push-to-checkout"
@@ -75,8 +77,8 @@ _PLACES = {
         ".bundle/ .cargo/ .condarc .corepack.env .gemrc .mvn/ .npmrc .pnp.* .pnpmfile.*"
         " pnpmfile.* .yarn/ .yarnrc* bunfig.toml composer.json conanfile.py deno.json*"
         " environment.y*ml Gemfile *.gemspec nuget.config package.json packages.config pip.conf"
-        " pdm.toml pdm_build.py Pipfile pnpm-workspace.yaml Podfile poetry.toml pyproject.toml"
-        " setup.cfg setup.py uv.toml node_modules/"
+        " hatch_build.py pdm.toml pdm_build.py Pipfile pnpm-workspace.yaml Podfile poetry.toml"
+        " pyproject.toml setup.cfg setup.py uv.toml node_modules/"
     ),
     "a build that an editor starts": (
         ".bazelrc .buckconfig *.bzl *.cabal *.cmake *.csproj *.fsproj *.gradle *.gradle.kts"
@@ -89,9 +91,9 @@ _PLACES = {
     ),
     "a test run": (
         ".coveragerc .mocharc* .proverc .pytest.ini pytest.ini .rspec .simplecov ava.config.*"
-        " conftest.py cypress.config.* jest.config.* karma.conf.* noxfile.py phpunit.xml*"
-        " playwright.config.* pytest.toml .pytest.toml tox.ini tox.toml vitest.config.*"
-        " vitest.workspace.*"
+        " .nycrc* conftest.py cucumber.js cypress.config.* jest.config.* karma.conf.* noxfile.py"
+        " phpunit.xml* playwright.config.* pytest.toml .pytest.toml testem.js tox.ini tox.toml"
+        " vitest.config.* vitest.workspace.* wdio.conf.js"
     ),
     "a linter, formatter or bundler": (
         ".babelrc* babel.config.* .commitlintrc* commitlint.config.* .credo.exs .eslintrc*"
@@ -101,7 +103,8 @@ _PLACES = {
         " .solargraph.yml .stylelintrc* stylelint.config.* .swcrc Gruntfile.* gulpfile.*"
         " astro.config.* jsconfig*.json metro.config.* next.config.* nuxt.config.*"
         " rollup.config.* svelte.config.* tailwind.config.* tsconfig*.json vite.config.*"
-        " webpack.config.*"
+        " webpack.config.* .graphqlrc* .parcelrc .storybook/ .vitepress/ angular.json"
+        " craco.config.js docs/conf.py gatsby-*.js rspack.config.* vue.config.js"
     ),
     "the file manager": "autorun.inf desktop.ini *.desktop *.lnk",
 }
