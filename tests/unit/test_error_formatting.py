@@ -105,10 +105,16 @@ def test_context_interpolation_works() -> None:
     )
     assert payload["suggestions"][2] == "Create the project directory: mkdir -p '/home/sh op'"
     assert payload["fixes"] == [
-        {"tool": None, "arguments": {}, "command": "cde init '/home/sh op' --create"}
+        {
+            "tool": "cde_explainError",
+            "arguments": {"code": "E001"},
+            "command": "cde explain E001",
+        }
     ]
-    (fix,) = ErrorFormatter.payload(ProjectError.of("E001", path="-rf"))["fixes"]
-    assert fix["command"] == "cde init --create -- -rf"
+    (fix,) = ErrorFormatter.payload(ProjectError.of("E004", path="/home/sh op"))["fixes"]
+    assert fix["command"] == "cde init '/home/sh op'"
+    (fix,) = ErrorFormatter.payload(ProjectError.of("E004", path="-rf"))["fixes"]
+    assert fix["command"] == "cde init -- -rf"
 
 
 def test_context_that_came_later_is_told_too() -> None:

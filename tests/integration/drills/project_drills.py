@@ -21,7 +21,11 @@ WITHOUT_ROOTS_RIGHTS = [
 @drill("E001")
 async def a_folder_that_does_not_exist(stage: Stage) -> None:
     missing = str(stage.folder / "no such folder")
-    await stage.prove(lambda: stage.json_command("project", "info", "--project", missing))
+    await stage.prove(
+        lambda: stage.json_command("project", "info", "--project", missing),
+        names="Verify the path is correct",
+        corrected=lambda: stage.json_command("project", "info", "--project", str(stage.root)),
+    )
 
 
 @drill("E002")

@@ -12,7 +12,7 @@ PROJECT_MESSAGES = {
         "Verify the path is correct",
         "Check file permissions",
         "Create the project directory: mkdir -p {path|shell}",
-        fixes=(fix("init {path} --create"),),
+        fixes=(explaining("E001"),),
         recoverable=False,
     ),
     "E002": message(

@@ -69,7 +69,7 @@ def test_a_finding_is_told_in_the_words_of_the_error_that_it_would_lead_to() -> 
     assert reply["findings"][0]["message"] == ERROR_MESSAGES["E001"].description.format(
         path="/gone"
     )
-    assert reply["findings"][0]["fixes"][0]["command"] == "cde init /gone --create"
+    assert reply["findings"][0]["fixes"][0]["command"] == "cde explain E001"
     assert reply["repairable"] == ["mend E001", "mend E204"]
     assert reply["repaired"] == []
     assert doctor.mended == []

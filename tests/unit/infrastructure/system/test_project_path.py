@@ -75,10 +75,12 @@ def test_a_file_in_the_way_is_named_with_the_folder_that_helps(
 
 
 @pytest.mark.parametrize("path", ["two words", "--help", "-x", "it's; rm"])
-def test_the_fix_of_a_missing_folder_is_one_that_a_shell_understands(path: str) -> None:
+def test_what_a_missing_folder_advises_is_one_that_a_shell_understands(path: str) -> None:
     payload = ErrorFormatter.payload(ProjectError.of("E001", path=path))
+    (fix,) = ErrorFormatter.payload(ProjectError.of("E004", path=path))["fixes"]
 
-    words = shlex.split(payload["fixes"][0]["command"])
+    assert payload["fixes"][0]["command"] == "cde explain E001"
+    words = shlex.split(fix["command"])
     assert path in words
     assert not path.startswith("-") or words[-2:] == ["--", path]
     told = shlex.split(payload["suggestions"][2].partition("mkdir -p ")[2])
