@@ -504,6 +504,38 @@ def on_terminal(world: World, *words: str, answer: str) -> str:
     return written.decode()
 
 
+def test_a_clone_without_a_state_is_trusted_and_set_up(world: World) -> None:
+    shutil.rmtree(world.clone)
+    other = world.folder / "other"  # which takes the place of the first one
+    for folder in (world.clone, other):
+        git(world.folder, "clone", "--quiet", str(world.origin), str(folder))
+    code, said = world.cde("trust", "--yes")
+    assert (code, "Trusted from now on" in said) == (0, True), said
+    assert world.json("trust", "--list")["folder"]["trust"] == "trusted"
+    assert world.code("init") is None
+    assert world.code("start", "A thing") is None
+
+    shutil.rmtree(world.clone)
+    other.rename(world.clone)
+    on_terminal(world, "init", answer="y")
+    assert world.code("start", "A thing") is None
+
+
+def test_a_changed_folder_with_a_broken_state_is_trusted_and_repaired(world: World) -> None:
+    world.cde("trust", "--yes")
+    (world.clone / ".cde" / "workflow.yml").write_text(WORKFLOW + "# by an agent\n")
+    for path in (world.clone / ".cde").rglob("*"):
+        if path.is_file() and path.name not in {"workflow.yml", "config.toml", "plan.md"}:
+            path.write_bytes(b"{broken")
+    assert world.code("state", "salvage") == "E326"
+    assert world.json("trust", "--list")["folder"]["trust"] == "changed"
+    code, said = world.cde("trust", "--yes")
+    assert (code, "Trusted from now on" in said) == (0, True), said
+    assert world.code("state", "salvage") != "E326"
+    assert world.code("state", "leave", "fork") != "E326"
+    assert world.cde("trust", "--revoke")[0] == 0
+
+
 def test_onboarding_where_nothing_acts_is_asked_nothing(world: World) -> None:
     for name in ("config.toml", "workflow.yml"):
         (world.clone / ".cde" / name).unlink()

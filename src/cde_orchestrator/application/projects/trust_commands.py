@@ -17,7 +17,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.command_line import CommandKind, CommandLine
-from cde_orchestrator.domain.exceptions import FeatureError, ProjectError, UntrustedBackendError
+from cde_orchestrator.domain.exceptions import FeatureError, ProjectError, StateError
 from cde_orchestrator.domain.executed_places import executed_by
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.project import Project
@@ -76,8 +76,8 @@ class TrustReply(TypedDict):
     """The commands of a project's workflows, and whatever else is trusted in it.
 
     Attributes:
-        project: None while its folder, or the database with its state, is not trusted, and so
-            there is none, or it is not asked.
+        project: None where its state is not asked for, as while the database that keeps it is
+            not trusted, and where there is none, or none that can be read.
     """
 
     project: ProjectView | None
@@ -98,16 +98,20 @@ class ProjectCommands:
     standing: Standing
 
     def project(self) -> Project | None:
-        """The project; None where its state may not be asked for yet."""
+        """The project; None where its state may not be asked for yet, or cannot be read.
+
+        Raises:
+            ProjectError: E004, nothing of the product is in the folder.
+        """
         elsewhere = any(place == "state" for _, place in self.settings_commands())
         if elsewhere and not self.standing.acts:
             return None
         try:
             return self.repository.get(self.root)
-        except UntrustedBackendError:
+        except StateError:  # it is restored by somebody who trusts the folder
             return None
         except ProjectError:  # a clone brings its settings, and often no state
-            if self.standing.acts:
+            if self.standing.kind == "unset":
                 raise
             return None
 

@@ -196,7 +196,11 @@ class FolderTrust:
         return None
 
     def _files(self, root: Path, records: Records) -> dict[str, Path]:
-        granted = records.grants.get(os.path.realpath(home_of(root)), [])
+        home = home_of(root)
+        where = os.path.realpath(home)
+        record, granted = records.folders.get(where), records.grants.get(where, [])
+        if record is not None and record.inode != _inode(home):
+            granted = []  # they were for another folder at this path
         commands = [
             CommandLine(
                 kind=each["kind"], words=tuple(each["command"]), directory=each["directory"]
