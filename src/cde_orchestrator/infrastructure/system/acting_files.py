@@ -24,10 +24,39 @@ UNKNOWN = ""
 
 Stamp = tuple[int, ...]
 
+_PYTHON = re.compile(r"(python|pypy)[\d.]*")
+_SHELL = re.compile(r"(ba|da|z|k|fi)?sh")
 _INTERPRETER = re.compile(
-    r"(python|pypy)[\d.]*|(ba|da|z|k|fi)?sh|node(js)?|bun|deno|ruby|perl|php|lua|pwsh|powershell"
-    r"|Rscript|ts-node|tsx|env|nice|timeout|uv|uvx|poetry|npx|run",
+    rf"{_PYTHON.pattern}|{_SHELL.pattern}|node(js)?|bun|deno|ruby|perl|php|lua|pwsh|powershell"
+    r"|Rscript|ts-node|tsx"
 )
+_WRAPPER = re.compile(
+    r"env|nice|ionice|timeout|time|nohup|setsid|stdbuf|xargs|sudo|doas|uv|uvx|poetry|npx|run"
+)
+_VALUED = {
+    "timeout": {"-s", "-k", "--signal", "--kill-after"},
+    "env": {"-u", "-C", "--unset", "--chdir"},
+    "time": {"-f", "-o", "--format", "--output"},
+    "nice": {"-n", "--adjustment"},
+    "ionice": {"-c", "-n", "--class", "--classdata"},
+    "stdbuf": {"-i", "-o", "-e", "--input", "--output", "--error"},
+    "xargs": {"-a", "-d", "-E", "-I", "-L", "-n", "-P", "-s", "--arg-file", "--delimiter"},
+    "sudo": {"-u", "-g", "-h", "-p", "-C", "-D", "-R", "-T", "--user", "--group", "--chdir"},
+    "doas": {"-u", "-C"},
+    "uv": {"--project", "--directory", "--config-file"},
+    "poetry": {"-C", "-P", "--directory", "--project"},
+    "npx": {"-p", "--package"},
+    "run": {"-p", "--python", "--with", "--extra", "--group", "--env-file", "--package"},
+    "python": {"-W", "-X", "--check-hash-based-pycs"},
+    "sh": {"--rcfile", "--init-file"},
+}
+"""Options of a program whose value is the next word."""
+_OTHERS_VALUED = {"-r", "-I", "-d", "--require", "--import", "--loader"}
+_PYTHON_ENDS = re.compile(r"-[bBdEhiIOPqsSuvVx]*[mc].*")
+_SHELL_ENDS = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
+_SHELL_VALUED = re.compile(r"[-+][a-zA-Z]*[oO]")
+_OTHERS_END = re.compile(r"-[a-z0]{0,4}e|-p|--eval|--print|--test")
+_DURATION = re.compile(r"\d+(\.\d+)?[smhd]?")
 _own_writes: dict[str, str] = {}
 
 
@@ -45,21 +74,64 @@ def acting_files(root: Path, commands: Iterable[CommandLine] = ()) -> dict[str, 
 
 
 def program_of(root: Path, command: CommandLine) -> dict[str, Path]:
-    """The file of the project that the command executes: its program, or what that interprets.
+    """The files of the project that the command executes: its program, and what that interprets.
 
     Its other words are only arguments; what an agent is to work on must be free to change.
     """
     first, *others = command.words
     names = [first] if os.sep in first else []
-    if _INTERPRETER.fullmatch(Path(first).name):
-        plain = (w for w in others if not (w.startswith("-") or "=" in w or w.isdigit()))
-        names += [word for word in plain if not _INTERPRETER.fullmatch(word)][:1]
-    for name in names:
+    found = {}
+    for name in [*names, *_executed(root / command.directory, Path(first).name, others)]:
         path = Path(os.path.normpath(root / command.directory / name))
-        is_inside = path != root and path.is_relative_to(root)
-        if is_inside and os.path.lexists(path) and not _is_folder(path):
-            return {str(path.relative_to(root)): path}
-    return {}
+        if path != root and path.is_relative_to(root) and _is_file(path):
+            found[str(path.relative_to(root))] = path
+    return found
+
+
+def _executed(folder: Path, program: str, words: Iterable[str]) -> Iterator[str]:
+    """The words that the program, an interpreter or one that starts another, executes."""
+    before = ""
+    for word in words:
+        is_interpreter = _INTERPRETER.fullmatch(program) is not None
+        if not (is_interpreter or _WRAPPER.fullmatch(program)):
+            return
+        option, before = before, word if word[:1] in {"-", "+"} else ""
+        if option and _has_value(program, option):
+            before = ""
+            if is_interpreter:
+                yield word
+        elif before:
+            if is_interpreter and _ends(program, word):
+                return
+        elif _is_file(folder / word):
+            yield word
+            if is_interpreter:
+                return
+            program = Path(word).name
+        elif is_interpreter and word != "run":
+            if not option:  # a script that is not in the project, or a command as test
+                return
+        elif "=" not in word and not _DURATION.fullmatch(word):
+            program = Path(word).name
+
+
+def _has_value(program: str, option: str) -> bool:
+    if _PYTHON.fullmatch(program):
+        return option in _VALUED["python"]
+    if _SHELL.fullmatch(program):
+        return option in _VALUED["sh"] or _SHELL_VALUED.fullmatch(option) is not None
+    return option in _VALUED.get(program, _OTHERS_VALUED)
+
+
+def _ends(program: str, option: str) -> bool:
+    """Whether no file is interpreted, as after ``-m`` and ``-c``: other words are arguments."""
+    if _PYTHON.fullmatch(program):
+        return _PYTHON_ENDS.fullmatch(option) is not None
+    return (_SHELL_ENDS if _SHELL.fullmatch(program) else _OTHERS_END).fullmatch(option) is not None
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.lexists(path) and not _is_folder(path)
 
 
 def stamp_of(path: Path) -> Stamp | None:

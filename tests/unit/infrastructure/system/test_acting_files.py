@@ -18,11 +18,37 @@ from cde_orchestrator.infrastructure.system import acting_files as acting
         (["sh", "check.sh", "tests/a.py"], "check.sh"),
         (["sh", "-eu", "check.sh"], "check.sh"),
         (["/usr/bin/bash", "check.sh"], "check.sh"),
-        (["python3.12", "-X", "dev", "tools/run.py"], None),  # dev may be a file as well
+        (["python3.12", "-X", "dev", "tools/run.py"], "tools/run.py"),
         (["python3", "-u", "tools/run.py"], "tools/run.py"),
         (["env", "A=1", "python", "tools/run.py"], "tools/run.py"),
         (["timeout", "60", "uv", "run", "tools/run.py"], "tools/run.py"),
+        (["python3", "-W", "error", "tools/run.py", "tests/a.py"], "tools/run.py"),
+        (["bash", "-euo", "pipefail", "check.sh", "tests/a.py"], "check.sh"),
+        (["timeout", "60s", "sh", "check.sh"], "check.sh"),
+        (["timeout", "-s", "KILL", "1.5m", "./check.sh", "tests/a.py"], "check.sh"),
+        (["time", "-p", "sh", "check.sh"], "check.sh"),
+        (["nohup", "sh", "check.sh"], "check.sh"),
+        (["stdbuf", "-o", "L", "setsid", "-w", "sh", "check.sh"], "check.sh"),
+        (
+            ["xargs", "-n", "1", "ionice", "-c", "3", "nice", "-n", "5", "sh", "check.sh"],
+            "check.sh",
+        ),
+        (["sudo", "-u", "me", "doas", "env", "-u", "A", "sh", "check.sh"], "check.sh"),
+        (["poetry", "run", "python", "tools/run.py"], "tools/run.py"),
+        (["uv", "run", "--with", "rich", "tools/run.py"], "tools/run.py"),
+        (["npx", "-y", "tsx", "tools/run.py"], "tools/run.py"),
+        (["bun", "run", "tools/run.py"], "tools/run.py"),
         (["pytest", "tests/a.py"], None),
+        (["timeout", "60", "pytest", "tests/a.py"], None),
+        (["time", "-p", "pytest", "tests/a.py"], None),
+        (["uv", "run", "pytest", "tests/a.py"], None),
+        (["uv", "run", "python", "-Im", "pytest", "tests/a.py"], None),
+        (["npx", "jest", "tests/a.py"], None),
+        (["bun", "test", "tests/a.py"], None),
+        (["node", "--test", "tests/a.py"], None),
+        (["perl", "-ne", "print", "tests/a.py"], None),
+        (["sh", "-ec", "sh check.sh", "tests/a.py"], None),
+        (["python", "/none/tool.py", "tests/a.py"], None),
         (["python", "-m", "pytest", "tests/a.py"], None),
         (["make", "test"], None),
         (["check.sh"], None),  # is searched on PATH
@@ -40,6 +66,26 @@ def test_the_program_of_a_command_is_watched_and_nothing_else(
         (root / name).write_text("x")
     found = acting.program_of(root, CommandLine(kind="check", words=tuple(words)))
     assert [*found] == ([watched] if watched else [])
+
+
+@pytest.mark.parametrize(
+    ("words", "watched"),
+    [
+        ([".venv/bin/python", "check.py"], [".venv/bin/python", "check.py"]),
+        (["timeout", "9", ".venv/bin/python", "check.py"], [".venv/bin/python", "check.py"]),
+        ([".venv/bin/python", "-m", "pytest", "check.py"], [".venv/bin/python"]),
+        (["node", "-r", "./set_up.js", "check.py"], ["check.py", "set_up.js"]),
+    ],
+)
+def test_a_program_and_what_it_interprets_are_both_watched(
+    tmp_path: Path, words: list[str], watched: list[str]
+) -> None:
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to("/usr/bin/python3")
+    for name in ("check.py", "set_up.js"):
+        (tmp_path / name).write_text("x")
+    found = acting.program_of(tmp_path, CommandLine(kind="check", words=tuple(words)))
+    assert sorted(found) == watched
 
 
 def test_a_program_is_found_from_the_folder_of_its_command(tmp_path: Path) -> None:
