@@ -555,6 +555,24 @@ def test_a_worktree_of_a_trusted_project_is_trusted_while_it_is_the_same(world: 
     assert world.code("project", "activate") is None
 
 
+def test_branches_that_were_trusted_in_turn_ask_nothing_when_they_are_switched(
+    world: World,
+) -> None:
+    world.cde("trust", "--yes")
+    git(world.clone, "switch", "--quiet", "--create", "other")
+    (world.clone / ".cde" / "workflow.yml").write_text(WORKFLOW + "# other\n")
+    git(world.clone, "commit", "--quiet", "--all", "--message", "Other")
+    assert world.code("project", "activate") == "E326"
+    world.cde("trust", "--yes")
+    first = world.folder / "first"
+    git(world.clone, "worktree", "add", "--quiet", "--detach", str(first), "HEAD~1")
+    assert world.code("project", "activate", at=first) is None
+    git(world.clone, "worktree", "remove", "--force", str(first))
+    for branch in ("main", "other"):
+        git(world.clone, "switch", "--quiet", branch)
+        assert world.code("project", "activate") is None
+
+
 def test_folders_that_the_environment_names_are_trusted(world: World) -> None:
     listed = os.pathsep.join([str(world.elsewhere), str(world.folder)])
     assert world.code("project", "activate", CDE_TRUSTED_FOLDERS=listed) is None

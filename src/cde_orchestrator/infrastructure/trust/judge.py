@@ -79,6 +79,8 @@ class FolderTrust:
             earlier = records.folders.get(where)
             if earlier is not None and earlier.inode != record.inode:
                 records.grants.pop(where, None)  # they were for another folder at this path
+            elif earlier is not None and earlier.uid == record.uid:
+                record.follow(earlier)
             records.folders[where] = record
 
         self.file.change(add, _contents(files.values()))
@@ -101,12 +103,14 @@ class FolderTrust:
             record = records.folders[where]
         else:
             return
-        added = {name: (own[name], acting.stamp_of(files[name]) or ()) for name in own}
+        stamps = {name: acting.stamp_of(files[name]) or () for name in own}
 
         def add(records: Records) -> None:
             kept = records.folders.get(where)
-            record.files = {**(kept.files if kept and not is_new else record.files), **added}
-            records.folders[where] = record
+            current = record if is_new or kept is None else kept
+            for name, digest in own.items():
+                current.put(name, digest, stamps[name])
+            records.folders[where] = current
 
         self.file.change(add, _contents([files[name] for name in own]))
 
@@ -120,7 +124,8 @@ class FolderTrust:
 
         def add(kept: Records) -> None:
             if (record := kept.folders.get(where)) is not None:  # not revoked meanwhile
-                record.files.update(found)
+                for name, (digest, stamp) in found.items():
+                    record.put(name, digest, stamp)
 
         self.file.change(add)
 
@@ -142,12 +147,13 @@ class FolderTrust:
         before = record.files if record else {}
         found = {}
         for name in sorted({*files, *before}):
+            digest = acting.digest_of(files[name]) if name in files else None
+            if record is not None and record.knows(name, digest):
+                continue
             now = acting.text_of(files[name]) if name in files else ""
             if name not in before:
                 inner = name.removeprefix(f"{FOLDER}/")
                 then = acting.text_of(packaged / inner) if inner != name else None
-            elif name in files and acting.digest_of(files[name]) == before[name][0]:
-                continue
             else:
                 then = self.file.copy(before[name][0])
             if now is None:
@@ -175,12 +181,8 @@ class FolderTrust:
             is_here = bool(files) or _is_set_up(root, home)
             return Standing(kind="not_yet" if is_here else "unset", path=path, files=found)
         digests = {name: _digest(name, each, record) for name, each in files.items()}
-        then = {name: digest for name, (digest, _) in record.files.items()}
-        changed = [
-            name
-            for name in sorted({*digests, *then})
-            if digests.get(name) != then.get(name) or digests.get(name) == acting.UNKNOWN
-        ]
+        names = sorted({*digests, *record.files})
+        changed = [name for name in names if not record.knows(name, digests.get(name))]
         kind: Kind = "changed" if changed else "trusted"
         return Standing(kind=kind, path=path, files=digests, changed=tuple(changed))
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from cde_orchestrator.domain.command_line import COMMAND_KINDS
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.system.acting_files import Stamp, stamp_of
+from cde_orchestrator.infrastructure.system.acting_files import UNKNOWN, Stamp, stamp_of
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
     read_regular_file,
@@ -34,6 +34,8 @@ _COPIES_BYTES = 16 * 1024 * 1024
 _VERSION = 2
 _LOCK_SECONDS = 5.0
 _APPLICATION = "cde-orchestrator"
+_EARLIER = 20
+_NO_FILE = "none"
 
 
 @dataclass(slots=True)
@@ -45,12 +47,40 @@ class FolderRecord:
         uid: the owner of the folder.
         at: when, in nanoseconds since the epoch.
         files: the acting files by name, each with the digest of its content and its stamp then.
+        earlier: digests of other contents that a person said yes to before, the latest last.
     """
 
     inode: int
     uid: int
     at: int
     files: dict[str, tuple[str, Stamp]] = field(default_factory=dict)
+    earlier: dict[str, list[str]] = field(default_factory=dict)
+
+    def knows(self, name: str, digest: str | None) -> bool:
+        """Whether a person said yes to this content of the file; to None, that there is none."""
+        if digest == UNKNOWN:
+            return False
+        then, _ = self.files.get(name, (None, ()))
+        return digest == then or (digest or _NO_FILE) in self.earlier.get(name, [])
+
+    def put(self, name: str, digest: str, stamp: Stamp) -> None:
+        """Trust this content of the file as well from now on."""
+        if name in self.files:
+            self._remember(name, self.files[name][0], digest)
+        self.files[name] = digest, stamp
+
+    def follow(self, before: FolderRecord) -> None:
+        """Go on trusting what the record before this one did."""
+        self.earlier = {name: [*digests] for name, digests in before.earlier.items()}
+        for name in {*self.files, *before.files}:
+            then, _ = before.files.get(name, (_NO_FILE, ()))
+            now, _ = self.files.get(name, (_NO_FILE, ()))
+            self._remember(name, then, now)
+
+    def _remember(self, name: str, then: str, now: str) -> None:
+        if then not in {now, UNKNOWN}:
+            others = [each for each in self.earlier.get(name, []) if each != then]
+            self.earlier[name] = [*others, then][-_EARLIER:]
 
 
 @dataclass(slots=True)
@@ -200,7 +230,11 @@ def _folder(stored: Entry) -> FolderRecord:
         str(name): (str(digest), tuple(map(int, stamp)))
         for name, (digest, stamp) in stored["files"].items()
     }
-    return FolderRecord(int(stored["inode"]), int(stored["uid"]), int(stored["at"]), files)
+    earlier = {
+        str(name): [str(each) for each in digests][-_EARLIER:]
+        for name, digests in stored.get("earlier", {}).items()
+    }
+    return FolderRecord(int(stored["inode"]), int(stored["uid"]), int(stored["at"]), files, earlier)
 
 
 def _is_grant(entry: Any) -> bool:

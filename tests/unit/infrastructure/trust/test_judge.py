@@ -79,6 +79,36 @@ def test_an_earlier_content_is_trusted_still(root: Path, trust: FolderTrust) -> 
     assert trust.judge(root).kind == "trusted"
 
 
+def test_contents_that_were_trusted_in_turn_are_trusted_still(
+    root: Path, trust: FolderTrust
+) -> None:
+    settings, prompt = root / ".cde" / "config.toml", root / ".cde" / "prompts" / "b.md"
+    first = settings.read_text()
+    accepted(trust, root)
+    settings.write_text("")
+    prompt.write_text("Words\n")
+    accepted(trust, root)
+    settings.write_text(first)
+    prompt.unlink()
+    assert trust.judge(root).kind == "trusted"
+    assert trust.differences(root, Path("/none")) == {}
+    settings.write_text("other")
+    assert trust.judge(root).changed == (".cde/config.toml",)
+    accepted(trust, root)
+    prompt.write_text("Words\n")
+    assert FolderTrust(TrustFile(trust.file.path.parent)).judge(root).kind == "trusted"
+    for number in range(20):
+        settings.write_text(f"# {number}")
+        accepted(trust, root)
+    settings.write_text("# 0")
+    assert trust.judge(root).kind == "trusted"
+    settings.write_text(first)
+    assert trust.judge(root).kind == "changed"
+    settings.write_text("# 0")
+    trust.forget(root)
+    assert trust.judge(root).kind == "not_yet"
+
+
 def test_copies_show_what_changed_and_go_when_nothing_needs_them(
     root: Path, trust: FolderTrust
 ) -> None:
@@ -124,7 +154,9 @@ def test_what_somebody_broke_in_the_file_is_not_trusted_and_the_rest_is(
     accepted(trust, root)
     stored = json.loads(trust.file.path.read_text())
     whole = stored["folders"][str(root)]
+    del whole["earlier"]  # as an earlier release has it
     odd: list[object] = [{}, [], {**whole, "inode": "x"}, {**whole, "files": {"a": 1}}, None]
+    odd.append({**whole, "earlier": {"a": 1}})
     for broken in odd:
         folders = {str(root): whole, "/other": broken}
         trust.file.path.write_text(json.dumps({**stored, "folders": folders}))
