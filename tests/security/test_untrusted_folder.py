@@ -486,6 +486,19 @@ def test_a_person_who_sets_up_a_clone_is_shown_it_and_asked(world: World) -> Non
     assert world.code("project", "activate") is None
 
 
+def test_what_is_not_shown_of_a_long_difference_is_counted(world: World) -> None:
+    prompt = world.clone / ".cde" / "prompts" / "long.md"
+    prompt.write_text("".join(f"Line {number}\n" for number in range(300)))
+    (world.clone / ".cde" / "workflow.yml").unlink()
+    asked = on_terminal(world, "trust", answer="n")
+    assert "... and 101 more lines, which cde trust --list shows" in asked
+    assert "Trust all of this, and 101 lines that were not shown (cde trust --list)" in asked
+    assert "Line 299" not in asked
+    listed = world.cde("trust", "--list")[1]
+    assert "Line 299" in listed
+    assert "more lines" not in listed
+
+
 def on_terminal(world: World, *words: str, answer: str) -> str:
     """What a command writes on a terminal where a person gives an answer."""
     ours, theirs = pty.openpty()

@@ -11,7 +11,7 @@ from cde_orchestrator.application.projects import trust_commands
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.session.call import Call, Commands
-from cde_orchestrator.cli.views.trust import checks, revoked, to_review, trusted
+from cde_orchestrator.cli.views.trust import checks, lines_not_shown, revoked, to_review, trusted
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.infrastructure.trust.person import require_person
 
@@ -70,7 +70,9 @@ def review(
             reason = "there is no terminal to ask in, and --yes was not given"
             raise FeatureError.of("E128", path=path, reason=reason)
         show(to_review(reply), on_stderr=True)
-        if not typer.confirm("Trust all of this from now on?", err=True):
+        missing = lines_not_shown(reply)
+        more = f", and {missing} lines that were not shown (cde trust --list)" if missing else ""
+        if not typer.confirm(f"Trust all of this{more} from now on?", err=True):
             raise FeatureError.of("E128", path=path, reason="the answer was no")
     if reply["folder"]["trust"] not in {"trusted", "unset"}:
         application.trust_folder(

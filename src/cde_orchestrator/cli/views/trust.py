@@ -30,8 +30,8 @@ def checks(reply: TrustReply, look: RenderTarget) -> RenderableType:
 
 
 def to_review(reply: TrustReply) -> RenderableType:
-    """What would come into force, before a person decides."""
-    folder = _folder(reply)
+    """What would come into force, before a person decides; of a long difference, the start."""
+    folder = _folder(reply, _LINES)
     if not reply["checks"]:
         return spaced(folder)
     intro = Text("Submitting work, or an alert, does this for the project, as you:")
@@ -40,13 +40,21 @@ def to_review(reply: TrustReply) -> RenderableType:
     return spaced(folder, intro, _rows(reply["checks"]), _others(reply["others"]))
 
 
+def lines_not_shown(reply: TrustReply) -> int:
+    """How many lines of the differences are missing in what a person reviews."""
+    if reply["folder"]["trust"] in {"trusted", "unset"}:
+        return 0
+    lengths = [len(row["difference"].splitlines()) for row in reply["folder"]["files"]]
+    return sum(max(length - _LINES, 0) for length in lengths)
+
+
 def trusted(reply: TrustReply, _look: RenderTarget) -> RenderableType:
     """What is trusted now."""
     intro = done(f"Trusted from now on: {clean(reply['folder']['path'])}")
     return spaced(intro, _rows(reply["checks"]), _others(reply["others"]))
 
 
-def _folder(reply: TrustReply) -> RenderableType | None:
+def _folder(reply: TrustReply, most: int | None = None) -> RenderableType | None:
     """Why the folder is not trusted, and what would come into force by its files."""
     folder = reply["folder"]
     if folder["trust"] in {"trusted", "unset"}:
@@ -58,24 +66,26 @@ def _folder(reply: TrustReply) -> RenderableType | None:
     }
     intro = Text(f"{clean(folder['path'])}\n{reasons[folder['trust']]}")
     is_changed = folder["trust"] == "changed"
-    files = [_file(row) for row in folder["files"] if row["difference"] or not is_changed]
+    files = [_file(row, most) for row in folder["files"] if row["difference"] or not is_changed]
     if files:
         intro.append(" These files come into force with your yes:")
     return Group(intro, *files)
 
 
-def _file(row: FileRow) -> Text:
+def _file(row: FileRow, most: int | None) -> Text:
     lines = row["difference"].splitlines()
     text = Text.assemble((clean(row["path"]), "bold"))
     if not row["digest"]:
-        text.append("  it is gone" if lines else "  it cannot be read", "yellow")
+        is_gone = lines and not lines[0].startswith("(not shown")
+        text.append("  it is gone" if is_gone else "  it cannot be read", "yellow")
     elif not lines:
         text.append("  as the product has it", "dim")
-    for line in lines[:_LINES]:
+    for line in lines[:most]:
         style = {"+": "green", "-": "red", "@": "dim"}.get(line[:1], "")
         text.append(f"\n    {clean(line)}", style)
-    if len(lines) > _LINES:
-        text.append(f"\n    ... and {len(lines) - _LINES} more lines", "dim")
+    if most is not None and len(lines) > most:
+        rest = f"... and {len(lines) - most} more lines, which cde trust --list shows"
+        text.append(f"\n    {rest}", "yellow")
     return text
 
 

@@ -160,7 +160,10 @@ class FolderTrust:
                 found[name] = "(not shown: binary, or too long)"
                 continue
             pages = ((then or "").splitlines(), now.splitlines())
-            found[name] = "\n".join([*difflib.unified_diff(*pages, lineterm="", n=2)][2:])
+            lines = [*difflib.unified_diff(*pages, lineterm="", n=2)][2:]
+            if record is not None and not lines:  # it is another one all the same
+                lines = [_in_words(name in before, name in files, is_known=then is not None)]
+            found[name] = "\n".join(lines)
         return found
 
     def standing(self, root: Path) -> Standing:
@@ -225,6 +228,17 @@ def _is_set_up(root: Path, home: Path) -> bool:
         return True
     shelf = repository_shelf(root)  # a folder from elsewhere may bring one
     return shelf is not None and shelf.noted() is not None
+
+
+def _in_words(was: bool, is_here: bool, *, is_known: bool) -> str:
+    """What is different where no line is."""
+    if not is_here:
+        return "(it was empty, or its content was not kept)"
+    if not was:
+        return "(it is new, and as the product has it)" if is_known else "(it is new, and empty)"
+    if not is_known:
+        return "(it is empty now; its earlier content was not kept)"
+    return "(the same lines: only their ends differ, or it is a link now)"
 
 
 def _digest(name: str, path: Path, record: FolderRecord) -> str:

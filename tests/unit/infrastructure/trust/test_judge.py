@@ -198,3 +198,25 @@ def test_settings_can_be_considered_without_being_in_force(root: Path, trust: Fo
         with pytest.raises(OSError, match="not trusted"):
             viewing.refuse_write(settings)
     assert not viewing.applies(settings)
+
+
+def test_each_changed_file_is_named_also_where_no_line_differs(
+    root: Path, trust: FolderTrust, tmp_path: Path
+) -> None:
+    prompts, packaged = root / ".cde" / "prompts", tmp_path / "packaged"
+    (packaged / "prompts").mkdir(parents=True)
+    (prompts / "empty.md").touch()
+    accepted(trust, root)
+    (prompts / "a.md").write_bytes(b"Words\r\n")
+    (prompts / "empty.md").unlink()
+    for folder in (prompts, packaged / "prompts"):
+        (folder / "same.md").write_text("As packaged\n")
+    (prompts / "new.md").touch()
+    found = trust.differences(root, packaged)
+    assert tuple(found) == trust.judge(root).changed
+    assert found == {
+        ".cde/prompts/a.md": "(the same lines: only their ends differ, or it is a link now)",
+        ".cde/prompts/empty.md": "(it was empty, or its content was not kept)",
+        ".cde/prompts/new.md": "(it is new, and empty)",
+        ".cde/prompts/same.md": "(it is new, and as the product has it)",
+    }
