@@ -75,7 +75,9 @@ class BlindPerson:
             assert command not in self.typed[-1:], f"printed twice: {command}\n{self._story()}"
             assert len(self.typed) < PATIENCE, f"it leads nowhere\n{self._story()}"
             self.typed.append(command)
-            failed = self._failed(shlex.split(command)[1:])
+            words = shlex.split(command)[1:]
+            # On a terminal it asks whether an empty project is to be there; the answer is yes.
+            failed = self._failed([*words, *(["--yes"] if "--new" in words else [])])
             if failed is None:
                 return
             said = failed

@@ -346,6 +346,8 @@ def test_where_nothing_is_left_an_empty_project_comes_last_and_with_a_word(world
     shutil.rmtree(files.backups.parent)
     files.journal.unlink()
     files.state.write_text("{}")
+    unasked, said = as_a_process(world.folder)(["init", "--new", "--project", str(world.root)])
+    assert (unasked, "no --yes" in said, files.state.read_text()) == (2, True, "{}")
     person = BlindPerson(as_a_process(world.folder), world.root)
 
     person.work()

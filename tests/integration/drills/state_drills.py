@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from cde_orchestrator import __version__
@@ -314,16 +315,17 @@ async def a_database_that_is_stopped(stage: Stage) -> None:
         server.start()
 
 
+async def answer_yes(stage: Stage, command: str) -> Outcome:
+    """Follow a command as on a terminal, where the person says yes."""
+    return await stage.command(*shlex.split(command)[1:], "--yes")
+
+
 @drill("E218")
 async def a_database_that_nobody_trusts(stage: Stage) -> None:
     url = postgres_server().plain_url()
     (stage.root / ".cde" / "config.toml").write_text(f'state_url = "{url}"\n')
-
-    async def answer_yes(command: str) -> Outcome:
-        return await stage.command(*shlex.split(command)[1:], "--yes")
-
     moving = ("state", "move", "--to-database", "--project", str(stage.root))
-    await stage.prove(lambda: stage.json_command(*moving), follow=answer_yes)
+    await stage.prove(lambda: stage.json_command(*moving), follow=partial(answer_yes, stage))
 
 
 @drill("E219")
@@ -349,6 +351,7 @@ async def a_salvage_where_nothing_is_intact(stage: Stage) -> None:
     await stage.prove(
         lambda: stage.json_command("state", "salvage", "--project", str(stage.root)),
         corrected=lambda: stage.json_command(*words),
+        follow=partial(answer_yes, stage),
     )
 
 

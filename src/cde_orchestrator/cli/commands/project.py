@@ -110,7 +110,7 @@ def _ask_before_replacing(there: Call) -> None:
         project = there.ask(GetProjectInfo())["project"]
         here, name = project["name"], f"{project['name']} at {project['path']}"
     except CDEError as error:
-        if error.code not in {"E227", "E228"}:
+        if error.code not in {"E201", "E227", "E228"}:
             return
         here = name = f"a project with a state in files or elsewhere, at {there.root}"
     if not sys.stdin.isatty():
