@@ -179,7 +179,7 @@ def test_no_command_writes_or_runs_anything(world: World, command: str) -> None:
 
     assert world.listing() == before
     assert not (world.folder / "RAN").exists()
-    if command in CHANGING - {"doctor"}:
+    if command in CHANGING - {"doctor"} | {"workflow validate"}:  # of prompts not in force
         assert (code, REFUSED in said) == (1, True), said
     elif command not in {"trust", "explain", "doctor", "state import", "state merge"}:
         assert said.count(LINE) == 1, said
@@ -371,6 +371,25 @@ def test_each_file_that_acts_is_noticed_when_it_changes(world: World, name: str,
         assert "-" not in [line[:1] for line in row["difference"].splitlines()]
     assert world.cde("trust", "--yes")[0] == 0
     assert world.code("project", "activate") is None
+
+
+def test_own_prompts_that_are_not_in_force_are_not_said_to_be_missing(
+    world: World, served: ServedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.cde("trust", "--yes")
+    (world.clone / ".cde" / "prompts" / "new.md").write_text("# by an agent\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(world.home / ".config"))
+    refused = world.json("workflow", "validate")["error"]
+    assert refused["code"] == "E325"
+    assert any("its own prompts, which are not in force" in each for each in refused["suggestions"])
+
+    async def status() -> dict[str, Any]:
+        async with Client(build_server(served)) as client:
+            return await Agent(client).call("cde_getFeatureStatus", feature_id="search")
+
+    assert "is not trusted" in asyncio.run(status())["phase"]["problem"]
+    (world.clone / ".cde" / "prompts" / "short" / "plan.md").unlink()
+    assert world.json("workflow", "validate")["error"]["code"] == "E312"
 
 
 def test_what_a_command_works_on_is_free_to_change(world: World) -> None:

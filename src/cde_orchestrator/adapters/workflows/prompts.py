@@ -58,7 +58,8 @@ class JinjaPromptRenderer:
 
         Raises:
             ValidationError: E312, the template or one that it includes is missing; E313, it cannot
-                be read or filled in with the variables, or gives no text.
+                be read or filled in with the variables, or gives no text; E325, the project has
+                it, and its folder is not trusted.
         """
         words = json.dumps(variables, default=str)
         key = (root, template, words)
@@ -83,6 +84,9 @@ class JinjaPromptRenderer:
         except _OwnTemplateError:
             return self._render_apart(templates, template, json.loads(words))
         except sandbox.MissingTemplateError as error:
+            if templates.has_out_of_force(str(error)):
+                path = str(templates.root)
+                raise ValidationError.of("E325", path=path, project_path=path) from error
             raise _missing(str(error), variables) from error
         except sandbox.TemplateFailedError as error:
             raise _not_valid(error.template, str(error), error.line) from error
@@ -125,11 +129,13 @@ class _Templates:
     """The templates of one project.
 
     Attributes:
+        root: the project.
         stamps: of the packaged ones that were asked for so far.
     """
 
     def __init__(self, root: Path) -> None:
-        self._own = shared_file(root, PROMPTS_FOLDER.name)
+        self.root = root
+        self._theirs = self._own = shared_file(root, PROMPTS_FOLDER.name)
         if not applies(self._own):
             self._own = Path(os.devnull) / PROMPTS_FOLDER.name  # where nothing is
         self.stamps: _Stamps = {}
@@ -140,6 +146,11 @@ class _Templates:
             return all(self._stamp(name) == stamp for name, stamp in stamps.items())
         except OSError:
             return False
+
+    def has_out_of_force(self, name: str) -> bool:
+        """Whether the project has the template, in a folder that is only viewed."""
+        is_out = self._own != self._theirs and path_problem(name) is None
+        return is_out and bool(kind_of(self._theirs / name))
 
     def packaged(self, name: str) -> str | None:
         """The text of a packaged template; None where there is none.

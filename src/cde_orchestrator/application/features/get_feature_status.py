@@ -78,7 +78,7 @@ class GetAssignment(UseCase[AssignmentReply], operation="get_assignment"):
     feature_id: str
 
     def __call__(self, *, features: ProjectFeatures, rendering: PhasePrompts) -> AssignmentReply:
-        """Raises E004, E102, E103, E312, E313."""
+        """Raises E004, E102, E103, E312, E313, E325."""
         project, feature, workflow = features.read(self.feature_id)
         phase = rendering.current_view(project, feature, workflow)
         ids = [phase.id for phase in workflow.phases]

@@ -37,7 +37,7 @@ class PhasePrompts:
         """The phase to work on, with its prompt; None when the feature is closed.
 
         Raises:
-            ValidationError: E312 or E313, the phase's prompt template is not usable.
+            ValidationError: E312, E313 or E325, the phase's prompt template is not usable.
         """
         phase = workflow.find(feature.current_phase or "")
         if phase is None or not feature.is_open:
@@ -55,7 +55,7 @@ class PhasePrompts:
         try:
             return self.current_view(project, feature, workflow)
         except ValidationError as error:
-            if error.code not in {"E312", "E313"}:
+            if error.code not in {"E312", "E313", "E325"}:
                 raise
             phase = feature.require_current(feature.current_phase or "", workflow)
             return {**phase_view(phase, feature, ""), "problem": error.message}
@@ -64,7 +64,7 @@ class PhasePrompts:
         """Try the first phase's template for a feature that is not there yet.
 
         Raises:
-            ValidationError: E312 or E313, the template is not usable.
+            ValidationError: E312, E313 or E325, the template is not usable.
         """
         phase = workflow.phases[0]
         if phase.prompt:
@@ -90,7 +90,7 @@ class PhasePrompts:
             delivered: outputs by path that count in place of their files.
 
         Raises:
-            ValidationError: E312 or E313, the template is not usable.
+            ValidationError: E312, E313 or E325, the template is not usable.
         """
         if not phase.prompt:
             return phase.description

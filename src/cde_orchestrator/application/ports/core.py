@@ -230,7 +230,8 @@ class PromptRenderer(Protocol):
         """The prompt as Markdown.
 
         Raises:
-            ValidationError: E312 no such template, E313 it cannot be filled in.
+            ValidationError: E312 no such template, E313 it cannot be filled in, E325 it is the
+                project's own, whose folder is not trusted.
         """
 
 

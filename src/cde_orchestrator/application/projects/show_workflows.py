@@ -50,7 +50,7 @@ class ValidateWorkflows(UseCase[WorkflowsReply], operation="validate_workflows")
     def __call__(
         self, *, root: Path, workflows: WorkflowRepository, prompts: PromptRenderer
     ) -> WorkflowsReply:
-        """Raises E310 to E313 for what is wrong first."""
+        """Raises E310 to E313 and E325 for what is wrong first."""
         catalog = workflows.load(root)
         for problem in prompt_problems(catalog, prompts, root):
             raise problem
@@ -60,7 +60,7 @@ class ValidateWorkflows(UseCase[WorkflowsReply], operation="validate_workflows")
 def prompt_problems(
     catalog: WorkflowCatalog, prompts: PromptRenderer, root: Path
 ) -> Iterator[CDEError]:
-    """The prompts that cannot be filled in with what a feature gives: E312 or E313 each."""
+    """The prompts that cannot be filled in with what a feature gives: E312, E313 or E325 each."""
     for workflow in catalog.workflows.values():
         for phase in filter(lambda phase: phase.prompt, workflow.phases):
             try:

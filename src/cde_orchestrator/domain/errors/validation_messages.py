@@ -209,7 +209,7 @@ VALIDATION_MESSAGES = {
         "Folder Not Trusted",
         "The folder '{path}' is not trusted: it is only viewed; nothing in it is changed or run.",
         "Let a person review and trust what would take effect: cde trust --project {path|shell}",
-        "Read what is there meanwhile: status, features and workflows are shown",
+        "Read what is there meanwhile: all but its own prompts, which are not in force, is shown",
         "For machines that build from a clean checkout, name its folder in CDE_TRUSTED_FOLDERS",
         fixes=(LIST_TRUST,),
     ),
@@ -218,7 +218,7 @@ VALIDATION_MESSAGES = {
         "In '{path}', {files} changed since the folder was trusted; nothing is changed or run.",
         "Let a person review the difference, and trust it again: cde trust --project {path|shell}",
         "Put the earlier content back, for example with git restore, if nobody meant the change",
-        "Read what is there meanwhile: status, features and workflows are shown",
+        "Read what is there meanwhile: all but its own prompts, which are not in force, is shown",
         fixes=(LIST_TRUST,),
     ),
     "E327": message(
