@@ -17,7 +17,10 @@ from cde_orchestrator.infrastructure.system.tree import names_in
 
 NAMES = ("config.toml", "workflow.yml")
 PROMPTS = "prompts"
+PROGRAM_LIMIT = 64 * 1024 * 1024
+"""Bytes of a program that is watched; an interpreter may be a copy."""
 SIZE_LIMIT = 1024 * 1024
+"""Bytes of a file in ``.cde``, which may have come with a clone."""
 MOST_FILES = 1_000
 UNKNOWN = ""
 """The digest of what cannot be judged; it is never the same as another one."""
@@ -150,7 +153,8 @@ def digest_of(path: Path) -> str:
             target = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()
             real = Path(os.path.realpath(path))
             return f"link {target} {digest_of(real) if real.is_file() else 'nowhere'}"
-        return hashlib.sha256(read_bounded(path, SIZE_LIMIT)).hexdigest()
+        limit = SIZE_LIMIT if FOLDER in path.parts else PROGRAM_LIMIT
+        return hashlib.sha256(read_bounded(path, limit)).hexdigest()
     except OSError:
         return UNKNOWN
 

@@ -111,7 +111,8 @@ def test_too_many_prompts_are_never_the_same(
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
-    (tmp_path / "large").write_bytes(b"x" * (acting.SIZE_LIMIT + 1))
+    with (tmp_path / "large").open("wb") as large:
+        large.truncate(acting.PROGRAM_LIMIT + 1)
     assert acting.digest_of(tmp_path / "pipe") == acting.UNKNOWN
     assert acting.digest_of(tmp_path / "large") == acting.UNKNOWN
     assert acting.digest_of(tmp_path / "link").startswith("link ")
@@ -135,3 +136,13 @@ def test_a_link_is_another_one_when_it_leads_elsewhere_or_its_file_changes(tmp_p
 def test_an_owner_without_a_name_is_shown_by_number() -> None:
     assert acting.owner_name(0) == "root (uid 0)"
     assert acting.owner_name(3_999_999_999) == "the user with the uid 3999999999"
+
+
+def test_a_large_program_has_a_digest_and_a_large_file_of_a_clone_has_none(tmp_path: Path) -> None:
+    program, prompt = tmp_path / "bin" / "python", tmp_path / ".cde" / "prompts" / "a.md"
+    for path in (program, prompt):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"x" * (2 * 1024 * 1024))
+
+    assert acting.digest_of(program) != acting.UNKNOWN
+    assert acting.digest_of(prompt) == acting.UNKNOWN
