@@ -721,3 +721,25 @@ def test_no_project_is_made_where_trust_could_not_be_written_down(
 
     assert world.code("init", at=own) == "E203"
     assert list(own.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["rm -rf .cde", "git clean -fdxq"])
+def test_a_folder_of_the_product_that_is_gone_is_restored_and_asks_for_nothing(
+    world: World, tmp_path: Path, command: str
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=own, check=True)
+    assert world.code("init", at=own) is None
+    assert world.code("start", "A thing", "--name", "thing", at=own) is None
+    kept = (own / ".cde" / "workflow.yml").read_text()
+    subprocess.run(command.split(), cwd=own, check=True)
+
+    code, said = world.cde("list", at=own)
+    assert (code, LINE in said) == (0, False)
+    assert "thing" in said
+    assert world.code("start", "Another one", at=own) is None
+    (own / ".cde" / "workflow.yml").write_text(kept)  # as git restore does
+    assert world.code("start", "A third one", at=own) is None
+    (own / ".cde" / "workflow.yml").write_text(kept + "# by somebody")
+    assert world.code("start", "A fourth one", at=own) == "E326"

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from cde_orchestrator.domain.command_line import CommandLine
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.standing import Kind, Standing
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system import acting_files as acting
@@ -48,6 +48,8 @@ class FolderTrust:
             except FileNotFoundError:  # the current folder was removed
                 return Standing(kind="unset")
         standing = self.standing(root)
+        if standing.kind == "changed" and self._is_gone(root):
+            standing = self.standing(root)
         if standing.acts:
             viewing.act_in(root)
         else:
@@ -188,6 +190,25 @@ class FolderTrust:
         changed = [name for name in names if not record.knows(name, digests.get(name))]
         kind: Kind = "changed" if changed else "trusted"
         return Standing(kind=kind, path=path, files=digests, changed=tuple(changed))
+
+    def _is_gone(self, root: Path) -> bool:
+        """Whether the whole ``.cde`` is gone, which is then remembered as no change.
+
+        Nothing is left that could act: what is packaged applies. The state is restored, and so
+        may be the files, as they were.
+        """
+        where = os.path.realpath(root)
+        if os.path.lexists(root / FOLDER) or where not in self.file.read().folders:
+            return False
+
+        def note(records: Records) -> None:
+            if (record := records.folders.get(where)) is not None:
+                record.note_gone(name for name in record.files if name.startswith(f"{FOLDER}/"))
+
+        with suppress(StateError):
+            self.file.change(note)
+            return True
+        return False
 
     def _record(self, root: Path, records: Records) -> FolderRecord | None:
         """What was said to the folder itself, else to the home of the project it belongs to."""

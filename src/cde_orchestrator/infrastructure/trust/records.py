@@ -77,6 +77,11 @@ class FolderRecord:
             now, _ = self.files.get(name, (_NO_FILE, ()))
             self._remember(name, then, now)
 
+    def note_gone(self, names: Iterable[str]) -> None:
+        """Trust that there are no such files as well from now on."""
+        for name in [*names]:
+            self._remember(name, _NO_FILE, self.files[name][0])
+
     def _remember(self, name: str, then: str, now: str) -> None:
         if then not in {now, UNKNOWN}:
             others = [each for each in self.earlier.get(name, []) if each != then]
