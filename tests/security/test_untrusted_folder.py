@@ -743,3 +743,35 @@ def test_a_folder_of_the_product_that_is_gone_is_restored_and_asks_for_nothing(
     assert world.code("start", "A third one", at=own) is None
     (own / ".cde" / "workflow.yml").write_text(kept + "# by somebody")
     assert world.code("start", "A fourth one", at=own) == "E326"
+
+
+LIBRARY = """
+from pathlib import Path
+from cde_orchestrator.adapters.filesystem_project_repository import FilesystemProjectRepository
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.bootstrap import build_application
+repository = FilesystemProjectRepository()
+project = repository.get_or_create(".")
+if project.status != "active":
+    project.activate()
+    repository.save(project)
+application = build_application(Path())
+application.handle(StartFeature(prompt="Add search"))
+application.close()
+"""
+
+
+def test_a_project_that_a_person_s_own_program_makes_is_trusted(
+    world: World, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    words = [sys.executable, "-c", LIBRARY]
+    given = world.environment(world.home)
+    subprocess.run(words, cwd=own, env=given, check=True)
+    assert world.code("start", "Another one", at=own) is None
+
+    refused = subprocess.run(
+        words, cwd=world.clone, env=given, capture_output=True, text=True, check=False
+    )
+    assert "is not trusted" in refused.stderr

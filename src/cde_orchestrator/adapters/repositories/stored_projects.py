@@ -36,6 +36,7 @@ from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.infrastructure.observability.correlation import call_context
+from cde_orchestrator.infrastructure.system import acting_files
 from cde_orchestrator.infrastructure.system.project_path import folder_at
 from cde_orchestrator.infrastructure.system.spans import DOMAIN, span
 from cde_orchestrator.infrastructure.system.viewing import standing_of
@@ -44,7 +45,6 @@ from cde_orchestrator.storage.format.json_patch import Document, Patch, diff
 from cde_orchestrator.storage.read_only import ReadOnly
 
 log = get_logger(__name__)
-
 Found = TypeVar("Found")
 StillFits = Callable[[], None]
 """Raises where a change does not fit the state that it has by now."""
@@ -330,10 +330,10 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
         features = features_of(project, store.index)
         encoded = {key: encode_feature(each) for key, each in features.decoded.items()}
         document = {**encode_project(project), "features": encoded}
-        still_fits = partial(_require_none, store)
-        self._commit(store, whole(document), "create_project", still_fits)
+        self._commit(store, whole(document), "create_project", partial(_require_none, store))
         features.rebase(whole(document), store.document, project.workflows)
         project.features = features
+        acting_files.set_up(root)
         log.info("project_created", project_id=project.id, path=str(root))
 
     def _fitting(

@@ -61,6 +61,7 @@ _SHELL_VALUED = re.compile(r"[-+][a-zA-Z]*[oO]")
 _OTHERS_END = re.compile(r"-[a-z0]{0,4}e|-p|--eval|--print|--test")
 _DURATION = re.compile(r"\d+(\.\d+)?[smhd]?")
 _own_writes: dict[str, str] = {}
+_set_up: set[str] = set()
 
 
 def acting_files(root: Path, commands: Iterable[CommandLine] = ()) -> dict[str, Path]:
@@ -172,13 +173,24 @@ def wrote(path: Path, data: bytes) -> None:
     _own_writes[str(path)] = hashlib.sha256(data).hexdigest()
 
 
+def set_up(root: Path) -> None:
+    """Remember that this process made the project in the folder."""
+    _set_up.add(os.path.realpath(root))
+
+
+def was_set_up(root: Path) -> bool:
+    """Whether this process made the project in the folder, and that was not noted yet."""
+    return os.path.realpath(root) in _set_up
+
+
 def has_own_writes() -> bool:
-    """Whether there are any."""
-    return bool(_own_writes)
+    """Whether anything of these is remembered."""
+    return bool(_own_writes or _set_up)
 
 
-def own_writes(files: Mapping[str, Path]) -> dict[str, str]:
+def own_writes(root: Path, files: Mapping[str, Path]) -> dict[str, str]:
     """Those of the files that the product wrote since this was asked, with the digests."""
+    _set_up.discard(os.path.realpath(root))
     found = {name: _own_writes.pop(str(path), None) for name, path in files.items()}
     return {name: digest for name, digest in found.items() if digest is not None}
 

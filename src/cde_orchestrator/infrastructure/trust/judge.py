@@ -95,7 +95,7 @@ class FolderTrust:
         """Record what the product itself wrote to files that act, so that it is no change."""
         records, where = self.file.read(), os.path.realpath(root)
         files = self._files(root, records)
-        own = acting.own_writes(files)
+        own = acting.own_writes(root, files)
         is_new = standing.kind == "unset" and os.path.lexists(root / FOLDER)
         if is_new and not under_trusted(root):
             # With no time: each file is read again until a person says yes, whatever its stamp.
@@ -183,7 +183,7 @@ class FolderTrust:
             return Standing(kind="foreign_owner", path=path, files=found, owner=owner)
         if record is None:
             found = {name: acting.digest_of(each) for name, each in files.items()}
-            is_here = bool(files) or _is_set_up(root, home)
+            is_here = bool(files) or (_is_set_up(root, home) and not acting.was_set_up(root))
             return Standing(kind="not_yet" if is_here else "unset", path=path, files=found)
         digests = {name: _digest(name, each, record) for name, each in files.items()}
         names = sorted({*digests, *record.files})
