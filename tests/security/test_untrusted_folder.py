@@ -36,6 +36,7 @@ from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_app, build_server
 from cde_orchestrator.web.routes import all_routes
 from tests.integration.mcp_client import Agent
+from tests.programs import program
 from tests.security.stranger import WORKFLOW, World, git, made
 from tests.whole_command import whole_command
 
@@ -265,11 +266,18 @@ def test_no_page_writes_anything(world: World, served: ServedProject) -> None:
     assert world.listing() == before
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace lists the system calls")
 @pytest.mark.parametrize("words", [["status"], ["start", "A thing"], ["health"], ["init"]])
 def test_no_file_is_even_opened_for_writing(world: World, words: list[str]) -> None:
     calls = world.folder / "calls"
-    strace = ["strace", "-f", "-qq", "-e", "trace=%file,ftruncate,fchmod", "-o", str(calls)]
+    strace = [
+        program("strace"),
+        "-f",
+        "-qq",
+        "-e",
+        "trace=%file,ftruncate,fchmod",
+        "-o",
+        str(calls),
+    ]
     subprocess.run(
         [*strace, sys.executable, "-m", "cde_orchestrator", *words],
         cwd=world.clone,
@@ -400,7 +408,7 @@ def test_what_a_command_works_on_is_free_to_change(world: World) -> None:
     (world.clone / "tests").mkdir()
     (world.clone / "tests" / "test_a.py").write_text("")
     world.cde("trust", "--yes")
-    (world.clone / "tests" / "test_a.py").write_text("assert True\n")
+    (world.clone / "tests" / "test_a.py").write_text("def test_a():\n    assert 2 + 2 == 4\n")
     assert world.code("project", "activate") is None
 
 

@@ -201,7 +201,7 @@ def foreign_owner(*paths: Path) -> int | None:
     Of a link, both its own owner and that of its folder count. Root is nobody's deputy, but
     for the person who called ``sudo``, as git has it.
     """
-    if not hasattr(os, "geteuid"):  # pragma: no cover - Windows has no such owners
+    if not hasattr(os, "geteuid"):  # Windows has no such owners
         return None
     own = {os.geteuid()}
     caller = os.environ.get("SUDO_UID", "")

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from cde_orchestrator.infrastructure.paths import FOLDER
 
-_HAS_DESCRIPTORS = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+HAS_DESCRIPTORS = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _LISTED = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _ENTERED = _LISTED | getattr(os, "O_PATH", 0)
@@ -51,7 +51,7 @@ def parent_of(path: Path | str) -> Iterator[tuple[int | None, str]]:
     """
     text = os.fspath(path)
     base, names = _split(text)
-    if len(names) < 2 or not _HAS_DESCRIPTORS:
+    if len(names) < 2 or not HAS_DESCRIPTORS:
         _look_at(base, names[:-1])
         yield None, text
         return
@@ -134,7 +134,7 @@ def entries_of(path: Path | str, most: int | None = None) -> dict[str, os.stat_r
 @contextmanager
 def _scanned(path: Path | str) -> Iterator[Iterator[os.DirEntry[str]]]:
     text, folder = os.fspath(path), None
-    if _HAS_DESCRIPTORS:
+    if HAS_DESCRIPTORS:
         folder = open_folder(text)
     else:
         _look_at(*_split(text))

@@ -220,7 +220,7 @@ class TrustFile:
 
 def _configuration() -> Path:
     """The folder for what users configure; where the rule is short, nothing is imported for it."""
-    if sys.platform in {"win32", "darwin"}:  # pragma: no cover - not on this system
+    if sys.platform in {"win32", "darwin"}:
         import platformdirs
 
         return Path(platformdirs.user_config_dir(_APPLICATION, appauthor=False))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from cde_orchestrator.adapters.runners.trust import UserTrustStore
@@ -144,3 +146,13 @@ def test_trust_stands_in_the_users_configuration(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
     assert UserTrustStore().path == tmp_path / "cde-orchestrator" / "trust.json"
+
+
+@pytest.mark.parametrize("system", ["darwin", "win32"])
+def test_other_systems_have_a_folder_of_their_own_for_it(
+    monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    folder = platformdirs.user_config_dir("cde-orchestrator", appauthor=False)
+
+    assert UserTrustStore().path == Path(folder) / "trust.json"

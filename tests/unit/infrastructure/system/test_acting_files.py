@@ -146,3 +146,11 @@ def test_a_large_program_has_a_digest_and_a_large_file_of_a_clone_has_none(tmp_p
 
     assert acting.digest_of(program) != acting.UNKNOWN
     assert acting.digest_of(prompt) == acting.UNKNOWN
+
+
+def test_a_system_without_owners_has_no_foreign_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "geteuid")
+
+    assert acting.foreign_owner(tmp_path) is None

@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.monitoring.telemetry.sample import Sample
+from cde_orchestrator.infrastructure.system import tree
 from cde_orchestrator.infrastructure.system.file_ops import (
     open_regular,
     remove_folder,
@@ -213,15 +214,20 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _is_open(identity: tuple[int, int]) -> bool:
-    """Whether this process has the file open: SQLite opens by path, and might be led elsewhere."""
+    """Whether this process has the file open: SQLite opens by path, and might be led elsewhere.
+
+    Where that cannot be said, it does not count; but for a system that reaches no file by
+    descriptors, where only a look beforehand protects any file.
+    """
+    if not tree.HAS_DESCRIPTORS:
+        return True
     with suppress(OSError):
         for name in os.listdir("/dev/fd"):  # noqa: PTH208 - numbers
             with suppress(OSError):
                 found = os.fstat(int(name))
                 if (found.st_dev, found.st_ino) == identity:
                     return True
-        return False
-    return True  # pragma: no cover - a system that does not say
+    return False
 
 
 def _make(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import random
@@ -30,6 +31,7 @@ from cde_orchestrator.infrastructure.monitoring.telemetry.store import (
     RETRY_SECONDS,
     TelemetryStore,
 )
+from cde_orchestrator.infrastructure.system import tree
 from tests.disks import remount, simulate_disk_full, small_disk
 
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
@@ -480,3 +482,25 @@ def test_lately_counts_what_all_processes_did(root: Path, store: TelemetryStore)
     assert whole.error_rate(least_calls=20) == 0.0
     later = store.recent(300, NOON + timedelta(hours=1)).whole()
     assert (later.longest_ms, later.error_rate(), later.refusal_rate()) == (0.0, 0.0, 0.0)
+
+
+def _list_nothing(_: str) -> list[str]:
+    raise OSError(errno.EMFILE, "too many open files")
+
+
+def test_a_file_that_cannot_be_seen_to_be_open_is_not_used(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "listdir", _list_nothing)
+    with pytest.raises(OSError, match="another file") as refused:
+        TelemetryDatabase(file_of(root))
+    assert refused.value.errno == errno.ELOOP
+
+
+def test_a_system_without_descriptors_of_folders_uses_the_file_at_the_path(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "HAS_DESCRIPTORS", False)
+    monkeypatch.setattr(os, "listdir", _list_nothing)
+    TelemetryDatabase(file_of(root)).close()
+    assert file_of(root).is_file()
