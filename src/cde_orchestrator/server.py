@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -274,12 +274,17 @@ def run_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> Non
             server.run("stdio")
 
 
-def run_http(root: Path, *, pinned: bool, at: HttpSide) -> None:
-    """Serve the project over streamable HTTP at ``/mcp`` until the process is asked to end."""
+def run_http(
+    root: Path, *, pinned: bool, at: HttpSide, asked_to_end: Callable[[], bool] = bool
+) -> None:
+    """Serve the project over streamable HTTP at ``/mcp`` until the process is asked to end.
+
+    ``asked_to_end`` is whether it was before the server itself listens to signals.
+    """
     from cde_orchestrator.adapters.runners.server_file import announced
 
     with _serving(root, pinned=pinned) as served:
-        server = _http_server(served, at, tools=True)
+        server = _http_server(served, at, tools=True, asked_to_end=asked_to_end)
         with announced(root, at.host, at.port, at.key):
             server.run(sockets=[at.listener])
 
@@ -300,7 +305,9 @@ def _serving_pages(served: ServedProject, at: HttpSide) -> Iterator[None]:
         thread.join(GRACE_SECONDS)
 
 
-def _http_server(served: ServedProject, at: HttpSide, *, tools: bool) -> EndingServer:
+def _http_server(
+    served: ServedProject, at: HttpSide, *, tools: bool, asked_to_end: Callable[[], bool] = bool
+) -> EndingServer:
     import uvicorn
 
     from cde_orchestrator.web.connections import BACKLOG, BoundedConnection
@@ -318,7 +325,7 @@ def _http_server(served: ServedProject, at: HttpSide, *, tools: bool) -> EndingS
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = EndingServer(config, live)
+    server = EndingServer(config, live, asked_to_end)
     # A connection that is cut because the server was asked to end is no error.
     logging.getLogger("uvicorn.error").addFilter(lambda _: not server.should_exit)
     return server

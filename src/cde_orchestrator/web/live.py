@@ -98,11 +98,25 @@ class LiveChanges:
 
 
 class EndingServer(uvicorn.Server):
-    """An HTTP server that ends open streams first when it ends, so that they delay nothing."""
+    """An HTTP server that ends open streams first when it ends, so that they delay nothing.
 
-    def __init__(self, config: uvicorn.Config, live: LiveChanges) -> None:
+    It ends at once where the process was asked to end before it listened to signals itself.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        live: LiveChanges,
+        asked_to_end: Callable[[], bool] = bool,
+    ) -> None:
         super().__init__(config)
         self._live = live
+        self._asked_to_end = asked_to_end
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and end at once where that was asked for before."""
+        await super().startup(sockets)
+        self.should_exit = self.should_exit or self._asked_to_end()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then the server."""

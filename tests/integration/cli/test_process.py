@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import termios
 import urllib.request
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from tests.command_line import TIMEOUT_SECONDS
 from tests.integration.cli.commands import CDE, answer, cde, environment, refused
 from tests.let_in import bearer
 
@@ -264,3 +266,34 @@ def test_a_server_on_a_terminal_says_how_to_connect(project: Path) -> None:
     os.close(ours)
     assert hint.startswith("Waiting for an MCP client")
     assert str(project) in hint
+
+
+DROPPED = """
+import gc, os, signal, sys
+from cde_orchestrator.__main__ import main
+
+def ask(phase, _):
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        gc.callbacks.remove(ask)
+        os.kill(os.getpid(), signal.SIGTERM)  # what is raised in a callback is dropped
+
+gc.callbacks.append(ask)
+gc.set_threshold(50)
+main()
+"""
+
+
+@pytest.mark.parametrize("words", [["--transport", "http", "--port", "0"], []])
+def test_a_server_that_is_asked_to_end_while_it_starts_ends(
+    project: Path, words: list[str]
+) -> None:
+    served = [sys.executable, "-c", DROPPED, "serve", "--project", str(project), *words]
+    with subprocess.Popen(served, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as server:
+        try:
+            code = server.wait(TIMEOUT_SECONDS)
+        finally:
+            server.kill()
+        assert server.stderr is not None
+        said = server.stderr.read().decode()
+    assert code == 0, said
+    assert "Exception ignored" in said

@@ -125,7 +125,7 @@ def serve(
 
     With --json, http prints its address on standard output.
     """
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, _ASKED_TO_END)
     load_settings(Path(os.devnull))  # no server begins in an environment that is not valid
     root = call.root
     log_to_project(root)
@@ -250,7 +250,7 @@ def _serve_http(
         _tell_of_token(side, url, file)
         from cde_orchestrator.server import run_http  # noqa: PLC0415 - not for help
 
-        run_http(root, pinned=pinned, at=side)
+        run_http(root, pinned=pinned, at=side, asked_to_end=lambda: _ASKED_TO_END.is_so)
 
 
 def _serve_with_pages(root: Path, gate: _Gate, *, pinned: bool, host: str, port: int) -> None:
@@ -289,6 +289,23 @@ def _tell_of_token(side: HttpSide, url: str, file: Path | None) -> None:
         _tell(f"In a browser, once: {url}/dashboard#once={side.key.ticket()}")
 
 
+class _AskedToEnd:
+    """What a signal before the server runs does: it ends the process, and is remembered.
+
+    Python drops an exception that is raised in a callback of the garbage collector, or while an
+    object goes; then the server is not to run all the same.
+    """
+
+    is_so = False
+
+    def __call__(self, _number: int, _frame: FrameType | None) -> NoReturn:
+        self.is_so = True
+        raise SystemExit(0)
+
+
+_ASKED_TO_END = _AskedToEnd()
+
+
 def _serve_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> None:
     if sys.stdin is None:
         return
@@ -313,16 +330,13 @@ def _serve_stdio(root: Path, *, pinned: bool, pages: HttpSide | None = None) -> 
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
         try:
-            run_stdio(root, pinned=pinned, pages=pages)
+            if not _ASKED_TO_END.is_so:
+                run_stdio(root, pinned=pinned, pages=pages)
         finally:  # what ``end`` writes to is about to be closed
-            signal.signal(signal.SIGTERM, _end)
+            signal.signal(signal.SIGTERM, _ASKED_TO_END)
             signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.SIGINT in received:
         raise SystemExit(INTERRUPTED)
-
-
-def _end(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
 
 
 def _tell(line: str) -> None:
