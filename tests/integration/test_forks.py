@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -345,6 +346,16 @@ def test_an_undecided_side_is_never_removed_and_a_decided_one_after_a_while(fork
     os.utime(left, (0, 0))
     compact(forked)
     assert files.sides() == {}
+
+
+def test_compacting_lists_the_side_that_is_kept(forked: Path) -> None:
+    names(forked)
+    (side,) = other_sides(forked)
+    done = cde(forked, "state", "compact", "--json")
+    assert done.returncode == 0, done.stdout
+    listed = {each["file"]: each["fork"] for each in json.loads(done.stdout)["backups"]}
+    assert listed[side.file]["differing"] == 2
+    assert cde(forked, "state", "compact").returncode == 0
 
 
 def test_a_side_that_is_damaged_goes_to_quarantine(forked: Path) -> None:

@@ -268,7 +268,7 @@ class CompactState(UseCase[BackupsReply], operation="compact_state"):
     def __call__(self, *, root: Path, recovery: StateRecovery) -> BackupsReply:
         """Raises E004, E206."""
         recovery.compact(root)
-        return {"backups": [asdict(backup) for backup in recovery.backups(root)]}
+        return ListBackups()(root=root, recovery=recovery)
 
 
 def _listed(
