@@ -87,9 +87,19 @@ def remove_key(root: Path, *, dry_run: bool = False, ops: FileOps | None = None)
         ValidationError: E314 or E320, a person has to change the settings.
     """
     ops, path = ops or OsFileOps(), settings_file(root)
+    if _without_keys(path) is None or dry_run:
+        return
+    with translate_os_errors(path), ProcessLock(StateFiles(root).lock).exclusive():
+        if (left := _without_keys(path)) is not None:
+            replace_file(ops, path, left, mode=None)
+            wrote(path, left)
+
+
+def _without_keys(path: Path) -> bytes | None:
+    """What a settings file says without the keys; None where it has none of them."""
     _, document = settings_document(path)
     if not any(key in document for key in _KEYS):
-        return
+        return None
     lines = read_bounded(path, SIZE_LIMIT).decode("utf-8-sig").splitlines(keepends=True)
     left = "".join(line for line in lines if not _OWN_LINE.match(line))
     wanted = {key: value for key, value in document.items() if key not in _KEYS}
@@ -100,7 +110,4 @@ def remove_key(root: Path, *, dry_run: bool = False, ops: FileOps | None = None)
     if not fits:
         reason = "it is not in a line of its own; delete it, and try again"
         raise ValidationError.of("E314", setting=_KEYS[0], source=str(path), reason=reason)
-    if not dry_run:
-        with translate_os_errors(path), ProcessLock(StateFiles(root).lock).exclusive():
-            replace_file(ops, path, left.encode())
-            wrote(path, left.encode())
+    return left.encode()
