@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -346,6 +347,18 @@ def test_an_undecided_side_is_never_removed_and_a_decided_one_after_a_while(fork
     os.utime(left, (0, 0))
     compact(forked)
     assert files.sides() == {}
+
+
+def test_a_decided_side_is_kept_from_the_decision_on(forked: Path) -> None:
+    names(forked)
+    (side,) = StateFiles(forked).sides()
+    long_ago = time.time() - 31 * 86_400
+    os.utime(side, (long_ago, long_ago))
+    Application(forked).handle(LeaveFork(side=side.name))
+    compact(forked)
+    (left,) = other_sides(forked)
+    assert left.fork is not None
+    assert not left.fork.is_open
 
 
 def test_compacting_lists_the_side_that_is_kept(forked: Path) -> None:

@@ -8,6 +8,7 @@ chooses one or merges them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,12 @@ from typing import Any
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.history import OtherSide
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.system.file_ops import FileOps, read_file, replace_file
+from cde_orchestrator.infrastructure.system.file_ops import (
+    FileOps,
+    read_file,
+    replace_file,
+    set_times,
+)
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format.checkpoint import Checkpoint
 from cde_orchestrator.storage.format.files import StateFiles
@@ -339,6 +345,8 @@ def close_side(files: StateFiles, ops: FileOps, name: str) -> bool:
         if is_named(path, name):
             if side.is_open:
                 closed = files.side(side.sequence, side.mark, is_open=False).name
+                with suppress(PermissionError):  # another user's; it is as old as it was found
+                    set_times(path)
                 ops.replace(path, path.with_name(closed))
                 ops.sync_folder(path.parent)
             return True
