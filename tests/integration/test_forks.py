@@ -17,6 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.projects.diagnose import Diagnose
 from cde_orchestrator.application.state.recover_state import LeaveFork, ListBackups, RestoreState
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.domain.exceptions import CDEError
@@ -369,6 +370,19 @@ def test_compacting_lists_the_side_that_is_kept(forked: Path) -> None:
     listed = {each["file"]: each["fork"] for each in json.loads(done.stdout)["backups"]}
     assert listed[side.file]["differing"] == 2
     assert cde(forked, "state", "compact").returncode == 0
+
+
+def test_the_doctor_keeps_the_other_side_and_rewrites_nothing(forked: Path) -> None:
+    application = Application(forked)
+    examined = application.handle(Diagnose())
+    (finding,) = [each for each in examined["findings"] if each["code"] == "E222"]
+    assert examined["repairable"] == []
+    repaired = application.handle(Diagnose(fix=True))
+    (side,) = StateFiles(forked).sides()
+    assert side.name in finding["message"] + str(finding["fixes"])
+    (words,) = repaired["repaired"]
+    assert words == f"{StateFiles(forked).shown(side)} was kept"
+    assert application.handle(Diagnose(fix=True))["repaired"] == []
 
 
 def test_a_side_that_is_damaged_goes_to_quarantine(forked: Path) -> None:

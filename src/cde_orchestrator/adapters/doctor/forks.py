@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from cde_orchestrator.domain.exceptions import CDEError, StateError
+from cde_orchestrator.domain.history import Damage
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.storage.forks import find_fork, kept_sides, path_of, side_in
 from cde_orchestrator.storage.format.files import StateFiles
@@ -32,6 +34,12 @@ def found_now(stored: StateFiles) -> list[CDEError]:
         )
         for side in fork.others
     ]
+
+
+def forked_in(damaged: Sequence[Damage], stored: StateFiles) -> set[str]:
+    """Which of these files are no damage, but the other side of a fork that is found now."""
+    sides = {fork.context["backup"] for fork in found_now(stored)} if damaged else set()
+    return {damage.file for damage in damaged if Path(damage.file).name in sides}
 
 
 def _forked(own: int, other: int, backup: str, after: int | None) -> CDEError:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from cde_orchestrator.adapters.doctor.forks import found_now, open_forks
+from cde_orchestrator.adapters.doctor.forks import forked_in, found_now, open_forks
 from cde_orchestrator.adapters.doctor.space import freed, removable
 from cde_orchestrator.application.ports import core as ports
 from cde_orchestrator.application.projects.show_workflows import prompt_problems
@@ -124,7 +124,9 @@ class ProjectDoctor:
             return []
         stored = StateFiles(root)
         planned = [f"remove {stored.shown(path)}" for path in removable(stored)]
-        for damage in _damaged(stored) if self._is_certain(root) else ():
+        damaged = _damaged(stored) if self._is_certain(root) else []
+        forked = forked_in(damaged, stored)
+        for damage in filter(lambda damage: damage.file not in forked, damaged):
             kept = f"; what is there goes to {_QUARANTINE}" if _exists(stored, damage) else ""
             planned.append(f"rewrite {damage.file} from what survives{kept}")
         return planned + [f"remove {stored.shown(path)}" for path in _temporary(stored)]
@@ -135,6 +137,7 @@ class ProjectDoctor:
         done = freed(stored)
         damaged = _damaged(stored) if self._is_certain(root) else []
         existed = {damage.file for damage in damaged if _exists(stored, damage)}
+        forked = forked_in(damaged, stored)
         if damaged:
             try:
                 self.repository.repair(root)
@@ -145,6 +148,7 @@ class ProjectDoctor:
             kept = f"; what was there is in {_QUARANTINE}" if damage.file in existed else ""
             if damage.file not in left:
                 how = "was rewritten" if _exists(stored, damage) else "was removed"
+                how = "was kept" if damage.file in forked else how
                 done.append(f"{damage.file} {how}{kept}")
         for path in _temporary(stored):
             unlink(path, missing_ok=True)
