@@ -74,7 +74,7 @@ class StateArchive:
         ]
         for path, side in kept_sides(self._files, self._ops).items():
             kept = backup_of(path.name, side.size, side)
-            found.append(replace(kept, fork=side_in(self._files, path, side)))
+            found.append(replace(kept, fork=side_in(path, side)))
         return found
 
     def backup(self, name: str) -> Document:

@@ -329,7 +329,7 @@ def notice(files: StateFiles, ops: FileOps) -> str | None:
     if not any(side.is_open for side in files.sides().values()):
         return None
     for path, found in kept_sides(files, ops).items():
-        side = side_in(files, path, found)
+        side = side_in(path, found)
         if side.is_open:
             return (
                 f"fork: the project has two histories, this one at change {side.followed_at} "
@@ -358,7 +358,7 @@ def is_named(path: Path, name: str) -> bool:
     return path.name.partition("-")[2] == Path(name).name.partition("-")[2]
 
 
-def side_in(files: StateFiles, path: Path, found: Checkpoint) -> OtherSide:
+def side_in(path: Path, found: Checkpoint) -> OtherSide:
     """What is known of a side that is kept."""
     fork = found.fork or {}
     origin = fork.get("origin")
@@ -366,5 +366,5 @@ def side_in(files: StateFiles, path: Path, found: Checkpoint) -> OtherSide:
         after=origin[0] if origin else None,
         followed_at=fork.get("followed_at", 0),
         found_at=fork.get("found_at", ""),
-        is_open=files.sides()[path].is_open,
+        is_open=path.name.startswith("fork-"),
     )

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.storage import forks, repair
+from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.forks import Fork, Side, find_fork, keep_side, kept_sides, notice
 from cde_orchestrator.storage.format.files import StateFiles
 from cde_orchestrator.storage.format.journal import Change, encode_record, scan
@@ -298,3 +299,28 @@ def test_what_somebody_has_to_decide_about_is_one_line(
     assert f"cde state merge {path.name}" in words
     path.write_bytes(b"{")
     assert notice(store.files, OPS) is None
+
+
+class Deciding(OsFileOps):
+    """Somebody decides about a side right after it is read."""
+
+    def __init__(self, files: StateFiles) -> None:
+        self.files = files
+
+    def read(self, path: Path, offset: int = 0) -> bytes:
+        data = super().read(path, offset)
+        if path.name.startswith("fork-"):
+            forks.close_side(self.files, OPS, path.name)
+        return data
+
+
+def test_a_side_may_be_decided_about_while_the_sides_are_listed(store: StateStore) -> None:
+    side = Side({"id": "p", "features": {}}, 5, "a" * 32)
+    path = keep_side(store.files, OPS, side, 3)
+    (*_, listed) = StateArchive(store.files, Deciding(store.files)).backups()
+    assert listed.file == path.name
+    assert listed.fork is not None
+    assert listed.fork.is_open
+    (*_, later) = StateArchive(store.files, OPS).backups()
+    assert later.fork is not None
+    assert not later.fork.is_open

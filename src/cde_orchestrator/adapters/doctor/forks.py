@@ -15,7 +15,7 @@ from cde_orchestrator.storage.format.files import StateFiles
 def open_forks(stored: StateFiles) -> Iterator[CDEError]:
     """The sides that nobody has decided about; their files are judged by others."""
     for path, kept in kept_sides(stored, OsFileOps()).items():
-        side = side_in(stored, path, kept)
+        side = side_in(path, kept)
         if side.is_open:
             yield _forked(side.followed_at, kept.sequence, path.name, side.after)
 
