@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     read_file,
     replace_file,
     set_times,
+    stamp_of,
 )
 from cde_orchestrator.storage.format import checkpoint as checkpoints
 from cde_orchestrator.storage.format.checkpoint import Checkpoint
@@ -326,17 +328,23 @@ def kept_sides(files: StateFiles, ops: FileOps) -> dict[Path, Checkpoint]:
 
 def notice(files: StateFiles, ops: FileOps) -> str | None:
     """What somebody still has to decide about, in a line; None where there is nothing."""
-    if not any(side.is_open for side in files.sides().values()):
+    open_sides = (path for path, side in files.sides().items() if side.is_open)
+    each = (_words_about(path, stamp_of(path), ops) for path in open_sides)
+    return next(filter(None, each), None)
+
+
+@lru_cache(maxsize=64)
+def _words_about(path: Path, _stamp: tuple[int, ...], ops: FileOps) -> str | None:
+    """The same of one side, decoded once as long as its file is the same; None if damaged."""
+    found = checkpoints.decode(read_file(ops, path) or b"")
+    if not isinstance(found, Checkpoint):
         return None
-    for path, found in kept_sides(files, ops).items():
-        side = side_in(path, found)
-        if side.is_open:
-            return (
-                f"fork: the project has two histories, this one at change {side.followed_at} "
-                f"when the other was found, and one at change {found.sequence}; both are kept. "
-                f"Merge them: cde state merge {path.name}, or see cde state backups"
-            )
-    return None
+    followed_at = side_in(path, found).followed_at
+    return (
+        f"fork: the project has two histories, this one at change {followed_at} "
+        f"when the other was found, and one at change {found.sequence}; both are kept. "
+        f"Merge them: cde state merge {path.name}, or see cde state backups"
+    )
 
 
 def close_side(files: StateFiles, ops: FileOps, name: str) -> bool:

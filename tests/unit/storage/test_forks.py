@@ -324,3 +324,35 @@ def test_a_side_may_be_decided_about_while_the_sides_are_listed(store: StateStor
     (*_, later) = StateArchive(store.files, OPS).backups()
     assert later.fork is not None
     assert not later.fork.is_open
+
+
+class Counting(OsFileOps):
+    """Counts which sides are read, to be decoded."""
+
+    def __init__(self) -> None:
+        self.decoded: list[str] = []
+
+    def read(self, path: Path, offset: int = 0) -> bytes:
+        if path.name.startswith(("fork-", "side-")):
+            self.decoded.append(path.name)
+        return super().read(path, offset)
+
+
+def test_only_an_open_side_is_decoded_for_the_notice_and_once(store: StateStore) -> None:
+    ops = Counting()
+    kept = [
+        keep_side(store.files, OPS, Side({"id": "p", "features": {}}, number, mark * 32), 3)
+        for number, mark in ((5, "a"), (6, "b"))
+    ]
+    forks.close_side(store.files, OPS, kept[0].name)
+    said = {notice(store.files, ops) for _ in range(3)}
+    assert ops.decoded == [kept[1].name]
+    (words,) = said
+    assert words is not None
+    assert kept[1].name in words
+    kept[1].write_bytes(kept[1].read_bytes() + b" ")
+    assert notice(store.files, ops) is None
+    assert ops.decoded == [kept[1].name] * 2
+    forks.close_side(store.files, OPS, kept[1].name)
+    assert notice(store.files, ops) is None
+    assert len(ops.decoded) == 2
