@@ -362,6 +362,12 @@ def test_a_decided_side_is_kept_from_the_decision_on(forked: Path) -> None:
     assert not left.fork.is_open
 
 
+def test_the_first_command_may_be_the_one_that_lists_the_sides(forked: Path) -> None:
+    done = cde(forked, "state", "backups", "--json")
+    (fork,) = [each["fork"] for each in json.loads(done.stdout)["backups"] if each["fork"]]
+    assert (fork["differing"], fork["is_open"]) == (2, True)
+
+
 def test_compacting_lists_the_side_that_is_kept(forked: Path) -> None:
     names(forked)
     (side,) = other_sides(forked)

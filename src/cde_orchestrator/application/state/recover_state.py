@@ -124,9 +124,10 @@ class ListBackups(UseCase[BackupsReply], operation="list_backups"):
     """The states that are kept, and how much the other sides of forks differ."""
 
     def __call__(self, *, root: Path, recovery: StateRecovery) -> BackupsReply:
-        """Raises E001 to E003."""
+        """Raises E001 to E004, E007, E008."""
         present: Mapping[str, Any] | None = None
         with suppress(StateError):  # what it may be restored to is listed for any state
+            # Reading it first keeps each side of a fork that no command has seen yet.
             present = present_state(root, recovery)[1]
         backups = recovery.backups(root)
         return {"backups": [_listed(backup, present, root, recovery) for backup in backups]}
@@ -235,7 +236,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
     def _source(self, root: Path, recovery: StateRecovery) -> tuple[str, dict[str, Any]]:
         sources = (self.at, self.backup, self.merged, self.export)
         if sum(each is not None for each in sources) != 1:
-            reason = "name exactly one of at, backup and file"
+            reason = "name exactly one of at, backup, merged and file"
             raise ValidationError.of("E305", argument="source", reason=reason)
         if self.at is not None:
             return f"change {self.at}", recovery.state_at(root, self.at)[1]
