@@ -14,14 +14,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps, in_the_way
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
 from cde_orchestrator.infrastructure.system.tree import open_folder, status_of
 from cde_orchestrator.storage.format.files import StateFiles
-from cde_orchestrator.storage.quarantine import Quarantine, clear_places
-
-log = get_logger(__name__)
+from cde_orchestrator.storage.quarantine import Quarantine, clear_places, log_damaged
 
 _NO_FOLDER_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
 """What a file system says that locks files only, as NFS does."""
@@ -122,8 +119,7 @@ class _LockFile(ProcessLock):
             thing = in_the_way(self.path)
             if thing is None:
                 raise
-        reason = f"{thing} is in its place"
-        log.warning("state_damaged", error_code="E212", path=str(self.path), reason=reason)
+        log_damaged(self.path, f"{thing} is in its place")
         Quarantine(self._files, OsFileOps()).put_aside(self.path)
         return super()._open()
 

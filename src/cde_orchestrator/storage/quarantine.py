@@ -93,10 +93,15 @@ class Quarantine:
             self.put_aside(aside)
 
 
+def log_damaged(path: Path, reason: str) -> None:
+    """Say that something of the state was not as it should be, and is repaired."""
+    log.warning("state_damaged", error_code="E212", path=str(path), reason=reason)
+
+
 def clear_places(files: StateFiles, ops: FileOps) -> None:
     """Move what is in the place of a folder of the state to quarantine; only under the lock."""
     for folder in misplaced(files):
-        log.warning("state_damaged", error_code="E212", path=str(folder), reason=NO_FOLDER)
+        log_damaged(folder, NO_FOLDER)
         Quarantine(files, ops).put_aside(folder)
 
 

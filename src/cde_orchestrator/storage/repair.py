@@ -19,7 +19,7 @@ from cde_orchestrator.storage.format.json_patch import Document, Patch, diff, re
 from cde_orchestrator.storage.format.segment import Segment, sealed_records
 from cde_orchestrator.storage.head import Head
 from cde_orchestrator.storage.loader import Finding, Loaded
-from cde_orchestrator.storage.quarantine import LOST, MISSING, NO_FOLDER, Quarantine
+from cde_orchestrator.storage.quarantine import LOST, MISSING, NO_FOLDER, Quarantine, log_damaged
 
 log = get_logger(__name__)
 
@@ -89,11 +89,6 @@ def make_folder(files: StateFiles, ops: FileOps) -> None:
     if aside is not None:
         Quarantine(files, ops).put_aside(aside)
         log_damaged(files.folder, NO_FOLDER)
-
-
-def log_damaged(path: Path, reason: str) -> None:
-    """Say that something of the state was not as it should be, and is repaired."""
-    log.warning("state_damaged", error_code="E212", path=str(path), reason=reason)
 
 
 def note_lost(files: StateFiles, ops: FileOps, changes: str) -> None:
