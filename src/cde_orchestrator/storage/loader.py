@@ -174,8 +174,9 @@ def _fits(base: Checkpoint, active: ActiveSegment) -> bool:
     record, header = active.records.get(base.sequence), active.header
     if record is not None:
         return record.checksum == base.record_checksum
-    begins_after = header is not None and header.first == base.sequence + 1
-    return not begins_after or header is None or header.previous == base.record_checksum
+    if header is None or header.first != base.sequence + 1:
+        return True
+    return header.previous == base.record_checksum
 
 
 def _followed(fork: Fork) -> Loaded:
