@@ -213,9 +213,9 @@ def test_nobody_can_restore_the_old_project_while_a_new_one_is_begun(
     lock, held = ProjectLock(StateFiles(root)), []
 
     class Watched(FilesystemProjectRepository):
-        def _create_in(self, store: FolderStore, root: Path, project: Project) -> None:
+        def _create_in(self, store: FolderStore, project: Project) -> None:
             held.append((lock.attempt(shared=True), store.files.are_in_folder()))
-            super()._create_in(store, root, project)
+            super()._create_in(store, project)
 
     begun = Watched().get_or_create(root, new=True)
     assert held == [(None, False)]

@@ -134,7 +134,7 @@ class FilesystemProjectRepository(MovableProjects[FolderStore]):
             raise ValidationError.of("E305", argument="new", reason=reason)
         project = self._begun(store.root, name)
         with store.set_aside():
-            self._create_in(store, store.root, project)
+            self._create_in(store, project)
         store.keep_from_git()
         return self._project(store)
 

@@ -316,7 +316,7 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
         with store.exclusive(force=force):
             if store.document:
                 return False
-            self._create_in(store, root, project)
+            self._create_in(store, project)
         store.keep_from_git()
         return True
 
@@ -324,17 +324,17 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
         """A new project, which is stored nowhere yet."""
         return Project.create(str(root), name or root.name or "project", self._clock)
 
-    def _create_in(self, store: Store, root: Path, project: Project) -> None:
+    def _create_in(self, store: Store, project: Project) -> None:
         """Store a project whole in an empty store, which is held alone."""
-        project.path = str(root)
+        project.path = str(store.root)
         features = features_of(project, store.index)
         encoded = {key: encode_feature(each) for key, each in features.decoded.items()}
         document = {**encode_project(project), "features": encoded}
         self._commit(store, whole(document), "create_project", partial(_require_none, store))
         features.rebase(whole(document), store.document, project.workflows)
         project.features = features
-        acting_files.set_up(root)
-        log.info("project_created", project_id=project.id, path=str(root))
+        acting_files.set_up(store.root)
+        log.info("project_created", project_id=project.id, path=str(store.root))
 
     def _fitting(
         self, project: Project, features: StoredFeatures, store: Store, *, force: bool = False
