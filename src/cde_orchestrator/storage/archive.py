@@ -105,7 +105,7 @@ class StateArchive:
     def verify(self) -> list[Damage]:
         """Judge every file and every record; what is not as it should be.
 
-        A file that retention may have removed is not missed.
+        Of two histories, where each is kept. A file that retention may have removed is not missed.
         """
         findings = [
             self._damage(path, found.reason)

@@ -53,7 +53,7 @@ class SalvageState(UseCase[SalvageReply], operation="salvage_state"):
     dry_run: bool = False
 
     def __call__(self, *, root: Path, recovery: StateRecovery) -> SalvageReply:
-        """Raises E004, E007, E202, E206, E210, E224."""
+        """Raises E003, E004, E007, E202, E206, E210, E224."""
         found = recovery.salvage(root)
         document = recovery.checked_state(found.document)
         present, before = present_state(root, recovery)
