@@ -139,9 +139,7 @@ def require_working(application: Application, features: list[str]) -> None:
     """Every later call succeeds, or is refused for a reason that it names."""
     ask = application.handle
     ask(ListFeatures(limit=100))
-    questions: tuple[UseCase[Any], ...] = (
-        *(GetProjectInfo(), ListChanges(), GetHealth(), Diagnose()),
-    )
+    questions: list[UseCase[Any]] = [GetProjectInfo(), ListChanges(), GetHealth(), Diagnose()]
     for question in questions:
         ask(question)
     assert ask(VerifyState())["whole"]

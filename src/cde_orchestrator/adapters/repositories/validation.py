@@ -75,7 +75,12 @@ def checked_document(document: Document) -> Document:
             names.add(feature.name)
             _require_known_workflow(project, feature)
     except (
-        *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
     ) as error:
         reason = f"{type(error).__name__}: {error}"
         raise StateError.of("E210", where=where, reason=reason) from error

@@ -47,9 +47,10 @@ ATTEMPTS = 15
 _PATIENCE_EVERY_SECONDS = 10.0
 _PASSING_REFUSALS = ("starting up", "shutting down", "recovery", "terminating", "too many")
 
-_OF_FILE = frozenset({"host", "hostaddr", "port", "dbname", "user", "sslmode", "sslrootcert"}) | {
-    *("connect_timeout", "target_session_attrs"),
-}
+_WHERE = frozenset(
+    {"host", "hostaddr", "port", "dbname", "connect_timeout", "target_session_attrs"}
+)
+_OF_FILE = _WHERE | {"user", "sslmode", "sslrootcert"}
 """What a URL may say that comes with a project: where, who, and who vouches for the server."""
 _LOCAL = re.compile(r"[/@]|localhost$|127\.\d+\.\d+\.\d+$|::1$")
 _VERIFIED = "verify-full"
