@@ -8,7 +8,6 @@ import random
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,14 +22,13 @@ from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.history import Backup
 from cde_orchestrator.storage.format.files import StateFiles
+from tests import command_line
+from tests.command_line import in_words
 from tests.integration.mcp_client import StdioServer
+from tests.repository import git
 
 Return = Callable[[Path, Path, Path], None]
 """Brings the history of a copy into a project; the third is the journal that both began with."""
-
-
-def git(folder: Path, *args: str) -> None:
-    subprocess.run(["git", *args], cwd=folder, check=True, capture_output=True)
 
 
 @pytest.fixture(params=["in a repository", "without one"])
@@ -288,8 +286,7 @@ def forked(root: Path) -> Path:
 
 
 def cde(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "cde_orchestrator", *words, "--project", str(root)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return in_words(command_line.cde(*words, "--project", str(root), cwd=root.parent))
 
 
 def test_each_command_says_fork_until_a_person_decided(forked: Path) -> None:

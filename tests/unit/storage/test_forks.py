@@ -21,6 +21,7 @@ from cde_orchestrator.storage.format.journal import Change, encode_record, scan
 from cde_orchestrator.storage.format.json_patch import Patch
 from cde_orchestrator.storage.loader import load
 from cde_orchestrator.storage.store import StateStore
+from tests.state_stores import change, seal
 
 OPS = OsFileOps()
 
@@ -32,15 +33,7 @@ def put(store: StateStore, *names: str) -> None:
         if name == "project":
             path, value = "", {"id": "p", "features": {}}
         changes: Patch = [{"op": "add", "path": path, "value": value}]
-        with store.exclusive():
-            store.commit(
-                Change(at="now", operation="put", actor="t", correlation_id="c", changes=changes)
-            )
-
-
-def seal(store: StateStore) -> None:
-    with store.exclusive():
-        store.compact()
+        change(store, changes)
 
 
 @pytest.fixture

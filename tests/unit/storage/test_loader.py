@@ -22,6 +22,7 @@ from cde_orchestrator.storage.format.journal import (
 from cde_orchestrator.storage.format.json_patch import Document, Patch
 from cde_orchestrator.storage.loader import IN_PLACE, Finding, Gap, Loaded, load
 from cde_orchestrator.storage.store import StateStore
+from tests.state_stores import put, seal
 
 
 def made(root: Path, *names: str) -> StateStore:
@@ -112,20 +113,6 @@ class Reading(OsFileOps):
     def read(self, path: Path, offset: int = 0) -> bytes:
         self.read_names.append(path.name)
         return super().read(path, offset)
-
-
-def seal(store: StateStore) -> None:
-    with store.exclusive():
-        store.compact()
-
-
-def put(store: StateStore, *names: str) -> None:
-    for name in names:
-        changes: Patch = [{"op": "add", "path": f"/features/{name}", "value": {"id": name}}]
-        with store.exclusive():
-            store.commit(
-                Change(at="now", operation="put", actor="t", correlation_id="c", changes=changes)
-            )
 
 
 def without_line(files: StateFiles, number: int, first: int = 1) -> None:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,11 @@ from cde_orchestrator.storage.loader import load
 from cde_orchestrator.storage.project_lock import ProjectLock
 from cde_orchestrator.storage.scrubber import StateScrubber
 from cde_orchestrator.storage.store import StateStore
+from tests import state_stores
 from tests.fakes import WithoutQuarantine
+from tests.state_stores import seal
+
+put = partial(state_stores.put, force=True)
 
 
 class WatchedOps(OsFileOps):
@@ -60,23 +65,6 @@ def store(tmp_path: Path, ops: WatchedOps) -> StateStore:
     made = StateStore(tmp_path, ops=ops)
     put(made, "a", "b")
     return made
-
-
-def put(store: StateStore, *names: str) -> None:
-    for name in names:
-        changes: Patch = [{"op": "add", "path": f"/features/{name}", "value": {"id": name}}]
-        with store.exclusive(force=True):
-            if not store.sequence:
-                whole: Patch = [{"op": "add", "path": "", "value": {"id": "p", "features": {}}}]
-                changes = [*whole, *changes]
-            store.commit(
-                Change(at="now", operation="put", actor="t", correlation_id="c", changes=changes)
-            )
-
-
-def seal(store: StateStore) -> None:
-    with store.exclusive():
-        store.compact()
 
 
 def reopened(store: StateStore) -> StateStore:

@@ -22,10 +22,10 @@ from cde_orchestrator.storage.format.journal import (
     encode_record,
     scan,
 )
-from cde_orchestrator.storage.format.json_patch import Patch
 from cde_orchestrator.storage.head import Head
 from cde_orchestrator.storage.loader import Finding, Gap, Loaded, load
 from cde_orchestrator.storage.store import StateStore
+from tests.state_stores import put, seal
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 STAMP = "20260304T050607000089"
@@ -68,23 +68,6 @@ def ops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecordingOps:
     for module in (repair, quarantine):
         monkeypatch.setattr(module, "utc_now", lambda: NOW)
     return RecordingOps(tmp_path)
-
-
-def put(store: StateStore, *names: str) -> None:
-    for name in names:
-        changes: Patch = [{"op": "add", "path": f"/features/{name}", "value": {"id": name}}]
-        with store.exclusive():
-            if not store.sequence:
-                whole: Patch = [{"op": "add", "path": "", "value": {"id": "p", "features": {}}}]
-                changes = [*whole, *changes]
-            store.commit(
-                Change(at="now", operation="put", actor="t", correlation_id="c", changes=changes)
-            )
-
-
-def seal(store: StateStore) -> None:
-    with store.exclusive():
-        store.compact()
 
 
 @pytest.fixture

@@ -10,20 +10,12 @@ from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.storage.forks import Side, keep_side
 from cde_orchestrator.storage.format.files import StateFiles
-from cde_orchestrator.storage.format.journal import Change
-from cde_orchestrator.storage.format.json_patch import Patch
 from cde_orchestrator.storage.salvage import Salvage, salvage
 from cde_orchestrator.storage.store import StateStore
+from tests.state_stores import change
 
 OPS = OsFileOps()
 PROJECT = "0f8fad5b-d9cb-469f-a165-70867728950e"
-
-
-def change(store: StateStore, changes: Patch) -> None:
-    with store.exclusive():
-        store.commit(
-            Change(at="now", operation="put", actor="t", correlation_id="c", changes=changes)
-        )
 
 
 def put(store: StateStore, *features: str) -> None:

@@ -1,0 +1,34 @@
+"""Stores of a state on its own, for tests of the files that they write."""
+
+from __future__ import annotations
+
+from cde_orchestrator.storage.format.journal import Change
+from cde_orchestrator.storage.format.json_patch import Patch
+from cde_orchestrator.storage.store import StateStore
+
+
+def change(store: StateStore, changes: Patch) -> None:
+    """Make one change of these operations."""
+    with store.exclusive():
+        _commit(store, changes)
+
+
+def put(store: StateStore, *names: str, force: bool = False) -> None:
+    """Add a feature of each name, one change each; the first change also makes the project."""
+    for name in names:
+        changes: Patch = [{"op": "add", "path": f"/features/{name}", "value": {"id": name}}]
+        with store.exclusive(force=force):
+            if not store.sequence:
+                whole: Patch = [{"op": "add", "path": "", "value": {"id": "p", "features": {}}}]
+                changes = [*whole, *changes]
+            _commit(store, changes)
+
+
+def seal(store: StateStore) -> None:
+    """Seal the journal's active segment."""
+    with store.exclusive():
+        store.compact()
+
+
+def _commit(store: StateStore, changes: Patch) -> None:
+    store.commit(Change(at="now", operation="put", actor="t", correlation_id="c", changes=changes))
