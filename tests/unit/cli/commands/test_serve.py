@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,11 @@ class Http:
     def __init__(self) -> None:
         self.served: list[tuple[Path, bool, server.HttpSide]] = []
 
-    def __call__(self, root: Path, *, pinned: bool, at: server.HttpSide) -> None:
+    def __call__(
+        self, root: Path, *, pinned: bool, at: server.HttpSide, asked_to_end: Callable[[], bool]
+    ) -> None:
         """Note it."""
+        assert not asked_to_end()
         self.served.append((root, pinned, at))
 
 
