@@ -139,12 +139,20 @@ def _is_file(path: Path) -> bool:
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """What is another one when the file was written or replaced; None where there is none."""
+    """What is another one when the file was written or replaced, or what a link leads to.
+
+    The last number is the time of the newest change; None where there is nothing to see.
+    """
     try:
         found = os.lstat(path)
+        stamp = found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        if not stat.S_ISLNK(found.st_mode):
+            return stamp
+        there = os.stat(path)
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    target = there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
+    return *stamp, *target, max(found.st_ctime_ns, there.st_ctime_ns)
 
 
 def digest_of(path: Path) -> str:

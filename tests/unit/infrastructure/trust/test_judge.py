@@ -17,6 +17,9 @@ from cde_orchestrator.infrastructure.trust.judge import VARIABLE, FolderTrust
 from cde_orchestrator.infrastructure.trust.records import TrustFile
 from tests.fakes import NOON
 
+LATER = 2**62
+"""A time after whatever a test writes, as of a yes long after it."""
+
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -66,6 +69,19 @@ def test_what_is_written_within_the_tick_of_a_clock_is_noticed(
     monkeypatch.setattr(acting_files, "stamp_of", lambda path: before.get(path) or stamps(path))
     (root / ".cde" / "config.toml").write_text('log_level = "ERROR"\n')
     assert trust.judge(root).changed == (".cde/config.toml",)
+
+
+def test_what_a_link_leads_to_is_watched(root: Path, trust: FolderTrust) -> None:
+    (root / "real.sh").write_text("exit 0\n")
+    (root / "check.sh").symlink_to("real.sh")
+    command = CommandLine(kind="check", words=("sh", "check.sh"))
+    UserTrustStore(trust.file.path.parent).grant(root, [command], NOON)
+    trust.accept(root, trust.judge(root).files, LATER)
+    assert trust.judge(root).kind == "trusted"
+    (root / "real.sh").write_text("exit 1\n")
+    assert trust.judge(root).changed == ("check.sh",)
+    (root / "real.sh").unlink()
+    assert trust.judge(root).changed == ("check.sh",)
 
 
 def test_an_earlier_content_is_trusted_still(root: Path, trust: FolderTrust) -> None:
