@@ -97,19 +97,19 @@ class FolderTrust:
         files = self._files(root, records)
         own = acting.own_writes(root, files)
         is_new = standing.kind == "unset" and os.path.lexists(root / FOLDER)
+        record: FolderRecord | None = None
         if is_new and not under_trusted(root):
             # With no time: each file is read again until a person says yes, whatever its stamp.
             # What somebody else puts there meanwhile is not ours, and will be a change.
             record = FolderRecord(_inode(root), _owner(root), 0)
-        elif own and where in records.folders:
-            record = records.folders[where]
-        else:
+        elif not own or where not in records.folders:
             return
         stamps = {name: acting.stamp_of(files[name]) or () for name in own}
 
         def add(records: Records) -> None:
-            kept = records.folders.get(where)
-            current = record if is_new or kept is None else kept
+            current = record or records.folders.get(where)
+            if current is None:
+                return  # revoked meanwhile
             for name, digest in own.items():
                 current.put(name, digest, stamps[name])
             records.folders[where] = current

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -199,6 +199,24 @@ def test_the_product_s_own_writes_are_no_change(root: Path, trust: FolderTrust) 
     acting_files.wrote(path, b"own")
     trust.note_own(root, trust.judge(root))
     assert trust.judge(root).changed == (".cde/workflow.yml",)
+
+
+def test_what_is_revoked_while_own_writes_are_noted_stays_so(
+    root: Path, trust: FolderTrust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted(trust, root)
+    path = root / ".cde" / "workflow.yml"
+    path.write_bytes(b"own")
+    acting_files.wrote(path, b"own")
+    noted = acting_files.own_writes
+
+    def revoking(root: Path, files: Mapping[str, Path]) -> dict[str, str]:
+        FolderTrust(TrustFile(trust.file.path.parent)).forget(root)  # as another process does
+        return noted(root, files)
+
+    monkeypatch.setattr(acting_files, "own_writes", revoking)
+    trust.note_own(root, trust.judge(root))
+    assert trust.judge(root).kind == "not_yet"
 
 
 def test_a_folder_that_is_not_there_is_not_set_up(root: Path, trust: FolderTrust) -> None:
