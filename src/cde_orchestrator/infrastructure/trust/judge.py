@@ -79,11 +79,9 @@ class FolderTrust:
 
         def add(records: Records) -> None:
             earlier = records.folders.get(where)
-            if earlier is not None and earlier.inode != record.inode:
-                records.grants.pop(where, None)  # they were for another folder at this path
-            elif earlier is not None and earlier.uid == record.uid:
+            if earlier is not None and (earlier.inode, earlier.uid) == (record.inode, record.uid):
                 record.follow(earlier)
-            records.folders[where] = record
+            records.put(where, record)
 
         self.file.change(add, _contents(files.values()))
 
@@ -112,7 +110,7 @@ class FolderTrust:
                 return  # revoked meanwhile
             for name, digest in own.items():
                 current.put(name, digest, stamps[name])
-            records.folders[where] = current
+            records.put(where, current)
 
         self.file.change(add, _contents([files[name] for name in own]))
 

@@ -95,6 +95,13 @@ class Records:
     grants: dict[str, list[Entry]] = field(default_factory=dict)
     folders: dict[str, FolderRecord] = field(default_factory=dict)
 
+    def put(self, where: str, record: FolderRecord) -> None:
+        """Trust the folder; what was granted to another one at its path is not for it."""
+        earlier = self.folders.get(where)
+        if earlier is not None and earlier.inode != record.inode:
+            self.grants.pop(where, None)
+        self.folders[where] = record
+
 
 class TrustFile:
     """Reads and replaces ``trust.json``; the contents of trusted files are next to it.

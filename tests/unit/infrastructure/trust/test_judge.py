@@ -219,6 +219,25 @@ def test_what_is_revoked_while_own_writes_are_noted_stays_so(
     assert trust.judge(root).kind == "not_yet"
 
 
+def test_commands_of_another_folder_at_the_path_are_not_for_one_that_the_product_makes(
+    root: Path, trust: FolderTrust
+) -> None:
+    store = UserTrustStore(trust.file.path.parent)
+    accepted(trust, root)
+    store.grant(root, [CommandLine(kind="check", words=("make",))], NOON)
+    root.rename(root.with_name("earlier"))
+    root.mkdir()
+    standing = trust.judge(root)
+    path = root / ".cde" / "workflow.yml"
+    path.parent.mkdir()
+    path.write_bytes(b"own")
+    acting_files.wrote(path, b"own")
+    acting_files.set_up(root)
+    trust.note_own(root, standing)
+    assert trust.judge(root).kind == "trusted"
+    assert store.granted(root) == []
+
+
 def test_a_folder_that_is_not_there_is_not_set_up(root: Path, trust: FolderTrust) -> None:
     assert trust.judge(root / "none").kind == "unset"
 
