@@ -122,10 +122,10 @@ class TrustFile:
     def read(self) -> Records:
         """What it says, not to be changed; a file that cannot be understood grants nothing."""
         path = self.path
-        stamp = stamp_of(path)
-        if self._known is None or self._known[:2] != (path, stamp):
-            self._known = path, stamp, self._parsed()
-        return self._known[2]
+        stamp, known = stamp_of(path), self._known  # which another thread may replace
+        if known is None or known[:2] != (path, stamp):
+            known = self._known = path, stamp, self._parsed()
+        return known[2]
 
     def change(self, change: Callable[[Records], object], copies: Iterable[bytes] = ()) -> None:
         """Change what it says, alone, and keep the contents of files in addition.

@@ -13,6 +13,7 @@ from cde_orchestrator.adapters.runners.trust import UserTrustStore
 from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.system import acting_files, viewing
+from cde_orchestrator.infrastructure.trust import records
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE, FolderTrust
 from cde_orchestrator.infrastructure.trust.records import TrustFile
 from tests.fakes import NOON
@@ -236,6 +237,26 @@ def test_commands_of_another_folder_at_the_path_are_not_for_one_that_the_product
     trust.note_own(root, standing)
     assert trust.judge(root).kind == "trusted"
     assert store.granted(root) == []
+
+
+def test_the_file_may_change_in_another_thread_while_it_is_read(
+    root: Path, trust: FolderTrust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted(trust, root)
+
+    class Stamp(tuple[int, ...]):
+        """One during whose comparison another thread changes the file."""
+
+        __slots__ = ()
+        __hash__ = tuple.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            trust.file.change(lambda _: None)
+            return tuple.__eq__(self, other)
+
+    monkeypatch.setattr(records, "stamp_of", lambda path: Stamp(acting_files.stamp_of(path) or ()))
+    trust.file.read()
+    assert [*trust.file.read().folders] == [str(root)]
 
 
 def test_a_folder_that_is_not_there_is_not_set_up(root: Path, trust: FolderTrust) -> None:
