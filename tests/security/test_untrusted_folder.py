@@ -595,6 +595,16 @@ def test_a_worktree_of_a_trusted_project_is_trusted_while_it_is_the_same(world: 
     assert world.code("project", "activate") is None
 
 
+def test_trust_that_is_revoked_in_a_worktree_ends_for_the_whole_project(world: World) -> None:
+    world.cde("trust", "--yes")
+    tree = world.folder / "tree"
+    git(world.clone, "worktree", "add", "--quiet", str(tree))
+    assert world.code("project", "activate", at=tree) is None
+    assert world.cde("trust", "--revoke", at=tree)[0] == 0
+    assert world.code("project", "activate", at=tree) == REFUSED
+    assert world.code("project", "activate") == REFUSED
+
+
 def test_branches_that_were_trusted_in_turn_ask_nothing_when_they_are_switched(
     world: World,
 ) -> None:

@@ -130,10 +130,15 @@ class FolderTrust:
         self.file.change(add)
 
     def forget(self, root: Path) -> None:
-        """Trust the folder no longer."""
-        where = os.path.realpath(root)
-        if where in self.file.read().folders:
-            self.file.change(lambda records: records.folders.pop(where, None))
+        """Trust the folder no longer, nor the home of the project it belongs to."""
+        places = {os.path.realpath(each) for each in (root, home_of(root))}
+
+        def forget(records: Records) -> None:
+            for where in places:
+                records.folders.pop(where, None)
+
+        if not places.isdisjoint(self.file.read().folders):
+            self.file.change(forget)
 
     def differences(self, root: Path, packaged: Path) -> dict[str, str]:
         """What would come into force by each file, as lines of a unified difference.
