@@ -67,13 +67,13 @@ class FolderTrust:
             FeatureError: E128, they are others by now.
             StateError: E203 to E205, it could not be written down.
         """
-        began = time.time_ns()  # what is written from now on is read again, whatever its stamp
+        began = time.time_ns()
         files = self._files(root, self.file.read())
         found = {name: acting.digest_of(path) for name, path in files.items()}
         if found != dict(shown) or acting.UNKNOWN in found.values():
             reason = "the files that act changed while they were read, or cannot be read"
             raise FeatureError.of("E128", path=str(root), reason=reason)
-        stamped = {name: (found[name], acting.stamp_of(path) or ()) for name, path in files.items()}
+        stamped = {name: (found[name], _settled(path, at or began)) for name, path in files.items()}
         where = os.path.realpath(root)
         record = FolderRecord(_inode(root), _owner(root), at or began, stamped)
 
@@ -97,30 +97,29 @@ class FolderTrust:
         is_new = standing.kind == "unset" and os.path.lexists(root / FOLDER)
         record: FolderRecord | None = None
         if is_new and not under_trusted(root):
-            # With no time: each file is read again until a person says yes, whatever its stamp.
-            # What somebody else puts there meanwhile is not ours, and will be a change.
+            # With no time, as no person said yes. What somebody else puts there meanwhile is not
+            # ours, and will be a change.
             record = FolderRecord(_inode(root), _owner(root), 0)
         elif not own or where not in records.folders:
             return
-        stamps = {name: acting.stamp_of(files[name]) or () for name in own}
 
         def add(records: Records) -> None:
             current = record or records.folders.get(where)
             if current is None:
                 return  # revoked meanwhile
             for name, digest in own.items():
-                current.put(name, digest, stamps[name])
+                current.put(name, digest, ())
             records.put(where, current)
 
         self.file.change(add, _contents([files[name] for name in own]))
 
     def note_programs(self, root: Path, commands: list[CommandLine]) -> None:
         """Watch from now on the programs of these commands, as they are now."""
-        records, where = self.file.read(), os.path.realpath(root)
+        records, where, began = self.file.read(), os.path.realpath(root), time.time_ns()
         files = {n: p for each in commands for n, p in acting.program_of(root, each).items()}
         if where not in records.folders or not files:
             return
-        found = {n: (acting.digest_of(p), acting.stamp_of(p) or ()) for n, p in files.items()}
+        found = {n: (acting.digest_of(p), _settled(p, began)) for n, p in files.items()}
 
         def add(kept: Records) -> None:
             if (record := kept.folders.get(where)) is not None:  # not revoked meanwhile
@@ -268,9 +267,13 @@ def _in_words(was: bool, is_here: bool, *, is_known: bool) -> str:
 def _digest(name: str, path: Path, record: FolderRecord) -> str:
     """The file's digest; it is read only where its stamp does not say that it is the same."""
     digest, stamp = record.files.get(name, (acting.UNKNOWN, ()))
-    found = acting.stamp_of(path)
-    is_old = bool(stamp) and stamp[-1] < record.at - _FRESH_NANOSECONDS
-    return digest if is_old and found == stamp else acting.digest_of(path)
+    return digest if stamp and acting.stamp_of(path) == stamp else acting.digest_of(path)
+
+
+def _settled(path: Path, began: int) -> acting.Stamp:
+    """The stamp of a file that is read from ``began`` on; none where it is too new to decide."""
+    stamp = acting.stamp_of(path)
+    return stamp if stamp and stamp[-1] < began - _FRESH_NANOSECONDS else ()
 
 
 def _contents(paths: Iterable[Path]) -> Iterator[bytes]:

@@ -45,8 +45,9 @@ class FolderRecord:
     Attributes:
         inode: of the folder; another one at its path was never shown to anybody.
         uid: the owner of the folder.
-        at: when, in nanoseconds since the epoch.
-        files: the acting files by name, each with the digest of its content and its stamp then.
+        at: when, in nanoseconds since the epoch; 0 of a folder that the product made.
+        files: the acting files by name, each with the digest of its content and its stamp then;
+            without one where the file was so new that it could change within its stamp.
         earlier: digests of other contents that a person said yes to before, the latest last.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -257,6 +258,28 @@ def test_the_file_may_change_in_another_thread_while_it_is_read(
     monkeypatch.setattr(records, "stamp_of", lambda path: Stamp(acting_files.stamp_of(path) or ()))
     trust.file.read()
     assert [*trust.file.read().folders] == [str(root)]
+
+
+def test_a_program_of_a_project_that_the_product_made_is_not_read_again(
+    tmp_path: Path, trust: FolderTrust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE)
+    root = tmp_path / "made"
+    root.mkdir()
+    (root / "tool").write_text("x")
+    standing = trust.judge(root)
+    (root / ".cde").mkdir()
+    acting_files.set_up(root)
+    trust.note_own(root, standing)
+    command = CommandLine(kind="check", words=("./tool",))
+    clock = time.time_ns() + 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: clock)
+    UserTrustStore(trust.file.path.parent).grant(root, [command], NOON)
+    read: list[Path] = []
+    monkeypatch.setattr(acting_files, "digest_of", read.append)
+    assert trust.judge(root).kind == "trusted"
+    assert read == []
+    viewing.forget_all()
 
 
 def test_a_folder_that_is_not_there_is_not_set_up(root: Path, trust: FolderTrust) -> None:
