@@ -64,14 +64,14 @@ _own_writes: dict[str, str] = {}
 _set_up: set[str] = set()
 
 
-def acting_files(root: Path, commands: Iterable[CommandLine] = ()) -> dict[str, Path]:
+def acting_files(root: Path, home: Path, commands: Iterable[CommandLine]) -> dict[str, Path]:
     """The files by name: settings, workflows, prompts, and the programs of these commands."""
     found = {}
     for name in NAMES:
-        path = shared_file(root, name)
+        path = shared_file(root, name, home)
         if os.path.lexists(path):
             found[f"{FOLDER}/{name}"] = path
-    found.update(_below(shared_file(root, PROMPTS), f"{FOLDER}/{PROMPTS}"))
+    found.update(_below(shared_file(root, PROMPTS, home), f"{FOLDER}/{PROMPTS}"))
     for command in commands:
         found.update(program_of(root, command))
     return found

@@ -138,10 +138,10 @@ def local_folder(root: Path) -> Path:
     return home_of(root) / FOLDER
 
 
-def shared_file(root: Path, name: str) -> Path:
+def shared_file(root: Path, name: str, home: Path | None = None) -> Path:
     """Where in ``.cde`` is what git keeps by this name: the worktree's own, else its home's."""
     own = root / FOLDER / name
-    return own if os.path.lexists(own) else local_folder(root) / name
+    return own if os.path.lexists(own) else (home or home_of(root)) / FOLDER / name
 
 
 def has_state(home: Path) -> bool:

@@ -47,13 +47,14 @@ class FolderTrust:
                 root = Path.cwd() / root
             except FileNotFoundError:  # the current folder was removed
                 return Standing(kind="unset")
-        standing = self.standing(root)
+        home = home_of(root)
+        standing = self.standing(root, home)
         if standing.kind == "changed" and self._is_gone(root):
-            standing = self.standing(root)
+            standing = self.standing(root, home)
         if standing.acts:
             viewing.act_in(root)
         else:
-            folders = [root, home_of(root)]
+            folders = [root, home]
             repository = repository_at(root)
             if repository is not None:
                 folders.append(repository.common)
@@ -68,14 +69,15 @@ class FolderTrust:
             StateError: E203 to E205, it could not be written down.
         """
         began = time.time_ns()
-        files = self._files(root, self.file.read())
+        home = home_of(root)
+        files = self._files(root, home, self.file.read())
         found = {name: acting.digest_of(path) for name, path in files.items()}
         if found != dict(shown) or acting.UNKNOWN in found.values():
             reason = "the files that act changed while they were read, or cannot be read"
             raise FeatureError.of("E128", path=str(root), reason=reason)
         stamped = {name: (found[name], _settled(path, at or began)) for name, path in files.items()}
         where = os.path.realpath(root)
-        record = FolderRecord(_inode(root), _owner(root), at or began, stamped)
+        record = FolderRecord(_inode(root), _owner(root, home), at or began, stamped)
 
         def add(records: Records) -> None:
             earlier = records.folders.get(where)
@@ -91,15 +93,15 @@ class FolderTrust:
 
     def note_own(self, root: Path, standing: Standing) -> None:
         """Record what the product itself wrote to files that act, so that it is no change."""
-        records, where = self.file.read(), os.path.realpath(root)
-        files = self._files(root, records)
+        records, where, home = self.file.read(), os.path.realpath(root), home_of(root)
+        files = self._files(root, home, records)
         own = acting.own_writes(root, files)
         is_new = standing.kind == "unset" and os.path.lexists(root / FOLDER)
         record: FolderRecord | None = None
         if is_new and not under_trusted(root):
             # With no time, as no person said yes. What somebody else puts there meanwhile is not
             # ours, and will be a change.
-            record = FolderRecord(_inode(root), _owner(root), 0)
+            record = FolderRecord(_inode(root), _owner(root, home), 0)
         elif not own or where not in records.folders:
             return
 
@@ -145,9 +147,9 @@ class FolderTrust:
         A file that was trusted once is compared with its content then, and any other one with
         what the product has in its place, in the folder ``packaged``.
         """
-        records = self.file.read()
-        record = self._record(root, records)
-        files = self._files(root, records)
+        records, home = self.file.read(), home_of(root)
+        record = self._record(root, home, records)
+        files = self._files(root, home, records)
         before = record.files if record else {}
         found = {}
         for name in sorted({*files, *before}):
@@ -170,15 +172,15 @@ class FolderTrust:
             found[name] = "\n".join(lines)
         return found
 
-    def standing(self, root: Path) -> Standing:
+    def standing(self, root: Path, home: Path | None = None) -> Standing:
         """The folder's standing; nothing is registered."""
         path = str(root)
         if under_trusted(root):
             return Standing(kind="trusted", path=path)
-        records, home = self.file.read(), home_of(root)
-        record = self._record(root, records)
-        uid = _stranger(root)
-        files = self._files(root, records)
+        records, home = self.file.read(), home or home_of(root)
+        record = self._record(root, home, records)
+        uid = _stranger(root, home)
+        files = self._files(root, home, records)
         if uid is not None and (record is None or record.uid != uid):
             found = {name: acting.digest_of(each) for name, each in files.items()}
             owner = acting.owner_name(uid)
@@ -212,19 +214,17 @@ class FolderTrust:
             return True
         return False
 
-    def _record(self, root: Path, records: Records) -> FolderRecord | None:
+    def _record(self, root: Path, home: Path, records: Records) -> FolderRecord | None:
         """What was said to the folder itself, else to the home of the project it belongs to."""
         own = records.folders.get(os.path.realpath(root))
         if own is not None:
             return own if own.inode == _inode(root) else None
-        home = home_of(root)
         kept = records.folders.get(os.path.realpath(home)) if home != root else None
         if kept is not None and kept.inode == _inode(home):
             return kept
         return None
 
-    def _files(self, root: Path, records: Records) -> dict[str, Path]:
-        home = home_of(root)
+    def _files(self, root: Path, home: Path, records: Records) -> dict[str, Path]:
         where = os.path.realpath(home)
         record, granted = records.folders.get(where), records.grants.get(where, [])
         if record is not None and record.inode != _inode(home):
@@ -236,7 +236,7 @@ class FolderTrust:
             for each in granted
             if each["command"]
         ]
-        return acting.acting_files(root, commands)
+        return acting.acting_files(root, home, commands)
 
 
 def under_trusted(root: Path) -> bool:
@@ -283,14 +283,14 @@ def _contents(paths: Iterable[Path]) -> Iterator[bytes]:
             yield read_bounded(path, _KEPT_BYTES)
 
 
-def _stranger(root: Path) -> int | None:
+def _stranger(root: Path, home: Path) -> int | None:
     """The owner of the folder, or of what is in it, who is somebody else; None for nobody."""
-    return acting.foreign_owner(root, root / FOLDER, home_of(root) / FOLDER)
+    return acting.foreign_owner(root, root / FOLDER, home / FOLDER)
 
 
-def _owner(root: Path) -> int:
+def _owner(root: Path, home: Path) -> int:
     """Whom a person says yes to."""
-    stranger = _stranger(root)
+    stranger = _stranger(root, home)
     return os.stat(root).st_uid if stranger is None else stranger
 
 

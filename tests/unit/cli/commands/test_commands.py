@@ -13,6 +13,9 @@ import pytest
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.cli.console import input
 from cde_orchestrator.cli.session import call
+from cde_orchestrator.infrastructure.system import project_home
+from cde_orchestrator.infrastructure.system.git_folder import Repository, repository_of
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.unit.cli.conftest import Terminal
 
 SPEC = (
@@ -385,3 +388,22 @@ def test_a_switch_is_not_called_by_a_type_in_help_texts(terminal: Terminal) -> N
     for words in (["--help"], ["init", "--help"], ["state", "--help"], ["state", "diff", "-h"]):
         assert "bool" not in terminal.run(*words)
         assert terminal.exit_code == 0
+
+
+def test_a_command_asks_seldom_which_repository_it_is_in(
+    with_feature: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    with_feature.run("trust", "--yes")
+    asked: list[Path] = []
+
+    def counted(root: Path) -> Repository | None:
+        asked.append(root)
+        return repository_of(root)
+
+    monkeypatch.setattr(project_home, "repository_of", counted)
+    assert with_feature.answer("status", "login")["project"]["trust"] == "trusted"
+    assert len(asked) <= 14

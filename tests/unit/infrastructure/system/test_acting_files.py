@@ -103,7 +103,7 @@ def test_too_many_prompts_are_never_the_same(
     prompts.mkdir(parents=True)
     for number in range(5):
         (prompts / f"{number}.md").touch()
-    (found,) = acting.acting_files(tmp_path).items()
+    (found,) = acting.acting_files(tmp_path, tmp_path, []).items()
     assert "more than 3 files" in found[0]
     assert acting.digest_of(found[1]) == acting.UNKNOWN
 
