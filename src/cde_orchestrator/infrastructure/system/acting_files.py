@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -60,6 +61,9 @@ _SHELL_ENDS = re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")
 _SHELL_VALUED = re.compile(r"[-+][a-zA-Z]*[oO]")
 _OTHERS_END = re.compile(r"-[a-z0]{0,4}e|-p|--eval|--print|--test")
 _DURATION = re.compile(r"\d+(\.\d+)?[smhd]?")
+_FRESH_NANOSECONDS = 100_000_000
+"""A file that was written just now may be written again within one tick of its clock."""
+_hashed: dict[Path, tuple[Stamp, str]] = {}
 _own_writes: dict[str, str] = {}
 _set_up: set[str] = set()
 
@@ -153,6 +157,25 @@ def stamp_of(path: Path) -> Stamp | None:
         return None
     target = there.st_dev, there.st_ino, there.st_size, there.st_mtime_ns
     return *stamp, *target, max(found.st_ctime_ns, there.st_ctime_ns)
+
+
+def settled_stamp(path: Path, began: int) -> Stamp:
+    """The stamp of a file that is read from ``began`` on; none where it is too new to decide."""
+    stamp = stamp_of(path)
+    return stamp if stamp and stamp[-1] < began - _FRESH_NANOSECONDS else ()
+
+
+def known_digest(path: Path) -> str:
+    """As ``digest_of``, but what is the same by its stamp is read only once by this process."""
+    stamp = settled_stamp(path, time.time_ns())
+    then, digest = _hashed.get(path, ((), UNKNOWN))
+    if not stamp or then != stamp:
+        digest = digest_of(path)
+        if stamp and digest != UNKNOWN and stamp_of(path) == stamp:
+            if len(_hashed) >= MOST_FILES:
+                _hashed.clear()
+            _hashed[path] = stamp, digest
+    return digest
 
 
 def digest_of(path: Path) -> str:

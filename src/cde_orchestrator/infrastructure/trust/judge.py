@@ -26,8 +26,6 @@ from cde_orchestrator.infrastructure.trust.records import FolderRecord, Records,
 VARIABLE = "CDE_TRUSTED_FOLDERS"
 """Folders at or below which a person trusts everything, as in a container; never a setting."""
 
-_FRESH_NANOSECONDS = 100_000_000
-"""A file that was written just before a yes may be written again within one tick of its clock."""
 _KEPT_BYTES = 256 * 1024
 
 
@@ -75,7 +73,10 @@ class FolderTrust:
         if found != dict(shown) or acting.UNKNOWN in found.values():
             reason = "the files that act changed while they were read, or cannot be read"
             raise FeatureError.of("E128", path=str(root), reason=reason)
-        stamped = {name: (found[name], _settled(path, at or began)) for name, path in files.items()}
+        stamped = {
+            name: (found[name], acting.settled_stamp(path, at or began))
+            for name, path in files.items()
+        }
         where = os.path.realpath(root)
         record = FolderRecord(_inode(root), _owner(root, home), at or began, stamped)
 
@@ -121,7 +122,7 @@ class FolderTrust:
         files = {n: p for each in commands for n, p in acting.program_of(root, each).items()}
         if where not in records.folders or not files:
             return
-        found = {n: (acting.digest_of(p), _settled(p, began)) for n, p in files.items()}
+        found = {n: (acting.digest_of(p), acting.settled_stamp(p, began)) for n, p in files.items()}
 
         def add(kept: Records) -> None:
             if (record := kept.folders.get(where)) is not None:  # not revoked meanwhile
@@ -153,7 +154,7 @@ class FolderTrust:
         before = record.files if record else {}
         found = {}
         for name in sorted({*files, *before}):
-            digest = acting.digest_of(files[name]) if name in files else None
+            digest = acting.known_digest(files[name]) if name in files else None
             if record is not None and record.knows(name, digest):
                 continue
             now = acting.text_of(files[name]) if name in files else ""
@@ -182,11 +183,11 @@ class FolderTrust:
         uid = _stranger(root, home)
         files = self._files(root, home, records)
         if uid is not None and (record is None or record.uid != uid):
-            found = {name: acting.digest_of(each) for name, each in files.items()}
+            found = {name: acting.known_digest(each) for name, each in files.items()}
             owner = acting.owner_name(uid)
             return Standing(kind="foreign_owner", path=path, files=found, owner=owner)
         if record is None:
-            found = {name: acting.digest_of(each) for name, each in files.items()}
+            found = {name: acting.known_digest(each) for name, each in files.items()}
             is_here = bool(files) or (_is_set_up(root, home) and not acting.was_set_up(root))
             return Standing(kind="not_yet" if is_here else "unset", path=path, files=found)
         digests = {name: _digest(name, each, record) for name, each in files.items()}
@@ -267,13 +268,7 @@ def _in_words(was: bool, is_here: bool, *, is_known: bool) -> str:
 def _digest(name: str, path: Path, record: FolderRecord) -> str:
     """The file's digest; it is read only where its stamp does not say that it is the same."""
     digest, stamp = record.files.get(name, (acting.UNKNOWN, ()))
-    return digest if stamp and acting.stamp_of(path) == stamp else acting.digest_of(path)
-
-
-def _settled(path: Path, began: int) -> acting.Stamp:
-    """The stamp of a file that is read from ``began`` on; none where it is too new to decide."""
-    stamp = acting.stamp_of(path)
-    return stamp if stamp and stamp[-1] < began - _FRESH_NANOSECONDS else ()
+    return digest if stamp and acting.stamp_of(path) == stamp else acting.known_digest(path)
 
 
 def _contents(paths: Iterable[Path]) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,19 @@ def test_too_many_prompts_are_never_the_same(
     (found,) = acting.acting_files(tmp_path, tmp_path, []).items()
     assert "more than 3 files" in found[0]
     assert acting.digest_of(found[1]) == acting.UNKNOWN
+
+
+def test_what_is_remembered_of_files_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "MOST_FILES", 3)
+    monkeypatch.setattr(acting, "_hashed", {})
+    monkeypatch.setattr(time, "time_ns", lambda: 2**62)
+    for number in range(5):
+        (tmp_path / str(number)).write_text(str(number))
+        digest = acting.digest_of(tmp_path / str(number))
+        assert acting.known_digest(tmp_path / str(number)) == digest
+        assert len(acting._hashed) <= 3
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:

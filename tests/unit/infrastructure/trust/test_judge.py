@@ -65,6 +65,8 @@ def test_what_was_not_shown_is_not_trusted(root: Path, trust: FolderTrust) -> No
 def test_what_is_written_within_the_tick_of_a_clock_is_noticed(
     root: Path, trust: FolderTrust, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    written = (root / ".cde" / "config.toml").stat().st_mtime_ns
+    monkeypatch.setattr(time, "time_ns", lambda: written)
     accepted(trust, root)
     stamps = acting_files.stamp_of
     before = {path: stamps(path) for path in (root / ".cde").iterdir()}
@@ -84,6 +86,47 @@ def test_what_a_link_leads_to_is_watched(root: Path, trust: FolderTrust) -> None
     assert trust.judge(root).changed == ("check.sh",)
     (root / "real.sh").unlink()
     assert trust.judge(root).changed == ("check.sh",)
+
+
+def test_what_nobody_trusts_is_read_once_while_it_is_the_same(
+    root: Path, trust: FolderTrust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    digest_of = acting_files.digest_of
+
+    def noted(path: Path) -> str:
+        read.append(path.name)
+        return digest_of(path)
+
+    monkeypatch.setattr(acting_files, "digest_of", noted)
+    monkeypatch.setattr(time, "time_ns", lambda: LATER)
+    shown = trust.judge(root).files
+    assert (trust.judge(root).files, sorted(read)) == (shown, ["a.md", "config.toml"])
+    (root / ".cde" / "config.toml").write_text("")
+    changed = trust.judge(root).files
+    assert (changed != shown, read[2:]) == (True, ["config.toml"])
+    trust.accept(root, changed)  # what comes into force is read again
+    assert sorted(read[3:]) == ["a.md", "config.toml"]
+
+
+def test_a_digest_from_while_the_file_changed_is_not_kept(
+    root: Path, trust: FolderTrust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest_of = acting_files.digest_of
+    (root / ".cde" / "prompts" / "gone.md").symlink_to("nowhere")
+
+    def changing(path: Path) -> str:
+        digest = digest_of(path)
+        if path.name == "config.toml":
+            path.write_text('log_level = "ERROR"\n')
+        return digest
+
+    monkeypatch.setattr(time, "time_ns", lambda: LATER)
+    with monkeypatch.context() as patch:
+        patch.setattr(acting_files, "digest_of", changing)
+        before = trust.judge(root).files
+    after = trust.judge(root).files
+    assert [name for name in after if after[name] != before[name]] == [".cde/config.toml"]
 
 
 def test_an_earlier_content_is_trusted_still(root: Path, trust: FolderTrust) -> None:
