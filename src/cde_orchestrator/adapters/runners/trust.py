@@ -11,7 +11,7 @@ from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.infrastructure.system.project_home import home_of
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 from cde_orchestrator.infrastructure.trust.judge import FolderTrust
-from cde_orchestrator.infrastructure.trust.records import Entry, Records, TrustFile
+from cde_orchestrator.infrastructure.trust.records import USER_FILE, Entry, Records, TrustFile
 
 
 class UserTrustStore:
@@ -21,7 +21,7 @@ class UserTrustStore:
     """
 
     def __init__(self, folder: Path | None = None, packaged: Path = Path()) -> None:
-        self._file = TrustFile(folder)
+        self._file = USER_FILE if folder is None else TrustFile(folder)
         self._folders = FolderTrust(self._file)
         self._packaged = packaged
 

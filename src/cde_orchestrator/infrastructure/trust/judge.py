@@ -21,7 +21,12 @@ from cde_orchestrator.infrastructure.system.project_home import (
     repository_at,
     repository_shelf,
 )
-from cde_orchestrator.infrastructure.trust.records import FolderRecord, Records, TrustFile
+from cde_orchestrator.infrastructure.trust.records import (
+    USER_FILE,
+    FolderRecord,
+    Records,
+    TrustFile,
+)
 
 VARIABLE = "CDE_TRUSTED_FOLDERS"
 """Folders at or below which a person trusts everything, as in a container; never a setting."""
@@ -32,8 +37,8 @@ _KEPT_BYTES = 256 * 1024
 class FolderTrust:
     """What a person said to folders. Nothing is asked for, and only ``trust.json`` is written."""
 
-    def __init__(self, file: TrustFile | None = None) -> None:
-        self.file = file or TrustFile()
+    def __init__(self, file: TrustFile = USER_FILE) -> None:
+        self.file = file
 
     def judge(self, root: Path) -> Standing:
         """The folder's standing, registered: from now on it is only viewed, or not.

@@ -226,6 +226,10 @@ class TrustFile:
         return Records(grants, folders)
 
 
+USER_FILE = TrustFile()
+"""The one in the user's configuration, which the whole process reads once."""
+
+
 def _configuration() -> Path:
     """The folder for what users configure; where the rule is short, nothing is imported for it."""
     if sys.platform in {"win32", "darwin"}:

@@ -14,6 +14,7 @@ from cde_orchestrator.adapters.runners.trust import UserTrustStore
 from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.system import acting_files, viewing
+from cde_orchestrator.infrastructure.system.file_ops import read_regular_file
 from cde_orchestrator.infrastructure.trust import records
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE, FolderTrust
 from cde_orchestrator.infrastructure.trust.records import TrustFile
@@ -281,6 +282,25 @@ def test_commands_of_another_folder_at_the_path_are_not_for_one_that_the_product
     trust.note_own(root, standing)
     assert trust.judge(root).kind == "trusted"
     assert store.granted(root) == []
+
+
+def test_a_process_reads_what_a_person_trusts_once(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    accepted(FolderTrust(), root)
+    read: list[Path] = []
+
+    def counted(path: Path, limit: int, *, follow: bool) -> tuple[bytes, int]:
+        read.append(path)
+        return read_regular_file(path, limit, follow=follow)
+
+    monkeypatch.setattr(records, "read_regular_file", counted)
+    assert [FolderTrust().judge(root).kind for _ in range(2)] == ["trusted"] * 2
+    assert UserTrustStore().granted(root) == []
+    assert read == [UserTrustStore().path]
+    (tmp_path / "config").rename(tmp_path / "other")
+    assert FolderTrust().judge(root).kind == "not_yet"
 
 
 def test_the_file_may_change_in_another_thread_while_it_is_read(
