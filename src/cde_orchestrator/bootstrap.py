@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -63,6 +63,7 @@ class Application:
         self._ports: ProjectPorts | None = None
         self._fallback_ports: ProjectPorts | None = None
         self._assembling = threading.Lock()
+        self._left = ExitStack()
         self._is_watched = False
         self._meter = meter or OperationMeter()
         self._settings: Settings | None = None
@@ -72,7 +73,7 @@ class Application:
     @property
     def standing(self) -> Standing:
         """Whether a person trusts the folder, now."""
-        with self._assembling:
+        with self._in_turn():
             return self._judged()
 
     def require_trusted(self) -> None:
@@ -114,13 +115,20 @@ class Application:
                 )
         return self._settings
 
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """One thread at a time; what it leaves is closed afterwards, which may take seconds."""
+        with ExitStack() as left, self._assembling:
+            self._left = left
+            yield
+
     def _judged(self) -> Standing:
         """The standing; where it is another one, the next use case is given ports for it."""
         before, self._standing = self._standing, self._trust.judge(self.root)
         if before is not None and before.acts != self._standing.acts:
             for ports in (self._ports, self._fallback_ports):
                 if ports is not None:
-                    ports.close()
+                    self._left.callback(ports.close)
             self._settings = self._ports = self._fallback_ports = None
         return self._standing
 
@@ -256,7 +264,7 @@ class Application:
             self._meter.leave(local_folder(self.root), utc_now())
 
     def _assembled(self, tolerant: bool) -> ProjectPorts:
-        with self._assembling:
+        with self._in_turn():
             standing = self._judged()
             ports = self._present(tolerant)
             ports.standing = standing
@@ -276,7 +284,7 @@ class Application:
                 return self._fallback_ports
             self._ports = self._assemble(self.root, settings, self._meter)
             if self._fallback_ports is not None:
-                self._fallback_ports.close()
+                self._left.callback(self._fallback_ports.close)
                 self._fallback_ports = None
             if self._is_watched and self._standing is not None and self._standing.acts:
                 self._ports.health.watch()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.infrastructure.system import viewing
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from cde_orchestrator.project_ports import ProjectPorts
 from tests.fakes import InMemoryFiles
 
@@ -60,3 +64,38 @@ def test_what_was_never_made_is_not_made_to_be_closed(ports: ProjectPorts) -> No
     ports.close()
 
     assert made(ports) == set()
+
+
+class WatchedPorts(ProjectPorts):
+    """Ports during whose closing another thread asks for the standing of the folder."""
+
+    application: Application
+    answered: list[str]
+
+    def close(self) -> None:
+        """Wait for the other thread, as for a database that does not answer."""
+        asking = threading.Thread(
+            target=lambda: self.answered.append(self.application.standing.kind), daemon=True
+        )
+        asking.start()
+        asking.join(timeout=10)
+        super().close()
+
+
+def test_no_other_call_waits_for_the_ports_of_a_folder_that_is_trusted_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    settings = tmp_path / "root" / ".cde" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.touch()
+    application = Application(tmp_path / "root", WatchedPorts)
+    application.trust_folder(application.standing.files)
+    monkeypatch.setattr(WatchedPorts, "application", application, raising=False)
+    monkeypatch.setattr(WatchedPorts, "answered", [], raising=False)
+    _ = application.agents
+    settings.write_text("[")
+    assert application.standing.kind == "changed"
+    assert WatchedPorts.answered == ["changed"]
+    viewing.forget_all()
