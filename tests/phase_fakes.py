@@ -16,6 +16,7 @@ from cde_orchestrator.domain.exceptions import CDESystemError, FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller, Process
 from cde_orchestrator.domain.records import Baseline, Evidence
+from cde_orchestrator.domain.standing import Standing
 
 
 def evidence_of(check: Check, at: datetime, exit_code: int | None, printed: str) -> Evidence:
@@ -102,9 +103,10 @@ class InMemoryTrust:
         """Trust these too."""
         self.grants += [command for command in commands if command not in self.grants]
 
-    def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> None:
-        """Trust them no longer."""
+    def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> Standing:
+        """Trust them no longer; the folder is trusted always."""
         self.grants = [each for each in self.grants if self.digest(root, each) not in digests]
+        return Standing(kind="trusted", path=str(root))
 
     def differences(self, root: Path) -> dict[str, str]:
         """None: its folder is trusted."""

@@ -573,7 +573,9 @@ def test_a_changed_folder_with_a_broken_state_is_trusted_and_repaired(world: Wor
     assert (code, "Trusted from now on" in said) == (0, True), said
     assert world.code("state", "salvage") != "E326"
     assert world.code("state", "leave", "fork") != "E326"
-    assert world.cde("trust", "--revoke")[0] == 0
+    revoked = world.json("trust", "--revoke")["folder"]
+    assert revoked["trust"] == "not_yet"
+    assert ".cde/workflow.yml" in [row["path"] for row in revoked["files"] if row["difference"]]
 
 
 def test_onboarding_where_nothing_acts_is_asked_nothing(world: World) -> None:

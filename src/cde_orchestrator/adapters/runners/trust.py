@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cde_orchestrator.domain.command_line import CommandLine, Grant
+from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.system.project_home import home_of
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 from cde_orchestrator.infrastructure.trust.judge import FolderTrust
@@ -74,12 +75,16 @@ class UserTrustStore:
         self._change(root, new, added=list(new.values()))
         self._folders.note_programs(root, [*commands])
 
-    def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> None:
-        """Trust the commands of these digests no longer, nor the folder; raises as ``grant``."""
+    def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> Standing:
+        """Trust the commands of these digests no longer, nor the folder; raises as ``grant``.
+
+        Returns:
+            The folder's standing from now on.
+        """
         self._change(root, digests, added=[])
         if folder:
             self._folders.forget(root)
-            self._folders.judge(root)
+        return self._folders.judge(root)
 
     def differences(self, root: Path) -> dict[str, str]:
         """What would come into force by files that act, as lines of unified differences."""

@@ -14,6 +14,7 @@ from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller, Process
 from cde_orchestrator.domain.records import Baseline, Evidence
+from cde_orchestrator.domain.standing import Standing
 
 Watch = Callable[[str], None]
 """Gets what a command prints, piece by piece."""
@@ -66,8 +67,8 @@ class TrustStore(Protocol):
     def grant(self, root: Path, commands: Sequence[CommandLine], at: datetime) -> None:
         """Trust these commands too from now on."""
 
-    def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> None:
-        """Trust the commands of these digests no longer, nor the folder itself."""
+    def revoke(self, root: Path, digests: Collection[str], *, folder: bool = False) -> Standing:
+        """Trust the commands of these digests no longer, nor the folder itself; its standing."""
 
     def differences(self, root: Path) -> dict[str, str]:
         """What would come into force by files that act, as lines of unified differences."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -258,9 +258,5 @@ class RevokeTrust(UseCase[TrustReply], operation="revoke_trust"):
             for grant in trust.granted(root)
             if self.agents is None or (grant.kind == "agent" and grant.name in self.agents)
         }
-        trust.revoke(root, digests, folder=self.agents is None)
-        project = commands.project()
-        reply = commands.reply(project)
-        if project is not None:
-            reply["folder"]["trust"] = project.trust
-        return reply
+        standing = trust.revoke(root, digests, folder=self.agents is None)
+        return replace(commands, standing=standing).reply(commands.project())
