@@ -10,6 +10,8 @@ from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 
 Kind = Literal["trusted", "unset", "not_yet", "changed", "foreign_owner"]
 """``unset``: nothing of the product is in the folder, so there is nothing to trust yet."""
+ACTING: frozenset[Kind] = frozenset({"trusted", "unset"})
+"""While the folder's is one of these, it may be changed, and its settings and commands apply."""
 _NAMED = 5
 
 
@@ -33,7 +35,7 @@ class Standing:
     @property
     def acts(self) -> bool:
         """Whether the project may be changed, and its settings and commands apply."""
-        return self.kind in {"trusted", "unset"}
+        return self.kind in ACTING
 
     @property
     def line(self) -> str | None:

@@ -13,6 +13,7 @@ from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.trust import checks, lines_not_shown, revoked, to_review, trusted
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.standing import ACTING
 from cde_orchestrator.infrastructure.trust.person import require_person
 
 top_level = Commands()
@@ -45,7 +46,7 @@ def trust(
             call.say(application.handle(trust_commands.RevokeTrust()), revoked)
             return
         reply = application.handle(trust_commands.ShowChecks())
-        is_pending = reply["folder"]["trust"] not in {"trusted", "unset"}
+        is_pending = reply["folder"]["trust"] not in ACTING
         is_pending = is_pending or any(not row["trusted"] for row in reply["checks"])
         if only_list or not is_pending:
             call.say(reply, checks)
@@ -74,7 +75,7 @@ def review(
         more = f", and {missing} lines that were not shown (cde trust --list)" if missing else ""
         if not typer.confirm(f"Trust all of this{more} from now on?", err=True):
             raise FeatureError.of("E128", path=path, reason="the answer was no")
-    if reply["folder"]["trust"] not in {"trusted", "unset"}:
+    if reply["folder"]["trust"] not in ACTING:
         application.trust_folder(
             {row["path"]: row["digest"] for row in reply["folder"]["files"] if row["digest"]}
         )

@@ -16,6 +16,7 @@ from cde_orchestrator.application.projects.trust_commands import (
 )
 from cde_orchestrator.cli.console.layout import done, mark, next_steps, spaced
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command
+from cde_orchestrator.domain.standing import ACTING
 
 _LINES = 200
 
@@ -42,7 +43,7 @@ def to_review(reply: TrustReply) -> RenderableType:
 
 def lines_not_shown(reply: TrustReply) -> int:
     """How many lines of the differences are missing in what a person reviews."""
-    if reply["folder"]["trust"] in {"trusted", "unset"}:
+    if reply["folder"]["trust"] in ACTING:
         return 0
     lengths = [len(row["difference"].splitlines()) for row in reply["folder"]["files"]]
     return sum(max(length - _LINES, 0) for length in lengths)
@@ -57,7 +58,7 @@ def trusted(reply: TrustReply, _look: RenderTarget) -> RenderableType:
 def _folder(reply: TrustReply, most: int | None = None) -> RenderableType | None:
     """Why the folder is not trusted, and what would come into force by its files."""
     folder = reply["folder"]
-    if folder["trust"] in {"trusted", "unset"}:
+    if folder["trust"] in ACTING:
         return None
     reasons = {
         "not_yet": "This folder is not trusted yet.",
