@@ -175,7 +175,7 @@ def _write(path: Path, report: dict[str, Any], same: list[Path]) -> None:
     """Write a report in place of those of the same refusal; it goes on with their count."""
     OsFileOps().make_folder(path.parent)
     temporary, replaced = path.with_suffix(".tmp"), []
-    file = open_new(temporary, 0o600)
+    file = open_new(temporary)
     try:
         with file:
             for each in same:

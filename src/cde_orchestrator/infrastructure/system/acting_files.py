@@ -14,7 +14,7 @@ from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
 from cde_orchestrator.infrastructure.system.project_home import shared_file
-from cde_orchestrator.infrastructure.system.tree import names_in
+from cde_orchestrator.infrastructure.system.tree import is_folder, names_in
 
 NAMES = ("config.toml", "workflow.yml")
 PROMPTS = "prompts"
@@ -139,10 +139,10 @@ def _ends(program: str, option: str) -> bool:
 
 
 def _is_file(path: Path) -> bool:
-    return os.path.lexists(path) and not _is_folder(path)
+    return os.path.lexists(path) and not is_folder(os.path.normpath(path))
 
 
-def stamp_of(path: Path) -> Stamp | None:
+def acting_stamp(path: Path) -> Stamp | None:
     """What is another one when the file was written or replaced, or what a link leads to.
 
     The last number is the time of the newest change; None where there is nothing to see.
@@ -161,7 +161,7 @@ def stamp_of(path: Path) -> Stamp | None:
 
 def settled_stamp(path: Path, began: int) -> Stamp:
     """The stamp of a file that is read from ``began`` on; none where it is too new to decide."""
-    stamp = stamp_of(path)
+    stamp = acting_stamp(path)
     return stamp if stamp and stamp[-1] < began - _FRESH_NANOSECONDS else ()
 
 
@@ -171,7 +171,7 @@ def known_digest(path: Path) -> str:
     then, digest = _hashed.get(path, ((), UNKNOWN))
     if not stamp or then != stamp:
         digest = digest_of(path)
-        if stamp and digest != UNKNOWN and stamp_of(path) == stamp:
+        if stamp and digest != UNKNOWN and acting_stamp(path) == stamp:
             if len(_hashed) >= MOST_FILES:
                 _hashed.clear()
             _hashed[path] = stamp, digest
@@ -264,7 +264,7 @@ def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
     waiting, seen = [(name, folder)], 0
     while waiting:
         name, path = waiting.pop()
-        if not _is_folder(path):
+        if not is_folder(path):
             if os.path.lexists(path):
                 yield name, path
             continue
@@ -274,7 +274,3 @@ def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
             yield f"{name} (more than {MOST_FILES} files)", path  # whose digest is not known
             return
         waiting += [(f"{name}/{each}", path / each) for each in inner]
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()

@@ -52,7 +52,7 @@ class FolderTrust:
                 return Standing(kind="unset")
         home = home_of(root)
         standing = self.standing(root, home)
-        if standing.kind == "changed" and self._is_gone(root):
+        if standing.kind == "changed" and self._note_gone(root):
             standing = self.standing(root, home)
         if standing.acts:
             viewing.act_in(root)
@@ -201,8 +201,8 @@ class FolderTrust:
         kind: Kind = "changed" if changed else "trusted"
         return Standing(kind=kind, path=path, files=digests, changed=tuple(changed))
 
-    def _is_gone(self, root: Path) -> bool:
-        """Whether the whole ``.cde`` is gone, which is then remembered as no change.
+    def _note_gone(self, root: Path) -> bool:
+        """Remember as no change that the whole ``.cde`` is gone; whether that is so.
 
         Nothing is left that could act: what is packaged applies. The state is restored, and so
         may be the files, as they were.
@@ -273,7 +273,7 @@ def _in_words(was: bool, is_here: bool, *, is_known: bool) -> str:
 def _digest(name: str, path: Path, record: FolderRecord) -> str:
     """The file's digest; it is read only where its stamp does not say that it is the same."""
     digest, stamp = record.files.get(name, (acting.UNKNOWN, ()))
-    return digest if stamp and acting.stamp_of(path) == stamp else acting.known_digest(path)
+    return digest if stamp and acting.acting_stamp(path) == stamp else acting.known_digest(path)
 
 
 def _contents(paths: Iterable[Path]) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from cde_orchestrator.domain.command_line import COMMAND_KINDS
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.infrastructure.system.acting_files import UNKNOWN, Stamp, stamp_of
+from cde_orchestrator.infrastructure.system.acting_files import UNKNOWN, Stamp, acting_stamp
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
     read_regular_file,
@@ -123,7 +123,7 @@ class TrustFile:
     def read(self) -> Records:
         """What it says, not to be changed; a file that cannot be understood grants nothing."""
         path = self.path
-        stamp, known = stamp_of(path), self._known  # which another thread may replace
+        stamp, known = acting_stamp(path), self._known  # which another thread may replace
         if known is None or known[:2] != (path, stamp):
             known = self._known = path, stamp, self._parsed()
         return known[2]
@@ -148,7 +148,7 @@ class TrustFile:
                 }
                 self._keep(copies, records)
                 data = json.dumps(content, indent=2).encode() + b"\n"
-                replace_file(OsFileOps(), path, data, 0o600)
+                replace_file(OsFileOps(), path, data)
                 self._known = None
         except OSError as error:
             raise write_failure(path, error) from error
@@ -180,7 +180,7 @@ class TrustFile:
         for data in copies:
             path = folder / hashlib.sha256(data).hexdigest()
             if path.name in named and len(data) <= left and not path.exists():
-                replace_file(OsFileOps(), path, data, 0o600)
+                replace_file(OsFileOps(), path, data)
                 left -= len(data)
 
     def _parsed(self) -> Records:

@@ -69,9 +69,9 @@ def test_what_is_written_within_the_tick_of_a_clock_is_noticed(
     written = (root / ".cde" / "config.toml").stat().st_mtime_ns
     monkeypatch.setattr(time, "time_ns", lambda: written)
     accepted(trust, root)
-    stamps = acting_files.stamp_of
+    stamps = acting_files.acting_stamp
     before = {path: stamps(path) for path in (root / ".cde").iterdir()}
-    monkeypatch.setattr(acting_files, "stamp_of", lambda path: before.get(path) or stamps(path))
+    monkeypatch.setattr(acting_files, "acting_stamp", lambda path: before.get(path) or stamps(path))
     (root / ".cde" / "config.toml").write_text('log_level = "ERROR"\n')
     assert trust.judge(root).changed == (".cde/config.toml",)
 
@@ -318,7 +318,9 @@ def test_the_file_may_change_in_another_thread_while_it_is_read(
             trust.file.change(lambda _: None)
             return tuple.__eq__(self, other)
 
-    monkeypatch.setattr(records, "stamp_of", lambda path: Stamp(acting_files.stamp_of(path) or ()))
+    monkeypatch.setattr(
+        records, "acting_stamp", lambda path: Stamp(acting_files.acting_stamp(path) or ())
+    )
     trust.file.read()
     assert [*trust.file.read().folders] == [str(root)]
 

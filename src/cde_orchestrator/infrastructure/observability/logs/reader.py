@@ -19,8 +19,8 @@ from cde_orchestrator.application.ports.core import LogEntry
 from cde_orchestrator.infrastructure.observability.logs.retention import (
     COMPRESSED,
     is_before,
+    name_stamp,
     rotated_files,
-    stamp_of,
 )
 from cde_orchestrator.infrastructure.observability.logs.setup import log_file
 from cde_orchestrator.infrastructure.system.file_ops import open_to_read
@@ -48,7 +48,7 @@ class JsonLogReader:
         """The entries, oldest first; files whose last line is older are not even opened."""
         path = log_file(root)
         needed = [text.encode("utf-8", "surrogatepass") for text in containing]
-        earliest, oldest = (_stamp(since), stamp_of(since)) if since else ("", "")
+        earliest, oldest = (_stamp(since), name_stamp(since)) if since else ("", "")
         for file in [*rotated_files(path), path]:
             with suppress(OSError, EOFError, zlib.error):  # removed or damaged meanwhile
                 if file is not path and is_before(file, oldest):

@@ -65,7 +65,7 @@ class LogRetention:
 def rotated_name(path: Path, last: datetime) -> Path:
     """A free name for a file whose last line is of that time; names sort by time."""
     while True:
-        candidate = path.with_name(f"{path.name}.{stamp_of(last)}")
+        candidate = path.with_name(f"{path.name}.{name_stamp(last)}")
         if not (kind_of(candidate) or kind_of(f"{candidate}{COMPRESSED}")):
             return candidate
         last += timedelta(microseconds=1)
@@ -119,7 +119,7 @@ def last_time(path: Path) -> datetime:
     return datetime.now(UTC)
 
 
-def stamp_of(moment: datetime) -> str:
+def name_stamp(moment: datetime) -> str:
     """The time as the names of rotated files end with it."""
     return moment.astimezone(UTC).strftime(_STAMP)
 
@@ -169,7 +169,7 @@ def _names(folder: Path) -> set[str]:
 
 def _surplus(rotated: list[Path], kept: LogRetention, now: float) -> list[Path]:
     """The rotated files that are too old, too many or too much together."""
-    oldest = stamp_of(datetime.fromtimestamp(now, UTC) - timedelta(days=kept.days))
+    oldest = name_stamp(datetime.fromtimestamp(now, UTC) - timedelta(days=kept.days))
     surplus, total = [], 0
     for number, file in enumerate(reversed(rotated)):
         with suppress(OSError):
