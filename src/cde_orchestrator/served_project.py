@@ -55,10 +55,6 @@ class ServedProject:
         """Do inside an operation what needs no use case."""
         return self.application.operation(operation, {}).run(work)
 
-    def notice(self) -> str | None:
-        """What a person has to decide about the project served; None where there is nothing."""
-        return self.application.notice()
-
     def end_call(
         self,
         kind: str,

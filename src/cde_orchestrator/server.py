@@ -12,12 +12,13 @@ from socket import socket
 from threading import Thread, Timer
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from anyio import move_on_after, to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult, Tool
+from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult, TextContent, Tool
 from starlette.types import ASGIApp  # which the SDK imports anyway
 
 from cde_orchestrator import __version__
@@ -49,6 +50,9 @@ An error carries fixes: calls that are safe to make as given."""
 
 GRACE_SECONDS = 3
 """How long connections have to finish when the server is asked to stop."""
+
+NOTICE_SECONDS = 5
+"""After which an answer goes without what a person has to decide."""
 
 WATCH_AFTER_SECONDS = 2.0
 """After which a server begins to watch: its first answers come sooner without."""
@@ -133,10 +137,21 @@ class OrchestratorServer(MCPServer[None]):
             result = await self._in_time(name, self._stated(name, arguments), context)
         except (ToolError, CDEError) as raised:
             result = self._refusal(raised, name, arguments)
-        if isinstance(result, CallToolResult) and isinstance(result.structured_content, dict):
-            named = call_context().correlation_id
-            result.structured_content.setdefault("correlation_id", named)
+        if isinstance(result, CallToolResult):
+            if isinstance(result.structured_content, dict):
+                named = call_context().correlation_id
+                result.structured_content.setdefault("correlation_id", named)
+            await self._append_notice(result)
         return result
+
+    async def _append_notice(self, result: CallToolResult) -> None:
+        """Add what a person has to decide about the project, unless its disk is very slow."""
+        with move_on_after(NOTICE_SECONDS):
+            words = await to_thread.run_sync(
+                self._served.application.notice, abandon_on_cancel=True
+            )
+            if words is not None:
+                result.content.append(TextContent(type="text", text=words))
 
     async def get_prompt(self, name: str, *_: Any, **__: Any) -> NoReturn:
         """Refuse: there are none, and the SDK takes an unknown one for a failure of ours."""

@@ -307,6 +307,20 @@ def test_each_command_says_fork_until_a_person_decided(forked: Path) -> None:
     assert "E222" not in cde(forked, "doctor").stdout
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("status",), ("status", "nothing-like-it"), ("health",), ("list", "--json")],
+    ids=" ".join,
+)
+def test_whatever_a_command_asks_of_the_state_and_however_it_ends_it_says_fork_once(
+    forked: Path, words: tuple[str, ...]
+) -> None:
+    names(forked)
+    said = cde(forked, *words)
+    assert said.stderr.count("! fork: ") == 1
+    assert ("E102" in said.stderr) == ("nothing-like-it" in words)
+
+
 def test_the_first_command_may_be_the_one_that_decides(forked: Path) -> None:
     listed = cde(forked, "state", "verify")
     (name,) = re.findall(r"fork-\d+-\w+\.json", listed.stdout)
@@ -319,10 +333,18 @@ def test_an_agent_reads_fork_in_each_answer(forked: Path) -> None:
     server = StdioServer(forked)
     call = {"name": "cde_listFeatures", "arguments": {}}
     answers = [server.ask("tools/call", call, number)["result"] for number in (1, 2)]
+    refused = [
+        server.ask("tools/call", {"name": tool, "arguments": {"feature": "nothing"}}, number)
+        for number, tool in enumerate(("cde_getFeatureStatus", "cde_noSuchTool"), 3)
+    ]
     server.end()
     for answer in answers:
-        assert answer["content"][-1]["text"].startswith("fork: ")
         assert answer["structuredContent"]["total"] == 2
+    for answer in refused:
+        assert answer["result"]["isError"]
+    for answer in (*answers, *(each["result"] for each in refused)):
+        texts = [each["text"].startswith("fork: ") for each in answer["content"]]
+        assert texts == [False, True]
 
 
 def test_a_merge_needs_a_side_or_three_files(forked: Path) -> None:

@@ -37,9 +37,6 @@ class Service(Handles, Protocol):
     def run(self, operation: str, work: Callable[[], Reply]) -> Reply:
         """Do inside an operation what needs no use case."""
 
-    def notice(self) -> str | None:
-        """What a person has to decide about the project, whatever was asked."""
-
 
 def reply(
     structured: Mapping[str, Any], text: str, whole: str, *, is_error: bool = False

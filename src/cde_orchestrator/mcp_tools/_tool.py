@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial, wraps
+from functools import partial
 from types import MethodType
-from typing import Any
 
 from mcp.server import MCPServer
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ToolAnnotations
 
 from cde_orchestrator.mcp_tools._boundary import Service
 
@@ -41,17 +40,8 @@ class Tool:
 
     def add_to(self, server: MCPServer, service: Service) -> None:
         """Offer the tool; ``service`` is the function's first argument."""
-        own = MethodType(self.function, service)
-
-        @wraps(own)
-        def answer(*args: Any, **kwargs: Any) -> CallToolResult:
-            result: CallToolResult = own(*args, **kwargs)
-            if words := service.notice():
-                result.content.append(TextContent(type="text", text=words))
-            return result
-
         server.add_tool(
-            answer,
+            MethodType(self.function, service),
             description=" ".join((self.function.__doc__ or "").split()),
             annotations=self.effect.value,
             structured_output=False,

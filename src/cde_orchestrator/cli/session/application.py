@@ -13,7 +13,9 @@ from cde_orchestrator.bootstrap import (
     find_project_root,
     stated_at,
 )
+from cde_orchestrator.cli.console.output import print_to_stderr
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
+from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.observability.logs.setup import (
     log_file,
     log_to_project,
@@ -42,7 +44,17 @@ def application_at(root: Path) -> Iterator[Application]:
         error.context.setdefault("project_path", str(root))
         raise
     finally:
+        words = application.notice()
         application.close()
+        _say_once(words)
+
+
+def _say_once(words: str | None) -> None:
+    """Print what a person has to decide about the project, unless this call said it before."""
+    said = call_context().said
+    if words is not None and words not in said:
+        said.add(words)
+        print_to_stderr(f"! {words}\n")
 
 
 def configure_logging(root: Path) -> None:

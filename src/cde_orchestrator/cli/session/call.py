@@ -14,7 +14,7 @@ import typer
 
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
-from cde_orchestrator.cli.console.output import Remark, Render, print_to_stderr, say, show_aside
+from cde_orchestrator.cli.console.output import Remark, Render, say, show_aside
 from cde_orchestrator.cli.session.application import (
     application_at,
     found_elsewhere,
@@ -54,10 +54,7 @@ class Call:
     def ask(self, use_case: UseCase[Reply]) -> Reply:
         """The reply to a use case."""
         with self.application() as application:
-            reply = application.handle(use_case)
-            if (words := application.notice()) is not None:
-                print_to_stderr(f"! {words}\n")
-            return reply
+            return application.handle(use_case)
 
     def say(self, reply: Reply, view: Render[Reply]) -> None:
         """Print a reply, and which project it is about where that is not obvious."""

@@ -40,6 +40,7 @@ class CallContext:
             its own.
         watch: how long ago the call began.
         logged: set once the course of one of its operations is in the log.
+        said: what a person who calls was notified of.
     """
 
     correlation_id: str = ""
@@ -50,6 +51,7 @@ class CallContext:
     parent_correlation_id: str = ""
     watch: Stopwatch = field(default_factory=Stopwatch, compare=False)
     logged: Event = field(default_factory=Event, compare=False)
+    said: set[str] = field(default_factory=set, compare=False)
 
 
 _OUTSIDE = CallContext()
