@@ -265,13 +265,15 @@ def build_app(
 
     from cde_orchestrator.web import calls, guards, routes
 
-    app, key = Starlette(), key or ServerKey()
+    key = key or ServerKey()
     if tools:
         server = build_server(served)
         server.add_tools()  # the transport reads their schemas by itself
         # Names are checked for every path, around all of it.
         unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
         app = server.streamable_http_app(host=host, transport_security=unchecked)
+    else:
+        app = Starlette()
     app.router.routes.extend(routes.all_routes(served, live, key))
     app.add_exception_handler(405, routes.not_served)
     names = guards.names_of(host, address, allowed)

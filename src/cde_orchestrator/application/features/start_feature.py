@@ -102,11 +102,14 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
     def _repeats(self, feature: Feature, workflow: Workflow | None, caller: Caller) -> bool:
         """Whether the caller started exactly this, and nobody has touched it since."""
         prompt = without_secrets(self.prompt.strip())
-        begins = feature.name.startswith(slug_from(prompt))
         return (
             (feature.prompt, feature.idempotency_key) == (prompt, None)
             and (workflow is not None and feature.workflow_type == workflow.id)
-            and (begins if self.name is None else feature.name == self.name)
+            and (
+                feature.name.startswith(slug_from(prompt))
+                if self.name is None
+                else feature.name == self.name
+            )
             and feature.updated_at == feature.created_at
             and (feature.claim is not None and feature.claim.belongs_to(caller))
         )
