@@ -181,7 +181,7 @@ class _Templates:
             try:
                 stamps[name] = self._stamp(name)
                 texts[name] = _text_of(self._own / name, left)
-                left -= len(texts[name])
+                left -= len(texts[name].encode())
             except OSError as error:
                 problems[name] = _Problem(error_words(error))
             except UnicodeDecodeError as error:

@@ -392,6 +392,11 @@ def test_more_templates_than_a_project_needs_are_refused(
     monkeypatch.setattr(prompts, "TOTAL_LIMIT_BYTES", 5)
     put(tmp_path / "third", "a.md", "12345")
     assert "in all" in refusal(tmp_path / "third", "own{% include 'a.md' %}").context["reason"]
+    monkeypatch.setattr(prompts, "TOTAL_LIMIT_BYTES", 105)
+    for name in ("a.md", "b.md"):  # fewer characters than are accepted, and more bytes
+        put(tmp_path / "fourth", name, "é" * 20)
+    both = "{% include 'a.md' %}{% include 'b.md' %}"
+    assert "in all" in refusal(tmp_path / "fourth", both).context["reason"]
 
 
 def test_a_project_whose_own_folder_is_a_link_has_its_prompts(tmp_path: Path) -> None:
