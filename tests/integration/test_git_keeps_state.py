@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import CDEError
-from tests.command_line import cde, in_words
+from tests.command_line import CDE, cde, in_words
 from tests.integration.mcp_client import stdio_agent
 from tests.repository import git, repository_at
 from tests.simulation.server import Server
@@ -309,6 +310,9 @@ def test_a_new_project_in_the_place_of_one_is_a_decision(tmp_path: Path) -> None
     assert cde("init", "--json", cwd=root).returncode == 0
     assert names(root) == ["before", "after"]
     assert cde("init", "--new", "--json", cwd=root).returncode == 2
+    command = ["sh", "-c", 'exec "$@" <&-', "sh", *CDE, "init", "--new"]
+    unheard = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert (unheard.returncode, "terminal" in unheard.stderr) == (2, True), unheard.stderr
     assert names(root) == ["before", "after"]
     assert cde("init", "--new", "--yes", "--json", cwd=root).returncode == 0
     assert names(root) == []

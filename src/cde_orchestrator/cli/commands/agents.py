@@ -11,6 +11,7 @@ import typer
 
 from cde_orchestrator.application.projects.trust_commands import RevokeTrust
 from cde_orchestrator.application.runs import show_agents
+from cde_orchestrator.cli.console.output import is_terminal
 from cde_orchestrator.cli.console.wording import clean
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views.agent import agent_list, agent_tried
@@ -85,7 +86,7 @@ def _distrusted(names: list[str], call: Call) -> show_agents.AgentsReply:
 
 def _agreed(name: str, command: list[str], root: Path) -> bool:
     """What the person answers; no, where there is none."""
-    if not (sys.stdin and sys.stdin.isatty()):
+    if not is_terminal(sys.stdin):
         return False
     require_person(str(root))
     typer.echo(f"{clean(name)} would run in {clean(root)}:", err=True)

@@ -113,7 +113,7 @@ def _ask_before_replacing(there: Call) -> None:
         if error.code not in {"E201", "E227", "E228"}:
             return
         here = name = f"a project with a state in files or elsewhere, at {there.root}"
-    if not sys.stdin.isatty():
+    if not is_terminal(sys.stdin):
         reason = f"{here} is here, there is no terminal to ask in, and no --yes"
         raise typer.BadParameter(reason, param_hint="--new")
     if not typer.confirm(f"Put an empty project in the place of {name}?", err=True):

@@ -23,6 +23,7 @@ from cde_orchestrator.application.views import FeatureRow
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.commands.agents import trusted
 from cde_orchestrator.cli.console.input import text_or_stdin
+from cde_orchestrator.cli.console.output import is_terminal
 from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views import run as view
@@ -112,7 +113,7 @@ def run(
     if not names:
         raise typer.BadParameter("name at least one", param_hint="'--agent'")
     wanted = partial(FeatureRun, names=names, approve=approve, timeout_seconds=timeout)
-    if not call.as_json and sys.stdin is not None and sys.stdin.isatty():
+    if not call.as_json and is_terminal(sys.stdin):
         trusted(names, call, ask=True)
     with _ending_on_sigterm(), call.application() as application:
         application.require_trusted()
