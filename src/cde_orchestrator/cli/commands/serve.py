@@ -247,7 +247,7 @@ def _serve_http(
             answer = {"url": f"{url}/mcp", "host": host, "port": port, "project": str(root)}
             say_json({**answer, "token_file": None if file is None else str(file)})
         _tell(f"CDE Orchestrator serves {root} at {url}/mcp (Ctrl-C ends)")
-        _tell_of_token(side, url, file)
+        _report_token(side, url, file)
         from cde_orchestrator.server import run_http  # noqa: PLC0415 - not for help
 
         run_http(root, pinned=pinned, at=side, asked_to_end=lambda: _ASKED_TO_END.is_so)
@@ -271,7 +271,7 @@ def _serve_with_pages(root: Path, gate: _Gate, *, pinned: bool, host: str, port:
         if side is not None:
             url = _address(host, listener)
             _tell(f"The health of {root} is at {url}/health, its pages at {url}/dashboard")
-            _tell_of_token(side, url, file)
+            _report_token(side, url, file)
         _serve_stdio(root, pinned=pinned, pages=side)
 
 
@@ -280,7 +280,7 @@ def _address(host: str, listener: socket.socket) -> str:
     return f"http://{shown}:{listener.getsockname()[1]}"
 
 
-def _tell_of_token(side: HttpSide, url: str, file: Path | None) -> None:
+def _report_token(side: HttpSide, url: str, file: Path | None) -> None:
     if side.token is None:
         _tell("Every program and user of this machine is let in: no token is asked for.")
     if file is not None:
