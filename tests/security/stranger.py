@@ -10,6 +10,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from cde_orchestrator.adapters.runners.server_file import FILE, server_folder
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.command_line import cde, in_words
 
@@ -99,6 +102,16 @@ class World:
                 found[str(path)] = (about.st_mode, about.st_ino, about.st_mtime_ns, content)
         return found
 
+    def leave_server_file(self) -> None:
+        """Have what a server of the clone would leave for the person's commands."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("HOME", str(self.home))
+            patch.delenv("XDG_STATE_HOME", raising=False)
+            file = server_folder(self.clone) / FILE
+        file.parent.mkdir(parents=True, mode=0o700)
+        file.write_text("{}")
+        file.chmod(0o600)
+
     def clone_again(self) -> None:
         """Have the clone at its path, as if it had just come."""
         shutil.copytree(self.origin, self.clone, symlinks=True)
@@ -134,4 +147,3 @@ def made(world: World) -> None:
     git(world.origin, "add", "--all")
     git(world.origin, "commit", "--quiet", "--message", "All")
     run("start", "Add a search", "--name", "search")
-    (world.origin / ".cde" / "http-server.json").write_text("{}")

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import CDE
+from cde_orchestrator.adapters.runners.server_file import FILE, server_folder
+from tests.command_line import CDE, TIMEOUT_SECONDS
 
 GIGABYTE = 1 << 30
 MEMORY_KB = 1_000_000
 """What a command may address: less than the file has."""
-SECONDS = 30
+SERVER_FILE = "what a server leaves"
+"""In the user's own folder."""
 COMMANDS = ("status", "start Again", "doctor")
 READERS = {
     "cde.log": ("logs",),
@@ -23,6 +25,7 @@ READERS = {
     "journal.jsonl": ("state verify", "submit login define"),
     "spec.md": ("submit login define", "status login --prompt"),
     "workflow.yml": ("workflow list", "trust --list"),
+    SERVER_FILE: ("dashboard --stop",),
     "config.toml": ("agents list", "trust --list"),
 }
 """What reads a file in addition, by a part of its name."""
@@ -37,7 +40,7 @@ FILES = (
     ".cde/telemetry.db",
     ".cde/telemetry.db-pending",
     ".cde/breakers/git.json",
-    ".cde/http-server.json",
+    SERVER_FILE,
     ".cde/errors/20250101T000000000000-E203-00000000.json",
     ".gitignore",
     "pyproject.toml",
@@ -55,29 +58,40 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
+def environment(root: Path) -> dict[str, str]:
+    """Of a person whose folders are next to the project."""
+    return {"HOME": str(root.parent), "XDG_STATE_HOME": str(root.parent / "kept")}
+
+
 def run(root: Path, words: str) -> subprocess.CompletedProcess[str]:
     """Run a command that may not address more memory than that."""
     limited = ["sh", "-c", f'ulimit -v {MEMORY_KB}; exec "$@"', "cde", *CDE, *words.split()]
     return subprocess.run(
         limited,
         cwd=root,
-        env={**os.environ, "HOME": str(root.parent), "XDG_STATE_HOME": str(root.parent / "kept")},
+        env={**os.environ, **environment(root)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=TIMEOUT_SECONDS,
         check=False,
     )
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_command_ends_with_a_code_or_goes_without_it(project: Path, name: str) -> None:
+def test_every_command_ends_with_a_code_or_goes_without_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     file = project / name
+    if name == SERVER_FILE:
+        for variable, folder in environment(project).items():
+            monkeypatch.setenv(variable, folder)
+        file = server_folder(project) / FILE
     file.parent.mkdir(parents=True, exist_ok=True)
     more = [each for part, each in READERS.items() if part in name]
     for words in chain(COMMANDS, *more):
         file.unlink(missing_ok=True)
-        file.touch()
+        file.touch(0o600)
         os.truncate(file, GIGABYTE)
         done = run(project, words)
         assert done.returncode in {0, 1, 2}, (words, done.stderr)

@@ -140,6 +140,7 @@ def world(tmp_path: Path, original: World) -> World:
     world = World(tmp_path)
     world.origin = original.origin
     world.clone_again()
+    world.leave_server_file()
     return world
 
 
