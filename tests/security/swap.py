@@ -10,17 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _EXCHANGE = """
-import ctypes, os, select, sys
+import ctypes, errno, os, random, select, sys
 folder, link, least = os.fsencode(sys.argv[1]), os.fsencode(sys.argv[2]), int(sys.argv[3])
 exchange = ctypes.CDLL(None, use_errno=True).renameat2
 number = 0
 while number < least or not select.select([0], [], [], 0)[0]:
     for _ in range(100):
         while exchange(-100, folder, -100, link, 2) != 0:  # RENAME_EXCHANGE
-            pass
+            if ctypes.get_errno() in {errno.EINVAL, errno.ENOSYS}:
+                sys.exit("no such call for this folder")
     if number == 0:
         print("begun", flush=True)
     number += 100
+    for _ in range(random.randrange(60_000)):
+        pass  # in its place, so that work of several steps gets into its midst, and to its end
 """
 
 
