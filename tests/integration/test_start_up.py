@@ -28,8 +28,8 @@ NEEDED = {
 }
 # No command loads these that only shows what is stored, each of which takes long.
 HEAVY = {
-    *("anyio", "asyncio", "jinja2", "mcp", "opentelemetry", "prometheus_client", "psutil"),
-    *("psycopg", "pydantic", "sqlite3", "ssl", "starlette", "uvicorn"),
+    *("anyio", "asyncio", "jinja2", "mcp", "opentelemetry", "platformdirs", "prometheus_client"),
+    *("psutil", "psycopg", "pydantic", "sqlite3", "ssl", "starlette", "uvicorn"),
 }
 # Each room of ours that a command needs; what is below a room may come with it.
 HELP = {"__main__", "cli.app", "cli.session"}

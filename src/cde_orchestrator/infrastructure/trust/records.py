@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 
 from cde_orchestrator.domain.command_line import COMMAND_KINDS
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.infrastructure.paths import user_folder
 from cde_orchestrator.infrastructure.system.acting_files import UNKNOWN, Stamp, acting_stamp
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
@@ -33,7 +33,6 @@ _LIMIT_BYTES = 64 * 1024 * 1024
 _COPIES_BYTES = 16 * 1024 * 1024
 _VERSION = 2
 _LOCK_SECONDS = 5.0
-_APPLICATION = "cde-orchestrator"
 _EARLIER = 20
 _NO_FILE = "none"
 
@@ -118,7 +117,8 @@ class TrustFile:
     @property
     def path(self) -> Path:
         """The file."""
-        return (self._folder or _configuration()) / "trust.json"
+        folder = self._folder or user_folder("config", "~/.config") or Path(os.devnull)
+        return folder / "trust.json"
 
     def read(self) -> Records:
         """What it says, not to be changed; a file that cannot be understood grants nothing."""
@@ -228,18 +228,6 @@ class TrustFile:
 
 USER_FILE = TrustFile()
 """The one in the user's configuration, which the whole process reads once."""
-
-
-def _configuration() -> Path:
-    """The folder for what users configure; where the rule is short, nothing is imported for it."""
-    if sys.platform in {"win32", "darwin"}:
-        import platformdirs
-
-        return Path(platformdirs.user_config_dir(_APPLICATION, appauthor=False))
-    usual = os.path.expanduser("~/.config")  # noqa: PTH111 - which never fails
-    chosen = os.environ.get("XDG_CONFIG_HOME", "").strip(), usual
-    # A path that depends on the current folder would be a stranger's to fill.
-    return Path(next(filter(os.path.isabs, chosen), os.devnull), _APPLICATION)
 
 
 def _folder(stored: Entry) -> FolderRecord:

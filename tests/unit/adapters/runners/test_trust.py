@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.infrastructure.paths import user_state_folder
 from tests.fakes import NOON
 
 CHECK = Check(("make", "test"), ".", 5.0).command_line
@@ -156,3 +158,27 @@ def test_other_systems_have_a_folder_of_their_own_for_it(
     folder = platformdirs.user_config_dir("cde-orchestrator", appauthor=False)
 
     assert UserTrustStore().path == Path(folder) / "trust.json"
+
+
+@pytest.mark.parametrize("system", ["darwin", "win32"])
+def test_other_systems_have_a_folder_of_their_own_for_state_too(
+    monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    folder = platformdirs.user_state_dir("cde-orchestrator", appauthor=False)
+    assert user_state_folder() == Path(folder)
+    monkeypatch.setattr(sys, "platform", system)
+    assert user_state_folder() == Path(folder)
+
+
+def test_a_folder_that_depends_on_the_current_one_is_not_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", "here")
+    monkeypatch.setenv("XDG_STATE_HOME", "here")
+    folder = tmp_path / ".config" / "cde-orchestrator"
+    assert UserTrustStore().path == folder / "trust.json"
+    assert user_state_folder() == tmp_path / ".local" / "state" / "cde-orchestrator"
+    monkeypatch.setenv("HOME", "here")
+    assert UserTrustStore().path == Path(os.devnull) / "trust.json"
+    assert user_state_folder() is None
