@@ -116,8 +116,13 @@ def served(project: Path, *words: str, **environment: str) -> Iterator[Server]:
     assert "Traceback" not in log.read_text()
 
 
-def allow_files(number: int) -> None:
-    """Let this process open so many."""
+@contextmanager
+def many_files(number: int) -> Iterator[None]:
+    """Let this process open so many meanwhile."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < number:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(number, hard), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

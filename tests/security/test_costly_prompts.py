@@ -134,14 +134,17 @@ async def test_a_server_answers_others_while_a_prompt_does_not_end(project: Path
     put(project, "standard/define.md", BOMBS["two such lists that are equal"])
 
     async with stdio_agent(project) as agent, anyio.create_task_group() as tasks:
+        ended = anyio.Event()
 
         async def start() -> None:
             error = await agent.refused("cde_startFeature", prompt="Do it", name="one")
             assert (error["code"], error["context"]["template"]) == ("E313", "standard/define.md")
+            ended.set()
 
         tasks.start_soon(start)
-        while not (seen := children()):
+        while not (seen := children()) and not ended.is_set():
             await anyio.lowlevel.checkpoint()
+        assert seen
         seen[0].suspend()
         listed = await agent.call("cde_listFeatures")
         assert seen[0].status() == psutil.STATUS_STOPPED

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.http_stage import allow_files, received, served
+from tests.security.http_stage import many_files, received, served
 
 HELD = 1_150
 HALVES = {
@@ -20,8 +20,7 @@ HALVES = {
 
 @pytest.mark.parametrize("half", HALVES)
 def test_held_connections_do_not_keep_the_server_from_answering(project: Path, half: str) -> None:
-    allow_files(HELD + 500)
-    with served(project) as server, ExitStack() as held:
+    with many_files(HELD + 500), served(project) as server, ExitStack() as held:
         status, stream = server.listen()
         held.enter_context(stream)
         for _ in range(HELD):
