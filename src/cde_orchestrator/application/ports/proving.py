@@ -1,0 +1,184 @@
+"""What proving criteria needs of the world; adapters provide it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol
+
+from cde_orchestrator.application.ports.checks import Watch
+from cde_orchestrator.domain.proofs import HowKnockedOut, TestResult
+
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTree:
+    """All files of the work folder at one moment, as git keeps them.
+
+    Attributes:
+        id: git's id of the tree, of the whole repository.
+        commit: the commit that was checked out.
+    """
+
+    id: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """A file that differs between two source trees, by its bytes; its path relative to the project.
+
+    A file of the repository outside of the project begins with ``../``.
+    """
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+
+
+class SourceTrees(Protocol):
+    """Source trees of a project's repository; the person's index and files are not touched.
+
+    Methods raise ``FeatureError`` E136 where git cannot do it, and say why.
+    """
+
+    def record(self, root: Path, name: str) -> SourceTree:
+        """The source tree now, kept from git's garbage collection under this name."""
+
+    def forget(self, root: Path, name: str) -> None:
+        """Keep the tree of this name no longer; nothing is done where there is none."""
+
+    def now(self, root: Path) -> SourceTree:
+        """The source tree now."""
+
+    def at(self, root: Path, commit: str) -> SourceTree:
+        """The source tree of a commit, by any name that git has for it."""
+
+    def changed(self, root: Path, before: str, after: str) -> Sequence[ChangedFile]:
+        """Files that differ between two trees, in order of their paths; none of the product's."""
+
+    def contents(self, root: Path, tree: str, paths: Collection[str]) -> Mapping[str, bytes | None]:
+        """Contents of files in a tree by path, relative to the project; None: there is none."""
+
+    def check_out(self, root: Path, tree: str, folder: Path) -> Path:
+        """Write all files of a tree into an empty folder; the project's folder in it."""
+
+
+class Copy(Protocol):
+    """A scratch copy of a source tree.
+
+    Attributes:
+        folder: the project's folder in it.
+    """
+
+    folder: Path
+
+    def put(self, files: Mapping[str, bytes | None]) -> None:
+        """Write files, by paths relative to the project; None removes one."""
+
+
+class Copies(Protocol):
+    """Makes scratch copies, and removes them."""
+
+    def copy(self, root: Path, tree: str) -> AbstractContextManager[Copy]:
+        """A copy of the tree; what dependencies the project has, it has too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place that can be knocked out.
+
+    Attributes:
+        name: of the function, as ``Signer.load``; of a hunk its lines, as ``lines 3-9``.
+    """
+
+    path: str
+    name: str
+    kind: Literal["function", "hunk"]
+
+    @property
+    def id(self) -> str:
+        """Path and name."""
+        return f"{self.path}:{self.name}"
+
+
+class KnockOuts(Protocol):
+    """Finds what changed in source code, and lets it do nothing."""
+
+    def places(self, file: ChangedFile) -> Sequence[Place]:
+        """What changed in the file beyond comments and blank lines, functions where possible.
+
+        None where nothing did, or the file is gone.
+        """
+
+    def knocked_out(
+        self, file: ChangedFile, places: Collection[Place], how: HowKnockedOut
+    ) -> bytes:
+        """The file as it is now, with these of its places knocked out."""
+
+    def broken(self, file: ChangedFile) -> bytes:
+        """The file as it is now, but failing as soon as it is loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """One run of tests.
+
+    Attributes:
+        results: by the tests' ids; each that was asked for is in it.
+        tail: the end of what was printed, without secrets.
+        collected: ids that the runner found in the files that were asked for, where it lists them.
+    """
+
+    __test__: ClassVar[bool] = False
+
+    results: Mapping[str, TestResult]
+    tail: str
+    collected: Sequence[str] = field(default_factory=tuple)
+
+
+class TestRunner(Protocol):
+    """Runs tests of one kind in a copy.
+
+    Attributes:
+        name: as in ``runner:`` of a workflow file.
+        command: what is started, as a person sees it in ``cde trust``: its fixed words.
+    """
+
+    __test__: ClassVar[bool] = False
+
+    name: str
+    command: tuple[str, ...]
+
+    def problem(self, test: str) -> str | None:
+        """Why this is no test id of the runner; None where it may be one."""
+
+    def is_test(self, path: str) -> bool:
+        """Whether a file holds tests or what only they need, and no code that is proven."""
+
+    def version(self, root: Path) -> str:
+        """The runner's version; FeatureError E137 where it cannot be run in the project."""
+
+    def run(
+        self, root: Path, copy: Path, tests: Sequence[str], seconds: float, watch: Watch | None
+    ) -> TestRun:
+        """Run these tests in the copy of the project in ``root``, and no others.
+
+        Raises:
+            FeatureError: E137, it cannot be started; E119, it took too long.
+        """
+
+
+class TestRunners(Protocol):
+    """The runners that there are."""
+
+    __test__: ClassVar[bool] = False
+
+    def detect(self, root: Path) -> Sequence[str]:
+        """Names of the runners that the project's files speak of and that can run here."""
+
+    def named(self, root: Path, runner: object) -> Sequence[TestRunner]:
+        """The runners that a workflow's ``runner`` means: a name, names, or a table."""

@@ -1,0 +1,141 @@
+"""Proofs of criteria: what is offered as one, and what was seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+Outcome = Literal["passed", "failed", "error", "skipped", "expected_failure", "missing"]
+"""How a test ended: ``error`` before it ran, as when its file cannot be loaded; ``missing``:
+there is none of this name, or it was not selected."""
+
+HowKnockedOut = Literal["nothing", "other", "control"]
+"""A changed function gives nothing back, or a value like no other, or is as it was but for a
+comment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What is offered as a proof of a criterion: a test, or a command.
+
+    Attributes:
+        test: ``path::name`` as the runner has it, the path relative to the project; empty for a
+            command.
+        command: its words; empty for a test.
+        contains: what the command's output must contain.
+    """
+
+    test: str = ""
+    command: tuple[str, ...] = ()
+    contains: str = ""
+
+    @property
+    def id(self) -> str:
+        """What it is called: the test's id, or ``$`` and the command."""
+        return self.test or " ".join(("$", *self.command))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestResult:
+    """How one test ended in one run.
+
+    Attributes:
+        detail: why it did not pass, without secrets, at most 2,000 characters.
+        at_load: whether it was red before any of it ran, so that its whole file is.
+    """
+
+    __test__: ClassVar[bool] = False
+
+    outcome: Outcome
+    detail: str = ""
+    at_load: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ran and passed, as nobody expected otherwise."""
+        return self.outcome == "passed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofSeen:
+    """What was seen of one proof.
+
+    Attributes:
+        now: as the work is.
+        base: on the base, with the new tests brought along.
+        control: with an edit without effect.
+        knocked_out: with the changed functions knocked out.
+        sees: names of the places whose knock-out turned it red, at most 20.
+        reason: why it proves nothing; empty where it proves.
+    """
+
+    id: str
+    now: Outcome
+    base: Outcome | None = None
+    control: Outcome | None = None
+    knocked_out: Outcome | None = None
+    sees: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def proves(self) -> bool:
+        """Whether it holds in all four respects."""
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CriterionSeen:
+    """A criterion, and what was seen of its proofs.
+
+    Attributes:
+        text: what the criterion says, in one line.
+        waived: why a person waived it, and who; empty where nobody did.
+    """
+
+    id: str
+    text: str
+    proofs: tuple[ProofSeen, ...] = ()
+    waived: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether each of its proofs proves, and there is one, or a person waived it."""
+        return bool(self.waived) or (
+            bool(self.proofs) and all(proof.proves for proof in self.proofs)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofEvidence:
+    """What the orchestrator saw when a phase's criteria were proven.
+
+    Attributes:
+        tree: git's id of the source tree that it ran on.
+        base_commit: the commit at which the feature started.
+        base_tree: git's id of the source tree then.
+        commands: the runners' command lines.
+        versions: of each runner and of this product, by name.
+        places: names of the places that were knocked out, ``path:name``; at most 200.
+        covered: SHA-256 by path of each file that it is about: changed code, tests, proofs and
+            criteria; None where the file was deleted.
+        runs: how many runs of tests it took.
+    """
+
+    at: datetime
+    tree: str
+    base_commit: str
+    base_tree: str
+    commands: tuple[tuple[str, ...], ...]
+    versions: Mapping[str, str]
+    criteria: tuple[CriterionSeen, ...]
+    places: tuple[str, ...]
+    covered: Mapping[str, str | None]
+    runs: int
+    duration_ms: float
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether there are criteria, and each is met."""
+        return bool(self.criteria) and all(criterion.is_met for criterion in self.criteria)
