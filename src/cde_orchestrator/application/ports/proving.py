@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
 from cde_orchestrator.application.ports.checks import Watch
-from cde_orchestrator.domain.proofs import HowKnockedOut, TestResult
+from cde_orchestrator.domain.proofs import HowKnockedOut, Proof, TestResult
 
 Cancelled = Callable[[], bool]
 
@@ -182,3 +182,6 @@ class TestRunners(Protocol):
 
     def named(self, root: Path, runner: object) -> Sequence[TestRunner]:
         """The runners that a workflow's ``runner`` means: a name, names, or a table."""
+
+    def of_commands(self, proofs: Sequence[Proof]) -> TestRunner:
+        """What runs proofs that are commands, as tests by the proofs' ids."""
