@@ -22,9 +22,9 @@ from tests.soak import SOAK
 pytestmark = [pytest.mark.usefixtures("small_files"), pytest.mark.timeout(7_200)]
 
 HARMS_EACH = 10**9 if SOAK else 10
-CRASHES_EACH = 0.3
-"""The share of the operations after which a crash is tried; all of them in a soak."""
 """Cuts, and flipped bits, of each file."""
+CRASHES_EACH = 1.0 if SOAK else 0.3
+"""The share of the operations after which a crash is tried."""
 LIVE = {"state.json", "journal.jsonl", "second copy"}
 FILES = [*sorted(LIVE), "sealed segment", "sealing backup", "oldest backup"]
 
@@ -141,7 +141,7 @@ def test_a_crash_while_damage_is_mended_loses_nothing(
         disk = Disk(start)
         for number, event in enumerate(ops.log):
             disk.apply(event)
-            if not SOAK and random.random() > CRASHES_EACH:
+            if random.random() > CRASHES_EACH:
                 continue
             for image in (disk.after_kill(), *disk.after_power_cut(random, 2)):
                 with (
