@@ -303,6 +303,20 @@ def test_a_gap_is_left_by_the_number_of_the_last_certain_change(world: World) ->
     assert person.look("state", "verify")[0] == 0
 
 
+@pytest.mark.parametrize("harm", ["a folder", "a pipe", "a link to nothing"])
+def test_a_gap_is_left_whatever_is_in_the_place_of_the_journal(world: World, harm: str) -> None:
+    world.put_back()
+    files = StateFiles(world.root)
+    _damage_one_record_in_both_copies(files)
+    HARMS[harm](files.journal, Path())
+    person = BlindPerson(in_this_process, world.root)
+
+    person.work()
+
+    assert person.typed[-1].startswith("cde state restore --at ")
+    assert person.look("state", "verify")[0] == 0
+
+
 def test_after_a_gap_salvage_keeps_what_later_records_have_whole(world: World) -> None:
     world.put_back()
     lost = _damage_one_record_in_both_copies(StateFiles(world.root))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -58,7 +60,7 @@ class Head:
     def is_of(self, journal: Path) -> bool:
         """Whether the active segment's file is as this process saw it last."""
         try:
-            return _marks(journal.lstat()) == (self.inode, self.size, self.modified_ns)
+            return _marks(journal) == (self.inode, self.size, self.modified_ns)
         except FileNotFoundError:
             return False
 
@@ -68,7 +70,7 @@ class Head:
         What is on disk is on disk: where the file cannot be checked, the loader does it.
         """
         try:
-            self.inode, _, self.modified_ns = _marks(journal.lstat())
+            self.inode, _, self.modified_ns = _marks(journal)
         except OSError:
             self.forget_file()
 
@@ -79,7 +81,7 @@ class Head:
     def appended(self, journal: Path, ops: FileOps) -> list[Record] | None:
         """The records that others appended; None when the files must be loaded again."""
         try:
-            inode, size, modified_ns = _marks(journal.lstat())
+            inode, size, modified_ns = _marks(journal)
         except FileNotFoundError:
             return None
         seen = self.modified_ns if self.modified_ns != _BEHIND_A_WRITER else modified_ns
@@ -166,5 +168,9 @@ def _is_restored(loaded: Loaded, files: StateFiles, ops: FileOps) -> bool:
     return not loaded.active and last not in sealed_records(files, ops, last - 1)
 
 
-def _marks(stat: os.stat_result) -> tuple[int, int, int]:
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+def _marks(journal: Path) -> tuple[int, int, int]:
+    """Of the file; something else in its place is as good as none: FileNotFoundError."""
+    found = journal.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), journal)
+    return found.st_ino, found.st_size, found.st_mtime_ns
