@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from threading import Thread
 
+from tests.powerless import give_up_rights
 from tests.session_guard import session_folder
 
 CDE = [sys.executable, "-m", "cde_orchestrator"]
@@ -26,6 +27,7 @@ def cde(
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
     timeout: float = TIMEOUT_SECONDS,
+    is_powerless: bool = False,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end.
 
@@ -35,6 +37,7 @@ def cde(
         environment: the whole of it; this process's own when None.
         stdin: what it can read.
         timeout: seconds after which it is killed.
+        is_powerless: whether it has no rights over what is others', though it is root's.
     """
     variables = dict(os.environ if environment is None else environment)
     if _says_how_to_start(variables):
@@ -46,6 +49,7 @@ def cde(
             capture_output=True,
             timeout=timeout,
             check=False,
+            preexec_fn=give_up_rights if is_powerless else None,
         )
     given, taken = os.pipe()
     out, out_end = os.pipe()
@@ -53,7 +57,12 @@ def cde(
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(_fork_server())
         connection.settimeout(timeout)
-        request = {"words": words, "folder": str(cwd), "environment": variables}
+        request = {
+            "words": words,
+            "folder": str(cwd),
+            "environment": variables,
+            "is_powerless": is_powerless,
+        }
         socket.send_fds(connection, [pickle.dumps(request)], [given, out_end, err_end])
         for descriptor in (given, out_end, err_end):
             os.close(descriptor)

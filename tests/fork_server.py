@@ -22,6 +22,8 @@ import traceback
 from contextlib import suppress
 from typing import Any, NoReturn
 
+from tests.powerless import give_up_rights
+
 _REQUEST_BYTES = 4 * 1024 * 1024
 # Named by nobody at import, but needed by nearly every command.
 _PRELOADED = (
@@ -97,6 +99,8 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    if request.get("is_powerless"):
+        give_up_rights()
     time.tzset()
     sys.argv = ["cde", *request["words"]]
     reader = io.BufferedReader(io.FileIO(0, closefd=False))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -17,9 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests import command_line
 from tests.integration.cli.commands import environment
 from tests.nobody import NOBODY
+from tests.powerless import give_up_rights
 from tests.repository import git
 from tests.security import traced, workload
 from tests.security.swap import contents
@@ -33,6 +36,8 @@ pytestmark = [
 ]
 SAMPLE = 6
 OUTSIDE = "outside"
+CLOSED = 0o600
+ACTING = (".cde/config.toml", ".cde/workflow.yml", ".cde/prompts")
 SQLITE = ("telemetry.db", "telemetry.db-journal")
 
 
@@ -80,6 +85,25 @@ KINDS: dict[str, Callable[[Path, Path], object]] = {
     "a sealed file": sealed,
     "a huge file": huge,
 }
+FOREIGN = {
+    f"{which} of somebody else's, {rights}": (which == "its folder", mode)
+    for which in ("itself", "its folder")
+    for rights, mode in (("closed", CLOSED), ("to read", 0o644), ("to write", 0o666))
+}
+"""Whether the folder is somebody else's that a thing is in, and what others may do there.
+
+Only root can give anything away. Who calls is then one that may not pass over rights.
+"""
+
+
+def give_away(path: Path, mode: int) -> None:
+    """Let it be somebody else's; a file, where there is nothing."""
+    if not os.path.lexists(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("theirs")
+    os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    if not path.is_symlink():
+        path.chmod(mode | (mode & 0o444) >> 2 if path.is_dir() else mode)
 
 
 @dataclass
@@ -92,6 +116,7 @@ class Attacked:
         kept: the project as it was.
         places: what is opened in it, relative.
         calls: how.
+        own: the environment of the person, who trusts the project.
     """
 
     root: Path
@@ -99,9 +124,11 @@ class Attacked:
     kept: Path
     places: list[str]
     calls: list[traced.Call]
+    own: dict[str, str]
 
     def begin(self) -> None:
         """Have the project as it was; its folder stays the same one."""
+        os.chown(self.root, os.geteuid(), os.getegid())
         for entry in self.root.iterdir():
             remove(entry)
         shutil.copytree(self.kept, self.root, symlinks=True, dirs_exist_ok=True)
@@ -109,9 +136,34 @@ class Attacked:
     def put(self, place: str, kind: str) -> None:
         """Have something else in the place of what is there."""
         path = self.root / place
+        if kind in FOREIGN:
+            give_away(self.given(place, kind), FOREIGN[kind][1])
+            return
         remove(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         KINDS[kind](path, self.outside)
+
+    def given(self, place: str, kind: str) -> Path:
+        """What is somebody else's, of a kind of these."""
+        path = self.root / place
+        return path.parent if FOREIGN[kind][0] else path
+
+    def allowed(self, place: str, kind: str) -> str:
+        """What the rule of trust may say, as a regular expression.
+
+        E327 where the folder or its ``.cde`` is somebody else's, E325 and E326 where what acts is
+        new or cannot be read. Anything else is as it was, whoever owns it.
+        """
+        if kind not in FOREIGN:
+            return "E32"
+        given = self.given(place, kind)
+        if given in {self.root, self.root / ".cde"}:
+            return "E327|belongs to"
+        inner = given.relative_to(self.root)
+        is_new = not os.path.lexists(self.kept / inner)
+        if inner.as_posix().startswith(ACTING) and (is_new or FOREIGN[kind][1] == CLOSED):
+            return "E325|E326"
+        return "nothing"
 
 
 def remove(path: Path) -> None:
@@ -128,18 +180,24 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
     top = tmp_path_factory.mktemp("every")
     root, outside, kept = top / "project", top / OUTSIDE, top / "kept"
     root.mkdir()
+    own = environment(XDG_CONFIG_HOME=str(top / "config"))
     (outside / "logs").mkdir(parents=True)
     for name in ("file", "cde.log", "state.json", "logs/cde.log", "config.toml"):
         (outside / name).write_text("theirs")
     git(root, "init", "--quiet")
     workload.make(root)
     script = ["-m", "tests.security.workload", str(root)]
-    calls = traced.calls_of([*script, "begin"], top / "trace", environment())
+    calls = traced.calls_of([*script, "begin"], top / "trace", own)
     shutil.copytree(root, kept, symlinks=True)
-    calls += traced.calls_of([*script, "go"], top / "trace", environment())
+    calls += traced.calls_of([*script, "go"], top / "trace", own)
     serve = ["-m", "cde_orchestrator", "serve", "--project", str(root)]
-    calls += traced.calls_of(serve, top / "trace", environment(), workload.requests().encode())
-    return Attacked(root, outside, kept, traced.places(calls, root), calls)
+    calls += traced.calls_of(serve, top / "trace", own, workload.requests().encode())
+    attacked = Attacked(root, outside, kept, traced.places(calls, root), calls, own)
+    attacked.begin()
+    asked = {name: value for name, value in own.items() if name != VARIABLE}
+    said = command_line.cde("trust", "--yes", cwd=root, environment=asked)
+    assert said.returncode == 0, said
+    return attacked
 
 
 def test_files_are_reached_from_the_folder_that_they_are_in(attacked: Attacked) -> None:
@@ -167,14 +225,21 @@ def test_what_is_tried_is_what_is_opened(attacked: Attacked) -> None:
     assert known - set(attacked.places) == set()
 
 
-def cases(places: list[str]) -> Iterator[tuple[str, str, tuple[tuple[str, ...], ...]]]:
+def cases(attacked: Attacked) -> Iterator[tuple[str, str, tuple[tuple[str, ...], ...]]]:
     """Places, what to put there and commands: all of them in `make soak`, else a sample."""
-    every = [(place, kind) for place in places for kind in KINDS]
+    every = [(place, kind) for place in attacked.places for kind in KINDS]
     every.remove((".cde", "a link to a folder"))  # its owner's choice
+    given = {
+        (attacked.given(place, kind), kind): (place, kind)
+        for place in attacked.places
+        for kind in FOREIGN
+        if os.geteuid() == 0
+    }
     chosen = random.Random(os.environ.get("CDE_SIMULATION_SEED", "1"))
-    for place, kind in every if SOAK else chosen.sample(every, SAMPLE):
-        some = set(chosen.sample(workload.COMMANDS, SAMPLE))
-        yield place, kind, tuple(each for each in workload.COMMANDS if SOAK or each in some)
+    for tried in every, [*given.values()]:
+        for place, kind in tried if SOAK else chosen.sample(tried, min(SAMPLE, len(tried))):
+            some = set(chosen.sample(workload.COMMANDS, SAMPLE))
+            yield place, kind, tuple(each for each in workload.COMMANDS if SOAK or each in some)
 
 
 def faults_of(
@@ -183,34 +248,50 @@ def faults_of(
     """What should not be, where something is in a place while all is done."""
     attacked.begin()
     attacked.put(place, kind)
+    is_foreign, allowed = kind in FOREIGN, attacked.allowed(place, kind)
+    own = {n: value for n, value in attacked.own.items() if n != VARIABLE or not is_foreign}
+    before = contents(attacked.root) if allowed.startswith("E327") else None
     for words in commands:
         try:
             done = command_line.in_words(
-                command_line.cde(*words, cwd=attacked.root, environment=environment())
+                command_line.cde(
+                    *words, cwd=attacked.root, environment=own, is_powerless=is_foreign
+                )
             )
         except TimeoutError:
             yield f"{words} hangs"
             continue
-        said = done.stdout + done.stderr
-        if "Traceback" in said or "E999" in said:
-            yield f"{words}: {said}"
+        yield from faults_in(done.stdout + done.stderr, words, allowed)
     server = subprocess.run(
         [sys.executable, "-m", "cde_orchestrator", "serve", "--project", str(attacked.root)],
-        env=environment(),
+        env=own,
         input=workload.requests(),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
+        preexec_fn=give_up_rights if is_foreign else None,
     )
-    if "Traceback" in server.stderr or "E999" in server.stdout:
-        yield f"the server: {server.stdout}{server.stderr}"
+    yield from faults_in(server.stdout + server.stderr, ("serve",), allowed)
+    if before is not None and contents(attacked.root) != before:
+        yield "what is somebody else's was changed"
+
+
+def faults_in(said: str, words: tuple[str, ...], allowed: str) -> Iterator[str]:
+    """What a command should not say, or should and does not."""
+    trust = set(re.findall(r"\bE32[5-8]\b", said))
+    if "Traceback" in said or "E999" in said:
+        yield f"{words}: {said}"
+    elif allowed.startswith("E327") and not re.search(allowed, said):
+        yield f"{words} uses what is somebody else's: {said}"
+    elif any(not re.match(allowed, code) for code in trust):
+        yield f"{words} says {trust}: {said}"
 
 
 def test_nothing_outside_changes_and_nothing_hangs(attacked: Attacked) -> None:
     before = contents(attacked.outside)
     found = []
-    for place, kind, commands in cases(attacked.places):
+    for place, kind, commands in cases(attacked):
         faults = faults_of(attacked, place, kind, commands)
         found += [f"{kind} at {place}: {fault}" for fault in faults]
         if contents(attacked.outside) != before:
@@ -218,3 +299,18 @@ def test_nothing_outside_changes_and_nothing_hangs(attacked: Attacked) -> None:
             before = contents(attacked.outside)
 
     assert found == []
+
+
+def test_a_copy_of_the_history_that_is_closed_is_a_finding_of_the_doctor(
+    attacked: Attacked,
+) -> None:
+    attacked.begin()
+    copy = min(attacked.root.glob(".git/cde/*/journal-*.jsonl"))
+    copy.chmod(0)
+    for words in (("doctor",), ("doctor", "--fix")):
+        done = command_line.cde(
+            *words, cwd=attacked.root, environment=attacked.own, is_powerless=True
+        )
+        said = command_line.in_words(done)
+        assert (said.returncode, copy.name in said.stdout) == (1, True), said
+        assert "E999" not in said.stdout + said.stderr

@@ -99,7 +99,7 @@ CALLS: tuple[tuple[str, dict[str, object]], ...] = (
         "cde_submitWork",
         {"feature_id": "one", "phase_id": "work", "results": {"work": "words\n" * 40}},
     ),
-    ("cde_saveProgress", {"feature_id": "one", "note": "A note"}),
+    ("cde_saveProgress", {"feature_id": "one", "phase_id": "close", "note": "A note"}),
     ("cde_getHealth", {}),
 )
 """What an agent asks a server for."""

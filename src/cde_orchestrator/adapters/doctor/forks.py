@@ -22,7 +22,10 @@ def open_forks(stored: StateFiles) -> Iterator[CDEError]:
 
 def found_now(stored: StateFiles) -> list[CDEError]:
     """What is in the files since the last command; the next one keeps each side by itself."""
-    fork = find_fork(stored, OsFileOps())
+    try:
+        fork = find_fork(stored, OsFileOps())
+    except OSError:  # a file that cannot be read is a finding by itself
+        return []
     if fork is None:
         return []
     return [
