@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from threading import Thread
 
-from tests.powerless import give_up_rights
+from tests import powerless
 from tests.session_guard import session_folder
 
 CDE = [sys.executable, "-m", "cde_orchestrator"]
@@ -28,6 +28,7 @@ def cde(
     stdin: bytes = b"",
     timeout: float = TIMEOUT_SECONDS,
     is_powerless: bool = False,
+    memory_bytes: int | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end.
 
@@ -38,18 +39,19 @@ def cde(
         stdin: what it can read.
         timeout: seconds after which it is killed.
         is_powerless: whether it has no rights over what is others', though it is root's.
+        memory_bytes: what it may address, if not as much as the system lets it.
     """
     variables = dict(os.environ if environment is None else environment)
     if _says_how_to_start(variables):
+        assert memory_bytes is None, "only a forked command can be held to it"
         return subprocess.run(
-            [*CDE, *words],
+            [*(powerless.START if is_powerless else ()), *CDE, *words],
             cwd=cwd,
             env=variables,
             input=stdin,
             capture_output=True,
             timeout=timeout,
             check=False,
-            preexec_fn=give_up_rights if is_powerless else None,
         )
     given, taken = os.pipe()
     out, out_end = os.pipe()
@@ -62,6 +64,7 @@ def cde(
             "folder": str(cwd),
             "environment": variables,
             "is_powerless": is_powerless,
+            "memory_bytes": memory_bytes,
         }
         socket.send_fds(connection, [pickle.dumps(request)], [given, out_end, err_end])
         for descriptor in (given, out_end, err_end):

@@ -13,6 +13,7 @@ import io
 import os
 import pickle
 import pkgutil
+import resource
 import signal
 import socket
 import sys
@@ -101,6 +102,8 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     os.environ.update(request["environment"])
     if request.get("is_powerless"):
         give_up_rights()
+    if request.get("memory_bytes"):
+        resource.setrlimit(resource.RLIMIT_AS, (request["memory_bytes"],) * 2)
     time.tzset()
     sys.argv = ["cde", *request["words"]]
     reader = io.BufferedReader(io.FileIO(0, closefd=False))

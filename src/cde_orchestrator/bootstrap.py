@@ -205,11 +205,23 @@ class Application:
             name,
             str(self.root),
             capture,
+            explain=self._state_problem,
             slow_ms=lambda: math.inf if is_call else self.settings.slow_operation_ms,
             telemetry=None if routine else self._meter,
             routine=routine,
             about=about or {},
         )
+
+    def _state_problem(self) -> CDEError | None:
+        """E201 where the state is none that this product writes; asked after an accident."""
+        try:
+            repository = self._assembled(tolerant=True).repository
+            repository.checked_state(repository.state_at(self.root)[1])
+        except CDEError as error:
+            if error.code == "E210":
+                reason = error.message.rstrip(".")
+                return StateError.of("E201", path=str(self.root), reason=reason)
+        return None
 
     def _repository(self) -> KeptState | None:
         return None if self._ports is None else self._ports.repository

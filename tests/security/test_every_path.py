@@ -10,7 +10,6 @@ import random
 import re
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,10 +18,9 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
-from tests import command_line
+from tests import command_line, powerless
 from tests.integration.cli.commands import environment
 from tests.nobody import NOBODY
-from tests.powerless import give_up_rights
 from tests.repository import git
 from tests.security import traced, workload
 from tests.security.swap import contents
@@ -151,14 +149,15 @@ class Attacked:
     def allowed(self, place: str, kind: str) -> str:
         """What the rule of trust may say, as a regular expression.
 
-        E327 where the folder or its ``.cde`` is somebody else's, E325 and E326 where what acts is
-        new or cannot be read. Anything else is as it was, whoever owns it.
+        E327 where the folder or its ``.cde`` is somebody else's (E003 where one may not look),
+        E325 and E326 where what acts is new or cannot be read. Anything else is as it was,
+        whoever owns it.
         """
         if kind not in FOREIGN:
             return "E32"
         given = self.given(place, kind)
         if given in {self.root, self.root / ".cde"}:
-            return "E327|belongs to"
+            return "E327|E003|belongs to"
         inner = given.relative_to(self.root)
         is_new = not os.path.lexists(self.kept / inner)
         if inner.as_posix().startswith(ACTING) and (is_new or FOREIGN[kind][1] == CLOSED):
@@ -191,7 +190,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
     shutil.copytree(root, kept, symlinks=True)
     calls += traced.calls_of([*script, "go"], top / "trace", own)
     serve = ["-m", "cde_orchestrator", "serve", "--project", str(root)]
-    calls += traced.calls_of(serve, top / "trace", own, workload.requests().encode())
+    calls += traced.calls_of(serve, top / "trace", own, workload.ask)
     attacked = Attacked(root, outside, kept, traced.places(calls, root), calls, own)
     attacked.begin()
     asked = {name: value for name, value in own.items() if name != VARIABLE}
@@ -262,17 +261,13 @@ def faults_of(
             yield f"{words} hangs"
             continue
         yield from faults_in(done.stdout + done.stderr, words, allowed)
-    server = subprocess.run(
-        [sys.executable, "-m", "cde_orchestrator", "serve", "--project", str(attacked.root)],
-        env=own,
-        input=workload.requests(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        preexec_fn=give_up_rights if is_foreign else None,
-    )
-    yield from faults_in(server.stdout + server.stderr, ("serve",), allowed)
+    start = powerless.START if is_foreign else ()
+    try:
+        answers, said = workload.served(attacked.root, own, start=start)
+    except TimeoutError:
+        yield "the server hangs"
+    else:
+        yield from faults_in("".join(answers) + said, ("serve",), allowed)
     if before is not None and contents(attacked.root) != before:
         yield "what is somebody else's was changed"
 

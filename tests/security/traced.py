@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +34,30 @@ class Call:
 
 
 def calls_of(
-    words: Sequence[str], log: Path, environment: Mapping[str, str], given: bytes = b""
+    words: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str],
+    ask: Callable[[subprocess.Popen[bytes]], object] = lambda process: None,
 ) -> list[Call]:
-    """Run Python with these words to its end; what it and its children in Python called."""
+    """Run Python with these words to its end; what it and its children in Python called.
+
+    Args:
+        words: its arguments.
+        log: where ``strace`` writes.
+        environment: the whole of it.
+        ask: given the process before its input ends.
+    """
     strace = [program("strace"), "-f", "-qq", "-y", "-s", "4096", "-e", f"trace={_CALLS}"]
     command = [*strace, "-o", str(log), sys.executable, *words]
-    subprocess.run(command, env=environment, input=given, capture_output=True, check=False)
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as started:
+        ask(started)
+        started.communicate()
     foreign: set[str] = set()
     found: list[Call] = []
     for line in log.read_text(errors="replace").splitlines():

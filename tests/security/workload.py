@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import threading
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
+from types import MappingProxyType
 
+from tests.command_line import CDE, TIMEOUT_SECONDS
 from tests.fork_server import become, preload
 
 WORKFLOW = """\
@@ -105,8 +111,23 @@ CALLS: tuple[tuple[str, dict[str, object]], ...] = (
 """What an agent asks a server for."""
 
 
-def requests() -> str:
-    """The lines that a client sends a server over stdio."""
+def ask(
+    server: subprocess.Popen[bytes],
+    calls: Iterable[tuple[str, Mapping[str, object]]] = CALLS,
+    replaced: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
+    """The answers of a server over stdio, each request sent after the answer to the one before.
+
+    What is under way when a client closes its end is not done.
+
+    Args:
+        server: which has pipes for its input and output.
+        calls: the tools, with their arguments.
+        replaced: texts in the requests, by what is sent for them.
+
+    Raises:
+        TimeoutError: it does not answer.
+    """
     hello = {
         "protocolVersion": "2025-11-25",
         "capabilities": {},
@@ -117,10 +138,69 @@ def requests() -> str:
         {"method": "notifications/initialized"},
         *(
             {"id": number, "method": "tools/call", "params": {"name": name, "arguments": given}}
-            for number, (name, given) in enumerate(CALLS, 1)
+            for number, (name, given) in enumerate(calls, 1)
         ),
     ]
-    return "".join(json.dumps({"jsonrpc": "2.0", **line}) + "\n" for line in lines)
+    assert server.stdin
+    assert server.stdout
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        server.kill()
+
+    watch = threading.Timer(TIMEOUT_SECONDS, end)
+    watch.start()
+    answers = []
+    try:
+        for line in lines:
+            text = json.dumps({"jsonrpc": "2.0", **line})
+            for each, sent in replaced.items():
+                text = text.replace(each, sent)
+            server.stdin.write(text.encode() + b"\n")
+            server.stdin.flush()
+            if "id" in line:
+                answers.append(server.stdout.readline().decode())
+    except BrokenPipeError:
+        pass  # it refused to start
+    finally:
+        watch.cancel()
+    if late.is_set():
+        raise TimeoutError
+    return answers
+
+
+def served(
+    root: Path,
+    environment: Mapping[str, str],
+    calls: Iterable[tuple[str, Mapping[str, object]]] = CALLS,
+    replaced: Mapping[str, str] = MappingProxyType({}),
+    *,
+    start: Iterable[str] = (),
+) -> tuple[list[str], str]:
+    """The answers of a new server of the project, and what it said else; raises as ``ask``.
+
+    Args:
+        root: the project's folder.
+        environment: the whole of the server's.
+        calls: as of ``ask``.
+        replaced: as of ``ask``.
+        start: a command that runs the server.
+    """
+    with (
+        TemporaryFile() as errors,
+        subprocess.Popen(
+            [*start, *CDE, "serve", "--project", str(root)],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        ) as server,
+    ):
+        answers = ask(server, calls, replaced)
+        rest, _ = server.communicate()
+        errors.seek(0)
+        return answers, (rest + errors.read()).decode()
 
 
 def make(root: Path) -> None:

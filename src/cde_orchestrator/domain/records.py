@@ -10,7 +10,7 @@ from typing import Any
 
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.secrets import data_without_secrets, without_secrets
-from cde_orchestrator.domain.text import checked_text
+from cde_orchestrator.domain.text import checked_text, why_unreadable
 
 PROGRESS_LIMIT_BYTES = 64 * 1024
 """Bytes of one saved progress, its note and data together."""
@@ -129,7 +129,7 @@ class Progress:
             encoded = "" if data is None else json.dumps(data, ensure_ascii=False, allow_nan=False)
             kept = data_without_secrets(data, by_name=True)
         except (TypeError, ValueError, RecursionError) as error:
-            reason = f"it is not a JSON value: {error}"
+            reason = f"it is not a JSON value: {why_unreadable(error)}"
             raise ValidationError.of("E305", argument="data", reason=reason) from error
         checked_text("data", encoded, PROGRESS_LIMIT_BYTES)
         size = len(text.encode()) + len(encoded.encode())

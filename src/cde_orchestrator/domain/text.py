@@ -62,6 +62,11 @@ def checked_line(argument: str, text: str, limit: int) -> str:
     return line
 
 
+def why_unreadable(error: Exception) -> str:
+    """What a parser has against a text, in words."""
+    return "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+
+
 def as_file(text: str) -> bytes:
     """The text as a file of a project has it: the last line gets its end."""
     ending = "\n" if text and not text.endswith("\n") else ""

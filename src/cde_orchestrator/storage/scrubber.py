@@ -8,6 +8,7 @@ once, and noted in the segment's header, so that the rest of the past counts as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
@@ -28,6 +29,7 @@ from cde_orchestrator.storage.quarantine import Quarantine
 
 log = get_logger(__name__)
 
+_NUMBERED = re.compile(r"[^-]+-\d{1,18}\.")
 Seen = dict[str, list[int]]
 """Size, time and inode of the files that were judged, by name."""
 
@@ -81,7 +83,7 @@ class StateScrubber:
         # Whatever is wrong with this note, everything is judged again.
         with suppress(OSError, ValueError):
             found = orjson.loads(self._ops.read(self._files.judged))
-            return found if isinstance(found, dict) else {}
+            return found if isinstance(found, dict) and all(map(_NUMBERED.match, found)) else {}
         return {}
 
     def _only_whole_ones_came(self, known: Seen, present: Seen) -> bool:

@@ -379,7 +379,7 @@ def test_a_record_that_names_another_predecessor_belongs_to_the_gap(tmp_path: Pa
     files = made(tmp_path, "a").files
     path_of: Patch = [
         {"op": "add", "path": "/name", "value": 1},
-        {"op": "add", "path": "/features/f/x"},
+        {"op": "add", "path": "/features/f/x", "value": 1},
     ]
     strange = encode_record(2, "another", replace(PUT, changes=path_of))
     after = encode_record(3, strange.checksum, PUT)

@@ -154,7 +154,9 @@ def test_each_backup_is_judged_once_for_all_processes(store: StateStore) -> None
     assert not {path.name for path in sealed(store)} & set(ops.reads)
 
 
-@pytest.mark.parametrize("note", [b"", b"[]", b"{nonsense", b'{"state-1.json": 3}'])
+@pytest.mark.parametrize(
+    "note", [b"", b"[]", b"{nonsense", b'{"state-1.json": 3}', b'{"record": 1}', b'{"a-b": 1}']
+)
 def test_a_damaged_note_of_what_was_judged_only_costs_another_look(
     store: StateStore, note: bytes
 ) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.infrastructure.system.toml import parse_toml
 
 log = get_logger(__name__)
 
@@ -19,10 +18,6 @@ SEARCH_SECONDS = 2.0
 _SEARCH = "cde_orchestrator.adapters.project_files.search"
 # What repeats or chooses nothing is searched for in time proportional to the text.
 _COSTLY = frozenset("*+?{|(")
-
-# The standard library's TOML parser takes time quadratic in the parts of a dotted key, and walks
-# the parts of a table's name again for each line of the table: this much takes a second or so.
-_TOML_COST_LIMIT = 10_000_000
 
 # libyaml goes through all open brackets at each word, and lets nothing else run meanwhile.
 _YAML_DEPTH_LIMIT = 200
@@ -67,14 +62,6 @@ class ParsingContentValidator:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
-
-
-def parse_toml(text: str) -> dict[str, Any]:
-    """The content of a TOML file; ValueError where it is none, or would take too long to read."""
-    dots = [line.count(".") + 1 for line in text.split("\n")]
-    if sum(dots) * max(dots) > _TOML_COST_LIMIT:
-        raise ValueError("it has keys of too many parts")
-    return tomllib.loads(text)
 
 
 def _parse_yaml(text: str) -> None:

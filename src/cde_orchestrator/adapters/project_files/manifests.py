@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from cde_orchestrator.adapters.project_files.content_syntax import parse_toml
 from cde_orchestrator.adapters.project_files.languages import printable
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.text import why_unreadable
 from cde_orchestrator.infrastructure.system.file_ops import read_regular_file
+from cde_orchestrator.infrastructure.system.toml import parse_toml
 from cde_orchestrator.infrastructure.system.tree import guard, names_in
 
 log = get_logger(__name__)
@@ -75,7 +76,9 @@ class ProjectFolder:
             except (OSError, RuntimeError, ValueError) as error:
                 # A RuntimeError is too deep a nesting or, before Python 3.13, a loop of links.
                 path = printable(str(self._root / name))
-                log.warning("manifest_unreadable", path=path, reason=printable(str(error)))
+                log.warning(
+                    "manifest_unreadable", path=path, reason=printable(why_unreadable(error))
+                )
         return cache[name]
 
     def _location(self, name: str) -> Path | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import tomllib
 from pathlib import Path
 
 from cde_orchestrator.domain.exceptions import ValidationError
@@ -31,6 +30,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
 )
 from cde_orchestrator.infrastructure.system.os_errors import translate_os_errors
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
+from cde_orchestrator.infrastructure.system.toml import parse_toml
 from cde_orchestrator.infrastructure.system.tree import kind_of
 from cde_orchestrator.storage.format.files import StateFiles
 
@@ -104,8 +104,8 @@ def _without_keys(path: Path) -> bytes | None:
     left = "".join(line for line in lines if not _OWN_LINE.match(line))
     wanted = {key: value for key, value in document.items() if key not in _KEYS}
     try:
-        fits = tomllib.loads(left) == wanted
-    except tomllib.TOMLDecodeError:
+        fits = parse_toml(left) == wanted
+    except ValueError:
         fits = False
     if not fits:
         reason = "it is not in a line of its own; delete it, and try again"

@@ -21,6 +21,7 @@ from cde_orchestrator.adapters.repositories.codec import (
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, KNOWN_STATUSES, Feature
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.workflow import Workflow
 from cde_orchestrator.storage.format.checkpoint import OWN_KEYS
 from cde_orchestrator.storage.format.json_patch import Document
@@ -55,6 +56,9 @@ def checked_document(document: Document) -> Document:
         project = decode_project(document, FeatureIndex(), document["path"])
         for moment in (project.created_at, project.updated_at):
             _require_fit(moment, datetime, "created_at or updated_at")
+        for name, hint in _hints_of(ProjectFacts).items():
+            if (fact := project.metadata.get(name)) is not None:
+                _require_fit(fact, hint, name)
         for digest, kept in project.workflows.items():
             where = f"workflow {digest}"
             _require_fit(Workflow.from_dict(kept), Workflow)

@@ -165,7 +165,7 @@ def _recalled(data: bytes) -> WorkTree | None:
     try:
         folder, commit, changed, new = json.loads(data)
         return WorkTree(folder, commit, frozenset(map(str, changed)), frozenset(map(str, new)))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.names import free_name
+from cde_orchestrator.domain.text import why_unreadable
 
 FORMAT = "cde-export"
 VERSION = 1
@@ -54,7 +55,8 @@ def parse_export(text: str) -> dict[str, Any]:
     except UnicodeEncodeError as error:
         raise StateError.of("E210", where="the file", reason="it is not UTF-8") from error
     except (ValueError, RecursionError) as error:
-        raise StateError.of("E210", where="the file", reason=f"it is not JSON: {error}") from error
+        reason = f"it is not JSON: {why_unreadable(error)}"
+        raise StateError.of("E210", where="the file", reason=reason) from error
     if not isinstance(export, dict) or export.get("format") != FORMAT:
         raise StateError.of("E210", where="the file", reason="it is not a state export")
     if export.get("version") != VERSION:

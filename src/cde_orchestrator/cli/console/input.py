@@ -12,6 +12,7 @@ from typing import Any, cast
 import typer
 
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.text import why_unreadable
 
 LIMIT_BYTES = 16 * 1024 * 1024
 """The most bytes that are read: much more than any use case accepts."""
@@ -69,7 +70,7 @@ def json_from(text: str, field: str) -> Any:
         reason = f"{error.msg} (line {error.lineno}, column {error.colno})"
         raise ValidationError.of("E307", field=field, reason=reason) from error
     except (ValueError, RecursionError) as error:
-        raise ValidationError.of("E307", field=field, reason=str(error)) from error
+        raise ValidationError.of("E307", field=field, reason=why_unreadable(error)) from error
 
 
 def results_given(

@@ -25,6 +25,7 @@ from cde_orchestrator.infrastructure.observability.logs.setup import (
 from cde_orchestrator.infrastructure.paths import FOLDER, STATE
 from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.project_path import folder_at
+from cde_orchestrator.infrastructure.system.tree import is_file
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -87,7 +88,7 @@ def found_elsewhere(project: Path | None, _: RenderTarget) -> RenderableType | N
     """Which project a command is about, where that is not the folder named, or at hand, alone."""
     root = project_root(project)
     is_obvious = project is not None or root == Path.cwd()
-    if is_obvious and (root / FOLDER / STATE).is_file():
+    if is_obvious and is_file(root / FOLDER / STATE):
         return None
     from cde_orchestrator.cli.console.layout import note  # noqa: PLC0415 - no JSON needs it
 

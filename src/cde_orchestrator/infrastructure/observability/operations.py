@@ -81,6 +81,7 @@ class Operation:
         name: the use case's name, as ``start_feature``.
         project_path: the project that it is about.
         capture: given each error before it is raised.
+        explain: what an accident comes from, where that is known; asked when there is one.
         slow_ms: milliseconds above which it counts as slow, asked when it ends.
         telemetry: counts how it ended.
         routine: whether something that watches asks for it again and again: its course is
@@ -92,6 +93,7 @@ class Operation:
     project_path: str
     capture: Capture = lambda error, raised: None
     _: KW_ONLY
+    explain: Callable[[], CDEError | None] = lambda: None
     slow_ms: Callable[[], float] = lambda: SLOW_OPERATION_MS
     telemetry: Telemetry | None = None
     routine: bool = False
@@ -121,12 +123,18 @@ class Operation:
             return error
         return None
 
+    def _explained(self) -> CDEError | None:
+        try:
+            return self.explain()
+        except Exception:  # noqa: BLE001 - then the accident is all that is known
+            return None
+
     def run(self, work: Callable[[], Reply], watch: Stopwatch | None = None) -> Reply:
         """Do the work, logged from start to finish; ``watch`` runs if it began earlier.
 
         Raises:
             CDEError: as the work raised it, its context completed; anything else that it
-                raised becomes E931 or E999.
+                raised becomes what explains it, E931 or E999.
         """
         watch = watch or Stopwatch()
         with (
@@ -150,7 +158,7 @@ class Operation:
                 run.log.warning(event, reason=error.message, **ended)
                 raise
             except Exception as error:
-                accident = unexpected(error)
+                accident = self._explained() or unexpected(error)
                 run.log.exception("operation_failed", **run.failed(accident, error))
                 raise accident from error
             except BaseException as interrupt:

@@ -23,6 +23,7 @@ from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 from cde_orchestrator.domain.secrets import REDACTED, redacted
 from cde_orchestrator.infrastructure.system.file_ops import read_bounded
 from cde_orchestrator.infrastructure.system.project_home import shared_file
+from cde_orchestrator.infrastructure.system.toml import parse_toml
 from cde_orchestrator.infrastructure.system.viewing import applies
 
 _EFFECTIVE = os.access in os.supports_effective_ids
@@ -34,6 +35,8 @@ DEFAULT = "default"
 TABLES = frozenset({"agents", "alerts"})
 """Tables of the file that are no settings; whoever uses them judges them."""
 SIZE_LIMIT = 1024 * 1024
+DEPTH_LIMIT = 20
+"""Levels of tables and lists; the settings have four."""
 _ADDRESS = re.compile(r"(https?://)([^\s/?#@]*@)?([^\s/?#@]+)([/?#][!-~]*)?")
 
 DATABASES = ("postgresql", "postgres")
@@ -335,12 +338,10 @@ def settings_document(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         data = io.BytesIO(read_bounded(path, SIZE_LIMIT))
         content = io.TextIOWrapper(data, encoding="utf-8-sig").read()
-        import tomllib
-
-        return content, tomllib.loads(content)
+        return content, parse_toml(content, DEPTH_LIMIT)
     except (FileNotFoundError, NotADirectoryError):
         return "", {}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         if isinstance(error, OSError) and not os.access(
             path.parent.parent, os.X_OK, effective_ids=_EFFECTIVE
         ):

@@ -14,6 +14,7 @@ from typing import Any
 
 from cde_orchestrator.domain.command_line import COMMAND_KINDS
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.text import why_unreadable
 from cde_orchestrator.infrastructure.paths import user_folder
 from cde_orchestrator.infrastructure.system.acting_files import UNKNOWN, Stamp, acting_stamp
 from cde_orchestrator.infrastructure.system.file_ops import (
@@ -217,7 +218,7 @@ class TrustFile:
         except (FileNotFoundError, NotADirectoryError):
             return Records()
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            reason = f"it cannot be understood ({error})"
+            reason = f"it cannot be understood ({why_unreadable(error)})"
             raise OSError(errno.EINVAL, reason, str(self.path)) from error
         folders = {}
         for where, each in stored:

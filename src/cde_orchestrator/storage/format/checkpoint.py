@@ -14,13 +14,14 @@ from typing import Any
 
 import orjson
 
-from cde_orchestrator.storage.format.json_patch import Document
+from cde_orchestrator.storage.format.json_patch import Document, is_too_deep
 
 SCHEMA_VERSION = 1
 NEWER = "it is from a newer version"
 """What is wrong with a checkpoint that is not damaged."""
 
 _BLANK = b"0" * 32
+_TOO_DEEP = "it is nested too deeply"
 _MARK = b'"checksum": "'
 OWN_KEYS = ("schema_version", "sequence", "checksum", "record_checksum", "fork")
 
@@ -84,20 +85,26 @@ def decode(data: bytes) -> Checkpoint | NotACheckpoint:
         return _decode_leniently(data)
     if not isinstance(content, dict):
         return NotACheckpoint("it is not a JSON object")
+    if is_too_deep(content):
+        return NotACheckpoint(_TOO_DEEP)
     if not any(key in content for key in OWN_KEYS):
         return NotACheckpoint("it has no schema_version", content=content)
     if _sealed(data) != data:
         return NotACheckpoint("its checksum does not match its content")
-    version = content["schema_version"]
-    if version > SCHEMA_VERSION:
+    version = content.get("schema_version")
+    if type(version) is int and version > SCHEMA_VERSION:
         return NotACheckpoint(NEWER, content, version)
-    return Checkpoint(
-        content["sequence"],
-        content["record_checksum"],
-        document_of(content),
-        len(data),
-        content.get("fork"),
-    )
+    sequence, record_checksum = content.get("sequence"), content.get("record_checksum")
+    fork, features = content.get("fork"), content.get("features")
+    if (
+        type(sequence) is not int
+        or not isinstance(record_checksum, str)
+        or not isinstance(fork, dict | None)
+        or not isinstance(features, list)
+        or not all(isinstance(each, dict) and isinstance(each.get("id"), str) for each in features)
+    ):
+        return NotACheckpoint("its members are not of the types that this product writes")
+    return Checkpoint(sequence, record_checksum, document_of(content), len(data), fork)
 
 
 def document_of(content: Document) -> Document:
@@ -122,7 +129,7 @@ def _decode_leniently(data: bytes) -> NotACheckpoint:
     except ValueError as error:
         return NotACheckpoint(f"it is not JSON ({error})")
     except RecursionError:
-        return NotACheckpoint("it is nested too deeply")
+        return NotACheckpoint(_TOO_DEEP)
     if isinstance(content, dict) and not any(key in content for key in OWN_KEYS):
         return NotACheckpoint("it has no schema_version", content=content)
     return NotACheckpoint("it was not written by this product")

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from cde_orchestrator.storage.format.json_patch import Patch
+from cde_orchestrator.storage.format.json_patch import DEPTH_LIMIT, Patch, is_patch, is_too_deep
 
 FORMAT = "cde-journal"
 VERSION = 1
@@ -173,9 +173,32 @@ def _decode(line: bytes) -> Record | Header | None:
     try:
         data = orjson.loads(body)
         if "format" in data:
-            lost = tuple((first, last) for first, last in data.get("lost", ()))
-            return Header(data["first"], data["previous"], line, lost)
+            header = Header(data["first"], data["previous"], line, _ranges(data.get("lost", ())))
+            return header if _is_placed(header.first, header.previous) else None
         change = Change(**{name: data[name] for name in _MEMBERS})
-        return Record(data["sequence"], data["previous"], checksum, change, line)
+        record = Record(data["sequence"], data["previous"], checksum, change, line)
+        is_whole = _is_placed(record.sequence, record.previous) and _is_change(change)
+        return record if is_whole and not _is_too_deep(body, data) else None
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _ranges(lost: Any) -> Lost:
+    found = tuple((first, last) for first, last in lost)
+    if not all(type(each) is int for pair in found for each in pair):
+        raise TypeError("a sequence is a number")
+    return found
+
+
+def _is_placed(sequence: object, previous: object) -> bool:
+    return type(sequence) is int and isinstance(previous, str)
+
+
+def _is_change(change: Change) -> bool:
+    """Whether the members are of their types: whoever seals a line may have written any."""
+    texts = change.at, change.operation, change.actor, change.correlation_id
+    return all(isinstance(each, str) for each in texts) and is_patch(change.changes)
+
+
+def _is_too_deep(body: bytes, data: Any) -> bool:
+    return body.count(b"[") + body.count(b"{") > DEPTH_LIMIT and is_too_deep(data)

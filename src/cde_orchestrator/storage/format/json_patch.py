@@ -13,6 +13,20 @@ import orjson
 
 Document = dict[str, Any]
 Patch = list[dict[str, Any]]
+DEPTH_LIMIT = 200
+"""Levels of a stored document."""
+_ENCODED_DEPTH = 254  # of orjson, which decodes 1,024
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether what was parsed is nested deeper than anything here writes, and Python follows."""
+    for _ in range(_ENCODED_DEPTH - DEPTH_LIMIT):
+        value = [value]
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return True
+    return False
 
 
 def pointer(*keys: str) -> str:
@@ -24,6 +38,17 @@ def keys_of(path: str) -> list[str]:
     """The keys that a JSON Pointer names, outermost first; none for the whole document."""
     parts = path.split("/")[1:]
     return [part.replace("~1", "/").replace("~0", "~") for part in parts]
+
+
+def is_patch(value: object) -> bool:
+    """Whether it has the shape of a patch; the operations may still not fit a document."""
+    return isinstance(value, list) and all(
+        isinstance(each, dict)
+        and isinstance(path := each.get("path"), str)
+        and (each.get("op") == "remove" or (each.get("op") == "add" and "value" in each))
+        and (path or isinstance(each.get("value"), dict))
+        for each in value
+    )
 
 
 def diff(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> Patch:

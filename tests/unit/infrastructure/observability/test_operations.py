@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,6 +53,22 @@ def test_an_operation_that_does_not_succeed_says_how(
     assert (last["event"], last["outcome"], last["error_code"]) == (event, outcome, code)
     assert last["log_level"] == level
     assert last["duration_ms"] >= 0
+
+
+def test_an_accident_is_what_explains_it_where_that_is_known() -> None:
+    found = StateError.of("E201", path="x", reason="y")
+
+    def nothing_known() -> CDEError | None:
+        raise ZeroDivisionError
+
+    def code_of(explain: Callable[[], CDEError | None]) -> str:
+        with capture_logs(), pytest.raises(CDEError) as caught:
+            replace(operation(), explain=explain).run(nothing_known)
+        return caught.value.code
+
+    assert code_of(lambda: found) == "E201"
+    assert code_of(lambda: None) == "E999"
+    assert code_of(nothing_known) == "E999"
 
 
 def test_a_slow_operation_names_its_bottleneck(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,11 @@ def test_a_number_in_the_environment_must_be_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["log_level = \n", b"\xff\xfe", "a = " + "[" * 5000, "#" * 2**21]
+    "content",
+    [
+        *("log_level = \n", b"\xff\xfe", "a = " + "[" * 5000, "#" * 2**21),
+        *(f"log_level.{'a.' * parts}a = 1" for parts in (20, 1_000, 400_000)),
+    ],
 )
 def test_a_file_that_is_no_toml_is_told(tmp_path: Path, content: str | bytes) -> None:
     file = write(tmp_path, content)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cde_orchestrator.storage.format import checkpoint
 from cde_orchestrator.storage.format.checkpoint import (
     SCHEMA_VERSION,
     Checkpoint,
@@ -13,6 +14,12 @@ from cde_orchestrator.storage.format.checkpoint import (
     encode,
 )
 
+OF_OTHER_TYPES: dict[str, list[Any]] = {
+    "sequence": [[], "1", True, None],
+    "record_checksum": [[], 1, None],
+    "fork": [[], 1, ""],
+    "features": [{}, 1, None, [1], [{}], [{"id": 1}]],
+}
 DOCUMENT: dict[str, Any] = {
     "id": "p",
     "name": "Project",
@@ -138,6 +145,34 @@ def test_any_of_its_own_members_makes_a_file_a_damaged_checkpoint(key: str, valu
 )
 def test_a_damaged_file_comes_with_the_reason(data: bytes, reason: str) -> None:
     assert decode(data) == NotACheckpoint(reason)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [(key, value) for key, values in OF_OTHER_TYPES.items() for value in values],
+)
+def test_members_of_other_types_are_damage_though_the_checksum_fits(
+    key: str, value: object
+) -> None:
+    content = {**json.loads(encode(DOCUMENT, 7, "abc")), "checksum": "0" * 32, key: value}
+    data = checkpoint._sealed(json.dumps(content).encode())
+
+    reason = "its members are not of the types that this product writes"
+    assert decode(data) == NotACheckpoint(reason)
+
+
+@pytest.mark.parametrize("levels", [190, 210, 900])
+def test_a_state_is_as_deep_as_it_can_be_written_again(levels: int) -> None:
+    deep = ("[" * levels + "]" * levels).encode()
+    data = encode({**DOCUMENT, "metadata": "here"}, 7, "abc").replace(b'"here"', deep)
+    data = checkpoint._sealed(data)
+
+    found = decode(data)
+    if levels < 200:
+        assert isinstance(found, Checkpoint)
+        assert encode(found.document, 8, "abc")
+    else:
+        assert found == NotACheckpoint("it is nested too deeply")
 
 
 def test_what_is_no_json_comes_with_the_words_of_the_parser() -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import json
+from typing import Any
 
 import pytest
 
+from cde_orchestrator.storage.format import journal
 from cde_orchestrator.storage.format.journal import (
     GENESIS,
     Change,
@@ -107,12 +110,53 @@ def test_appended_lines_that_are_not_records_are_refused() -> None:
 
 
 def test_a_sealed_line_of_another_make_is_no_record() -> None:
-    from cde_orchestrator.storage.format import journal
-
     line, _ = journal._seal({"sequence": 1})
     assert decode_records(line) is None
     broken, _ = journal._seal({"format": journal.FORMAT})
     assert scan(broken).header is None
+
+
+TEXT: list[Any] = [[], 1]
+OF_OTHER_TYPES: dict[str, list[Any]] = {
+    "sequence": [[], "1", True],
+    **dict.fromkeys(("previous", "at", "operation", "actor", "correlation_id"), TEXT),
+    "changes": [
+        *({}, 1, [1], [{"op": "add"}], [{"path": "/a"}]),
+        [{"op": "add", "path": "/a"}],
+        [{"op": "add", "path": "", "value": 1}],
+        [{"op": "move", "path": "/a", "value": 1}],
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key, values in OF_OTHER_TYPES.items() for value in values]
+)
+def test_a_sealed_line_with_members_of_other_types_is_no_record(key: str, value: object) -> None:
+    [record] = records(1)
+    members = {**json.loads(record.line), key: value}
+    del members["checksum"]
+
+    assert scan(record.line + journal._seal(members)[0]).records == [record]
+
+
+@pytest.mark.parametrize(("levels", "count"), [(190, 2), (210, 1), (900, 1)])
+def test_a_sealed_line_is_as_deep_as_it_can_be_written_again(levels: int, count: int) -> None:
+    [record] = records(1)
+    body = record.line.partition(b',"checksum"')[0]
+    deep = ("[" * levels + "]" * levels).encode()
+    body = body.replace(b'{"id":"1"}', deep) + b"}"
+    digest = hashlib.blake2b(body, digest_size=16).hexdigest()
+    line = body[:-1] + f',"checksum":"{digest}"}}\n'.encode()
+
+    assert len(scan(record.line + line).records) == count
+
+
+@pytest.mark.parametrize("lost", [1, [1], [["1", 2]], [[1, 2, 3]]])
+def test_a_sealed_header_with_members_of_other_types_is_none(lost: object) -> None:
+    header = {"format": journal.FORMAT, "version": 1, "first": 1, "previous": "", "lost": lost}
+    assert scan(journal._seal(header)[0]).header is None
+    assert scan(journal._seal({**header, "lost": [], "first": "1"})[0]).header is None
 
 
 def test_a_damaged_line_hides_none_of_the_others() -> None:
