@@ -266,6 +266,22 @@ def test_an_address_from_elsewhere_is_not_asked(project: Path, url: str) -> None
             listener.accept()
 
 
+def test_the_address_of_a_process_that_is_named_truly_is_asked(project: Path) -> None:
+    """Only so does it show anything that the others are not."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        listener.setblocking(False)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        own = current_process()
+        process = {"pid": own.pid, "started": own.started, "host": own.host}
+        left_by_server(project, {"url": url, "process": process, "background": True, "key": "x"})
+
+        done = cde("dashboard", "--stop", "--json", at=project)
+
+        assert json.loads(done.stdout) == {"url": None, "pid": None, "stopped": False}
+        connection, _ = listener.accept()
+        connection.close()
+
+
 def _link(path: Path) -> None:
     target = path.parents[2] / "elsewhere"
     target.write_text("")

@@ -318,45 +318,63 @@ def keep_the_files_elsewhere(git: Path, theirs: Path) -> None:
         config.write(f"[core]\n\tworktree = {theirs}/mine\n")
 
 
-@pytest.mark.parametrize(
-    "deed",
-    [
-        link_the_log,
-        link_the_log_of_the_branch,
-        link_the_branches,
-        share_another_repository,
-        lead_to_another_repository,
-        keep_the_files_elsewhere,
-    ],
-)
+DEEDS = [
+    *(link_the_log, link_the_log_of_the_branch, link_the_branches),
+    *(share_another_repository, lead_to_another_repository, keep_the_files_elsewhere),
+]
+
+
+class Theirs:
+    """A folder of the person outside the clone, with a repository of theirs."""
+
+    def __init__(self, clone: Clone) -> None:
+        self.folder = clone.home / "theirs"
+        mine = self.folder / "mine"
+        mine.mkdir(parents=True)
+        clone.git(mine, "init", "--quiet", "--initial-branch", "main")
+        (mine / "a.txt").write_text("mine\n")
+        clone.git(mine, "add", "a.txt")
+        clone.git(mine, "commit", "--quiet", "--message", "All")
+        (self.folder / "profile").write_text("# mine\n")
+        with (clone.top / ".git" / "config").open("a") as config:
+            config.write('[user]\n\tname = "$(touch PWNED)"\n\temail = a@example.org\n')
+
+    def content(self) -> dict[str, bytes]:
+        """What is in its files."""
+        files = [each for each in self.folder.rglob("*") if each.is_file()]
+        return {str(each): each.read_bytes() for each in files}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_git_itself_would_write_elsewhere(clone: Clone, deed: Callable[[Path, Path], None]) -> None:
+    """So that nothing else is proved by a deed that leads nowhere."""
+    theirs = Theirs(clone)
+    deed(clone.top / ".git", theirs.folder)
+    before = theirs.content()
+
+    for words in (("branch", "feature/thing"), ("reset", "--hard", "--quiet", "HEAD")):
+        subprocess.run(
+            ["git", *words], cwd=clone.top, env=clone.environment | IDENTITY, check=False
+        )
+
+    assert theirs.content() != before
+
+
+@pytest.mark.parametrize("deed", DEEDS)
 def test_what_git_writes_stays_in_the_repository(
     clone: Clone, deed: Callable[[Path, Path], None]
 ) -> None:
-    theirs = clone.home / "theirs"
-    mine = theirs / "mine"
-    mine.mkdir(parents=True)
-    clone.git(mine, "init", "--quiet", "--initial-branch", "main")
-    (mine / "a.txt").write_text("mine\n")
-    clone.git(mine, "add", "a.txt")
-    clone.git(mine, "commit", "--quiet", "--message", "All")
-    (theirs / "profile").write_text("# mine\n")
-    with (clone.top / ".git" / "config").open("a") as config:
-        config.write('[user]\n\tname = "$(touch PWNED)"\n\temail = a@example.org\n')
-    deed(clone.top / ".git", theirs)
-
-    def content() -> dict[str, bytes]:
-        files = [each for each in theirs.rglob("*") if each.is_file()]
-        return {str(each): each.read_bytes() for each in files}
-
-    before = content()
+    theirs = Theirs(clone)
+    deed(clone.top / ".git", theirs.folder)
+    before = theirs.content()
     with pytest.raises(FeatureError) as raised:
         GitVersionControl().start_branch(clone.top, "feature/thing")
     GitWorktrees(clone.top, BreakerRegistry()).folder_for("other")
     clone.cde(clone.top, "start", "a thing", "--name", "thing")
 
     assert raised.value.code == "E125"
-    assert content() == before
-    assert {each.name for each in theirs.iterdir()} == {"mine", "profile"}
+    assert theirs.content() == before
+    assert {each.name for each in theirs.folder.iterdir()} == {"mine", "profile"}
 
 
 def test_a_commit_is_never_taken_for_another_one(clone: Clone) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
@@ -156,13 +157,17 @@ def test_a_name_that_somebody_gives_is_shown_with_escapes(tmp_path: Path, charac
     ):
         done = cde(*words, cwd=tmp_path)
         assert done.returncode != 0, words
-        assert character not in (done.stdout + done.stderr).decode(), words
+        said = (done.stdout + done.stderr).decode()
+        assert character not in said, words
+        assert re.search(r"log( |\\\w+)in", said), words  # a space is one for a line break
     assert character not in (tmp_path / ".cde/logs/cde.log").read_bytes().decode()
 
 
 @pytest.mark.anyio
 async def test_what_a_client_is_answered_has_escapes(tmp_path: Path) -> None:
+    assert cde("init", cwd=tmp_path).returncode == 0
     async with stdio_agent(tmp_path) as agent:
         for character in HIDDEN.values():
             refused = await agent.refused("cde_getFeatureStatus", feature_id=f"a{character}b")
             assert character not in refused["message"]
+            assert re.search(r"'a( |\\\w+)b'", refused["message"])
