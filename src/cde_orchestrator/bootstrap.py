@@ -67,7 +67,7 @@ class Application:
         self._is_watched = False
         self._meter = meter or OperationMeter()
         self._settings: Settings | None = None
-        self._trust = FolderTrust()
+        self._trust = FolderTrust(place=os.path.realpath(root))
         self._standing: Standing | None = None
 
     @property

@@ -31,14 +31,21 @@ from cde_orchestrator.infrastructure.trust.records import (
 VARIABLE = "CDE_TRUSTED_FOLDERS"
 """Folders at or below which a person trusts everything, as in a container; never a setting."""
 
+_LEADS_ELSEWHERE = "the way to the folder, which is a link now,"
 _KEPT_BYTES = 256 * 1024
 
 
 class FolderTrust:
-    """What a person said to folders. Nothing is asked for, and only ``trust.json`` is written."""
+    """What a person said to folders. Nothing is asked for, and only ``trust.json`` is written.
 
-    def __init__(self, file: TrustFile = USER_FILE) -> None:
+    Args:
+        file: what was said.
+        place: where the one folder is that is judged, no link in it; any when None.
+    """
+
+    def __init__(self, file: TrustFile = USER_FILE, place: str | None = None) -> None:
         self.file = file
+        self._place = place
 
     def judge(self, root: Path) -> Standing:
         """The folder's standing, registered: from now on it is only viewed, or not.
@@ -54,6 +61,9 @@ class FolderTrust:
         standing = self.standing(root, home)
         if standing.kind == "changed" and self._note_gone(root):
             standing = self.standing(root, home)
+        if self._place not in {None, os.path.realpath(root)}:
+            # A person trusted what was there, and perhaps what the link leads to, but not by it.
+            standing = Standing(kind="changed", path=str(root), changed=(_LEADS_ELSEWHERE,))
         if standing.acts:
             viewing.act_in(root)
         else:
