@@ -193,6 +193,7 @@ def test_a_command_with_json_says_so_in_its_answer_alone(world: World) -> None:
     assert (info["project"]["trust"], info["project"]["read_only"]) == ("not_yet", True)
     assert world.json("status")["project"]["trust"] == "not_yet"
     assert [each["code"] for each in world.json("doctor")["findings"]] == [REFUSED]
+    assert world.json("health")["checks"]["read_only"] == "warning"
     assert LINE not in world.cde("status", "--json")[1]
 
 

@@ -278,10 +278,10 @@ FEATURE_MESSAGES = {
     ),
     "E128": message(
         "Trust Needs a Person",
-        "The commands of '{path}' were not trusted: {reason}.",
-        "Run it in a terminal, review the commands and answer yes",
-        "Or review them first: cde trust --list shows all that would be trusted",
-        "In CI, trust the commands in a step of its own, after the review of the change",
+        "Nothing in '{path}' was trusted: {reason}.",
+        "Run it in a terminal, review what is shown and answer yes",
+        "Or review it first: cde trust --list shows all that would be trusted",
+        "In CI, trust in a step of its own, after the review of the change",
         fixes=(fix("trust --list --project {path}"),),
     ),
     "E129": info(

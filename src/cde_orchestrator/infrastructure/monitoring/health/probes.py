@@ -204,9 +204,13 @@ class ProjectChecks:
         return facts.changes or _ok("It is not known whether the project is read-only.")
 
 
+_NOT_TRUSTED = {"not_yet": "E325", "changed": "E326", "foreign_owner": "E327"}
+
+
 def _changes(project: Project) -> Probe:
-    if project.trust != "trusted":
-        return _ok("The folder is not trusted: the project is only viewed.")
+    if (code := _NOT_TRUSTED.get(project.trust)) is not None:
+        message = "The folder is not trusted: the project is only viewed."
+        return "warning", detail(message, error_code=code)
     project.require_writable()
     return _ok("The project accepts changes.")
 
