@@ -149,7 +149,7 @@ class Attacked:
     def allowed(self, place: str, kind: str) -> str:
         """What the rule of trust may say, as a regular expression.
 
-        E327 where the folder or its ``.cde`` is somebody else's (E003 where one may not look),
+        E327 where the folder or its ``.cde`` is somebody else's (E003, E320 where closed),
         E325 and E326 where what acts is new or cannot be read. Anything else is as it was,
         whoever owns it.
         """
@@ -157,7 +157,7 @@ class Attacked:
             return "E32"
         given = self.given(place, kind)
         if given in {self.root, self.root / ".cde"}:
-            return "E327|E003|belongs to"
+            return "E327|E003|E320|belongs to"
         inner = given.relative_to(self.root)
         is_new = not os.path.lexists(self.kept / inner)
         if inner.as_posix().startswith(ACTING) and (is_new or FOREIGN[kind][1] == CLOSED):
