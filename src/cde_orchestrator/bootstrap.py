@@ -67,7 +67,7 @@ class Application:
         self._is_watched = False
         self._meter = meter or OperationMeter()
         self._settings: Settings | None = None
-        self._trust = FolderTrust(place=os.path.realpath(root))
+        self._trust = FolderTrust(place=_place(root))
         self._standing: Standing | None = None
 
     @property
@@ -301,6 +301,14 @@ class Application:
             if self._is_watched and self._standing is not None and self._standing.acts:
                 self._ports.health.watch()
         return self._ports
+
+
+def _place(root: Path) -> str:
+    """Where a folder is, links resolved; of one below a current folder that is gone its name."""
+    try:
+        return os.path.realpath(root)
+    except FileNotFoundError:
+        return str(root)
 
 
 def build_application(root: Path) -> Application:
