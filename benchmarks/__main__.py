@@ -5,8 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks import breaker, cold_start, commit, health_latency, logging, recovery
+from benchmarks import (
+    breaker,
+    cold_start,
+    commit,
+    health_latency,
+    logging,
+    proofs,
+    recovery,
+    source_trees,
+)
 from benchmarks.measure import Figure, show, verdict
+
+BENCHMARKS = (cold_start, commit, logging, breaker, recovery, health_latency, source_trees, proofs)
 
 
 def main() -> int:
@@ -15,7 +26,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit 1 above an allowed ratio")
     arguments = parser.parse_args()
     figures: list[Figure] = []
-    for benchmark in (cold_start, commit, logging, breaker, recovery, health_latency):
+    for benchmark in BENCHMARKS:
         print(f"Measuring: {(benchmark.__doc__ or '').splitlines()[0]}", flush=True)
         figures += benchmark.measure()
     show(figures)

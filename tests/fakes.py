@@ -9,12 +9,13 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cde_orchestrator.adapters.project_files.content_syntax import ParsingContentValidator
+from cde_orchestrator.adapters.workflows.yaml_reader import read_document
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
@@ -28,6 +29,7 @@ from cde_orchestrator.application.ports.core import (
 )
 from cde_orchestrator.application.ports.health import Health
 from cde_orchestrator.application.projects.trust_commands import ProjectCommands
+from cde_orchestrator.application.proofs.proof_commands import ProofCommands
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import (
@@ -44,7 +46,14 @@ from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, excerpt_of
-from cde_orchestrator.domain.workflow import Output, Phase, Workflow, WorkflowCatalog
+from cde_orchestrator.domain.workflow import (
+    Output,
+    Phase,
+    ProofRule,
+    RunnerSetting,
+    Workflow,
+    WorkflowCatalog,
+)
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 from cde_orchestrator.testing import ManualClock
 from tests.health_fakes import NoHealth
@@ -56,6 +65,7 @@ from tests.phase_fakes import (
     NoBreakers,
     ScriptedChecks,
 )
+from tests.proof_world import ProofWorld
 
 ROOT = Path("/home/shop")
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
@@ -171,12 +181,18 @@ class InMemoryWorkflows:
     def require_usable(self, kept: Mapping[str, Any]) -> None:
         """Every workflow is."""
 
-    def write_default(self, root: Path, check: Sequence[str]) -> bool:
+    def write_default(
+        self, root: Path, check: Sequence[str], proof: ProofRule, runners: Sequence[str]
+    ) -> bool:
         """Make the packaged ones the project's own, unless it has its own."""
         if self.own is not None or self.failure is not None:
             return False
         self.check = tuple(check)
-        self.own = catalog(*self.packaged.workflows.values(), packaged=False)
+        runner = RunnerSetting(names=tuple(runners)) if runners else None
+        own = [
+            replace(each, proof=proof, runner=runner) for each in self.packaged.workflows.values()
+        ]
+        self.own = catalog(*own, packaged=False)
         return True
 
 
@@ -216,12 +232,14 @@ class InMemoryFiles:
     Attributes:
         contents: bytes by relative path.
         full: paths that can no longer be written.
+        looks: how often a digest was asked for.
     """
 
     def __init__(self) -> None:
         self.contents: dict[str, bytes] = {}
         self.full: set[str] = set()
         self.links: set[str] = set()
+        self.looks = 0
 
     def folder(self, root: Path) -> Path:
         """The project's."""
@@ -237,6 +255,12 @@ class InMemoryFiles:
         self._require_place(relative, output_id)
         data = self.contents.get(relative)
         return None if data is None else (hash(data),)
+
+    def digest(self, root: Path, relative: str) -> str | None:
+        """That of the content; each look is counted."""
+        self.looks += 1
+        data = self.contents.get(relative)
+        return None if data is None else hashlib.sha256(data).hexdigest()
 
     def write(self, root: Path, outputs: Sequence[OutputText]) -> None:
         """Replace all files or none; last lines get their ends, as the real one does it."""
@@ -392,6 +416,11 @@ class World:
     breakers: Breakers = field(default_factory=NoBreakers)
     health: Health = field(default_factory=NoHealth)
     settings_commands: SettingsCommands = tuple
+    proofs: ProofWorld = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let proofs be about the same files."""
+        self.proofs = ProofWorld(self.files.contents, self.clock)
 
     @classmethod
     def empty(cls) -> World:
@@ -435,10 +464,16 @@ class World:
         stores = (self.repository, self.workflows)
         composed = {
             "commands": ProjectCommands(
-                self.root, *stores, self.trust, self.settings_commands, Standing(kind="trusted")
+                self.root,
+                *stores,
+                self.trust,
+                self.settings_commands,
+                Standing(kind="trusted"),
+                ProofCommands(self.root, self.files, self.proofs.runners, read_document),
             ),
             "features": ProjectFeatures(self.root, *stores, self.callers, self.clock),
             "outputs": self.outputs,
+            "proving": self.proofs.proving,
             "rendering": self.rendering,
         }
         return call(use_case, **{**vars(self), **composed, **others})

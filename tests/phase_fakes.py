@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.application.ports.checks import Watch, WorkTree
+from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.exceptions import CDESystemError, FeatureError
@@ -142,6 +143,7 @@ class FakeGit:
         refusal: why git does not work in the repository.
         branches: those that exist, and the commit of each.
         changed: paths that differ from the baseline; None: it cannot be known.
+        lines: lines added and removed between any two trees, by path; None: git cannot tell.
     """
 
     def __init__(self) -> None:
@@ -153,6 +155,7 @@ class FakeGit:
         self.is_known = True
         self.refusal: str | None = None
         self.changed: list[str] | None = []
+        self.lines: Mapping[str, tuple[int, int]] | None = {}
         self.branches: dict[str, str] = {}
         self.branch = "main"
 
@@ -167,6 +170,12 @@ class FakeGit:
     def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
         """What a test says was committed."""
         return frozenset() if before == after else self.committed
+
+    def lines_between(
+        self, root: Path, before: str, after: str
+    ) -> Mapping[str, tuple[int, int]] | None:
+        """What a test says."""
+        return self.lines
 
     def changes(self, root: Path) -> list[str] | None:
         """What is not committed."""
@@ -197,6 +206,7 @@ class FakeCallers:
     Attributes:
         client, process: of the coming calls.
         anonymous: the coming calls are a person's commands.
+        answers: the coming calls may answer what waits for a person.
         dead: processes that ended.
     """
 
@@ -205,6 +215,7 @@ class FakeCallers:
         self.process: Process | None = Process(1, "boot:1", "here")
         self.place = "1"
         self.anonymous = False
+        self.answers = True
         self.dead: set[Process] = set()
 
     def become(self, client: str, pid: int | None = None) -> None:
@@ -224,7 +235,12 @@ class FakeCallers:
             process=self.process,
             place=self.place,
             anonymous=self.anonymous and agent is None,
+            answers=self.answers,
         )
+
+    def person(self, channel: Channel, place: str) -> Person:
+        """Ann."""
+        return Person(user="ann", host="desk", channel=channel, place=place)
 
     def runs(self, process: Process) -> bool:
         """Whether it was not ended."""

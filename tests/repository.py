@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from cde_orchestrator.application.ports.proving import SourceTree, SourceTrees
+
 IDENTITY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
 WITHOUT_SETTINGS = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
@@ -32,3 +34,10 @@ def repository_at(folder: Path) -> Path:
     git(folder, "commit", "--message=Begin")
     git(folder, "branch", "old")
     return folder
+
+
+def keep_now(trees: SourceTrees, root: Path, name: str) -> SourceTree:
+    """The source now, kept by this name, and nothing else for the project."""
+    found = trees.now(root)
+    trees.keep(root, "project", name, found.id, [name])
+    return found

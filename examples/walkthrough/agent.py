@@ -26,6 +26,17 @@ CODE = {
 WRITES_ITSELF = {"decompose", "implement", "review"}
 """Phases whose outputs the agent writes as files; it passes the others in ``results``."""
 
+LIE = "tests/unit/domain/test_done.py"
+_LYING_TEST = """\
+import unittest
+
+
+class DoneTest(unittest.TestCase):
+    def test_it_is_done(self) -> None:
+        self.assertTrue(True)
+"""
+_LYING_PROOFS = "".join(f"AC{n}: {LIE}::DoneTest::test_it_is_done\n" for n in (1, 2, 3))
+
 _DELIVERABLES = Path(__file__).parent / "deliverables"
 _TRY = (
     "from datetime import datetime, UTC; from cde_orchestrator.domain.since import parse_since; "
@@ -58,13 +69,25 @@ class Agent:
         facts = self._work(phase["id"])
         texts = {}
         for output in phase["outputs"]:
-            text = string.Template(_deliverable(f"{output['id']}.md")).substitute(facts)
+            ending = "yml" if output["type"] == "yaml" else "md"
+            template = string.Template(_deliverable(f"{output['id']}.{ending}"))
+            text = template.substitute(facts)
             _require_gate(output, text)
             if phase["id"] in WRITES_ITSELF:
                 self._write(output["path"], text)
             else:
                 texts[output["id"]] = text
         return texts
+
+    def lie(self) -> str:
+        """Write a test that asserts nothing, and name it as the proof of everything."""
+        self._write(LIE, _LYING_TEST)
+        return _LYING_PROOFS
+
+    def stop_lying(self) -> None:
+        """Take that test back."""
+        (self._project / LIE).unlink()
+        self._tell(f"agent removed {LIE}, and names tests that show something")
 
     def _work(self, phase_id: str) -> dict[str, object]:
         """What a phase takes besides its report; the facts that the report tells."""

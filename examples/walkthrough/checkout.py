@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,33 @@ def copy_checkout(target: Path) -> int:
         shutil.copy2(source, copy, follow_symlinks=False)
         copied += 1
     return copied
+
+
+def prepare(project: Path) -> str:
+    """Make a repository of the copy, with one commit, and an environment of Python in it.
+
+    Returns:
+        The commit.
+    """
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    name = ("-c", "user.name=Demo", "-c", "user.email=demo@example.org")
+    venv = [sys.executable, "-m", "venv", "--without-pip", str(project / ".venv")]
+    git = ["git", "-C", str(project), *name]
+    for words in (
+        venv,
+        [*git, "init", "--quiet"],
+        [*git, "add", "--all"],
+        [*git, "commit", "--quiet", "--no-verify", "--message", "A copy of the checkout"],
+    ):
+        subprocess.run(words, capture_output=True, check=True, env=kept)
+    told = subprocess.run(
+        [*git, "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        check=True,
+        env=kept,
+        text=True,
+    )
+    return told.stdout.strip()
 
 
 def _listed_by_git() -> list[Path]:

@@ -18,7 +18,7 @@ from examples.walkthrough.failure import DemoError
 from examples.walkthrough.journey import Journey
 from examples.walkthrough.stage import Stage
 
-_DEMO_SECONDS = 120.0
+_DEMO_SECONDS = 240.0
 
 
 def _reasons(error: BaseException) -> Iterator[BaseException]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,13 +15,14 @@ from mcp.client import Client
 from mcp.shared.exceptions import MCPError
 
 from examples.walkthrough.agent import CHECK, GOAL, NAME, Agent
-from examples.walkthrough.checkout import copy_checkout
+from examples.walkthrough.checkout import copy_checkout, prepare
 from examples.walkthrough.failure import DemoError
-from examples.walkthrough.session import call, connected, server_process
+from examples.walkthrough.session import call, connected, refusal, server_process
 from examples.walkthrough.stage import Stage
 
 KILLED_AFTER = "design"
 _PROMPT_LINES = 4
+_REFUSAL_LINES = 2
 
 
 class Journey:
@@ -39,6 +41,7 @@ class Journey:
         self._stage.heading("The project")
         copied = copy_checkout(self._project)
         self._stage.step(f"copied this checkout, {copied} files, to {self._project}")
+        self._stage.step(f"made a git repository of it, at commit {prepare(self._project)}")
         async with connected(self._project, self._log, self._environment) as client:
             await self._introduce(client)
             reply = await self._start(client)
@@ -52,7 +55,11 @@ class Journey:
             after = await call(client, "cde_getFeatureStatus", feature_id=NAME)
         if after["feature"]["status"] != "completed":
             raise DemoError(f"The feature ended as {after['feature']['status']}.")
-        self._stage.heading(f"Feature {NAME} is completed, {self._stage.seconds:.1f} s in all")
+        if after["standing"]["verdict"] != "proven":
+            raise DemoError(f"The feature is {after['standing']['verdict']}.")
+        self._stage.heading(
+            f"Feature {NAME} is completed and proven, {self._stage.seconds:.1f} s in all"
+        )
         self._stage.summary(after, self._project)
         self._stage.connecting()
 
@@ -83,11 +90,13 @@ class Journey:
         return reply
 
     def _trust(self, found: list[str]) -> None:
-        """Be the person: check the new tests alone, to save time, and trust that command."""
+        """Be the person: check the new tests alone, to save time, and trust what is run."""
         workflows = self._project / ".cde" / "workflow.yml"
         text = workflows.read_text(encoding="utf-8")
         narrow = text.replace(f"check: {json.dumps(found)}", f"check: {json.dumps(CHECK)}")
-        workflows.write_text(narrow, encoding="utf-8")
+        rule = re.compile(r"^proof: .*\n(?:runner: .*\n)?", re.MULTILINE)
+        demanding = rule.sub("proof: required\nrunner: unittest\n", narrow, count=1)
+        workflows.write_text(demanding, encoding="utf-8")
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith("CDE_")
         }
@@ -102,7 +111,10 @@ class Journey:
         )
         if trusted.returncode != 0:
             raise DemoError(f"`cde trust` failed:\n{trusted.stderr.strip()}")
-        self._stage.step("a person narrowed the check of test and review and ran `cde trust`")
+        self._stage.step(
+            "a person narrowed the check of test and review, chose `runner: unittest` for proofs, "
+            "and ran `cde trust`"
+        )
 
     async def _work(
         self, client: Client, reply: dict[str, Any], until: str | None
@@ -113,14 +125,34 @@ class Journey:
                 phase, await call(client, "cde_getFeatureStatus", feature_id=NAME)
             )
             texts = self._agent.deliver(phase)
+            if "proofs" in texts:
+                await self._be_refused(client, phase, texts)
             arguments = {"results": texts} if texts else {}
             reply = await call(
                 client, "cde_submitWork", feature_id=NAME, phase_id=phase["id"], **arguments
             )
             self._show_accepted(reply["accepted"], handed_over=bool(texts))
+            seen = reply["proof"]
+            if "proofs" in texts and seen is not None:
+                self._stage.step(
+                    f"proven: {', '.join(seen['criteria'])}, by {seen['tests']} tests in "
+                    f"{seen['runs']} runs"
+                )
             if phase["id"] == until:
                 break
         return reply
+
+    async def _be_refused(
+        self, client: Client, phase: dict[str, Any], texts: dict[str, str]
+    ) -> None:
+        """Try to get by with a test that asserts nothing."""
+        lying = {**texts, "proofs": self._agent.lie()}
+        arguments = {"feature_id": NAME, "phase_id": phase["id"], "results": lying}
+        said = await refusal(client, "cde_submitWork", **arguments)
+        self._stage.step("cde_submitWork: refused, since the orchestrator ran that test itself")
+        lines = [line for line in said.splitlines() if line.strip()]
+        self._stage.note("\n".join(lines[:_REFUSAL_LINES]), "yellow")
+        self._agent.stop_lying()
 
     def _show_assignment(self, phase: dict[str, Any], status: dict[str, Any]) -> None:
         ids = [record["id"] for record in status["phases"]]

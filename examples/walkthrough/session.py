@@ -15,7 +15,8 @@ from mcp.types import Implementation, TextContent
 
 from examples.walkthrough.failure import DemoError
 
-_CALL_SECONDS = 30.0
+_CALL_SECONDS = 90.0
+"""Criteria are proven within a call."""
 
 
 @asynccontextmanager
@@ -51,3 +52,12 @@ async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
     reply: dict[str, Any] = result.structured_content
     reply.pop("correlation_id", None)
     return reply
+
+
+async def refusal(client: Client, tool: str, **arguments: Any) -> str:
+    """Call a tool that has to refuse; what it says, in short."""
+    result = await client.call_tool(tool, arguments)
+    if not result.is_error:
+        raise DemoError(f"{tool} was not refused.")
+    texts = [part.text for part in result.content if isinstance(part, TextContent)]
+    return "\n".join(texts).strip()

@@ -12,20 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import ArtifactView
+from cde_orchestrator.application.views import ArtifactView, phase_record_view
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.domain.exceptions import CDEError, StateError, ValidationError
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.observability.operations import Operation
 from cde_orchestrator.infrastructure.paths import FOLDER
+from cde_orchestrator.infrastructure.reports.store import reports_of
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings
 from cde_orchestrator.infrastructure.system import acting_files
 from cde_orchestrator.infrastructure.system.project_home import home_of, local_folder
 from cde_orchestrator.infrastructure.system.project_path import holds_everything
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 from cde_orchestrator.infrastructure.trust.judge import FolderTrust
-from cde_orchestrator.project_ports import ProjectPorts, reports_of
+from cde_orchestrator.project_ports import ProjectPorts
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.ports.agents import Agents
@@ -153,6 +154,9 @@ class Application:
             ):
                 raise standing.refusal()
 
+            if use_case.in_worktree and standing.acts:
+                ports = self._where_worked_on(ports, use_case.arguments()["feature_id"])
+
             def note_own_writes() -> None:
                 if standing.acts and (sets_up or acting_files.has_own_writes()):
                     self._trust.note_own(self.root, standing)
@@ -259,6 +263,17 @@ class Application:
         """
         moved = self._assembled(tolerant=False).in_worktree(folder, outputs)
         return Application(self.root, lambda _root, _settings, _meter: moved, self._meter)
+
+    def _where_worked_on(self, ports: ProjectPorts, feature_id: str) -> ProjectPorts:
+        """The ports for the folder that has the feature's work: its worktree, if it has one."""
+        if ports.shared is not None:  # they are those of one already
+            return ports
+        _, feature, _ = ports.features.read(feature_id)
+        folder = self.worktree_of(feature.name, make=False)
+        if folder is None:
+            return ports
+        views = [phase_record_view(record) for record in feature.phases.values()]
+        return ports.in_worktree(folder, [output for view in views for output in view["outputs"]])
 
     def watch(self) -> None:
         """Keep a history and judge the alerts from now on, for as long as a server serves it."""

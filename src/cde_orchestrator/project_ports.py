@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from cde_orchestrator.application.ports.only_viewed import OnlyViewed, viewed
 from cde_orchestrator.domain.clock import Clock, utc_now
-from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.paths import FOLDER
-from cde_orchestrator.infrastructure.reports.store import FileErrorReports
+from cde_orchestrator.infrastructure.reports.store import reports_of
 from cde_orchestrator.infrastructure.settings.settings import Settings, load_settings, outward
 from cde_orchestrator.infrastructure.system.project_home import home_of
 from cde_orchestrator.infrastructure.system.viewing import considering
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.ports.agents import Agents
     from cde_orchestrator.application.ports.health import Health
     from cde_orchestrator.application.projects.trust_commands import ProjectCommands
+    from cde_orchestrator.application.proofs.proving import Proving
+    from cde_orchestrator.application.proofs.verifying import Verifying
     from cde_orchestrator.application.views import ArtifactView
     from cde_orchestrator.domain.check import Check
     from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import Notifier
@@ -108,11 +109,16 @@ class ProjectPorts:
         from cde_orchestrator.adapters.git.version_control import GitVersionControl
         from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
         from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
+        from cde_orchestrator.proving_ports import proving_in
 
         files = FilesystemProjectFiles(worktree=folder)
         files.bring(self.root, outputs)
-        git = GitVersionControl(self.breakers, folder)
-        return self.instead(files=files, checks=SubprocessCheckRunner(folder), git=git)
+        return self.instead(
+            files=files,
+            checks=SubprocessCheckRunner(folder),
+            git=GitVersionControl(self.breakers, folder),
+            proving=proving_in(self.root, self.breakers, self.clock, folder),
+        )
 
     def close(self) -> None:
         """Finish what can be finished cheaply; the ports are not used afterwards."""
@@ -283,6 +289,21 @@ class ProjectPorts:
         return GitVersionControl(self.breakers)
 
     @_MadeOnce
+    def proving(self) -> Proving:
+        """What proves criteria."""
+        from cde_orchestrator.proving_ports import proving_in
+
+        return proving_in(self.root, self.breakers, self.clock)
+
+    @property
+    def verifying(self) -> Verifying:
+        """What proves again what is committed; it says itself what it refuses."""
+        from cde_orchestrator.proving_ports import verifying_in
+
+        world = (self.root, self.breakers, self.trust, self.clock)
+        return verifying_in(*world, self.standing, lambda: self.repository)
+
+    @_MadeOnce
     def callers(self) -> work.Callers:
         """Who calls."""
         from cde_orchestrator.adapters.runners.callers import ProcessCallers
@@ -327,9 +348,11 @@ class ProjectPorts:
     def commands(self) -> ProjectCommands:
         """The commands that the project sets off, and whether they are trusted."""
         from cde_orchestrator.application.projects.trust_commands import ProjectCommands
+        from cde_orchestrator.proving_ports import proof_commands
 
         stores = (self.repository, self.workflows, self.trust)
-        return ProjectCommands(self.root, *stores, self._settings_commands, self.standing)
+        proofs = proof_commands(self.root, self.files)
+        return ProjectCommands(self.root, *stores, self._settings_commands, self.standing, proofs)
 
     def _settings_commands(self) -> Sequence[tuple[Check, str]]:
         """What the settings set off that has to be trusted first, each with what does."""
@@ -363,36 +386,10 @@ class ProjectPorts:
         Raises:
             ValidationError: E314, the database that the settings name cannot be used.
         """
-        settings = self._settings
-        try:
-            from cde_orchestrator.adapters.repositories.postgres.repository import (
-                PostgresProjectRepository,
-            )
-        except ImportError as error:
-            raise ValidationError.of(
-                "E314",
-                setting="state_url",
-                source="the settings",
-                reason=f"it needs pip install 'cde-orchestrator[postgres]' ({error})",
-            ) from error
-        return PostgresProjectRepository(
-            settings.state_url,
-            breakers,
-            lock_timeout_seconds=settings.lock_timeout_seconds,
-            trusted=self._is_database_trusted,
-            of_file=outward(settings, "state_url") is not None,
-        )
+        from cde_orchestrator.adapters.repositories.database import database_of
+
+        return database_of(self._settings, breakers, self._is_database_trusted)
 
     def _is_database_trusted(self) -> bool:
         database = outward(self._settings, "state_url")
         return database is None or self.trust.trusts(self.root, database.command_line)
-
-
-def reports_of(settings: Settings) -> FileErrorReports:
-    """Where errors leave their reports."""
-    return FileErrorReports(
-        settings.error_reports_kept,
-        settings.error_reports_bytes,
-        settings.refusal_reports_kept,
-        settings.refusal_reports_bytes,
-    )

@@ -40,6 +40,11 @@ class ServedProject:
         self._onboarding = Lock()
         self._watched = False
 
+    @property
+    def asks_clients(self) -> bool:
+        """Whether a person may be asked by their client, in the form that it shows."""
+        return self.application.settings.elicitation == "allowed"
+
     def handle(self, use_case: UseCase[Reply]) -> Reply:
         """Run a use case on the project served.
 

@@ -12,7 +12,7 @@ from socket import socket
 from threading import Thread, Timer
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from anyio import move_on_after, to_thread
+from anyio import CancelScope, move_on_after, to_thread
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -28,6 +28,7 @@ from cde_orchestrator.infrastructure.observability.correlation import call_conte
 from cde_orchestrator.infrastructure.observability.logs.setup import keep_lost_lines, keep_tending
 from cde_orchestrator.infrastructure.observability.operations import MCP_REQUEST
 from cde_orchestrator.infrastructure.observability.tracing import below, start_tracing
+from cde_orchestrator.infrastructure.system.cancellation import cancellable
 from cde_orchestrator.infrastructure.system.gc_tuning import tune_garbage_collector
 from cde_orchestrator.infrastructure.system.installation import unexpected
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
@@ -181,14 +182,24 @@ class OrchestratorServer(MCPServer[None]):
     ) -> CallToolResult | InputRequiredResult:
         """The tool's answer; what takes too long goes on, for no change is cut in half.
 
+        Where the client cancels the call, what runs for it, a check or tests, is ended.
+
         Raises:
             CDESystemError: E923, there is no answer in time.
         """
         seconds = self._served.application.settings.call_timeout_seconds
-        work = asyncio.create_task(super().call_tool(name, arguments, context))
+        with cancellable() as cancellation:
+            work = asyncio.create_task(super().call_tool(name, arguments, context))
         self._late.add(work)
         work.add_done_callback(self._late.discard)
-        finished, _ = await asyncio.wait({work}, timeout=seconds)
+        try:
+            finished, _ = await asyncio.wait({work}, timeout=seconds)
+        except asyncio.CancelledError:
+            work.add_done_callback(_take_no_answer)
+            if cancellation.cancel():
+                with CancelScope(shield=True):
+                    await asyncio.wait({work}, timeout=GRACE_SECONDS)
+            raise
         if not finished:
             work.add_done_callback(_log_late_answer)
             raise CDESystemError.of("E923", tool=name, seconds=seconds)
@@ -368,6 +379,12 @@ def _serving(root: Path, *, pinned: bool) -> Iterator[ServedProject]:
         served.close()
         tending.set()
         log.info("server_stopped", duration_ms=call.watch.elapsed_ms)
+
+
+def _take_no_answer(work: asyncio.Task[Any]) -> None:
+    """Nobody waits for it any more; how it ended is in the log of its operation."""
+    if not work.cancelled():
+        work.exception()
 
 
 def _log_late_answer(work: asyncio.Task[Any]) -> None:

@@ -30,6 +30,7 @@ from cde_orchestrator.cli.commands.serve import listening
 from cde_orchestrator.domain.clock import utc_now
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.settings.settings import Settings
+from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.project_ports import ProjectPorts
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_app
@@ -153,6 +154,7 @@ class Site:
 
     Attributes:
         live: knows how many pages listen.
+        key: what signs browsers in.
     """
 
     def __init__(self, root: Path, health: Health | None = None) -> None:
@@ -163,7 +165,9 @@ class Site:
         listener = listening("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.live = LiveChanges(look_seconds=0.3, beat_seconds=0.6)
-        app = build_app(served, host="127.0.0.1", address="127.0.0.1", token=TOKEN, live=self.live)
+        self.key = ServerKey()
+        host = "127.0.0.1"
+        app = build_app(served, host=host, address=host, token=TOKEN, key=self.key, live=self.live)
         # It waits for whatever does not end by itself, for as long as that takes.
         config = uvicorn.Config(app, log_config=None, access_log=False)
         self._server = EndingServer(config, self.live)

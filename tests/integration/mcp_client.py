@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 from mcp import StdioServerParameters
 from mcp.client.client import Client
+from mcp.client.session import ElicitationFnT
 from mcp.types import CallToolResult, TextContent
 
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
@@ -48,11 +49,11 @@ class StdioServer:
             text=True,
         )
         assert self.ask("initialize", HELLO, "hello")["id"] == "hello"
-        self._send({"method": "notifications/initialized"})
+        self.send({"method": "notifications/initialized"})
 
     def ask(self, method: str, params: Mapping[str, Any], number: int | str) -> dict[str, Any]:
         """The answer to one request, as it came."""
-        self._send({"id": number, "method": method, "params": params})
+        self.send({"id": number, "method": method, "params": params})
         assert self.process.stdout is not None
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())
         return answer
@@ -61,7 +62,8 @@ class StdioServer:
         """What is left on its standard output and error once nobody asks any more."""
         return self.process.communicate(timeout=60)
 
-    def _send(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message, and wait for nothing."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
         self.process.stdin.flush()
@@ -109,16 +111,17 @@ async def stdio_agent(
     cwd: Path | None = None,
     mode: str = "auto",
     options: Sequence[str] = (),
+    elicit: ElicitationFnT | None = None,
     **env: str,
 ) -> AsyncIterator[Agent]:
-    """An agent on a server process of its own, over stdio."""
+    """An agent on a server process of its own, over stdio; ``elicit`` is its person."""
     pinned = ["--project", str(project)] if project else []
     kept = {name: os.environ[name] for name in ("XDG_STATE_HOME", VARIABLE)}
     variables = {**kept, **env}
     server = StdioServerParameters(
         command=sys.executable, args=[*SERVE, *pinned, *options], cwd=cwd, env=variables
     )
-    async with Client(server, mode=mode) as client:
+    async with Client(server, mode=mode, elicitation_callback=elicit) as client:
         yield Agent(client)
 
 

@@ -375,6 +375,7 @@ async def test_a_server_in_a_subfolder_serves_the_project_above(project: Path) -
         assert info["project"]["path"] == str(project)
         assert [workflow["id"] for workflow in info["workflows"]] == [
             "standard",
+            "standard-approved",
             "quick-fix",
             "research",
             "docs",

@@ -7,11 +7,9 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from threading import Event, Thread
 
-import psutil
 import pytest
 
 from cde_orchestrator.adapters.git.version_control import GitVersionControl
@@ -34,6 +32,7 @@ from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.system.compute_slot import ComputeSlot
 from tests.fakes import NOON, writing_workflow
 from tests.phase_fakes import evidence_of
+from tests.programs import is_gone
 from tests.repository import git
 
 
@@ -207,18 +206,6 @@ def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         pytest.fail("no lock")
 
     assert caught.value.code == "E203"
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process that was killed is gone, as soon as the kernel comes to it."""
-    deadline = time.monotonic() + 60
-    try:
-        while time.monotonic() < deadline:
-            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-                return True
-    except psutil.NoSuchProcess:
-        return True
-    return False
 
 
 # Objects

@@ -8,11 +8,15 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
+import psutil
 import pytest
 import yaml
+from anyio.to_thread import run_sync
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.adapters.workflows.prompts import JinjaPromptRenderer
@@ -409,6 +413,32 @@ async def test_a_check_that_outlasts_its_call_is_neither_lost_nor_run_twice(
         answer = await agent.call("cde_submitWork", **submit)
         assert answer["accepted"]["status"] == "completed"
     assert (project / "runs").read_text() == "x"
+
+
+async def test_a_check_whose_call_is_cancelled_is_ended_and_costs_no_attempt(
+    project: Path, config: str, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code = (
+        "import os, pathlib, signal\nif not pathlib.Path('go').exists():\n"
+        f"    open({str(pipe)!r}, 'w').write(str(os.getpid()))\n    signal.pause()"
+    )
+    give_workflow(project, *python(code))
+    assert cde(project, "trust", "--yes", XDG_CONFIG_HOME=config).returncode == 0
+    async with stdio_agent(project, XDG_CONFIG_HOME=config) as agent:
+        await at_test(agent)
+        submit = {"feature_id": "lazy", "phase_id": "test"}
+        async with anyio.create_task_group() as group:
+            group.start_soon(agent.raw, "cde_submitWork", submit)
+            check = psutil.Process(int(await run_sync(pipe.read_text)))
+            group.cancel_scope.cancel()
+        with suppress(psutil.NoSuchProcess):
+            check.wait(60)
+        (project / "go").touch()
+        while (answer := (await agent.raw("cde_submitWork", submit))).is_error:
+            assert (answer.structured_content or {})["error"]["code"] == "E129"
+        assert (answer.structured_content or {})["accepted"]["attempts"] == 1
 
 
 async def test_a_rollback_restores_bytes_exactly_and_keeps_what_was_changed(project: Path) -> None:

@@ -32,8 +32,8 @@ from tests.soak import SOAK
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(0 if SOAK else 600)]
 
-SINGLE = 10**9 if SOAK else 60
-DOUBLE = 10**9 if SOAK else 60
+SINGLE = 10**9 if SOAK else 24
+DOUBLE = 10**9 if SOAK else 24
 PROCESSES = 100 if SOAK else 4
 """How many cases are tried; all of them in a soak."""
 NAMED = re.compile(r"E224|E225|Lost (changes|features)|state_replaced")

@@ -37,7 +37,11 @@ SHOWN = {
     *("application", "bootstrap", "cli.console", "cli.views", "domain", "infrastructure"),
     *("project_ports", *HELP),
 }
-STATE = {"adapters.repositories", "adapters.workflows", "cli.commands.features", "storage"}
+# The files say whether what was proven is still so.
+STATE = {
+    *("adapters.project_files", "adapters.repositories", "adapters.workflows", "storage"),
+    "cli.commands.features",
+}
 # What is in these rooms, and is for others.
 OTHERS = {
     *("adapters.repositories.postgres", "infrastructure.monitoring.alerts"),

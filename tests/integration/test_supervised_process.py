@@ -14,6 +14,7 @@ from typing import IO
 import psutil
 import pytest
 
+from cde_orchestrator.infrastructure.system.cancellation import CallCancelledError, cancellable
 from cde_orchestrator.infrastructure.system.supervised_process import (
     LINE_LIMIT,
     Ending,
@@ -50,6 +51,25 @@ def watched(process: SupervisedProcess, timeout_seconds: float = 60.0) -> tuple[
 def test_output_of_both_streams_comes_line_by_line() -> None:
     code = "import sys; print('one'); sys.stdout.flush(); print('two\\rthree', file=sys.stderr)"
     assert watched(started(code)) == (Ending(0, "exit"), ["one", "two", "three"])
+
+
+def test_it_is_ended_when_the_call_for_which_it_runs_is_cancelled() -> None:
+    with cancellable() as cancellation:
+        process = started(STAY)
+        said: list[bytes] = []
+
+        def cancel(data: bytes) -> None:
+            said.append(data)
+            assert cancellation.cancel()
+
+        with pytest.raises(CallCancelledError):
+            process.watch(cancel, 60.0)
+        with pytest.raises(CallCancelledError):
+            watched(started(STAY))
+        assert not cancellation.cancel()
+
+    assert said == [b"here\n"]
+    assert watched(started("print('here')")) == (Ending(0, "exit"), ["here"])
 
 
 def test_its_end_is_told_as_soon_as_its_output_ended() -> None:

@@ -39,22 +39,16 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Server:
-    """A server that runs.
+class Asked:
+    """A server that is asked.
 
     Attributes:
         port: where it listens.
         token: the header that it lets in.
-        said: what it said first.
-        log: the file with what it says on standard error.
-        process: its process.
     """
 
     port: int
     token: dict[str, str]
-    said: dict[str, Any]
-    log: Path
-    process: subprocess.Popen[str] = field(repr=False)
 
     def ask(
         self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: str = ""
@@ -64,8 +58,26 @@ class Server:
         with closing(connection):
             connection.request(method, path, body or None, headers or {})
             answer = connection.getresponse()
-            found = {name.lower(): value for name, value in answer.getheaders()}
+            found: dict[str, str] = {}
+            for name, value in answer.getheaders():  # a cookie each has a header of its own
+                known = found.get(name.lower())
+                found[name.lower()] = value if known is None else f"{known}, {value}"
             return Answer(answer.status, found, answer.read())
+
+
+@dataclass(frozen=True)
+class Server(Asked):
+    """A server that runs.
+
+    Attributes:
+        said: what it said first.
+        log: the file with what it says on standard error.
+        process: its process.
+    """
+
+    said: dict[str, Any]
+    log: Path
+    process: subprocess.Popen[str] = field(repr=False)
 
     def hold(self, payload: bytes) -> socket.socket:
         """A connection on which no more than this is sent."""

@@ -16,11 +16,14 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.git.git_process import Git, GitError
+from cde_orchestrator.adapters.git.source_trees import GitSourceTrees
 from cde_orchestrator.adapters.git.version_control import GitMergeDriver, GitVersionControl
 from cde_orchestrator.adapters.git.worktrees import GitWorktrees
+from cde_orchestrator.adapters.proving.copies import FolderCopies
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from tests.integration.test_hostile_repository import IDENTITY, Clone, onboard
+from tests.repository import keep_now
 
 MORE_KEYS = (
     *("filter.<driver>.process", "trailer.<token>.cmd", "trailer.<token>.command"),
@@ -169,6 +172,10 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Trap:
         *(("update-ref", "refs/heads/x", "HEAD"), ("reset", "--hard")),
         *(("worktree", "add", "--no-checkout", "-b", "y", linked), ("worktree", "prune")),
         *(("commit", "--allow-empty", "--message", "x"), ("fetch",)),
+        *(("add", "--all"), ("update-index", "--add", "a.txt"), ("write-tree",)),
+        *(("read-tree", "HEAD"), ("checkout-index", "--all", "--force"), ("ls-tree", "HEAD")),
+        *(("update-ref", "refs/cde/x", "HEAD"), ("update-ref", "-d", "refs/cde/x")),
+        *(("cat-file", "-p", "HEAD"), ("diff-tree", "-r", "HEAD", "HEAD")),
     ):
         trap.run(*words)
         if "filter.evil.process" in trap.keys and trap.ran:
@@ -214,6 +221,35 @@ def test_no_command_of_the_product_runs_what_a_key_or_a_hook_names(trap: Trap) -
     assert worktrees.has("other")
     GitMergeDriver().install(top)
     Git(top, breakers).run("worktree", "remove", "--force", str(folder))
+    assert trap.ran == []
+
+
+def test_no_source_tree_or_copy_runs_what_a_key_or_a_hook_names(
+    trap: Trap, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    top = trap.clone.top
+    trees = GitSourceTrees(BreakerRegistry())
+    copies = FolderCopies(trees, trees.ignored)
+    (top / ".gitattributes").write_text(
+        "* filter=evil diff=evil merge=evil text eol=crlf ident working-tree-encoding=UTF-16\n"
+    )
+    (top / "a.txt").write_text("other words\n")
+    (top / "new.txt").write_text("$Id$\n")
+    trap.write()
+
+    first = keep_now(trees, top, "thing")
+    (top / "b.txt").unlink()
+    second = trees.now(top)
+    assert [each.path for each in trees.changed(top, first.id, second.id)] == ["b.txt"]
+    committed = trees.at(top, "HEAD")
+    changed = {each.path: each.after for each in trees.changed(top, committed.id, second.id)}
+    assert changed["a.txt"] == b"other words\n"
+    assert trees.contents(top, second.id, ["new.txt"]) == {"new.txt": b"$Id$\n"}
+    for tree in (first.id, second.id, committed.id):
+        with copies.copy(top, tree) as copy:
+            copy.put({"a.txt": b"put\n"})
+    keep_now(trees, top, "next")
     assert trap.ran == []
 
 

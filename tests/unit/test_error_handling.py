@@ -22,9 +22,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.domain.errors.approval_messages import APPROVAL_MESSAGES
 from cde_orchestrator.domain.errors.feature_messages import FEATURE_MESSAGES
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.errors.project_messages import PROJECT_MESSAGES
+from cde_orchestrator.domain.errors.proof_messages import PROOF_MESSAGES
 from cde_orchestrator.domain.errors.state_messages import STATE_MESSAGES
 from cde_orchestrator.domain.errors.system_messages import SYSTEM_MESSAGES
 from cde_orchestrator.domain.errors.validation_messages import VALIDATION_MESSAGES
@@ -58,6 +60,8 @@ RANGES: list[tuple[type[CDEError], int, int]] = [
 CATALOGUES: list[tuple[type[CDEError], Mapping[str, Any]]] = [
     (ProjectError, PROJECT_MESSAGES),
     (FeatureError, FEATURE_MESSAGES),
+    (FeatureError, PROOF_MESSAGES),
+    (FeatureError, APPROVAL_MESSAGES),
     (StateError, STATE_MESSAGES),
     (ValidationError, VALIDATION_MESSAGES),
     (CDESystemError, SYSTEM_MESSAGES),

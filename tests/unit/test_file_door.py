@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from tests.unit.test_house import PACKAGE, parsed, python_files
 
 DOOR = ("infrastructure/system/tree.py", "infrastructure/system/file_ops.py")
-OWNERS = {"ops", "self._ops", "file_ops", "OsFileOps()", "webbrowser"}
+OWNERS = {"ops", "self._ops", "file_ops", "OsFileOps()", "ast", "webbrowser"}
 """Whose functions of these names are the door's own, or are about no file."""
 METHODS = {
     *("open", "read_text", "read_bytes", "write_text", "write_bytes", "touch", "unlink", "rename"),
@@ -25,7 +25,7 @@ SYSTEM = {
 }
 MODULES = {
     "shutil": {"which", "disk_usage", "get_terminal_size"},
-    "tempfile": set[str](),
+    "tempfile": {"gettempdir"},
     "sqlite3": set[str](),
     "gzip": set[str](),
 }
@@ -60,13 +60,24 @@ ALLOWED = {
         "infrastructure/system/project_path.py: resolved.mkdir",
     },
     "the user's own folders": {
+        "adapters/git/source_trees.py: files.index.unlink",
+        "adapters/git/view.py: (made / 'attributes').write_text",
+        "adapters/git/view.py: (made / name).symlink_to",
         "adapters/git/view.py: (view / 'config').write_bytes",
         "adapters/git/view.py: (view / name).symlink_to",
         "adapters/git/view.py: cache.mkdir",
+        "adapters/git/view.py: index.chmod",
+        "adapters/git/view.py: index.unlink",
+        "adapters/git/view.py: made.mkdir",
+        "adapters/git/view.py: made.unlink",
+        "adapters/git/view.py: os.replace",
         "adapters/git/view.py: os.scandir",
+        "adapters/git/view.py: os.unlink",
+        "adapters/git/view.py: shutil.copy2",
         "adapters/git/view.py: shutil.rmtree",
         "adapters/git/view.py: tempfile.TemporaryDirectory",
         "adapters/git/view.py: view.mkdir",
+        "adapters/proving/runners/execution.py: tempfile.TemporaryDirectory",
         "adapters/runners/agent_process.py: tempfile.TemporaryDirectory",
         "adapters/runners/server_file.py: each.mkdir",
         "infrastructure/trust/records.py: folder.iterdir",
@@ -75,11 +86,24 @@ ALLOWED = {
         "infrastructure/trust/records.py: path.unlink",
         "storage/format/vault.py: above.mkdir",
     },
+    "scratch folders, which the system makes for this user alone": {
+        "adapters/proving/copies.py: folder.mkdir",
+        "adapters/proving/scratch.py: (made / _FILES).mkdir",
+        "adapters/proving/scratch.py: os.scandir",
+        "adapters/proving/scratch.py: os.walk",
+        "adapters/proving/scratch.py: path.chmod",
+        "adapters/proving/scratch.py: shutil.rmtree",
+        "adapters/proving/scratch.py: tempfile.mkdtemp",
+        "adapters/proving/untracked.py: path.symlink_to",
+    },
     "what git opens by path itself, and is looked at before": {
         "adapters/git/own_files.py: os.scandir",
         "adapters/git/worktrees.py: each.mkdir",
     },
     "a file without a name, or an opened one": {
+        "adapters/proving/runners/inside/launcher.py: os.open",
+        "adapters/proving/runners/inside/pytest_tests.py: os.open",
+        "adapters/proving/runners/reports.py: tempfile.TemporaryFile",
         "adapters/runners/agent_process.py: tempfile.TemporaryFile",
         "infrastructure/monitoring/alerts/notifiers.py: tempfile.TemporaryFile",
         "infrastructure/observability/logs/reader.py: gzip.open",

@@ -22,7 +22,7 @@ from cde_orchestrator.domain.exceptions import (
     ReadOnlyModeError,
     StateError,
 )
-from cde_orchestrator.domain.feature import PhaseStatus
+from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.breakers.breaker import CircuitBreaker
 from tests.disks import remount, simulate_disk_full, small_disk

@@ -13,8 +13,8 @@ Reply = TypeVar("Reply")
 class UseCase(ABC, Generic[Reply]):
     """A use case: its fields are the arguments, calling it does the work.
 
-    Every subclass is a frozen dataclass of keywords that says its own ``operation``, ``tolerant``
-    and ``routine``; none is inherited. It is run by ``Application.handle``, which
+    Every subclass is a frozen dataclass of keywords that says its own ``operation``, ``tolerant``,
+    ``routine`` and ``in_worktree``; none is inherited. It is run by ``Application.handle``, which
     wraps it in one ``Operation``, and gives it the ports that its call names as keyword parameters.
     Wherever it occurs, a field ``feature_id`` is the id, the beginning of the id or the name of a
     feature, ``agent`` the agent's name, when the client has several, and ``takeover`` is whether
@@ -25,18 +25,25 @@ class UseCase(ABC, Generic[Reply]):
         tolerant: whether it works, with the defaults, where the project's settings are not valid.
         routine: whether something that watches asks for it again and again: it is logged for
             debugging only, and not counted among the operations of health.
+        in_worktree: whether its files are those of the feature's own worktree, where it has one.
     """
 
     operation: ClassVar[str]
     tolerant: ClassVar[bool]
     routine: ClassVar[bool]
+    in_worktree: ClassVar[bool]
 
     def __init_subclass__(
-        cls, operation: str, tolerant: bool = False, routine: bool = False
+        cls,
+        operation: str,
+        tolerant: bool = False,
+        routine: bool = False,
+        in_worktree: bool = False,
     ) -> None:
         """Make the use case a dataclass, and say what it is to those who run it."""
         dataclass(frozen=True, kw_only=True)(cls)
         cls.operation, cls.tolerant, cls.routine = operation, tolerant, routine
+        cls.in_worktree = in_worktree
 
     @classmethod
     def needs(cls) -> tuple[str, ...]:

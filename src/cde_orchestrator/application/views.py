@@ -9,8 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
+from cde_orchestrator.application.proof_views import DifferenceView, ProofView, proof_view
+from cde_orchestrator.application.proofs.standing import StandingView
 from cde_orchestrator.domain.errors.template import plain
-from cde_orchestrator.domain.feature import Feature, PhaseRecord
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.workflow import Output
 
@@ -75,6 +78,29 @@ class ArtifactView(TypedDict):
     size: int
 
 
+class ApprovalView(TypedDict):
+    """A person's yes: who, where, by which channel, and to what, by digests."""
+
+    at: str
+    user: str
+    host: str
+    channel: str
+    place: str
+    digest: str
+    outputs: dict[str, str | None]
+
+
+class WaiverView(TypedDict):
+    """A person's word that a criterion, as ``text`` has it, counts without a proof."""
+
+    at: str
+    user: str
+    host: str
+    channel: str
+    reason: str
+    text: str
+
+
 class PhaseRecordView(TypedDict):
     """What happened to a phase; times are ISO 8601."""
 
@@ -84,6 +110,7 @@ class PhaseRecordView(TypedDict):
     started_at: str | None
     completed_at: str | None
     outputs: list[ArtifactView]
+    approval: NotRequired[ApprovalView]
 
 
 class ClaimView(TypedDict):
@@ -131,19 +158,27 @@ class WorkView(TypedDict):
     progress: list[ProgressView]
     failures: list[FailureView]
     evidence: EvidenceView | None
+    proof: ProofView | None
+    difference: DifferenceView | None
     start_commit: str | None
     end_commit: str | None
     past: list[dict[str, Any]]
 
 
-class FeatureRow(TypedDict):
-    """A feature in a list."""
+class FeatureHead(TypedDict):
+    """Where a feature is, in short."""
 
     id: str
     name: str
     status: str
     current_phase: str | None
     updated_at: str
+
+
+class FeatureRow(FeatureHead, total=False):
+    """A feature in a list; ``standing`` is the verdict on one that is completed."""
+
+    standing: str
 
 
 class FeatureReply(TypedDict):
@@ -169,11 +204,12 @@ class StartReply(FeatureReply):
     """A feature that was started.
 
     ``branch`` is the git branch that it was put on; ``git_problem`` says why git refuses to work
-    in the project's repository.
+    in the project's repository, ``proof_problem`` why its criteria, which must be proven, cannot.
     """
 
     branch: str | None
     git_problem: str | None
+    proof_problem: str | None
     shared: list[SharedView]
 
 
@@ -184,11 +220,33 @@ class KeptView(TypedDict):
     kept_as: str
 
 
-class SubmitReply(FeatureReply):
-    """A feature after a phase was accepted, with what was recorded for that phase."""
+class SentBackView(TypedDict):
+    """Why a phase was not accepted but sent the feature back.
 
-    accepted: PhaseRecordView
+    ``to`` is None where the workflow allows no further attempt: the feature waits for a person.
+    ``kept`` are the copies of the outputs that went back.
+    """
+
+    phase: str
+    to: str | None
+    verdict: str
+    reason: str
     kept: list[KeptView]
+
+
+class SubmitReply(FeatureReply):
+    """A feature after a phase was accepted, with what was recorded for that phase.
+
+    Where a verdict sent the feature back, nothing was ``accepted``, and ``sent_back`` says why.
+    ``record`` is the path of the file that says what a completed feature has proven.
+    """
+
+    accepted: NotRequired[PhaseRecordView]
+    kept: list[KeptView]
+    difference: NotRequired[DifferenceView | None]
+    proof: NotRequired[ProofView | None]
+    record: NotRequired[str | None]
+    sent_back: NotRequired[SentBackView]
 
 
 class FailedReply(FeatureReply):
@@ -199,9 +257,15 @@ class FailedReply(FeatureReply):
 
 
 class FeatureStatusReply(FeatureReply):
-    """A feature with all its phases."""
+    """A feature with all its phases, how much it changed, and what was proven of it.
+
+    ``standing`` is None while it is not completed.
+    """
 
     phases: list[PhaseRecordView]
+    difference: DifferenceView | None
+    proof: ProofView | None
+    standing: StandingView | None
 
 
 class FeatureDetailReply(FeatureStatusReply):
@@ -211,6 +275,7 @@ class FeatureDetailReply(FeatureStatusReply):
     claim: ClaimView | None
     closing: dict[str, str] | None
     branch: str | None
+    waivers: dict[str, WaiverView]
     events: list[dict[str, Any]]
     work: dict[str, WorkView]
     created_at: str
@@ -242,6 +307,11 @@ def start_remarks(reply: StartReply) -> list[str]:
     """What to know of a feature that was started, for people and agents."""
     refused = "Git refuses to work here, so the feature has no branch and no baseline: "
     remarks = [f"{refused}{plain(reply['git_problem'])}."] if reply["git_problem"] else []
+    if reply["proof_problem"]:
+        remarks.append(
+            f"Its criteria cannot be proven: {plain(reply['proof_problem'])}. Correct that, close "
+            "it and start it again, or ask a person to waive them."
+        )
     return remarks + [
         f"{plain(each['path'])} is also an output of {plain(writers(each))}: "
         "keep what they wrote in it."
@@ -262,6 +332,16 @@ def kept_remarks(reply: SubmitReply) -> list[str]:
         f"that version is kept as {plain(each['kept_as'])}; read it before you continue."
         for each in reply["kept"]
     ]
+
+
+def sent_back_words(sent: SentBackView) -> str:
+    """What a verdict did, in one line, for both."""
+    said = f"Phase {plain(sent['phase'])} was not accepted: its verdict is {plain(sent['verdict'])}"
+    if sent["to"] is None:
+        return f"{said}. No further attempt is allowed: the feature waits for a person."
+    kept = ", ".join(plain(each["kept_as"]) for each in sent["kept"])
+    copies = f" Copies of the outputs: {kept}." if kept else ""
+    return f"{said}. The feature went back to {plain(sent['to'])}.{copies}"
 
 
 def project_view(project: Project, root: Path, backend: str) -> ProjectView:
@@ -312,6 +392,8 @@ def work_view(record: PhaseRecord) -> WorkView:
         "progress": [view_of(ProgressView, each) for each in record.saved()],
         "failures": [view_of(FailureView, each) for each in record.failures],
         "evidence": view_of(EvidenceView, record.evidence) if record.evidence else None,
+        "proof": proof_view(record.proof),
+        "difference": view_of(DifferenceView, record.difference) if record.difference else None,
         "start_commit": record.start_commit,
         "end_commit": record.end_commit,
         "past": record.past,

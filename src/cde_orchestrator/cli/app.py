@@ -30,12 +30,16 @@ _PROJECT = {
 _FEATURES = {
     "start": "Start a feature and show what its first phase asks for.",
     "submit": "Submit the current phase's outputs and continue with the next phase.",
+    "approve": "Decide on a phase that waits for a person: show what it is, and ask.",
+    "waive": "Let a criterion count without a proof, or take that back: show it, and ask.",
     "status": "Show a feature's status; without a feature, the project and its open features.",
     "list": "List features, newest first.",
     "save": "Save progress in the current phase, for whoever resumes it.",
     "resume": "Resume a feature: show its goal, progress, prompt and last failure.",
     "close": "Close a feature without finishing it; its files are kept.",
     "rollback": "Start an earlier phase again, with the outputs as they were then.",
+    "verify": "Prove completed features again from what is committed; exit code 1 if one is not "
+    "proven.",
     "run": "Let agents work through a feature's phases until it is done or a person is needed.",
 }
 _SERVER = {

@@ -4,39 +4,30 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
+from cde_orchestrator.domain.approval import Waiver
 from cde_orchestrator.domain.clock import Stopwatch, utc_now
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.lease import Claim
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.names import slug_from
-from cde_orchestrator.domain.records import (
-    PROGRESS_KEPT,
-    Artifact,
-    Baseline,
-    Evidence,
-    Failure,
-    Progress,
-)
+from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.proofs import Verified
+from cde_orchestrator.domain.records import Artifact, Baseline, Failure, SourceBase
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.text import checked_prompt
-from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS, Phase, Workflow
+from cde_orchestrator.domain.workflow import (
+    CANONICAL_STATUS,
+    IN_PROGRESS,
+    WAITS_FOR_PERSON,
+    Phase,
+    Workflow,
+)
 
 log = get_logger(__name__)
-
-
-class PhaseStatus(StrEnum):
-    """Where a phase stands."""
-
-    PENDING = "pending"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    ROLLED_BACK = "rolled_back"
 
 
 COMPLETED = "completed"
@@ -44,111 +35,8 @@ FAILED = "failed"
 CANCELLED = "cancelled"
 EVENTS_KEPT = 20
 CLOSED_STATUSES = frozenset({COMPLETED, FAILED, CANCELLED})
-KNOWN_STATUSES = CLOSED_STATUSES | {*CANONICAL_STATUS.values(), IN_PROGRESS}
+KNOWN_STATUSES = CLOSED_STATUSES | {*CANONICAL_STATUS.values(), IN_PROGRESS, WAITS_FOR_PERSON}
 """All that a feature may have, but for those that its workflow names."""
-
-
-@dataclass(slots=True)
-class PhaseRecord:
-    """What happened to one phase of a feature.
-
-    Attributes:
-        attempts_before: attempts that no longer count, as of before a resume or a rollback.
-        evidence: what the last check left.
-        progress: partial work by number, so that a change writes one entry.
-        entered: when the phase began, the digest of each declared output of the workflow
-            (by id; None: there was no file).
-        entered_at: when ``entered`` was recorded; an attempt that failed leaves both.
-        written: digest of each text that was written for a check which then failed (by id).
-        start_commit: git's commit when it began; ``end_commit`` when it was completed.
-        start_tree: digest of the list of what differed from ``start_commit`` when it began.
-        past: summaries of what was rolled back.
-    """
-
-    id: str
-    status: PhaseStatus = PhaseStatus.PENDING
-    attempts: int = 0
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    outputs: list[Artifact] = field(default_factory=list)
-    attempts_before: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    evidence: Evidence | None = None
-    progress: dict[str, Progress] = field(default_factory=dict)
-    entered: dict[str, str | None] = field(default_factory=dict)
-    entered_at: datetime | None = None
-    written: dict[str, str] = field(default_factory=dict)
-    start_commit: str | None = None
-    start_tree: str | None = None
-    end_commit: str | None = None
-    past: list[dict[str, Any]] = field(default_factory=list)
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """What happened to the phase as plain data, without what else is kept of the work."""
-        return {
-            "id": self.id,
-            "status": self.status.value,
-            "attempts": self.attempts,
-            "started_at": self.started_at.isoformat() if self.started_at else None,
-            "completed_at": self.completed_at.isoformat() if self.completed_at else None,
-            "outputs": [asdict(each) for each in self.outputs],
-        }
-
-    def begin(self, now: datetime) -> None:
-        """The phase is being worked on, once more."""
-        self.status = PhaseStatus.IN_PROGRESS
-        self.attempts += 1
-        self.started_at = now
-        self.completed_at = None
-
-    def begin_anew(self, now: datetime) -> None:
-        """The phase begins once more, with all the attempts that a phase may have."""
-        self.attempts_before = self.attempts
-        self.begin(now)
-
-    def attempts_left(self, limit: int) -> int:
-        """How many more attempts may fail, the present one included."""
-        used = self.attempts - self.attempts_before
-        return max(limit - used + (self.status is PhaseStatus.IN_PROGRESS), 0)
-
-    def save(self, progress: Progress) -> None:
-        """Keep partial work, dropping the oldest beyond what a phase keeps."""
-        number = int(max(self.progress, default="0")) + 1
-        self.progress[f"{number:06d}"] = progress
-        for key in sorted(self.progress)[:-PROGRESS_KEPT]:
-            del self.progress[key]
-
-    def saved(self) -> list[Progress]:
-        """The partial work that was kept, oldest first."""
-        return [self.progress[key] for key in sorted(self.progress)]
-
-    def has_failed(self, call: Failure) -> bool:
-        """Whether this call gave an attempt up already: by its key, else if it comes twice."""
-        if call.key is not None:
-            return any(failure.key == call.key for failure in self.failures)
-        return any(call.repeats(failure) for failure in self.failures[-1:])
-
-    def last_failure(self) -> str | None:
-        """Why the last attempt failed or the last check did, in words; None if none did."""
-        known = [(each.at, each.reason) for each in self.failures[-1:]]
-        if self.evidence is not None and not self.evidence.passed:
-            known.append((self.evidence.at, self.evidence.summary()))
-        return max(known)[1] if known else None
-
-    def roll_back(self) -> None:
-        """What was done no longer counts; a summary of it stays."""
-        if self.status is PhaseStatus.PENDING:
-            return
-        self.past.append({key: value for key, value in self.to_dict().items() if key != "id"})
-        self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
-        self.evidence, self.progress, self.failures = None, {}, []
-
-    def complete(self, outputs: list[Artifact], now: datetime) -> None:
-        """The phase's outputs were accepted."""
-        self.status = PhaseStatus.COMPLETED
-        self.completed_at = now
-        self.outputs = outputs
 
 
 @dataclass(slots=True, kw_only=True)
@@ -163,7 +51,10 @@ class Feature:
         idempotency_key: names the call that started it, so that a repeated call starts none.
         branch: the git branch that was made for it.
         baseline: the work tree when it began; None where nobody looked.
-        events: takeovers and rollbacks, newest last.
+        base: all of the source when it began; None where git could not keep it.
+        verified: how it ended when it was proven again after it was completed.
+        waivers: criteria that a person lets count without a proof, by id.
+        events: takeovers, rollbacks and decisions, newest last.
         artifacts: recorded outputs as older releases kept them; carried along unchanged.
         extra: keys of a stored feature that this release does not know.
     """
@@ -183,6 +74,9 @@ class Feature:
     idempotency_key: str | None = None
     branch: str | None = None
     baseline: Baseline | None = None
+    base: SourceBase | None = None
+    verified: Verified | None = None
+    waivers: dict[str, Waiver] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     phases: dict[str, PhaseRecord] = field(default_factory=dict)
     artifacts: Any = field(default_factory=list)
@@ -198,13 +92,14 @@ class Feature:
         name: str | None = None,
         workflow: Workflow | None = None,
         now: datetime | None = None,
+        feature_id: str | None = None,
     ) -> Feature:
         """A new feature in its workflow's first phase; raises as ``checked_prompt``."""
         workflow, now = workflow or Workflow.canonical(), now or utc_now()
         records = {phase.id: PhaseRecord(phase.id) for phase in workflow.phases}
         records[workflow.first.id].begin(now)
         return cls(
-            id=str(uuid.uuid4()),
+            id=feature_id or str(uuid.uuid4()),
             project_id=project_id,
             name=name or slug_from(checked_prompt(prompt)),
             prompt=checked_prompt(prompt),

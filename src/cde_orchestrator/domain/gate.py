@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cde_orchestrator.domain import markdown
+from cde_orchestrator.domain.criteria import criteria_in, overlooked_in
 from cde_orchestrator.domain.exceptions import OutputError
 from cde_orchestrator.domain.workflow import Output, Phase
 
@@ -43,6 +44,8 @@ _PUT_OFF = re.compile(r"[\s>*_\-+|.\d)(\[\]xX]*(?:(?:TODO|TBD|FIXME)\b.*|(?:\.\.
 _VERDICT = re.compile(
     r"[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)?[*_`]*verdict[*_`]*[ \t]*:(.*)", re.IGNORECASE
 )
+_VERDICT_WORDS = re.compile(r"[^\W_]+(?:[ '-][^\W_]+)*")
+_VERDICT_LIMIT = 60
 _PUT_OFF_VALUE = re.compile(r"(?:.*[:|]\s*)?\**(?:TODO|TBD)\**(?:\s*\|.*|[.\s]*)")
 
 
@@ -67,6 +70,16 @@ class Problem:
         return f"{self.output} at {place} {self.problem}"
 
 
+@dataclass(frozen=True, slots=True)
+class OtherVerdict:
+    """A verdict that is none of those that pass; ``line`` is where it is, from 1."""
+
+    output: str
+    path: str
+    line: int
+    words: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """The gate of one phase of one feature.
@@ -76,7 +89,8 @@ class Gate:
             repeats it is refused.
         syntax: judges the formats that have a syntax.
         search: looks for regular expressions.
-        back_to: the phase to go back to when the verdict is another one.
+        back_to: the phase to go back to where there is no verdict that passes.
+        proven: ids of outputs whose criteria a later phase has to prove.
     """
 
     phase: Phase
@@ -85,6 +99,7 @@ class Gate:
     search: Search
     skeleton: str
     back_to: str
+    proven: frozenset[str] = frozenset()
 
     def problems(self, contents: Mapping[str, bytes]) -> list[Problem]:
         """Everything that is wrong, in the order of the outputs.
@@ -103,8 +118,8 @@ class Gate:
 
         Raises:
             OutputError: E110 missing, E111 empty, E116 of another type, E117 not filled in,
-                E114 too little, E115 without what it must contain, E131 without a verdict that
-                passes: the first that applies.
+                E114 too little, E115 without what it must contain, E131 without a verdict: the
+                first that applies.
         """
         found = self.problems(contents)
         if found:
@@ -121,6 +136,21 @@ class Gate:
                 problems="; ".join(map(str, found)),
                 outputs=[problem_as_dict(problem) for problem in found],
             )
+
+    def other_verdict(self, contents: Mapping[str, bytes]) -> OtherVerdict | None:
+        """The first verdict that does not pass, in outputs that ``require`` lets pass."""
+        for output in self.phase.outputs:
+            if not output.verdict or output.id not in contents:
+                continue
+            text = contents[output.id].decode("utf-8-sig")
+            document = markdown.read(text) if output.type == "markdown" else None
+            for at, _, said in _verdicts(text, document):
+                if verdict_words(said) not in _passing(output):
+                    path = output.path_for(self.feature_name)
+                    return OtherVerdict(
+                        output.id, path, at, " ".join(said.strip(" \t*_`.").split())
+                    )
+        return None
 
     def _about(self, output: Output, content: bytes | None) -> Iterable[Problem]:
         def problem(code: str, words: str, fix: str, line: int | None = None) -> Problem:
@@ -158,11 +188,22 @@ class Gate:
             yield problem("E114", "has only headings", "Write the content under each")
         for words, fix, place in _lacking(output, text, document, self.search):
             yield problem("E115", words, fix, place)
+        for words, fix, place in _uncounted(text) if output.id in self.proven else ():
+            yield problem("E115", words, fix, place)
         for words, fix, place in _undecided(output, text, document):
             yield problem("E131", words, fix, place)
 
 
 _Finding = tuple[str, str, int | None]
+
+
+def _uncounted(text: str) -> Iterable[_Finding]:
+    """Criteria that nobody would prove, as they are not written as such; or that there are none."""
+    fix = "Begin a list item, a heading or a row of a table with AC1, AC2 and so on"
+    for number, word in overlooked_in(text):
+        yield f"has {_shown(word)}, which is not counted as a criterion", fix, number
+    if not criteria_in(text):
+        yield "has no criterion", fix, None
 
 
 def problem_as_dict(problem: Problem) -> dict[str, Any]:
@@ -260,27 +301,43 @@ def verdict_words(text: str) -> str:
     return " ".join(text.strip(" \t*_`").rstrip(".").rstrip("*_`").split()).casefold()
 
 
-def _undecided(
-    output: Output, text: str, document: list[markdown.Line] | None
-) -> Iterable[_Finding]:
-    """The first verdict that does not pass, or that there is none."""
-    if not output.verdict:
-        return
-    passing = {verdict_words(each) for each in output.verdict}
-    wanted = " or ".join(f"'Verdict: {each}'" for each in output.verdict)
+def _passing(output: Output) -> set[str]:
+    return {verdict_words(each) for each in output.verdict}
+
+
+def _verdicts(text: str, document: list[markdown.Line] | None) -> list[tuple[int, str, str]]:
+    """Each line with a verdict: where it is, the line, and what it says."""
     lines = (
         enumerate(text.splitlines(), start=1)
         if document is None
         else ((line.number, line.written or line.text) for line in document if line.says)
     )
-    found = [(at, line, match[1]) for at, line in lines if (match := _VERDICT.fullmatch(line))]
-    for at, line, said in found:
-        if verdict_words(said) not in passing:
-            words = f"says {_shown(line)}; {wanted} passes"
-            yield words, f"Fix the blocking problems, then write the line {wanted}", at
-            return
+    return [(at, line, match[1]) for at, line in lines if (match := _VERDICT.fullmatch(line))]
+
+
+def _undecided(
+    output: Output, text: str, document: list[markdown.Line] | None
+) -> Iterable[_Finding]:
+    """That there is no verdict, or none that can be understood."""
+    if not output.verdict:
+        return
+    wanted = " or ".join(f"'Verdict: {each}'" for each in output.verdict)
+    found = _verdicts(text, document)
     if not found:
         yield f"has no line {wanted}", f"Write the line {wanted} if it is true", None
+    others = [each for each in found if verdict_words(each[2]) not in _passing(output)]
+    distinct = {verdict_words(said) for _, _, said in found}
+    for at, line, said in others:
+        if len(distinct) > 1 or not _is_verdict(said):
+            words = f"says {_shown(line)}; {wanted} passes"
+            yield words, f"Write one line with the verdict alone: {wanted} if it is true", at
+            return
+
+
+def _is_verdict(said: str) -> bool:
+    """Whether it is a few words and nothing else."""
+    words = verdict_words(said)
+    return len(words) <= _VERDICT_LIMIT and _VERDICT_WORDS.fullmatch(words) is not None
 
 
 def _shown(text: str) -> str:

@@ -30,6 +30,7 @@ class Caller:
         process: the process that lives as long as the client does; None when it does not.
         place: where the state is; a copy of a project is another place.
         anonymous: a command or a program that names no agent, which takes no lease.
+        answers: a program that may answer what waits for a person, in the name of its owner.
     """
 
     client: str
@@ -37,6 +38,7 @@ class Caller:
     process: Process | None = None
     place: str = ""
     anonymous: bool = False
+    answers: bool = False
 
     @property
     def name(self) -> str:

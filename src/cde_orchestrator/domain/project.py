@@ -173,7 +173,8 @@ class Project:
         bound = log.bind(operation="start_feature", project_id=self.id, prompt_length=len(prompt))
         bound.info("feature_starting", prompt=opening_words(prompt))
         try:
-            feature = self._new_feature(prompt, name, workflow or Workflow.canonical(workflow_type))
+            followed = workflow or Workflow.canonical(workflow_type)
+            feature = self._new_feature(prompt, name, followed)
         except CDEError as error:
             bound.warning(
                 "feature_not_started", error_code=error.code, duration_ms=watch.elapsed_ms

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +13,9 @@ Outcome = Literal["passed", "failed", "error", "skipped", "expected_failure", "m
 """How a test ended: ``error`` before it ran, as when its file cannot be loaded; ``missing``:
 there is none of this name, or it was not selected."""
 
-HowKnockedOut = Literal["nothing", "other", "control"]
-"""A changed function gives nothing back, or a value like no other, or is as it was but for a
-comment."""
+HowKnockedOut = Literal["nothing", "other", "before", "control"]
+"""A changed function gives nothing back, or a value like no other, or does what it did before the
+change, or is as it is but for a comment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +35,15 @@ class Proof:
 
     @property
     def id(self) -> str:
-        """What it is called: the test's id, or ``$`` and the command."""
-        return self.test or " ".join(("$", *self.command))
+        """What it is called: the test's id, or ``$``, the command and what its output contains.
+
+        Words of the command are quoted as in a shell, which never begins one with a double quote,
+        and what is contained in double quotes: no two proofs have the same id.
+        """
+        if self.test:
+            return self.test
+        wanted = json.dumps(self.contains, ensure_ascii=False)
+        return f"$ {shlex.join(self.command)}" + (f" contains {wanted}" if self.contains else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +101,14 @@ class CriterionSeen:
     Attributes:
         text: what the criterion says, in one line.
         waived: why a person waived it, and who; empty where nobody did.
+        digest: of all its words; empty in what was seen before it was kept.
     """
 
     id: str
     text: str
     proofs: tuple[ProofSeen, ...] = ()
     waived: str = ""
+    digest: str = ""
 
     @property
     def is_met(self) -> bool:
@@ -136,6 +147,27 @@ class ProofEvidence:
     duration_ms: float
 
     @property
+    def waived(self) -> dict[str, str]:
+        """Why a person waived a criterion, and who, by its id."""
+        return {each.id: each.waived for each in self.criteria if each.waived}
+
+    @property
     def is_proof(self) -> bool:
         """Whether there are criteria, and each is met."""
         return bool(self.criteria) and all(criterion.is_met for criterion in self.criteria)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """How it ended when a completed feature was last proven again.
+
+    Attributes:
+        commit: what was verified.
+        criteria: ids of those that were red.
+        covered: digest of the files that the feature's evidence is about, as they were there.
+    """
+
+    at: datetime
+    commit: str
+    criteria: tuple[str, ...]
+    covered: str

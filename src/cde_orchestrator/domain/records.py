@@ -103,6 +103,28 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceBase:
+    """All of the source when a feature began, as git keeps it.
+
+    Attributes:
+        tree: git's id of it, uncommitted and untracked files included.
+        commit: the commit that was checked out.
+    """
+
+    tree: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much of the source changed: files, and lines that were added and removed."""
+
+    files: int
+    added: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Partial work that somebody saved inside a phase; ``data`` is any JSON value."""
 

@@ -14,6 +14,11 @@ from cde_orchestrator.domain.executed_places import executed_by
 Handler = Literal["agent", "human_input"]
 OutputType = Literal["markdown", "json", "yaml", "toml", "text"]
 Changes = Literal["required"]
+ProofRule = Literal["required", "recorded"]
+RUNNERS = ("pytest", "unittest", "node", "vitest", "jest", "go", "cargo")
+"""Runners of tests that are known by name."""
+PROOFS = "proofs"
+"""The id of the output in which a phase names the proofs of criteria."""
 
 CANONICAL_STATUS: dict[str, str] = {
     "define": "defining",
@@ -26,6 +31,9 @@ CANONICAL_STATUS: dict[str, str] = {
 """A feature's status while it is in one of the six canonical phases."""
 IN_PROGRESS = "in_progress"
 """A feature's status while it is in a phase that has none of its own."""
+
+WAITS_FOR_PERSON = "waits_for_person"
+"""A feature's status while a person has to answer, where the phase names no other."""
 
 STANDARD = "standard"
 FEATURE = "{feature}"
@@ -80,6 +88,9 @@ class Phase:
         prompt: name of the prompt template, under ``.cde/prompts`` or packaged.
         inputs: ids of outputs of earlier phases that this one builds on.
         changes: whether files of the project must differ from the feature's beginning.
+        change_paths: patterns of the files that count as changes; empty for all.
+        change_exclude: patterns of those that do not.
+        proves: id of the output of an earlier phase whose criteria are proven here.
         check: arguments of the command whose exit code gates the phase; empty for none.
         status: the feature's status during the phase, where it is not the canonical one.
     """
@@ -91,6 +102,9 @@ class Phase:
     inputs: tuple[str, ...] = ()
     outputs: tuple[Output, ...] = ()
     changes: Changes | None = None
+    change_paths: tuple[str, ...] = ()
+    change_exclude: tuple[str, ...] = ()
+    proves: str | None = None
     check: tuple[str, ...] = ()
     check_timeout_seconds: float = DEFAULT_CHECK_TIMEOUT_SECONDS
     check_directory: str = "."
@@ -106,6 +120,8 @@ class Phase:
     @property
     def feature_status(self) -> str:
         """The feature's status while it is in this phase."""
+        if self.handler == "human_input":
+            return self.status or WAITS_FOR_PERSON
         return self.status or CANONICAL_STATUS.get(self.id, IN_PROGRESS)
 
     def output(self, output_id: str, feature_name: str) -> Output:
@@ -124,18 +140,54 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSetting:
+    """What runs the tests that are proofs: runners that are known, or a command of the project.
+
+    Attributes:
+        names: of runners that are known.
+        command: words of a command that writes a JUnit file.
+        junit: where it writes it, relative to the project.
+        tests: patterns of the files that hold tests.
+    """
+
+    names: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    junit: str = ""
+    tests: tuple[str, ...] = ()
+
+    def plain(self) -> str | list[str] | dict[str, Any]:
+        """As a workflow file has it."""
+        if not self.names:
+            command, tests = list(self.command), list(self.tests)
+            return {"command": command, "junit": self.junit, "tests": tests}
+        return self.names[0] if len(self.names) == 1 else list(self.names)
+
+    @classmethod
+    def of(cls, value: Any) -> RunnerSetting:
+        """From what ``plain`` gave."""
+        if isinstance(value, Mapping):
+            return cls(**{key: _unlisted(item) for key, item in value.items()})
+        return cls(names=(value,) if isinstance(value, str) else tuple(value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workflow:
     """A named sequence of phases; a feature keeps the one that it started with.
 
     Attributes:
         max_attempts: failed attempts at one phase that fail the feature.
         branch: in a git repository, start each feature on a branch of its own.
+        proof: whether criteria must be proven, or it is only recorded that they are not; None in
+            a workflow file that says nothing of it.
+        runner: what runs the tests; None: what the project's files speak of.
     """
 
     id: str
     description: str = ""
     max_attempts: int = 3
     branch: bool = False
+    proof: ProofRule | None = None
+    runner: RunnerSetting | None = None
     phases: tuple[Phase, ...]
 
     @classmethod
@@ -169,6 +221,14 @@ class Workflow:
         working = [phase for phase in self.phases[:index] if phase.changes]
         return working[-1] if working else self.phases[max(index - 1, 0)]
 
+    def must_prove(self, phase: Phase) -> bool:
+        """Whether the phase ends with its criteria proven."""
+        return phase.proves is not None and self.proof == "required"
+
+    def proven_outputs(self) -> frozenset[str]:
+        """Ids of the outputs whose criteria have to be proven."""
+        return frozenset(phase.proves or "" for phase in self.phases if self.must_prove(phase))
+
     def output_owner(self, output_id: str) -> tuple[Phase, Output] | None:
         """The phase that declares an output, with the output."""
         declared = ((phase, output) for phase in self.phases for output in phase.outputs)
@@ -184,25 +244,32 @@ class Workflow:
         return {output.path_for(feature_name) for phase in self.phases for output in phase.outputs}
 
     def to_dict(self) -> dict[str, Any]:
-        """The workflow as plain data; ``from_dict`` reads it back."""
-        return asdict(self)
+        """The workflow as plain data, as a file has it; ``from_dict`` reads it back."""
+        data = asdict(self)
+        data["runner"] = self.runner and self.runner.plain()
+        for phase in data["phases"]:
+            paths, exclude = phase.pop("change_paths"), phase.pop("change_exclude")
+            if paths or exclude:
+                phase["changes"] = {"required": True, "paths": paths, "exclude": exclude}
+        return data
 
     def to_kept(self) -> dict[str, Any]:
-        """The same for the state, in which releases without verdicts and changes read it too."""
+        """The same for the state, in which releases without a rule read a workflow without it."""
         data = self.to_dict()
+        _omit_unsaid(data, "proof", "runner")
         for phase in data["phases"]:
-            if phase["changes"] is None:
-                del phase["changes"]
+            _omit_unsaid(phase, "changes", "proves")
             for output in phase["outputs"]:
-                if not output["verdict"]:
-                    del output["verdict"]
+                _omit_unsaid(output, "verdict")
         return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Workflow:
         """The workflow from what ``to_dict`` gave, possibly by way of JSON."""
         phases = tuple(_phase_from_dict(phase) for phase in data["phases"])
-        return cls(**{**data, "phases": phases})
+        runner = data.get("runner")
+        said = {"runner": RunnerSetting.of(runner) if runner else None, "phases": phases}
+        return cls(**{**data, **said})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +310,18 @@ def _phase_from_dict(data: Mapping[str, Any]) -> Phase:
         for output in data["outputs"]
     )
     sequences = {key: tuple(data[key]) for key in ("inputs", "check")}
-    return Phase(**{**data, **sequences, "outputs": outputs})
+    changes = data.get("changes")
+    if isinstance(changes, Mapping):
+        sequences["change_paths"] = tuple(changes["paths"])
+        sequences["change_exclude"] = tuple(changes["exclude"])
+        changes = "required"
+    return Phase(**{**data, **sequences, "changes": changes, "outputs": outputs})
+
+
+def _omit_unsaid(data: dict[str, Any], *names: str) -> None:
+    for name in names:
+        if not data[name]:
+            del data[name]
 
 
 def _unlisted(value: Any) -> Any:

@@ -31,6 +31,10 @@ Page = TypeVar("Page", bound=Mapping[str, Any])
 class Service(Handles, Protocol):
     """What runs use cases for the project that is served."""
 
+    @property
+    def asks_clients(self) -> bool:
+        """Whether a person may be asked by their client, in the form that it shows."""
+
     def onboard(self, path: str, use_case: UseCase[Reply]) -> Reply:
         """Onboard the project at ``path``, which is served from then on."""
 

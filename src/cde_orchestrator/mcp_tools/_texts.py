@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.application.features.source_changes import source_lines
-from cde_orchestrator.application.views import kept_remarks, start_remarks
+from cde_orchestrator.application.projects.onboard_project import proof_words
+from cde_orchestrator.application.proof_views import difference_words, proof_remarks
+from cde_orchestrator.application.proofs.standing import standing_words, status_words
+from cde_orchestrator.application.views import (
+    kept_remarks,
+    sent_back_words,
+    start_remarks,
+)
 from cde_orchestrator.domain.errors.template import plain
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.features.rollback_feature import RollbackReply
+    from cde_orchestrator.application.projects.onboard_project import OnboardReply
     from cde_orchestrator.application.views import (
         FeatureListReply,
         FeatureReply,
@@ -30,7 +38,7 @@ def project_line(project: ProjectView) -> str:
     return f"Project {project['name']} ({project['status']}{mode}) at {project['path']}"
 
 
-def onboarded(reply: Mapping[str, Any]) -> str:
+def onboarded(reply: OnboardReply) -> str:
     """What onboarding found and made."""
     project = reply["project"]
     if reply["already_onboarded"]:
@@ -40,6 +48,7 @@ def onboarded(reply: Mapping[str, Any]) -> str:
     check = " ".join(facts["test_command"] or []) or "none found"
     return (
         f"{project_line(project)} is set up.\nLanguages: {languages}. Test command: {check}.\n"
+        f"Proof of criteria: {proof_words(reply)}.\n"
         "Next: cde_startFeature(prompt)."
     )
 
@@ -72,8 +81,11 @@ def started(reply: StartReply) -> str:
 
 
 def accepted(reply: SubmitReply) -> str:
-    """That a phase was accepted, what was kept aside for it, and the next phase."""
-    done = [f"Phase {reply['accepted']['id']} accepted.", *kept_remarks(reply)]
+    """That a phase was accepted or sent back, what was kept aside for it, and the next phase."""
+    if "sent_back" in reply:
+        return work(reply, " ".join([sent_back_words(reply["sent_back"]), *kept_remarks(reply)]))
+    done = [f"Phase {reply['accepted']['id']} accepted.", *proof_remarks(reply)]
+    done += kept_remarks(reply)
     return work(reply, " ".join(done))
 
 
@@ -98,6 +110,10 @@ def feature_status(reply: FeatureStatusReply) -> str:
     """A feature's phases, each on a line, and what the current one asks for."""
     feature, phase = reply["feature"], reply["phase"]
     lines = [f"Feature {feature['name']} is {feature['status']} ({feature['workflow']})."]
+    if reply["standing"] is not None:
+        lines.append(f"Its criteria: {standing_words(reply['standing'])}.")
+    if reply["difference"] is not None:
+        lines.append(f"Changed since it started: {difference_words(reply['difference'])}.")
     lines += [
         f"- {record['id']}: {record['status']}"
         + "".join(f", {output['path']}" for output in record["outputs"])
@@ -112,14 +128,18 @@ def feature_status(reply: FeatureStatusReply) -> str:
 
 def feature_list(reply: FeatureListReply) -> str:
     """Features, one a line."""
-    rows = [f"- {row['name']}: {row['status']}" for row in reply["features"]]
+    rows = [f"- {row['name']}: {status_words(row)}" for row in reply["features"]]
     more = "\nMore: pass next_cursor as cursor." if reply["next_cursor"] else ""
     return "\n".join([f"{len(rows)} of {reply['total']} features.", *rows]) + more
 
 
 def _assignment(name: str, phase: PhaseView) -> str:
     outputs = ", ".join(output["path"] for output in phase["outputs"] if output["required"])
-    who = "A person answers" if phase["handler"] == "human_input" else "Work on"
+    if phase["handler"] == "human_input":
+        return (
+            f"Phase {phase['id']} of {name} waits for a person, who decides with "
+            f"`cde approve {plain(name)}` in a terminal, or on the dashboard."
+        )
     asked = f" Required: {outputs}." if outputs else ""
     call = f"cde_submitWork(feature_id={plain(name)!r}, phase_id={plain(phase['id'])!r})"
-    return f"{who} phase {phase['id']} of {name}.{asked} Then: {call}."
+    return f"Work on phase {phase['id']} of {name}.{asked} Then: {call}."

@@ -9,7 +9,7 @@ from functools import partial
 from types import MethodType
 
 from mcp.server import MCPServer
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
 
 from cde_orchestrator.mcp_tools._boundary import Service
 
@@ -36,7 +36,7 @@ class Tool:
     """A tool, with the name, the docstring and the arguments of a function but its first."""
 
     effect: Effect
-    function: Callable[..., CallToolResult]
+    function: Callable[..., CallToolResult | InputRequiredResult]
 
     def add_to(self, server: MCPServer, service: Service) -> None:
         """Offer the tool; ``service`` is the function's first argument."""
@@ -48,6 +48,8 @@ class Tool:
         )
 
 
-def tool(effect: Effect) -> Callable[[Callable[..., CallToolResult]], Tool]:
+def tool(
+    effect: Effect,
+) -> Callable[[Callable[..., CallToolResult | InputRequiredResult]], Tool]:
     """Make a tool of the decorated function; clients read its docstring."""
     return partial(Tool, effect)

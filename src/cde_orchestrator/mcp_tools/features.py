@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import Field
 
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
@@ -15,11 +15,15 @@ from cde_orchestrator.application.features.list_features import (
     LARGEST_LIMIT,
     ListFeatures,
 )
-from cde_orchestrator.application.views import FeatureListReply
+from cde_orchestrator.application.views import FeatureListReply, SubmitReply
+from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.mcp_tools import _texts
 from cde_orchestrator.mcp_tools._boundary import REPLY_LIMIT, Service, reply, reply_page, size
 from cde_orchestrator.mcp_tools._caller import progress_watch
 from cde_orchestrator.mcp_tools._tool import Effect, tool
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.features.submit_work import SubmitWork
 
 NOTES_SHOWN = 10
 """Saved notes of a phase that stay in an answer that was too long."""
@@ -74,7 +78,7 @@ def cde_submitWork(  # noqa: N802
     restore: Annotated[
         bool, Field(description="First restore changed outputs of earlier phases (E132)")
     ] = False,
-) -> CallToolResult:
+) -> CallToolResult | InputRequiredResult:
     """Submit the current phase.
 
     Its required outputs must be files in the project or texts in results. Returns the next
@@ -105,7 +109,9 @@ def cde_submitWork(  # noqa: N802
         restore=restore,
         watch=progress_watch(context),
     )
-    answer = service.handle(use_case)
+    answer = _submitted(service, context, use_case)
+    if isinstance(answer, InputRequiredResult):
+        return answer
     return _brief(answer, _texts.accepted(answer))
 
 
@@ -206,6 +212,20 @@ def cde_rollbackFeature(  # noqa: N802
     )
     answer = service.handle(use_case)
     return _full(answer, _texts.rolled_back(answer))
+
+
+def _submitted(
+    service: Service, context: Context, use_case: SubmitWork
+) -> SubmitReply | InputRequiredResult:
+    """The reply to a submission; of a phase that waits for a person, if the client asks them."""
+    try:
+        return service.handle(use_case)
+    except FeatureError as error:
+        if error.code != "E140" or use_case.results:  # a person answers for files that they can see
+            raise
+        from cde_orchestrator.mcp_tools._asking import answer_by_person
+
+        return answer_by_person(service, context, use_case.feature_id, error)
 
 
 def _brief(answer: Mapping[str, Any], text: str) -> CallToolResult:

@@ -19,7 +19,7 @@ from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.web._responses import path_of, refuse
 from cde_orchestrator.web.connections import StreamLimit
 from cde_orchestrator.web.health_routes import LIVENESS
-from cde_orchestrator.web.sign_in import SignIn, is_public
+from cde_orchestrator.web.sign_in import PERSON, SignIn, is_public
 
 TOO_LARGE = 413
 _SHOWN_CHARACTERS = 100
@@ -133,6 +133,8 @@ class BearerToken:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or hand it on."""
         reason = self._refusal(scope) if scope["type"] in {"http", "websocket"} else None
+        if scope["type"] == "http":
+            scope[PERSON] = self._sign_in.person(Request(scope))
         if reason is None:
             await self._app(scope, receive, send)
             return

@@ -14,6 +14,7 @@ from cde_orchestrator.infrastructure.system.server_key import ServerKey
 from cde_orchestrator.web import errors_page
 from cde_orchestrator.web._responses import failure, path_of
 from cde_orchestrator.web.dashboard_routes import Dashboard
+from cde_orchestrator.web.decisions import Decisions
 from cde_orchestrator.web.health_routes import HealthRoutes
 from cde_orchestrator.web.live import LiveChanges
 
@@ -27,6 +28,7 @@ def all_routes(
     return [
         *errors_page.routes(),
         *health.routes(),
+        *Decisions(service.handle).routes(),
         *dashboard.routes(),
         Route("/{path:path}", _nothing),
     ]

@@ -24,8 +24,12 @@ from cde_orchestrator.web._responses import is_below, path_of
 from cde_orchestrator.web.assets import HEADERS, asset
 
 PAGES = ("/dashboard", "/errors", "/health", "/metrics")
-"""What a browser may look at with the cookie; none of it changes anything."""
+"""What a browser may look at with the cookie; that changes nothing."""
 FORM_BYTES = 8_192
+DECISIONS = "/dashboard/decisions"
+"""What a person may decide below it, and nobody else."""
+PERSON = "cde.person"
+"""The key in a request's scope of the session that a ticket opened; None: no person is known."""
 
 
 class SignIn:
@@ -37,17 +41,23 @@ class SignIn:
         # Several servers may run on one machine, and cookies do not distinguish their ports.
         self._name = f"cde_{_derived(token, 'name')[:12]}"
         self._value = _derived(token, "session")
+        self._person = f"{self._name}_person"
 
     def knows(self, request: Request) -> bool:
         """Whether a request for a page bears the cookie."""
         if request.method not in {"GET", "HEAD"} or not is_below(path_of(request), PAGES):
-            return False
-        try:
-            cookies = SimpleCookie(request.headers.get("cookie", ""))
-        except CookieError:
-            return False
-        given = cookies[self._name].value if self._name in cookies else ""
+            decides = request.method == "POST" and is_below(path_of(request), (DECISIONS,))
+            return decides and self.person(request) is not None
+        given = _cookie(request, self._name)
         return hmac.compare_digest(given.encode(), self._value.encode())
+
+    def person(self, request: Request) -> str | None:
+        """The session of a browser that a ticket of ``cde dashboard`` signed in.
+
+        Whoever has the token alone, as programs do, has no such session.
+        """
+        session = _cookie(request, self._person)
+        return session if session and self._key.knows(session) else None
 
     def is_wanted(self, request: Request) -> bool:
         """Whether a browser asks for the dashboard, or posts the token to it."""
@@ -66,7 +76,12 @@ class SignIn:
         query = request.scope.get("query_string", b"").decode("latin-1")
         target = quote(path_of(request)) + (f"?{query}" if query else "")
         answer = RedirectResponse(target, 303, HEADERS)
-        answer.set_cookie(self._name, self._value, path="/", httponly=True, samesite="strict")
+        cookies = {self._name: self._value}
+        ticket = given.get(b"once", [b""])[0].decode("latin-1")
+        if self._key.is_of_person(ticket):
+            cookies[self._person] = self._key.session()
+        for name, value in cookies.items():
+            answer.set_cookie(name, value, path="/", httponly=True, samesite="strict")
         return answer
 
     def _refusal(self, given: dict[bytes, list[bytes]]) -> str | None:
@@ -76,6 +91,15 @@ class SignIn:
             return None if is_good else "this address was opened before, or is too old"
         token = given.get(b"token", [b""])[0].strip()
         return None if hmac.compare_digest(token, self._token) else "the token is wrong"
+
+
+def _cookie(request: Request, name: str) -> str:
+    """The value of a cookie that a request bears; empty for none."""
+    try:
+        cookies = SimpleCookie(request.headers.get("cookie", ""))
+    except CookieError:
+        return ""
+    return cookies[name].value if name in cookies else ""
 
 
 def is_public(request: Request) -> bool:

@@ -71,7 +71,8 @@ def test_init_takes_a_folder_into_care_and_a_second_time_changes_nothing(tmp_pat
     before = hashes(tmp_path / ".cde")
     second = answer("init", cwd=tmp_path)
 
-    assert set(first) == {"project", "already_onboarded", "facts", "created"}
+    made = {"facts", "proof", "runners", "created"}
+    assert set(first) == {"project", "already_onboarded", *made}
     assert set(first["project"]) == PROJECT
     assert first["project"]["name"] == "The shop"
     assert first["project"]["status"] == "active"
@@ -110,7 +111,8 @@ def test_init_takes_the_current_folder_itself_and_other_commands_the_nearest_pro
 
 def test_a_feature_goes_through_all_its_phases(started: Path) -> None:
     status = answer("status", "mend-it", cwd=started)
-    assert set(status) == {"project", "feature", "phases", "phase"}
+    seen = {"difference", "proof", "standing"}
+    assert set(status) == {"project", "feature", "phases", "phase", *seen}
     assert set(status["feature"]) == FEATURE
     assert [set(record) for record in status["phases"]] == [RECORD] * 3
     assert set(status["phase"]) == PHASE
@@ -122,7 +124,8 @@ def test_a_feature_goes_through_all_its_phases(started: Path) -> None:
     (started / first["path"]).parent.mkdir(parents=True)
     (started / first["path"]).write_text(deliverable(first), encoding="utf-8")
     reply = answer("submit", "mend-it", "reproduce", cwd=started)
-    assert set(reply) == {"project", "feature", "phase", "accepted", "kept"}
+    work = {"accepted", "kept", "difference", "proof", "record"}
+    assert set(reply) == {"project", "feature", "phase", *work}
     assert set(reply["accepted"]) == RECORD
     assert [set(artifact) for artifact in reply["accepted"]["outputs"]] == [ARTIFACT]
 
@@ -157,7 +160,8 @@ def test_a_prompt_is_read_from_standard_input_in_any_language(project: Path) -> 
 
     reply = answer("start", "-", "--name", "login", cwd=project, stdin=prompt)
 
-    assert set(reply) == {"project", "feature", "phase", "branch", "git_problem", "shared"}
+    told = {"branch", "git_problem", "proof_problem", "shared"}
+    assert set(reply) == {"project", "feature", "phase", *told}
     assert answer("status", "login", "--full", cwd=project)["goal"] == prompt.strip()
 
 

@@ -229,7 +229,7 @@ def test_a_person_is_told_how_to_go_on() -> None:
     reply: RunReply = whole
     shown = seen(_run_views.run_ended(reply, SCREEN))
     assert "column waits for a person: define" in shown
-    assert "cde submit column define" in shown
+    assert "cde approve column" in shown
     assert "cde run column --approve --agent NAME" in shown
 
 

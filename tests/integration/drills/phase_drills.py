@@ -259,7 +259,7 @@ async def a_phase_that_changed_nothing(stage: Stage) -> None:
 @drill("E131")
 async def a_verdict_that_does_not_pass(stage: Stage) -> None:
     await follow_workflow(stage, "strict", output=", verdict: [approved]")
-    await prove_rewritten(stage, "strict", "Verdict: changes needed\n", "**Verdict:** Approved.\n")
+    await prove_rewritten(stage, "strict", "Verdict: approved?\n", "**Verdict:** Approved.\n")
 
 
 @drill("E132")

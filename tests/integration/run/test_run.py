@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tests.integration.run.stage import PHASES, Stage, read_until
+from tests.terminal import terminal
 
 ONE_PHASE = """\
 version: 1
@@ -193,13 +194,20 @@ def test_a_phase_of_a_person_stops_the_run_until_it_is_answered(stage: Stage) ->
     done = stage.run("column")
     assert (done.code, done.reply["outcome"]) == (0, "waits_for_person")
     assert done.reply["phase"]["id"] == "ask"
-    shown = stage.cde("run", "column", "--agent", "agent", "--approve")
-    assert shown.code == 0
-    assert "cde submit column ask" in shown.out
+    assert "cde approve column" in stage.cde("run", "column", "--agent", "agent").out
+    assert stage.cde("run", "column", "--agent", "agent", "--approve").code == 2
+    assert stage.run("column").reply["outcome"] == "waits_for_person"
     answer = stage.project / "specs" / "column" / "answer.md"
     answer.parent.mkdir(parents=True)
     answer.write_text("The blue one, because the red one is gone.\n", encoding="utf-8")
-    assert stage.run("column", "agent", "--approve").reply["outcome"] == "completed"
+    words = ("run", "column", "--agent", "agent", "--approve")
+    with terminal(*words, cwd=stage.project, environment=stage.environment) as asked:
+        asked.read_until("Approve?")
+        asked.type("y")
+        said = asked.end()
+    assert asked.code == 0, said
+    assert "ask  approved" in said
+    assert "Feature column is completed" in said
 
 
 def test_a_feature_is_started_and_run_at_once(stage: Stage) -> None:

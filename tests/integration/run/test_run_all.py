@@ -13,6 +13,7 @@ import pytest
 
 from tests.command_line import cde
 from tests.integration.run.stage import Stage, read_until
+from tests.terminal import terminal
 
 TWO_PHASES = """\
 version: 1
@@ -192,3 +193,28 @@ def test_all_that_runs_ends_with_the_run(tmp_path: Path) -> None:
     assert stage.left_processes() == []
     assert len(stage.prompts()) == 2
     assert stage.cde("list", "--status", "open", "--json").reply["total"] == len(NAMES)
+
+
+THEN_A_PERSON = TWO_PHASES.replace(
+    "      - id: build\n",
+    "      - id: approve\n        handler: human_input\n        prompt: standard/approve-spec.md\n"
+    "        inputs: [plan]\n      - id: build\n",
+)
+
+
+def test_a_person_approves_what_is_in_the_feature_s_own_folder(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.build(THEN_A_PERSON, agent="succeed")
+    make_repository(stage)
+    stage.start("north")
+    (run,) = stage.cde("run", "--all", "--agent", "agent", "--json").reply["runs"]
+    assert run["outcome"] == "waits_for_person"
+    plan = apart(stage, "north") / "specs" / "north" / "plan.md"
+    assert plan.exists()
+    with terminal("approve", "north", cwd=stage.project, environment=stage.environment) as asked:
+        shown = asked.read_until("Approve?")
+        asked.type("y")
+        said = asked.end()
+    assert asked.code == 0, said
+    assert "plan.md  missing" not in shown
+    assert stage.phase_of("north") == "build"

@@ -31,6 +31,7 @@ from cde_orchestrator.application.ports.core import (
     LogReader,
     MergeDriver,
     MovableState,
+    ProjectFiles,
     ProjectInspector,
     ProjectRepository,
     PromptRenderer,
@@ -41,6 +42,8 @@ from cde_orchestrator.application.ports.health import Health
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.application.projects.onboard_project import SetProjectStatus
 from cde_orchestrator.application.projects.trust_commands import ProjectCommands
+from cde_orchestrator.application.proofs.proving import Proving
+from cde_orchestrator.application.proofs.verifying import Verifying
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
@@ -66,28 +69,32 @@ PORTS: Mapping[str, Any] = {
     "inspector": ProjectInspector,
     "reports": ErrorReports,
     "content": ContentValidator,
+    "files": ProjectFiles,
     "checks": CheckRunner,
     "trust": TrustStore,
     "callers": Callers,
     "git": VersionControl,
+    "proving": Proving,
     "logs": LogReader,
     "clock": Clock,
     "agents": Agents,
     "breakers": Breakers,
     "health": Health,
     "commands": ProjectCommands,
+    "verifying": Verifying,
 }
 """What a use case may name, and the type that it is named with."""
 
 NAMES = """
-    close_feature compact_state diagnose diff_states export_state expose_metrics fail_phase
-    follow_logs get_assignment get_feature_status get_health get_project_info get_pulse
-    get_trusted_agents install_merge_driver leave_fork list_agents list_alerts list_backups
-    list_breakers list_changes list_error_reports list_features list_slow_operations move_state
-    onboard_project read_logs reset_breaker restore_state resume_feature revoke_trust
-    rollback_feature run_agent salvage_state save_progress set_project_status show_checks
-    show_dashboard show_error_report show_feature show_workflows start_feature submit_work
-    test_agent test_alert trace_call trust_agents trust_checks validate_workflows verify_state
+    approve_phase close_feature compact_state diagnose diff_states export_state expose_metrics
+    fail_phase follow_logs get_assignment get_feature_status get_health get_project_info
+    get_pulse get_trusted_agents install_merge_driver leave_fork list_agents list_alerts
+    list_backups list_breakers list_changes list_error_reports list_features
+    list_slow_operations move_state onboard_project read_logs reset_breaker restore_state
+    resume_feature revoke_trust rollback_feature run_agent salvage_state save_progress send_back
+    set_project_status show_approval show_checks show_criterion show_dashboard show_error_report
+    show_feature show_workflows start_feature submit_work test_agent test_alert trace_call
+    trust_agents trust_checks validate_workflows verify_features verify_state waive_criterion
     watch_alerts watch_health
 """
 

@@ -9,15 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
-from cde_orchestrator.domain.feature import (
-    CLOSED_STATUSES,
-    KNOWN_STATUSES,
-    Feature,
-    PhaseRecord,
-    PhaseStatus,
-    artifacts_from,
-)
+from cde_orchestrator.domain.feature import CLOSED_STATUSES, KNOWN_STATUSES, Feature, artifacts_from
 from cde_orchestrator.domain.lease import Caller, Claim
+from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Artifact, Failure
 from cde_orchestrator.domain.subject import naming_subject, subject
@@ -287,7 +281,7 @@ def test_the_phase_that_a_feature_was_closed_in_says_so(
 def test_every_status_that_a_feature_may_have_without_its_workflow_is_known() -> None:
     assert sorted(KNOWN_STATUSES) == [
         *("cancelled", "completed", "decomposing", "defining", "designing", "failed"),
-        *("implementing", "in_progress", "reviewing", "testing"),
+        *("implementing", "in_progress", "reviewing", "testing", "waits_for_person"),
     ]
 
 

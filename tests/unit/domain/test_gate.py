@@ -20,7 +20,7 @@ from cde_orchestrator.adapters.project_files.content_syntax import ParsingConten
 from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 from cde_orchestrator.domain import markdown
 from cde_orchestrator.domain.exceptions import OutputError
-from cde_orchestrator.domain.gate import Gate, Problem
+from cde_orchestrator.domain.gate import Gate, OtherVerdict, Problem
 from cde_orchestrator.domain.workflow import Output, OutputType, Phase
 from tests.proportion import require_proportion
 
@@ -66,6 +66,28 @@ def test_good_work_passes() -> None:
 
     assert codes(GOOD, output, skeleton="# Spec\n## Goal\n<fill: who>\n") == []
     gate(output).require({"spec": GOOD.encode()})
+
+
+@pytest.mark.parametrize(
+    ("criteria", "said"),
+    [
+        ("- AC1: it is light\n- AC-2: it is dark", ["has 'AC-2', which is not counted"]),
+        ("It is light.", ["has no criterion"]),
+        ("- AC1: it is light", []),
+    ],
+)
+def test_criteria_that_must_be_proven_are_counted_or_refused(
+    criteria: str, said: list[str]
+) -> None:
+    text = f"{GOOD}\n## Acceptance criteria\n\n{criteria}\n".encode()
+    plain = gate(spec())
+    proving = replace(plain, proven=frozenset({"spec"}))
+
+    found = proving.problems({"spec": text})
+
+    assert plain.problems({"spec": text}) == []
+    assert [each.code for each in found] == ["E115"] * len(said)
+    assert all(word in each.problem for word, each in zip(said, found, strict=True))
 
 
 def test_an_optional_output_may_be_missing_but_is_checked_if_it_is_there() -> None:
@@ -336,6 +358,7 @@ PACKAGED = [
     for workflow in YamlWorkflowRepository().load_packaged().workflows.values()
     for phase in workflow.phases
     for output in phase.outputs
+    if output.type == "markdown"  # a prompt has an example of the others, and no skeleton
 ]
 
 
@@ -383,8 +406,10 @@ def test_a_verdict_that_passes_may_be_emphasised(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "at"),
     [
-        ("Verdict: changes needed", 3),
-        ("**Verdict:** not approved", 3),
+        ("Verdict: approved, or rejected", 3),
+        ("Verdict: changes needed (two)", 3),
+        ("Verdict: " + "no " * 30, 3),
+        ("Verdict: not ready\nVerdict: changes needed", 3),
         ("Verdict: approved, if somebody writes the tests", 3),
         ("Verdict: approved\nVerdict: changes needed", 4),
         ("Verdict:", 3),
@@ -396,27 +421,57 @@ def test_a_verdict_that_passes_may_be_emphasised(line: str) -> None:
         ("| Verdict: approved |", None),
     ],
 )
-def test_another_verdict_or_none_is_refused_at_its_line(line: str, at: int | None) -> None:
+def test_no_verdict_or_none_that_is_understood_is_refused_at_its_line(
+    line: str, at: int | None
+) -> None:
     found = problems(f"# Review\n\n{line}\n", APPROVED)
 
     assert [(each.code, each.line) for each in found] == [("E131", at)]
     assert "'Verdict: approved' or 'Verdict: approved with follow-ups' or" in found[0].problem
 
 
-def test_a_verdict_that_does_not_pass_is_quoted_with_where_to_go_back_to() -> None:
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Verdict: changes needed", "changes needed"),
+        ("**Verdict:** Not approved.", "Not approved"),
+        ("- Verdict: `rejected`", "rejected"),
+        ("Verdict: no\nVerdict: NO", "no"),
+        ("Verdict: 不行", "不行"),
+    ],
+)
+def test_another_verdict_passes_the_gate_and_is_named(line: str, words: str) -> None:
+    content = f"# Review\n\n{line}\n".encode()
+    assert problems(content.decode(), APPROVED) == []
+    found = gate(APPROVED).other_verdict({"spec": content})
+    assert found == OtherVerdict("spec", APPROVED.path_for("login"), 3, words)
+
+
+@pytest.mark.parametrize(
+    "contents", [{}, {"spec": b"# Review\n\nVerdict: approved\n"}, {"other": b"Verdict: no\n"}]
+)
+def test_no_other_verdict_is_named_where_there_is_none(contents: dict[str, bytes]) -> None:
+    other = Output(id="other", path="other.txt", type="text")
+    assert gate(other, APPROVED).other_verdict(contents) is None
+
+
+def test_no_verdict_is_quoted_with_where_to_go_back_to() -> None:
     judging = replace(gate(verdict("fixed")), back_to="fix")
     with pytest.raises(OutputError) as refused:
-        judging.require({"spec": b"# Proof\n\nWords.\n\nVerdict: not fixed\n"})
+        judging.require({"spec": b"# Proof\n\nWords.\n\nVerdict: not, fixed\n"})
 
     assert refused.value.code == "E131"
-    assert "'Verdict: not fixed'" in refused.value.context["problems"]
+    assert "'Verdict: not, fixed'" in refused.value.context["problems"]
     assert refused.value.context["back_to"] == "fix"
 
 
 def test_a_verdict_is_read_in_plain_text_too() -> None:
     assert codes("Words\nVerdict: fixed\n", verdict("fixed", kind="text")) == []
-    (found,) = problems("Words\nVerdict: not\n", verdict("fixed", kind="text"))
+    (found,) = problems("Words\nVerdict: ?\n", verdict("fixed", kind="text"))
     assert (found.code, found.line) == ("E131", 2)
+    other = gate(verdict("fixed", kind="text")).other_verdict({"spec": b"Verdict: not\n"})
+    assert other is not None
+    assert other.words == "not"
 
 
 def test_a_verdict_that_nobody_asked_for_may_say_anything() -> None:
@@ -559,13 +614,13 @@ FILL = f"Replace it with real content; {NONE}"
             ("E115", 5, "has nothing under the heading '## Goal'", f"Write its content; {NONE}"),
         ),
         (
-            b"text\nVerdict: broken\n",
+            b"text\nVerdict: broken?\n",
             Output(id="spec", path="review.md", verdict=("fixed", "sound")),
             (
                 "E131",
                 2,
-                f"says 'Verdict: broken'; {WANTED} passes",
-                f"Fix the blocking problems, then write the line {WANTED}",
+                f"says 'Verdict: broken?'; {WANTED} passes",
+                f"Write one line with the verdict alone: {WANTED} if it is true",
             ),
         ),
         (
@@ -637,7 +692,7 @@ def test_a_refusal_has_every_problem_in_its_context() -> None:
 
 
 LEAST_FIRST: dict[str, tuple[str | None, dict[str, Any]]] = {
-    "E131": ("Verdict: no", {"verdict": ("yes",)}),
+    "E131": ("Verdict: ?", {"verdict": ("yes",)}),
     "E115": ("text", {"must_contain": ("words",)}),
     "E114": ("text", {"min_bytes": 90}),
     "E117": ("<fill: x>", {}),

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from cde_orchestrator.domain.feature import PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.records import PROGRESS_KEPT, Artifact, Evidence, Failure, Progress
 from tests.fakes import NOON
 

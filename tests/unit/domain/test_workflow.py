@@ -142,6 +142,8 @@ def test_what_a_phase_or_output_does_not_say_has_a_default() -> None:
         "description": "",
         "max_attempts": 3,
         "branch": False,
+        "proof": None,
+        "runner": None,
         "phases": (
             {
                 "id": "p",
@@ -165,6 +167,7 @@ def test_what_a_phase_or_output_does_not_say_has_a_default() -> None:
                 "check_directory": ".",
                 "status": None,
                 "changes": None,
+                "proves": None,
             },
         ),
     }

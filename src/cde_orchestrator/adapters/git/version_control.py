@@ -7,11 +7,12 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from cde_orchestrator.adapters.git.git_process import Git, GitError, git_output
+from cde_orchestrator.adapters.git.listed import is_own, without_own
 from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
 from cde_orchestrator.domain.logger import get_logger
@@ -93,7 +94,7 @@ class GitVersionControl:
         for entry in entries:
             code, path = entry[:2], entry[3:].removeprefix(prefix) or "./"
             unmerged = "U" in code or code in {"AA", "DD"}
-            if _is_ours(path):
+            if is_own(path):
                 continue
             if code == "??" or ("A" in code and not unmerged):
                 new.add(path)
@@ -110,14 +111,34 @@ class GitVersionControl:
         root = self._worktree or root
         names = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--relative")
         try:
-            return frozenset(_without_own(self._entries(root, *names, before, after, "--")))
+            return frozenset(without_own(self._entries(root, *names, before, after, "--")))
         except GitError:
             return None
+
+    def lines_between(
+        self, root: Path, before: str, after: str
+    ) -> dict[str, tuple[int, int]] | None:
+        """Lines added and removed between two commits or trees by path; None: unknown.
+
+        A file that is not text has none of either.
+        """
+        names = ("diff", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
+        try:
+            entries = self._entries(
+                self._worktree or root, *names, "--relative", before, after, "--"
+            )
+        except GitError:
+            return None
+        found = (entry.split("\t", 2) for entry in entries)
+        return {
+            path: (int(added) if added != "-" else 0, int(removed) if removed != "-" else 0)
+            for added, removed, path in found
+        }
 
     def changes(self, root: Path) -> list[str] | None:
         """Paths that are not committed, without the product's own; None without repository."""
         try:
-            return _without_own(self._changed(self._worktree or root))
+            return without_own(self._changed(self._worktree or root))
         except GitError:
             return None
 
@@ -128,7 +149,7 @@ class GitVersionControl:
             self._output(root, "rev-parse", "--git-dir")
             self._changed(root)
         except GitError as error:
-            reason = _first_line(str(error))
+            reason = error.reason
             if _NO_REPOSITORY in reason:
                 return None
             self._log_failure("rev-parse", reason)
@@ -141,7 +162,7 @@ class GitVersionControl:
         try:
             commit = self._output(root, "rev-parse", "--verify", "--quiet", "HEAD")
             top, _ = self._place(root)
-            found = _without_own(self._changed(root, "--untracked-files=all"))
+            found = without_own(self._changed(root, "--untracked-files=all"))
         except GitError:
             return None
         names = [name for name in found if (top / name).is_symlink() or not (top / name).is_dir()]
@@ -173,7 +194,7 @@ class GitVersionControl:
         digests = _Digests(top)
         changed = {
             path
-            for path in _without_own(sorted(found | {*dirty}))
+            for path in without_own(sorted(found | {*dirty}))
             if path not in dirty or digests.of(path) != dirty[path]
         }
         return sorted(posixpath.relpath(path, inside) for path in changed)
@@ -197,8 +218,7 @@ class GitVersionControl:
                 raise FeatureError.of("E125", branch=name, reason=reason)
             self._create_and_switch(root, name, exists=bool(there), commit=here.strip())
         except GitError as error:
-            reason = _first_line(str(error)) or "git cannot be run"
-            raise FeatureError.of("E125", branch=name, reason=reason) from error
+            raise FeatureError.of("E125", branch=name, reason=error.reason) from error
         log.info("branch_started", branch=name)
 
     def _create_and_switch(self, root: Path, name: str, *, exists: bool, commit: str) -> None:
@@ -256,11 +276,6 @@ class GitVersionControl:
         self._has_warned = True
 
 
-def _first_line(words: str) -> str:
-    """What git says first; what follows is advice with commands for its own users."""
-    return words.strip().partition("\n")[0]
-
-
 class GitMergeDriver:
     """Installs the driver in the repository that a project lies in."""
 
@@ -285,15 +300,6 @@ class GitMergeDriver:
                 replace_file(OsFileOps(), attributes, content, mode=None)
                 changed.append(attributes.name)
         return _EXPORTS, changed
-
-
-def _is_ours(path: str) -> bool:
-    return ".cde" in path.split("/")
-
-
-def _without_own(paths: Iterable[str]) -> list[str]:
-    """Without the product's own."""
-    return [path for path in paths if not _is_ours(path)]
 
 
 def _is_taken(root: Path, path: str, *, deleted: bool) -> bool:

@@ -12,6 +12,7 @@ configuration of the user and of the system, as of Git LFS, is read as ever.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -35,16 +36,22 @@ more file, and one start a transport."""
 _PREFIX = "git-"
 _LEFT_SECONDS = 24 * 60 * 60
 _NOT_LINKED = frozenset({"config", "config.worktree", "objects"})
+_ATTRIBUTES = "* -text -crlf -eol -ident -filter !working-tree-encoding\n"
+"""They come before those of any other file."""
 
 
 @contextmanager
-def view_of(places: str, settings: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+def view_of(
+    places: str, settings: str, *, as_they_are: bool = False
+) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
     """The variables that have git use the view, and what is to be replaced in what git says.
 
     Args:
         places: absolute, a line each: the repository's folder, the one that its worktrees share
             and the top of the files, as ``git rev-parse`` has them.
         settings: what ``git config --list --show-scope -z`` says.
+        as_they_are: whether also no attribute has a byte of a file changed; with an index of its
+            own, which does not exist at first.
 
     Raises:
         OSError: it cannot be made, lies where an agent writes, or a name has a line break.
@@ -67,7 +74,57 @@ def view_of(places: str, settings: str) -> Iterator[tuple[dict[str, str], dict[s
             "GIT_OBJECT_DIRECTORY": str(real / "objects"),
             "GIT_WORK_TREE": top,
         }
+        if as_they_are:
+            _convert_nothing(view / "info", real / "info")
+            variables["GIT_INDEX_FILE"] = str(Path(made) / "index")
         yield variables, {str(view): shared, made: str(real.parent)}
+
+
+def _convert_nothing(made: Path, real: Path) -> None:
+    """Put attributes of our own in the place of the repository's own."""
+    made.unlink(missing_ok=True)
+    made.mkdir()
+    (made / "attributes").write_text(_ATTRIBUTES, encoding="ascii")
+    for name in names_in(real):
+        if name != "attributes":
+            (made / name).symlink_to(real / name)
+
+
+def take_index(index: Path, folder: str) -> bool:
+    """Begin with the index that was kept last for a work tree; whether there is one.
+
+    Its time is kept as well: a file that is newer may have changed without being seen to.
+
+    Args:
+        index: the view's own.
+        folder: where git keeps what is the work tree's own.
+    """
+    try:
+        shutil.copy2(_kept(index, folder), index)
+    except OSError:
+        index.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def keep_index(index: Path, folder: str) -> None:
+    """Keep the index for the next one, at least for a day, where only this user writes."""
+    if index.parents[1] == _cache():
+        with suppress(OSError):
+            index.chmod(0o600)
+            os.replace(index, _kept(index, folder))
+
+
+def _kept(index: Path, folder: str) -> Path:
+    digest = hashlib.sha256(folder.encode(errors="surrogateescape")).hexdigest()
+    return index.parents[1] / f"{_PREFIX}{digest}.index"
+
+
+def _cache() -> Path:
+    """The user's own folder for what may be lost."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("cde-orchestrator", appauthor=False))
 
 
 def _new_folder(top: Path) -> tempfile.TemporaryDirectory[str]:
@@ -76,9 +133,7 @@ def _new_folder(top: Path) -> tempfile.TemporaryDirectory[str]:
     The system's for temporary files is taken where this process may not write there either:
     then it has no more rights to lend than the agent.
     """
-    import platformdirs
-
-    cache = Path(platformdirs.user_cache_dir("cde-orchestrator", appauthor=False))
+    cache = _cache()
     if cache.resolve().is_relative_to(top.resolve()):
         raise OSError(f"the cache folder {cache} is in the work tree: XDG_CACHE_HOME moves it")
     try:
@@ -96,7 +151,10 @@ def _sweep(cache: Path) -> None:
             with suppress(OSError):
                 age = time.time() - entry.stat(follow_symlinks=False).st_mtime
                 if entry.name.startswith(_PREFIX) and age > _LEFT_SECONDS:
-                    shutil.rmtree(entry.path, ignore_errors=True)
+                    if entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                    else:
+                        os.unlink(entry.path)
 
 
 def _without_programs(settings: str) -> str:

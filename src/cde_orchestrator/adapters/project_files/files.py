@@ -32,10 +32,15 @@ from cde_orchestrator.infrastructure.system.tree import (
 
 READ_LIMIT_BYTES = 10 * 1024 * 1024
 WRITE_LIMIT_BYTES = 1024 * 1024
+DIGEST_LIMIT_BYTES = 64 * 1024 * 1024
+DIGESTS_KEPT = 20_000
+"""Of how many files a process knows the digest."""
 ASIDE = ".before-rollback"
 """Ending of a file that was changed since it was recorded."""
 REPLACED = ".before-submit"
 """Ending of a file that a submission replaces, and that is nobody's record."""
+
+_digests: dict[Path, tuple[tuple[int, ...], str]] = {}
 
 
 class FilesystemProjectFiles:
@@ -93,6 +98,28 @@ class FilesystemProjectFiles:
             with suppress(OSError):
                 return file_ops.stamp_of(self.resolve(place, relative, output_id))
         return None
+
+    def digest(self, root: Path, relative: str) -> str | None:
+        """SHA-256 of a file of the project; None where there is none that can be read.
+
+        A file is read again only once it changed, as far as its ``stamp`` says.
+        """
+        try:
+            path = self.resolve(self.folder(root), relative, "")
+            stamp = file_ops.stamp_of(path)
+            known = _digests.get(path)
+            if known is not None and known[0] == stamp:
+                return known[1]
+            data, size = file_ops.read_regular_file(path, DIGEST_LIMIT_BYTES)
+        except (OSError, OutputError):
+            return None
+        if size > DIGEST_LIMIT_BYTES:
+            return None
+        if len(_digests) >= DIGESTS_KEPT:
+            _digests.clear()
+        digest = hashlib.sha256(data).hexdigest()
+        _digests[path] = stamp, digest
+        return digest
 
     @span(FILES)
     def _read(self, place: Path, relative: str, output_id: str) -> bytes | None:

@@ -14,12 +14,13 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cache, partial
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from cde_orchestrator.domain.clock import Clock, parse_utc, utc_now
 from cde_orchestrator.domain.exceptions import StateError, ValidationError
-from cde_orchestrator.domain.feature import Feature, PhaseRecord
+from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.features import Features, FeatureSummary
+from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import NAME_LIMIT, Project, ProjectStatus
 from cde_orchestrator.domain.records import Failure
 from cde_orchestrator.domain.text import checked_line
@@ -32,10 +33,19 @@ WORK = "work"
 State from before it was kept reads as well, and an object's small entries change one by one.
 """
 _WORK_FIELDS: dict[type, tuple[str, ...]] = {
-    Feature: ("claim", "closing", "idempotency_key", "branch", "baseline", "events"),
+    Feature: (
+        "claim",
+        "closing",
+        "idempotency_key",
+        "branch",
+        "baseline",
+        "base",
+        *("verified", "waivers", "events"),
+    ),
     PhaseRecord: (
         *("attempts_before", "failures", "evidence", "progress"),
-        *("entered", "entered_at", "written", "start_commit", "start_tree", "end_commit", "past"),
+        *("entered", "entered_at", "written", "start_commit", "start_tree", "end_commit"),
+        *("proof", "approval", "difference", "past"),
     ),
 }
 _OWN_FIELDS = {
@@ -305,7 +315,7 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         TypeError: no field has had this type so far.
     """
     kind, inner = get_origin(hint), get_args(hint)
-    if kind is UnionType and inner[1:] == (type(None),):
+    if kind in {UnionType, Union} and inner[1:] == (type(None),):
         read = _reader(inner[0])
         nothing = (None, "") if inner[0] is datetime else (None,)
         return lambda value: None if value in nothing else read(value)
@@ -316,7 +326,10 @@ def _reader(hint: Any) -> Callable[[Any], Any]:
         read = _reader(inner[1])
         return lambda value: {key: read(item) for key, item in value.items()}
     if kind is tuple:
-        return tuple
+        read = _reader(inner[0])
+        return lambda value: tuple(read(item) for item in value)
+    if kind is Literal:
+        return copy.deepcopy
     if hint is datetime:
         return parse_utc
     if isinstance(hint, type) and issubclass(hint, StrEnum):

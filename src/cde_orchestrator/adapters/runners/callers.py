@@ -7,13 +7,18 @@ import socket
 from functools import cache
 from pathlib import Path
 
+from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.lease import Caller, Process
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.system.project_home import local_folder
+from cde_orchestrator.infrastructure.trust.person import PERSON, agent_at_work, user_name
 
 COMMAND_LINE = "cli"
-UNNAMED = frozenset({COMMAND_LINE, "library"})
+LIBRARY = "library"
+UNNAMED = frozenset({COMMAND_LINE, LIBRARY})
 """Callers that are no agents unless they name one: people's commands, programs in Python."""
+PLACE_LIMIT = 100
+"""Characters of what a channel says of where."""
 _NUMBERS = Path("/proc/self/ns/pid")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -32,12 +37,20 @@ class ProcessCallers:
     def caller(self, root: Path, agent: str | None) -> Caller:
         """Who calls now, with the name that the call gives the agent."""
         client = call_context().actor
+        is_person = client.startswith(PERSON)
         return Caller(
             client=client.removeprefix("mcp:"),
             agent=agent,
-            process=None if client == COMMAND_LINE else current_process(),
+            process=None if client == COMMAND_LINE or is_person else current_process(),
             place="" if self._shared else _place(root),
-            anonymous=client in UNNAMED and agent is None,
+            anonymous=(client in UNNAMED or is_person) and agent is None,
+            answers=client == LIBRARY and agent_at_work() is None,
+        )
+
+    def person(self, channel: Channel, place: str) -> Person:
+        """The user whose process this is, as the operating system knows them."""
+        return Person(
+            user=user_name(), host=socket.gethostname(), channel=channel, place=place[:PLACE_LIMIT]
         )
 
     def runs(self, process: Process) -> bool:

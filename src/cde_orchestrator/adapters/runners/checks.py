@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +15,9 @@ from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.records import Evidence
-from cde_orchestrator.domain.secrets import SecretLines, without_secrets
-from cde_orchestrator.infrastructure.observability.correlation import child_environment
+from cde_orchestrator.infrastructure.observability.correlation import command_environment
 from cde_orchestrator.infrastructure.paths import RUNS
+from cde_orchestrator.infrastructure.system.captured_output import CapturedOutput
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
@@ -28,13 +26,6 @@ from cde_orchestrator.infrastructure.system.project_home import local_folder
 from cde_orchestrator.infrastructure.system.spans import CHECK, span
 
 log = get_logger(__name__)
-
-TAIL_BYTES = 8 * 1024
-BEFORE_TAIL_BYTES = 16 * 1024
-"""What is looked at before the tail: a private key that begins there goes on in it."""
-_UNENDED_CHARACTERS = 16 * 1024
-OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
-"""Variables that are nobody's business but the orchestrator's."""
 
 
 class SubprocessCheckRunner:
@@ -76,9 +67,9 @@ class SubprocessCheckRunner:
         from cde_orchestrator.infrastructure.system import supervised_process as supervised
         from cde_orchestrator.infrastructure.system.retry import retrying
 
-        capture, timer = _Capture(watch), Stopwatch()
+        capture, timer = CapturedOutput(watch), Stopwatch()
         folder = _folder(self._folder or root, check)
-        kept = {k: v for k, v in child_environment().items() if k not in OWN_SECRETS}
+        kept = command_environment()
 
         def once() -> supervised.Ending:
             process = supervised.SupervisedProcess(check.command, folder=folder, environment=kept)
@@ -108,43 +99,6 @@ class SubprocessCheckRunner:
             duration_ms=evidence.duration_ms,
         )
         return evidence
-
-
-class _Capture:
-    """What a command printed: digest and size of all of it, and its end."""
-
-    def __init__(self, watch: Watch | None) -> None:
-        self.digest = hashlib.sha256()
-        self.size = 0
-        self._tail = b""
-        self._watch = watch
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._lines = SecretLines()
-        self._line = ""
-
-    def add(self, data: bytes) -> None:
-        """Take a piece, and pass on the lines that it ends, without secrets."""
-        self.digest.update(data)
-        self.size += len(data)
-        self._tail = (self._tail + data)[-BEFORE_TAIL_BYTES - TAIL_BYTES :]
-        if self._watch is not None:
-            *whole, self._line = (self._line + self._decoder.decode(data)).split("\n")
-            for line in whole:
-                self._watch(self._lines.clean(line) + "\n")
-            if len(self._line) > _UNENDED_CHARACTERS:
-                self.end()
-
-    def end(self) -> None:
-        """Pass on a line that has no end; a secret across this place is not recognised."""
-        if self._watch is not None and self._line:
-            self._watch(self._lines.clean(self._line))
-        self._line = ""
-
-    @property
-    def text(self) -> str:
-        """The end without secrets, as text that JSON and any encoding can hold."""
-        text = self._tail.decode("utf-8", "replace").replace("\x00", "\ufffd")
-        return without_secrets(text).encode()[-TAIL_BYTES:].decode("utf-8", "ignore")
 
 
 def _folder(root: Path, check: Check) -> Path:

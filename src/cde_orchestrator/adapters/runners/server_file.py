@@ -64,10 +64,12 @@ class HttpServer:
     background: bool
     key: ServerKey
 
-    @property
-    def sign_in(self) -> str:
-        """An address that opens the dashboard, and signs its browser in, once."""
-        return f"{self.url}/dashboard#once={self.key.ticket()}"
+    def sign_in(self, *, person: bool) -> str:
+        """An address that opens the dashboard, and signs its browser in, once.
+
+        ``person`` is whether a person asks at a terminal, whose browser may decide, too.
+        """
+        return f"{self.url}/dashboard#once={self.key.ticket(person=person)}"
 
 
 def server_folder(root: Path) -> Path:

@@ -3,194 +3,118 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, TypeAlias, get_args
+from typing import Any, get_args
 
+from cde_orchestrator.adapters.workflows.values import (
+    ID_LIMIT,
+    SLUG,
+    WIDE_SLUG,
+    Node,
+    Rule,
+    entries_of,
+    fields_of,
+    filled,
+    flag,
+    list_of,
+    nearest,
+    number,
+    one_of,
+    slug,
+    text_of,
+    word,
+)
 from cde_orchestrator.domain import workflow
-from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.gate import verdict_words
 from cde_orchestrator.domain.project_paths import path_problem
-from cde_orchestrator.domain.text import hidden_character
 
 FORMAT_VERSION = 1
-_KEPT = "\n\t\u200c\u200d"
-"""Of texts: several scripts and emoji need joiners."""
-
-ID_LIMIT = 40
-"""Characters of an id or a status."""
-
-_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_WIDE_SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
-_TYPE_WORDS = {
-    str: "text",
-    bool: "true or false",
-    int: "a number",
-    float: "a number",
-    list: "a list",
-    dict: "a mapping",
-    type(None): "nothing",
-}
-
-
-_EMPTY: tuple[Any, ...] = (None, "", [])
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A value of the file, and where it is.
-
-    Attributes:
-        source: the file.
-        key: dotted, as ``workflows.standard.phases[2].id``; empty for the whole file.
-        line: line where the value begins, from 1.
-        key_line: line of the key that it belongs to, from 1.
-        value: str, bool, int, float or None; a list or dict of nodes; else what no rule takes.
-    """
-
-    source: str
-    key: str
-    line: int
-    key_line: int
-    value: Any
-
-    def child(self, name: str | int) -> str:
-        """The dotted key of an entry (by name) or an item (by index) of this node."""
-        if isinstance(name, int):
-            return f"{self.key}[{name}]"
-        return f"{self.key}.{name}" if self.key else name
-
-    def refuse(self, reason: str, remedy: str, *, at_key: bool = False) -> ValidationError:
-        """The error E311 for this value, or for its key."""
-        line = self.key_line if at_key else self.line
-        return invalid(self.source, line, self.key or "(top level)", reason, remedy)
-
-
-Rule: TypeAlias = Callable[[Node], Any]
-"""Gives a node's value as the domain wants it, or raises E311."""
-
-
-def invalid(source: str, line: int, key: str, reason: str, remedy: str) -> ValidationError:
-    """The error E311: a place in a workflow file, what is wrong there and how to repair it."""
-    return ValidationError.of("E311", path=source, line=line, key=key, reason=reason, remedy=remedy)
-
-
-def node_of(value: Any, key: str = "") -> Node:
-    """The node of a workflow as it is kept, where what is empty says nothing."""
-    node = Node("the workflow", key, 1, 1, value)
-    if isinstance(value, dict):
-        found = {name: node_of(each, node.child(name)) for name, each in value.items()}
-        stated = {name: each for name, each in found.items() if each.value not in _EMPTY}
-        return replace(node, value=stated)
-    if isinstance(value, list | tuple):
-        return replace(node, value=[node_of(each, node.child(n)) for n, each in enumerate(value)])
-    return node
+_CRITERION = r"re:\bAC1\b"
+"""What an output has to contain whose criteria are proven later."""
 
 
 def catalog_from(root: Node, *, packaged: bool) -> workflow.WorkflowCatalog:
     """The workflows of a file, from its top-level node; E311 for the first rule that it breaks."""
-    values = _fields(root, _TOP_LEVEL, required=("version", "workflows"))
-    workflows: dict[str, workflow.Workflow] = values["workflows"]
+    values = fields_of(root, _TOP_LEVEL, required=("version", "workflows"))
+    said = {"proof": values.get("proof"), "runner": values.get("runner")}
+    workflows: dict[str, workflow.Workflow] = {
+        name: _demanding(replace(each, **said)) for name, each in values["workflows"].items()
+    }
     default = values.get("default", next(iter(workflows)))
     if default not in workflows:
-        remedy = _nearest(default, workflows, "Name one of")
+        remedy = nearest(default, workflows, "Name one of")
         raise root.value["default"].refuse(f"there is no workflow '{default}'", remedy)
     return workflow.WorkflowCatalog(
         default=default, workflows=workflows, source=root.source, packaged=packaged
     )
 
 
-def _fields(node: Node, rules: Mapping[str, Rule], *, required: Collection[str]) -> dict[str, Any]:
-    """The entries of a mapping by name, each as its rule gives it."""
-    entries = _entries(node)
-    for name, entry in entries.items():
-        if name not in rules:
-            raise entry.refuse("there is no such key", _nearest(name, rules, "Use"), at_key=True)
-    for name in required:
-        if name not in entries:
-            key = node.child(name)
-            raise invalid(node.source, node.line, key, "it is missing", f"Add the key {name}")
-    return {name: rules[name](entry) for name, entry in entries.items()}
+def _demanding(made: workflow.Workflow) -> workflow.Workflow:
+    """The workflow, in which what proving needs is required where criteria must be proven."""
+    proven = {phase.proves for phase in made.phases if made.must_prove(phase)}
+
+    def demanded(phase: workflow.Phase, output: workflow.Output) -> workflow.Output:
+        if phase.proves is not None and output.id == workflow.PROOFS:
+            return replace(output, required=made.must_prove(phase))
+        if output.id not in proven or any("AC1" in each for each in output.must_contain):
+            return output
+        return replace(output, must_contain=(*output.must_contain, _CRITERION))
+
+    phases = (
+        replace(phase, outputs=tuple(demanded(phase, output) for output in phase.outputs))
+        for phase in made.phases
+    )
+    return replace(made, phases=tuple(phases))
 
 
-def _entries(node: Node) -> dict[str, Node]:
-    entries = node.value
-    if not isinstance(entries, dict):
-        raise _wrong_type(node, "a mapping", "Write keys with values, each as key: value")
-    return entries
+def _runner(node: Node) -> workflow.RunnerSetting:
+    """A known runner, several, or a command that writes a JUnit file."""
+    if isinstance(node.value, dict):
+        return workflow.RunnerSetting(**fields_of(node, _RUNNER, required=tuple(_RUNNER)))
+    known = partial(one_of, workflow.RUNNERS)
+    names = list_of(known, _RUNNER_REMEDY, node) if isinstance(node.value, list) else (known(node),)
+    if not names:
+        raise node.refuse("it names no runner", _RUNNER_REMEDY)
+    return workflow.RunnerSetting(names=names)
 
 
-def _text(node: Node) -> str:
-    value = node.value
-    if not isinstance(value, str):
-        raise _wrong_type(node, "text", "Write text; put it in quotes if it looks like a number")
-    return _visible(node, value, _KEPT)
+def _stated(rule: Rule, node: Node) -> Any:
+    found = rule(node)
+    if not found:
+        raise node.refuse("it is empty", "Write at least one item, or use another runner")
+    return found
 
 
-def _visible(node: Node, text: str, kept: str) -> str:
-    if hidden := hidden_character(text, kept):
-        raise node.refuse(
-            f"it has the character {hidden}, which is not seen",
-            "Remove control and format characters",
-        )
-    return text
+def _pattern(node: Node) -> str:
+    """A pattern of paths in the project, as ``src/**`` or ``*.py``."""
+    pattern = filled(node)
+    if problem := path_problem(pattern.removesuffix("/")):
+        raise node.refuse(problem, "Write a pattern of paths in the project, such as src/**")
+    return pattern
 
 
-def _filled(node: Node) -> str:
-    text = _text(node)
-    if not text.strip():
-        raise node.refuse("it is empty", "Write its text, or remove it")
-    return text
-
-
-def _word(node: Node) -> str:
-    """A word of a command, which a person reads before it is trusted."""
-    return _visible(node, _filled(node), "\n\t")
-
-
-def _slug(pattern: re.Pattern[str], node: Node) -> str:
-    text = _text(node)
-    if len(text) > ID_LIMIT or not pattern.fullmatch(text):
-        marks = "hyphens" if pattern is _SLUG else "hyphens or underscores"
-        remedy = f"Use lower-case letters, digits and single {marks}, at most {ID_LIMIT} characters"
-        raise node.refuse(f"'{text}' is not a usable id", remedy)
-    return text
+def _changes(node: Node) -> Mapping[str, Any]:
+    """What a phase says of changes, as its fields."""
+    if not isinstance(node.value, dict):
+        return {"changes": one_of(get_args(workflow.Changes), node)}
+    fields = fields_of(node, _CHANGES, required=("required",))
+    if not fields["required"]:
+        remedy = "Write required: true, or remove changes"
+        raise node.value["required"].refuse("it is false", remedy)
+    paths, exclude = fields.get("paths", ()), fields.get("exclude", ())
+    return {"changes": "required", "change_paths": paths, "change_exclude": exclude}
 
 
 def _status(node: Node) -> str:
-    status = _slug(_WIDE_SLUG, node)
+    status = slug(WIDE_SLUG, node)
     if status in CLOSED_STATUSES:
         reason = f"'{status}' is the status of a feature that is closed"
         raise node.refuse(reason, "Use a word for the work of the phase, such as reviewing")
     return status
-
-
-def _one_of(choices: tuple[str, ...], node: Node) -> str:
-    text = _text(node)
-    if text not in choices:
-        remedy = _nearest(text, choices, "Write one of")
-        raise node.refuse(f"'{text}' is not among the choices", remedy)
-    return text
-
-
-def _flag(node: Node) -> bool:
-    if not isinstance(node.value, bool):
-        raise _wrong_type(node, "true or false", "Write true or false, without quotes")
-    return node.value
-
-
-def _number(kinds: tuple[type, ...], lowest: int, highest: int, node: Node) -> int | float:
-    what = "a whole number" if float not in kinds else "a number"
-    remedy = f"Write {what} from {lowest} to {highest}, without quotes"
-    value: int | float = node.value
-    if type(value) not in kinds:  # a bool is an int to isinstance
-        raise _wrong_type(node, what, remedy)
-    if not lowest <= value <= highest:
-        raise node.refuse(f"{value} is out of range", remedy)
-    return float(value) if float in kinds else value
 
 
 def _version(node: Node) -> int:
@@ -203,15 +127,9 @@ def _version(node: Node) -> int:
     return value
 
 
-def _list_of(rule: Rule, remedy: str, node: Node) -> tuple[Any, ...]:
-    if not isinstance(node.value, list):
-        raise _wrong_type(node, "a list", remedy)
-    return tuple(rule(item) for item in node.value)
-
-
 def _file(node: Node) -> str:
     """A path in the project, with no placeholder but ``{feature}``."""
-    path = _filled(node)
+    path = filled(node)
     if problem := path_problem(path):
         example = "specs/{feature}/spec.md"
         remedy = f"Give a file in the project, outside .cde and .git, such as {example}"
@@ -222,15 +140,22 @@ def _file(node: Node) -> str:
 
 
 def _folder(node: Node) -> str:
-    folder = str(PurePosixPath(_filled(node)))
+    folder = str(PurePosixPath(filled(node)))
     if folder != "." and (problem := path_problem(folder)):
         remedy = "Give a folder in the project, such as frontend, or . for the project folder"
         raise node.refuse(problem, remedy)
     return folder
 
 
+def _plain_file(node: Node) -> str:
+    path = filled(node)
+    if problem := path_problem(path):
+        raise node.refuse(problem, "Give a file in the project, such as build/junit.xml")
+    return path
+
+
 def _prompt(node: Node) -> str:
-    prompt = _filled(node)
+    prompt = filled(node)
     problem = path_problem(prompt)
     if problem is None and not prompt.endswith(".md"):
         problem = "it does not end in .md"
@@ -242,7 +167,7 @@ def _prompt(node: Node) -> str:
 
 def _requirement(node: Node) -> str:
     """A heading, or a regular expression after ``re:``."""
-    text = _filled(node)
+    text = filled(node)
     if text.startswith("re:"):
         try:
             re.compile(text[3:])
@@ -253,7 +178,7 @@ def _requirement(node: Node) -> str:
 
 
 def _output(node: Node) -> workflow.Output:
-    output = workflow.Output(**_fields(node, _OUTPUT, required=("id", "path")))
+    output = workflow.Output(**fields_of(node, _OUTPUT, required=("id", "path")))
     if output.verdict and output.type not in {"markdown", "text"}:
         reason = f"an output of type {output.type} cannot have a verdict line"
         raise node.value["verdict"].refuse(reason, "Remove it, or write type: markdown")
@@ -262,7 +187,7 @@ def _output(node: Node) -> workflow.Output:
 
 def _verdict(node: Node) -> str:
     """One of the words after ``Verdict:``, as the gate compares them."""
-    text = _filled(node)
+    text = filled(node)
     if verdict_words(text) != text.casefold():
         remedy = "Write only words, such as approved, in one line"
         raise node.refuse(f"'{text}' is not a verdict", remedy)
@@ -270,11 +195,19 @@ def _verdict(node: Node) -> str:
 
 
 def _phase(node: Node) -> workflow.Phase:
-    return workflow.Phase(**_fields(node, _PHASE, required=("id", "prompt")))
+    fields = fields_of(node, _PHASE, required=("id", "prompt"))
+    made = workflow.Phase(**{**fields, **fields.pop("changes", {})})
+    if made.proves is not None and not any(
+        output.id == workflow.PROOFS and output.type == "yaml" for output in made.outputs
+    ):
+        reason = f"the phase has no output '{workflow.PROOFS}' of type yaml"
+        remedy = "Add the output: id: proofs, path: specs/{feature}/proofs.yml, type: yaml"
+        raise node.value["proves"].refuse(reason, remedy)
+    return made
 
 
 def _phases(node: Node) -> tuple[workflow.Phase, ...]:
-    phases = _list_of(_phase, "Write each phase as an item: - id: ...", node)
+    phases = list_of(_phase, "Write each phase as an item: - id: ...", node)
     if not phases:
         raise node.refuse("there are no phases", "Add at least one phase: - id: ...")
     _check_links(node.value)
@@ -286,17 +219,26 @@ def _check_links(phases: list[Node]) -> None:
     phase_ids: set[str] = set()
     output_ids: set[str] = set()
     paths: set[str] = set()
+    texts: dict[str, None] = {}
     for phase in phases:
         _claim(phase.value["id"], phase_ids, "another phase has this id")
         for name in _items(phase, "inputs"):
             if name.value not in output_ids:
                 reason = f"no earlier phase has an output '{name.value}'"
-                raise name.refuse(reason, _nearest(name.value, output_ids, "Name one of"))
+                raise name.refuse(reason, nearest(name.value, output_ids, "Name one of"))
+        if (proven := phase.value.get("proves")) and proven.value not in texts:
+            reason = f"no earlier phase has an output '{proven.value}' of text"
+            raise proven.refuse(reason, nearest(proven.value, texts, "Name one of"))
         for output in _items(phase, "outputs"):
             _claim(output.value["id"], output_ids, "another output of the workflow has this id")
             path = output.value["path"]
             _claim(path, paths, "another output of the workflow has this path")
             _check_folders(path, paths)
+        texts |= {
+            output.value["id"].value: None
+            for output in _items(phase, "outputs")
+            if "type" not in output.value or output.value["type"].value in {"markdown", "text"}
+        }
 
 
 def _items(node: Node, name: str) -> list[Node]:
@@ -321,66 +263,66 @@ def _check_folders(path: Node, paths: Collection[str]) -> None:
 
 
 def _workflows(node: Node) -> dict[str, workflow.Workflow]:
-    entries = _entries(node)
+    entries = entries_of(node)
     if not entries:
         raise node.refuse("there are no workflows", "Add one, as in the packaged file")
     workflows = {}
     for name, entry in entries.items():
-        if len(name) > ID_LIMIT or not _SLUG.fullmatch(name):
+        if len(name) > ID_LIMIT or not SLUG.fullmatch(name):
             remedy = "Use lower-case letters, digits and single hyphens as its name"
             raise entry.refuse(f"'{name}' is not a usable name", remedy, at_key=True)
-        fields = _fields(entry, _WORKFLOW, required=("phases",))
+        fields = fields_of(entry, _WORKFLOW, required=("phases",))
         workflows[name] = workflow.Workflow(id=name, **fields)
     return workflows
 
 
-def _wrong_type(node: Node, expected: str, remedy: str) -> ValidationError:
-    found = _TYPE_WORDS.get(type(node.value), "a value of another kind")
-    return node.refuse(f"it is {found}, not {expected}", remedy)
-
-
-def _nearest(name: str, known: Collection[str], verb: str) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, known, n=1)
-    if close:
-        return f"Write {close[0]} instead of {name}"
-    return f"{verb}: {', '.join(known)}" if known else "Remove it"
-
-
 _CHECK_REMEDY = 'Write a list of words, such as ["npm", "test"]; [] means none'
+_RUNNER_REMEDY = f"Name one of: {', '.join(workflow.RUNNERS)}"
 _LIST_REMEDY = "Write a list, such as [first, second]; [] means none"
 
 _OUTPUT: Mapping[str, Rule] = {
-    "id": partial(_slug, _WIDE_SLUG),
+    "id": partial(slug, WIDE_SLUG),
     "path": _file,
-    "type": partial(_one_of, get_args(workflow.OutputType)),
-    "required": _flag,
-    "min_bytes": partial(_number, (int,), 0, 10_000_000),
-    "must_contain": partial(_list_of, _requirement, _LIST_REMEDY),
-    "verdict": partial(_list_of, _verdict, _LIST_REMEDY),
+    "type": partial(one_of, get_args(workflow.OutputType)),
+    "required": flag,
+    "min_bytes": partial(number, (int,), 0, 10_000_000),
+    "must_contain": partial(list_of, _requirement, _LIST_REMEDY),
+    "verdict": partial(list_of, _verdict, _LIST_REMEDY),
+}
+_CHANGES: Mapping[str, Rule] = {
+    "required": flag,
+    "paths": partial(list_of, _pattern, _LIST_REMEDY),
+    "exclude": partial(list_of, _pattern, _LIST_REMEDY),
+}
+_RUNNER: Mapping[str, Rule] = {
+    "command": partial(_stated, partial(list_of, word, _CHECK_REMEDY)),
+    "junit": _plain_file,
+    "tests": partial(_stated, partial(list_of, _pattern, _LIST_REMEDY)),
 }
 _PHASE: Mapping[str, Rule] = {
-    "id": partial(_slug, _SLUG),
-    "description": _text,
-    "handler": partial(_one_of, get_args(workflow.Handler)),
+    "id": partial(slug, SLUG),
+    "description": text_of,
+    "handler": partial(one_of, get_args(workflow.Handler)),
     "prompt": _prompt,
-    "inputs": partial(_list_of, _text, _LIST_REMEDY),
-    "outputs": partial(_list_of, _output, "Write each output as an item: - id: ..."),
-    "changes": partial(_one_of, get_args(workflow.Changes)),
-    "check": partial(_list_of, _word, _CHECK_REMEDY),
-    "check_timeout_seconds": partial(_number, (int, float), 1, 86_400),
+    "inputs": partial(list_of, text_of, _LIST_REMEDY),
+    "outputs": partial(list_of, _output, "Write each output as an item: - id: ..."),
+    "changes": _changes,
+    "proves": text_of,
+    "check": partial(list_of, word, _CHECK_REMEDY),
+    "check_timeout_seconds": partial(number, (int, float), 1, 86_400),
     "check_directory": _folder,
     "status": _status,
 }
 _WORKFLOW: Mapping[str, Rule] = {
-    "description": _text,
-    "max_attempts": partial(_number, (int,), 1, 100),
-    "branch": _flag,
+    "description": text_of,
+    "max_attempts": partial(number, (int,), 1, 100),
+    "branch": flag,
     "phases": _phases,
 }
 _TOP_LEVEL: Mapping[str, Rule] = {
     "version": _version,
-    "default": _text,
+    "default": text_of,
+    "proof": partial(one_of, get_args(workflow.ProofRule)),
+    "runner": _runner,
     "workflows": _workflows,
 }

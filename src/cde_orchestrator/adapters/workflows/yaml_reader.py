@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from yaml import Event, ScalarEvent
 
-from cde_orchestrator.adapters.workflows.schema import Node, invalid
+from cde_orchestrator.adapters.workflows.values import Node, invalid
 from cde_orchestrator.domain.exceptions import ValidationError
 
 DEPTH_LIMIT = 20

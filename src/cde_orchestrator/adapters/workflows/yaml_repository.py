@@ -8,8 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from cde_orchestrator.adapters.workflows.schema import catalog_from, invalid, node_of
-from cde_orchestrator.domain.workflow import WorkflowCatalog
+from cde_orchestrator.adapters.workflows.schema import catalog_from
+from cde_orchestrator.adapters.workflows.values import invalid, node_of
+from cde_orchestrator.domain.workflow import ProofRule, WorkflowCatalog
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system import file_ops
 from cde_orchestrator.infrastructure.system.acting_files import wrote
@@ -22,7 +23,14 @@ WORKFLOW_FILE = "workflow.yml"
 PACKAGED_FILE = Path(__file__).with_name("packaged") / "workflow.yml"
 SIZE_LIMIT_BYTES = 256 * 1024
 
+_OF_FILE = ("proof", "runner")
+"""What a file says once for all of its workflows."""
 _WHOLE_FILE = "(file)"
+_BEGIN = "\nworkflows:\n"
+_PROOF_COMMENT = (
+    "# required: a feature is done once its tests are seen to prove each criterion, in a copy of",
+    "# the project. recorded: nothing is demanded; features end unproven. It is for new features.",
+)
 _NO_CHECK = "\n        check: []\n"
 
 
@@ -53,14 +61,24 @@ class YamlWorkflowRepository:
         Raises:
             ValidationError: E311, it breaks one.
         """
-        own = {name: value for name, value in kept.items() if name != "id"}
+        own = {name: value for name, value in kept.items() if name not in {"id", *_OF_FILE}}
+        of_file = {name: kept[name] for name in _OF_FILE if name in kept}
         # A program makes workflows without a file, whose phases may have no prompt.
         phases = [{**phase, "prompt": phase.get("prompt") or "a.md"} for phase in kept["phases"]]
-        document = {"version": 1, "workflows": {kept["id"]: {**own, "phases": phases}}}
+        workflows = {kept["id"]: {**own, "phases": phases}}
+        document = {"version": 1, **of_file, "workflows": workflows}
         catalog_from(node_of(document), packaged=False)
 
-    def write_default(self, root: Path, check: Sequence[str]) -> bool:
+    def write_default(
+        self, root: Path, check: Sequence[str], proof: ProofRule, runners: Sequence[str]
+    ) -> bool:
         """Give the project a file with this test command; False where it has one already.
+
+        Args:
+            root: the project's folder.
+            check: the test command; empty where there is none.
+            proof: whether criteria must be proven.
+            runners: what runs the tests that prove them.
 
         Raises:
             ValidationError: E311, the command cannot be written in the file.
@@ -71,7 +89,11 @@ class YamlWorkflowRepository:
         path = root / FOLDER / WORKFLOW_FILE
         words = json.dumps(list(check), ensure_ascii=False)
         packaged = PACKAGED_FILE.read_text(encoding="utf-8")  # with its comments
-        data = packaged.replace(_NO_CHECK, f"\n        check: {words}\n").encode()
+        said = [*_PROOF_COMMENT, f"proof: {proof}"]
+        if runners:
+            said.append(f"runner: {runners[0] if len(runners) == 1 else json.dumps(list(runners))}")
+        text = packaged.replace(_NO_CHECK, f"\n        check: {words}\n")
+        data = text.replace(_BEGIN, "\n".join(["", *said, ""]) + _BEGIN).encode()
         _parse(str(path), data)
         try:
             self._ops.make_folder(path.parent)

@@ -31,4 +31,4 @@ class CloseFeature(UseCase[FeatureReply], operation="close_feature"):
         with features.change(self.feature_id) as (project, feature, _):
             leases.require_free(feature, takeover=False)
             feature.close(self.outcome, why, leases.caller.name, leases.now)
-            return features.reply(project, feature, None)
+        return features.reply(project, feature, None)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.application.views import KeptView
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
-from cde_orchestrator.domain.feature import PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.gate import Gate, Problem, problem_as_dict
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.text import as_file, checked_text
 from cde_orchestrator.domain.workflow import Output, Phase
@@ -22,6 +23,9 @@ RESULT_LIMIT = 1_000_000
 """Characters of one output's text in ``results``."""
 RESULT_LIMIT_BYTES = 1024 * 1024
 """Bytes of it in UTF-8; all texts are measured before the first is written."""
+
+FILE_KEPT = "file_kept"
+"""The event that a copy of a replaced file leaves."""
 
 _Unreadable = OutputError | ValidationError
 
@@ -219,3 +223,18 @@ class Delivery:
     def path(self, output: Output) -> str:
         """Where the output is, relative to the project."""
         return output.path_for(self.feature_name)
+
+
+def note_kept(feature: Feature, phase: str, kept: Sequence[KeptView], at: str, by: str) -> None:
+    """Keep among the feature's events which copies a submission of the phase made."""
+    for each in kept:
+        feature.note(FILE_KEPT, at=at, by=by, phase=phase, **each)
+
+
+def kept_since(feature: Feature, phase: str, at: str) -> list[KeptView]:
+    """The copies that submissions of the phase made from then on."""
+    return [
+        {"path": each["path"], "kept_as": each["kept_as"]}
+        for each in feature.events
+        if each["event"] == FILE_KEPT and each["phase"] == phase and each["at"] >= at
+    ]

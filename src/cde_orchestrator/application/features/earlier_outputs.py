@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
-from cde_orchestrator.domain.feature import Feature, PhaseStatus
+from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.gate import Problem, problem_as_dict
+from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
@@ -41,7 +42,7 @@ def require_accepted(
     accepted = list(_accepted(feature, phase, workflow, outputs))
     changed = [each for each in accepted if each.is_changed]
     if changed:
-        problems = [_problem(each, outputs) for each in changed]
+        problems = [_problem(each, feature, outputs) for each in changed]
         raise OutputError.of(
             "E132",
             feature=feature.name,
@@ -100,9 +101,12 @@ def _current(artifact: Artifact, outputs: ProjectOutputs) -> Content | None:
         return None
 
 
-def _problem(each: _Accepted, outputs: ProjectOutputs) -> Problem:
+def _problem(each: _Accepted, feature: Feature, outputs: ProjectOutputs) -> Problem:
     what = "is missing" if each.current is None else "was changed"
     words = f"{what} since phase {each.phase.id} was accepted"
+    for record in feature.phases.values():
+        if record.approval is not None and each.artifact.path in record.approval.outputs:
+            words += f", so that the approval of phase {record.id} is void"
     fix = f"Restore it, or start phase {each.phase.id} again"
     if outputs.kept(each.artifact.sha256) is None:
         words += ", and the accepted version is no longer kept"

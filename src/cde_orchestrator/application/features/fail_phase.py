@@ -9,6 +9,7 @@ from cde_orchestrator.application.features.followed_workflow import ProjectFeatu
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.submission import require_answerable
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FailedReply, phase_record_view
@@ -42,7 +43,7 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
         outputs: ProjectOutputs,
         git: VersionControl,
     ) -> FailedReply:
-        """Raises E004, E102, E103, E105 to E107, E122, E206, E302, E303, E305."""
+        """Raises E004, E102, E103, E105 to E107, E122, E140, E206, E302, E303, E305."""
         if self.results:
             words = "an attempt that is given up delivers nothing; omit results or failed"
             raise ValidationError.of("E305", argument="results", reason=words)
@@ -55,7 +56,8 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
             call = Failure(leases.now, 0, reason, by, key)
             again = not leases.caller.anonymous or key is not None
             if record is None or not (again and record.has_failed(call)):
-                feature.require_current(self.phase_id, workflow)
+                current = feature.require_current(self.phase_id, workflow)
+                require_answerable(feature, current, leases)
                 leases.require_free(feature, takeover=self.takeover)
                 leases.take(feature, deliberate=False)
                 if feature.fail_phase(self.phase_id, reason, by, workflow, leases.now, key):

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.proof_views import DifferenceView, proof_view
+from cde_orchestrator.application.proofs.standing import proof_of, standing_of
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureDetailReply,
     FeatureReply,
     FeatureStatusReply,
+    WaiverView,
     feature_view,
     phase_record_view,
     project_view,
+    view_of,
     work_view,
 )
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.workflow import Workflow
 
 DETAILS = ("brief", "full")
 
@@ -45,6 +51,9 @@ class GetFeatureStatus(
             "project": project_view(project, features.root, features.repository.backend),
             "feature": feature_view(feature),
             "phases": [phase_record_view(feature.phases[each.id]) for each in workflow.phases],
+            "difference": _difference(feature, workflow),
+            "proof": proof_view(proof_of(feature)),
+            "standing": standing_of(feature, rendering.files, features.root),
             "phase": phase,
         }
         leases.renew_when_due(feature, features.repository, features.root)
@@ -56,11 +65,19 @@ class GetFeatureStatus(
             "claim": leases.view(feature),
             "closing": feature.closing,
             "branch": feature.branch,
+            "waivers": {key: view_of(WaiverView, each) for key, each in feature.waivers.items()},
             "events": feature.events,
             "work": {phase.id: work_view(feature.phases[phase.id]) for phase in workflow.phases},
             "created_at": feature.created_at.isoformat(),
             "updated_at": feature.updated_at.isoformat(),
         }
+
+
+def _difference(feature: Feature, workflow: Workflow) -> DifferenceView | None:
+    """How much had changed when a phase that asks for it was accepted last."""
+    kept = (feature.phases[phase.id].difference for phase in reversed(workflow.phases))
+    found = next((each for each in kept if each is not None), None)
+    return None if found is None else view_of(DifferenceView, found)
 
 
 class AssignmentReply(FeatureReply):

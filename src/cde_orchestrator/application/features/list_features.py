@@ -7,20 +7,39 @@ import binascii
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
-from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
+from cde_orchestrator.application.ports.core import (
+    ProjectFiles,
+    ProjectRepository,
+    WorkflowRepository,
+)
+from cde_orchestrator.application.proofs.standing import standing_of
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import FeatureListReply, FeatureRow, project_view, view_of
+from cde_orchestrator.application.views import (
+    FeatureHead,
+    FeatureListReply,
+    FeatureRow,
+    project_view,
+    view_of,
+)
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
-from cde_orchestrator.domain.feature import CLOSED_STATUSES
+from cde_orchestrator.domain.feature import CLOSED_STATUSES, COMPLETED
 from cde_orchestrator.domain.features import FeatureSummary
-from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.workflow import CANONICAL_STATUS, IN_PROGRESS, WAITS_FOR_PERSON
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 100
 OPEN = "open"
 """Stands for every status of a feature that takes more work."""
-FILTERS = (OPEN, *CANONICAL_STATUS.values(), IN_PROGRESS, *sorted(CLOSED_STATUSES))
+FILTERS = (
+    OPEN,
+    *CANONICAL_STATUS.values(),
+    IN_PROGRESS,
+    WAITS_FOR_PERSON,
+    *sorted(CLOSED_STATUSES),
+)
 """What a list can be limited to in every project; its workflows may have more."""
 
 
@@ -38,7 +57,12 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
     cursor: str | None = None
 
     def __call__(
-        self, *, root: Path, repository: ProjectRepository, workflows: WorkflowRepository
+        self,
+        *,
+        root: Path,
+        repository: ProjectRepository,
+        workflows: WorkflowRepository,
+        files: ProjectFiles,
     ) -> FeatureListReply:
         """Raises E004, E305, E308."""
         if self.limit < 1:
@@ -54,7 +78,7 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         page = rest[: min(self.limit, LARGEST_LIMIT)]
         return {
             "project": project_view(project, root, repository.backend),
-            "features": [view_of(FeatureRow, feature) for feature in page],
+            "features": [_row(each, project, files, root) for each in page],
             "total": len(found),
             "next_cursor": _encode(page[-1]) if len(rest) > len(page) else None,
         }
@@ -78,6 +102,15 @@ class ListFeatures(UseCase[FeatureListReply], operation="list_features"):
         if self.status == OPEN:
             return feature.status not in CLOSED_STATUSES
         return self.status in (None, feature.status)
+
+
+def _row(summary: FeatureSummary, project: Project, files: ProjectFiles, root: Path) -> FeatureRow:
+    """A feature as the list has it; only what a completed one has proven is looked at."""
+    row = cast("FeatureRow", view_of(FeatureHead, summary))
+    completed = project.features.by_id(summary.id) if summary.status == COMPLETED else None
+    if completed is not None and (standing := standing_of(completed, files, root)) is not None:
+        row["standing"] = standing["verdict"]
+    return row
 
 
 def _position(feature: FeatureSummary) -> tuple[datetime, str]:

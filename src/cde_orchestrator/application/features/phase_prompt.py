@@ -112,7 +112,8 @@ class PhasePrompts:
                 "goal": _goal(feature),
                 "workflow": workflow.id,
             },
-            "phase": _phase_variables(phase),
+            "phase": _phase_variables(phase, workflow),
+            "proof": _proof_variables(workflow),
             "outputs": [output_view(output, feature.name) for output in phase.outputs],
             "inputs": inputs,
             "progress": _progress(feature, phase),
@@ -140,7 +141,8 @@ def sample_variables(workflow: Workflow, phase: Phase) -> dict[str, Any]:
     return {
         "project": _project_variables("project", "/project", {}),
         "feature": {"id": "0", "name": "feature", "goal": "A goal", "workflow": workflow.id},
-        "phase": _phase_variables(phase),
+        "phase": _phase_variables(phase, workflow),
+        "proof": _proof_variables(workflow),
         "outputs": [output_view(output, "feature") for output in phase.outputs],
         "inputs": [
             {"id": output.id, "path": output.path_for("feature"), "phase": owner.id, "excerpt": ""}
@@ -181,14 +183,20 @@ def _project_variables(name: str, path: str, metadata: dict[str, Any]) -> dict[s
     }
 
 
-def _phase_variables(phase: Phase) -> dict[str, Any]:
+def _phase_variables(phase: Phase, workflow: Workflow) -> dict[str, Any]:
     return {
         "id": phase.id,
         "description": phase.description,
         "handler": phase.handler,
         "check": list(phase.check),
         "changes": phase.changes,
+        "proves": phase.proves if workflow.must_prove(phase) else None,
     }
+
+
+def _proof_variables(workflow: Workflow) -> dict[str, Any]:
+    required = any(workflow.must_prove(phase) for phase in workflow.phases)
+    return {"required": required, "runners": list(workflow.runner.names) if workflow.runner else []}
 
 
 def _goal(feature: Feature) -> str:

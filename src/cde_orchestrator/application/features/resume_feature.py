@@ -18,7 +18,8 @@ from cde_orchestrator.application.views import (
     ProgressView,
     view_of,
 )
-from cde_orchestrator.domain.feature import Feature, PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
@@ -54,10 +55,14 @@ class CheckView(TypedDict):
 
 
 class GateView(TypedDict):
-    """What a submission must pass: the outputs by id, then the check."""
+    """What a submission must pass: the outputs by id, then the check.
+
+    ``proves`` is the output whose criteria must be proven.
+    """
 
     outputs: list[str]
     check: CheckView | None
+    proves: str | None
 
 
 class ResumeReply(FeatureReply):
@@ -114,7 +119,7 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
             "progress": _progress(feature, record) if record else [],
             "last_failure": record.last_failure() if record else None,
             "attempts_left": record.attempts_left(workflow.max_attempts) if record else 0,
-            "gate": _gate(phase, trust, root) if phase else None,
+            "gate": _gate(phase, workflow, trust, root) if phase else None,
             "claim": leases.view(feature),
             "branch": feature.branch,
         }
@@ -153,7 +158,7 @@ def _progress(feature: Feature, record: PhaseRecord) -> list[ProgressView]:
     return shown
 
 
-def _gate(phase: Phase, trust: TrustStore, root: Path) -> GateView:
+def _gate(phase: Phase, workflow: Workflow, trust: TrustStore, root: Path) -> GateView:
     check = phase.gate_check
     return {
         "outputs": [output.id for output in phase.outputs],
@@ -165,4 +170,5 @@ def _gate(phase: Phase, trust: TrustStore, root: Path) -> GateView:
         }
         if check
         else None,
+        "proves": phase.proves if workflow.must_prove(phase) else None,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Literal, Protocol, TypedDict
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures, adopted
 from cde_orchestrator.application.features.leases import CallerLeases
@@ -17,7 +17,8 @@ from cde_orchestrator.application.ports.checks import VersionControl, WorkTree
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
-from cde_orchestrator.domain.feature import Feature, PhaseRecord, PhaseStatus
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import checked_reason
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
@@ -65,7 +66,8 @@ class _Step:
     Attributes:
         data: the bytes to put there; None removes the file.
         wanted: their digest.
-        changed: whether somebody changed the file since it was recorded.
+        changed: whether a copy is kept: somebody changed the file since it was recorded, or
+            the feature was sent back for what is in it.
     """
 
     output: Output
@@ -89,7 +91,7 @@ class _Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
+class Taken:
     """What a rollback took back, for the answer."""
 
     feature: Feature
@@ -128,7 +130,15 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature"):
         reason = checked_reason(self.reason)
         root, repository, leases = features.root, features.repository, features.leases()
         tree = git.work_tree(root)
-        rollback = _Rollback(self, reason, features, outputs, leases, tree)
+        rollback = Rollback(
+            feature_id=self.feature_id,
+            to_phase=self.to_phase,
+            reason=reason,
+            features=features,
+            outputs=outputs,
+            leases=leases,
+            tree=tree,
+        )
         if self.dry_run:
             project = repository.get(root)
             taken = rollback.take_back(project, dry_run=True)
@@ -150,16 +160,41 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature"):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Rollback:
-    """A rollback on its way, and what it needs."""
+class Decision(Protocol):
+    """What sends a feature back from its current phase: a verdict, or a person's no."""
 
-    asked: RollbackFeature
+    @property
+    def by(self) -> str:
+        """Who decided, for records."""
+
+    def require(self, feature: Feature, workflow: Workflow) -> None:
+        """Raise where it is not, or no longer, to be decided; before anything is changed."""
+
+    def settle(self, feature: Feature, rows: list[FileRow]) -> None:
+        """Record it with the feature, which is in the earlier phase by now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """A rollback on its way, and what it needs.
+
+    Attributes:
+        decision: what sends the feature back; None where a caller wants it, who needs the lease.
+    """
+
+    feature_id: str
+    to_phase: str
     reason: str
     features: ProjectFeatures
     outputs: ProjectOutputs
     leases: CallerLeases
     tree: WorkTree | None
+    decision: Decision | None = None
+
+    @property
+    def by(self) -> str:
+        """Who takes the feature back, for records."""
+        return self.decision.by if self.decision else self.leases.caller.name
 
     def announce(self) -> None:
         """Make it durable what the files are before the first of them is touched."""
@@ -178,38 +213,42 @@ class _Rollback:
             project.feature(taken.feature.id).note(
                 ROLLING_BACK,
                 at=self.leases.now.isoformat(),
-                by=self.leases.caller.name,
-                to_phase=self.asked.to_phase,
+                by=self.by,
+                to_phase=self.to_phase,
                 reason=self.reason,
                 files=[step.fact() for step in steps],
             )
 
-    def take_back(self, project: Project, *, dry_run: bool) -> _Taken:
+    def take_back(self, project: Project, *, dry_run: bool) -> Taken:
         """Put files and state back in a project; in a dry run, only see what would happen."""
-        asked, outputs, leases = self.asked, self.outputs, self.leases
-        feature, workflow = adopted(
-            project, asked.feature_id, self.features.workflows, outputs.root
-        )
-        phase = _target(feature, workflow, asked.to_phase)
-        leases.require_free(feature, takeover=False)
+        outputs, leases = self.outputs, self.leases
+        feature, workflow = adopted(project, self.feature_id, self.features.workflows, outputs.root)
+        phase = _target(feature, workflow, self.to_phase)
+        if self.decision is None:
+            leases.require_free(feature, takeover=False)
+        else:
+            self.decision.require(feature, workflow)
         record = feature.phases[phase.id]
         steps = list(self._steps(feature, record, workflow))
         start = PhaseStart.of(feature, record, outputs)
         rows = [self._apply(step, dry_run=dry_run) for step in steps]
-        undone = feature.roll_back(phase, self.reason, leases.caller.name, workflow, leases.now)
+        undone = feature.roll_back(phase, self.reason, self.by, workflow, leases.now)
         feature.note(
             ROLLED_BACK,
             at=leases.now.isoformat(),
-            by=leases.caller.name,
+            by=self.by,
             to_phase=phase.id,
             reason=self.reason,
             phases=undone,
             files=[step.fact() for step in steps if step.touches],
         )
+        if self.decision is not None:
+            self.decision.settle(feature, rows)
         if not dry_run:
-            leases.take(feature, deliberate=False)
+            if self.decision is None:
+                leases.take(feature, deliberate=False)
             enter_phase(feature, workflow, outputs, self.tree)
-        return _Taken(feature, workflow, undone, rows, start, steps)
+        return Taken(feature, workflow, undone, rows, start, steps)
 
     def _apply(self, step: _Step, *, dry_run: bool) -> FileRow:
         root, files = self.outputs.root, self.outputs.files
@@ -266,7 +305,7 @@ class _Rollback:
             data=data,
             wanted=wanted,
             current=current,
-            changed=found is not None and found != recorded,
+            changed=found is not None and (found != recorded or self.decision is not None),
         )
 
 

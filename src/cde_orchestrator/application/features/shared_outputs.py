@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cde_orchestrator.application.views import SharedView
-from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature, PhaseStatus
+from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
 from cde_orchestrator.domain.features import FeatureSummary
+from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.workflow import Workflow
 

@@ -18,23 +18,14 @@ from typing import Literal, TypedDict
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.ports.checks import VersionControl, WorkTree
 from cde_orchestrator.domain.errors.template import plain
-from cde_orchestrator.domain.exceptions import OutputError
-from cde_orchestrator.domain.feature import Feature, PhaseRecord
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.records import Baseline
-from cde_orchestrator.domain.workflow import Phase, Workflow
 
 FILES_RESTORED = 50
 """Files that a command names; where there are more, a person has to look."""
 ROWS_SHOWN = 200
 PATHS_SHOWN = 20
-
-RECORDS = "specs/"
-"""Where features keep their records: a file there is no change of the project."""
-
-_ASIDE = ".before-"
-"""What follows an output's name in that of a copy of it."""
-_RECORDS_SHOWN = 5
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REPLACED = "\ufffd"
@@ -187,43 +178,3 @@ def source_lines(rows: Sequence[SourceRow]) -> list[str]:
         if paths:
             lines.append(f"{words}: {', '.join(paths[:PATHS_SHOWN])}{more}")
     return lines
-
-
-def baseline_for(workflow: Workflow | None, git: VersionControl, root: Path) -> Baseline | None:
-    """The work tree as it is now, if a phase of the workflow will ask what changed since."""
-    if workflow is None or not any(phase.changes for phase in workflow.phases):
-        return None
-    return git.baseline(root)
-
-
-def require_changes(
-    feature: Feature, phase: Phase, workflow: Workflow, git: VersionControl, root: Path
-) -> None:
-    """Refuse a phase that must change files while only records differ from the beginning.
-
-    Nothing is demanded where it cannot be known: without git, or where it was not recorded
-    how the feature began.
-
-    Raises:
-        OutputError: E130.
-    """
-    if phase.changes is None or feature.baseline is None:
-        return
-    changed = git.changed_since(root, feature.baseline)
-    if changed is None:
-        return
-    records = {output.path_for(feature.name) for each in workflow.phases for output in each.outputs}
-    if any(not _is_record(path, records) for path in changed):
-        return
-    shown = ", ".join(changed[:_RECORDS_SHOWN]) + (", ..." if changed[_RECORDS_SHOWN:] else "")
-    raise OutputError.of(
-        "E130",
-        feature=feature.name,
-        phase=phase.id,
-        commit=feature.baseline.commit[:10],
-        seen=f"only records differ: {shown}" if changed else "no file differs",
-    )
-
-
-def _is_record(path: str, records: Collection[str]) -> bool:
-    return path.startswith(RECORDS) or path.partition(_ASIDE)[0] in records

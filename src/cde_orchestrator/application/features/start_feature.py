@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cde_orchestrator.application.features.due_changes import baseline_for
 from cde_orchestrator.application.features.followed_workflow import (
     ProjectFeatures,
     adopt_workflow,
@@ -14,9 +15,9 @@ from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.shared_outputs import shared_with
-from cde_orchestrator.application.features.source_changes import baseline_for
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.core import WorkflowRepository
+from cde_orchestrator.application.proofs.proving import NO_BASE, Proving
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import StartReply
 from cde_orchestrator.domain.exceptions import FeatureError
@@ -55,6 +56,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         rendering: PhasePrompts,
         outputs: ProjectOutputs,
         git: VersionControl,
+        proving: Proving,
     ) -> StartReply:
         """Raises E004, E101, E104, E124, E125, E127, E206, E301 to E306, E310 to E313."""
         key = checked_key(self.idempotency_key)
@@ -63,6 +65,9 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         problem = None if tree is not None and tree.is_known else git.problem(root)
         tried = self._tried_workflow(key, repository.get(root), workflows, rendering)
         baseline = baseline_for(tried, git, root)
+        base, refusal = None, ""
+        if tried is not None and tried.proof is not None:
+            base, refusal = proving.base_now()
         with repository.transaction(root) as project:
             started = self._started(key, project, leases, tried)
             if started is not None:
@@ -72,16 +77,21 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
             else:
                 workflow = tried or workflows.load(root).get(self.workflow)
                 feature = project.start_feature(self.prompt, name=self.name, workflow=workflow)
-                feature.idempotency_key, feature.baseline = key, baseline
+                feature.idempotency_key = key
+                feature.baseline = baseline
                 leases.take(feature, deliberate=False)
                 if workflow.branch:
                     feature.branch = _branch(feature, workflow, git, root)
                 enter_phase(feature, workflow, outputs, tree)
+                if base is not None:
+                    refusal = proving.keep(project, feature, base)
         phase = rendering.committed_view(project, feature, workflow)
+        unproven = workflow.proof == "required" and feature.base is None
         return {
             **features.reply(project, feature, phase),
             "branch": feature.branch,
             "git_problem": problem,
+            "proof_problem": (refusal or NO_BASE) if unproven else None,
             "shared": shared_with(project, feature, workflow),
         }
 

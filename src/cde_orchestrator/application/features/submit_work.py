@@ -6,23 +6,25 @@ A submission is found, examined, checked and accepted; what each step leaves is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 
-from cde_orchestrator.application.features.delivery import Delivery
-from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
-from cde_orchestrator.application.features.followed_workflow import (
-    ProjectFeatures,
-    adopt_workflow,
-    as_followed,
-    meant_feature,
-    workflow_for,
-)
-from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.features.delivery import kept_since, note_kept
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_entry import enter_phase
-from cde_orchestrator.application.features.phase_prompt import PhasePrompts, phase_view
-from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
-from cde_orchestrator.application.features.source_changes import require_changes
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.phase_proof import (
+    PhaseProof,
+    phase_proof,
+    phase_to_prove,
+)
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.send_back import send_back, sent_back_before
+from cde_orchestrator.application.features.submission import (
+    Answer,
+    Examined,
+    Found,
+    Submission,
+)
 from cde_orchestrator.application.ports.checks import (
     CheckRunner,
     ContentValidator,
@@ -30,28 +32,37 @@ from cde_orchestrator.application.ports.checks import (
     VersionControl,
     Watch,
 )
+from cde_orchestrator.application.proof_views import proof_view
+from cde_orchestrator.application.proofs.proving import Proving
+from cde_orchestrator.application.proofs.records import record_path
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import KeptView, PhaseView, SubmitReply, phase_record_view
-from cde_orchestrator.domain.exceptions import CDEError, FeatureError, ValidationError
-from cde_orchestrator.domain.executed_places import executed_by
-from cde_orchestrator.domain.feature import Feature, PhaseRecord
-from cde_orchestrator.domain.gate import Gate
+from cde_orchestrator.application.views import (
+    KeptView,
+    PhaseView,
+    SubmitReply,
+    phase_record_view,
+    work_view,
+)
+from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError
+from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.logger import get_logger
-from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.phase_record import PhaseRecord
+from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.records import Evidence
-from cde_orchestrator.domain.workflow import Phase, Workflow
 
 log = get_logger(__name__)
 
-FILE_KEPT = "file_kept"
-"""The event that a copy of a replaced file leaves."""
+_NOT_RUN = {126: "as what may not be executed", 127: "as where a program is not found"}
+"""What shells and what starts programs for others end with."""
+_SAID = 200
 
 
 class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
     """Complete the current phase; the answer has the next one with its prompt.
 
-    What is submitted passes the phase's gate, then its check, which runs while others may go
-    on working; both count only if phase and outputs are still the same afterwards.
+    What is submitted passes the phase's gate, then its check, and its criteria are proven, while
+    others may go on working; it counts only if phase and outputs are still the same afterwards.
 
     Attributes:
         feature_id: id, beginning of an id, or name of the feature.
@@ -61,6 +72,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         agent: the agent's name, when the client has several.
         takeover: override another agent's lease.
         restore: first put back what earlier phases left, as it was accepted.
+        approval: a person's yes, without which no phase that waits for a person is submitted.
         watch: gets what the check prints.
     """
 
@@ -70,6 +82,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
     agent: str | None = None
     takeover: bool = False
     restore: bool = False
+    approval: Answer | None = field(default=None, compare=False)
     watch: Watch | None = field(default=None, compare=False)
 
     def __call__(
@@ -82,195 +95,126 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         checks: CheckRunner,
         trust: TrustStore,
         git: VersionControl,
+        proving: Proving,
     ) -> SubmitReply:
         """Check the outputs, record them and go on to the next phase.
 
         A repeated submission with the same content gets its answer again and changes nothing.
 
         Raises:
-            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E133, E206, E302,
-                E303, E305, E312, E313, E315 and the repository's own.
+            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E138, E140, E141,
+                E145, E206, E302, E303, E305, E312, E313, E315 and the repository's own.
         """
-        submission = _Submission(
-            asked=self,
+        submission = Submission(
+            feature_id=self.feature_id,
+            phase_id=self.phase_id,
+            results=self.results,
+            takeover=self.takeover,
+            restore=self.restore,
+            approval=self.approval,
             features=features,
             prompts=rendering,
             outputs=outputs,
             content=content,
-            checks=checks,
             trust=trust,
             git=git,
+            proving=proving,
             leases=features.leases(self.agent),
         )
+        course = _Course(self, submission, checks)
         found = submission.find()
-        phase = found.workflow.find(self.phase_id)
-        if phase is None or phase.gate_check is None or found.feature.current_phase != phase.id:
-            return submission.answer_to(found)
-        submission.leases.require_free(found.feature, takeover=self.takeover)
+        if not self._is_checked(found):
+            return course.answer_to(found)
+        submission.require_current(found.feature, found.workflow)
         with checks.lock_check(outputs.root, found.feature):
             # From the start: the one before may have been accepted.
-            return submission.answer_to(submission.find(found))
+            return course.answer_to(submission.find(found))
 
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The feature that is meant, in the project as it was read, and its workflow."""
-
-    project: Project
-    feature: Feature
-    workflow: Workflow
-
-
-@dataclass(frozen=True, slots=True)
-class _Examined:
-    """What passed the gate.
-
-    Attributes:
-        found: before anything was changed.
-        phase: the one that is submitted.
-        contents: its outputs by id.
-        earlier: outputs of earlier phases by path, as they were accepted.
-        following: the next phase with its prompt; None after the last one.
-    """
-
-    found: _Found
-    phase: Phase
-    delivery: Delivery
-    contents: Mapping[str, Content]
-    earlier: Mapping[str, Content | None]
-    following: PhaseView | None
+    def _is_checked(self, found: Found) -> bool:
+        """Whether something is run for the phase, by one submission at a time."""
+        phase = found.workflow.find(self.phase_id)
+        if phase is None or found.feature.current_phase != phase.id:
+            return False
+        return phase.gate_check is not None or phase_to_prove(found.workflow, phase) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """What passed the check too; without evidence where the phase has none.
+    """What passed what was run for it: a check, proofs of criteria, both or nothing.
 
-    ``kept`` are the copies of files that were replaced for it.
+    Attributes:
+        written: whether the texts that were handed over are in the project by now.
+        kept: the copies of files that were replaced for it.
     """
 
-    examined: _Examined
-    evidence: Evidence | None
-    kept: list[KeptView] = field(default_factory=list)
+    examined: Examined
+    written: bool
+    kept: list[KeptView]
+    evidence: Evidence | None = None
+    proof: tuple[PhaseProof, ProofEvidence] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Submission:
-    """One submission, and what it needs."""
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """The course of one submission, and what it needs."""
 
     asked: SubmitWork
-    features: ProjectFeatures
-    prompts: PhasePrompts
-    outputs: ProjectOutputs
-    content: ContentValidator
+    work: Submission
     checks: CheckRunner
-    trust: TrustStore
-    git: VersionControl
-    leases: CallerLeases
 
-    def answer_to(self, found: _Found) -> SubmitReply:
+    def answer_to(self, found: Found) -> SubmitReply:
         """The way of a submission: found, examined, checked, accepted."""
-        if self.was_accepted(found):
+        if self.work.was_accepted(found):
             return self.answer(found)
-        return self.accept(self.check(self.examine(found)))
+        if (before := sent_back_before(self.work, found)) is not None:
+            return before
+        examined = self.work.examine(found)
+        if examined.verdict is not None:
+            return send_back(self.work, examined, examined.verdict)
+        return self.accept(self.check(examined))
 
-    def find(self, before: _Found | None = None) -> _Found:
-        """The feature; its workflow is the one ``before`` where that is still its own."""
-        project = self.features.repository.get(self.outputs.root)
-        project.require_writable()
-        feature = meant_feature(project, self.asked.feature_id)
-        workflow = self._workflow(project, feature, before)
-        return _Found(project, as_followed(feature, workflow), workflow)
+    def check(self, examined: Examined) -> _Checked:
+        """Run the phase's check on the delivered files, and prove its criteria.
 
-    def was_accepted(self, found: _Found) -> bool:
-        """Whether exactly this was accepted already."""
-        delivery = self._delivery(found)
-        record = found.feature.phases.get(self.asked.phase_id)
-        return record is not None and delivery.repeats(record)
-
-    def examine(self, found: _Found) -> _Examined:
-        """Let the outputs pass the gate; nothing is written but what is put back."""
-        project, feature, workflow = found.project, found.feature, found.workflow
-        phase = feature.require_current(self.asked.phase_id, workflow)
-        self.leases.require_free(feature, takeover=self.asked.takeover)
-        self.require_permissions(feature, phase)
-        if self.asked.restore:
-            put_back(feature, phase, workflow, self.outputs)
-        earlier = require_accepted(feature, phase, workflow, self.outputs)
-        delivery = self._delivery(found)
-        delivery.require_acceptable()
-        contents = delivery.accepted_contents(self._gate(found, phase))
-        require_changes(feature, phase, workflow, self.git, self.outputs.root)
-        following = workflow.after(phase.id)
-        if following is None:
-            return _Examined(found, phase, delivery, contents, earlier, None)
-        # Before anything is written: a broken template is refused with the work.
-        delivered = {
-            delivery.path(output): contents[output.id].data
-            for output in phase.outputs
-            if output.id in contents
-        }
-        prompt = self.prompts.render(project, feature, following, workflow, delivered)
-        shown = phase_view(following, feature, prompt)
-        return _Examined(found, phase, delivery, contents, earlier, shown)
-
-    def require_permissions(self, feature: Feature, phase: Phase) -> None:
-        """Refuse outputs at places that others execute, unless a person allowed them.
+        What a refused submission left is kept.
 
         Raises:
-            FeatureError: E133.
+            FeatureError: E118 the check failed, E119 it took too long, E120 nobody trusts it,
+                E121 it cannot be run; E123, E134 to E138 the criteria are not proven.
         """
-        for output in phase.outputs:
-            permission = output.permission(feature.name)
-            if permission and not self.trust.trusts(self.outputs.root, permission):
-                raise FeatureError.of(
-                    "E133",
-                    feature=feature.name,
-                    phase=phase.id,
-                    output=output.id,
-                    path=permission.words[-1],
-                    executor=executed_by(permission.words[-1]),
-                )
-
-    def check(self, examined: _Examined) -> _Checked:
-        """Run the phase's check on the delivered files; keep what a failed one left.
-
-        Raises:
-            FeatureError: E118 it failed, E119 it took too long, E120 nobody trusts it, E121
-                it cannot be run.
-        """
-        check, root = examined.phase.gate_check, self.outputs.root
-        if check is None:
-            return _Checked(examined, None)
-        facts = {
-            "feature": examined.found.feature.name,
-            "phase": examined.phase.id,
-            "command": " ".join(check.command),
-        }
-        if not self.trust.trusts(root, check.command_line):
-            raise FeatureError.of("E120", **facts)
+        check, root = examined.phase.gate_check, self.work.outputs.root
+        to_prove = phase_proof(examined, self.work.proving, self.work.outputs, self.work.trust)
+        if check is not None and not self.work.trust.trusts(root, check.command_line):
+            raise FeatureError.of("E120", **_facts(examined), command=" ".join(check.command))
+        if check is None and to_prove is None:
+            return _Checked(examined, written=False, kept=[])
         record = examined.found.feature.phases[examined.phase.id]
         kept = examined.delivery.write(record, examined.contents)
+        evidence: Evidence | None = None
         try:
-            evidence = self.checks.run(root, check, self.features.clock(), self.asked.watch)
+            if check is not None:
+                at, watch = self.work.features.clock(), self.asked.watch
+                evidence = self.checks.run(root, check, at, watch)
+                _require_passed(examined, check, evidence)
+            proof = None
+            if to_prove is not None:
+                seen = to_prove.show(self.asked.watch, self.work.trust, self.work.outputs)
+                proof = to_prove, seen
         except FeatureError:
-            self._keep_failure(examined, None, kept)
+            self._keep_failure(examined, evidence, kept)
             raise
-        if evidence.passed:
-            return _Checked(examined, evidence, kept)
-        self._keep_failure(examined, evidence, kept)
-        tail = evidence.tail[-2_000:].strip()
-        if evidence.exit_code is None:
-            raise FeatureError.of("E119", **facts, seconds=check.timeout_seconds, tail=tail)
-        raise FeatureError.of("E118", **facts, exit_code=evidence.exit_code, tail=tail)
+        return _Checked(examined, True, kept, evidence, proof)
 
     def accept(self, checked: _Checked) -> SubmitReply:
         """Record the outputs and go on to the next phase."""
         examined = checked.examined
-        tree = self.git.work_tree(self.outputs.root)
-        with self.features.repository.transaction(self.outputs.root) as project:
+        if self.asked.approval is not None:  # what was run took its time
+            self.asked.approval.find_source(examined.found.feature, examined.found.workflow)
+        tree = self.work.git.work_tree(self.work.outputs.root)
+        with self.work.features.repository.transaction(self.work.outputs.root) as project:
             project.require_writable()
-            found = self._adopted(project, examined.found)
-            if self.was_accepted(found):
+            found = self.work.adopted(project, examined.found)
+            if self.work.was_accepted(found):
                 following = None
             else:
                 self._complete(found, checked)
@@ -278,57 +222,48 @@ class _Submission:
                     examined.delivery.path(output): examined.contents.get(output.id)
                     for output in examined.phase.outputs
                 }
-                if checked.evidence is None:  # a check may have touched what it was not to touch
+                if not checked.written:  # a check may have touched what it was not to touch
                     known |= examined.earlier
-                enter_phase(found.feature, found.workflow, self.outputs, tree, known)
+                enter_phase(found.feature, found.workflow, self.work.outputs, tree, known)
                 found.feature.phases[self.asked.phase_id].end_commit = tree.commit if tree else None
                 # A check may have changed what the prompt of the next phase shows.
-                following = examined.following if checked.evidence is None else None
+                following = None if checked.written else examined.following
         return self.answer(found, following)
 
-    def answer(self, found: _Found, following: PhaseView | None = None) -> SubmitReply:
+    def answer(self, found: Found, following: PhaseView | None = None) -> SubmitReply:
         """What was recorded, and the phase to work on now, which may be known already."""
         project, feature = found.project, found.feature
         if following is None or following["id"] != feature.current_phase:
-            following = self.prompts.committed_view(project, feature, found.workflow)
-        return {
-            **self.features.reply(project, feature, following),
-            "accepted": phase_record_view(feature.phases[self.asked.phase_id]),
-            "kept": _kept_in(feature, feature.phases[self.asked.phase_id]),
-        }
-
-    def _gate(self, found: _Found, phase: Phase) -> Gate:
-        skeleton = ""
-        if any(output.type == "markdown" for output in phase.outputs):
-            with suppress(ValidationError):  # a template that broke since is no fault of the work
-                skeleton = self.prompts.render(found.project, found.feature, phase, found.workflow)
-        return Gate(
-            phase=phase,
-            feature_name=found.feature.name,
-            syntax=self.content.error_in,
-            search=self.content.search,
-            skeleton=skeleton,
-            back_to=found.workflow.judged_phase(phase.id).id,
+            following = self.work.prompts.committed_view(project, feature, found.workflow)
+        head = self.work.features.reply(project, feature, following)
+        record = feature.phases[self.asked.phase_id]
+        return SubmitReply(
+            project=head["project"],
+            feature=head["feature"],
+            phase=head["phase"],
+            accepted=phase_record_view(record),
+            kept=_kept_in(feature, record),
+            difference=work_view(record)["difference"],
+            proof=proof_view(_proof_of(found, record)),
+            record=None if feature.is_open else _record_of(found),
         )
 
-    def _complete(self, found: _Found, checked: _Checked) -> None:
+    def _complete(self, found: Found, checked: _Checked) -> None:
         """Record what was examined, if it is still what is submitted.
 
         Raises:
             FeatureError: E123, the phase was begun again or an output changed meanwhile.
         """
         examined, feature = checked.examined, found.feature
-        phase = feature.require_current(self.asked.phase_id, found.workflow)
-        self.leases.require_free(feature, takeover=self.asked.takeover)
+        phase = self.work.require_current(feature, found.workflow)
         record, before = feature.phases[phase.id], examined.found.feature.phases[phase.id]
         same = (record.attempts, record.started_at) == (before.attempts, before.started_at)
         if same:  # what a check saw, and what was not handed over, must still be in the project
-            written = checked.evidence is not None
-            same = examined.delivery.is_unchanged(examined.contents, written=written)
+            same = examined.delivery.is_unchanged(examined.contents, written=checked.written)
         if not same:
             raise FeatureError.of("E123", feature=feature.name, phase=phase.id)
         kept = [*checked.kept]
-        if checked.evidence is None:
+        if not checked.written:
             kept += examined.delivery.write(record, examined.contents)
         found_there = {
             key: content
@@ -337,13 +272,22 @@ class _Submission:
         }
         kept += examined.delivery.keep_changed(record, found_there)
         self._note(feature, kept)
-        record.evidence = checked.evidence
+        record.evidence, record.difference = checked.evidence, examined.difference
+        if checked.proof is not None:
+            proven, seen = checked.proof
+            feature.phases[proven.phase.id].proof = seen
+            if found.workflow.after(phase.id) is None:
+                proven.write_record(seen, self.work.outputs)
         artifacts = examined.delivery.record(examined.contents)
-        self.leases.take(feature, deliberate=False)
-        feature.complete_phase(phase.id, artifacts, found.workflow, self.features.clock())
+        now = self.work.features.clock()
+        if self.asked.approval is None:
+            self.work.leases.take(feature, deliberate=False)
+        else:
+            self.asked.approval.record(feature, found.workflow, now)
+        feature.complete_phase(phase.id, artifacts, found.workflow, now)
 
     def _keep_failure(
-        self, examined: _Examined, evidence: Evidence | None, kept: list[KeptView]
+        self, examined: Examined, evidence: Evidence | None, kept: list[KeptView]
     ) -> None:
         """Keep what a failed check left, as far as that can be written."""
         contents = examined.contents
@@ -351,8 +295,8 @@ class _Submission:
         if evidence is None and not written:
             return
         try:
-            with self.features.repository.transaction(self.outputs.root) as project:
-                feature = self._adopted(project, examined.found).feature
+            with self.work.features.repository.transaction(self.work.outputs.root) as project:
+                feature = self.work.adopted(project, examined.found).feature
                 record = feature.phases[self.asked.phase_id]
                 record.evidence = evidence or record.evidence
                 record.written = {**record.written, **written}
@@ -362,34 +306,44 @@ class _Submission:
             log.warning("evidence_not_kept", feature_id=feature_id, reason=error.message)
 
     def _note(self, feature: Feature, kept: list[KeptView]) -> None:
-        at, by = self.features.clock().isoformat(), self.leases.caller.name
-        for each in kept:
-            feature.note(FILE_KEPT, at=at, by=by, phase=self.asked.phase_id, **each)
+        at, by = self.work.features.clock().isoformat(), self.work.leases.caller.name
+        note_kept(feature, self.asked.phase_id, kept, at, by)
 
-    def _adopted(self, project: Project, before: _Found) -> _Found:
-        """The same feature inside a change."""
-        feature = project.feature(before.feature.id)
-        workflow = self._workflow(project, feature, before)
-        adopt_workflow(project, feature, workflow)
-        return _Found(project, feature, workflow)
 
-    def _workflow(self, project: Project, feature: Feature, before: _Found | None) -> Workflow:
-        if before is not None and before.feature.workflow_digest == feature.workflow_digest:
-            return before.workflow
-        return workflow_for(project, feature, self.features.workflows, self.outputs.root)
+def _proof_of(found: Found, record: PhaseRecord) -> ProofEvidence | None:
+    """What was seen for the phase; for one that completes the feature, of all criteria."""
+    phase = found.workflow.find(record.id)
+    proving = phase and phase_to_prove(found.workflow, phase)
+    return found.feature.phases[proving.id].proof if proving else None
 
-    def _delivery(self, found: _Found) -> Delivery:
-        phase = found.workflow.find(self.asked.phase_id)
-        if phase is None:
-            phase = found.feature.require_current(self.asked.phase_id, found.workflow)
-        return Delivery(self.outputs, found.feature.name, phase, self.asked.results)
+
+def _record_of(found: Found) -> str | None:
+    """The path of the feature's record; None where nothing was proven."""
+    proven = any(record.proof for record in found.feature.phases.values())
+    return record_path(found.feature.name) if proven else None
+
+
+def _facts(examined: Examined) -> dict[str, str]:
+    return {"feature": examined.found.feature.name, "phase": examined.phase.id}
+
+
+def _require_passed(examined: Examined, check: Check, evidence: Evidence) -> None:
+    """Refuse what a check that failed (E118), took too long (E119) or is none (E121) was for."""
+    if evidence.passed:
+        return
+    if evidence.exit_code in _NOT_RUN:
+        said = evidence.tail.strip().rpartition("\n")[2][:_SAID]
+        reason = f"it ended with exit code {evidence.exit_code}, {_NOT_RUN[evidence.exit_code]}"
+        reason += f": {said}" if said else ""
+        raise FeatureError.of("E121", command=" ".join(check.command), reason=reason)
+    facts = {**_facts(examined), "command": " ".join(check.command)}
+    tail = evidence.tail[-2_000:].strip()
+    if evidence.exit_code is None:
+        raise FeatureError.of("E119", **facts, seconds=check.timeout_seconds, tail=tail)
+    raise FeatureError.of("E118", **facts, exit_code=evidence.exit_code, tail=tail)
 
 
 def _kept_in(feature: Feature, record: PhaseRecord) -> list[KeptView]:
     """The copies of files that the phase's present attempt replaced."""
     since = record.started_at.isoformat() if record.started_at else ""
-    return [
-        {"path": each["path"], "kept_as": each["kept_as"]}
-        for each in feature.events
-        if each["event"] == FILE_KEPT and each["phase"] == record.id and each["at"] >= since
-    ]
+    return kept_since(feature, record.id, since)

@@ -15,6 +15,8 @@ from cde_orchestrator.application.features.followed_workflow import (
     workflow_for,
 )
 from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.ports.core import ProjectFiles
+from cde_orchestrator.application.proofs.standing import StandingView, standing_of
 from cde_orchestrator.application.views import ClaimView
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
@@ -39,7 +41,10 @@ class FeatureEvent(TypedDict):
 
 
 class Card(TypedDict):
-    """A feature on the board; ``step`` is the place of its phase in its workflow, from 1."""
+    """A feature on the board; ``step`` is the place of its phase in its workflow, from 1.
+
+    ``standing`` is the verdict on one that is completed, None for others.
+    """
 
     id: str
     name: str
@@ -53,6 +58,7 @@ class Card(TypedDict):
     updated_at: str
     phase_since: str | None
     claim: ClaimView | None
+    standing: str | None
     event: FeatureEvent
 
 
@@ -75,7 +81,7 @@ class Board(TypedDict):
     shown: int
 
 
-def board_of(project: Project, features: ProjectFeatures) -> Board:
+def board_of(project: Project, features: ProjectFeatures, files: ProjectFiles) -> Board:
     """The board: the open features touched last, and the last ones that were closed.
 
     Raises:
@@ -87,7 +93,10 @@ def board_of(project: Project, features: ProjectFeatures) -> Board:
     closed = [each for each in summaries if each.status in CLOSED_STATUSES]
     leases, touched = features.leases(), attrgetter("updated_at")
     cards, done = (
-        [_card(*each, leases) for each in _followed(project, chosen, features)]
+        [
+            _card(*each, leases, standing_of(each[1], files, features.root))
+            for each in _followed(project, chosen, features)
+        ]
         for chosen in (
             nlargest(OPEN_SHOWN, waiting, key=touched),
             nlargest(CLOSED_SHOWN, closed, key=touched),
@@ -164,7 +173,11 @@ def _followed(
 
 
 def _card(
-    summary: FeatureSummary, feature: Feature, order: list[str], leases: CallerLeases
+    summary: FeatureSummary,
+    feature: Feature,
+    order: list[str],
+    leases: CallerLeases,
+    standing: StandingView | None,
 ) -> Card:
     """A card; a feature of an older release stands where it was stored."""
     record = feature.phases.get(feature.current_phase or "")
@@ -183,6 +196,7 @@ def _card(
         "updated_at": feature.updated_at.isoformat(),
         "phase_since": since.isoformat() if since is not None else None,
         "claim": leases.view(feature),
+        "standing": standing["verdict"] if standing else None,
         "event": last_event(feature),
     }
 

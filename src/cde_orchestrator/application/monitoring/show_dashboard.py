@@ -14,6 +14,7 @@ from cde_orchestrator.application.monitoring.project_board import Board, board_o
 from cde_orchestrator.application.ports.breakers import Breakers, BreakerView
 from cde_orchestrator.application.ports.core import (
     ErrorReports,
+    ProjectFiles,
     ProjectRepository,
     StateRecovery,
 )
@@ -124,6 +125,7 @@ class ShowDashboard(
         self,
         *,
         features: ProjectFeatures,
+        files: ProjectFiles,
         reports: ErrorReports,
         breakers: Breakers,
         health: Health,
@@ -135,7 +137,7 @@ class ShowDashboard(
         try:
             found = repository.get(root)
             project = project_view(found, root, repository.backend)
-            board = board_of(found, features)
+            board = board_of(found, features, files)
         except CDEError as error:
             error.context.setdefault("project_path", str(root))
             problem = ErrorFormatter.payload(error)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.feature import Feature
@@ -117,6 +118,11 @@ class VersionControl(Protocol):
     def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
         """Files of the project's folder that differ between two commits; None: unknown."""
 
+    def lines_between(
+        self, root: Path, before: str, after: str
+    ) -> Mapping[str, tuple[int, int]] | None:
+        """Lines added and removed between two commits or trees by path, as ``changed_between``."""
+
     def changes(self, root: Path) -> list[str] | None:
         """Paths that are not committed, without the product's own; None without repository."""
 
@@ -142,6 +148,9 @@ class Callers(Protocol):
 
     def caller(self, root: Path, agent: str | None) -> Caller:
         """Who calls now, with the name that the call gives the agent."""
+
+    def person(self, channel: Channel, place: str) -> Person:
+        """The user of this process, as a person who was asked by this channel."""
 
     def runs(self, process: Process) -> bool:
         """Whether the process runs; true of one on another machine, which cannot be seen."""

@@ -17,7 +17,7 @@ from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.project_facts import ProjectFacts
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.text import EXCERPT_LIMIT
-from cde_orchestrator.domain.workflow import WorkflowCatalog
+from cde_orchestrator.domain.workflow import ProofRule, WorkflowCatalog
 
 
 class ProjectRepository(Protocol):
@@ -216,10 +216,13 @@ class WorkflowRepository(Protocol):
             ValidationError: E311.
         """
 
-    def write_default(self, root: Path, check: Sequence[str]) -> bool:
+    def write_default(
+        self, root: Path, check: Sequence[str], proof: ProofRule, runners: Sequence[str]
+    ) -> bool:
         """Write the packaged workflows, unless the project has a file; whether it was written.
 
-        ``check`` is the project's test command in words, empty where it has none.
+        ``check`` is the project's test command in words, empty where it has none; ``proof`` is
+        whether criteria must be proven, and ``runners`` what runs the tests that prove them.
         """
 
 
@@ -260,6 +263,9 @@ class ProjectFiles(Protocol):
 
     def stamp(self, root: Path, relative: str, output_id: str) -> tuple[int, ...] | None:
         """What changes whenever the file does, None when it is missing."""
+
+    def digest(self, root: Path, relative: str) -> str | None:
+        """SHA-256 of a file of the project; None where there is none that can be read."""
 
     def write(self, root: Path, outputs: Sequence[OutputText]) -> None:
         """Replace files, durably: all of them, or none."""

@@ -10,8 +10,10 @@ from typing import ClassVar, Literal, Protocol
 
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.domain.proofs import HowKnockedOut, Proof, TestResult
+from cde_orchestrator.domain.proofs_file import Written
 
-Cancelled = Callable[[], bool]
+ProofsReader = Callable[[str, bytes], Written]
+"""Reads a YAML file, which errors call by the text: ``ValidationError`` E310, E311."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,8 @@ class SourceTrees(Protocol):
     Methods raise ``FeatureError`` E136 where git cannot do it, and say why.
     """
 
-    def record(self, root: Path, name: str) -> SourceTree:
-        """The source tree now, kept from git's garbage collection under this name."""
-
-    def forget(self, root: Path, name: str) -> None:
-        """Keep the tree of this name no longer; nothing is done where there is none."""
+    def keep(self, root: Path, place: str, name: str, tree: str, among: Collection[str]) -> None:
+        """Keep a tree from git's garbage collection; let go in the place what is not ``among``."""
 
     def now(self, root: Path) -> SourceTree:
         """The source tree now."""
@@ -65,6 +64,25 @@ class SourceTrees(Protocol):
 
     def check_out(self, root: Path, tree: str, folder: Path) -> Path:
         """Write all files of a tree into an empty folder; the project's folder in it."""
+
+
+class CommittedFiles(Protocol):
+    """What is committed in a project's repository; the work folder is not looked at.
+
+    Methods raise ``FeatureError`` E136 where git cannot do it, and say why.
+    """
+
+    def folder(self, root: Path) -> str:
+        """The project's folder in the repository; ``.`` where it is the whole of it."""
+
+    def listed(self, root: Path, tree: str, folder: str) -> Sequence[str]:
+        """Paths of the files below a folder of the project in a tree."""
+
+    def versions(self, root: Path, commit: str, path: str) -> Sequence[bytes]:
+        """What was committed of a file up to a commit, the oldest first, as far as it is known."""
+
+    def ever(self, root: Path, commit: str, name: str) -> Sequence[str]:
+        """Paths of files of this name that were committed in the project up to a commit."""
 
 
 class Copy(Protocol):
@@ -93,11 +111,14 @@ class Place:
 
     Attributes:
         name: of the function, as ``Signer.load``; of a hunk its lines, as ``lines 3-9``.
+        is_last_resort: whether it is a name alone, as an import or a field: a test without it may
+            turn red whatever it asserts. So it says something only where all places are such.
     """
 
     path: str
     name: str
     kind: Literal["function", "hunk"]
+    is_last_resort: bool = False
 
     @property
     def id(self) -> str:
@@ -141,17 +162,17 @@ class TestRun:
 
 
 class TestRunner(Protocol):
-    """Runs tests of one kind in a copy.
-
-    Attributes:
-        name: as in ``runner:`` of a workflow file.
-        command: what is started, as a person sees it in ``cde trust``: its fixed words.
-    """
+    """Runs tests of one kind in a copy."""
 
     __test__: ClassVar[bool] = False
 
-    name: str
-    command: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """As in ``runner:`` of a workflow file."""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """What is started, as a person sees it in ``cde trust``: its fixed words."""
 
     def problem(self, test: str) -> str | None:
         """Why this is no test id of the runner; None where it may be one."""

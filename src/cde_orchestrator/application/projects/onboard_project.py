@@ -5,24 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypedDict
 
+from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.core import (
     ProjectInspector,
     ProjectRepository,
     WorkflowRepository,
 )
+from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
+from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.project import NAME_LIMIT, ProjectStatus
 from cde_orchestrator.domain.text import checked_line
+from cde_orchestrator.domain.workflow import ProofRule, RunnerSetting
 
 
 class OnboardReply(TypedDict):
-    """The project, what was found, and what was made; nothing when it stood already."""
+    """The project, what was found, and what was made; nothing when it stood already.
+
+    ``proof`` is what the default workflow says of proofs, and ``runners`` what it says runs them.
+    """
 
     project: ProjectView
     already_onboarded: bool
     facts: dict[str, Any]
+    proof: str | None
+    runners: list[str]
     created: list[str]
 
 
@@ -44,6 +53,8 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
         repository: ProjectRepository,
         workflows: WorkflowRepository,
         inspector: ProjectInspector,
+        git: VersionControl,
+        proving: Proving,
     ) -> OnboardReply:
         """Raises E001 to E003, E007, E008, E206, E302 to E304, E310, E311."""
         name = None if self.name is None else checked_line("name", self.name, NAME_LIMIT)
@@ -54,11 +65,15 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
         before = project.status
         if before is ProjectStatus.ONBOARDING:
             facts = inspector.inspect(root)
-            if workflows.write_default(root, facts.test_command):
+            runners = proving.runners.detect(root)
+            can_prove = bool(runners) and git.changes(root) is not None
+            proof: ProofRule = "required" if can_prove else "recorded"
+            if workflows.write_default(root, facts.test_command, proof, runners):
                 created = [".cde/workflow.yml"]
             with repository.transaction(root) as project:
                 project.metadata = {**project.metadata, **facts.to_metadata()}
                 project.activate()
+        workflow = workflows.load(root).get()
         return {
             "project": project_view(project, root, repository.backend),
             "already_onboarded": before is not ProjectStatus.ONBOARDING,
@@ -66,8 +81,25 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
                 key: project.metadata.get(key)
                 for key in ("languages", "package_manager", "test_command", "git")
             },
+            "proof": workflow.proof,
+            "runners": _names(workflow.runner),
             "created": created,
         }
+
+
+def proof_words(reply: OnboardReply) -> str:
+    """What is asked of features' criteria, in a line for people and agents."""
+    if reply["proof"] == "required":
+        return f"required, by {plain(', '.join(reply['runners']))}"
+    if reply["proof"] == "recorded":
+        return "recorded: it needs a git repository and tests of a known runner to be required"
+    return "not asked for by the workflow file"
+
+
+def _names(runner: RunnerSetting | None) -> list[str]:
+    if runner is None:
+        return []
+    return list(runner.names) or [" ".join(runner.command)]
 
 
 class ProjectReply(TypedDict):

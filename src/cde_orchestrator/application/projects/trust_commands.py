@@ -13,6 +13,7 @@ from cde_orchestrator.application.ports.core import (
     SettingsCommands,
     WorkflowRepository,
 )
+from cde_orchestrator.application.proofs.proof_commands import ProofCommands
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.clock import Clock
@@ -96,6 +97,7 @@ class ProjectCommands:
     trust: TrustStore
     settings_commands: SettingsCommands
     standing: Standing
+    proofs: ProofCommands
 
     def project(self) -> Project | None:
         """The project; None where its state may not be asked for yet, or cannot be read.
@@ -165,7 +167,7 @@ class ProjectCommands:
         }
 
     def checks(self, project: Project | None) -> dict[str, tuple[CommandLine, list[str]]]:
-        """Each command once, by digest, with what runs it: phases, alerts, the state.
+        """Each command once, by digest, with what runs it: phases, proofs, alerts, the state.
 
         So is each output at a place that others execute.
         """
@@ -180,6 +182,7 @@ class ProjectCommands:
         for check, place in self.settings_commands():
             yield check.command_line, place
         for workflow, names in self._workflows(project):
+            yield from self.proofs.of(workflow, names)
             for phase in workflow.phases:
                 place = f"{workflow.id}/{phase.id}"
                 if phase.gate_check is not None:

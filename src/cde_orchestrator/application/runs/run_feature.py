@@ -18,7 +18,7 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.ports.agents import Agents, Assignment, OnLine
 from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
 from cde_orchestrator.application.use_case import Handles, UseCase
-from cde_orchestrator.application.views import FeatureReply, PhaseView, SubmitReply
+from cde_orchestrator.application.views import FeatureReply, PhaseView, SentBackView, SubmitReply
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
@@ -38,8 +38,10 @@ Outcome = Literal["completed", "waits_for_person", "closed"]
 MOVED_ON = frozenset({"E105", "E106"})
 """Somebody else completed the phase meanwhile, or closed the feature."""
 
-REFUSALS = frozenset({"E118", "E119", "E123"})
-"""Refusals other than those of outputs: the check failed, took too long, or was overtaken."""
+REFUSALS = frozenset({"E118", "E119", "E123", "E134", "E135"})
+"""Refusals other than those of outputs: the check failed, took too long, or was overtaken; the
+proofs cannot be used, or prove nothing. What no agent can correct ends the run, and is no attempt.
+"""
 
 _UNATTENDED = """
 
@@ -96,6 +98,9 @@ class RunObserver:
     def accepted(self, reply: SubmitReply) -> None:
         """The phase is completed."""
 
+    def sent_back(self, sent: SentBackView) -> None:
+        """The phase's verdict sent the feature back, or was the last one that it may give."""
+
 
 @dataclass(slots=True)
 class _PhaseWork:
@@ -117,7 +122,6 @@ class FeatureRun:
         agents: says who may run agents for a feature.
         names: the agents to use, the first choice first.
         folder: where they work.
-        approve: submit the phases that a person answers, when their outputs stand there.
         timeout_seconds: of one attempt; each agent's own when None.
         observer: is notified of what happens.
     """
@@ -126,10 +130,10 @@ class FeatureRun:
     agents: Agents
     names: Sequence[str]
     folder: Path
-    approve: bool = False
     timeout_seconds: float | None = None
     observer: RunObserver = field(default_factory=RunObserver)
     _done: list[PhaseRun] = field(default_factory=list)
+    _is_given_up: bool = False
 
     def __call__(self, feature_id: str) -> RunReply:
         """Go on where the feature stands.
@@ -150,16 +154,13 @@ class FeatureRun:
             while True:
                 phase = assignment["phase"]
                 if phase is None:
-                    is_completed = assignment["feature"]["status"] == COMPLETED
-                    return self._reply(assignment, "completed" if is_completed else "closed")
+                    return self._reply(assignment, self._outcome(assignment["feature"]["status"]))
                 if work is None or work.id != phase["id"]:
                     work = _PhaseWork(phase["id"], [*chosen])
                     self.observer.phase_started(assignment)
                 if phase["handler"] == "human_input":
-                    if not (self.approve and self._submit(assignment, work, None)):
-                        return self._reply(assignment, "waits_for_person")
-                else:
-                    self._attempt(assignment, phase, work)
+                    return self._reply(assignment, "waits_for_person")
+                self._attempt(assignment, phase, work)
                 assignment = self.service.handle(GetAssignment(feature_id=feature["id"]))
 
     def _attempt(self, assignment: AssignmentReply, phase: PhaseView, work: _PhaseWork) -> None:
@@ -207,8 +208,13 @@ class FeatureRun:
         self._submit(assignment, work, agent)
         return True
 
-    def _submit(self, assignment: AssignmentReply, work: _PhaseWork, agent: Agent | None) -> bool:
-        """Submit the phase's outputs as they stand; False when the gate refuses them."""
+    def _outcome(self, status: str) -> Outcome:
+        if status == COMPLETED:
+            return "completed"
+        return "waits_for_person" if self._is_given_up else "closed"
+
+    def _submit(self, assignment: AssignmentReply, work: _PhaseWork, agent: Agent) -> None:
+        """Submit the phase's outputs as they are; a refusal is for the next attempt."""
         use_case = SubmitWork(
             feature_id=assignment["feature"]["id"],
             phase_id=work.id,
@@ -220,17 +226,18 @@ class FeatureRun:
             reply = self.service.handle(use_case)
         except FeatureError as error:
             if error.code in MOVED_ON:
-                return True
+                return
             if not isinstance(error, OutputError) and error.code not in REFUSALS:
                 raise
             work.refusal = work.last = error
             self.observer.refused(error)
-            return False
-        self._done.append(
-            {"id": work.id, "attempts": work.attempts, "agent": agent.name if agent else None}
-        )
+            return
+        if "sent_back" in reply:
+            self._is_given_up = reply["sent_back"]["to"] is None
+            self.observer.sent_back(reply["sent_back"])
+            return
+        self._done.append({"id": work.id, "attempts": work.attempts, "agent": agent.name})
         self.observer.accepted(reply)
-        return True
 
     def _watch(self, text: str) -> None:
         for line in text.splitlines():

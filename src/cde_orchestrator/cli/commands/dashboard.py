@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,6 +31,7 @@ from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import CALL_VARIABLES
 from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system.project_home import home_of
+from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 top_level = Commands()
 
@@ -57,10 +59,11 @@ def _open(root: Path, *, browse: bool) -> dict[str, Any]:
     found = running(root)
     server = found or _start(home_of(root))
     # The word in it is good for one browser alone.
-    opened = browse and programs.browse(server.sign_in)
+    person = terminal_problem([sys.stdin, sys.stdout]) is None
+    opened = browse and programs.browse(server.sign_in(person=person))
     return {
         "url": f"{server.url}/dashboard",
-        "sign_in": None if opened else server.sign_in,
+        "sign_in": None if opened else server.sign_in(person=person),
         "pid": server.process.pid,
         "started": found is None,
         "opened": opened,

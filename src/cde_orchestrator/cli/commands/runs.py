@@ -16,17 +16,24 @@ import typer
 
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.start_feature import StartFeature
-from cde_orchestrator.application.runs.run_feature import FeatureRun, RunObserver, RunReply
+from cde_orchestrator.application.runs.run_feature import (
+    FeatureRun,
+    PhaseRun,
+    RunObserver,
+    RunReply,
+)
 from cde_orchestrator.application.runs.run_features import RunsReply, open_features, run_features
 from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
 from cde_orchestrator.application.views import FeatureRow
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.commands.agents import trusted
+from cde_orchestrator.cli.commands.approve import decide
 from cde_orchestrator.cli.console.input import text_or_stdin
 from cde_orchestrator.cli.console.output import is_terminal
 from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views import run as view
+from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 top_level = Commands()
 
@@ -69,7 +76,7 @@ Jobs = Annotated[
     typer.Option("--jobs", "-j", min=1, max=64, help="How many features run at once, with --all."),
 ]
 Approve = Annotated[
-    bool, typer.Option("--approve", help="Submit phases for a person if their outputs exist.")
+    bool, typer.Option("--approve", help="Ask you here when a phase waits for a person.")
 ]
 Timeout = Annotated[
     float | None,
@@ -112,7 +119,12 @@ def run(
     names = [name.strip() for name in agent.split(",") if name.strip()]
     if not names:
         raise typer.BadParameter("name at least one", param_hint="'--agent'")
-    wanted = partial(FeatureRun, names=names, approve=approve, timeout_seconds=timeout)
+    wanted = partial(FeatureRun, names=names, timeout_seconds=timeout)
+    if approve and (every or (problem := terminal_problem([sys.stdin, sys.stdout]))):
+        reason = "it cannot be given with --all" if every else problem
+        raise typer.BadParameter(
+            f"a person is asked at a terminal: {reason}", param_hint="'--approve'"
+        )
     if not call.as_json and is_terminal(sys.stdin):
         trusted(names, call, ask=True)
     with _ending_on_sigterm(), call.application() as application:
@@ -126,6 +138,10 @@ def run(
             with view.display(call.as_json) as observer:
                 reference = feature or _started(application, prompt or "", workflow, names)
                 reply, _ = _run_one(application, reference, wanted, observer, apart=False)
+            while approve and (answered := _decided(application, reply, call)):
+                with view.display(call.as_json) as observer:
+                    after, _ = _run_one(application, reference, wanted, observer, apart=False)
+                reply = {**after, "phases": [*reply["phases"], *answered, *after["phases"]]}
         except KeyboardInterrupt:
             if reference is not None:
                 call.remark(partial(view.run_cut_short, reference, agent))
@@ -139,6 +155,16 @@ def _started(application: Application, prompt: str, workflow: str | None, names:
     wanted = text_or_stdin(prompt, "The prompt")
     reply = application.handle(StartFeature(prompt=wanted, workflow=workflow))
     return reply["feature"]["id"]
+
+
+def _decided(application: Application, reply: RunReply, call: Call) -> list[PhaseRun]:
+    """The phase that a person approved here; empty where the run is at its end."""
+    phase = reply["phase"]
+    if reply["outcome"] != "waits_for_person" or phase is None:
+        return []
+    if decide(application, reply["feature"]["id"], call) is None:
+        return []
+    return [{"id": phase["id"], "attempts": 0, "agent": None}]
 
 
 @contextmanager

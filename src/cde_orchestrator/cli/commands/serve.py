@@ -28,6 +28,7 @@ from cde_orchestrator.infrastructure.observability.logs.setup import log_to_proj
 from cde_orchestrator.infrastructure.settings.settings import load_settings
 from cde_orchestrator.infrastructure.system.file_ops import read_secret
 from cde_orchestrator.infrastructure.system.gc_tuning import collections_paused
+from cde_orchestrator.infrastructure.trust.person import terminal_problem
 
 if TYPE_CHECKING:
     from cde_orchestrator.server import HttpSide
@@ -286,7 +287,8 @@ def _report_token(side: HttpSide, url: str, file: Path | None) -> None:
     if file is not None:
         _tell(f"Clients send the token that is in {file}: Authorization: Bearer TOKEN")
     if side.token is not None and is_terminal(sys.stderr):
-        _tell(f"In a browser, once: {url}/dashboard#once={side.key.ticket()}")
+        person = terminal_problem([sys.stdin, sys.stderr]) is None
+        _tell(f"In a browser, once: {url}/dashboard#once={side.key.ticket(person=person)}")
 
 
 class _AskedToEnd:

@@ -24,6 +24,7 @@ _MARKS = {
     "failed": ("✗", "red"),
     "cancelled": ("-", "dim"),
     "rolled_back": ("↺", "magenta"),
+    "waits_for_person": ("!", "bold yellow"),
 }
 _AT_WORK = ("●", "yellow")
 

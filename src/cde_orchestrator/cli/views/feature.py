@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cde_orchestrator.application import views as replies
+from cde_orchestrator.application.proof_views import difference_words, proof_remarks
+from cde_orchestrator.application.proofs.standing import standing_words
 from cde_orchestrator.cli.console.layout import (
     done,
     facts,
@@ -33,6 +35,7 @@ from cde_orchestrator.cli.console.wording import (
     moment,
     size,
 )
+from cde_orchestrator.domain.workflow import WAITS_FOR_PERSON
 
 NARROW = 72
 WIDE = 100
@@ -54,11 +57,16 @@ def started(reply: replies.StartReply, look: RenderTarget) -> RenderableType:
 
 
 def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:
-    """A phase that was accepted, what was recorded of it, and the next phase."""
+    """A phase that was accepted or sent back, what was recorded of it, and the next phase."""
+    if "sent_back" in reply:
+        sent = reply["sent_back"]
+        words = [note(replies.sent_back_words(sent)), *map(note, replies.kept_remarks(reply))]
+        return spaced(Group(*words), said(sent["reason"]), *assignment(reply, look))
     accepted, feature = reply["accepted"], reply["feature"]
     line = done("Phase ", (clean(accepted["id"]), "bold"), " accepted")
+    seen = [Text(f"    {clean(each)}", "dim") for each in proof_remarks(reply)]
     notes = [note(each) for each in replies.kept_remarks(reply)]
-    phase = Group(line, *recorded(accepted), *notes)
+    phase = Group(line, *recorded(accepted), *seen, *notes)
     if reply["phase"] is None:
         ended = done("Feature ", (clean(feature["name"]), "bold"), f" is {feature['status']}")
         return spaced(phase, ended)
@@ -72,15 +80,26 @@ def feature_status(reply: replies.FeatureStatusReply, look: RenderTarget) -> Ren
     head = Text.assemble(
         (clean(feature["name"]), "bold"),
         "  ",
-        (clean(feature["status"]), status_style(feature["status"])),
+        (shown_status(feature["status"]), status_style(feature["status"])),
         (f"  workflow {clean(feature['workflow'])} in {clean(reply['project']['name'])}", "dim"),
     )
     return spaced(
         head,
         _details(reply, look),
+        _proven(reply),
         _phases(reply["phases"], whole.get("work", {}), look),
         *assignment(reply, look),
     )
+
+
+def _proven(reply: replies.FeatureStatusReply) -> RenderableType | None:
+    """How much changed, and whether what was proven still is so."""
+    rows = []
+    if reply["difference"] is not None:
+        rows.append(("Changed", difference_words(reply["difference"])))
+    if reply["standing"] is not None:
+        rows.append(("Criteria", clean(standing_words(reply["standing"]))))
+    return facts(rows) if rows else None
 
 
 def feature_list(reply: replies.FeatureListReply, look: RenderTarget) -> RenderableType | None:
@@ -115,13 +134,28 @@ def feature_table(rows: Sequence[replies.FeatureRow], look: RenderTarget) -> Tab
             "": mark(row["status"]),
             "FEATURE": Text(clean(row["name"]), style="bold"),
             "PHASE": clean(row["current_phase"] or "-"),
-            "AT": Text(clean(row["current_phase"] or row["status"]), style=style),
-            "STATUS": Text(clean(row["status"]), style=style),
+            "AT": Text(_place(row), style=style),
+            "STATUS": Text(_verdict(row), style=style),
             "UPDATED": moment(row["updated_at"], look),
             "ID": Text(clean(row["id"][:_SHORT_ID] if look.terminal else row["id"]), style="dim"),
         }
         listed.add_row(*(cells[title] for title in titles))
     return listed
+
+
+def shown_status(status: str) -> str:
+    """A feature's status as people read it."""
+    return "waits for a person" if status == WAITS_FOR_PERSON else clean(status)
+
+
+def _verdict(row: replies.FeatureRow) -> str:
+    standing = row.get("standing")
+    return shown_status(row["status"]) + (f", {clean(standing)}" if standing else "")
+
+
+def _place(row: replies.FeatureRow) -> str:
+    place = clean(row["current_phase"] or _verdict(row))
+    return f"{place} waits for a person" if row["status"] == WAITS_FOR_PERSON else place
 
 
 def _columns(look: RenderTarget) -> list[str]:
@@ -192,11 +226,21 @@ def _standing(record: replies.PhaseRecordView, look: RenderTarget) -> tuple[str,
 
 
 def recorded(record: Mapping[str, Any]) -> list[RenderableType]:
-    """The outputs that a phase has left, one a line."""
-    return [
+    """The outputs that a phase has left, one a line, and who approved it."""
+    lines: list[RenderableType] = [
         Text.assemble("    ", clean(output["path"]), (f"  {size(output['size'])}", "dim"))
         for output in record["outputs"]
     ]
+    if "approval" in record:
+        lines.append(Text(f"    {approved_by(record['approval'])}", style="dim"))
+    return lines
+
+
+def approved_by(approval: Mapping[str, Any]) -> str:
+    """Who said yes, where and by which channel."""
+    who = f"{clean(approval['user'])}@{clean(approval['host'])}"
+    place = f" ({clean(approval['place'])})" if approval["place"] else ""
+    return f"approved by {who}, {clean(approval['channel'])}{place}"
 
 
 def assignment(reply: replies.FeatureReply, look: RenderTarget) -> list[RenderableType]:
@@ -205,11 +249,13 @@ def assignment(reply: replies.FeatureReply, look: RenderTarget) -> list[Renderab
     if phase is None:
         return []
     prompt = command(look, "status", name, "--prompt")
-    submit = command(look, "submit", name, phase["id"])
     steps = [
-        (prompt, "its prompt, for a person" if _is_human(phase) else "its prompt, for an agent"),
-        (submit, "submit its outputs"),
+        (prompt, "its prompt, for an agent"),
+        (command(look, "submit", name, phase["id"]), "submit its outputs"),
     ]
+    if _is_human(phase):
+        approve = command(look, "approve", name)
+        steps = [(prompt, "its prompt, for a person"), (approve, "see what waits, and decide")]
     return [_phase_panel(phase, look), next_steps(steps)]
 
 

@@ -13,7 +13,11 @@ from rich.text import Text
 
 from cde_orchestrator.application.projects.diagnose import DiagnoseReply
 from cde_orchestrator.application.projects.get_project_info import ProjectInfoReply
-from cde_orchestrator.application.projects.onboard_project import OnboardReply, ProjectReply
+from cde_orchestrator.application.projects.onboard_project import (
+    OnboardReply,
+    ProjectReply,
+    proof_words,
+)
 from cde_orchestrator.application.views import FeatureListReply, ProjectView
 from cde_orchestrator.cli.console.layout import (
     bullets,
@@ -52,13 +56,14 @@ def onboarded(reply: OnboardReply, look: RenderTarget) -> RenderableType:
     again = reply["already_onboarded"]
     said = " was already set up; nothing was changed" if again else " is set up"
     created = "\n".join(map(clean, made))
-    rows = [("Folder", clean(project["path"])), *_found(reply["facts"]), ("Created", created)]
+    found = [*_found(reply["facts"]), ("Proof", clean(proof_words(reply)))]
+    rows = [("Folder", clean(project["path"])), *found, ("Created", created)]
     start = command(look, "start", "What the feature should do")
     steps = [(start, "start a feature"), (command(look, "status"), "show the project")]
     if not again:
         connect = f"claude mcp add cde -- {command(look, 'serve')}"
         steps.append((connect, "connect Claude Code; others: cde serve --help"))
-    if made and reply["facts"].get("test_command"):
+    if made and (reply["facts"].get("test_command") or reply["proof"] == "required"):
         steps.append((command(look, "trust"), "let submissions run the project's tests"))
     return spaced(
         done("Project ", (clean(project["name"]), "bold"), said), facts(rows), next_steps(steps)

@@ -13,9 +13,10 @@ from rich.live import Live
 from rich.text import Text
 
 from cde_orchestrator.application.features.get_feature_status import AssignmentReply
+from cde_orchestrator.application.proof_views import proof_remarks
 from cde_orchestrator.application.runs.run_feature import RunObserver, RunReply
 from cde_orchestrator.application.runs.run_features import RunsReply
-from cde_orchestrator.application.views import SubmitReply, kept_remarks
+from cde_orchestrator.application.views import SentBackView, SubmitReply, kept_remarks
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
 from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
@@ -62,8 +63,14 @@ class PlainDisplay(RunObserver):
     def accepted(self, reply: SubmitReply) -> None:
         """Name the phase."""
         self._say(done(clean(reply["accepted"]["id"]), " accepted"))
-        for each in kept_remarks(reply):
+        for each in (*proof_remarks(reply), *kept_remarks(reply)):
             self._say(Text.assemble(self._indent, note(each)))
+
+    def sent_back(self, sent: SentBackView) -> None:
+        """Say where to, and what was found."""
+        to = f"back to {sent['to']}" if sent["to"] else "no attempt is left"
+        words = f"{self._indent}↺ {clean(sent['phase'])} says {clean(sent['verdict'])}: {clean(to)}"
+        self._say(Text(words, style="yellow"))
 
     def _say(self, text: Text) -> None:
         show(Text.assemble((self._prefix, "cyan"), text), on_stderr=True)
@@ -163,15 +170,21 @@ def run_ended(reply: RunReply, look: RenderTarget) -> RenderableType:
         for each in reply["phases"]
     ]
     done_so_far = Group(*lines) if lines else None
+    if phase is None and reply["outcome"] == "waits_for_person":
+        given_up = note(f"{feature['name']} waits for a person: no further attempt is allowed")
+        resume = command(look, "resume", feature["name"])
+        look_at = command(look, "status", feature["name"], "--full")
+        steps = [(look_at, "what was found wanting"), (resume, "allow further attempts")]
+        return spaced(done_so_far, given_up, next_steps(steps))
     if phase is None:
         return spaced(done_so_far, done("Feature ", (name, "bold"), f" is {feature['status']}"))
     waits = note(f"{feature['name']} waits for a person: {phase['id']}")
     steps = [
+        (command(look, "approve", feature["name"]), "see what waits, and decide"),
         (command(look, "status", feature["name"], "--prompt"), "what the person has to do"),
-        (command(look, "submit", feature["name"], phase["id"]), "when the outputs exist"),
         (
             command(look, "run", feature["name"], "--approve", "--agent", "NAME"),
-            "the same, then continue with agents",
+            "decide here, then continue with agents",
         ),
     ]
     return spaced(done_so_far, waits, next_steps(steps))

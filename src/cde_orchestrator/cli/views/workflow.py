@@ -89,7 +89,10 @@ def _chain(workflow: Mapping[str, Any]) -> str:
 
 def _workflow(workflow: Mapping[str, Any], default: str) -> RenderableType:
     head = _name(workflow, default)
-    head.append(f"  {counted(workflow['max_attempts'], 'attempt')} a phase", "dim")
+    more = [f"{counted(workflow['max_attempts'], 'attempt')} a phase"]
+    if workflow["proof"]:
+        more.append(f"proof {clean(workflow['proof'])}{_runner(workflow['runner'])}")
+    head.append(f"  {', '.join(more)}", "dim")
     intro = [head, said(workflow["description"])]
     phases = [_phase(number, phase) for number, phase in enumerate(workflow["phases"], start=1)]
     return spaced(Group(*filter(None, intro)), Padding(spaced(*phases), _INDENT, expand=False))
@@ -111,13 +114,32 @@ def _phase(number: int, phase: Mapping[str, Any]) -> RenderableType:
         ("Prompt", said(phase["prompt"])),
         ("Inputs", said(", ".join(phase["inputs"]))),
         ("Outputs", Group(*outputs) if outputs else None),
-        ("Changes", said(phase["changes"])),
+        ("Changes", said(_changes(phase["changes"]))),
+        ("Proves", said(phase["proves"])),
         ("Check", _check(phase)),
         ("Status", said(phase["status"])),
     ]
     description = said(phase["description"])
     body = Group(*([description] if description else []), facts(rows))
     return Group(head, Padding(body, (0, 0, 0, 3), expand=False))
+
+
+def _runner(runner: str | list[str] | Mapping[str, Any] | None) -> str:
+    """What runs the tests, in words."""
+    if isinstance(runner, Mapping):
+        return f" by {clean(shlex.join(runner['command']))}"
+    names = [runner] if isinstance(runner, str) else runner or []
+    return f" by {clean(', '.join(names))}" if names else ""
+
+
+def _changes(changes: str | Mapping[str, Any] | None) -> str | None:
+    """Which files must change, in words."""
+    if not isinstance(changes, Mapping):
+        return changes
+    words = ["required"]
+    words += [f"in {', '.join(changes['paths'])}"] if changes["paths"] else []
+    words += [f"not in {', '.join(changes['exclude'])}"] if changes["exclude"] else []
+    return " ".join(words)
 
 
 def _check(phase: Mapping[str, Any]) -> Text | None:

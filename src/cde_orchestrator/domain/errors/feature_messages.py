@@ -228,10 +228,10 @@ FEATURE_MESSAGES = {
     ),
     "E123": message(
         "Changed During Submission",
-        "Phase '{phase}' of '{feature}' or its outputs changed during submission.",
+        "Phase '{phase}' of '{feature}', its outputs or the source changed during submission.",
         Suggestion("Check the feature's status, then submit again", *STATUS_CALL),
-        "Do not write to the outputs while the check runs",
-        "Stop formatters, watchers and other agents that write to the outputs",
+        "Do not write to the project while a check runs or criteria are proven",
+        "Stop formatters, watchers and other agents that write to it",
         fixes=(SHOW_STATUS,),
     ),
     "E124": message(
@@ -305,7 +305,7 @@ FEATURE_MESSAGES = {
             "started, at commit {commit}, {seen}."
         ),
         "Do the work in files outside specs/ that git does not ignore; committed or not",
-        "Earlier uncommitted changes, file modes and blank lines do not count",
+        "Earlier uncommitted changes, file modes, blank lines and comments do not count",
         Suggestion(
             "If nothing needs to change after all, close the feature",
             "cde close {feature} cancelled --reason REASON",
@@ -314,11 +314,12 @@ FEATURE_MESSAGES = {
         fixes=(SHOW_STATUS,),
     ),
     "E131": message(
-        "Verdict Does Not Pass",
-        "The verdict of phase '{phase}' of '{feature}' does not pass: {problems}.",
-        "Fix the blocking problems, review everything again, then write the verdict again",
+        "Verdict Missing or Unclear",
+        "Phase '{phase}' of '{feature}' has no verdict that can be understood: {problems}.",
+        "If blocking problems remain, say so, as in Verdict: changes needed; the feature then goes "
+        "back to '{back_to}' with your findings",
         Suggestion(
-            "If that is not enough, go back to '{back_to}'",
+            "Or go back to '{back_to}' yourself",
             "cde rollback {feature} {back_to} --reason REASON",
             "cde_rollbackFeature()",
         ),

@@ -18,6 +18,8 @@ from cde_orchestrator.domain.secrets import without_secrets
 ENVIRONMENT_VARIABLE = "CDE_CORRELATION_ID"
 TRACE_VARIABLE = "TRACEPARENT"
 CALL_VARIABLES = (ENVIRONMENT_VARIABLE, TRACE_VARIABLE)
+OWN_SECRETS = frozenset({"CDE_HTTP_TOKEN", "CDE_STATE_URL"})
+"""Variables that are nobody's business but the orchestrator's."""
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._:\-]{1,128}")
 # https://www.w3.org/TR/trace-context/#traceparent-header
@@ -99,6 +101,11 @@ def tracing_as(traceparent: str) -> AbstractContextManager[CallContext]:
     return _inside(replace(call_context(), traceparent=traceparent))
 
 
+def acting_as(actor: str) -> AbstractContextManager[CallContext]:
+    """Name another one who acts, from here on in this call."""
+    return _inside(replace(call_context(), actor=actor))
+
+
 @contextmanager
 def _inside(context: CallContext) -> Iterator[CallContext]:
     token = _current.set(context)
@@ -111,6 +118,11 @@ def _inside(context: CallContext) -> Iterator[CallContext]:
 def child_environment() -> dict[str, str]:
     """This process's environment for a child process that works for the call that runs here."""
     return {**os.environ, **call_environment()}
+
+
+def command_environment() -> dict[str, str]:
+    """The same for a command of the project, which gets none of the orchestrator's secrets."""
+    return {name: text for name, text in child_environment().items() if name not in OWN_SECRETS}
 
 
 def call_environment() -> dict[str, str]:

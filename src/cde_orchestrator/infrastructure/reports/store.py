@@ -32,6 +32,7 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.infrastructure.observability.correlation import call_context
+from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
     open_new,
@@ -169,6 +170,16 @@ class FileErrorReports:
                 numbers[code] += 1
                 if numbers[code] > kept or (numbers[code] > 1 and totals[not code] > most):
                     unlink(file)
+
+
+def reports_of(settings: Settings) -> FileErrorReports:
+    """Where errors leave their reports."""
+    return FileErrorReports(
+        settings.error_reports_kept,
+        settings.error_reports_bytes,
+        settings.refusal_reports_kept,
+        settings.refusal_reports_bytes,
+    )
 
 
 def _write(path: Path, report: dict[str, Any], same: list[Path]) -> None:

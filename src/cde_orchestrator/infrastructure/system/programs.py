@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 Completed: TypeAlias = subprocess.CompletedProcess[str]
+CompletedBytes: TypeAlias = subprocess.CompletedProcess[bytes]
 Process: TypeAlias = subprocess.Popen[bytes]
 TookTooLongError = subprocess.TimeoutExpired
 NOTHING, PIPE, WITH_OUTPUT = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
@@ -44,35 +45,56 @@ def run(
     environment: Mapping[str, str],
     seconds: float,
     data: str | None = None,
-    errors: str = "replace",
 ) -> Completed:
-    """The program when it has ended, with what it said.
+    """The program when it has ended, with what it said; bytes that are not UTF-8 are replaced.
 
     Args:
         words: its arguments, the program first.
         environment: all that it sees of the environment; ``PATH`` is made absolute.
         seconds: after them it is killed.
         data: what it reads; nothing when None.
-        errors: what becomes of bytes that are not UTF-8.
 
     Raises:
         TookTooLongError: it was killed.
         OSError: it cannot be started.
     """
+    text = {"encoding": "utf-8", "errors": "replace"}
+    done: Completed = _run(words, environment, seconds, data, **text)
+    return done
+
+
+def run_bytes(
+    words: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    seconds: float,
+    data: bytes | None = None,
+) -> CompletedBytes:
+    """The same, byte by byte."""
+    done: CompletedBytes = _run(words, environment, seconds, data)
+    return done
+
+
+def _run(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    seconds: float,
+    data: str | bytes | None,
+    **text: str,
+) -> Any:
     program = found(words[0], environment)
     if program is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), words[0])
+    options: dict[str, Any] = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
+    options |= text
     return subprocess.run(
         [program, *words[1:]],
         cwd=TOP,
         env={**environment, "PATH": absolute_path(environment)},
-        input=data,
-        stdin=subprocess.DEVNULL if data is None else None,
         capture_output=True,
-        encoding="utf-8",
-        errors=errors,
         timeout=seconds,
         check=False,
+        **options,
     )
 
 

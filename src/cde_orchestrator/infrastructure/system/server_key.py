@@ -32,22 +32,47 @@ class ServerKey:
         """What only a server with this key can answer to a challenge."""
         return self._signed("proof", challenge[:_CHALLENGE_CHARACTERS])
 
-    def ticket(self) -> str:
-        """A word that signs a browser in, once and soon; short, for people copy it."""
+    def ticket(self, *, person: bool = False) -> str:
+        """A word that signs a browser in, once and soon; short, for people copy it.
+
+        ``person`` is whether it was asked for at a terminal: that browser may decide, too.
+        """
         until = f"{time.time_ns() + TICKET_SECONDS * 1_000_000_000:x}"
-        return f"{until}-{self._signed('ticket', until)[:_SIGNATURE_CHARACTERS]}"
+        return f"{until}-{self._ticket_signature(until, person=person)}"
+
+    def is_of_person(self, ticket: str) -> bool:
+        """Whether the ticket was asked for at a terminal; it need not be good any more."""
+        until, _, signature = ticket.partition("-")
+        expected = self._ticket_signature(until, person=True)
+        return hmac.compare_digest(signature.encode(), expected.encode())
 
     def take(self, ticket: str) -> bool:
         """Whether a browser may sign in with the ticket, which is then used up."""
         until, _, signature = ticket.partition("-")
-        expected = self._signed("ticket", until)[:_SIGNATURE_CHARACTERS]
-        if not hmac.compare_digest(signature.encode(), expected.encode()):
+        expected = self._ticket_signature(until, person=False)
+        is_good = hmac.compare_digest(signature.encode(), expected.encode())
+        if not (self.is_of_person(ticket) or is_good):
             return False
         now = time.time_ns()
         self._used.difference_update([each for each in self._used if each < now])
         is_new = now <= int(until, 16) and int(until, 16) not in self._used
         self._used.add(int(until, 16))
         return is_new
+
+    def session(self) -> str:
+        """What a browser is known by that was signed in with a ticket, as long as the key stays."""
+        word = secrets.token_hex(16)
+        return f"{word}-{self._signed('session', word)}"
+
+    def knows(self, session: str) -> bool:
+        """Whether this key gave the session out."""
+        word, _, signature = session.partition("-")
+        expected = self._signed("session", word)
+        return hmac.compare_digest(signature.encode(), expected.encode())
+
+    def _ticket_signature(self, until: str, *, person: bool) -> str:
+        purpose = "ticket of a person" if person else "ticket"
+        return self._signed(purpose, until)[:_SIGNATURE_CHARACTERS]
 
     def _signed(self, purpose: str, text: str) -> str:
         return hmac.digest(self.secret.encode(), f"{purpose} {text}".encode(), "sha256").hex()

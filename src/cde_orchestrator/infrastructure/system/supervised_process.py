@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from cde_orchestrator.infrastructure.system import process_guard, programs
+from cde_orchestrator.infrastructure.system.cancellation import present_cancellation
 from cde_orchestrator.infrastructure.system.process_guard import GRACE_SECONDS, MARK, kill_marked
 from cde_orchestrator.infrastructure.system.retry import is_transient_on_starting
 
@@ -108,32 +109,36 @@ class SupervisedProcess:
 
         Raises:
             NotStartedError: there is no such program, or it may not be run.
+            CallCancelledError: whoever called cancelled the call for which it runs.
         """
-        deadline = time.monotonic() + timeout_seconds
-        more_to_come = True
         try:
-            while (left := deadline - time.monotonic()) > 0:
-                try:
-                    kind, data = self._events.get(timeout=left)
-                except queue.Empty:
-                    break
-                if kind == "output":
-                    self._room.release()
-                    on_output(data)
-                elif kind == "end_of_output":
-                    more_to_come = False
-                elif kind == "stop":
-                    return self._ending("stop")
-                elif kind == "exit":
-                    self._sweep()
-                    if more_to_come:
-                        self._rest(on_output)
-                    return self._ending("exit")
-            return self._ending("timeout")
+            with present_cancellation().stopping(self.stop):
+                return self._watched(on_output, time.monotonic() + timeout_seconds)
         finally:
             self._end()
             self._room.release(_CHUNKS_WAITING)
             self._lifeline.close()
+
+    def _watched(self, on_output: Callable[[bytes], None], deadline: float) -> Ending:
+        more_to_come = True
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                kind, data = self._events.get(timeout=left)
+            except queue.Empty:
+                break
+            if kind == "output":
+                self._room.release()
+                on_output(data)
+            elif kind == "end_of_output":
+                more_to_come = False
+            elif kind == "stop":
+                return self._ending("stop")
+            elif kind == "exit":
+                self._sweep()
+                if more_to_come:
+                    self._rest(on_output)
+                return self._ending("exit")
+        return self._ending("timeout")
 
     def _ending(self, cause: Literal["exit", "timeout", "stop"]) -> Ending:
         code = self._end()

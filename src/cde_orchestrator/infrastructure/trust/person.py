@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TextIO
 
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.infrastructure.system.process_guard import MARK
@@ -22,12 +28,55 @@ AGENTS = {
 """Variables that agents set for the commands that they run."""
 
 
+PERSON = "person:"
+"""What the name of a person begins with, where it is said who calls."""
+
+
+def agent_at_work() -> str | None:
+    """Why an agent is taken to call; None where nothing says so."""
+    named = (reason for variable, reason in AGENTS.items() if os.environ.get(variable))
+    return next(named, None)
+
+
+def user_name() -> str:
+    """The user of this process, as the operating system knows them: no variable can say another."""
+    if sys.platform == "win32":
+        return getpass.getuser()
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # as in a container, where nobody has named the number
+        return str(os.getuid())
+
+
+def person_name() -> str:
+    """Who acts in this call, for the journal: a person on this machine."""
+    return f"{PERSON}{user_name()}@{socket.gethostname()}"
+
+
+def terminal_problem(streams: Sequence[TextIO | None]) -> str | None:
+    """Why nobody can be asked at the terminal of these streams, the input first; None: one can.
+
+    An agent that starts a terminal of its own for the command is not seen: whoever may run any
+    command as the person may do all that the person may.
+    """
+    if (reason := agent_at_work()) is not None:
+        return reason
+    asked = [stream for stream in streams if stream is not None and stream.isatty()]
+    if len(asked) < len(streams):
+        return "there is no terminal to ask in"
+    with suppress(OSError, AttributeError, ValueError):  # a terminal that is not the process's own
+        if os.tcgetpgrp(asked[0].fileno()) != os.getpgrp():
+            return "it runs in the background of its terminal"
+    return None
+
+
 def require_person(path: str) -> None:
     """Refuse what only a person may say yes to.
 
     Raises:
         ValidationError: E328, an agent calls.
     """
-    for variable, reason in AGENTS.items():
-        if os.environ.get(variable):
-            raise ValidationError.of("E328", path=path, project_path=path, reason=reason)
+    if (reason := agent_at_work()) is not None:
+        raise ValidationError.of("E328", path=path, project_path=path, reason=reason)

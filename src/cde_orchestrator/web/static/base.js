@@ -198,11 +198,17 @@ export function setUpTheme() {
 
 // ---- the connection ----
 
-// Whoever is signed in already opens an address of `cde dashboard` for nothing else than the page.
-if (location.hash.startsWith("#once=")) history.replaceState(null, "", location.pathname + location.search);
+// Whoever is signed in by the token already is, by an address of `cde dashboard`, known as a person from now on.
+if (location.hash.startsWith("#once=")) {
+  const once = location.hash.slice("#once=".length);
+  history.replaceState(null, "", location.pathname + location.search);
+  fetch(location.pathname, { method: "POST", body: new URLSearchParams({ once }), redirect: "manual" });
+}
 
-export async function load(address) {
-  const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store" });
+/** What is at an address, or what a form with these fields is answered there. */
+export async function load(address, fields) {
+  const form = fields && { method: "POST", body: new URLSearchParams(fields) };
+  const answer = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store", ...form });
   if (answer.status === 401) location.reload();
   const content = await answer.json();
   if (answer.ok) return content;

@@ -86,9 +86,9 @@ function fillCard(member, card) {
   write(parts.name, card.name);
   attribute(link, "title", `${card.name}: ${card.event.text}`.slice(0, 300));
   attribute(link, "data-kind", open ? card.event.kind : card.status);
-  const badge = open ? (card.attempts > 1 ? `attempt ${card.attempts}` : "") : card.status;
+  const badge = card.status === "waits_for_person" ? "waits for a person" : open ? (card.attempts > 1 ? `attempt ${card.attempts}` : "") : card.standing ? `${card.status}, ${card.standing}` : card.status;
   write(parts.badge, badge);
-  attribute(parts.badge, "data-tone", { completed: "ok", failed: "critical", cancelled: "muted" }[card.status] ?? "warning");
+  attribute(parts.badge, "data-tone", { stale: "warning", broken: "critical" }[card.standing] ?? { completed: "ok", failed: "critical", cancelled: "muted" }[card.status] ?? "warning");
   write(parts.event, card.event.text);
   attribute(parts.event, "title", `${card.event.by ? `${card.event.by}, ` : ""}${absolute(card.event.at)}`);
   const start = open ? card.phase_since ?? card.created_at : card.updated_at;

@@ -1,4 +1,4 @@
-import { $, Connection, Stack, absolute, ago, bytes, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
+import { $, Connection, announce, Stack, absolute, ago, bytes, duration, element, empty, load, milliseconds, serverTime, setUpTheme, showMoment, since, time, words, write, attribute, clean, command } from "./base.js";
 import { code } from "./panels.js";
 
 const id = decodeURIComponent(location.pathname.split("/").pop());
@@ -19,6 +19,7 @@ async function refresh() {
   known = reply.status.updated_at;
   showHead(reply.status);
   showSteps(reply.status);
+  await showDecision(reply.status);
   showParts(reply.status);
   if (reply.changes) showTimeline(reply.changes);
   document.body.classList.add("ready");
@@ -31,15 +32,18 @@ function showProblem(told) {
   document.body.classList.add("ready");
 }
 
-function showHead({ project, feature, claim, branch, created_at }) {
+const STANDINGS = { proven: "ok", stale: "warning", broken: "critical", unproven: "muted" };
+
+function showHead({ project, feature, claim, branch, created_at, standing, difference }) {
   write($("project"), project.name);
   write($("root"), project.path);
   write($("name"), feature.name);
   document.title = `${clean(feature.name)} · CDE dashboard`;
-  write($("status"), words(feature.status));
+  write($("status"), standing ? `${words(feature.status)}, ${standing.verdict}` : words(feature.status));
   attribute($("status"), "class", "badge");
-  attribute($("status"), "data-tone", TONES[feature.status] ?? "accent");
-  const more = [`workflow ${feature.workflow}`, claim ? `${claim.agent} is working` : null, branch ? `branch ${branch}` : null, feature.id];
+  attribute($("status"), "data-tone", standing ? STANDINGS[standing.verdict] : (TONES[feature.status] ?? "accent"));
+  const changed = difference && `${difference.files} ${difference.files === 1 ? "file" : "files"} changed, +${difference.added} −${difference.removed} lines`;
+  const more = [`workflow ${feature.workflow}`, changed, claim ? `${claim.agent} is working` : null, branch ? `branch ${branch}` : null, feature.id];
   showMoment($("facts"), created_at, (at) => [`started ${ago(at)}`, ...more.filter(Boolean)].join(" · "));
 }
 
@@ -82,11 +86,58 @@ function part(name, content, make) {
 function showParts(status) {
   part("goal", status.goal, () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal")), element("p", { class: "goal" }, status.goal)));
   if (status.closing) part("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${status.closing.by}`), element("p", {}, status.closing.reason)));
+  if (status.proof || status.standing?.changed.length) part("proof", [status.proof, status.standing], () => proof(status));
   if (status.phase) part("prompt", status.phase, () => current(status.phase));
   for (const phase of status.phases) {
     const work = status.work[phase.id];
     part(`phase ${phase.id}`, [phase, work], () => phaseCard(phase, work));
   }
+}
+
+/** What waits for a person, with a form that answers for exactly that. */
+async function showDecision({ phase, feature }) {
+  let shown = null;
+  if (phase?.handler === "human_input") {
+    try {
+      shown = await load(`/dashboard/decisions/${encodeURIComponent(feature.id)}`);
+    } catch (error) {
+      if (!error.told) throw error;
+    }
+  }
+  const known = shown && { ...shown.approval, can: shown.form !== null };
+  part("decision", known, () => (known ? decision(shown) : element("div", { hidden: true })));
+}
+
+function decision({ approval, form, feature }) {
+  const files = approval.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: each.sha256 ? `sha256 ${each.sha256}` : null }, each.sha256 ? ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}` : " no file")));
+  const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), ` ${each.text} `, element("span", { class: "muted" }, each.waived ? `waived: ${each.waived}` : each.state)));
+  const source = approval.source && approval.source.files.map((each) => element("li", {}, element("code", {}, each)));
+  const problem = element("p", { class: "problem", role: "alert" });
+  const reason = element("textarea", { name: "reason", rows: 3, placeholder: "What has to become better", "aria-label": "What has to become better" });
+  async function answer(decided) {
+    try {
+      await load(`/dashboard/decisions/${encodeURIComponent(feature.id)}`, { form, decision: decided, ...(decided === "approve" ? {} : { reason: reason.value }) });
+      announce("Recorded");
+    } catch (error) {
+      if (!error.told) throw error;
+      announce(error.told.message);
+      const again = await load(`/dashboard/decisions/${encodeURIComponent(feature.id)}`).catch(() => null);
+      if (again?.approval.digest === approval.digest) {
+        form = again.form; // each is good for one answer
+        return write(problem, error.told.message);
+      }
+    }
+    await refresh();
+  }
+  const buttons = [element("button", { type: "button", onclick: () => answer("approve") }, "Approve"), reason, element("button", { type: "button", onclick: () => answer("send back") }, `Send back to ${words(approval.back_to)}`)];
+  const how = element("p", { class: "muted" }, "To decide here, open this page by ", element("code", {}, "cde dashboard"), " in a terminal of your own; or run ", element("code", {}, `cde approve ${feature.name}`), ".");
+  return element("section", { class: "card decision", "aria-label": "Waits for a person" },
+    element("header", { class: "head" }, element("h2", {}, `Waits for a person: ${words(approval.phase)}`), element("span", { class: "muted", title: approval.digest }, approval.digest.slice(0, 10))),
+    approval.description ? element("p", {}, approval.description) : null,
+    files.length ? group("Files", files) : null,
+    criteria.length ? group("Criteria", criteria) : null,
+    source ? group(`${approval.source.total} source files changed${approval.source.added === null ? "" : `, ${approval.source.added} lines added, ${approval.source.removed} removed`}`, source) : null,
+    form ? element("div", { class: "answer" }, buttons) : how, problem);
 }
 
 function current(phase) {
@@ -98,8 +149,22 @@ function current(phase) {
     phase.prompt ? element("details", { "data-name": "prompt" }, element("summary", {}, "The prompt"), element("pre", { tabindex: 0 }, phase.prompt)) : null);
 }
 
+/** What was proven, and what changed since. */
+function proof({ proof: seen, standing }) {
+  const shown = seen ? seen.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each), ` ${seen.waived.includes(each) ? "waived by a person" : red.includes(each) ? "broken" : "proven"}`)) : [];
+  const red = standing?.verdict === "broken" ? standing.verified.criteria : [];
+  const changed = standing ? standing.changed.map((each) => element("li", {}, element("code", {}, each))) : [];
+  return element("section", { class: "card", "aria-label": "Criteria" },
+    element("header", { class: "head" }, element("h2", {}, "Criteria"), seen ? element("span", { class: "muted", title: `tree ${seen.tree}` }, `${seen.tests} ${seen.tests === 1 ? "test" : "tests"}, ${seen.runs} runs, `, time(seen.at)) : null),
+    shown.length ? element("ul", {}, shown) : null,
+    red.length ? element("p", {}, `${red.join(", ")} failed when proven again with commit ${standing.verified.commit.slice(0, 12)}, `, time(standing.verified.at), ". cde verify says why.") : null,
+    changed.length ? group("Changed since they were proven", changed) : null,
+    standing?.record ? element("p", {}, "The record: ", element("code", {}, standing.record)) : null);
+}
+
 function phaseCard(phase, work) {
   const rows = [];
+  if (phase.approval) rows.push(element("p", {}, `Approved by ${phase.approval.user}@${phase.approval.host}, ${phase.approval.channel} `, element("span", { class: "muted" }, time(phase.approval.at))));
   if (phase.outputs.length) rows.push(group("Outputs", phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: `sha256 ${each.sha256}` }, ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}`)))));
   if (work.evidence) rows.push(evidence(work.evidence));
   if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), ` ${each.reason} `, element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));

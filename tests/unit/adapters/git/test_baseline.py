@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.git import version_control
+from cde_orchestrator.adapters.git.source_trees import GitSourceTrees
 from cde_orchestrator.adapters.git.version_control import GitVersionControl
 from cde_orchestrator.domain.records import Baseline
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
@@ -264,3 +265,21 @@ def test_in_a_worktree_only_its_own_work_counts(root: Path, tmp_path: Path) -> N
     again = control.baseline(root)
     assert again is not None
     assert set(again.dirty) == {"half.py"}
+
+
+def test_lines_are_counted_between_the_beginning_and_now(root: Path) -> None:
+    trees, control = GitSourceTrees(), GitVersionControl()
+    before = trees.now(root).id
+    put(root / "code.py", "a = 1\nc = 3\nd = 4\n")
+    (root / "bytes").write_bytes(b"a\0b")
+    put(root / "new" / "né.py", "")
+    after = trees.now(root).id
+
+    expected = {"code.py": (2, 1), "bytes": (0, 0), "new/né.py": (0, 1)}
+    assert control.lines_between(root, before, after) == expected
+    assert control.lines_between(root / "new", before, after) == {"né.py": (0, 1)}
+    assert control.lines_between(root, before, before) == {}
+
+
+def test_without_a_tree_no_lines_can_be_counted(root: Path) -> None:
+    assert GitVersionControl().lines_between(root, "0" * 40, "HEAD") is None

@@ -26,7 +26,7 @@ from cde_orchestrator.adapters.repositories.codec import (
 from cde_orchestrator.adapters.repositories.conflicts import features_of, fitting_changes
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.adapters.repositories.validation import checked_document
-from cde_orchestrator.domain import feature, lease, records
+from cde_orchestrator.domain import feature, lease, phase_record, records
 from cde_orchestrator.domain.exceptions import FeatureError, StateError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
@@ -494,12 +494,12 @@ def test_a_member_that_no_release_wrote_so_far_has_its_default() -> None:
 
 
 def test_every_field_that_a_feature_may_have_can_be_read() -> None:
-    modules = (feature, lease, records)
+    modules = (feature, lease, phase_record, records)
     kinds = [kind for module in modules for kind in vars(module).values() if is_dataclass(kind)]
     homes = {module.__name__ for module in modules}
     stored = {kind for kind in kinds if isinstance(kind, type) and kind.__module__ in homes}
 
-    assert {Feature, feature.PhaseRecord, lease.Claim, records.Baseline} <= stored
+    assert {Feature, phase_record.PhaseRecord, lease.Claim, records.Baseline} <= stored
     for kind in stored:
         assert _readers_of(kind).keys() == get_type_hints(kind).keys()
 

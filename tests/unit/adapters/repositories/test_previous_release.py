@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
-from cde_orchestrator.domain.feature import PhaseStatus
+from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.storage.format.files import StateFiles
 
 FIXTURE = Path(__file__).parents[3] / "fixtures" / "state-schema-1.zip"

@@ -82,7 +82,9 @@ def variables_of(workflow: Workflow, phase: Phase, *, full: bool) -> dict[str, A
             "handler": phase.handler,
             "check": ["make", "test it"] if full else [],
             "changes": phase.changes,
+            "proves": phase.proves if full else None,
         },
+        "proof": {"required": full, "runners": ["pytest", "go"] if full else []},
         "outputs": [
             {
                 "id": output.id,
@@ -131,7 +133,13 @@ def test_each_packaged_prompt_can_be_filled_in(
     assert ("at least one outside `specs/` must differ" in prompt) == (
         full and phase.changes == "required"
     )
-    assert f'phase_id="{phase.id}"' in prompt
+    assert ("by more than comments" in prompt) == (full and phase.changes == "required")
+    proves = full and phase.proves is not None
+    assert ("turns red when the functions that were changed" in prompt) == proves
+    assert ("`pay/pay_test.go::TestCharged/expired`" in prompt) == proves
+    is_human = phase.handler == "human_input"
+    assert (f'phase_id="{phase.id}"' in prompt) is not is_human
+    assert ("cde approve login-page" in prompt) is is_human
     assert "{%" not in prompt
     assert ("{{ braces }}" in prompt) == full
     assert ("E110: no spec" in prompt) == full

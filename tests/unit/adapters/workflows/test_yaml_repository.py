@@ -19,7 +19,13 @@ from cde_orchestrator.adapters.workflows.yaml_repository import (
     YamlWorkflowRepository,
 )
 from cde_orchestrator.domain.exceptions import StateError, ValidationError
-from cde_orchestrator.domain.workflow import Output, Phase, Workflow, WorkflowCatalog
+from cde_orchestrator.domain.workflow import (
+    Output,
+    Phase,
+    RunnerSetting,
+    Workflow,
+    WorkflowCatalog,
+)
 from cde_orchestrator.infrastructure.system.file_ops import OsFileOps
 
 BASE = """\
@@ -89,7 +95,13 @@ def test_a_project_without_a_file_has_the_packaged_workflows(tmp_path: Path) -> 
 
     assert catalog.packaged
     assert catalog.source == str(PACKAGED_FILE)
-    assert list(catalog.workflows) == ["standard", "quick-fix", "research", "docs"]
+    assert list(catalog.workflows) == [
+        "standard",
+        "standard-approved",
+        "quick-fix",
+        "research",
+        "docs",
+    ]
     assert [phase.feature_status for phase in catalog.get().phases] == [
         "defining",
         "decomposing",
@@ -98,6 +110,23 @@ def test_a_project_without_a_file_has_the_packaged_workflows(tmp_path: Path) -> 
         "testing",
         "reviewing",
     ]
+
+
+def test_where_a_person_approves_it_is_the_standard_with_two_phases_more() -> None:
+    known = YamlWorkflowRepository().load_packaged().workflows
+    approved = known["standard-approved"]
+    persons = [phase for phase in approved.phases if phase.handler == "human_input"]
+
+    assert [phase.id for phase in persons] == ["approve-spec", "approve-review"]
+    assert {phase.feature_status for phase in persons} == {"waits_for_person"}
+    agents = [phase for phase in approved.phases if phase.handler == "agent"]
+    assert agents == list(known["standard"].phases)
+    assert approved.after("define") == persons[0]
+    assert approved.phases[-1] == persons[1]
+    assert approved.judged_phase("approve-spec").id == "define"
+    assert approved.judged_phase("approve-review").id == "implement"
+    same = (approved.proof, approved.runner, approved.max_attempts)
+    assert same == (known["standard"].proof, known["standard"].runner, 3)
 
 
 def test_the_project_s_own_file_takes_the_place_of_the_packaged_one(tmp_path: Path) -> None:
@@ -436,20 +465,52 @@ def test_a_file_in_place_of_the_folder_never_counts_as_none(tmp_path: Path) -> N
 def test_the_file_that_is_written_holds_the_packaged_workflows(tmp_path: Path) -> None:
     repository = YamlWorkflowRepository()
 
-    assert repository.write_default(tmp_path, [])
+    assert repository.write_default(tmp_path, [], "recorded", [])
 
     path = tmp_path / ".cde" / "workflow.yml"
-    assert path.read_text(encoding="utf-8") == PACKAGED_FILE.read_text(encoding="utf-8")
+    written, packaged = path.read_text(encoding="utf-8"), PACKAGED_FILE.read_text(encoding="utf-8")
+    begin, _, end = written.partition("# required:")
+    assert begin.removesuffix("\n") + end.partition("proof: recorded\n")[2] == packaged
+    own = {
+        name: replace(workflow, proof="recorded")
+        for name, workflow in repository.load_packaged().workflows.items()
+    }
     assert repository.load(tmp_path) == replace(
-        repository.load_packaged(), source=str(path), packaged=False
+        repository.load_packaged(), source=str(path), packaged=False, workflows=own
     )
+
+
+@pytest.mark.parametrize("runners", [["pytest"], ["pytest", "vitest"]])
+def test_the_file_that_is_written_demands_proofs_by_the_runners(
+    tmp_path: Path, runners: list[str]
+) -> None:
+    repository = YamlWorkflowRepository()
+    repository.write_default(tmp_path, [], "required", runners)
+    workflows = repository.load(tmp_path).workflows
+    text = (tmp_path / ".cde" / "workflow.yml").read_text(encoding="utf-8")
+
+    assert "\nproof: required\nrunner: " in text
+    assert workflows["standard"].runner == RunnerSetting(names=tuple(runners))
+    proving = {
+        (name, phase.id): phase.proves
+        for name, each in workflows.items()
+        for phase in each.phases
+        if each.must_prove(phase)
+    }
+    assert proving == {
+        ("standard", "test"): "spec",
+        ("standard-approved", "test"): "spec",
+        ("quick-fix", "verify"): "reproduction",
+    }
+    reproduction = workflows["quick-fix"].phases[0].outputs[0]
+    assert r"re:\bAC1\b" in reproduction.must_contain
 
 
 def test_the_check_command_gates_the_test_phases(tmp_path: Path) -> None:
     repository = YamlWorkflowRepository()
     check = ("python", "-m", "pytest", 'say "hé" \\ 🙂')
 
-    repository.write_default(tmp_path, check)
+    repository.write_default(tmp_path, check, "recorded", [])
 
     catalog = repository.load(tmp_path)
     gated = {
@@ -461,15 +522,17 @@ def test_the_check_command_gates_the_test_phases(tmp_path: Path) -> None:
     assert gated == {
         ("standard", "test", check),
         ("standard", "review", check),
+        ("standard-approved", "test", check),
+        ("standard-approved", "review", check),
         ("quick-fix", "verify", check),
     }
     text = (tmp_path / ".cde" / "workflow.yml").read_text(encoding="utf-8")
-    assert text.count('        check: ["python", "-m", "pytest", ') == 3
+    assert text.count('        check: ["python", "-m", "pytest", ') == 5
 
 
 def test_a_command_that_cannot_stand_in_the_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValidationError) as raised:
-        YamlWorkflowRepository().write_default(tmp_path, ["make", ""])
+        YamlWorkflowRepository().write_default(tmp_path, ["make", ""], "recorded", [])
 
     assert raised.value.code == "E311"
     assert not (tmp_path / ".cde").exists()
@@ -484,7 +547,7 @@ def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path, target: str | Non
     else:
         path.write_text("mine", encoding="utf-8")
 
-    assert not YamlWorkflowRepository().write_default(tmp_path, ["make", "test"])
+    assert not YamlWorkflowRepository().write_default(tmp_path, ["make", "test"], "recorded", [])
 
     assert [each.name for each in path.parent.iterdir()] == ["workflow.yml"]
     assert path.is_symlink() if target else path.read_text(encoding="utf-8") == "mine"
@@ -499,7 +562,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(
             raise OSError(number, os.strerror(number))
 
     with pytest.raises(StateError) as raised:
-        YamlWorkflowRepository(Refusing()).write_default(tmp_path, [])
+        YamlWorkflowRepository(Refusing()).write_default(tmp_path, [], "recorded", [])
 
     assert raised.value.code == code
     assert list((tmp_path / ".cde").iterdir()) == []

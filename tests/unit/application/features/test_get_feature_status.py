@@ -23,6 +23,8 @@ NOTHING: dict[str, object] = {
     "progress": [],
     "failures": [],
     "evidence": None,
+    "proof": None,
+    "difference": None,
     "start_commit": None,
     "end_commit": None,
     "past": [],
@@ -39,7 +41,9 @@ def started(world: World) -> World:
 def test_a_feature_is_told_with_all_its_phases_and_the_current_ones_prompt(started: World) -> None:
     reply = started.run(GetFeatureStatus(feature_id="login"))
 
-    assert list(reply) == ["project", "feature", "phases", "phase"]
+    seen = ["difference", "proof", "standing"]
+    assert list(reply) == ["project", "feature", "phases", *seen, "phase"]
+    assert (reply["difference"], reply["proof"], reply["standing"]) == (None, None, None)
     assert reply["feature"]["name"] == "login"
     assert reply["phases"] == [
         {
@@ -71,6 +75,7 @@ def test_the_full_answer_has_the_whole_goal_and_the_times_too(started: World) ->
         "closing": None,
         "branch": None,
         "events": [],
+        "waivers": {},
         "work": {"define": NOTHING, "build": NOTHING},
         "created_at": "2025-11-10T12:00:00+00:00",
         "updated_at": "2025-11-10T12:01:00+00:00",

@@ -10,7 +10,7 @@ import pytest
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature, RollbackReply
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
-from cde_orchestrator.domain.feature import PhaseRecord
+from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
 from tests.fakes import World
 

@@ -69,6 +69,7 @@ def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
         },
         "branch": None,
         "git_problem": None,
+        "proof_problem": None,
         "shared": [],
     }
     assert json.loads(json.dumps(reply)) == reply

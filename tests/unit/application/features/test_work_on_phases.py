@@ -22,8 +22,8 @@ from cde_orchestrator.application.projects.trust_commands import (
 )
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import CDEError, StateError
-from cde_orchestrator.domain.feature import PhaseRecord
 from cde_orchestrator.domain.lease import Process
+from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.records import PROGRESS_KEPT, PROGRESS_LIMIT_BYTES
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 from tests.fakes import World, catalog, writing_workflow
@@ -492,6 +492,7 @@ def test_resuming_tells_all_that_a_fresh_agent_needs(building: World) -> None:
             "timeout_seconds": 600.0,
             "trusted": True,
         },
+        "proves": None,
     }
     assert reply["claim"] is not None
     assert reply["claim"]["agent"] == "robot"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from cde_orchestrator.application.projects.onboard_project import OnboardProject
+from cde_orchestrator.application.projects.onboard_project import OnboardProject, proof_words
 from cde_orchestrator.domain.exceptions import (
     ProjectError,
     ReadOnlyModeError,
@@ -12,6 +14,7 @@ from cde_orchestrator.domain.exceptions import (
     ValidationError,
 )
 from cde_orchestrator.domain.project import ProjectStatus
+from cde_orchestrator.domain.workflow import RunnerSetting
 from tests.fakes import World, catalog, writing_workflow
 
 FACTS = {
@@ -37,6 +40,8 @@ def test_a_folder_becomes_an_active_project(folder: World) -> None:
         },
         "already_onboarded": False,
         "facts": FACTS,
+        "proof": "recorded",
+        "runners": ["tiny"],
         "created": [".cde/workflow.yml"],
     }
     assert folder.project.status is ProjectStatus.ACTIVE
@@ -52,6 +57,40 @@ def test_the_workflows_are_written_with_the_projects_test_command(folder: World)
     folder.run(OnboardProject())
 
     assert folder.workflows.check == ("uv", "run", "pytest", "-q")
+
+
+@pytest.mark.parametrize(
+    ("commit", "runners", "proof", "words"),
+    [
+        ("c0ffee", True, "required", "required, by tiny"),
+        (None, True, "recorded", "recorded: it needs a git repository"),
+        ("c0ffee", False, "recorded", "recorded: it needs a git repository"),
+    ],
+)
+def test_proof_is_required_where_there_are_git_and_a_runner(
+    folder: World, commit: str | None, runners: bool, proof: str, words: str
+) -> None:
+    folder.git.commit = commit
+    if not runners:
+        folder.proofs.runners.runners = []
+    reply = folder.run(OnboardProject())
+
+    assert reply["proof"] == proof
+    assert proof_words(reply).startswith(words)
+    assert folder.workflows.load(folder.root).get().proof == proof
+
+
+def test_a_workflow_file_that_is_there_says_itself_what_is_proven(folder: World) -> None:
+    folder.git.commit = "c0ffee"
+    folder.workflows.own = folder.workflows.packaged
+    reply = folder.run(OnboardProject())
+
+    assert (reply["proof"], reply["runners"]) == (None, [])
+    assert proof_words(reply) == "not asked for by the workflow file"
+    command = RunnerSetting(command=("make", "check"), junit="a.xml", tests=("*.c",))
+    own = replace(folder.workflows.packaged.get(), proof="required", runner=command)
+    folder.workflows.own = catalog(own, packaged=False)
+    assert proof_words(folder.run(OnboardProject())) == "required, by make check"
 
 
 def test_done_twice_it_changes_nothing(folder: World) -> None:

@@ -32,7 +32,7 @@ from cde_orchestrator.application.runs.show_agents import (
     TryAgent,
 )
 from cde_orchestrator.application.use_case import UseCase
-from cde_orchestrator.application.views import SubmitReply
+from cde_orchestrator.application.views import SentBackView, SubmitReply
 from cde_orchestrator.domain.agent import Agent
 from cde_orchestrator.domain.exceptions import (
     AgentError,
@@ -128,6 +128,9 @@ class Watching(RunObserver):
     def refused(self, error: CDEError) -> None:
         self.told.append(f"refused {error.code}")
 
+    def sent_back(self, sent: SentBackView) -> None:
+        self.told.append(f"sent back to {sent['to'] or 'nobody'}")
+
     def accepted(self, reply: SubmitReply) -> None:
         self.told.append(f"accepted {reply['accepted']['id']}")
 
@@ -141,13 +144,12 @@ class Stage:
     def handle(self, use_case: UseCase[Reply]) -> Reply:
         return self.world.run(use_case, agents=self.agents)
 
-    def run(self, *names: str, approve: bool = False, feature: str = "wish") -> Any:
+    def run(self, *names: str, feature: str = "wish") -> Any:
         return FeatureRun(
             service=self,
             agents=self.agents,
             names=names,
             folder=ROOT,
-            approve=approve,
             observer=self.watching,
         )(feature)
 
@@ -267,14 +269,51 @@ def test_a_person_is_waited_for() -> None:
     assert on.agents.asked == []
 
 
-def test_a_persons_phase_is_approved_when_its_outputs_stand_there() -> None:
+def test_a_persons_phase_is_waited_for_though_its_outputs_are_there() -> None:
     on = stage("human_input", "agent", a=[WRITES])
-    assert on.run("a", approve=True)["outcome"] == "waits_for_person"
-    assert on.watching.told[-1] == "refused E110"
     on.world.files.contents["specs/wish/spec.md"] = SPEC.encode()
-    reply = on.run("a", approve=True)
+    assert on.run("a")["outcome"] == "waits_for_person"
+    on.handle(SubmitWork(feature_id="wish", phase_id="p1"))
+    assert on.run("a")["outcome"] == "completed"
+
+
+def judged(verdicts: list[str]) -> Stage:
+    """Two phases, of which the second one judges; its verdicts, one after the other."""
+    on = stage(a=[WRITES])
+    first = workflow("agent").phases[0]
+    review = Output(id="review", path="specs/{feature}/review.md", verdict=("approved",))
+    phases = (first, replace(first, id="p2", outputs=(review,)))
+    on.world.workflows.own = catalog(
+        Workflow(id="w", max_attempts=3, phases=phases), packaged=False
+    )
+    on.handle(StartFeature(prompt="A wish", name="other"))
+
+    def judge() -> None:
+        if on.agents.asked[-1][1].labels["CDE_PHASE"] == "p2":
+            words = f"# Review\n\nVerdict: {verdicts.pop(0)}\n\n## Findings\n\n- a.py:3 is wrong\n"
+            on.world.files.contents["specs/other/review.md"] = words.encode()
+
+    on.agents.meanwhile = judge
+    return on
+
+
+def test_another_verdict_takes_the_run_back_with_the_findings() -> None:
+    on = judged(["changes needed", "approved"])
+    reply = on.run("a", feature="other")
     assert reply["outcome"] == "completed"
-    assert reply["phases"][0] == {"id": "p1", "attempts": 0, "agent": None}
+    assert [each["id"] for each in reply["phases"]] == ["p1", "p1", "p2"]
+    assert "sent back to p1" in on.watching.told
+    (failure,) = on.world.project.feature("other").phases["p1"].failures
+    assert "a.py:3 is wrong" in failure.reason
+
+
+def test_verdicts_use_attempts_up_until_a_person_has_to_decide() -> None:
+    on = judged(["changes needed"] * 3)
+    reply = on.run("a", feature="other")
+    assert (reply["outcome"], reply["phase"]) == ("waits_for_person", None)
+    assert reply["feature"]["status"] == "failed"
+    assert on.watching.told.count("sent back to p1") == 2
+    assert on.watching.told[-1] == "sent back to nobody"
 
 
 def test_a_phase_that_somebody_else_completed_meanwhile_is_done_once() -> None:

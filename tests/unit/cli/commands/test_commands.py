@@ -291,7 +291,7 @@ def test_workflows_are_told(at_project: Terminal) -> None:
     assert "1. outline" in shown
     assert "specs/{feature}/outline.md  outline  markdown, at least 250 bytes, with" in shown
     assert packaged.startswith("packaged with CDE Orchestrator\n")
-    assert "4 workflows, 15 phases, 15 prompts" in valid
+    assert "5 workflows, 23 phases, 23 prompts" in valid
 
 
 def test_an_accident_is_told_as_e999_and_logged_with_where_it_arose(

@@ -17,7 +17,6 @@ from cde_orchestrator.application.views import (
     PhaseView,
     ProjectView,
     StartReply,
-    SubmitReply,
     kept_remarks,
     start_remarks,
 )
@@ -86,7 +85,13 @@ def reply(current: PhaseView | None) -> FeatureReply:
 
 def begun(current: PhaseView | None) -> StartReply:
     """The same as the answer to a start."""
-    return {**reply(current), "branch": None, "git_problem": None, "shared": []}
+    return {
+        **reply(current),
+        "branch": None,
+        "git_problem": None,
+        "proof_problem": None,
+        "shared": [],
+    }
 
 
 @pytest.mark.parametrize(
@@ -207,7 +212,7 @@ def test_people_read_what_agents_are_sent_of_other_peoples_work() -> None:
         "shared": [{"path": "NEWS.md", "features": ["aa"], "total": 2}],
     }
     accepted: Any = {"id": "spec", "outputs": []}
-    submit: SubmitReply = {
+    submit: Any = {
         **reply(None),
         "accepted": accepted,
         "kept": [{"path": "NEWS.md", "kept_as": "NEWS.md.before-submit"}],
@@ -258,12 +263,23 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
             record("check", "rolled_back"),
             record("review", "pending"),
         ],
+        "difference": {"files": 1, "added": 3, "removed": 0},
+        "proof": None,
+        "standing": {
+            "verdict": "stale",
+            "changed": ["a.py"],
+            "record": "specs/login/record.json",
+            "verified": None,
+        },
     }
 
     text = seen(feature.feature_status(whole, SCREEN))
 
     assert text == (
         "login  defining  workflow standard in shop\n"
+        "\n"
+        "Changed   1 file, +3 -0 lines\n"
+        "Criteria  stale: a.py changed since it was proven\n"
         "\n"
         "✓ define  completed, attempt 2, in 2m 0s\n"
         "    spec.md  1.5 kB\n"
@@ -335,6 +351,8 @@ def test_workflows_are_told_on_a_screen_with_all_that_a_phase_may_have() -> None
                 "id": "standard",
                 "description": "",
                 "max_attempts": 1,
+                "proof": "required",
+                "runner": ["pytest", "go"],
                 "phases": [
                     {
                         "id": "ask",
@@ -343,7 +361,8 @@ def test_workflows_are_told_on_a_screen_with_all_that_a_phase_may_have() -> None
                         "prompt": "",
                         "inputs": ["spec"],
                         "outputs": [],
-                        "changes": "required",
+                        "changes": {"required": True, "paths": ["src"], "exclude": ["*.md"]},
+                        "proves": "spec",
                         "check": ["make", "test all"],
                         "check_directory": "sub",
                         "check_timeout_seconds": 60.0,
@@ -362,14 +381,43 @@ def test_workflows_are_told_on_a_screen_with_all_that_a_phase_may_have() -> None
     assert whole == (
         "/home/shop/.cde/workflow.yml\n"
         "\n"
-        "standard (default)  1 attempt a phase\n"
+        "standard (default)  1 attempt a phase, proof required by pytest, go\n"
         "\n"
         "  1. ask  a person answers\n"
         "     Inputs   spec\n"
-        "     Changes  required\n"
+        "     Changes  required in src not in *.md\n"
+        "     Proves   spec\n"
         "     Check    make 'test all'  in sub, at most 60 s\n"
         "     Status   asking\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("runner", "words"),
+    [
+        (None, "proof recorded\n"),
+        ("pytest", "proof recorded by pytest\n"),
+        ({"command": ["make", "all tests"]}, "proof recorded by make 'all tests'\n"),
+    ],
+)
+def test_a_workflow_says_what_runs_its_proofs(runner: Any, words: str) -> None:
+    shown: Any = {
+        "source": "workflow.yml",
+        "packaged": False,
+        "default": "standard",
+        "workflows": [
+            {
+                "id": "standard",
+                "description": "",
+                "max_attempts": 3,
+                "proof": "recorded",
+                "runner": runner,
+                "phases": [],
+            }
+        ],
+    }
+
+    assert f"3 attempts a phase, {words}" in seen(workflow.workflow_details(shown, SCREEN))
 
 
 def test_a_failure_stands_in_a_panel_and_its_fix_can_be_copied() -> None:

@@ -42,3 +42,23 @@ def test_no_proof_is_a_ticket() -> None:
     until = key.ticket().partition("-")[0]
     assert not key.take(f"{until}-{key.proof(until)[:20]}")
     assert not key.take(f"{until}-{key.proof(f'ticket {until}')[:20]}")
+
+
+def test_a_ticket_says_whether_a_person_asked_for_it() -> None:
+    key, other = ServerKey(), ServerKey()
+    persons, plain = key.ticket(person=True), key.ticket()
+    assert key.is_of_person(persons)
+    assert not key.is_of_person(plain)
+    assert not other.is_of_person(persons)
+    assert not key.is_of_person("")
+    assert [key.take(each) for each in (persons, plain, persons)] == [True, True, False]
+
+
+def test_a_session_is_known_to_its_key_alone() -> None:
+    key = ServerKey()
+    session = key.session()
+    assert key.knows(session)
+    assert key.session() != session
+    assert not ServerKey().knows(session)
+    assert not key.knows(session[:-1])
+    assert not key.knows("")

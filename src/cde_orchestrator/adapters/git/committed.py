@@ -1,0 +1,97 @@
+"""What is committed: files of a tree, and what a file was before, as far as history is there."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from cde_orchestrator.adapters.git.git_process import Git, GitError
+from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
+from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+
+COMMITS_LIMIT = 500
+"""Commits that are looked at, the latest ones."""
+
+
+class GitCommittedFiles:
+    """Files as they were committed; those of the work folder are not looked at."""
+
+    def __init__(self, breakers: BreakerRegistry | None = None) -> None:
+        self._breakers = breakers or BreakerRegistry()
+
+    def folder(self, root: Path) -> str:
+        """The project's folder in the repository; ``.`` where it is the whole of it.
+
+        Raises:
+            FeatureError: E136, git refuses.
+        """
+        with self._git(root) as (_, inside):
+            return inside
+
+    def listed(self, root: Path, tree: str, folder: str) -> Sequence[str]:
+        """Paths of the files below a folder of the project in a tree.
+
+        Raises:
+            FeatureError: E136, the tree is gone, or git refuses.
+        """
+        with self._git(root) as (git, inside):
+            below = posixpath.normpath(posixpath.join(inside, folder))
+            listed = git.output("ls-tree", "-r", "-z", "--full-tree", "--name-only", tree, below)
+        return [posixpath.relpath(path, inside) for path in _names(listed)]
+
+    def versions(self, root: Path, commit: str, path: str) -> Sequence[bytes]:
+        """What was committed of a file, up to a commit, the oldest first.
+
+        Raises:
+            FeatureError: E136, git refuses.
+        """
+        with self._git(root) as (git, inside):
+            place = posixpath.normpath(posixpath.join(inside, path))
+            found: list[bytes] = []
+            for each in reversed(_commits(git, commit, f":(top,literal){place}")):
+                named = f"{each}:{place}"
+                asked = git.output("cat-file", "--batch-check", data=os.fsencode(f"{named}\n"))
+                if not asked.endswith(b" missing\n"):
+                    data = git.output("cat-file", "blob", named)
+                    found += [data] if found[-1:] != [data] else []
+        return found
+
+    def ever(self, root: Path, commit: str, name: str) -> Sequence[str]:
+        """Paths of files of this name that were committed in the project, up to a commit.
+
+        Raises:
+            FeatureError: E136, git refuses.
+        """
+        with self._git(root) as (git, inside):
+            folder = "" if inside == "." else f"{inside}/"
+            commits = _commits(git, commit, f":(top,glob){folder}**/{name}")
+            words = ("--stdin", "-r", "-m", "-z", "--root", "--no-commit-id", "--name-only")
+            data = "".join(f"{each}\n" for each in commits).encode()
+            paths = _names(git.output("diff-tree", *words, "--no-renames", data=data))
+        named = {path for path in paths if posixpath.basename(path) == name}
+        below = (posixpath.relpath(path, inside) for path in named)
+        return sorted(path for path in below if not path.startswith("../"))
+
+    @contextmanager
+    def _git(self, root: Path) -> Iterator[tuple[Git, str]]:
+        """git, and the project's folder in the repository; ``.`` for all of it."""
+        try:
+            git = Git(root, self._breakers)
+            prefix = os.fsdecode(git.output("rev-parse", "--show-prefix"))
+            yield git, prefix.rstrip("\n").rstrip("/") or "."
+        except (OSError, CircuitBreakerOpenError) as error:
+            reason = error.reason if isinstance(error, GitError) else str(error)
+            raise FeatureError.of("E136", path=str(root), reason=reason) from error
+
+
+def _commits(git: Git, commit: str, pathspec: str) -> list[str]:
+    """Commits that changed a path, the latest first; merges too, where a side differs."""
+    words = ("--full-history", f"--max-count={COMMITS_LIMIT}", "--end-of-options", commit)
+    return git.output("rev-list", *words, "--", pathspec).decode().split()
+
+
+def _names(listed: bytes) -> list[str]:
+    return [os.fsdecode(each) for each in listed.split(b"\0") if each]

@@ -1,0 +1,1 @@
+"""What proving criteria needs: copies, runners of tests, and knock-outs."""

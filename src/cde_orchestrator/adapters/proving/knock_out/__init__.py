@@ -1,0 +1,1 @@
+"""Knock-outs: source code whose changed places do nothing."""

@@ -1,0 +1,1 @@
+"""Runners of tests, a module for each."""

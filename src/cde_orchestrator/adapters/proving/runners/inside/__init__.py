@@ -1,0 +1,1 @@
+"""What runs in a project's own interpreter: standard library alone, none of this package."""

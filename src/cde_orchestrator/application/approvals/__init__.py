@@ -1,0 +1,1 @@
+"""What a person decides: phases that wait for one, and criteria that nothing can show."""

@@ -1,0 +1,237 @@
+"""A person's yes and no to the phase that waits for one, bound to what they were shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cde_orchestrator.application.approvals.shown import Shown, Source, source_now, waiting_phase
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.rollback_feature import FileRow, Rollback
+from cde_orchestrator.application.features.send_back import SENT_BACK, copies_of, note_copies
+from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.ports.checks import (
+    CheckRunner,
+    ContentValidator,
+    TrustStore,
+    VersionControl,
+    Watch,
+)
+from cde_orchestrator.application.proofs.proving import Proving
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import SubmitReply
+from cde_orchestrator.domain.approval import Approval, Channel, Person
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.records import checked_reason
+from cde_orchestrator.domain.workflow import Workflow
+
+APPROVED = "approved"
+"""The event that a person's yes leaves."""
+NO = "no"
+
+
+@dataclass(slots=True)
+class PersonsAnswer:
+    """What a person was shown, by its digest, and who they are.
+
+    Attributes:
+        source: as it was found last.
+    """
+
+    person: Person
+    digest: str
+    outputs: ProjectOutputs
+    proving: Proving
+    git: VersionControl
+    source: Source = field(default_factory=Source)
+
+    def find_source(self, feature: Feature, workflow: Workflow) -> None:
+        """Find the source as it is now; git is asked, so outside a change.
+
+        Raises:
+            FeatureError: E136, git cannot compare.
+        """
+        self.source = source_now(feature, workflow, self.outputs, self.proving, self.git)
+
+    def require(self, feature: Feature, workflow: Workflow) -> Shown:
+        """What there is now, if it is what was shown.
+
+        Raises:
+            FeatureError: E141 it is not, E145 nothing waits for a person.
+        """
+        shown = Shown.of(feature, workflow, self.outputs, self.source)
+        if shown.digest != self.digest:
+            reason = "what was shown is not what there is now; nothing was recorded"
+            raise FeatureError.of("E141", feature=feature.name, phase=shown.phase.id, reason=reason)
+        return shown
+
+    def record(self, feature: Feature, workflow: Workflow, at: datetime) -> None:
+        """Keep the yes with the feature's current phase, in a change.
+
+        Raises:
+            FeatureError: E141 or E145.
+        """
+        shown, who = self.require(feature, workflow), self.person
+        feature.phases[shown.phase.id].approval = Approval(
+            at=at,
+            user=who.user,
+            host=who.host,
+            channel=who.channel,
+            place=who.place,
+            digest=shown.digest,
+            outputs=shown.digests(),
+        )
+        self.note(feature, APPROVED, at, phase=shown.phase.id)
+
+    def note(self, feature: Feature, event: str, at: datetime, **facts: str) -> None:
+        """Keep among the feature's events who decided, when and how."""
+        who = {"channel": self.person.channel, "place": self.person.place, "digest": self.digest}
+        feature.note(event, at=at.isoformat(), by=self.person.name, **facts, **who)
+
+
+class ApprovePhase(UseCase[SubmitReply], operation="approve_phase", in_worktree=True):
+    """A person's yes: the phase that waits for one is submitted with the files that are there.
+
+    Attributes:
+        digest: of what the person was shown.
+        channel: how they were asked.
+        place: what the channel says of where.
+    """
+
+    feature_id: str
+    digest: str
+    channel: Channel = "program"
+    place: str = ""
+    watch: Watch | None = field(default=None, compare=False)
+
+    def __call__(
+        self,
+        *,
+        features: ProjectFeatures,
+        rendering: PhasePrompts,
+        outputs: ProjectOutputs,
+        content: ContentValidator,
+        checks: CheckRunner,
+        trust: TrustStore,
+        git: VersionControl,
+        proving: Proving,
+    ) -> SubmitReply:
+        """Approve what was shown, as a submission of the phase.
+
+        Raises:
+            CDEError: E004, E102, E103, E105 to E107, E110 to E112, E114 to E121, E123, E129 to
+                E138, E140, E141, E145, E206, E302, E303, E305, E312, E313, E315 and the
+                repository's own.
+        """
+        _, feature, workflow = features.read(self.feature_id)
+        phase = waiting_phase(feature, workflow)
+        person = features.callers.person(self.channel, self.place)
+        answer = PersonsAnswer(person, self.digest, outputs, proving, git)
+        answer.find_source(feature, workflow)
+        answer.require(feature, workflow)
+        submission = SubmitWork(
+            feature_id=feature.id, phase_id=phase.id, approval=answer, watch=self.watch
+        )
+        return submission(
+            features=features,
+            rendering=rendering,
+            outputs=outputs,
+            content=content,
+            checks=checks,
+            trust=trust,
+            git=git,
+            proving=proving,
+        )
+
+
+class SendBack(UseCase[SubmitReply], operation="send_back", in_worktree=True):
+    """A person's no: the feature goes back to an earlier phase, with the reason.
+
+    Attributes:
+        digest, channel, place: as of ``ApprovePhase``.
+        reason: what has to become better.
+        to_phase: where to; None for the phase whose work it is.
+    """
+
+    feature_id: str
+    digest: str
+    reason: str | None
+    to_phase: str | None = None
+    channel: Channel = "program"
+    place: str = ""
+
+    def __call__(
+        self,
+        *,
+        features: ProjectFeatures,
+        rendering: PhasePrompts,
+        outputs: ProjectOutputs,
+        git: VersionControl,
+        proving: Proving,
+    ) -> SubmitReply:
+        """Raises E004, E102, E103, E107, E126, E136, E140, E141, E145, E206, E302, E303, E305."""
+        reason = checked_reason(self.reason)
+        _, feature, workflow = features.read(self.feature_id)
+        phase = waiting_phase(feature, workflow)
+        person = features.callers.person(self.channel, self.place)
+        answer = PersonsAnswer(person, self.digest, outputs, proving, git)
+        answer.find_source(feature, workflow)
+        answer.require(feature, workflow)
+        leases = features.leases()
+        decision = _No(answer, phase.id, leases.now)
+        rollback = Rollback(
+            feature_id=feature.id,
+            to_phase=self.to_phase or workflow.judged_phase(phase.id).id,
+            reason=reason,
+            features=features,
+            outputs=outputs,
+            leases=leases,
+            tree=git.work_tree(outputs.root),
+            decision=decision,
+        )
+        rollback.announce()
+        with features.repository.transaction(features.root) as project:
+            project.require_writable()
+            taken = rollback.take_back(project, dry_run=False)
+        following = rendering.committed_view(project, taken.feature, taken.workflow)
+        head = features.reply(project, taken.feature, following)
+        return SubmitReply(
+            project=head["project"],
+            feature=head["feature"],
+            phase=head["phase"],
+            kept=[],
+            sent_back={
+                "phase": phase.id,
+                "to": rollback.to_phase,
+                "verdict": NO,
+                "reason": reason,
+                "kept": copies_of(taken.rows),
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _No:
+    """The decision of a person who sends the feature back."""
+
+    answer: PersonsAnswer
+    phase: str
+    at: datetime
+
+    @property
+    def by(self) -> str:
+        """Who it is."""
+        return self.answer.person.name
+
+    def require(self, feature: Feature, workflow: Workflow) -> None:
+        """Raises E141 or E145."""
+        self.answer.require(feature, workflow)
+
+    def settle(self, feature: Feature, rows: list[FileRow]) -> None:
+        """Note who decided, and where the copies are."""
+        note_copies(feature, rows)
+        to = feature.current_phase or ""
+        self.answer.note(feature, SENT_BACK, self.at, phase=self.phase, to_phase=to, verdict=NO)

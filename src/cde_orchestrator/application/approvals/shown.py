@@ -1,0 +1,290 @@
+"""What is approved, as it is shown to a person; a digest of it all binds the answer to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypedDict
+
+from cde_orchestrator.application.approvals.waive import (
+    CriterionView,
+    criteria_of,
+    criterion_view,
+)
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.ports.checks import VersionControl
+from cde_orchestrator.application.proofs.proving import Proving, is_record
+from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.application.views import FeatureReply, feature_view, project_view
+from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.workflow import Output, Phase, Workflow
+
+HUMAN = "human_input"
+FILES_SHOWN = 50
+"""Changed files that are named; the digest is of all."""
+
+
+class ShownOutput(TypedDict):
+    """An output that is approved; without a digest there is no file that can be read."""
+
+    id: str
+    phase: str
+    path: str
+    required: bool
+    sha256: str | None
+    size: int | None
+
+
+class ShownSource(TypedDict):
+    """What differs from the commit at which the feature started, records apart."""
+
+    commit: str
+    files: list[str]
+    total: int
+    added: int | None
+    removed: int | None
+
+
+class ShownView(TypedDict):
+    """What waits for a person; ``back_to`` is where a no goes if it names no phase.
+
+    ``source`` is None where no phase before it changes the project's files, or git is not there.
+    """
+
+    phase: str
+    description: str
+    goal: str
+    outputs: list[ShownOutput]
+    criteria: list[CriterionView]
+    source: ShownSource | None
+    back_to: str
+    digest: str
+
+
+class ApprovalReply(FeatureReply):
+    """A feature that waits for a person, and what it waits with."""
+
+    approval: ShownView
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source as it is now.
+
+    Attributes:
+        changed: SHA-256 by path of what differs from the feature's beginning; None for a file
+            that is gone. None where the source is no part of what is approved.
+        commit: at which the feature started.
+        added, removed: lines; None where git cannot count them.
+    """
+
+    changed: Mapping[str, str | None] | None = None
+    commit: str = ""
+    added: int | None = None
+    removed: int | None = None
+
+
+def source_now(
+    feature: Feature,
+    workflow: Workflow,
+    outputs: ProjectOutputs,
+    proving: Proving,
+    git: VersionControl,
+) -> Source:
+    """The source that a person approves: what a phase before must change is approved with it.
+
+    Raises:
+        FeatureError: E136, git cannot compare.
+    """
+    ids = [each.id for each in workflow.phases]
+    at = ids.index(feature.current_phase) if feature.current_phase in ids else 0
+    if not any(phase.changes for phase in workflow.phases[:at]):
+        return Source()
+    if feature.base is None:
+        return _since_baseline(feature, workflow, outputs, git)
+    before, after = proving.base_of(feature).id, proving.trees.now(proving.root).id
+    files = proving.changed(before, after, feature, workflow)
+    changed = {file.path: None if file.after is None else _sha256(file.after) for file in files}
+    lines = git.lines_between(proving.root, before, after) if files else {}
+    if lines is None:
+        return Source(changed, feature.base.commit)
+    counted = [lines.get(path, (0, 0)) for path in changed]
+    added, removed = (sum(each[which] for each in counted) for which in (0, 1))
+    return Source(changed, feature.base.commit, added, removed)
+
+
+def _since_baseline(
+    feature: Feature, workflow: Workflow, outputs: ProjectOutputs, git: VersionControl
+) -> Source:
+    """The same where git keeps no tree of the feature's beginning."""
+    if feature.baseline is None:
+        return Source()
+    records = workflow.paths_for(feature.name)
+    paths = git.changed_since(outputs.root, feature.baseline) or ()
+    changed = {path: _digest(path, outputs) for path in paths if not is_record(path, records)}
+    return Source(changed, feature.baseline.commit)
+
+
+def _digest(path: str, outputs: ProjectOutputs) -> str | None:
+    try:
+        content = outputs.read(path, path)
+    except (OutputError, ValidationError):  # no plain file of the project, or one too large
+        return None
+    return content.sha256 if content else None
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a person is shown of a feature's current phase."""
+
+    phase: Phase
+    goal: str
+    outputs: tuple[ShownOutput, ...]
+    criteria: tuple[CriterionView, ...]
+    source: Source
+    back_to: str
+    digest: str
+
+    @classmethod
+    def of(
+        cls, feature: Feature, workflow: Workflow, outputs: ProjectOutputs, source: Source
+    ) -> Shown:
+        """What there is now, of the source what was found of it.
+
+        Raises:
+            FeatureError: E145, the feature is in no phase that waits for a person.
+        """
+        phase = waiting_phase(feature, workflow)
+        shown = tuple(
+            _output(owner, output, feature.name, outputs)
+            for owner, output in _approved(phase, feature, workflow)
+        )
+        criteria = tuple(
+            criterion_view(feature, workflow, each)
+            for each in criteria_of(feature, workflow, outputs)
+        )
+        record = feature.phases[phase.id]
+        facts = {
+            "feature": feature.id,
+            "phase": phase.id,
+            "attempt": record.attempts,
+            "goal": feature.prompt,
+            "outputs": {each["path"]: each["sha256"] for each in shown},
+            "criteria": criteria,
+            "source": source.changed and dict(source.changed),
+        }
+        digest = _sha256(json.dumps(facts, sort_keys=True).encode())
+        back_to = workflow.judged_phase(phase.id).id
+        return cls(phase, feature.prompt, shown, criteria, source, back_to, digest)
+
+    def digests(self) -> dict[str, str | None]:
+        """SHA-256 of each output that was shown, by path."""
+        return {each["path"]: each["sha256"] for each in self.outputs}
+
+    def view(self) -> ShownView:
+        """As the contract has it."""
+        source, changed = self.source, self.source.changed
+        return {
+            "phase": self.phase.id,
+            "description": self.phase.description,
+            "goal": self.goal,
+            "outputs": list(self.outputs),
+            "criteria": list(self.criteria),
+            "source": None
+            if changed is None
+            else {
+                "commit": source.commit,
+                "files": sorted(changed)[:FILES_SHOWN],
+                "total": len(changed),
+                "added": source.added,
+                "removed": source.removed,
+            },
+            "back_to": self.back_to,
+            "digest": self.digest,
+        }
+
+
+def waiting_phase(feature: Feature, workflow: Workflow) -> Phase:
+    """The phase in which the feature waits for a person.
+
+    Raises:
+        FeatureError: E145, it does not.
+    """
+    phase = workflow.find(feature.current_phase or "") if feature.is_open else None
+    if phase is not None and phase.handler == HUMAN:
+        return phase
+    reason = f"it is {feature.status}"
+    if phase is not None:
+        reason = f"its phase '{phase.id}' is done by an agent"
+    for event in reversed(feature.events):
+        if event["event"] in {"approved", "sent_back"} and "channel" in event:
+            verb = "approved" if event["event"] == "approved" else "sent back"
+            reason += f"; {event['by']} {verb} '{event['phase']}' at {event['at']}"
+            break
+    raise FeatureError.of("E145", feature=feature.name, reason=reason)
+
+
+class ShowApproval(UseCase[ApprovalReply], operation="show_approval", in_worktree=True):
+    """What waits for a person in the feature's current phase."""
+
+    feature_id: str
+
+    def __call__(
+        self,
+        *,
+        features: ProjectFeatures,
+        outputs: ProjectOutputs,
+        git: VersionControl,
+        proving: Proving,
+    ) -> ApprovalReply:
+        """Raises E004, E102, E103, E136 or E145."""
+        project, feature, workflow = features.read(self.feature_id)
+        waiting_phase(feature, workflow)
+        source = source_now(feature, workflow, outputs, proving, git)
+        shown = Shown.of(feature, workflow, outputs, source)
+        return {
+            "project": project_view(project, features.root, features.repository.backend),
+            "feature": feature_view(feature),
+            "phase": None,
+            "approval": shown.view(),
+        }
+
+
+def _approved(phase: Phase, feature: Feature, workflow: Workflow) -> list[tuple[Phase, Output]]:
+    """The outputs that the phase builds on, all earlier ones if it names none; then its own."""
+    at = workflow.phases.index(phase)
+    earlier = [(each, output) for each in workflow.phases[:at] for output in each.outputs]
+    if phase.inputs:
+        earlier = [each for each in earlier if each[1].id in phase.inputs]
+    recorded: Mapping[str, set[str]] = {
+        each.id: {artifact.id for artifact in feature.phases[each.id].outputs}
+        for each in workflow.phases
+    }
+    known = [each for each in earlier if each[1].required or each[1].id in recorded[each[0].id]]
+    return [*known, *((phase, output) for output in phase.outputs)]
+
+
+def _output(
+    owner: Phase, output: Output, feature_name: str, outputs: ProjectOutputs
+) -> ShownOutput:
+    path = output.path_for(feature_name)
+    try:
+        content = outputs.read(path, output.id)
+    except (OutputError, ValidationError):  # the gate says what is wrong with it
+        content = None
+    return {
+        "id": output.id,
+        "phase": owner.id,
+        "path": path,
+        "required": output.required,
+        "sha256": content.sha256 if content else None,
+        "size": len(content.data) if content else None,
+    }

@@ -1,0 +1,110 @@
+"""The change that a phase must make, and how much has changed since the feature began."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cde_orchestrator.application.ports.checks import VersionControl
+from cde_orchestrator.application.ports.proving import ChangedFile
+from cde_orchestrator.application.proofs.proving import Proving, is_record
+from cde_orchestrator.domain.exceptions import OutputError
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.path_patterns import matches_any
+from cde_orchestrator.domain.records import Baseline, Difference
+from cde_orchestrator.domain.workflow import Phase, Workflow
+
+_SHOWN = 5
+
+
+def baseline_for(workflow: Workflow | None, git: VersionControl, root: Path) -> Baseline | None:
+    """The work tree as it is now, if a phase of the workflow will ask what changed since."""
+    if workflow is None or not any(phase.changes for phase in workflow.phases):
+        return None
+    return git.baseline(root)
+
+
+@dataclass(frozen=True, slots=True)
+class DueChanges:
+    """What a phase of a feature asks of the source code."""
+
+    feature: Feature
+    phase: Phase
+    workflow: Workflow
+    proving: Proving
+    git: VersionControl
+    root: Path
+
+    def require(self) -> Difference | None:
+        """How much changed; a phase that must change something is refused while nothing did.
+
+        Nothing is demanded where proofs are only recorded, nor where it cannot be known: without
+        git, or where it was not recorded how the feature began.
+
+        Raises:
+            FeatureError: E136, git cannot compare.
+            OutputError: E130.
+        """
+        feature, phase, workflow = self.feature, self.phase, self.workflow
+        if phase.changes is None and phase.proves is None:
+            return None
+        if workflow.proof is None or feature.base is None:
+            if phase.changes is not None and workflow.proof != "recorded":
+                self._require_since_baseline()
+            return None
+        before = self.proving.base_of(feature).id
+        after = self.proving.trees.now(self.proving.root).id
+        changed = self.proving.changed(before, after, feature, workflow)
+        if phase.changes is not None and workflow.proof == "required":
+            self._require_code(changed, feature.base.commit)
+        return self._difference(before, after, {file.path for file in changed})
+
+    def _require_code(self, changed: Sequence[ChangedFile], commit: str) -> None:
+        """Raises E130 where nothing but comments, blank lines and other files changed."""
+        due = [file for file in changed if self._counts(file.path)]
+        if any(file.after is None or self.proving.knock_outs.places(file) for file in due):
+            return
+        if due:
+            paths = [file.path for file in due]
+            raise self._refusal(commit, f"only comments and blank lines changed: {_few(paths)}")
+        paths = [file.path for file in changed]
+        seen = f"only other files differ: {_few(paths)}" if paths else "no file differs"
+        raise self._refusal(commit, seen)
+
+    def _require_since_baseline(self) -> None:
+        baseline = self.feature.baseline
+        if baseline is None:
+            return
+        changed = self.git.changed_since(self.root, baseline)
+        if changed is None:
+            return
+        records = self.workflow.paths_for(self.feature.name)
+        if any(not is_record(path, records) and self._counts(path) for path in changed):
+            return
+        seen = f"only records differ: {_few(changed)}" if changed else "no file differs"
+        raise self._refusal(baseline.commit, seen)
+
+    def _counts(self, path: str) -> bool:
+        phase = self.phase
+        wanted = not phase.change_paths or matches_any(path, phase.change_paths)
+        return wanted and not matches_any(path, phase.change_exclude)
+
+    def _difference(self, before: str, after: str, paths: Collection[str]) -> Difference | None:
+        lines = self.git.lines_between(self.root, before, after)
+        if lines is None:
+            return None
+        counted = [lines.get(path, (0, 0)) for path in paths]
+        return Difference(
+            files=len(paths),
+            added=sum(added for added, _ in counted),
+            removed=sum(removed for _, removed in counted),
+        )
+
+    def _refusal(self, commit: str, seen: str) -> OutputError:
+        facts = {"feature": self.feature.name, "phase": self.phase.id}
+        return OutputError.of("E130", **facts, commit=commit[:10], seen=seen)
+
+
+def _few(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:_SHOWN]) + (", ..." if paths[_SHOWN:] else "")

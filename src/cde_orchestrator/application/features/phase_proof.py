@@ -1,0 +1,223 @@
+"""The criteria that must be proven before a phase is accepted, and the proof of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.submission import Examined
+from cde_orchestrator.application.ports.checks import TrustStore, Watch
+from cde_orchestrator.application.ports.core import OutputText
+from cde_orchestrator.application.ports.proving import SourceTree
+from cde_orchestrator.application.proofs.prove_criteria import Claim, command_lines
+from cde_orchestrator.application.proofs.proving import Proving
+from cde_orchestrator.application.proofs.read_proofs import not_usable, read_proofs
+from cde_orchestrator.application.proofs.records import (
+    SIZE_LIMIT,
+    FeatureRecord,
+    record_path,
+    written_record,
+)
+from cde_orchestrator.domain.approval import waived
+from cde_orchestrator.domain.criteria import Criterion, criteria_of_file
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.proofs import ProofEvidence
+from cde_orchestrator.domain.proofs_file import ProofsProblem
+from cde_orchestrator.domain.workflow import PROOFS, Phase, Workflow
+
+RECORD = "record"
+"""What a feature's record is called among its outputs, for errors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseProof:
+    """What must be proven, once nothing keeps it from being tried.
+
+    Attributes:
+        phase: the one that proves; an earlier one where the last phase is submitted.
+        specification, proofs_path: paths of the outputs with the criteria and the proofs.
+        before: what was seen when that phase was accepted, if it was about these criteria.
+    """
+
+    examined: Examined
+    phase: Phase
+    specification: str
+    proofs_path: str
+    claim: Claim
+    base: SourceTree
+    proving: Proving
+    before: ProofEvidence | None
+
+    def seen(self, now: SourceTree) -> ProofEvidence | None:
+        """What was seen already, if nothing of what it is about changed since."""
+        before, found, proving = self.before, self.examined.found, self.proving
+        if before is None or before.tree == now.id:
+            return before
+        try:
+            changed = proving.changed(before.tree, now.id, found.feature, found.workflow)
+        except FeatureError:  # git keeps what it ran on no longer
+            return None
+        is_other = any(
+            file.path in before.covered
+            or (file.after is not None and proving.knock_outs.places(file))
+            for file in changed
+        )
+        return None if is_other else before
+
+    def show(
+        self, watch: Watch | None, trust: TrustStore, outputs: ProjectOutputs
+    ) -> ProofEvidence:
+        """Prove it, unless that was seen already.
+
+        Raises:
+            FeatureError: E119 to E121, E135 to E138: it is not proven, or cannot be; E123, the
+        source changed meanwhile; E134, the record would be too large.
+        """
+        found, proving = self.examined.found, self.proving
+        now = proving.trees.now(proving.root)
+        if (seen := self.seen(now)) is not None:
+            return seen
+        self.require_trusted(trust, outputs)  # it may have been seen until the check changed it
+        evidence = proving.prover(found.workflow, watch).require(self.claim, self.base, now)
+        after = proving.trees.now(proving.root)
+        if proving.changed(now.id, after.id, found.feature, found.workflow):
+            facts = {"feature": found.feature.name, "phase": self.examined.phase.id}
+            raise FeatureError.of("E123", **facts)
+        self._record(evidence, None)  # to find out before the phase is accepted
+        return evidence
+
+    def require_trusted(self, trust: TrustStore, outputs: ProjectOutputs) -> None:
+        """Refuse to run what nobody trusts.
+
+        Raises:
+            FeatureError: E120.
+        """
+        offered = [proof for each in self.claim.proofs.values() for proof in each]
+        runners = self.proving.runners_of(self.examined.found.workflow)
+        for words, command in command_lines(runners, offered).items():
+            if not trust.trusts(outputs.root, command):
+                facts = {"feature": self.claim.feature, "phase": self.examined.phase.id}
+                raise FeatureError.of("E120", **facts, command=" ".join(words))
+
+    def write_record(self, evidence: ProofEvidence, outputs: ProjectOutputs) -> None:
+        """Write what was proven, for whoever has the repository alone.
+
+        Raises:
+            FeatureError: E134, it would be too large.
+            OutputError: E112, its path is no place for it.
+            StateError: E203 or E204, it cannot be written.
+        """
+        path = record_path(self.claim.feature)
+        previous = outputs.read(path, RECORD)
+        data = self._record(evidence, previous.data if previous else None)
+        outputs.files.write(outputs.root, [OutputText(path, data.decode(), RECORD)])
+
+    def _record(self, evidence: ProofEvidence, previous: bytes | None) -> bytes:
+        found = self.examined.found
+        record = FeatureRecord(
+            feature=found.feature.name,
+            workflow=found.workflow.id,
+            goal=found.feature.prompt,
+            runner=self.proving.runner_setting(found.workflow),
+            specification=self.specification,
+            proofs_file=self.proofs_path,
+            outputs=sorted(self.claim.outputs),
+            seconds=self.claim.seconds,
+            proofs=self.claim.proofs,
+            evidence=evidence,
+        )
+        data = written_record(record, previous)
+        if len(data) <= SIZE_LIMIT:
+            return data
+        words = f"the feature's record would have {len(data)} bytes; {SIZE_LIMIT} are accepted"
+        fix = "Name fewer tests, and shorten what the criteria say"
+        problem = ProofsProblem(None, "", words, fix)
+        raise not_usable(self.claim.feature, self.examined.phase.id, self.proofs_path, [problem])
+
+
+def phase_to_prove(workflow: Workflow, phase: Phase) -> Phase | None:
+    """The phase whose criteria must be proven when this one is submitted.
+
+    The last phase completes the feature: what was proven before must still be about the source.
+    """
+    if workflow.must_prove(phase):
+        return phase
+    proving = [each for each in workflow.phases if workflow.must_prove(each)]
+    return proving[-1] if proving and workflow.after(phase.id) is None else None
+
+
+def phase_proof(
+    examined: Examined, proving: Proving, outputs: ProjectOutputs, trust: TrustStore
+) -> PhaseProof | None:
+    """What must be proven; None where nothing need be.
+
+    Raises:
+        FeatureError: E120, nobody trusts a command that is run; E134, the proofs cannot be used;
+            E136, the source was not recorded when the feature began; E137, there is no runner.
+    """
+    found = examined.found
+    phase = phase_to_prove(found.workflow, examined.phase)
+    if phase is None:
+        return None
+    name = found.feature.name
+    path, criteria = _criteria(examined, phase, outputs)
+    without = waived(found.feature.waivers, criteria)
+    proofs_path = phase.output(PROOFS, name).path_for(name)
+    claim = Claim(
+        feature=name,
+        phase=phase.id,
+        criteria=criteria,
+        proofs=read_proofs(
+            _proofs(examined, phase, proofs_path, outputs),
+            proofs_path,
+            criteria,
+            proving.runners_of(found.workflow),
+            proving.read,
+            without,
+            feature=name,
+            phase=examined.phase.id,
+        ),
+        waived=without,
+        outputs=found.workflow.paths_for(name),
+        covered=(path, proofs_path),
+        seconds=phase.check_timeout_seconds,
+    )
+    if claim.needed() or found.feature.base is not None:
+        base = proving.base_of(found.feature)
+    else:  # a person waived all of them: nothing is compared
+        base = proving.trees.now(proving.root)
+    before = None if phase is examined.phase else found.feature.phases[phase.id].proof
+    if before is not None and before.waived != without:
+        before = None
+    to_prove = PhaseProof(
+        examined=examined,
+        phase=phase,
+        specification=path,
+        proofs_path=proofs_path,
+        claim=claim,
+        base=base,
+        proving=proving,
+        before=before,
+    )
+    if before is None or to_prove.seen(proving.trees.now(proving.root)) is None:
+        to_prove.require_trusted(trust, outputs)
+    return to_prove
+
+
+def _criteria(
+    examined: Examined, phase: Phase, outputs: ProjectOutputs
+) -> tuple[str, list[Criterion]]:
+    """The path of the output that says them, and the criteria."""
+    found = examined.found
+    owner = found.workflow.output_owner(phase.proves or "")
+    path = owner[1].path_for(found.feature.name) if owner else ""
+    content = examined.earlier.get(path) or outputs.read(path, phase.proves or "")
+    return path, criteria_of_file(content.data) if content else []
+
+
+def _proofs(examined: Examined, phase: Phase, path: str, outputs: ProjectOutputs) -> bytes:
+    """The file of proofs: submitted now, or accepted before; empty where there is none."""
+    if phase is examined.phase:
+        return examined.contents[PROOFS].data
+    content = examined.earlier.get(path) or outputs.read(path, PROOFS)
+    return content.data if content else b""

@@ -1,0 +1,244 @@
+"""What is submitted, examined: the feature is found, and the outputs pass the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from cde_orchestrator.application.features.approved_outputs import require_approved
+from cde_orchestrator.application.features.delivery import Delivery
+from cde_orchestrator.application.features.due_changes import DueChanges
+from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
+from cde_orchestrator.application.features.followed_workflow import (
+    ProjectFeatures,
+    adopt_workflow,
+    as_followed,
+    meant_feature,
+    workflow_for,
+)
+from cde_orchestrator.application.features.leases import CallerLeases
+from cde_orchestrator.application.features.phase_prompt import PhasePrompts, phase_view
+from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
+from cde_orchestrator.application.ports.checks import ContentValidator, TrustStore, VersionControl
+from cde_orchestrator.application.proofs.proving import Proving
+from cde_orchestrator.application.views import PhaseView
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
+from cde_orchestrator.domain.executed_places import executed_by
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.gate import Gate, OtherVerdict
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.records import Difference
+from cde_orchestrator.domain.text import as_file
+from cde_orchestrator.domain.workflow import Phase, Workflow
+
+
+def require_answerable(feature: Feature, phase: Phase, leases: CallerLeases) -> None:
+    """Refuse a phase that waits for a person, unless a program answers in its own name.
+
+    Raises:
+        FeatureError: E140.
+    """
+    if phase.handler == "human_input" and not leases.caller.answers:
+        reason = "the person is asked at a terminal, on the feature's page or by elicitation"
+        raise FeatureError.of("E140", feature=feature.name, phase=phase.id, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The feature that is meant, in the project as it was read, and its workflow."""
+
+    project: Project
+    feature: Feature
+    workflow: Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What passed the gate.
+
+    Attributes:
+        found: before anything was changed.
+        phase: the one that is submitted.
+        contents: its outputs by id.
+        earlier: outputs of earlier phases by path, as they were accepted.
+        following: the next phase with its prompt; None after the last one.
+        difference: how much of the source changed, where the phase asks for it.
+        verdict: what sends the feature back instead; nothing else was examined then.
+    """
+
+    found: Found
+    phase: Phase
+    delivery: Delivery
+    contents: Mapping[str, Content]
+    earlier: Mapping[str, Content | None]
+    following: PhaseView | None
+    difference: Difference | None
+    verdict: OtherVerdict | None = None
+
+
+class Answer(Protocol):
+    """A person's yes to what they were shown."""
+
+    def find_source(self, feature: Feature, workflow: Workflow) -> None:
+        """Find the source as it is now, for what follows; E136 where git cannot compare."""
+
+    def require(self, feature: Feature, workflow: Workflow) -> object:
+        """Raise E141 where it is no longer what was shown, E145 where nothing waits."""
+
+    def record(self, feature: Feature, workflow: Workflow, at: datetime) -> None:
+        """Keep it with the feature's current phase."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What a submission asks for, and what it takes to examine it.
+
+    Attributes:
+        feature_id, phase_id, results, takeover, restore, approval: as of ``SubmitWork``.
+    """
+
+    feature_id: str
+    phase_id: str
+    results: Mapping[str, str]
+    takeover: bool
+    restore: bool
+    approval: Answer | None
+    features: ProjectFeatures
+    prompts: PhasePrompts
+    outputs: ProjectOutputs
+    content: ContentValidator
+    trust: TrustStore
+    git: VersionControl
+    proving: Proving
+    leases: CallerLeases
+
+    def find(self, before: Found | None = None) -> Found:
+        """The feature; its workflow is the one ``before`` where that is still its own."""
+        project = self.features.repository.get(self.outputs.root)
+        project.require_writable()
+        feature = meant_feature(project, self.feature_id)
+        workflow = self._workflow(project, feature, before)
+        return Found(project, as_followed(feature, workflow), workflow)
+
+    def was_accepted(self, found: Found) -> bool:
+        """Whether exactly this was accepted already; a person answers once."""
+        if self.approval is not None:
+            return False
+        delivery = self._delivery(found)
+        record = found.feature.phases.get(self.phase_id)
+        return record is not None and delivery.repeats(record)
+
+    def examine(self, found: Found) -> Examined:
+        """Let the outputs pass the gate; nothing is written but what is put back."""
+        feature, workflow = found.feature, found.workflow
+        phase = self.require_current(feature, workflow)
+        self.require_permissions(feature, phase)
+        if self.restore:
+            put_back(feature, phase, workflow, self.outputs)
+        earlier = require_accepted(feature, phase, workflow, self.outputs)
+        approved = (feature, phase, workflow, self.outputs, self.features)
+        require_approved(*approved, accepted=earlier)
+        delivery = self._delivery(found)
+        delivery.require_acceptable()
+        gate = self._gate(found, phase)
+        contents = delivery.accepted_contents(gate)
+        verdict = gate.other_verdict({key: each.data for key, each in contents.items()})
+        if verdict is not None:
+            return Examined(found, phase, delivery, contents, earlier, None, None, verdict)
+        due = DueChanges(feature, phase, workflow, self.proving, self.git, self.outputs.root)
+        difference = due.require()
+        shown = self._following(found, phase, delivery, contents)
+        return Examined(found, phase, delivery, contents, earlier, shown, difference)
+
+    def _following(
+        self, found: Found, phase: Phase, delivery: Delivery, contents: Mapping[str, Content]
+    ) -> PhaseView | None:
+        """The next phase, if there is one; a broken template is refused with the work."""
+        following = found.workflow.after(phase.id)
+        if following is None:
+            return None
+        delivered = {
+            delivery.path(output): contents[output.id].data
+            for output in phase.outputs
+            if output.id in contents
+        }
+        project, feature = found.project, found.feature
+        prompt = self.prompts.render(project, feature, following, found.workflow, delivered)
+        return phase_view(following, feature, prompt)
+
+    def require_current(self, feature: Feature, workflow: Workflow) -> Phase:
+        """The phase, if this caller may submit it now.
+
+        Raises:
+            FeatureError: E105 to E107, E122, E140, E141, E145.
+        """
+        if self.approval is not None:
+            self.approval.require(feature, workflow)
+            return feature.require_current(self.phase_id, workflow)
+        phase = feature.require_current(self.phase_id, workflow)
+        require_answerable(feature, phase, self.leases)
+        self.leases.require_free(feature, takeover=self.takeover)
+        return phase
+
+    def digests_of_results(self, found: Found) -> dict[str, str]:
+        """The digest of each text that is handed over, by output id, as it would be recorded.
+
+        Raises:
+            CDEError: E113, E302, E303 or E315, one cannot be recorded.
+        """
+        self._delivery(found).require_acceptable()
+        return {key: Content.of(as_file(text)).sha256 for key, text in sorted(self.results.items())}
+
+    def require_permissions(self, feature: Feature, phase: Phase) -> None:
+        """Refuse outputs at places that others execute, unless a person allowed them.
+
+        Raises:
+            FeatureError: E133.
+        """
+        for output in phase.outputs:
+            permission = output.permission(feature.name)
+            if permission and not self.trust.trusts(self.outputs.root, permission):
+                raise FeatureError.of(
+                    "E133",
+                    feature=feature.name,
+                    phase=phase.id,
+                    output=output.id,
+                    path=permission.words[-1],
+                    executor=executed_by(permission.words[-1]),
+                )
+
+    def _gate(self, found: Found, phase: Phase) -> Gate:
+        skeleton = ""
+        if any(output.type == "markdown" for output in phase.outputs):
+            with suppress(ValidationError):  # a template that broke since is no fault of the work
+                skeleton = self.prompts.render(found.project, found.feature, phase, found.workflow)
+        return Gate(
+            phase=phase,
+            feature_name=found.feature.name,
+            syntax=self.content.error_in,
+            search=self.content.search,
+            skeleton=skeleton,
+            back_to=found.workflow.judged_phase(phase.id).id,
+            proven=found.workflow.proven_outputs(),
+        )
+
+    def adopted(self, project: Project, before: Found) -> Found:
+        """The same feature inside a change."""
+        feature = project.feature(before.feature.id)
+        workflow = self._workflow(project, feature, before)
+        adopt_workflow(project, feature, workflow)
+        return Found(project, feature, workflow)
+
+    def _workflow(self, project: Project, feature: Feature, before: Found | None) -> Workflow:
+        if before is not None and before.feature.workflow_digest == feature.workflow_digest:
+            return before.workflow
+        return workflow_for(project, feature, self.features.workflows, self.outputs.root)
+
+    def _delivery(self, found: Found) -> Delivery:
+        phase = found.workflow.find(self.phase_id)
+        if phase is None:
+            phase = found.feature.require_current(self.phase_id, found.workflow)
+        return Delivery(self.outputs, found.feature.name, phase, self.results)

@@ -1,0 +1,75 @@
+"""The part of the contract that is about changes and proofs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.proofs import ProofEvidence
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.views import SubmitReply
+
+
+class DifferenceView(TypedDict):
+    """How much of the source changed since the feature began: files, and lines of them."""
+
+    files: int
+    added: int
+    removed: int
+
+
+class ProofView(TypedDict):
+    """What the orchestrator saw when criteria were proven.
+
+    ``tests`` is how many tests and commands showed them, ``waived`` the criteria that a person
+    waived, ``runs`` how many runs it took.
+    """
+
+    at: str
+    criteria: list[str]
+    tests: int
+    waived: list[str]
+    runs: int
+    tree: str
+
+
+def proof_view(proof: ProofEvidence | None) -> ProofView | None:
+    """What was seen when criteria were proven, in short."""
+    if proof is None:
+        return None
+    shown = {each.id for criterion in proof.criteria for each in criterion.proofs}
+    return {
+        "at": proof.at.isoformat(),
+        "criteria": [criterion.id for criterion in proof.criteria],
+        "tests": len(shown),
+        "waived": [*proof.waived],
+        "runs": proof.runs,
+        "tree": proof.tree,
+    }
+
+
+def proof_remarks(reply: SubmitReply) -> list[str]:
+    """What was seen of the work that a phase asks for, for people and agents."""
+    remarks = []
+    if (changed := reply.get("difference")) is not None:
+        remarks.append(f"Changed since the feature started: {difference_words(changed)}.")
+    if (proof := reply.get("proof")) is not None:
+        shown = [each for each in proof["criteria"] if each not in proof["waived"]]
+        proven = ", ".join(shown) or "none"
+        waived = f"; waived: {', '.join(proof['waived'])}" if proof["waived"] else ""
+        seen = f"{_counted(proof['tests'], 'test')}, {_counted(proof['runs'], 'run')}"
+        remarks.append(f"Criteria proven: {proven} ({seen}){waived}.")
+    if record := reply.get("record"):
+        remarks.append(f"What was proven is in {plain(record)}: commit it.")
+    return remarks
+
+
+def difference_words(changed: DifferenceView) -> str:
+    """How much changed, in words."""
+    files = _counted(changed["files"], "file")
+    return f"{files}, +{changed['added']} -{changed['removed']} lines"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,327 @@
+"""Looks at proofs from all sides: now, on the base, at a comment, and without the change.
+
+Each side is a round of runs; of a proof that failed on one side nothing more is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from cde_orchestrator.application.ports.proving import ChangedFile, Copy, KnockOuts, Place
+from cde_orchestrator.application.proofs.rounds import Group, Rounds
+from cde_orchestrator.domain import proof_rules as rules
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.proofs import HowKnockedOut, Proof, ProofSeen, TestResult
+
+_MOCKS = re.compile(rb"sys\.modules|\b(?:jest|vi|mock|td|proxyquire)\b|\bmonkeypatch\b|\bpatch\(")
+"""What replaces modules by others: such a test may not load what it names."""
+_LOADS = rb"\b(?:import|from|require|use|include|load)\b[^\n]{0,200}?"
+"""What a line says before the name of what it loads."""
+_HOW: Mapping[HowKnockedOut, str] = {
+    "nothing": "doing nothing",
+    "other": "giving something else",
+    "before": "doing what they did before",
+}
+_PROSE = frozenset({".md", ".markdown", ".rst", ".adoc", ".txt"})
+_GENERAL_STEMS = frozenset({"index", "main", "mod", "lib", "__init__", "__main__"})
+"""Names of files that say nothing; their folder's name does."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """What was seen of one proof so far."""
+
+    proof: Proof
+    now: TestResult | None = None
+    base: TestResult | None = None
+    control: TestResult | None = None
+    knocked_out: TestResult | None = None
+    sees: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing speaks against it so far."""
+        return not self.reason
+
+    def seen(self) -> ProofSeen:
+        """What was seen, as evidence."""
+        sides = (self.now, self.base, self.control, self.knocked_out)
+        now, base, control, knocked_out = (side.outcome if side else None for side in sides)
+        return ProofSeen(
+            id=self.proof.id,
+            now=now or "missing",
+            base=base,
+            control=control,
+            knocked_out=knocked_out,
+            sees=self.sees,
+            reason=self.reason,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a feature changed.
+
+    Attributes:
+        tests: changed files that hold tests, or what only they need.
+        places: what can be knocked out, by the file that it is in.
+        ignored: changed source files in which nothing can be.
+    """
+
+    tests: Mapping[str, bytes | None]
+    places: Mapping[str, tuple[ChangedFile, Sequence[Place]]]
+    ignored: Sequence[str]
+
+    @classmethod
+    def of(
+        cls,
+        changed: Iterable[ChangedFile],
+        knock_outs: KnockOuts,
+        is_test: Callable[[str], bool],
+        is_source: Callable[[str], bool],
+        within: Collection[str] = (),
+    ) -> Change:
+        """The change, part by part; its places only ``within`` some files, unless none is."""
+        tests: dict[str, bytes | None] = {}
+        places: dict[str, tuple[ChangedFile, Sequence[Place]]] = {}
+        ignored: list[str] = []
+        for file in changed:
+            if not is_source(file.path):
+                continue
+            if is_test(file.path):
+                tests[file.path] = file.after
+            elif file.after is not None and (found := knock_outs.places(file)):
+                places[file.path] = (file, found)
+            else:
+                ignored.append(file.path)
+        inner = {path: found for path, found in places.items() if path in within}
+        chosen = inner or places
+        clear = _clear(chosen)
+        if clear:
+            ignored += [path for path in chosen if path not in clear]
+        return cls(tests, clear or chosen, ignored)
+
+    @property
+    def all_places(self) -> list[Place]:
+        """All places, in order of their files; functions first, which say most."""
+        places = (place for _, found in self.places.values() for place in found)
+        return sorted(places, key=lambda place: place.kind != "function")
+
+    @property
+    def code(self) -> list[Place]:
+        """Those that are in no text for people."""
+        return [place for place in self.all_places if not _is_prose(place.path)]
+
+    @property
+    def prose(self) -> list[Place]:
+        """Those in texts for people, which seldom decide what a program does."""
+        return [place for place in self.all_places if _is_prose(place.path)]
+
+
+@dataclass(slots=True, kw_only=True)
+class Examination:
+    """The rounds of one attempt to prove.
+
+    Attributes:
+        contents: of the files that the tests are in.
+        facts: the feature and its phase, for errors.
+    """
+
+    change: Change
+    trials: Mapping[str, Trial]
+    groups: Sequence[Group]
+    rounds: Rounds
+    knock_outs: KnockOuts
+    contents: Mapping[str, bytes | None]
+    facts: Mapping[str, str]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a proof that nothing speaks against so far."""
+        return bool(self._open())
+
+    def look_now(self, copy: Copy) -> None:
+        """Each must be there and pass."""
+        results = self.rounds.run(copy.folder, self._open(), "as the work is")
+        for trial, result in self._each(results):
+            trial.now = result
+            if not result.passed:
+                collected = list(dict.fromkeys(self.rounds.collected))
+                trial.reason = rules.why_not_now(trial.proof, result, collected)
+
+    def look_at_base(self, copy: Copy) -> None:
+        """On the base, with the new tests, none must pass."""
+        copy.put(self.change.tests)
+        results = self.rounds.try_out(copy.folder, self._open(), "on the feature's base")
+        for trial, result in self._each(results):
+            trial.base = result
+            trial.reason = rules.why_not_base(result)
+
+    def look_whether_seen(self, copy: Copy) -> None:
+        """Where all proofs of a runner pass on the base, its copy may not be what they run.
+
+        Raises:
+            FeatureError: E138, they pass when no changed file can be loaded, and name one.
+        """
+        doubtful: dict[str, list[Trial]] = {}
+        for group in self.groups:
+            trials = [self.trials[test] for test in group.tests if self.trials[test].base]
+            if trials and all(each.base and each.base.passed for each in trials):
+                doubtful[group.runner.name] = trials
+        if not doubtful:
+            return
+        tests = [each.proof.id for trials in doubtful.values() for each in trials]
+        results = self._try_broken(copy, tests)
+        for runner, trials in doubtful.items():
+            naming = [each.proof.id for each in trials if self._names_change(each.proof)]
+            if naming and all(results[each.proof.id].passed for each in trials):
+                paths = rules.named(list(self.change.places))
+                raise FeatureError.of(
+                    "E138", **self.facts, runner=runner, test=naming[0], paths=paths
+                )
+
+    def look_at_control(self, copy: Copy) -> None:
+        """At a comment, all must pass."""
+        self._knock_out(copy, self.change.all_places, "control")
+        results = self.rounds.try_out(copy.folder, self._open(), "with comments added")
+        for trial, result in self._each(results):
+            trial.control = result
+            trial.reason = rules.why_not_control(result, list(self.change.places))
+
+    def look_without_change(self, copy: Copy) -> None:
+        """With what was changed knocked out, each must turn red by running."""
+        places, unclear = self.change.code or self.change.all_places, set[str]()
+        for how, words in _HOW.items():
+            blind = self._blind()
+            if blind and any(self._edited(places, how)):
+                said = f"with the changed functions {words}"
+                results = self._try(copy, blind, places, how, said)
+                unclear |= {test for test in blind if rules.is_unclear(results[test])}
+        if (prose := self.change.prose) and self.change.code and (blind := self._blind()):
+            self._try(copy, blind, prose, "nothing", "with the changed texts as they were")
+        if tests := [test for test in self._blind() if test in unclear]:
+            self._split(copy, tests)
+        for test in self._blind():
+            trial = self.trials[test]
+            why = rules.why_unloaded if self._is_unclear(test) else rules.why_blind
+            trial.reason = why([place.id for place in places])
+
+    def _split(self, copy: Copy, tests: Sequence[str]) -> None:
+        """Look for places without which the tests can be loaded; first those that seem so."""
+        places = self.change.all_places
+        said = " ".join(result.detail for test in tests if (result := self._knocked(test)))
+        suspects = [place for place in places if _may_keep_from_loading(place, said)]
+        parts = [suspects, [place for place in places if place not in suspects]]
+        waiting = parts if all(parts) else _halves(places)
+        while waiting and self.rounds.left > 0 and (blind := self._still(tests)):
+            part = waiting.pop()
+            words = f"with {len(part)} of {len(places)} changed functions doing nothing"
+            results = self._try(copy, blind, part, "nothing", words)
+            if all(rules.is_unclear(result) for result in results.values()):
+                waiting = sorted([*waiting, *_halves(part)], key=len)
+
+    def _try(
+        self,
+        copy: Copy,
+        tests: Collection[str],
+        places: Sequence[Place],
+        how: HowKnockedOut,
+        words: str,
+    ) -> Mapping[str, TestResult]:
+        self._knock_out(copy, places, how)
+        results = self.rounds.try_out(copy.folder, tests, words)
+        for test, result in results.items():
+            trial = self.trials[test]
+            if rules.is_red(result):
+                trial.knocked_out = result
+                trial.sees = tuple(place.id for place in places)[: rules.SEES_LIMIT]
+            elif how != "before" and (not trial.knocked_out or rules.is_unclear(trial.knocked_out)):
+                trial.knocked_out = result
+        return results
+
+    def _knock_out(self, copy: Copy, places: Collection[Place], how: HowKnockedOut) -> None:
+        unchanged = {path: file.after for path, (file, _) in self.change.places.items()}
+        copy.put({**unchanged, **dict(self._edited(places, how))})
+
+    def _edited(self, places: Collection[Place], how: HowKnockedOut) -> Iterator[tuple[str, bytes]]:
+        """Files that differ with these places knocked out."""
+        for path, (file, there) in self.change.places.items():
+            meant = [place for place in there if place in places]
+            if meant and (text := self.knock_outs.knocked_out(file, meant, how)) != file.after:
+                yield path, text
+
+    def _try_broken(self, copy: Copy, tests: Collection[str]) -> Mapping[str, TestResult]:
+        files = {path: file for path, (file, _) in self.change.places.items()}
+        copy.put({path: self.knock_outs.broken(file) for path, file in files.items()})
+        words = "with the changed files failing at once"
+        results = self.rounds.try_out(copy.folder, tests, words)
+        copy.put({path: file.after for path, file in files.items()})
+        return results
+
+    def _names_change(self, proof: Proof) -> bool:
+        """Whether a proof loads a changed file by its name, and replaces nothing by a mock."""
+        if proof.command:
+            text, loads = " ".join(proof.command).encode(), rb""
+        else:
+            path = proof.test.partition("::")[0]
+            text, loads = self.contents.get(path) or b"", _LOADS
+        return not _MOCKS.search(text) and any(
+            re.search(rb"%s(?<!\w)%s(?!\w)" % (loads, re.escape(name.encode())), text)
+            for path in self.change.places
+            for name in _names(path)
+        )
+
+    def _open(self) -> list[str]:
+        return [test for test, trial in self.trials.items() if trial.is_open]
+
+    def _each(self, results: Mapping[str, TestResult]) -> list[tuple[Trial, TestResult]]:
+        return [(self.trials[test], result) for test, result in results.items()]
+
+    def _blind(self) -> list[str]:
+        return self._still(self._open())
+
+    def _still(self, tests: Iterable[str]) -> list[str]:
+        return [test for test in tests if not self.trials[test].sees]
+
+    def _knocked(self, test: str) -> TestResult | None:
+        return self.trials[test].knocked_out
+
+    def _is_unclear(self, test: str) -> bool:
+        result = self._knocked(test)
+        return result is not None and rules.is_unclear(result)
+
+
+def _may_keep_from_loading(place: Place, said: str) -> bool:
+    """Whether a place is of no function, as in settings, or named where it failed."""
+    return place.kind == "hunk" or place.name.rpartition(".")[2] in said
+
+
+def _clear(
+    places: Mapping[str, tuple[ChangedFile, Sequence[Place]]],
+) -> dict[str, tuple[ChangedFile, Sequence[Place]]]:
+    """The files with places that are no last resort."""
+    return {
+        path: (file, found)
+        for path, (file, found) in places.items()
+        if not all(place.is_last_resort for place in found)
+    }
+
+
+def _is_prose(path: str) -> bool:
+    return PurePosixPath(path).suffix.lower() in _PROSE
+
+
+def _halves(places: Sequence[Place]) -> list[list[Place]]:
+    middle = len(places) // 2
+    return [list(half) for half in (places[:middle], places[middle:]) if middle > 0]
+
+
+def _names(path: str) -> set[str]:
+    """What a test may call a file: its name without ending, and its innermost folder's."""
+    file = PurePosixPath(path)
+    stem = file.name.partition(".")[0]
+    return {name for name in (stem, file.parent.name) if name and name not in _GENERAL_STEMS}

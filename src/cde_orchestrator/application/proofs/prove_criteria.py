@@ -1,0 +1,278 @@
+"""Proves the criteria of a feature: shows of each proof that it sees what was changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cde_orchestrator import __version__
+from cde_orchestrator.application.ports.checks import Watch
+from cde_orchestrator.application.ports.proving import (
+    ChangedFile,
+    Copies,
+    KnockOuts,
+    SourceTree,
+    SourceTrees,
+    TestRunner,
+    TestRunners,
+)
+from cde_orchestrator.application.proofs.examination import Change, Examination, Trial
+from cde_orchestrator.application.proofs.rounds import Group, Rounds
+from cde_orchestrator.domain import proof_rules as rules
+from cde_orchestrator.domain.clock import Clock, Stopwatch
+from cde_orchestrator.domain.command_line import CommandLine
+from cde_orchestrator.domain.criteria import Criterion
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.proofs import CriterionSeen, Proof, ProofEvidence
+
+log = get_logger(__name__)
+
+PRODUCT = "cde-orchestrator"
+RECORDS = "specs/"
+"""Where features keep their records: a file there is no code."""
+_WITH_TESTS = (".rs",)
+"""Files of languages in which code and its tests are in one file."""
+PLACES_LIMIT = 200
+COVERED_LIMIT = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What is to be proven of a feature.
+
+    Attributes:
+        phase: the one that proves, for errors.
+        proofs: by the criterion's id.
+        waived: why a person waived a criterion, and who, by its id.
+        outputs: paths of the outputs of the feature's workflow, which are no code.
+        covered: paths of the files with criteria and proofs.
+        within: paths outside which nothing is taken for the feature's code; empty for all.
+        seconds: how long all runs together may take.
+    """
+
+    feature: str
+    phase: str
+    criteria: Sequence[Criterion]
+    proofs: Mapping[str, Sequence[Proof]]
+    waived: Mapping[str, str] = field(default_factory=dict)
+    outputs: Collection[str] = ()
+    covered: Collection[str] = ()
+    within: Collection[str] = ()
+    seconds: float
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What errors say of it."""
+        return {"feature": self.feature, "phase": self.phase}
+
+    def is_source(self, path: str) -> bool:
+        """Whether a file may be code of the feature, or a test."""
+        return not path.startswith(("../", RECORDS, ".cde/")) and path not in self.outputs
+
+    def needed(self) -> dict[str, Proof]:
+        """The proofs by their ids, each once; of criteria that nobody waived."""
+        asked = (
+            proof
+            for criterion in self.criteria
+            if criterion.id not in self.waived
+            for proof in self.proofs.get(criterion.id, ())
+        )
+        return {proof.id: proof for proof in asked}
+
+
+def command_lines(
+    runners: Sequence[TestRunner], proofs: Iterable[Proof]
+) -> dict[tuple[str, ...], CommandLine]:
+    """The commands that a person must trust before proofs are run, by their words."""
+    words = [runner.command for runner in runners if runner.command]
+    words += [proof.command for proof in proofs if proof.command]
+    return {each: CommandLine(kind="check", words=each) for each in words}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prover:
+    """Proves claims about a project.
+
+    Attributes:
+        runner: as in the workflow.
+        watch: gets a line for each run, and what the runs print.
+    """
+
+    root: Path
+    trees: SourceTrees
+    copies: Copies
+    knock_outs: KnockOuts
+    runners: TestRunners
+    runner: object
+    clock: Clock
+    watch: Watch | None = field(default=None, compare=False)
+
+    def require(self, claim: Claim, base: SourceTree, now: SourceTree) -> ProofEvidence:
+        """The evidence, where each criterion is proven.
+
+        Raises:
+            FeatureError: E119, it took too long; E121 and E137, a runner cannot run; E135, a
+                criterion is not proven; E136, git cannot; E138, the copy is not what is run.
+        """
+        if not claim.criteria:
+            raise not_proven(claim, [], NO_CRITERIA)
+        evidence = self.examine(claim, base, now)
+        if not evidence.is_proof:
+            raise not_proven(claim, evidence.criteria)
+        return evidence
+
+    def examine(self, claim: Claim, base: SourceTree, now: SourceTree) -> ProofEvidence:
+        """What is seen of each proof, whether it proves or not.
+
+        Raises:
+            FeatureError: E119, E121, E136, E137 and E138, as ``require``.
+        """
+        at, timer, needed = self.clock(), Stopwatch(), claim.needed()
+        runners = self.runners.named(self.root, self.runner)
+        groups = self._groups(runners, needed)
+        used = [group.runner for group in groups if group.runner.command]
+        versions = {runner.name: runner.version(self.root) for runner in used}
+        changed = self.trees.changed(self.root, base.id, now.id)
+        files = {proof.test.partition("::")[0] for proof in needed.values() if proof.test}
+        change = Change.of(
+            changed,
+            self.knock_outs,
+            is_test=lambda path: (
+                any(runner.is_test(path) for runner in runners)
+                or (path in files and not path.endswith(_WITH_TESTS))
+            ),
+            is_source=claim.is_source,
+            within=claim.within,
+        )
+        asked = sorted({*files, *claim.covered})
+        contents = self.trees.contents(self.root, now.id, asked)
+        trials = {test: Trial(proof) for test, proof in needed.items()}
+        rounds = Rounds(
+            root=self.root,
+            phase=claim.phase,
+            groups=groups,
+            seconds=claim.seconds,
+            watch=self.watch,
+        )
+        examination = Examination(
+            change=change,
+            trials=trials,
+            groups=groups,
+            rounds=rounds,
+            knock_outs=self.knock_outs,
+            contents=contents,
+            facts=claim.facts,
+        )
+        self._look(examination, base, now)
+        return ProofEvidence(
+            at=at,
+            tree=now.id,
+            base_commit=base.commit,
+            base_tree=base.id,
+            commands=tuple(command_lines(used, ())),
+            versions={**versions, PRODUCT: __version__},
+            criteria=tuple(_seen(criterion, claim, trials) for criterion in claim.criteria),
+            places=tuple(place.id for place in change.all_places)[:PLACES_LIMIT],
+            covered=_covered(changed, change, contents),
+            runs=rounds.taken,
+            duration_ms=timer.elapsed_ms,
+        )
+
+    def _look(self, examination: Examination, base: SourceTree, now: SourceTree) -> None:
+        change, trials = examination.change, examination.trials
+        known = {test for group in examination.groups for test in group.tests}
+        for test, trial in trials.items():
+            if test not in known:
+                trial.reason = "is no test of a runner of the workflow: name one that is"
+            elif not change.places:
+                trial.reason = rules.nothing_to_see(change.ignored)
+        if not examination.is_open:
+            return
+        with self.copies.copy(self.root, now.id) as copy:
+            examination.look_now(copy)
+            if examination.is_open:
+                with self.copies.copy(self.root, base.id) as before:
+                    examination.look_at_base(before)
+                examination.look_whether_seen(copy)
+            if examination.is_open:
+                examination.look_at_control(copy)
+            if examination.is_open:
+                examination.look_without_change(copy)
+        log.info("proofs_examined", proofs=len(trials), runs=examination.rounds.taken)
+
+    def _groups(self, runners: Sequence[TestRunner], needed: Mapping[str, Proof]) -> list[Group]:
+        tests: dict[int, list[str]] = {}
+        for proof in needed.values():
+            fits = (n for n, each in enumerate(runners) if not each.problem(proof.test))
+            if proof.test and (number := next(fits, None)) is not None:
+                tests.setdefault(number, []).append(proof.id)
+        groups = [Group(runners[number], ids) for number, ids in sorted(tests.items())]
+        if commands := [proof for proof in needed.values() if proof.command]:
+            ids = [proof.id for proof in commands]
+            groups.append(Group(self.runners.of_commands(commands), ids))
+        return groups
+
+
+NO_CRITERIA = (
+    "the specification has no criterion: begin list items with AC1, AC2 and so on, each with "
+    "something that a test can show"
+)
+
+
+def not_proven(claim: Claim, criteria: Sequence[CriterionSeen], reason: str = "") -> FeatureError:
+    """The error E135, with what was seen of each criterion that is not proven."""
+    unmet = [criterion for criterion in criteria if not criterion.is_met]
+    problems = [reason] if reason else []
+    for criterion in unmet:
+        against = [f"{proof.id} {proof.reason}" for proof in criterion.proofs if proof.reason]
+        problems.append(f"{criterion.id}: {'; '.join(against) or 'has no proof'}")
+    return FeatureError.of(
+        "E135",
+        **claim.facts,
+        problems=". ".join(problems),
+        criteria=[_as_dict(criterion) for criterion in unmet],
+    )
+
+
+def _as_dict(criterion: CriterionSeen) -> dict[str, Any]:
+    proofs = [
+        {
+            "id": proof.id,
+            "now": proof.now,
+            "base": proof.base,
+            "control": proof.control,
+            "knocked_out": proof.knocked_out,
+            "reason": proof.reason,
+        }
+        for proof in criterion.proofs
+        if proof.reason
+    ]
+    return {"id": criterion.id, "text": criterion.text, "proofs": proofs}
+
+
+def _seen(criterion: Criterion, claim: Claim, trials: Mapping[str, Trial]) -> CriterionSeen:
+    waived = claim.waived.get(criterion.id, "")
+    proofs = () if waived else tuple(claim.proofs.get(criterion.id, ()))
+    seen = tuple(trials[proof.id].seen() for proof in proofs)
+    words = {"text": criterion.text, "digest": criterion.digest}
+    return CriterionSeen(id=criterion.id, **words, proofs=seen, waived=waived)
+
+
+def _covered(
+    changed: Iterable[ChangedFile], change: Change, contents: Mapping[str, bytes | None]
+) -> dict[str, str | None]:
+    """Digests of what the evidence is about; what decides most first, where not all fits."""
+    after = {file.path: file.after for file in changed}
+    found: dict[str, bytes | None]
+    found = {path: data for path, data in contents.items() if data is not None}
+    for path in (*change.tests, *change.places, *change.ignored):
+        found.setdefault(path, after[path])
+    return {path: _digest(found[path]) for path in sorted(list(found)[:COVERED_LIMIT])}
+
+
+def _digest(data: bytes | None) -> str | None:
+    return None if data is None else hashlib.sha256(data).hexdigest()

@@ -1,0 +1,135 @@
+"""What a project has to prove criteria with."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from cde_orchestrator.application.ports.checks import Watch
+from cde_orchestrator.application.ports.proving import (
+    ChangedFile,
+    Copies,
+    KnockOuts,
+    ProofsReader,
+    SourceTree,
+    SourceTrees,
+    TestRunner,
+    TestRunners,
+)
+from cde_orchestrator.application.proofs.prove_criteria import RECORDS, Prover
+from cde_orchestrator.domain.clock import Clock
+from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.records import SourceBase
+from cde_orchestrator.domain.workflow import Workflow
+
+NO_BASE = "the source was not recorded when the feature started"
+_ASIDE = ".before-"
+"""What follows an output's name in that of a copy of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proving:
+    """What proves criteria of the project at ``root``.
+
+    Attributes:
+        in_worktree: whether the trees are those of a feature's worktree, made of commits alone.
+    """
+
+    root: Path
+    trees: SourceTrees
+    copies: Copies
+    knock_outs: KnockOuts
+    runners: TestRunners
+    read: ProofsReader
+    clock: Clock
+    in_worktree: bool = False
+
+    def base_now(self) -> tuple[SourceBase | None, str]:
+        """The source now, for a feature that starts; None where git refuses, and why."""
+        try:
+            tree = self.trees.now(self.root)
+        except FeatureError as error:
+            return None, _reason(error)
+        return SourceBase(tree=tree.id, commit=tree.commit), ""
+
+    def keep(self, project: Project, feature: Feature, base: SourceBase) -> str:
+        """Let git keep a feature's base as long as the project has the feature; why it refuses.
+
+        What a start left that ended before the feature was stored is let go, so that this is for
+        whoever holds the project.
+        """
+        try:
+            among = project.features.ids()
+            self.trees.keep(self.root, project.id, feature.id, base.tree, among)
+        except FeatureError as error:
+            return _reason(error)
+        feature.base = base
+        return ""
+
+    def base_of(self, feature: Feature) -> SourceTree:
+        """The source when the feature began; what was not committed then is in no worktree.
+
+        Raises:
+            FeatureError: E136, it was not recorded, or git has it no longer.
+        """
+        base = feature.base
+        if base is None:
+            raise FeatureError.of("E136", path=plain(str(self.root)), reason=NO_BASE)
+        if self.in_worktree:
+            return self.trees.at(self.root, base.commit)
+        return SourceTree(id=base.tree, commit=base.commit)
+
+    def changed(
+        self, before: str, after: str, feature: Feature, workflow: Workflow
+    ) -> list[ChangedFile]:
+        """Files that differ between two trees, without the records of features.
+
+        Raises:
+            FeatureError: E136, git cannot do it.
+        """
+        records = workflow.paths_for(feature.name)
+        return [
+            file
+            for file in (self.trees.changed(self.root, before, after) if before != after else ())
+            if not is_record(file.path, records)
+        ]
+
+    def runners_of(self, workflow: Workflow) -> list[TestRunner]:
+        """The runners of a workflow; those of the project where it names none.
+
+        Raises:
+            FeatureError: E137, there is none of a name.
+        """
+        return list(self.runners.named(self.root, self.runner_setting(workflow)))
+
+    def runner_setting(self, workflow: Workflow) -> object:
+        """What the workflow says of runners, or what is found where it says nothing."""
+        if workflow.runner is not None:
+            return workflow.runner.plain()
+        return list(self.runners.detect(self.root))
+
+    def prover(self, workflow: Workflow, watch: Watch | None) -> Prover:
+        """What proves criteria by the workflow's runners."""
+        return Prover(
+            root=self.root,
+            trees=self.trees,
+            copies=self.copies,
+            knock_outs=self.knock_outs,
+            runners=self.runners,
+            runner=self.runner_setting(workflow),
+            clock=self.clock,
+            watch=watch,
+        )
+
+
+def is_record(path: str, outputs: Collection[str]) -> bool:
+    """Whether a file is a feature's record, which is no change of the project."""
+    return path.startswith(RECORDS) or path.partition(_ASIDE)[0] in outputs
+
+
+def _reason(error: FeatureError) -> str:
+    return str(error.context.get("reason", error.message))

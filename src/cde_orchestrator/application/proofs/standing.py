@@ -1,0 +1,104 @@
+"""Where a completed feature stands: whether what was proven of it is still so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from cde_orchestrator.application.ports.core import ProjectFiles
+from cde_orchestrator.application.proofs.records import record_path
+from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.feature import COMPLETED, Feature
+from cde_orchestrator.domain.proofs import ProofEvidence, Verified
+
+Verdict = Literal["proven", "stale", "broken", "unproven"]
+CHANGED_SHOWN = 20
+
+
+class VerifiedView(TypedDict):
+    """How it ended when a feature was proven again: ``criteria`` are those that were red."""
+
+    at: str
+    commit: str
+    criteria: list[str]
+
+
+class StandingView(TypedDict):
+    """What is known of a completed feature's criteria.
+
+    ``verdict`` is ``proven``, ``stale`` where a file that it is about changed since, ``broken``
+    where it was proven again with the files as they are, and was red, or ``unproven``;
+    ``changed`` are the first of those files, ``record`` is the feature's record, ``verified`` how
+    it ended when it was proven again with these files.
+    """
+
+    verdict: Verdict
+    changed: list[str]
+    record: str | None
+    verified: VerifiedView | None
+
+
+def proof_of(feature: Feature) -> ProofEvidence | None:
+    """What was seen last of the feature's criteria."""
+    seen = [record.proof for record in feature.phases.values() if record.proof is not None]
+    return max(seen, key=lambda each: each.at) if seen else None
+
+
+def digest_of_files(covered: Mapping[str, str | None]) -> str:
+    """One digest for files, by the digest of each."""
+    return hashlib.sha256(json.dumps(sorted(covered.items())).encode()).hexdigest()
+
+
+def standing_of(feature: Feature, files: ProjectFiles, root: Path) -> StandingView | None:
+    """Where a completed feature stands; None for one that is not completed.
+
+    Only the files that it is about are looked at, each once for all features.
+    """
+    if feature.status != COMPLETED:
+        return None
+    proof = proof_of(feature)
+    if proof is None or not proof.is_proof:
+        return {"verdict": "unproven", "changed": [], "record": None, "verified": None}
+    now = {path: files.digest(root, path) for path in proof.covered}
+    changed = [path for path, digest in proof.covered.items() if now[path] != digest]
+    again = feature.verified
+    if again is not None and (again.at < proof.at or again.covered != digest_of_files(now)):
+        again = None
+    if again is None:
+        verdict: Verdict = "stale" if changed else "proven"
+    else:
+        verdict = "broken" if again.criteria else "proven"
+    return {
+        "verdict": verdict,
+        "changed": [] if verdict == "proven" else changed[:CHANGED_SHOWN],
+        "record": record_path(feature.name),
+        "verified": _verified_view(again) if again is not None else None,
+    }
+
+
+def _verified_view(again: Verified) -> VerifiedView:
+    return {
+        "at": again.at.isoformat(),
+        "commit": again.commit,
+        "criteria": [*again.criteria],
+    }
+
+
+def standing_words(standing: StandingView) -> str:
+    """The verdict in a line, for people and agents."""
+    if standing["verdict"] == "stale":
+        return f"stale: {', '.join(map(plain, standing['changed']))} changed since it was proven"
+    if standing["verdict"] == "broken" and (again := standing["verified"]) is not None:
+        red = ", ".join(map(plain, again["criteria"]))
+        when = f"proven again at {again['at']} with commit {plain(again['commit'][:12])}"
+        return f"broken: {red} failed when {when}; 'cde verify' says why"
+    return standing["verdict"]
+
+
+def status_words(row: Mapping[str, Any]) -> str:
+    """A feature's status in a list, with the verdict on one that is completed."""
+    standing = row.get("standing")
+    return f"{row['status']}, {standing}" if standing else f"{row['status']}"

@@ -1,0 +1,68 @@
+"""The command by which a person lets a criterion count without a proof."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from cde_orchestrator.application.approvals.waive import ShowCriterion, WaiveCriterion
+from cde_orchestrator.cli.commands.approve import NOT_APPROVED
+from cde_orchestrator.cli.console.output import print_to_stderr, show
+from cde_orchestrator.cli.session import options
+from cde_orchestrator.cli.session.call import Call, Commands
+from cde_orchestrator.cli.views.approval import to_waive, waived
+from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.infrastructure.observability.correlation import acting_as
+from cde_orchestrator.infrastructure.trust.person import person_name, terminal_problem
+
+top_level = Commands()
+
+
+@top_level.command(
+    "cde waive add-a-login-page AC3 --reason 'Only seen on the real device'",
+    "cde waive add-a-login-page AC3 --undo",
+)
+def waive(
+    call: Call,
+    feature: options.OpenFeatureArgument,
+    criterion: Annotated[str, typer.Argument(help="The criterion's id, such as AC3.")],
+    reason: options.ReasonOption = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the waiver back.")] = False,
+) -> None:
+    """Let a criterion count without a proof, or take that back: show it, and ask.
+
+    Only a person at a terminal can. It is for the criterion as it is shown: with another text
+    it must be proven again.
+    """
+    if (reason is None) is not undo:
+        given = "--undo needs none" if undo else "say why no test can show it"
+        raise typer.BadParameter(given, param_hint="'--reason'")
+    with call.application() as application:
+        asked = ShowCriterion(feature_id=feature, criterion=criterion, undo=undo)
+        shown = application.handle(asked)
+        problem = terminal_problem([sys.stdin, sys.stdout])
+        if problem is not None:
+            facts = {
+                "feature": shown["feature"]["name"],
+                "phase": shown["feature"]["current_phase"],
+            }
+            raise FeatureError.of("E140", **facts, reason=problem)
+        show(to_waive(shown, reason), on_stderr=call.as_json)
+        question = "Take the waiver back?" if undo else "Let it count without a proof?"
+        if not typer.confirm(question, err=call.as_json):
+            print_to_stderr("Nothing was recorded.\n")
+            raise typer.Exit(NOT_APPROVED)
+        decided = WaiveCriterion(
+            feature_id=shown["feature"]["id"],
+            criterion=shown["criterion"]["id"],
+            text=shown["criterion"]["text"],
+            digest=shown["criterion"]["digest"],
+            reason=reason,
+            undo=undo,
+            channel="terminal",
+        )
+        with acting_as(person_name()):
+            reply = application.handle(decided)
+    call.say(reply, waived)

@@ -1,0 +1,98 @@
+"""What a person decides on, as they see it."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cde_orchestrator.application.approvals.shown import ApprovalReply, ShownOutput, ShownView
+from cde_orchestrator.application.approvals.waive import WaiverReply
+from cde_orchestrator.cli.console.layout import done, spaced
+from cde_orchestrator.cli.console.wording import (
+    RenderTarget,
+    clean,
+    clean_lines,
+    counted,
+    size,
+)
+
+DIGEST_SHOWN = 12
+"""Characters of a digest that are shown; the answer is bound to all of it."""
+
+
+def to_decide(reply: ApprovalReply, back_to: str | None = None) -> RenderableType:
+    """All that the answer is for; ``back_to`` is where the feature is to be sent back to."""
+    shown = reply["approval"]
+    head = Text.assemble(
+        (clean(reply["feature"]["name"]), "bold"),
+        " waits for a person: ",
+        (clean(shown["phase"]), "bold"),
+    )
+    if shown["description"]:
+        head.append(f"\n{clean(shown['description'])}")
+    what = f"Send it back to {clean(back_to)}" if back_to else "Approve"
+    bound = Text(f"{what}, exactly as shown: {shown['digest'][:DIGEST_SHOWN]}", style="dim")
+    goal = Text.assemble(("Goal\n", "dim"), clean_lines(shown["goal"]))
+    return spaced(head, goal, _outputs(shown), _criteria(shown), _source(shown), bound)
+
+
+def to_waive(reply: WaiverReply, reason: str | None) -> RenderableType:
+    """The criterion that a person is asked about."""
+    criterion = reply["criterion"]
+    head = Text.assemble(
+        (clean(criterion["id"]), "bold"), f" of {clean(reply['feature']['name'])}: "
+    )
+    head.append(clean(criterion["text"]))
+    why = Text(f"Reason: {clean(reason or criterion['waived'] or '')}", style="dim")
+    return spaced(head, why)
+
+
+def waived(reply: WaiverReply, _look: RenderTarget) -> RenderableType:
+    """What is known of the criterion now."""
+    criterion = reply["criterion"]
+    words = "counts without a proof" if criterion["waived"] else "must be proven again"
+    return done((clean(criterion["id"]), "bold"), f" {words}")
+
+
+def _criteria(shown: ShownView) -> RenderableType | None:
+    if not shown["criteria"]:
+        return None
+    lines: list[RenderableType] = []
+    for each in shown["criteria"]:
+        state = f"waived: {each['waived']}" if each["waived"] else each["state"]
+        words = f"  {clean(each['id'])} {clean(each['text'])}"
+        lines.append(Text.assemble(words, (f"  {clean(state)}", "dim")))
+        lines += [Text(f"    {clean(proof)}", style="dim") for proof in each["proofs"]]
+    return Group(Text("Criteria", style="dim"), *lines)
+
+
+def _outputs(shown: ShownView) -> RenderableType | None:
+    if not shown["outputs"]:
+        return None
+    lines = [_output(each, shown["phase"]) for each in shown["outputs"]]
+    return Group(Text("Files", style="dim"), *lines)
+
+
+def _output(output: ShownOutput, phase: str) -> Text:
+    line = Text.assemble(("  " + clean(output["path"]), "bold"))
+    if output["sha256"] is None:
+        missing = "missing" if output["required"] else "not there"
+        line.append(f"  {missing}", "red" if output["required"] else "dim")
+    else:
+        line.append(f"  {size(output['size'] or 0)}, {output['sha256'][:DIGEST_SHOWN]}", "dim")
+    return (
+        line if output["phase"] == phase else line.append(f"  from {clean(output['phase'])}", "dim")
+    )
+
+
+def _source(shown: ShownView) -> RenderableType | None:
+    source = shown["source"]
+    if source is None:
+        return None
+    since = f"since {clean(source['commit'][:DIGEST_SHOWN])}"
+    head = Text(f"{counted(source['total'], 'file')} changed {since}", style="dim")
+    if source["added"] is not None:
+        head.append(f": {counted(source['added'], 'line')} added, {source['removed']} removed")
+    lines = [Text(f"  {clean(path)}") for path in source["files"]]
+    more = source["total"] - len(source["files"])
+    return Group(head, *lines, *([Text(f"  and {more} more", style="dim")] if more else []))

@@ -1,0 +1,47 @@
+"""Words for failures of what a person decides: E140 to E142 and E145."""
+
+from __future__ import annotations
+
+from cde_orchestrator.domain.errors.entry import Suggestion, message
+from cde_orchestrator.domain.errors.fixes import SHOW_STATUS, STATUS_CALL, here
+
+_APPROVE = here("approve {feature}")
+_PAGE = "Or decide on the feature's page: cde dashboard"
+
+APPROVAL_MESSAGES = {
+    "E140": message(
+        "A Person Decides",
+        "Phase '{phase}' of '{feature}' is answered by a person, not by this call: {reason}.",
+        "Ask a person to run this in a terminal of their own: cde approve {feature}",
+        _PAGE,
+        "An MCP client that offers elicitation is asked when the phase is submitted, where the "
+        "settings allow it",
+        "Do other work meanwhile: the feature waits, and nothing is lost",
+        fixes=(SHOW_STATUS, _APPROVE),
+    ),
+    "E141": message(
+        "Changed Since It Was Shown",
+        "Phase '{phase}' of '{feature}' was not decided: {reason}.",
+        "Read what there is now, then decide again: cde approve {feature}",
+        "Let nobody write to the files while a person reads them",
+        Suggestion("See where the feature is", *STATUS_CALL),
+        fixes=(SHOW_STATUS, _APPROVE),
+    ),
+    "E142": message(
+        "Cannot Be Waived",
+        "Criterion '{criterion}' of '{feature}' cannot be waived: {reason}.",
+        "Use the id of a criterion as it is in the specification, for example AC1",
+        Suggestion("See the feature's criteria and outputs", *STATUS_CALL),
+        "A criterion that is proven needs no waiver; one that is wrong is corrected by going back "
+        "to the phase that wrote it",
+        fixes=(SHOW_STATUS,),
+    ),
+    "E145": message(
+        "Nothing To Decide",
+        "Nothing of '{feature}' waits for a person: {reason}.",
+        Suggestion("See where the feature is", *STATUS_CALL),
+        Suggestion("List the features and their phases", "cde list", "cde_listFeatures()"),
+        "If another person decided it already, the feature's events say who",
+        fixes=(SHOW_STATUS,),
+    ),
+}

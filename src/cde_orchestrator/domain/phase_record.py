@@ -1,0 +1,142 @@
+"""What happened to one phase of a feature."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from cde_orchestrator.domain.approval import Approval
+from cde_orchestrator.domain.proofs import ProofEvidence
+from cde_orchestrator.domain.records import (
+    PROGRESS_KEPT,
+    Artifact,
+    Difference,
+    Evidence,
+    Failure,
+    Progress,
+)
+
+
+class PhaseStatus(StrEnum):
+    """Where a phase stands."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+
+
+@dataclass(slots=True)
+class PhaseRecord:
+    """What happened to one phase of a feature.
+
+    Attributes:
+        attempts_before: attempts that no longer count, as of before a resume or a rollback.
+        evidence: what the last check left.
+        progress: partial work by number, so that a change writes one entry.
+        entered: when the phase began, the digest of each declared output of the workflow
+            (by id; None: there was no file).
+        entered_at: when ``entered`` was recorded; an attempt that failed leaves both.
+        written: digest of each text that was written for a check which then failed (by id).
+        start_commit: git's commit when it began; ``end_commit`` when it was completed.
+        start_tree: digest of the list of what differed from ``start_commit`` when it began.
+        proof: what was seen when the criteria were proven.
+        approval: a person's yes, where the phase waited for one.
+        difference: how much of the source had changed since the feature began.
+        past: summaries of what was rolled back.
+    """
+
+    id: str
+    status: PhaseStatus = PhaseStatus.PENDING
+    attempts: int = 0
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    outputs: list[Artifact] = field(default_factory=list)
+    attempts_before: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    evidence: Evidence | None = None
+    progress: dict[str, Progress] = field(default_factory=dict)
+    entered: dict[str, str | None] = field(default_factory=dict)
+    entered_at: datetime | None = None
+    written: dict[str, str] = field(default_factory=dict)
+    start_commit: str | None = None
+    start_tree: str | None = None
+    end_commit: str | None = None
+    proof: ProofEvidence | None = None
+    approval: Approval | None = None
+    difference: Difference | None = None
+    past: list[dict[str, Any]] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What happened to the phase as plain data, without what else is kept of the work."""
+        said = self.approval
+        approval = {"approval": {**asdict(said), "at": said.at.isoformat()}} if said else {}
+        return {
+            "id": self.id,
+            "status": self.status.value,
+            "attempts": self.attempts,
+            "started_at": self.started_at.isoformat() if self.started_at else None,
+            "completed_at": self.completed_at.isoformat() if self.completed_at else None,
+            "outputs": [asdict(each) for each in self.outputs],
+            **approval,
+        }
+
+    def begin(self, now: datetime) -> None:
+        """The phase is being worked on, once more."""
+        self.status = PhaseStatus.IN_PROGRESS
+        self.attempts += 1
+        self.started_at = now
+        self.completed_at = None
+
+    def begin_anew(self, now: datetime) -> None:
+        """The phase begins once more, with all the attempts that a phase may have."""
+        self.attempts_before = self.attempts
+        self.begin(now)
+
+    def attempts_left(self, limit: int) -> int:
+        """How many more attempts may fail, the present one included."""
+        used = self.attempts - self.attempts_before
+        return max(limit - used + (self.status is PhaseStatus.IN_PROGRESS), 0)
+
+    def save(self, progress: Progress) -> None:
+        """Keep partial work, dropping the oldest beyond what a phase keeps."""
+        number = int(max(self.progress, default="0")) + 1
+        self.progress[f"{number:06d}"] = progress
+        for key in sorted(self.progress)[:-PROGRESS_KEPT]:
+            del self.progress[key]
+
+    def saved(self) -> list[Progress]:
+        """The partial work that was kept, oldest first."""
+        return [self.progress[key] for key in sorted(self.progress)]
+
+    def has_failed(self, call: Failure) -> bool:
+        """Whether this call gave an attempt up already: by its key, else if it comes twice."""
+        if call.key is not None:
+            return any(failure.key == call.key for failure in self.failures)
+        return any(call.repeats(failure) for failure in self.failures[-1:])
+
+    def last_failure(self) -> str | None:
+        """Why the last attempt failed or the last check did, in words; None if none did."""
+        known = [(each.at, each.reason) for each in self.failures[-1:]]
+        if self.evidence is not None and not self.evidence.passed:
+            known.append((self.evidence.at, self.evidence.summary()))
+        return max(known)[1] if known else None
+
+    def roll_back(self) -> None:
+        """What was done no longer counts; a summary of it stays."""
+        if self.status is PhaseStatus.PENDING:
+            return
+        self.past.append({key: value for key, value in self.to_dict().items() if key != "id"})
+        self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
+        self.evidence, self.progress, self.failures = None, {}, []
+        self.proof = self.approval = self.difference = None
+
+    def complete(self, outputs: list[Artifact], now: datetime) -> None:
+        """The phase's outputs were accepted."""
+        self.status = PhaseStatus.COMPLETED
+        self.completed_at = now
+        self.outputs = outputs

@@ -1,0 +1,122 @@
+"""What the runs of a proof say about it: whether it proves, and if not, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
+
+from cde_orchestrator.domain.proofs import Proof, TestResult
+
+RUNS_LIMIT = 8
+"""Runs of the tests concerned that proving takes at most."""
+SEES_LIMIT = 20
+DETAIL_LIMIT = 400
+_NAMED = 3
+_COLLECTED = 12
+_RED = frozenset({"failed", "error"})
+
+
+def is_red(result: TestResult) -> bool:
+    """Whether it was red by what it ran, not because its file could not be loaded."""
+    return result.outcome in _RED and not result.at_load
+
+
+def is_unclear(result: TestResult) -> bool:
+    """Whether it did not get so far that it could say anything."""
+    return result.outcome == "missing" or (result.outcome in _RED and result.at_load)
+
+
+def named(places: Collection[str]) -> str:
+    """Places or files in a sentence."""
+    shown = list(places)[:_NAMED]
+    more = len(places) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def why_not_now(proof: Proof, result: TestResult, collected: Sequence[str]) -> str:
+    """Why a proof that did not pass proves nothing."""
+    what = "the command" if proof.command else "the test"
+    if result.outcome == "missing":
+        return f"was not found: {_found(proof, collected)}"
+    if result.outcome == "skipped":
+        return (
+            f"is skipped{_because(result)}: remove what skips it, so that it runs here, or name "
+            "another test"
+        )
+    if result.outcome == "expected_failure":
+        return (
+            "is expected to fail, so it shows nothing: remove that mark, and make it pass, or "
+            "name another test"
+        )
+    return f"does not pass now{_because(result)}: fix the code or {what} until it passes"
+
+
+def why_not_base(result: TestResult) -> str:
+    """Why a proof says nothing of the change, by what it did on the base; empty where it does."""
+    if result.passed:
+        return "passes on the base already, so it does not show this change: assert what is new"
+    if result.outcome in {"skipped", "expected_failure"}:
+        done = "skipped" if result.outcome == "skipped" else "expected to fail"
+        return (
+            f"is {done} on the base, so it does not show this change: let it fail where what is "
+            "new is absent"
+        )
+    return ""
+
+
+def why_not_control(result: TestResult, files: Collection[str]) -> str:
+    """Why a proof says nothing of behaviour, by what it did at a comment; empty where it does."""
+    if result.passed:
+        return ""
+    return (
+        f"turns red at a comment in {named(files)}: it depends on the source text, or does not "
+        f"pass each time{_because(result)}: assert what the code does"
+    )
+
+
+def why_blind(places: Collection[str]) -> str:
+    """Why a proof that stayed green proves nothing."""
+    what, it = ("do", "them") if len(places) > 1 else ("does", "it")
+    return (
+        f"stays green when {named(places)} {what} nothing: it asserts nothing of {it}, or replaces "
+        f"{it} by a mock; call the changed code and assert what it gives"
+    )
+
+
+def why_unloaded(places: Collection[str]) -> str:
+    """Why a proof that could not be loaded without the change proves nothing."""
+    what = "do" if len(places) > 1 else "does"
+    return (
+        f"cannot be loaded when {named(places)} {what} nothing, as any test of that file: import "
+        "the changed code within the test, so that its own assertions turn red"
+    )
+
+
+def nothing_to_see(changed: Collection[str]) -> str:
+    """Why nothing can be proven where no source code changed."""
+    if changed:
+        return (
+            f"no code changed since the base but comments and blank lines, in {named(changed)}: "
+            "there is nothing that a proof could see"
+        )
+    return (
+        "no file changed since the base but tests and the feature's own records: there is nothing "
+        "that a proof could see"
+    )
+
+
+def _because(result: TestResult) -> str:
+    words = " ".join(result.detail.split())
+    if len(words) > DETAIL_LIMIT:
+        words = "…" + words[-DETAIL_LIMIT:]
+    return f" ({words})" if words else ""
+
+
+def _found(proof: Proof, collected: Sequence[str]) -> str:
+    path = proof.test.partition("::")[0]
+    same = [each for each in collected if each.partition("::")[0] == path]
+    if not same:
+        return f"the runner found no test in {path}; correct its file or its name"
+    near = get_close_matches(proof.test, same, n=_COLLECTED, cutoff=0.0)
+    more = f" and {len(same) - len(near)} more" if len(same) > len(near) else ""
+    return f"the runner found these in the file: {', '.join(near)}{more}"

@@ -1,0 +1,92 @@
+"""A person decides on the feature's page, in a browser that was opened for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from cde_orchestrator.application.features.start_feature import StartFeature
+from tests.browser.stage import ScriptedHealth, Site, Visitor
+
+Visit = Callable[..., Visitor]
+Serve = Callable[..., Site]
+
+WORKFLOW = """\
+version: 1
+workflows:
+  asked:
+    phases:
+      - id: write
+        prompt: standard/define.md
+        outputs: [{id: spec, path: "specs/{feature}/spec.md"}]
+      - id: approve
+        description: Somebody has to want it.
+        handler: human_input
+        prompt: standard/approve-spec.md
+        inputs: [spec]
+      - id: build
+        prompt: standard/implement.md
+"""
+
+
+@pytest.fixture
+def waiting(project: Path, serve: Serve) -> Site:
+    """A site with the feature ``login``, which waits for a person."""
+    from cde_orchestrator.application.features.submit_work import SubmitWork
+
+    (project / ".cde" / "workflow.yml").write_text(WORKFLOW)
+    site = serve(project, ScriptedHealth())
+    site.application.handle(StartFeature(prompt="Add login", name="login"))
+    given = {"spec": "# Login\n\nWith a password.\n"}
+    site.application.handle(SubmitWork(feature_id="login", phase_id="write", results=given))
+    return site
+
+
+def of_person(site: Site) -> str:
+    """The address of the feature's page that ``cde dashboard`` would open."""
+    return f"{site.url}/dashboard/features/login#once={site.key.ticket(person=True)}"
+
+
+def test_a_person_sends_back_and_then_approves(waiting: Site, visit: Visit) -> None:
+    visitor = visit(waiting.url)
+    page = visitor.page
+    page.goto(of_person(waiting))
+    card = page.get_by_role("region", name="Waits for a person")
+    expect(card).to_contain_text("specs/login/spec.md")
+    expect(card).to_contain_text("Somebody has to want it.")
+
+    card.get_by_role("button", name="Send back to write").click()
+    expect(card.get_by_role("alert")).to_contain_text("reason")
+    card.get_by_label("What has to become better").fill("Without a password")
+    card.get_by_role("button", name="Send back to write").click()
+    expect(page.get_by_role("region", name="Current phase")).to_contain_text("write")
+    expect(page.locator("#parts")).to_contain_text("Without a password")
+
+    from cde_orchestrator.application.features.submit_work import SubmitWork
+
+    given = {"spec": "# Login\n\nWith a key.\n"}
+    waiting.application.handle(SubmitWork(feature_id="login", phase_id="write", results=given))
+    card.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("region", name="Current phase")).to_contain_text("build")
+    expect(page.locator("#parts")).to_contain_text(re.compile("Approved by .+, page"))
+    expect(card).to_have_count(0)
+    assert visitor.violations() == []
+
+
+def test_a_browser_that_has_the_token_alone_is_shown_where_to_decide(
+    waiting: Site, visit: Visit
+) -> None:
+    visitor = visit(waiting.url)
+    page = visitor.open("/dashboard/features/login")
+    card = page.get_by_role("region", name="Waits for a person")
+    expect(card).to_contain_text("cde approve login")
+    expect(card.get_by_role("button", name="Approve")).to_have_count(0)
+
+    page.goto(of_person(waiting))
+    page.reload()
+    expect(card.get_by_role("button", name="Approve")).to_be_visible()
+    assert "#" not in page.url

@@ -1,0 +1,84 @@
+"""A feature that a person approves in the end, with what was proven, waived and changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.proving.test_walk_of_a_feature import CHANGED, TESTS, TRUTH, WORKFLOW, Bench
+from tests.terminal import terminal
+
+APPROVED = (
+    WORKFLOW.replace('review.md"}]', 'review.md", verdict: [approved]}]')
+    + """\
+      - id: approve
+        handler: human_input
+        prompt: standard/approve-review.md
+        inputs: [spec, review]
+"""
+)
+SPEC = "## Acceptance criteria\n\n- AC1: 10 percent of 100 leave 90\n- AC2: it feels cheap\n"
+
+
+def review(verdict: str) -> str:
+    """A review with this verdict."""
+    return f"# Review\n\nVerdict: {verdict}\n\n## Findings\n\n- cart.py:2 says nothing of tax\n"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "project", tmp_path / "home")
+
+
+def answer(bench: Bench, *words: str, question: str) -> str:
+    """What a command showed a person who then said yes."""
+    with terminal(*words, cwd=bench.root, environment=bench.environment) as asked:
+        shown = asked.read_until(question)
+        asked.type("y")
+        said = asked.end()
+    assert asked.code == 0, said
+    return shown
+
+
+def test_a_person_sees_what_was_proven_waived_and_changed(bench: Bench) -> None:
+    bench.cde("init")
+    bench.write(".cde/workflow.yml", APPROVED)
+    bench.cde("trust", "--yes")
+    bench.cde("start", "Discounts", "-n", "discount")
+    bench.write("specs/discount/spec.md", SPEC)
+    assert bench.code("submit", "discount", "define") == ""
+    bench.write("cart.py", CHANGED)
+    assert bench.code("submit", "discount", "build") == ""
+    bench.write("test_cart.py", TESTS + TRUTH)
+    bench.write("specs/discount/proofs.yml", "AC1: test_cart.py::test_discount\n")
+    assert bench.code("submit", "discount", "test") == "E134"
+    words = ("waive", "discount", "AC2", "--reason", "A feeling")
+    assert bench.code(*words) == "E140"
+    answer(bench, *words, question="without a proof?")
+    assert bench.code("submit", "discount", "test") == ""
+
+    bench.write("specs/discount/review.md", review("changes needed"))
+    sent = bench.cde("submit", "discount", "review")
+    assert sent["sent_back"]["to"] == "build"
+    assert "says nothing of tax" in sent["phase"]["prompt"]
+    bench.write("cart.py", f"{CHANGED}\n\ndef tax():\n    return 0\n")
+    assert bench.code("submit", "discount", "build") == ""
+    bench.write("specs/discount/proofs.yml", "AC1: test_cart.py::test_discount\n")
+    assert bench.code("submit", "discount", "test") == ""
+    bench.write("specs/discount/review.md", review("approved"))
+    assert bench.code("submit", "discount", "review") == ""
+
+    assert bench.code("submit", "discount", "approve") == "E140"
+    shown = answer(bench, "approve", "discount", question="Approve?")
+    assert "AC1 10 percent of 100 leave 90  proven" in shown
+    assert "test_cart.py::test_discount" in shown
+    assert "AC2 it feels cheap  waived: A feeling" in shown
+    assert "2 files changed since" in shown
+    assert "lines added" in shown
+    status = bench.cde("status", "discount", "--full")
+    assert status["feature"]["status"] == "completed"
+    assert [each["event"] for each in status["events"] if "channel" in each] == [
+        "waived",
+        "approved",
+    ]

@@ -1,0 +1,98 @@
+"""A terminal of its own for a command, on which a person reads and answers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from cde_orchestrator.infrastructure.trust.person import AGENTS
+
+_STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+def of_a_person(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables without those that agents set."""
+    return {name: value for name, value in environment.items() if name not in AGENTS}
+
+
+class Terminal:
+    """The other side of a command's terminal.
+
+    Attributes:
+        written: what the command wrote so far, without colours.
+        code: the command's exit code, once it has ended.
+    """
+
+    def __init__(self, side: int, command: subprocess.Popen[bytes]) -> None:
+        self._side, self._command = side, command
+        self._raw = b""
+        self.code: int | None = None
+
+    @property
+    def written(self) -> str:
+        text = self._raw.decode("utf-8", "replace").replace("\r\n", "\n")
+        return _STYLE.sub("", text)
+
+    def read_until(self, words: str) -> str:
+        """What was written, once it contains these words."""
+        while words not in self.written:
+            assert self._read(), f"it ended without {words!r}:\n{self.written}"
+        return self.written
+
+    def type(self, line: str) -> None:
+        """Answer."""
+        os.write(self._side, f"{line}\n".encode())
+
+    def end(self) -> str:
+        """All that was written, once the command has ended."""
+        while self._read():
+            pass
+        self.code = self._command.wait()
+        return self.written
+
+    def _read(self) -> bool:
+        part = b""
+        with suppress(OSError):  # how a terminal says that its other side is closed
+            part = os.read(self._side, 65_536)
+        self._raw += part
+        return bool(part)
+
+
+@contextmanager
+def terminal(
+    *words: str, cwd: Path, environment: Mapping[str, str], within: Sequence[str] = ()
+) -> Iterator[Terminal]:
+    """Start ``cde`` with these words, by a program, on a terminal that is its own."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 60, 120, 0, 0))
+
+    def make_own() -> None:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    command = subprocess.Popen(
+        [*within, sys.executable, "-m", "cde_orchestrator", *words],
+        cwd=cwd,
+        env={**environment, "TERM": "xterm-256color"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=make_own,  # noqa: PLW1509 - the child is single-threaded
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(ours, command)
+    finally:
+        if command.poll() is None:
+            command.kill()
+        command.wait()
+        os.close(ours)

@@ -1,0 +1,87 @@
+"""What is said of a proof reads as something to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from cde_orchestrator.domain import proof_rules as rules
+from cde_orchestrator.domain.proofs import Outcome, Proof, TestResult
+
+TEST = Proof(test="tests/test_pay.py::test_fee")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "at_load", "red", "unclear"),
+    [
+        ("passed", False, False, False),
+        ("skipped", False, False, False),
+        ("failed", False, True, False),
+        ("error", False, True, False),
+        ("error", True, False, True),
+        ("failed", True, False, True),
+        ("missing", False, False, True),
+    ],
+)
+def test_red_is_what_ran(outcome: Outcome, at_load: bool, red: bool, unclear: bool) -> None:
+    result = TestResult(outcome=outcome, at_load=at_load)
+
+    assert (rules.is_red(result), rules.is_unclear(result)) == (red, unclear)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("skipped", "is skipped (why): remove"),
+        ("expected_failure", "is expected to fail"),
+        ("failed", "does not pass now (why): fix the code or the test"),
+        ("missing", "the runner found no test in tests/test_pay.py"),
+    ],
+)
+def test_what_does_not_pass_is_said_with_its_reason(outcome: Outcome, said: str) -> None:
+    assert said in rules.why_not_now(TEST, TestResult(outcome=outcome, detail="why"), [])
+
+
+def test_a_command_is_called_one() -> None:
+    reason = rules.why_not_now(Proof(command=("shop",)), TestResult(outcome="failed"), [])
+
+    assert reason == "does not pass now: fix the code or the command until it passes"
+
+
+def test_a_long_reason_is_cut_at_its_beginning() -> None:
+    result = TestResult(outcome="failed", detail="begin " * 100 + "end")
+
+    reason = rules.why_not_now(TEST, result, [])
+
+    assert "end)" in reason
+    assert len(reason) < 500
+
+
+def test_names_of_the_file_that_are_near_are_shown() -> None:
+    there = [f"tests/test_pay.py::test_{number}" for number in range(20)]
+    near = "tests/test_pay.py::test_fees"
+
+    reason = rules.why_not_now(TEST, TestResult(outcome="missing"), [*there, near, "x.py::y"])
+
+    assert f"found these in the file: {near}, " in reason
+    assert "and 9 more" in reason
+    assert "x.py" not in reason
+
+
+@pytest.mark.parametrize("outcome", ["failed", "error", "missing"])
+def test_what_fails_on_the_base_shows_the_change(outcome: Outcome) -> None:
+    assert rules.why_not_base(TestResult(outcome=outcome)) == ""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [("passed", "passes"), ("skipped", "is skipped"), ("expected_failure", "expected to fail")],
+)
+def test_what_does_not_fail_on_the_base_shows_nothing(outcome: Outcome, said: str) -> None:
+    assert said in rules.why_not_base(TestResult(outcome=outcome))
+
+
+def test_places_are_named_as_far_as_they_can_be_read() -> None:
+    assert rules.named(["a"]) == "a"
+    assert rules.named(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert "when a, b do nothing: it asserts nothing of them" in rules.why_blind(["a", "b"])
+    assert "when a, b do nothing" in rules.why_unloaded(["a", "b"])
