@@ -196,7 +196,7 @@ class _Work:
                     covered=digest_of_files(found.covered),
                 )
         except CDEError as error:  # it is kept for convenience: the answer is the same without
-            log.info("verdict_not_kept", feature=found.name, code=error.code)
+            log.info("verdict_not_kept", feature=found.name, error_code=error.code)
 
 
 def _worst(verdicts: Sequence[Verdict]) -> Verdict:
