@@ -65,6 +65,8 @@ def parse_export(text: str) -> dict[str, Any]:
     own, features = export.get("project"), export.get("features")
     if not isinstance(own, dict) or not isinstance(features, list):
         raise StateError.of("E210", where="the file", reason="project or features are missing")
+    if not isinstance(own.get("workflows") or {}, dict):
+        raise StateError.of("E210", where="the project", reason="its workflows are no mapping")
     keyed: dict[str, Any] = {}
     for feature in features:
         if not isinstance(feature, dict) or not all(

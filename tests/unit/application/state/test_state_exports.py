@@ -55,6 +55,7 @@ def test_each_feature_is_a_block_of_lines_of_its_own() -> None:
         '{"format": "cde-export", "version": 1}',
         '{"format": "cde-export", "version": 1, "project": {}, "features": {}}',
         '{"format": "cde-export", "version": 1, "project": {}, "features": [1]}',
+        '{"format": "cde-export", "version": 1, "project": {"workflows": true}, "features": []}',
         '{"format": "cde-export", "version": 1, "project": {}, "features": [{"id": 1}]}',
         (
             '{"format": "cde-export", "version": 1, "project": {},'
