@@ -33,6 +33,7 @@ SUITE = (
     "tests/integration/test_readme.py",
     "tests/unit/web",
     "tests/unit/test_logging.py",
+    "tests/unit/adapters/proving/knock_out/test_grammars.py",
     "tests/unit/adapters/repositories/postgres/test_session.py",
 )
 # What runs the tests comes in the locked versions; whatever it shares with the product does not.
@@ -89,7 +90,7 @@ def try_edge(resolution: str, version: str, folder: Path, environment: dict[str,
         run([*into, ROOT], folder, environment)
         run([python, ROOT / "examples" / "demo.py"], folder, environment)
     compare(declared(extras=False), installed(), resolution)
-    run([*into, f"{ROOT}[otel,postgres]"], folder, environment)
+    run([*into, f"{ROOT}[otel,postgres,proof]"], folder, environment)
     compare(declared(extras=True), installed(), resolution)
     run([*into[:-2], *pinned(RUNNERS), *CLIENTS], folder, environment)
     with timed(f"Python {version}, {resolution}: {len(SUITE)} files of tests"):
