@@ -31,9 +31,9 @@ class Desk:
         git(self.root, "commit", "-qm", "First")
         assert self.cde("init") == {}
         assert self.cde("trust", "--yes") == {}
-        assert self.cde("start", "Add a thing", "-w", "standard-approved", "-n", "work") == {}
+        assert self.cde("start", "Add a thing", "-w", "standard-approved", "-n", "desk") == {}
         self.deliver()
-        assert self.cde("submit", "work", "define") == {}
+        assert self.cde("submit", "desk", "define") == {}
 
     def call(self, *words: str) -> tuple[int, dict[str, Any]]:
         """The exit code and the reply of a command that has no terminal."""
@@ -48,11 +48,11 @@ class Desk:
 
     def status(self) -> dict[str, Any]:
         """All that is known of the feature."""
-        return self.call("status", "work", "--full")[1]
+        return self.call("status", "desk", "--full")[1]
 
     def deliver(self) -> None:
         """Write what the current phase asks for."""
-        phase = self.call("status", "work")[1]["phase"]
+        phase = self.call("status", "desk")[1]["phase"]
         for output in phase["outputs"]:
             path = self.root / output["path"]
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,11 +61,11 @@ class Desk:
     def approve(self, *words: str, **variables: str) -> AbstractContextManager[Terminal]:
         """``cde approve work`` on a terminal."""
         environment = {**self.environment, **variables}
-        return terminal("approve", "work", *words, cwd=self.root, environment=environment)
+        return terminal("approve", "desk", *words, cwd=self.root, environment=environment)
 
     @property
     def spec(self) -> Path:
-        return self.root / "specs" / "work" / "spec.md"
+        return self.root / "specs" / "desk" / "spec.md"
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_person_approves_at_a_terminal_and_it_is_written_down(desk: Desk) -> N
         said = answered(asked, "y")
     assert asked.code == 0, said
     assert "Add a thing" in shown
-    assert "specs/work/spec.md" in shown
+    assert "specs/desk/spec.md" in shown
     assert "Phase approve-spec accepted" in said
     status = desk.status()
     assert status["feature"]["current_phase"] == "decompose"
@@ -94,7 +94,7 @@ def test_a_person_approves_at_a_terminal_and_it_is_written_down(desk: Desk) -> N
     approval, event = record["approval"], status["events"][-1]
     assert (approval["user"], approval["host"]) == (getpass.getuser(), socket.gethostname())
     assert (approval["channel"], event["channel"]) == ("terminal", "terminal")
-    assert list(approval["outputs"]) == ["specs/work/spec.md"]
+    assert list(approval["outputs"]) == ["specs/desk/spec.md"]
     assert (event["event"], event["phase"]) == ("approved", "approve-spec")
     assert event["digest"] == approval["digest"]
     (change,) = (
@@ -103,18 +103,18 @@ def test_a_person_approves_at_a_terminal_and_it_is_written_down(desk: Desk) -> N
         if each["operation"] == "approve_phase"
     )
     assert change["actor"] == f"person:{getpass.getuser()}@{socket.gethostname()}"
-    listed = cde("status", "work", cwd=desk.root, environment=desk.environment)
+    listed = cde("status", "desk", cwd=desk.root, environment=desk.environment)
     assert f"approved by {getpass.getuser()}@" in listed.stdout.decode()
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ("submit", "work", "approve-spec"),
-        ("submit", "work", "approve-spec", "--failed", "--reason", "No"),
-        ("submit", "work", "approve-spec", "--agent", "human"),
-        ("approve", "work"),
-        ("approve", "work", "--no", "--reason", "No"),
+        ("submit", "desk", "approve-spec"),
+        ("submit", "desk", "approve-spec", "--failed", "--reason", "No"),
+        ("submit", "desk", "approve-spec", "--agent", "human"),
+        ("approve", "desk"),
+        ("approve", "desk", "--no", "--reason", "No"),
     ],
 )
 def test_no_command_without_a_terminal_answers(desk: Desk, words: tuple[str, ...]) -> None:
@@ -144,7 +144,7 @@ def test_an_agent_with_a_terminal_is_refused_as_far_as_it_is_known(
 
 def test_what_runs_in_the_background_of_a_terminal_asks_nobody(desk: Desk) -> None:
     shell = ["bash", "-mc", '"$@" & wait $!', "bash"]
-    words = ("approve", "work")
+    words = ("approve", "desk")
     with terminal(*words, cwd=desk.root, environment=desk.environment, within=shell) as asked:
         said = asked.end()
     assert asked.code == 1
@@ -170,10 +170,10 @@ def test_what_changes_after_the_yes_voids_it(desk: Desk) -> None:
         answered(asked, "y")
     desk.spec.write_text(desk.spec.read_text() + "\n- AC9: and a back door\n")
     desk.deliver()
-    error = desk.cde("submit", "work", "decompose")
+    error = desk.cde("submit", "desk", "decompose")
     assert error["code"] == "E132"
     assert "the approval of phase approve-spec is void" in error["message"]
-    assert desk.cde("submit", "work", "decompose", "--restore") == {}
+    assert desk.cde("submit", "desk", "decompose", "--restore") == {}
     assert "back door" not in desk.spec.read_text()
 
 
@@ -187,7 +187,7 @@ def test_a_no_goes_back_with_its_reason_and_a_copy(desk: Desk) -> None:
     status = desk.status()
     assert status["feature"]["current_phase"] == "define"
     assert "AC1 cannot be tested" in status["phase"]["prompt"]
-    assert (desk.root / "specs" / "work" / "spec.md.before-rollback").exists()
+    assert (desk.root / "specs" / "desk" / "spec.md.before-rollback").exists()
     event = status["events"][-1]
     assert (event["event"], event["to_phase"]) == ("sent_back", "define")
     assert event["by"] == f"{getpass.getuser()}@{socket.gethostname()}"
