@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from cde_orchestrator.adapters.git.git_process import Git, GitError
-from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
+from cde_orchestrator.adapters.git.git_process import Git
+from cde_orchestrator.adapters.git.listed import folder_inside, names_in, saying_why
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
 COMMITS_LIMIT = 500
@@ -40,7 +40,7 @@ class GitCommittedFiles:
         with self._git(root) as (git, inside):
             below = posixpath.normpath(posixpath.join(inside, folder))
             listed = git.output("ls-tree", "-r", "-z", "--full-tree", "--name-only", tree, below)
-        return [posixpath.relpath(path, inside) for path in _names(listed)]
+        return [posixpath.relpath(path, inside) for path in names_in(listed)]
 
     def versions(self, root: Path, commit: str, path: str) -> Sequence[bytes]:
         """What was committed of a file, up to a commit, the oldest first.
@@ -70,7 +70,7 @@ class GitCommittedFiles:
             commits = _commits(git, commit, f":(top,glob){folder}**/{name}")
             words = ("--stdin", "-r", "-m", "-z", "--root", "--no-commit-id", "--name-only")
             data = "".join(f"{each}\n" for each in commits).encode()
-            paths = _names(git.output("diff-tree", *words, "--no-renames", data=data))
+            paths = names_in(git.output("diff-tree", *words, "--no-renames", data=data))
         named = {path for path in paths if posixpath.basename(path) == name}
         below = (posixpath.relpath(path, inside) for path in named)
         return sorted(path for path in below if not path.startswith("../"))
@@ -78,20 +78,12 @@ class GitCommittedFiles:
     @contextmanager
     def _git(self, root: Path) -> Iterator[tuple[Git, str]]:
         """git, and the project's folder in the repository; ``.`` for all of it."""
-        try:
+        with saying_why(root):
             git = Git(root, self._breakers)
-            prefix = os.fsdecode(git.output("rev-parse", "--show-prefix"))
-            yield git, prefix.rstrip("\n").rstrip("/") or "."
-        except (OSError, CircuitBreakerOpenError) as error:
-            reason = error.reason if isinstance(error, GitError) else str(error)
-            raise FeatureError.of("E136", path=str(root), reason=reason) from error
+            yield git, folder_inside(git)
 
 
 def _commits(git: Git, commit: str, pathspec: str) -> list[str]:
     """Commits that changed a path, the latest first; merges too, where a side differs."""
     words = ("--full-history", f"--max-count={COMMITS_LIMIT}", "--end-of-options", commit)
     return git.output("rev-list", *words, "--", pathspec).decode().split()
-
-
-def _names(listed: bytes) -> list[str]:
-    return [os.fsdecode(each) for each in listed.split(b"\0") if each]

@@ -17,10 +17,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cde_orchestrator.adapters.git.git_process import ByteByByte, Git, GitError
-from cde_orchestrator.adapters.git.listed import without_own
+from cde_orchestrator.adapters.git.listed import (
+    folder_inside,
+    names_in,
+    saying_why,
+    without_own,
+)
 from cde_orchestrator.application.ports.proving import ChangedFile, SourceTree
 from cde_orchestrator.domain.errors.template import plain
-from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 
 FILE_LIMIT_BYTES = 50 * 1024 * 1024
@@ -35,8 +39,6 @@ BASES = "refs/cde/bases"
 _ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _NONE = "0"
 _SUBMODULE = "160000"
-_NO_COMMIT = "'HEAD'"
-_NO_REPOSITORY = "not a git repository"
 _FILES = ("ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
 _KNOWN = ("ls-files", "-z", "-t", "--cached", "--modified", "--deleted")
 _IGNORED = (
@@ -123,7 +125,7 @@ class GitSourceTrees:
         """
         with self._git(root) as git:
             with _naming(before, after):
-                entries = _names(git.output("diff-tree", *_DIFF, before, after))
+                entries = names_in(git.output("diff-tree", *_DIFF, before, after))
             changes = {}
             for about, path in zip(entries[::2], entries[1::2], strict=True):
                 kinds, ids = (about.split(" ")[:2], about.split(" ")[2:4])
@@ -133,7 +135,7 @@ class GitSourceTrees:
                 ]
                 if any(files) and (files[0] != files[1] or kinds[0][1:3] != kinds[1][:2]):
                     changes[path] = files
-            inside = _inside(git)
+            inside = folder_inside(git)
             named = {
                 posixpath.relpath(path, inside): changes[path]
                 for path in without_own(changes)
@@ -154,13 +156,13 @@ class GitSourceTrees:
             FeatureError: E136, the tree is gone, or they are too large.
         """
         with self._git(root) as git:
-            inside = _inside(git)
+            inside = folder_inside(git)
             places = {path: posixpath.normpath(posixpath.join(inside, path)) for path in paths}
             asked = set(places.values())
             with _naming(tree):
                 listed = git.output("ls-tree", "-r", "-z", "--full-tree", tree)
             ids = {}
-            for entry in _names(listed):
+            for entry in names_in(listed):
                 about, _, path = entry.partition("\t")
                 if path in asked and not about.startswith(_SUBMODULE):
                     ids[path] = about.rpartition(" ")[2]
@@ -185,31 +187,18 @@ class GitSourceTrees:
         Raises:
             FeatureError: E136, git refuses.
         """
-        with self._refusals(folder):
+        with saying_why(folder):
             git = Git(folder, self._breakers)
-            inside = _inside(git)
-            listed = _names(git.output(*_IGNORED, "--", ":/"))
+            inside = folder_inside(git)
+            listed = names_in(git.output(*_IGNORED, "--", ":/"))
         top = Path(os.path.normpath(folder / posixpath.relpath(".", inside)))
         return top, without_own(listed)
 
     @contextmanager
     def _git(self, root: Path) -> Iterator[Git]:
         root = self._worktree or root
-        with self._refusals(root):
+        with saying_why(root):
             yield Git(root, self._breakers)
-
-    @contextmanager
-    def _refusals(self, root: Path) -> Iterator[None]:
-        """Say why git cannot do it."""
-        try:
-            yield
-        except (OSError, CircuitBreakerOpenError) as error:
-            reason = error.reason if isinstance(error, GitError) else str(error)
-            if _NO_REPOSITORY in reason:
-                reason = "the project is in no git repository"
-            elif _NO_COMMIT in reason:
-                reason = "the repository has no commit yet"
-            raise FeatureError.of("E136", path=str(root), reason=reason) from error
 
 
 class _TooMuchError(GitError):
@@ -228,12 +217,12 @@ class _Tree:
         files = self._files
         if not begin:
             files.index.unlink(missing_ok=True)
-        listed = _names(files.output(*_FILES, own=False))
+        listed = names_in(files.output(*_FILES, own=False))
         there = set(without_own(entry[2:] for entry in listed))
         if len(there) > FILES_LIMIT:
             raise _TooMuchError(f"there are more than {FILES_LIMIT:,} files that are not ignored")
         known, differing = set[str](), set[str]()
-        for entry in _names(files.output(*_KNOWN)) if begin else ():
+        for entry in names_in(files.output(*_KNOWN)) if begin else ():
             (known if entry[0] == "H" else differing).add(entry[2:])
         looked_at = (there - known) | (there & differing)
         sizes = {path: self._size(path) for path in looked_at}
@@ -274,11 +263,6 @@ class _Tree:
         return self._real[folder]
 
 
-def _inside(git: Git) -> str:
-    """The project's folder in the repository; ``.`` for all of it."""
-    return os.fsdecode(git.output("rev-parse", "--show-prefix")).rstrip("\n").rstrip("/") or "."
-
-
 @contextmanager
 def _naming(*trees: str) -> Iterator[None]:
     """Name the trees where git refuses, or where one is no id but might be an option."""
@@ -307,10 +291,6 @@ def _contents(git: Git, ids: Collection[str]) -> dict[str, bytes]:
         found[name] = data[begin : begin + int(size)]
         at = begin + int(size) + 1
     return found
-
-
-def _names(listed: bytes) -> list[str]:
-    return [entry for entry in os.fsdecode(listed).split("\0") if entry]
 
 
 def _is_text(path: str) -> bool:
