@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from html import escape
+from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -99,3 +100,17 @@ def is_below(path: str, pages: Iterable[str]) -> bool:
 def wants_page(request: Request) -> bool:
     """Whether a browser asks, rather than a program."""
     return "text/html" in request.headers.get("accept", "")
+
+
+async def posted(request: Request, limit_bytes: int) -> dict[str, str]:
+    """The fields of a form that was sent, the first of each name; none where it is no such form."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > limit_bytes:
+            return {}
+    try:
+        found = parse_qs(body.decode(), max_num_fields=10)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in found.items()}

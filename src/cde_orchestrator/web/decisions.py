@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
-from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -26,7 +25,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.infrastructure.observability.correlation import acting_as
 from cde_orchestrator.infrastructure.trust.person import person_name
-from cde_orchestrator.web._responses import data, failure
+from cde_orchestrator.web._responses import data, failure, posted
 from cde_orchestrator.web.sign_in import DECISIONS, PERSON
 
 FORM_BYTES = 32_768
@@ -102,7 +101,7 @@ class Decisions:
         return data({**shown, "form": form})
 
     async def _decide(self, request: Request) -> Response:
-        given = await _posted(request)
+        given = await posted(request, FORM_BYTES)
         feature_id, session = request.path_params["feature"], request.scope.get(PERSON)
         try:
             if session is None or "origin" not in request.headers:
@@ -141,16 +140,3 @@ def _not_decided(code: str, feature: str, reason: str) -> FeatureError:
 def _refusal(request: Request, error: CDEError) -> Response:
     error.context.setdefault("project_path", ".")
     return failure(request, error, STATUS.get(error.code, 409))
-
-
-async def _posted(request: Request) -> dict[str, str]:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > FORM_BYTES:
-            return {}
-    try:
-        found = parse_qs(body.decode(), max_num_fields=10)
-    except ValueError:
-        return {}
-    return {name: values[0] for name, values in found.items()}

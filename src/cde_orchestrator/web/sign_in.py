@@ -12,7 +12,7 @@ from __future__ import annotations
 import hmac
 from html import escape
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import CDESystemError
 from cde_orchestrator.infrastructure.system.server_key import ServerKey
-from cde_orchestrator.web._responses import is_below, path_of
+from cde_orchestrator.web._responses import is_below, path_of, posted
 from cde_orchestrator.web.assets import HEADERS, asset
 
 PAGES = ("/dashboard", "/errors", "/health", "/metrics")
@@ -69,7 +69,7 @@ class SignIn:
         """The form, or what becomes of the token that was filled in."""
         if request.method != "POST":
             return _form("")
-        given = await _posted(request)
+        given = await posted(request, FORM_BYTES)
         if reason := self._refusal(given):
             error = CDESystemError.of("E902", reason=reason)
             return _form(ErrorFormatter.payload(error)["message"])
@@ -77,20 +77,19 @@ class SignIn:
         target = quote(path_of(request)) + (f"?{query}" if query else "")
         answer = RedirectResponse(target, 303, HEADERS)
         cookies = {self._name: self._value}
-        ticket = given.get(b"once", [b""])[0].decode("latin-1")
-        if self._key.is_of_person(ticket):
+        if self._key.is_of_person(given.get("once", "")):
             cookies[self._person] = self._key.session()
         for name, value in cookies.items():
             answer.set_cookie(name, value, path="/", httponly=True, samesite="strict")
         return answer
 
-    def _refusal(self, given: dict[bytes, list[bytes]]) -> str | None:
+    def _refusal(self, given: dict[str, str]) -> str | None:
         """Why what was posted lets nobody in; None when it does."""
-        if b"once" in given:
-            is_good = self._key.take(given[b"once"][0].decode("latin-1"))
+        if "once" in given:
+            is_good = self._key.take(given["once"])
             return None if is_good else "this address was opened before, or is too old"
-        token = given.get(b"token", [b""])[0].strip()
-        return None if hmac.compare_digest(token, self._token) else "the token is wrong"
+        token = given.get("token", "").strip()
+        return None if hmac.compare_digest(token.encode(), self._token) else "the token is wrong"
 
 
 def _cookie(request: Request, name: str) -> str:
@@ -114,18 +113,6 @@ def _form(problem: str) -> Response:
     headers = {**HEADERS, "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
     shown = f'<p class="problem" role="alert">{escape(problem)}</p>' if problem else ""
     return Response(page.replace("<!--problem-->", shown), 401, headers, "text/html")
-
-
-async def _posted(request: Request) -> dict[bytes, list[bytes]]:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > FORM_BYTES:
-            return {}
-    try:
-        return parse_qs(body, max_num_fields=10)
-    except ValueError:
-        return {}
 
 
 def _derived(token: bytes, purpose: str) -> str:
