@@ -64,10 +64,11 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         leases, tree = features.leases(), git.work_tree(root)
         problem = None if tree is not None and tree.is_known else git.problem(root)
         tried = self._tried_workflow(key, repository.get(root), workflows, rendering)
-        baseline = baseline_for(tried, git, root)
         base, refusal = None, ""
         if tried is not None and tried.proof is not None:
             base, refusal = proving.base_now()
+        # Whoever has the whole tree needs no list of what differed from the commit.
+        baseline = None if base is not None else baseline_for(tried, git, root)
         with repository.transaction(root) as project:
             started = self._started(key, project, leases, tried)
             if started is not None:
