@@ -39,6 +39,7 @@ COMPRESSED = ".gz"
 _UNFINISHED = ".tmp"
 _UNFINISHED_SECONDS = 3_600
 _STAMP = "%Y%m%dT%H%M%S%f"
+_LISTED_AGAIN = 5
 _ROTATED = r"\.\d{8}T\d{12}(\.gz)?"
 _TIME = re.compile(rb'\{"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6})Z"')
 _TIME_BYTES = 64
@@ -72,7 +73,21 @@ def rotated_name(path: Path, last: datetime) -> Path:
 
 
 def rotated_files(path: Path) -> list[Path]:
-    """The rotated files of a log file, oldest first; each once, compressed or not."""
+    """The rotated files of a log file, oldest first; each once, compressed or not.
+
+    The folder is listed until two lists agree: what takes another name while it is listed may be
+    in the list under neither.
+    """
+    found = _rotated(path)
+    for _ in range(_LISTED_AGAIN):
+        before, found = found, _rotated(path)
+        if found == before:
+            break
+    return found
+
+
+def _rotated(path: Path) -> list[Path]:
+    """The same, as one list has them; whoever tidies finds the others the next time."""
     names = _names(path.parent)
     rotated = re.compile(re.escape(path.name) + _ROTATED)
     found = sorted(filter(rotated.fullmatch, names))
@@ -131,7 +146,7 @@ def is_before(file: Path, stamp: str) -> bool:
 
 def tidy(path: Path, kept: LogRetention, now: float) -> None:
     """Compress rotated files, and remove what is not kept; never fails."""
-    for file in rotated_files(path):
+    for file in _rotated(path):
         with suppress(OSError):
             if status_of(file).st_size > _NO_LOG_BYTES:
                 unlink(file)  # no log of ours, and compressing it would take long
@@ -139,7 +154,7 @@ def tidy(path: Path, kept: LogRetention, now: float) -> None:
             if file.suffix != COMPRESSED:
                 _compress(file)
             unlink(file.with_name(file.name.removesuffix(COMPRESSED)), missing_ok=True)
-    for file in _surplus(rotated_files(path), kept, now):
+    for file in _surplus(_rotated(path), kept, now):
         with suppress(OSError):
             unlink(file)
     for name in _names(path.parent):
@@ -152,7 +167,7 @@ def tidy(path: Path, kept: LogRetention, now: float) -> None:
 
 def tidy_beside(path: Path, kept: LogRetention, now: float) -> None:
     """``tidy`` in a thread of its own, if there is anything to do."""
-    rotated = rotated_files(path)
+    rotated = _rotated(path)
     if any(file.suffix != COMPRESSED for file in rotated) or _surplus(rotated, kept, now):
         # No daemon: a short command that rotated compresses before it ends.
         threading.Thread(target=tidy, args=(path, kept, now), name="cde-log-keeper").start()

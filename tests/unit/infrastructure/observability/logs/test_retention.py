@@ -230,3 +230,22 @@ def test_the_folder_is_listed_once_to_find_that_nothing_is_to_be_tidied(
     monkeypatch.setattr(retention, "entries_of", counted)
     tidy_beside(path, KEPT, NOW.timestamp())
     assert listed == [path.parent]
+
+
+def test_a_file_that_is_compressed_while_its_folder_is_listed_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = tmp_path / "cde.log.20251110T120000000000"
+    plain.write_text("A line.\n")
+    whole = tree.entries_of
+
+    def listed(folder: Path) -> dict[str, os.stat_result]:
+        found = whole(folder)
+        if plain.exists():  # it takes its other name after the list was read, and before its status
+            plain.rename(f"{plain}.gz")
+            return {}
+        return found
+
+    monkeypatch.setattr(retention, "entries_of", listed)
+
+    assert [each.name for each in rotated_files(tmp_path / "cde.log")] == [f"{plain.name}.gz"]
