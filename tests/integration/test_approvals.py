@@ -59,7 +59,7 @@ class Desk:
             path.write_text(deliverable(output))
 
     def approve(self, *words: str, **variables: str) -> AbstractContextManager[Terminal]:
-        """``cde approve work`` on a terminal."""
+        """``cde approve desk`` on a terminal."""
         environment = {**self.environment, **variables}
         return terminal("approve", "desk", *words, cwd=self.root, environment=environment)
 
@@ -121,7 +121,7 @@ def test_no_command_without_a_terminal_answers(desk: Desk, words: tuple[str, ...
     before = desk.status()
     code, said = desk.call(*words)
     assert (code, said["error"]["code"]) == (1, "E140")
-    assert "cde approve work" in said["error"]["message"] + " ".join(said["error"]["suggestions"])
+    assert "cde approve desk" in said["error"]["message"] + " ".join(said["error"]["suggestions"])
     assert desk.status() == before
 
 
