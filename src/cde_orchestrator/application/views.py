@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
 from cde_orchestrator.application.proof_views import DifferenceView, ProofView, proof_view
-from cde_orchestrator.application.proofs.standing import StandingView
+from cde_orchestrator.application.proofs.verdicts import VerdictView
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
@@ -265,7 +265,7 @@ class FeatureStatusReply(FeatureReply):
     phases: list[PhaseRecordView]
     difference: DifferenceView | None
     proof: ProofView | None
-    standing: StandingView | None
+    standing: VerdictView | None
 
 
 class FeatureDetailReply(FeatureStatusReply):

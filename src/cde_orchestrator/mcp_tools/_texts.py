@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.application.projects.onboard_project import proof_words
 from cde_orchestrator.application.proof_views import difference_words, proof_remarks
-from cde_orchestrator.application.proofs.standing import standing_words, status_words
+from cde_orchestrator.application.proofs.verdicts import status_words, verdict_line
 from cde_orchestrator.application.views import (
     kept_remarks,
     sent_back_words,
@@ -111,7 +111,7 @@ def feature_status(reply: FeatureStatusReply) -> str:
     feature, phase = reply["feature"], reply["phase"]
     lines = [f"Feature {feature['name']} is {feature['status']} ({feature['workflow']})."]
     if reply["standing"] is not None:
-        lines.append(f"Its criteria: {standing_words(reply['standing'])}.")
+        lines.append(f"Its criteria: {verdict_line(reply['standing'])}.")
     if reply["difference"] is not None:
         lines.append(f"Changed since it started: {difference_words(reply['difference'])}.")
     lines += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.proof_views import DifferenceView, proof_view
-from cde_orchestrator.application.proofs.standing import proof_of, standing_of
+from cde_orchestrator.application.proofs.verdicts import proof_of, verdict_of
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureDetailReply,
@@ -53,7 +53,7 @@ class GetFeatureStatus(
             "phases": [phase_record_view(feature.phases[each.id]) for each in workflow.phases],
             "difference": _difference(feature, workflow),
             "proof": proof_view(proof_of(feature)),
-            "standing": standing_of(feature, rendering.files, features.root),
+            "standing": verdict_of(feature, rendering.files, features.root),
             "phase": phase,
         }
         leases.renew_when_due(feature, features.repository, features.root)

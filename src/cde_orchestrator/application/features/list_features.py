@@ -14,7 +14,7 @@ from cde_orchestrator.application.ports.core import (
     ProjectRepository,
     WorkflowRepository,
 )
-from cde_orchestrator.application.proofs.standing import standing_of
+from cde_orchestrator.application.proofs.verdicts import verdict_of
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureHead,
@@ -108,8 +108,8 @@ def _row(summary: FeatureSummary, project: Project, files: ProjectFiles, root: P
     """A feature as the list has it; only what a completed one has proven is looked at."""
     row = cast("FeatureRow", view_of(FeatureHead, summary))
     completed = project.features.by_id(summary.id) if summary.status == COMPLETED else None
-    if completed is not None and (standing := standing_of(completed, files, root)) is not None:
-        row["standing"] = standing["verdict"]
+    if completed is not None and (verdict := verdict_of(completed, files, root)) is not None:
+        row["standing"] = verdict["verdict"]
     return row
 
 

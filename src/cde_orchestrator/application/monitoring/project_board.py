@@ -16,7 +16,7 @@ from cde_orchestrator.application.features.followed_workflow import (
 )
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.ports.core import ProjectFiles
-from cde_orchestrator.application.proofs.standing import StandingView, standing_of
+from cde_orchestrator.application.proofs.verdicts import VerdictView, verdict_of
 from cde_orchestrator.application.views import ClaimView
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, Feature
@@ -94,7 +94,7 @@ def board_of(project: Project, features: ProjectFeatures, files: ProjectFiles) -
     leases, touched = features.leases(), attrgetter("updated_at")
     cards, done = (
         [
-            _card(*each, leases, standing_of(each[1], files, features.root))
+            _card(*each, leases, verdict_of(each[1], files, features.root))
             for each in _followed(project, chosen, features)
         ]
         for chosen in (
@@ -177,7 +177,7 @@ def _card(
     feature: Feature,
     order: list[str],
     leases: CallerLeases,
-    standing: StandingView | None,
+    verdict: VerdictView | None,
 ) -> Card:
     """A card; a feature of an older release stands where it was stored."""
     record = feature.phases.get(feature.current_phase or "")
@@ -196,7 +196,7 @@ def _card(
         "updated_at": feature.updated_at.isoformat(),
         "phase_since": since.isoformat() if since is not None else None,
         "claim": leases.view(feature),
-        "standing": standing["verdict"] if standing else None,
+        "standing": verdict["verdict"] if verdict else None,
         "event": last_event(feature),
     }
 

@@ -9,7 +9,7 @@ from typing import TypedDict
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.application.ports.proving import SourceTree
 from cde_orchestrator.application.proofs.records import RECORD_FILE, record_path
-from cde_orchestrator.application.proofs.standing import digest_of_files, proof_of
+from cde_orchestrator.application.proofs.verdicts import digest_of_files, proof_of
 from cde_orchestrator.application.proofs.verification import Verdict, Verification
 from cde_orchestrator.application.proofs.verifying import Verifying
 from cde_orchestrator.application.use_case import UseCase

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cde_orchestrator.application import views as replies
 from cde_orchestrator.application.proof_views import difference_words, proof_remarks
-from cde_orchestrator.application.proofs.standing import standing_words
+from cde_orchestrator.application.proofs.verdicts import verdict_line
 from cde_orchestrator.cli.console.layout import (
     done,
     facts,
@@ -98,7 +98,7 @@ def _proven(reply: replies.FeatureStatusReply) -> RenderableType | None:
     if reply["difference"] is not None:
         rows.append(("Changed", difference_words(reply["difference"])))
     if reply["standing"] is not None:
-        rows.append(("Criteria", clean(standing_words(reply["standing"]))))
+        rows.append(("Criteria", clean(verdict_line(reply["standing"]))))
     return facts(rows) if rows else None
 
 

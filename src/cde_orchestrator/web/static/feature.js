@@ -32,7 +32,7 @@ function showProblem(told) {
   document.body.classList.add("ready");
 }
 
-const STANDINGS = { proven: "ok", stale: "warning", broken: "critical", unproven: "muted" };
+const VERDICTS = { proven: "ok", stale: "warning", broken: "critical", unproven: "muted" };
 
 function showHead({ project, feature, claim, branch, created_at, standing, difference }) {
   write($("project"), project.name);
@@ -41,7 +41,7 @@ function showHead({ project, feature, claim, branch, created_at, standing, diffe
   document.title = `${clean(feature.name)} · CDE dashboard`;
   write($("status"), standing ? `${words(feature.status)}, ${standing.verdict}` : words(feature.status));
   attribute($("status"), "class", "badge");
-  attribute($("status"), "data-tone", standing ? STANDINGS[standing.verdict] : (TONES[feature.status] ?? "accent"));
+  attribute($("status"), "data-tone", standing ? VERDICTS[standing.verdict] : (TONES[feature.status] ?? "accent"));
   const changed = difference && `${difference.files} ${difference.files === 1 ? "file" : "files"} changed, +${difference.added} −${difference.removed} lines`;
   const more = [`workflow ${feature.workflow}`, changed, claim ? `${claim.agent} is working` : null, branch ? `branch ${branch}` : null, feature.id];
   showMoment($("facts"), created_at, (at) => [`started ${ago(at)}`, ...more.filter(Boolean)].join(" · "));

@@ -15,7 +15,7 @@ from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.monitoring.project_board import board_of
 from cde_orchestrator.application.proof_views import proof_remarks
 from cde_orchestrator.application.proofs.records import read_record
-from cde_orchestrator.application.proofs.standing import standing_words, status_words
+from cde_orchestrator.application.proofs.verdicts import status_words, verdict_line
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
@@ -216,14 +216,14 @@ def test_a_completed_feature_is_proven_until_a_covered_file_changes(proven: Worl
     proven.files.contents["src/shop.s"] = b"price = 6\n"
     stale = proven.run(GetFeatureStatus(feature_id="shop"))["standing"]
     assert stale is not None
-    assert standing_words(stale) == "stale: src/shop.s changed since it was proven"
+    assert verdict_line(stale) == "stale: src/shop.s changed since it was proven"
     del proven.files.contents["tests/shop.t"]
     [row] = proven.run(ListFeatures())["features"]
     assert row.get("standing") == "stale"
     assert status_words(row) == "completed, stale"
 
 
-def test_an_open_feature_has_no_standing_and_one_without_proofs_is_unproven(
+def test_an_open_feature_has_no_verdict_and_one_without_proofs_is_unproven(
     proven: World,
 ) -> None:
     [row] = proven.run(ListFeatures())["features"]

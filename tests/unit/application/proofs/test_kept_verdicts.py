@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from cde_orchestrator.application.proofs.records import read_record
-from cde_orchestrator.application.proofs.standing import (
-    StandingView,
-    standing_of,
-    standing_words,
+from cde_orchestrator.application.proofs.verdicts import (
+    VerdictView,
+    verdict_line,
+    verdict_of,
 )
 from cde_orchestrator.domain.exceptions import CDEError, StateError
 from cde_orchestrator.domain.feature import COMPLETED, Feature
@@ -54,11 +54,11 @@ class Known(Repository):
         self.projects.put(project)
 
     @property
-    def standing(self) -> StandingView:
+    def verdict(self) -> VerdictView:
         """Where the feature stands, the work folder being as it is committed."""
         files = InMemoryFiles()
         files.contents = {path: text.encode() for path, text in self.files.items()}
-        found = standing_of(self.feature, files, ROOT)
+        found = verdict_of(self.feature, files, ROOT)
         assert found is not None
         return found
 
@@ -70,18 +70,18 @@ def known() -> Known:
 
 def test_a_feature_that_was_run_again_and_was_red_is_broken(known: Known) -> None:
     known.commit(src=RED)
-    assert known.standing["verdict"] == "stale"
+    assert known.verdict["verdict"] == "stale"
 
     assert known.verify()["verdict"] == "broken"
 
     commit = known.commits.history[-1]
-    assert known.standing == {
+    assert known.verdict == {
         "verdict": "broken",
         "changed": ["src/pay"],
         "record": RECORD,
         "verified": {"at": NOON.isoformat(), "commit": commit, "criteria": ["AC1"]},
     }
-    assert standing_words(known.standing) == (
+    assert verdict_line(known.verdict) == (
         f"broken: AC1 failed when proven again at {NOON.isoformat()} with commit {commit[:12]}; "
         "'cde verify' says why"
     )
@@ -92,10 +92,10 @@ def test_it_is_broken_while_its_files_are_those(known: Known) -> None:
     known.commit(src=RED)
     known.verify()
     known.commit(README="More.\n")
-    verdicts = [known.standing["verdict"]]
+    verdicts = [known.verdict["verdict"]]
     for text in (OTHER, good):
         known.commit(src=text)
-        verdicts.append(known.standing["verdict"])
+        verdicts.append(known.verdict["verdict"])
 
     assert verdicts == ["broken", "stale", "proven"]
 
@@ -107,11 +107,11 @@ def test_it_is_broken_also_by_what_it_is_not_about(known: Known) -> None:
     tests = dict(known.tests)
     known.tests.update(dict.fromkeys(tests, red))
     known.verify()
-    assert (known.standing["verdict"], known.standing["changed"]) == ("broken", [])
+    assert (known.verdict["verdict"], known.verdict["changed"]) == ("broken", [])
     known.tests.update(tests)
     known.verify()
 
-    assert known.standing["verdict"] == "proven"
+    assert known.verdict["verdict"] == "proven"
 
 
 def test_what_is_proven_again_with_other_files_is_proven(known: Known) -> None:
@@ -120,7 +120,7 @@ def test_what_is_proven_again_with_other_files_is_proven(known: Known) -> None:
     known.commit(src=OTHER)
     known.verify()
 
-    assert (known.standing["verdict"], known.standing["changed"]) == ("proven", [])
+    assert (known.verdict["verdict"], known.verdict["changed"]) == ("proven", [])
 
 
 def test_what_was_proven_after_it_counts_more(known: Known) -> None:
@@ -130,7 +130,7 @@ def test_what_was_proven_after_it_counts_more(known: Known) -> None:
     assert verified is not None
     known.change(verified=replace(verified, at=verified.at - timedelta(days=1)))
 
-    assert known.standing["verdict"] == "stale"
+    assert known.verdict["verdict"] == "stale"
 
 
 def test_another_commit_than_the_one_that_is_checked_out_is_not_kept(known: Known) -> None:

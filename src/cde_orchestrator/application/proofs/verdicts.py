@@ -1,4 +1,4 @@
-"""Where a completed feature stands: whether what was proven of it is still so."""
+"""The verdict on a completed feature: whether what was proven of it is still so."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class VerifiedView(TypedDict):
     criteria: list[str]
 
 
-class StandingView(TypedDict):
+class VerdictView(TypedDict):
     """What is known of a completed feature's criteria.
 
     ``verdict`` is ``proven``, ``stale`` where a file that it is about changed since, ``broken``
@@ -52,8 +52,8 @@ def digest_of_files(covered: Mapping[str, str | None]) -> str:
     return hashlib.sha256(json.dumps(sorted(covered.items())).encode()).hexdigest()
 
 
-def standing_of(feature: Feature, files: ProjectFiles, root: Path) -> StandingView | None:
-    """Where a completed feature stands; None for one that is not completed.
+def verdict_of(feature: Feature, files: ProjectFiles, root: Path) -> VerdictView | None:
+    """The verdict on a completed feature; None for one that is not completed.
 
     Only the files that it is about are looked at, each once for all features.
     """
@@ -87,15 +87,15 @@ def _verified_view(again: Verified) -> VerifiedView:
     }
 
 
-def standing_words(standing: StandingView) -> str:
+def verdict_line(verdict: VerdictView) -> str:
     """The verdict in a line, for people and agents."""
-    if standing["verdict"] == "stale":
-        return f"stale: {', '.join(map(plain, standing['changed']))} changed since it was proven"
-    if standing["verdict"] == "broken" and (again := standing["verified"]) is not None:
+    if verdict["verdict"] == "stale":
+        return f"stale: {', '.join(map(plain, verdict['changed']))} changed since it was proven"
+    if verdict["verdict"] == "broken" and (again := verdict["verified"]) is not None:
         red = ", ".join(map(plain, again["criteria"]))
         when = f"proven again at {again['at']} with commit {plain(again['commit'][:12])}"
         return f"broken: {red} failed when {when}; 'cde verify' says why"
-    return standing["verdict"]
+    return verdict["verdict"]
 
 
 def status_words(row: Mapping[str, Any]) -> str:
