@@ -264,12 +264,12 @@ def test_a_person_waives_a_criterion_at_a_terminal_and_nobody_else(desk: Desk) -
     words = ("waive", "other", "AC2", "--reason", "Only a hand can feel it")
     worktree = desk.root.with_name("project-worktrees") / "other"
     git(desk.root, "worktree", "add", "-q", str(worktree))
-    assert desk.cde(*words)["code"] == "E140"
+    assert desk.cde(*words)["code"] == "E146"
     its = worktree / spec.relative_to(desk.root)
     its.parent.mkdir(parents=True)
     its.write_text(spec.read_text())
     spec.write_text("# Spec\n\n- AC1: it is red\n")  # the feature's work is in its worktree
-    assert desk.cde(*words)["code"] == "E140"
+    assert desk.cde(*words)["code"] == "E146"
     assert desk.cde("waive", "other", "AC9", "--reason", "So")["code"] == "E142"
     with terminal(*words, cwd=desk.root, environment=desk.environment) as asked:
         shown = asked.read_until("Let it count without a proof?")
@@ -280,7 +280,9 @@ def test_a_person_waives_a_criterion_at_a_terminal_and_nobody_else(desk: Desk) -
     assert status["waivers"]["AC2"]["reason"] == "Only a hand can feel it"
     assert status["events"][-1]["by"] == f"{getpass.getuser()}@{socket.gethostname()}"
     undo = ("waive", "other", "AC2", "--undo")
-    assert desk.cde(*undo)["code"] == "E140"
+    refused = desk.cde(*undo)
+    assert refused["code"] == "E146"
+    assert refused["suggestions"][0].endswith(": cde waive other AC2 --undo")
     with terminal(*undo, cwd=desk.root, environment=desk.environment) as asked:
         asked.read_until("Take the waiver back?")
         answered(asked, "n")

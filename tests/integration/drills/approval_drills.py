@@ -1,4 +1,4 @@
-"""Drills of what a person decides, E140 to E142 and E145."""
+"""Drills of what a person decides, E140 to E142, E145 and E146."""
 
 from __future__ import annotations
 
@@ -97,6 +97,26 @@ async def a_criterion_that_does_not_exist(stage: Stage) -> None:
         return await stage.library(lambda: use(stage, waiver))
 
     await stage.prove(lambda: waive("AC7"), corrected=lambda: waive("AC1"))
+
+
+@drill("E146")
+async def a_waiver_that_no_person_can_be_asked_for(stage: Stage) -> None:
+    await asked(stage)
+    approve(stage)
+    words = ("waive", "wish", "AC1", "--reason", "Only seen")
+
+    def waive_at_a_terminal() -> None:
+        with terminal(*words, cwd=stage.root, environment=of_a_person(os.environ)) as seen:
+            seen.read_until("Let it count without a proof?")
+            seen.type("y")
+            said = seen.end()
+        assert seen.code == 0, said
+
+    await stage.prove(
+        lambda: stage.json_command(*words, "--project", str(stage.root)),
+        by_hand=waive_at_a_terminal,
+        corrected=lambda: stage.tool("cde_getFeatureStatus", feature_id="wish"),
+    )
 
 
 @drill("E145")

@@ -54,7 +54,11 @@ def test_a_person_sees_what_was_proven_waived_and_changed(bench: Bench) -> None:
     bench.write("specs/discount/proofs.yml", "AC1: test_cart.py::test_discount\n")
     assert bench.code("submit", "discount", "test") == "E134"
     words = ("waive", "discount", "AC2", "--reason", "A feeling")
-    assert bench.code(*words) == "E140"
+    refused = bench.cde(*words)["error"]
+    assert refused["code"] == "E146"
+    asked = "cde waive discount AC2 --reason 'A feeling'"
+    assert refused["suggestions"][0].endswith(f": {asked}")
+    assert refused["fixes"][1]["command"].startswith(f"{asked} --project ")
     answer(bench, *words, question="without a proof?")
     assert bench.code("submit", "discount", "test") == ""
 

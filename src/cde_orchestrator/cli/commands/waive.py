@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import Annotated
 
 import typer
 
-from cde_orchestrator.application.approvals.waive import ShowCriterion, WaiveCriterion
+from cde_orchestrator.application.approvals.waive import ShowCriterion, WaiveCriterion, WaiverReply
 from cde_orchestrator.cli.commands.approve import NOT_APPROVED
 from cde_orchestrator.cli.console.output import print_to_stderr, show
 from cde_orchestrator.cli.session import options
@@ -44,11 +45,7 @@ def waive(
         shown = application.handle(asked)
         problem = terminal_problem([sys.stdin, sys.stdout])
         if problem is not None:
-            facts = {
-                "feature": shown["feature"]["name"],
-                "phase": shown["feature"]["current_phase"],
-            }
-            raise FeatureError.of("E140", **facts, reason=problem)
+            raise _by_a_person(shown, reason, problem)
         show(to_waive(shown, reason), on_stderr=call.as_json)
         question = "Take the waiver back?" if undo else "Let it count without a proof?"
         if not typer.confirm(question, err=call.as_json):
@@ -66,3 +63,17 @@ def waive(
         with acting_as(person_name()):
             reply = application.handle(decided)
     call.say(reply, waived)
+
+
+def _by_a_person(shown: WaiverReply, why: str | None, problem: str) -> FeatureError:
+    """The error E146, with the command for a person."""
+    feature, criterion = shown["feature"]["name"], shown["criterion"]["id"]
+    options = ["--undo"] if why is None else ["--reason", why]
+    return FeatureError.of(
+        "E146",
+        feature=feature,
+        criterion=criterion,
+        options=options,
+        command=shlex.join(["cde", "waive", feature, criterion, *options]),
+        reason=problem,
+    )

@@ -1,11 +1,15 @@
-"""Words for failures of what a person decides: E140 to E142 and E145."""
+"""Words for failures of what a person decides: E140 to E142, E145 and E146."""
 
 from __future__ import annotations
 
-from cde_orchestrator.domain.errors.entry import Suggestion, message
+from cde_orchestrator.domain.errors.entry import Fix, Suggestion, message
 from cde_orchestrator.domain.errors.fixes import SHOW_STATUS, STATUS_CALL, here
 
 _APPROVE = here("approve {feature}")
+_WAIVE = Fix(
+    ("cde", "waive", "{feature}", "{criterion}", "{options}", "--project", "{project_path}")
+)
+"""``options`` is a list of words: the reason, or that a waiver is taken back."""
 _PAGE = "Or decide on the feature's page: cde dashboard"
 
 APPROVAL_MESSAGES = {
@@ -43,5 +47,15 @@ APPROVAL_MESSAGES = {
         Suggestion("List the features and their phases", "cde list", "cde_listFeatures()"),
         "If another person decided it already, the feature's events say who",
         fixes=(SHOW_STATUS,),
+    ),
+    "E146": message(
+        "A Person Waives",
+        "Whether '{criterion}' of '{feature}' needs a proof is decided by a person, not by this "
+        "call: {reason}.",
+        "Ask a person to run this in a terminal of their own: {command}",
+        "Write a test that shows the criterion, and name it in proofs.yml: then nobody has to "
+        "waive it",
+        "Do other work meanwhile: the feature waits, and nothing is lost",
+        fixes=(SHOW_STATUS, _WAIVE),
     ),
 }
