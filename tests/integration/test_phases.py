@@ -26,7 +26,7 @@ from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.feature import Feature
 from tests import command_line
 from tests.command_line import in_words
-from tests.integration.mcp_client import Agent, deliverable, kill_servers, stdio_agent
+from tests.integration.mcp_client import Agent, deliverable, kill_servers, stdio_agent, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -385,7 +385,10 @@ async def test_a_call_that_timed_out_may_be_repeated(project: Path) -> None:
         submit = {"feature_id": "once", "phase_id": "define", "results": results}
         first = await agent.call("cde_submitWork", **submit)
         before = len(journal(project))
-        assert await agent.call("cde_submitWork", **submit) == first
+        assert await agent.call("cde_submitWork", **submit) == {**first, "repeated": True}
+        said = text_of(await agent.raw("cde_submitWork", submit))
+        assert "nothing was checked now, and the current phase is decompose." in said
+        assert "Work on phase decompose of once." in said
         assert len(journal(project)) == before
 
 

@@ -238,10 +238,12 @@ class SubmitReply(FeatureReply):
     """A feature after a phase was accepted, with what was recorded for that phase.
 
     Where a verdict sent the feature back, nothing was ``accepted``, and ``sent_back`` says why.
+    ``repeated`` is there, and true, where the same was accepted before, and nothing was checked.
     ``record`` is the path of the file that says what a completed feature has proven.
     """
 
     accepted: NotRequired[PhaseRecordView]
+    repeated: NotRequired[bool]
     kept: list[KeptView]
     difference: NotRequired[DifferenceView | None]
     proof: NotRequired[ProofView | None]
@@ -332,6 +334,18 @@ def kept_remarks(reply: SubmitReply) -> list[str]:
         f"that version is kept as {plain(each['kept_as'])}; read it before you continue."
         for each in reply["kept"]
     ]
+
+
+def repeated_words(reply: SubmitReply) -> str:
+    """That a phase was accepted before, and where the feature is by now, for both."""
+    accepted, feature = reply["accepted"], reply["feature"]
+    at = accepted["completed_at"] or "an earlier time"
+    now = feature["current_phase"]
+    where = f"the current phase is {plain(now)}" if now else f"the feature is {feature['status']}"
+    return (
+        f"Phase {plain(accepted['id'])} was accepted before, at {at}; nothing was checked now, and "
+        f"{where}."
+    )
 
 
 def sent_back_words(sent: SentBackView) -> str:

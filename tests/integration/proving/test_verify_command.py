@@ -91,6 +91,21 @@ def test_a_feature_is_proven_in_a_clone_that_stays_as_it_is(
     assert git(clone, "status", "--porcelain", "--ignored") == ""
 
 
+def test_whoever_says_that_commands_run_is_not_asked_to_trust_them(
+    feature: CommittedFeature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE)
+    clone = feature.clone(tmp_path / "clone")
+    (clone / ".cde").mkdir()
+    (clone / ".cde" / "config.toml").write_text("")
+
+    asked, trusted = (cde("verify", *words, cwd=clone) for words in ((), ("--trust",)))
+
+    assert (asked.returncode, trusted.returncode) == (1, 0)
+    assert b"E325" in asked.stderr
+    assert b"only viewed" not in trusted.stderr
+
+
 def test_what_is_not_committed_does_not_count(feature: CommittedFeature) -> None:
     feature.write({"shop/pay.py": "def total(amount):\n    return amount\n"})
 

@@ -77,6 +77,11 @@ class Bench:
         reply: dict[str, Any] = json.loads(done.stdout)
         return reply
 
+    def said(self, *words: str) -> str:
+        """What a command prints for people."""
+        done = cde(*words, cwd=self.root, environment=self.environment)
+        return done.stdout.decode() + done.stderr.decode()
+
     def code(self, *words: str) -> str:
         """The code of its error; empty when it succeeded."""
         said: str = self.cde(*words).get("error", {}).get("code", "")
@@ -142,6 +147,11 @@ def test_a_lie_is_refused_and_the_truth_is_proven_for_good(bench: Bench) -> None
     bench.write("specs/discount/review.md", "Good.\n")
     done = bench.cde("submit", "discount", "review")
     assert done["record"] == "specs/discount/record.json"
+    assert bench.cde("submit", "discount", "build")["repeated"] is True
+    again = bench.said("submit", "discount", "build")
+    assert "! Phase build was accepted before, at " in again
+    assert "; nothing was checked now, and the feature is completed.\n" in again
+    assert "✓" not in again
     assert bench.cde("list")["features"][0]["standing"] == "proven"
     git(bench.root, "add", ".")
     git(bench.root, "commit", "-qm", "Discounts")

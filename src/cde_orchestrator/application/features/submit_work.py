@@ -165,7 +165,7 @@ class _Course:
     def answer_to(self, found: Found) -> SubmitReply:
         """The way of a submission: found, examined, checked, accepted."""
         if self.work.was_accepted(found):
-            return self.answer(found)
+            return {**self.answer(found), "repeated": True}
         if (before := sent_back_before(self.work, found)) is not None:
             return before
         examined = self.work.examine(found)

@@ -79,7 +79,8 @@ def boundary(context: Any, project: Path | None = None, *, as_json: bool = False
             code = error and error.code
             outcome = "ok" if error is None else "failed" if error.is_failure else "refused"
             describe_end(span, {"outcome": outcome, "error_code": code}, error)
-        if not (serves or as_json or name in _REVIEWS or (error and error.code in _OF_TRUST)):
+        is_said = name in _REVIEWS or _runs_anyway(context) or (error and error.code in _OF_TRUST)
+        if not (serves or as_json or is_said):
             _say_what_is_only_viewed(standing, project)
         if answered is not None:
             raise answered
@@ -97,6 +98,11 @@ def _say_what_is_only_viewed(standing: Standing, project: Path | None) -> None:
                 lines.append(f"The project at {above.path} belongs to {above.owner}: not used.")
     for line in filter(None, lines):
         print_to_stderr(f"{clean(line)}\n")
+
+
+def _runs_anyway(context: Any) -> bool:
+    """Whether the call has ``--trust``, by which a folder's commands run without review."""
+    return context is not None and bool(context.params.get("trust"))
 
 
 def _misuse(raised: Any, context: Any) -> ValidationError:

@@ -62,6 +62,9 @@ def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:
         sent = reply["sent_back"]
         words = [note(replies.sent_back_words(sent)), *map(note, replies.kept_remarks(reply))]
         return spaced(Group(*words), said(sent["reason"]), *assignment(reply, look))
+    if "repeated" in reply:
+        words = [note(replies.repeated_words(reply)), *map(note, replies.kept_remarks(reply))]
+        return spaced(Group(*words), *assignment(reply, look))
     accepted, feature = reply["accepted"], reply["feature"]
     line = done("Phase ", (clean(accepted["id"]), "bold"), " accepted")
     seen = [Text(f"    {clean(each)}", "dim") for each in proof_remarks(reply)]
