@@ -58,7 +58,7 @@ def answer_by_person(
     Raises:
         CDEError: E004, E102, E103 or E136, it cannot be shown; E140; E141 or E145, it is not, or
             not any more, to be decided; and as of ``ApprovePhase`` and ``SendBack``: E105 to
-            E107, E110 to E112, E114 to E121, E123, E126, E129 to E138, E206, E302, E303, E305,
+            E107, E110 to E112, E114 to E121, E123, E126, E129 to E139, E206, E302, E303, E305,
             E312, E313 and E315.
     """
     if not service.asks_clients or os.environ.get(MARK) or not _can_ask(context):

@@ -1,4 +1,4 @@
-"""Drills of proofs, E134 to E144."""
+"""Drills of proofs, E134 to E139, E143 and E144."""
 
 from __future__ import annotations
 
@@ -119,6 +119,23 @@ async def tests_of_what_is_installed_elsewhere(stage: Stage) -> None:
         lambda: submitted(stage, "prove", proofs=PROOFS),
         names="fees",
         by_hand=lambda: which.write_text("./pay.sh"),
+    )
+
+
+@drill("E139")
+async def a_proof_by_a_program_that_does_not_exist(stage: Stage) -> None:
+    await begin(stage)
+    missing = 'AC1: {command: [no-such-program, "7"], contains: "7"}\n'
+    (stage.root / "specs" / "fees" / "proofs.yml").write_text(missing)
+    trust(stage)
+    refused = await submitted(stage, "prove", proofs=missing)
+    assert refused.error is not None
+    assert "no-such-program: No such file" in refused.error["message"]
+    assert "specs/fees/proofs.yml has a command for AC1 of 'fees'" in refused.error["message"]
+    await stage.prove(
+        lambda: submitted(stage, "prove", proofs=missing),
+        names="fees",
+        corrected=lambda: submitted(stage, "prove", proofs=PROOFS),
     )
 
 

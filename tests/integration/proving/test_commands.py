@@ -69,6 +69,7 @@ def test_what_cannot_be_run_is_no_failure(project: PythonProject, words: tuple[s
 
     assert caught.value.code == "E137"
     assert caught.value.context["command"] == " ".join(words)
+    assert caught.value.context["proof"] == Proof(command=words).id
 
 
 def test_a_program_of_the_project_that_does_not_exist_is_missing(project: PythonProject) -> None:

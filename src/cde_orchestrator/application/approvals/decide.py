@@ -123,7 +123,7 @@ class ApprovePhase(UseCase[SubmitReply], operation="approve_phase", in_worktree=
 
         Raises:
             CDEError: E004, E102, E103, E105 to E107, E110 to E112, E114 to E121, E123, E129 to
-                E138, E140, E141, E145, E206, E302, E303, E305, E312, E313, E315 and the
+                E139, E140, E141, E145, E206, E302, E303, E305, E312, E313, E315 and the
                 repository's own.
         """
         _, feature, workflow = features.read(self.feature_id)

@@ -70,7 +70,7 @@ class PhaseProof:
         """Prove it, unless that was seen already.
 
         Raises:
-            FeatureError: E119 to E121, E135 to E138: it is not proven, or cannot be; E123, the
+            FeatureError: E119 to E121, E135 to E139: it is not proven, or cannot be; E123, the
         source changed meanwhile; E134, the record would be too large.
         """
         found, proving = self.examined.found, self.proving
@@ -180,6 +180,7 @@ def phase_proof(
         waived=without,
         outputs=found.workflow.paths_for(name),
         covered=(path, proofs_path),
+        proofs_file=proofs_path,
         seconds=phase.check_timeout_seconds,
     )
     if claim.needed() or found.feature.base is not None:

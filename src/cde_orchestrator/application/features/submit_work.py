@@ -102,7 +102,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         A repeated submission with the same content gets its answer again and changes nothing.
 
         Raises:
-            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E138, E140, E141,
+            CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E139, E140, E141,
                 E145, E206, E302, E303, E305, E312, E313, E315 and the repository's own.
         """
         submission = Submission(
@@ -180,7 +180,7 @@ class _Course:
 
         Raises:
             FeatureError: E118 the check failed, E119 it took too long, E120 nobody trusts it,
-                E121 it cannot be run; E123, E134 to E138 the criteria are not proven.
+                E121 it cannot be run; E123, E134 to E139 the criteria are not proven.
         """
         check, root = examined.phase.gate_check, self.work.outputs.root
         to_prove = phase_proof(examined, self.work.proving, self.work.outputs, self.work.trust)

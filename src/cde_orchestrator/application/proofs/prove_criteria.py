@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Claim:
         waived: why a person waived a criterion, and who, by its id.
         outputs: paths of the outputs of the feature's workflow, which are no code.
         covered: paths of the files with criteria and proofs.
+        proofs_file: that of the one with the proofs, for errors.
         within: paths outside which nothing is taken for the feature's code; empty for all.
         seconds: how long all runs together may take.
     """
@@ -62,6 +64,7 @@ class Claim:
     outputs: Collection[str] = ()
     covered: Collection[str] = ()
     within: Collection[str] = ()
+    proofs_file: str = "proofs.yml"
     seconds: float
 
     @property
@@ -115,8 +118,9 @@ class Prover:
         """The evidence, where each criterion is proven.
 
         Raises:
-            FeatureError: E119, it took too long; E121 and E137, a runner cannot run; E135, a
-                criterion is not proven; E136, git cannot; E138, the copy is not what is run.
+            FeatureError: E119, it took too long; E121, E137 and E139, a runner or a command cannot
+                run; E135, a criterion is not proven; E136, git cannot; E138, the copy is not what
+                is run.
         """
         if not claim.criteria:
             raise not_proven(claim, [], NO_CRITERIA)
@@ -129,7 +133,7 @@ class Prover:
         """What is seen of each proof, whether it proves or not.
 
         Raises:
-            FeatureError: E119, E121, E136, E137 and E138, as ``require``.
+            FeatureError: E119, E121 and E136 to E139, as ``require``.
         """
         at, timer, needed = self.clock(), Stopwatch(), claim.needed()
         runners = self.runners.named(self.root, self.runner)
@@ -167,7 +171,8 @@ class Prover:
             contents=contents,
             facts=claim.facts,
         )
-        self._look(examination, base, now)
+        with _naming_criteria(claim):
+            self._look(examination, base, now)
         return ProofEvidence(
             at=at,
             tree=now.id,
@@ -215,6 +220,21 @@ class Prover:
             ids = [proof.id for proof in commands]
             groups.append(Group(self.runners.of_commands(commands), ids))
         return groups
+
+
+@contextmanager
+def _naming_criteria(claim: Claim) -> Iterator[None]:
+    """Say whose proof it is where a command is one, and cannot be run: E139 in place of E137."""
+    try:
+        yield
+    except FeatureError as error:
+        proof, said = error.context.get("proof"), error.context
+        ids = [key for key, offered in claim.proofs.items() if proof in {p.id for p in offered}]
+        if error.code != "E137" or not ids:
+            raise
+        what = {"criteria": ", ".join(ids), "path": claim.proofs_file}
+        how = {"command": said["command"], "reason": said["reason"]}
+        raise FeatureError.of("E139", **claim.facts, **what, **how) from error
 
 
 NO_CRITERIA = (

@@ -29,7 +29,7 @@ from cde_orchestrator.domain.secrets import without_secrets
 Verdict = Literal["proven", "waived", "broken", "unproven"]
 """``waived``: nothing was run, as the record claims that a person waived it."""
 PHASE = "verify"
-_RAISED = frozenset({"E120", "E137"})
+_RAISED = frozenset({"E120", "E137", "E139"})
 """What is no verdict on a feature: nothing of it could be run."""
 _SECONDS_LIMIT = 24 * 3600.0
 
@@ -211,6 +211,7 @@ class Verification:
             waived=record.waived,
             outputs=record.outputs,
             covered=(record.specification, record.proofs_file),
+            proofs_file=record.proofs_file,
             within=record.evidence.covered,
             seconds=min(max(record.seconds, 1.0), _SECONDS_LIMIT),
         )

@@ -38,7 +38,7 @@ Outcome = Literal["completed", "waits_for_person", "closed"]
 MOVED_ON = frozenset({"E105", "E106"})
 """Somebody else completed the phase meanwhile, or closed the feature."""
 
-REFUSALS = frozenset({"E118", "E119", "E123", "E134", "E135"})
+REFUSALS = frozenset({"E118", "E119", "E123", "E134", "E135", "E139"})
 """Refusals other than those of outputs: the check failed, took too long, or was overtaken; the
 proofs cannot be used, or prove nothing. What no agent can correct ends the run, and is no attempt.
 """

@@ -75,7 +75,7 @@ def decide(
         CDEError: E004, E102, E103 or E136, it cannot be shown; E140, nobody can be asked; E141
             or E145, there is nothing to decide any more, or it changed; and as of
             ``ApprovePhase`` and ``SendBack``: E105 to E107, E110 to E112, E114 to E121, E123,
-            E126, E129 to E138, E206, E302, E303, E305, E312, E313 and E315.
+            E126, E129 to E139, E206, E302, E303, E305, E312, E313 and E315.
     """
     shown = application.handle(ShowApproval(feature_id=feature))
     require_terminal(shown)

@@ -56,6 +56,15 @@ PROOF_MESSAGES = {
         "Install the project as a link into its own folder: pip install -e, npm link",
         fixes=(SHOW_STATUS,),
     ),
+    "E139": message(
+        "Command of a Proof Cannot Run",
+        "{path} has a command for {criteria} of '{feature}' that cannot be run, '{command}': "
+        "{reason}.",
+        "Correct the command in {path}, if it was meant otherwise; no attempt was used up",
+        "Install the program where the server's PATH has it",
+        "Name a program of the project by its path, with a slash in it",
+        fixes=(SHOW_STATUS,),
+    ),
     "E143": message(
         "Nothing To Verify",
         "At commit {commit} no feature has a record to verify.",

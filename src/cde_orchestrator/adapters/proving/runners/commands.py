@@ -72,7 +72,7 @@ def _run(
     proof: Proof, root: Path, copy: Path, left: float, seconds: float, watch: Watch | None
 ) -> tuple[TestResult, str]:
     """How one command ended, and the end of what it printed."""
-    command = RunnerCommand("commands", proof.command)
+    command = RunnerCommand("commands", proof.command, proof.id)
     program = proof.command[0]
     is_own = "/" in program and not Path(program).is_absolute()
     if is_own and not (copy / program).exists():

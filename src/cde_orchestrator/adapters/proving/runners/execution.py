@@ -35,15 +35,20 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class RunnerCommand:
-    """A runner, and its command as a person sees it in ``cde trust``."""
+    """A runner, and its command as a person sees it in ``cde trust``.
+
+    Attributes:
+        proof: the id of the proof that it is, where it is one itself.
+    """
 
     runner: str
     words: tuple[str, ...]
+    proof: str = ""
 
     def cannot_run(self, reason: str) -> FeatureError:
         """E137 with the reason."""
-        command = " ".join(self.words)
-        return FeatureError.of("E137", runner=self.runner, command=command, reason=reason)
+        facts = {"runner": self.runner, "command": " ".join(self.words), "reason": reason}
+        return FeatureError.of("E137", **facts, **({"proof": self.proof} if self.proof else {}))
 
     def start(
         self,
@@ -93,7 +98,8 @@ class RunnerCommand:
         try:
             ending = retrying(once, "start_tests", supervised.may_start_later)
         except supervised.NotStartedError as error:
-            raise self.cannot_run(error_words(error)) from error
+            said = error_words(error)
+            raise self.cannot_run(f"{words[0]}: {said}" if self.proof else said) from error
         if ending.cause == "timeout":
             raise FeatureError.of(
                 "E119",
