@@ -143,6 +143,7 @@ class FakeGit:
         refusal: why git does not work in the repository.
         branches: those that exist, and the commit of each.
         changed: paths that differ from the baseline; None: it cannot be known.
+        ignored: files that git ignores and that were written since.
         lines: lines added and removed between any two trees, by path; None: git cannot tell.
     """
 
@@ -155,6 +156,7 @@ class FakeGit:
         self.is_known = True
         self.refusal: str | None = None
         self.changed: list[str] | None = []
+        self.ignored: list[str] = []
         self.lines: Mapping[str, tuple[int, int]] | None = {}
         self.branches: dict[str, str] = {}
         self.branch = "main"
@@ -192,6 +194,10 @@ class FakeGit:
     def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
         """What a test says."""
         return self.changed
+
+    def ignored_since(self, root: Path, moment: datetime) -> list[str]:
+        """What a test says."""
+        return self.ignored
 
     def start_branch(self, root: Path, name: str) -> None:
         """Make it and switch to it."""

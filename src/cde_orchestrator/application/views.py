@@ -11,7 +11,6 @@ from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
 from cde_orchestrator.application.proof_views import DifferenceView, ProofView, proof_view
 from cde_orchestrator.application.proofs.verdicts import VerdictView
-from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
@@ -303,59 +302,6 @@ def _plain(member: object) -> object:
     if isinstance(member, datetime):
         return member.isoformat()
     return list(member) if isinstance(member, tuple) else member
-
-
-def start_remarks(reply: StartReply) -> list[str]:
-    """What to know of a feature that was started, for people and agents."""
-    refused = "Git refuses to work here, so the feature has no branch and no baseline: "
-    remarks = [f"{refused}{plain(reply['git_problem'])}."] if reply["git_problem"] else []
-    if reply["proof_problem"]:
-        remarks.append(
-            f"Its criteria cannot be proven: {plain(reply['proof_problem'])}. Correct that, close "
-            "it and start it again, or ask a person to waive them."
-        )
-    return remarks + [
-        f"{plain(each['path'])} is also an output of {plain(writers(each))}: "
-        "keep what they wrote in it."
-        for each in reply["shared"]
-    ]
-
-
-def writers(shared: SharedView) -> str:
-    """The names of those who write it, in words."""
-    more = shared["total"] - len(shared["features"])
-    return ", ".join(shared["features"]) + (f" and {more} more" if more else "")
-
-
-def kept_remarks(reply: SubmitReply) -> list[str]:
-    """Which files somebody else had changed, and where those versions are, for both."""
-    return [
-        f"{plain(each['path'])} had been changed by somebody else since the phase began: "
-        f"that version is kept as {plain(each['kept_as'])}; read it before you continue."
-        for each in reply["kept"]
-    ]
-
-
-def repeated_words(reply: SubmitReply) -> str:
-    """That a phase was accepted before, and where the feature is by now, for both."""
-    accepted, feature = reply["accepted"], reply["feature"]
-    at = accepted["completed_at"] or "an earlier time"
-    now = feature["current_phase"]
-    where = f"the current phase is {plain(now)}" if now else f"the feature is {feature['status']}"
-    return (
-        f"Phase {plain(accepted['id'])} was accepted before, at {at}; nothing was checked now, and "
-        f"{where}."
-    )
-
-
-def sent_back_words(sent: SentBackView) -> str:
-    """What a verdict did, in one line, for both."""
-    said = f"Phase {plain(sent['phase'])} was not accepted: its verdict is {plain(sent['verdict'])}"
-    if sent["to"] is None:
-        return f"{said}. No further attempt is allowed: the feature waits for a person."
-    kept = ", ".join(plain(each["kept_as"]) for each in sent["kept"])
-    copies = f" Copies of the outputs: {kept}." if kept else ""
-    return f"{said}. The feature went back to {plain(sent['to'])}.{copies}"
 
 
 def project_view(project: Project, root: Path, backend: str) -> ProjectView:

@@ -9,7 +9,7 @@ from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.application.projects.onboard_project import proof_words
 from cde_orchestrator.application.proof_views import difference_words, proof_remarks
 from cde_orchestrator.application.proofs.verdicts import status_words, verdict_line
-from cde_orchestrator.application.views import (
+from cde_orchestrator.application.remarks import (
     kept_remarks,
     repeated_words,
     sent_back_words,

@@ -123,7 +123,11 @@ def test_a_project_with_git_and_a_runner_requires_proof(bench: Bench) -> None:
 
 def test_a_lie_is_refused_and_the_truth_is_proven_for_good(bench: Bench) -> None:
     bench.start()
-    assert bench.code("submit", "discount", "build") == "E130"
+    (bench.root / ".git" / "info" / "exclude").write_text("local/\n")
+    bench.write("local/cart.py", CHANGED)
+    nothing = bench.cde("submit", "discount", "build")["error"]
+    assert nothing["code"] == "E130"
+    assert "written since, but ignored by git: local/cart.py." in nothing["message"]
     bench.write("cart.py", f"# a sum\n{CODE}")
     assert bench.code("submit", "discount", "build") == "E130"
     bench.write("cart.py", CHANGED)

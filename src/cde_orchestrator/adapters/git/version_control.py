@@ -9,9 +9,11 @@ import posixpath
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from cde_orchestrator.adapters.git.git_process import Git, GitError, git_output
+from cde_orchestrator.adapters.git.ignored import written_since
 from cde_orchestrator.adapters.git.listed import is_own, without_own
 from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
@@ -48,6 +50,9 @@ _NO_REPOSITORY = "not a git repository (or any"
 _SECONDS = 20.0
 _STATUS = ("status", "--porcelain", "-z", "--no-renames")
 _UNTRACKED = ("ls-files", "-z", "--others", "--exclude-standard", "--full-name")
+_IGNORED = (
+    *("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", "."),
+)
 # Of those that differ, only files with a line that differs and says something.
 _DIFF = (
     *("diff", "-z", "--name-only", "--no-renames", "--no-relative", "--ignore-submodules=dirty"),
@@ -198,6 +203,14 @@ class GitVersionControl:
             if path not in dirty or digests.of(path) != dirty[path]
         }
         return sorted(posixpath.relpath(path, inside) for path in changed)
+
+    def ignored_since(self, root: Path, moment: datetime) -> list[str]:
+        """Files of the project that git ignores and that were written after a moment."""
+        root = self._worktree or root
+        try:
+            return written_since(root, without_own(self._entries(root, *_IGNORED)), moment)
+        except GitError:
+            return []
 
     def start_branch(self, root: Path, name: str) -> None:
         """Create a branch here and switch to it; one that is here already is used.

@@ -102,6 +102,9 @@ class DueChanges:
         )
 
     def _refusal(self, commit: str, seen: str) -> OutputError:
+        ignored = self.git.ignored_since(self.root, self.feature.created_at)
+        if ignored:
+            seen += f"; written since, but ignored by git: {_few(ignored)}"
         facts = {"feature": self.feature.name, "phase": self.phase.id}
         return OutputError.of("E130", **facts, commit=commit[:10], seen=seen)
 

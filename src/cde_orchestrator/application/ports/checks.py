@@ -135,6 +135,9 @@ class VersionControl(Protocol):
     def changed_since(self, root: Path, baseline: Baseline) -> list[str] | None:
         """Paths, relative to the project, whose bytes are others than then; None: unknown."""
 
+    def ignored_since(self, root: Path, moment: datetime) -> Sequence[str]:
+        """Files of the project that git ignores and that were written after a moment."""
+
     def start_branch(self, root: Path, name: str) -> None:
         """Create a branch here and switch to it; one that stands here already is taken.
 

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cde_orchestrator.application import remarks
 from cde_orchestrator.application import views as replies
 from cde_orchestrator.application.proof_views import difference_words, proof_remarks
 from cde_orchestrator.application.proofs.verdicts import verdict_line
@@ -52,7 +53,7 @@ def started(reply: replies.StartReply, look: RenderTarget) -> RenderableType:
     line.append(f"  workflow {clean(feature['workflow'])}", "dim")
     if reply["branch"]:
         line.append(f", branch {clean(reply['branch'])}", "dim")
-    notes = [note(each) for each in replies.start_remarks(reply)]
+    notes = [note(each) for each in remarks.start_remarks(reply)]
     return spaced(Group(line, *notes), *assignment(reply, look))
 
 
@@ -60,15 +61,15 @@ def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:
     """A phase that was accepted or sent back, what was recorded of it, and the next phase."""
     if "sent_back" in reply:
         sent = reply["sent_back"]
-        words = [note(replies.sent_back_words(sent)), *map(note, replies.kept_remarks(reply))]
+        words = [note(remarks.sent_back_words(sent)), *map(note, remarks.kept_remarks(reply))]
         return spaced(Group(*words), said(sent["reason"]), *assignment(reply, look))
     if "repeated" in reply:
-        words = [note(replies.repeated_words(reply)), *map(note, replies.kept_remarks(reply))]
+        words = [note(remarks.repeated_words(reply)), *map(note, remarks.kept_remarks(reply))]
         return spaced(Group(*words), *assignment(reply, look))
     accepted, feature = reply["accepted"], reply["feature"]
     line = done("Phase ", (clean(accepted["id"]), "bold"), " accepted")
     seen = [Text(f"    {clean(each)}", "dim") for each in proof_remarks(reply)]
-    notes = [note(each) for each in replies.kept_remarks(reply)]
+    notes = [note(each) for each in remarks.kept_remarks(reply)]
     phase = Group(line, *recorded(accepted), *seen, *notes)
     if reply["phase"] is None:
         ended = done("Feature ", (clean(feature["name"]), "bold"), f" is {feature['status']}")

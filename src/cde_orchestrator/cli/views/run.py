@@ -14,9 +14,10 @@ from rich.text import Text
 
 from cde_orchestrator.application.features.get_feature_status import AssignmentReply
 from cde_orchestrator.application.proof_views import proof_remarks
+from cde_orchestrator.application.remarks import kept_remarks
 from cde_orchestrator.application.runs.run_feature import RunObserver, RunReply
 from cde_orchestrator.application.runs.run_features import RunsReply
-from cde_orchestrator.application.views import SentBackView, SubmitReply, kept_remarks
+from cde_orchestrator.application.views import SentBackView, SubmitReply
 from cde_orchestrator.cli.console.layout import done, next_steps, note, spaced
 from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted

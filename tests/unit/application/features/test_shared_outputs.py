@@ -13,7 +13,7 @@ from cde_orchestrator.application.features.rollback_feature import RollbackFeatu
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
-from cde_orchestrator.application.views import writers
+from cde_orchestrator.application.remarks import writers
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.domain.feature import Feature
 

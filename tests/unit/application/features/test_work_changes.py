@@ -65,6 +65,14 @@ def test_without_any_change_the_phase_is_refused_and_says_so(started: World) -> 
     assert error.context["seen"] == "no file differs"
 
 
+def test_files_that_git_ignores_are_named_where_nothing_else_changed(started: World) -> None:
+    started.git.ignored = ["local/a.py"]
+
+    seen = refusal(started).context["seen"]
+
+    assert seen == "no file differs; written since, but ignored by git: local/a.py"
+
+
 def test_records_of_features_are_no_change_and_are_named(started: World) -> None:
     records = ["reports/login.md", "reports/login.md.before-rollback", "specs/x/spec.md"]
     started.git.changed = [*records, *(f"specs/{number}.md" for number in range(9))]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from cde_orchestrator.application.remarks import kept_remarks, start_remarks
 from cde_orchestrator.application.views import (
     FeatureReply,
     FeatureRow,
@@ -17,8 +18,6 @@ from cde_orchestrator.application.views import (
     PhaseView,
     ProjectView,
     StartReply,
-    kept_remarks,
-    start_remarks,
 )
 from cde_orchestrator.cli.console import wording
 from cde_orchestrator.cli.console.wording import RenderTarget
