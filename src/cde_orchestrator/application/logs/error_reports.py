@@ -8,6 +8,8 @@ from typing import Any, TypedDict
 
 from cde_orchestrator.application.ports.core import ErrorReports
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.errors.formatter import Advice, advice_on
+from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
 from cde_orchestrator.domain.exceptions import ValidationError
 
 LARGEST_LIMIT = 200
@@ -20,9 +22,10 @@ class ErrorReportsReply(TypedDict):
 
 
 class ErrorReportReply(TypedDict):
-    """One report, whole."""
+    """One report, whole, and what the catalogue says to do in this case."""
 
     report: dict[str, Any]
+    advice: Advice | None
 
 
 class ListErrorReports(UseCase[ErrorReportsReply], operation="list_error_reports"):
@@ -57,4 +60,9 @@ class ShowErrorReport(UseCase[ErrorReportReply], operation="show_error_report"):
         report = reports.load(root, self.report_id)
         if report is None:
             raise ValidationError.of("E322", report=self.report_id)
-        return {"report": report}
+        code, context = report.get("code"), report.get("context")
+        facts = {"project_path": str(root), **(context if isinstance(context, dict) else {})}
+        return {
+            "report": report,
+            "advice": advice_on(str(code), facts) if code in ERROR_MESSAGES else None,
+        }

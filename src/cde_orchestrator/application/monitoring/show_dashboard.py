@@ -31,10 +31,8 @@ from cde_orchestrator.application.ports.health import (
 from cde_orchestrator.application.state.recover_state import ListChanges
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureDetailReply, ProjectView, project_view
-from cde_orchestrator.domain.errors.entry import Reader
-from cde_orchestrator.domain.errors.formatter import ErrorFormatter, ErrorPayload, fill_fix
+from cde_orchestrator.domain.errors.formatter import Advice, ErrorFormatter, ErrorPayload, advice_on
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
-from cde_orchestrator.domain.errors.template import fill, placeholders
 from cde_orchestrator.domain.exceptions import CDEError, ValidationError
 
 SPANS: tuple[Span, ...] = ("hour", "day", "week")
@@ -45,15 +43,6 @@ LATELY_STEPS = 5
 """Steps of the last hour that count as now; each is a minute."""
 CHANGES = 100
 """How many changes a feature's timeline shows."""
-
-
-class Advice(TypedDict):
-    """What the catalogue says to do about a code."""
-
-    code: str
-    title: str
-    suggestions: list[str]
-    commands: list[str]
 
 
 class Lately(TypedDict):
@@ -244,30 +233,15 @@ def _errors(root: Path, reports: ErrorReports) -> list[dict[str, Any]]:
 
 
 def _advice(health: HealthReply, alerts: AlertsReply, root: Path) -> dict[str, Advice]:
-    codes = {each["error_code"] for each in health["details"].values()}
-    stirred = (each for each in alerts["alerts"] if each["state"] in {"pending", "firing"})
-    codes |= {each["error_code"] for each in (*health["alerts"], *stirred)}
-    known = sorted(code for code in codes if code is not None and code in ERROR_MESSAGES)
-    return {code: _advice_on(code, {"project_path": str(root)}) for code in known}
-
-
-def _advice_on(code: str, facts: dict[str, str]) -> Advice:
-    """What the catalogue says and these facts fill in; the rest differs from case to case."""
-    entry = ERROR_MESSAGES[code]
-    known = facts.keys()
+    stirred = [each for each in alerts["alerts"] if each["state"] in {"pending", "firing"}]
+    facts: dict[str | None, Mapping[str, Any]]
+    facts = {each["error_code"]: {} for each in (*health["alerts"], *stirred)}
+    facts |= {each["error_code"]: each["context"] for each in health["details"].values()}
+    here = {"project_path": str(root)}
     return {
-        "code": code,
-        "title": entry.title,
-        "suggestions": [
-            fill(text, facts)
-            for text in entry.suggestions_for(Reader.TERMINAL)
-            if placeholders(text) <= known
-        ],
-        "commands": [
-            fill_fix(fix, facts)["command"]
-            for fix in entry.fixes
-            if placeholders(" ".join(fix.command)) <= known
-        ],
+        code: advice_on(code, {**here, **known})
+        for code, known in facts.items()
+        if code is not None and code in ERROR_MESSAGES
     }
 
 

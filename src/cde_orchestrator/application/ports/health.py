@@ -8,7 +8,10 @@ failed, for the state or the system did, and those that were refused, which is t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, TypedDict
+from typing import Any, Literal, Protocol, TypedDict
+
+from cde_orchestrator.domain.errors.template import jsonable, shown
+from cde_orchestrator.domain.secrets import data_without_secrets
 
 Verdict = Literal["ok", "warning", "critical"]
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
@@ -64,13 +67,17 @@ class HealthMetrics(TypedDict):
 
 
 class CheckDetail(TypedDict):
-    """What a check found; ``error_code`` is the catalogue's entry that says what to do."""
+    """What a check found; ``error_code`` is the catalogue's entry that says what to do.
+
+    ``context`` are the facts that fill its words in.
+    """
 
     message: str
     figure: float | None
     unit: str
     threshold: float | None
     error_code: str | None
+    context: dict[str, Any]
 
 
 class AlertView(TypedDict):
@@ -226,6 +233,7 @@ def detail(
     unit: str = "",
     threshold: float | None = None,
     error_code: str | None = None,
+    context: Mapping[str, Any] | None = None,
 ) -> CheckDetail:
     """What a check found."""
     return {
@@ -234,6 +242,7 @@ def detail(
         "unit": unit,
         "threshold": threshold,
         "error_code": error_code,
+        "context": data_without_secrets(jsonable(context or {}, shown)),
     }
 
 

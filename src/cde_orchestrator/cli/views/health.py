@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cde_orchestrator.application.logs.explain_error import explain
 from cde_orchestrator.application.ports import health
 from cde_orchestrator.cli.console.layout import done, facts, next_steps, note, spaced, table
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment, took
+from cde_orchestrator.domain.errors.formatter import advice_on
 
 SLOWEST_SHOWN = 5
 PHASES_SHOWN = 3
@@ -146,18 +147,18 @@ def _row(each: health.OperationFigures) -> list[str]:
 
 
 def _what_to_do(reply: health.HealthReply) -> RenderableType | None:
-    """The catalogue's advice for each code, once."""
-    codes = [
-        reply["details"][name]["error_code"]
-        for name, verdict in reply["checks"].items()
-        if verdict != "ok"
-    ]
+    """The catalogue's advice for each code, once, as far as it is about this case."""
+    known: dict[str, Mapping[str, Any]] = {}
+    for name, verdict in reply["checks"].items():
+        found = reply["details"][name]
+        if verdict != "ok" and found["error_code"]:
+            known.setdefault(found["error_code"], found["context"])
     parts: list[RenderableType] = []
-    for code in dict.fromkeys(filter(None, codes)):
-        explanation = explain(code)["explanation"]
+    for code, context in known.items():
+        advice = advice_on(code, context)
         parts += [
-            Text.assemble((f"{code} ", "yellow"), explanation["title"]),
-            *(Text(f"  {clean(each)}") for each in explanation["suggestions"]),
+            Text.assemble((f"{code} ", "yellow"), advice["title"]),
+            *(Text(f"  {clean(each)}") for each in advice["suggestions"]),
             next_steps([(f"cde explain {code}", "explain it")]),
         ]
     return Group(*parts) if parts else None

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from cde_orchestrator.domain.errors.entry import ErrorMessage, Fix, FixPayload, Reader, tool_call
 from cde_orchestrator.domain.errors.messages import ERROR_MESSAGES
-from cde_orchestrator.domain.errors.template import fill, jsonable, plain, shown
+from cde_orchestrator.domain.errors.template import fill, jsonable, placeholders, plain, shown
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.secrets import data_without_secrets
 
@@ -34,6 +34,41 @@ class ErrorPayload(TypedDict):
     correlation_id: str | None
     report_id: str | None
     timestamp: str
+
+
+class Advice(TypedDict):
+    """What the catalogue says to do about a code, in a terminal."""
+
+    code: str
+    title: str
+    suggestions: list[str]
+    commands: list[str]
+
+
+def advice_on(code: str, facts: Mapping[str, Any]) -> Advice:
+    """What the catalogue says and these facts fill in; what names anything else is omitted.
+
+    Raises:
+        KeyError: the catalogue has no such code.
+    """
+    entry = ERROR_MESSAGES[code]
+    known = facts.keys()
+    advice: Advice = {
+        "code": code,
+        "title": entry.title,
+        "suggestions": [
+            fill(text, facts)
+            for text in entry.suggestions_for(Reader.TERMINAL)
+            if placeholders(text) <= known
+        ],
+        "commands": [
+            fill_fix(fix, facts)["command"]
+            for fix in entry.fixes
+            if placeholders(" ".join(fix.command)) <= known
+        ],
+    }
+    clean: Advice = data_without_secrets(advice)
+    return clean
 
 
 class ErrorFormatter:

@@ -163,19 +163,15 @@ async function openReport(summary) {
   dialog.replaceChildren(
     element("header", { class: "head" }, element("h2", { id: "report-title" }, element("span", { class: "code" }, summary.code), ` ${summary.title}`), close), body);
   dialog.showModal();
-  const [explained, report] = await Promise.allSettled([
-    load(`/errors/${encodeURIComponent(summary.code)}`),
-    load(`/dashboard/data/errors/${encodeURIComponent(summary.id)}`),
-  ]);
-  body.replaceChildren(element("p", { class: "told" }, summary.message), ...explanation(explained.value?.explanation), ...details(summary, report.value?.report));
+  const answer = await load(`/dashboard/data/errors/${encodeURIComponent(summary.id)}`).catch(() => null);
+  body.replaceChildren(element("p", { class: "told" }, summary.message), ...whatToDo(answer?.advice), ...details(summary, answer?.report));
 }
 
-function explanation(known) {
-  if (!known) return [];
+function whatToDo(advice) {
+  if (!advice) return [];
   return [
-    element("h3", {}, "What it means"), element("p", {}, known.description),
-    element("h3", {}, "What to do"), element("ul", {}, known.suggestions.map((each) => element("li", {}, each))),
-    ...known.fixes.map((each) => command(each.command)),
+    element("h3", {}, "What to do"), element("ul", {}, advice.suggestions.map((each) => element("li", {}, each))),
+    ...advice.commands.map((each) => command(each)),
   ];
 }
 

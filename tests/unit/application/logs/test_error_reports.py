@@ -68,7 +68,9 @@ def test_a_list_without_reports_is_refused(world: World, limit: int) -> None:
 def test_a_report_is_shown_whole(world: World) -> None:
     shown = with_reports(world, 1).run(ShowErrorReport(report_id="0000"))
 
-    assert shown == {"report": report(0)}
+    assert shown["report"] == report(0)
+    assert shown["advice"] is not None
+    assert shown["advice"]["code"] == report(0)["code"]
 
 
 def test_a_report_that_is_not_there_is_refused(world: World) -> None:

@@ -69,6 +69,11 @@ def test_what_is_wrong_is_told_with_what_to_do_and_an_exit_code(
     assert "✗ workflow" in told
     assert "E310" in told
 
+    (at_project.folder / ".cde" / "workflow.yml").write_text("version: 7\n")
+    told = at_project.run("health")
+    assert "E311 Workflow Not Valid\n  Add the key workflows\n" in told
+    assert "<" not in told
+
 
 def test_watching_goes_on_a_line_a_look_until_it_is_interrupted(
     at_project: Terminal, monkeypatch: pytest.MonkeyPatch

@@ -196,6 +196,7 @@ class HealthMonitor:
             unit="firing",
             threshold=0.0,
             error_code=worst["error_code"],
+            context={"project_path": str(self._root)},
         )
 
 

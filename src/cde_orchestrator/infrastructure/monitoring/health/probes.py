@@ -110,6 +110,9 @@ class ProjectChecks:
             found = facts.checks["state_file_writable"]
             answers = _ok("The database answers.")
             facts.checks["database"] = found if found[0] == "critical" else answers
+        for _, about in facts.checks.values():
+            if about["error_code"] is not None:
+                about["context"].setdefault("project_path", str(self.root))
         facts.read_only = facts.checks["read_only"][0] == "critical"
         repaired = (*facts.state.journal.repaired, *facts.state.backups.repaired)
         facts.recoveries = sum(at >= self.clock() - RECOVERY_WINDOW for at, _ in repaired)
@@ -121,7 +124,7 @@ class ProjectChecks:
             project = self.repository.get(self.root)
         finally:  # so that what loading it just repaired is known
             facts.state = self.repository.condition(self.root)
-        facts.changes = _judged(partial(_changes, project))
+        facts.changes = _judged(partial(_changes, project, self.root))
         facts.project = {"project_id": project.id, "name": project.name}
         now = self.clock()
         for each in project.features.summaries():
@@ -207,10 +210,10 @@ class ProjectChecks:
 _NOT_TRUSTED = {"not_yet": "E325", "changed": "E326", "foreign_owner": "E327"}
 
 
-def _changes(project: Project) -> Probe:
+def _changes(project: Project, root: Path) -> Probe:
     if (code := _NOT_TRUSTED.get(project.trust)) is not None:
         message = "The folder is not trusted: the project is only viewed."
-        return "warning", detail(message, error_code=code)
+        return "warning", detail(message, error_code=code, context={"path": str(root)})
     project.require_writable()
     return _ok("The project accepts changes.")
 
@@ -234,4 +237,4 @@ def _ok(message: str, **about: Unpack[_Figure]) -> Probe:
 
 
 def _found(verdict: Verdict, error: CDEError, **about: Unpack[_Figure]) -> Probe:
-    return verdict, detail(error.message, **about, error_code=error.code)
+    return verdict, detail(error.message, **about, error_code=error.code, context=error.context)
