@@ -299,6 +299,33 @@ def test_people_on_a_terminal_read_words(path: Path, monkeypatch: pytest.MonkeyP
     assert third.startswith("  OSError: dead\\x07 at ")
 
 
+def test_a_person_at_a_command_reads_what_became_of_the_state_once_and_in_a_sentence(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = io.StringIO()
+    monkeypatch.setattr(errors, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", errors)
+    setup_logging("INFO", str(path))
+    with calling("cli"):
+        for _ in range(2):
+            log.warning("state_damaged", error_code="E212", path="/a\x1b[2J", reason="it is gone.")
+            log.warning("state_repaired", sequence=3, files=1)
+        log.warning("read_only_left")
+        log.warning("changes_lost", error_code="E225", changes="4 to 5")
+        log.warning("watch_out", count=1)
+    with calling("mcp"):
+        log.warning("read_only_left")
+
+    *said, other, logged = errors.getvalue().splitlines()
+    assert said == [
+        "! /a\\x1b[2J was damaged and is repaired: it is gone.",
+        "! The project accepts changes again.",
+        "! Changes of ? are lost: 4 to 5; cde doctor says more.",
+    ]
+    assert "watch_out" in other
+    assert "read_only_left" in logged
+
+
 def test_without_a_file_standard_error_gets_everything(capsys: pytest.CaptureFixture[str]) -> None:
     setup_logging("INFO")
     log.info("seen")

@@ -15,6 +15,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
 from tests.integration.cli.commands import CDE, answer, cde, environment, refused
 from tests.integration.mcp_client import deliverable
+from tests.terminal import terminal
 
 PROJECT = {"id", "name", "path", "status", "backend", "read_only", "trust"}
 FEATURE = {"id", "name", "status", "current_phase", "workflow"}
@@ -329,6 +330,17 @@ def test_logs_go_to_standard_error_alone(started: Path) -> None:
     assert json.loads(verbose.stdout)["total"] == 1
     assert "operation_finished" in verbose.stderr
     assert json.loads(wrong.stdout)["error"]["code"] == "E314"
+
+
+def test_a_repair_is_a_sentence_on_a_terminal(started: Path) -> None:
+    state = started / ".cde" / "state.json"
+    state.write_text("damaged", encoding="utf-8")
+
+    with terminal("list", cwd=started, environment=environment()) as seen:
+        first, *_ = seen.end().splitlines()
+
+    assert first.startswith(f"! {state} was damaged and is repaired: it is not JSON")
+    assert "error_code" not in first
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import traceback
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import TracebackType
@@ -34,6 +35,23 @@ _CAUSES = 5
 _HARMLESS = frozenset({"timestamp", "level", "logger", "pid", "version", "correlation_id"})
 _RESERVED = ("timestamp", "level", "logger", "event", "pid", "version")
 
+_NOTES = {
+    "state_damaged": "{path} was damaged and is repaired: {reason}.",
+    "state_repaired": "",
+    "state_restored": "The state in {path} is restored: {reason}.",
+    "state_replaced": "Another state took the place of the one in {path}, which is kept: {kept}.",
+    "state_uncertain": "No change is made in {path}: {reason}.",
+    "state_not_repaired": "The stored state in {path} cannot be repaired: {reason}.",
+    "state_read_from_memory": "The stored state cannot be read, what is known is shown: {reason}.",
+    "backup_damaged": "The backup {path} was damaged and is repaired: {reason}.",
+    "changes_lost": "Changes of {path} are lost: {changes}; cde doctor says more.",
+    "history_lost": "Changes {changes} of the history are lost; the state itself is intact.",
+    "history_rejoined": "Changes that another process had made were made again: {changes}.",
+    "history_restarted": "The history begins again after change {sequence}.",
+    "read_only_entered": "The project is read-only from now on: {reason}.",
+    "read_only_left": "The project accepts changes again.",
+}
+"""What a person at a command reads of what became of the stored state."""
 _COLOURS = {"DEBUG": 2, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 31}
 _LEFT_TO_FILES = frozenset((*_RESERVED, "exception"))
 
@@ -77,6 +95,19 @@ def people_line(record: logging.LogRecord, *, colours: bool) -> str:
         level = f"\x1b[{_COLOURS.get(record.levelname, 0)}m{level}\x1b[0m"
         details = f"\x1b[2m{details}\x1b[0m" if details else ""
     return f"{moment} {level} {_printable(event['event'])} {details}".rstrip() + causes
+
+
+def note_of(record: logging.LogRecord) -> str | None:
+    """What a person at a command is shown of an event of the stored state, in a sentence.
+
+    Empty where another event says it; None where the event has no sentence.
+    """
+    sentence = _NOTES.get(getattr(record, OWN, {}).get("event", ""))
+    if not sentence:
+        return sentence
+    event = _redacted(_gathered(record))
+    facts = {name: _printable(str(value)).rstrip(".") for name, value in event.items()}
+    return sentence.format_map(defaultdict(lambda: "?", facts))
 
 
 def _redacted(event: dict[str, Any]) -> dict[str, Any]:

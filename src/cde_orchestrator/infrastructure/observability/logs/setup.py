@@ -24,7 +24,12 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.observability.logs import retention
 from cde_orchestrator.infrastructure.observability.logs.handler import ProjectLogHandler
-from cde_orchestrator.infrastructure.observability.logs.render import OWN, json_line, people_line
+from cde_orchestrator.infrastructure.observability.logs.render import (
+    OWN,
+    json_line,
+    note_of,
+    people_line,
+)
 from cde_orchestrator.infrastructure.observability.logs.retention import LogRetention
 from cde_orchestrator.infrastructure.observability.logs.rotating_file import RotatingLogFile
 from cde_orchestrator.infrastructure.paths import FOLDER
@@ -206,9 +211,14 @@ class StderrHandler(logging.Handler):
         try:
             terminal = stream.isatty()
             as_text = terminal if self._format == "auto" else self._format == "text"
-            line = people_line(record, colours=terminal) if as_text else json_line(record)
-            stream.write(line + "\n")
-            stream.flush()
+            note = note_of(record) if terminal and self._is_for_person() else None
+            if note is not None:
+                line = _said_once(note)
+            else:
+                line = people_line(record, colours=terminal) if as_text else json_line(record)
+            if line:
+                stream.write(line + "\n")
+                stream.flush()
         except Exception:  # noqa: BLE001 - a log never fails a call
             return
 
@@ -225,17 +235,30 @@ class StderrHandler(logging.Handler):
         if record.levelno >= self.level:
             self.emit(record)
 
+    def _is_for_person(self) -> bool:
+        """Whether a person called, who did not ask for the log."""
+        return self.level > logging.INFO and call_context().actor == "cli"
+
     def _is_shown_anyway(self, record: logging.LogRecord) -> bool:
         """Whether the caller sees it anyway: the command line shows failures in its own words.
 
         What nobody foresaw has no words of its own but its traceback.
         """
-        if self.level <= logging.INFO or call_context().actor != "cli" or record.exc_info:
+        if not self._is_for_person() or record.exc_info:
             return False
         own = getattr(record, OWN, {})
         if own.get("event") in _NOT_SHOWN:
             return False
         return "error_code" in own or own.get("event") == "operation_slow"
+
+
+def _said_once(note: str) -> str:
+    """The note as the command line shows one, unless this call showed it before."""
+    said = call_context().said
+    if not note or note in said:
+        return ""
+    said.add(note)
+    return f"! {note}"
 
 
 _NOT_SHOWN = frozenset(
