@@ -80,6 +80,7 @@ class MemoryTrees:
     def __init__(self) -> None:
         self.trees: dict[str, dict[str, bytes]] = {}
         self.names: dict[str, str] = {}
+        self.rewritten: set[str] = set()
 
     def add(self, files: Mapping[str, str]) -> SourceTree:
         """Keep a tree."""
@@ -99,6 +100,9 @@ class MemoryTrees:
         if named not in self.trees:
             raise FeatureError.of("E136", path=str(root), reason=f"{commit!r} is not there")
         return SourceTree(id=named, commit=named)
+
+    def is_rewritten(self, root: Path, before: str, after: str) -> bool:
+        return before in self.rewritten
 
     def check_out(self, root: Path, tree: str, folder: Path) -> Path:
         raise NotImplementedError

@@ -28,9 +28,10 @@ def writers(shared: SharedView) -> str:
     return ", ".join(shared["features"]) + (f" and {more} more" if more else "")
 
 
-def kept_remarks(reply: SubmitReply) -> list[str]:
-    """Which files somebody else had changed, and where those versions are, for both."""
-    return [
+def submit_remarks(reply: SubmitReply) -> list[str]:
+    """Which files somebody else had changed, and what keeps others from verifying, for both."""
+    lost = reply.get("base_problem")
+    return ([f"cde verify may fail elsewhere: {plain(lost)}."] if lost else []) + [
         f"{plain(each['path'])} had been changed by somebody else since the phase began: "
         f"that version is kept as {plain(each['kept_as'])}; read it before you continue."
         for each in reply["kept"]

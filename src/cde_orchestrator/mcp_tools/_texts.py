@@ -10,10 +10,10 @@ from cde_orchestrator.application.projects.onboard_project import proof_words
 from cde_orchestrator.application.proof_views import difference_words, proof_remarks
 from cde_orchestrator.application.proofs.verdicts import status_words, verdict_line
 from cde_orchestrator.application.remarks import (
-    kept_remarks,
     repeated_words,
     sent_back_words,
     start_remarks,
+    submit_remarks,
 )
 from cde_orchestrator.domain.errors.template import plain
 
@@ -84,12 +84,12 @@ def started(reply: StartReply) -> str:
 def accepted(reply: SubmitReply) -> str:
     """That a phase was accepted or sent back, what was kept aside for it, and the next phase."""
     if "sent_back" in reply:
-        return work(reply, " ".join([sent_back_words(reply["sent_back"]), *kept_remarks(reply)]))
+        return work(reply, " ".join([sent_back_words(reply["sent_back"]), *submit_remarks(reply)]))
     if "repeated" in reply:
-        words = " ".join([repeated_words(reply), *kept_remarks(reply)])
+        words = " ".join([repeated_words(reply), *submit_remarks(reply)])
         return work(reply, words) if reply["phase"] else words
     done = [f"Phase {reply['accepted']['id']} accepted.", *proof_remarks(reply)]
-    done += kept_remarks(reply)
+    done += submit_remarks(reply)
     return work(reply, " ".join(done))
 
 

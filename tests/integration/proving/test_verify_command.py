@@ -230,6 +230,32 @@ def test_a_clone_without_the_base_says_what_to_fetch(
     assert "fetch-depth: 0" in answer["features"][0]["criteria"][0]["reason"]
 
 
+def test_a_history_that_was_rewritten_is_said_as_what_it_is(
+    feature: CommittedFeature, tmp_path: Path
+) -> None:
+    git(feature.root, "checkout", "--quiet", "--orphan", "squashed")
+    git(feature.root, "commit", "--quiet", "--message=All of it")
+    clone = feature.clone(tmp_path / "clone", "--branch=squashed", "--single-branch")
+
+    (there,) = verified(feature.root, "--trust")[1]["features"]
+    code, answer = verified(clone, "--trust")
+
+    base = git(feature.root, "rev-parse", "base")
+    now = git(feature.root, "rev-parse", "squashed")
+    said = f"the commit {base[:12]} at which the feature started is no ancestor of {now[:12]}, "
+    assert there["verdict"] == "proven"
+    assert there["notes"][0].startswith(said)
+    assert (code, answer["features"][0]["verdict"]) == (1, "unproven")
+    reason = answer["features"][0]["criteria"][0]["reason"]
+    assert "is no ancestor of" in reason
+    assert "fetch-depth" not in reason
+    tag = f"cde-base-{base[:12]}"
+    assert reason.endswith(f"git tag {tag} {base[:12]}")
+    git(feature.root, "tag", tag, base)
+    git(clone, "fetch", "--quiet", "origin", "tag", tag)
+    assert verified(clone, "--trust")[0] == 0
+
+
 def test_nothing_of_a_clone_is_run_without_a_person_s_word(
     feature: CommittedFeature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

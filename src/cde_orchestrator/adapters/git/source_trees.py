@@ -115,6 +115,21 @@ class GitSourceTrees:
                 raise GitError(f"{commit!r} is no commit of the repository")
             return SourceTree(ids[1], ids[0])
 
+    def is_rewritten(self, root: Path, before: str, after: str) -> bool:
+        """Whether a commit is no ancestor of another one; False where history is cut off.
+
+        Raises:
+            FeatureError: E136, git refuses.
+        """
+        with self._git(root) as git:
+            if git.output("rev-parse", "--is-shallow-repository").strip() != b"false":
+                return False
+            found = git.output("cat-file", _ONE_LINE, data=os.fsencode(f"{before}^{{commit}}\n"))
+            if not _ID.fullmatch(before) or found.endswith(b" missing\n"):
+                return True
+            words = ("--max-count=1", "--end-of-options", before, f"^{after}")
+            return bool(git.output("rev-list", *words))
+
     def changed(self, root: Path, before: str, after: str) -> Sequence[ChangedFile]:
         """Files that differ between two trees, in order of their paths; none of the product's.
 

@@ -237,6 +237,7 @@ class _Course:
             following = self.work.prompts.committed_view(project, feature, found.workflow)
         head = self.work.features.reply(project, feature, following)
         record = feature.phases[self.asked.phase_id]
+        written = None if feature.is_open else _record_of(found)
         return SubmitReply(
             project=head["project"],
             feature=head["feature"],
@@ -245,7 +246,8 @@ class _Course:
             kept=_kept_in(feature, record),
             difference=work_view(record)["difference"],
             proof=proof_view(_proof_of(found, record)),
-            record=None if feature.is_open else _record_of(found),
+            record=written,
+            base_problem=self.work.proving.base_problem(feature) if written else None,
         )
 
     def _complete(self, found: Found, checked: _Checked) -> None:

@@ -56,6 +56,9 @@ class SourceTrees(Protocol):
     def at(self, root: Path, commit: str) -> SourceTree:
         """The source tree of a commit, by any name that git has for it."""
 
+    def is_rewritten(self, root: Path, before: str, after: str) -> bool:
+        """Whether a commit is no ancestor of another one; False where history is cut off."""
+
     def changed(self, root: Path, before: str, after: str) -> Sequence[ChangedFile]:
         """Files that differ between two trees, in order of their paths; none of the product's."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +84,15 @@ class Proving:
             return self.trees.at(self.root, base.commit)
         return SourceTree(id=base.tree, commit=base.commit)
 
+    def base_problem(self, feature: Feature) -> str | None:
+        """Why a clone may lack the feature's base; None where it has it, or nothing is known."""
+        if feature.base is None:
+            return None
+        with suppress(FeatureError):
+            if self.trees.is_rewritten(self.root, feature.base.commit, "HEAD"):
+                return rewritten_words(feature.base.commit, "HEAD")
+        return None
+
     def changed(
         self, before: str, after: str, feature: Feature, workflow: Workflow
     ) -> list[ChangedFile]:
@@ -124,6 +134,16 @@ class Proving:
             clock=self.clock,
             watch=watch,
         )
+
+
+def rewritten_words(base: str, commit: str) -> str:
+    """That a feature's base is not in the history of a commit, and what helps."""
+    name = plain(base[:12])
+    return (
+        f"the commit {name} at which the feature started is no ancestor of {plain(commit[:12])}, "
+        "as after a rebase or a squash, so a clone may lack it; where git still has it, push a "
+        f"tag of it: git tag cde-base-{name} {name}"
+    )
 
 
 def is_record(path: str, outputs: Collection[str]) -> bool:

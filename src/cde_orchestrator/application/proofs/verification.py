@@ -12,6 +12,7 @@ from typing import Literal
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.application.ports.proving import SourceTree, TestRunner
 from cde_orchestrator.application.proofs.prove_criteria import Claim, command_lines
+from cde_orchestrator.application.proofs.proving import rewritten_words
 from cde_orchestrator.application.proofs.read_proofs import parsed
 from cde_orchestrator.application.proofs.records import (
     FeatureRecord,
@@ -177,13 +178,10 @@ class Verification:
         try:
             base = self.verifying.trees.at(self.verifying.root, record.evidence.base_commit)
         except FeatureError:
-            commit = record.evidence.base_commit[:12]
-            reason = (
-                f"the commit {commit} at which the feature started is not in this clone: fetch the "
-                "whole history, as with fetch-depth: 0"
-            )
-            self._refuse_all(claim, "unproven", reason)
+            self._refuse_all(claim, "unproven", self._why_gone(record.evidence.base_commit))
             return
+        if self._is_rewritten(base.commit):
+            self.notes.append(rewritten_words(base.commit, self.source.commit))
         try:
             prover = self.verifying.prover(record.runner, self.watch)
             evidence = prover.examine(claim, base, self.source)
@@ -201,6 +199,18 @@ class Verification:
                     found.refuse("broken", "; ".join(against))
                 else:
                     found.refuse("unproven", "has no proof")
+
+    def _is_rewritten(self, base: str) -> bool:
+        return self.verifying.trees.is_rewritten(self.verifying.root, base, self.source.commit)
+
+    def _why_gone(self, base: str) -> str:
+        """Why the commit at which the feature started is not in this clone."""
+        if self._is_rewritten(base):
+            return rewritten_words(base, self.source.commit)
+        return (
+            f"the commit {base[:12]} at which the feature started is not in this clone: fetch the "
+            "whole history, as with fetch-depth: 0"
+        )
 
     def _claim(self, record: FeatureRecord, criteria: Collection[str]) -> Claim:
         return Claim(

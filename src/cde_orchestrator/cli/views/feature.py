@@ -61,15 +61,15 @@ def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:
     """A phase that was accepted or sent back, what was recorded of it, and the next phase."""
     if "sent_back" in reply:
         sent = reply["sent_back"]
-        words = [note(remarks.sent_back_words(sent)), *map(note, remarks.kept_remarks(reply))]
+        words = [note(remarks.sent_back_words(sent)), *map(note, remarks.submit_remarks(reply))]
         return spaced(Group(*words), said(sent["reason"]), *assignment(reply, look))
     if "repeated" in reply:
-        words = [note(remarks.repeated_words(reply)), *map(note, remarks.kept_remarks(reply))]
+        words = [note(remarks.repeated_words(reply)), *map(note, remarks.submit_remarks(reply))]
         return spaced(Group(*words), *assignment(reply, look))
     accepted, feature = reply["accepted"], reply["feature"]
     line = done("Phase ", (clean(accepted["id"]), "bold"), " accepted")
     seen = [Text(f"    {clean(each)}", "dim") for each in proof_remarks(reply)]
-    notes = [note(each) for each in remarks.kept_remarks(reply)]
+    notes = [note(each) for each in remarks.submit_remarks(reply)]
     phase = Group(line, *recorded(accepted), *seen, *notes)
     if reply["phase"] is None:
         ended = done("Feature ", (clean(feature["name"]), "bold"), f" is {feature['status']}")

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from cde_orchestrator.application.features.get_feature_status import AssignmentReply
 from cde_orchestrator.application.proof_views import proof_remarks
-from cde_orchestrator.application.remarks import kept_remarks
+from cde_orchestrator.application.remarks import submit_remarks
 from cde_orchestrator.application.runs.run_feature import RunObserver, RunReply
 from cde_orchestrator.application.runs.run_features import RunsReply
 from cde_orchestrator.application.views import SentBackView, SubmitReply
@@ -64,7 +64,7 @@ class PlainDisplay(RunObserver):
     def accepted(self, reply: SubmitReply) -> None:
         """Name the phase."""
         self._say(done(clean(reply["accepted"]["id"]), " accepted"))
-        for each in (*proof_remarks(reply), *kept_remarks(reply)):
+        for each in (*proof_remarks(reply), *submit_remarks(reply)):
             self._say(Text.assemble(self._indent, note(each)))
 
     def sent_back(self, sent: SentBackView) -> None:

@@ -481,3 +481,23 @@ def test_few_processes_are_started(
     (folder / "README.md").unlink()
     (folder / "1").write_text("changed\n")
     assert runs() <= 7
+
+
+def test_a_commit_that_is_no_ancestor_is_one_of_another_history(
+    folder: Path, trees: GitSourceTrees, tmp_path: Path
+) -> None:
+    first = trees.at(folder, "HEAD").commit
+    git(folder, "commit", "--quiet", "--allow-empty", "--message=Second")
+    second = trees.at(folder, "HEAD").commit
+    git(folder, "checkout", "--quiet", "--orphan", "other")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message=Other")
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{folder}", str(shallow))
+
+    assert not trees.is_rewritten(folder, first, second)
+    assert not trees.is_rewritten(folder, second, second)
+    assert trees.is_rewritten(folder, second, first)
+    assert trees.is_rewritten(folder, first, "HEAD")
+    assert trees.is_rewritten(folder, "0" * 40, "HEAD")
+    assert trees.is_rewritten(folder, "--all", "HEAD")
+    assert not trees.is_rewritten(shallow, first, "HEAD")

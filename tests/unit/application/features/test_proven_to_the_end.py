@@ -16,6 +16,7 @@ from cde_orchestrator.application.monitoring.project_board import board_of
 from cde_orchestrator.application.proof_views import proof_remarks
 from cde_orchestrator.application.proofs.records import read_record
 from cde_orchestrator.application.proofs.verdicts import status_words, verdict_line
+from cde_orchestrator.application.remarks import submit_remarks
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
@@ -200,6 +201,32 @@ def test_proofs_that_were_edited_since_are_refused(proven: World) -> None:
         review(proven)
 
     assert caught.value.code == "E132"
+
+
+def test_a_base_that_a_clone_may_lack_is_said_when_the_feature_is_completed(
+    proven: World,
+) -> None:
+    base = proven.project.feature("shop").base
+    assert base is not None
+    proven.proofs.trees.rewritten = {base.commit}
+
+    reply = review(proven)
+
+    assert f"{base.commit[:12]} at which the feature started is no ancestor of HEAD" in str(
+        reply["base_problem"]
+    )
+    assert submit_remarks(reply)[0].startswith("cde verify may fail elsewhere: the commit ")
+
+
+def test_where_git_refuses_nothing_is_said_of_the_base(
+    proven: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bool:
+        raise FeatureError.of("E136", path="/home/shop", reason="it is gone")
+
+    monkeypatch.setattr(proven.proofs.trees, "is_rewritten", refuse)
+
+    assert review(proven)["base_problem"] is None
 
 
 def test_a_completed_feature_is_proven_until_a_covered_file_changes(proven: World) -> None:

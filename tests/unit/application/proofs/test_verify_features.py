@@ -383,6 +383,19 @@ def test_a_base_that_is_not_in_the_clone_is_said_with_what_to_do(repository: Rep
     assert "fetch-depth: 0" in reasons(found)["AC1"]
 
 
+def test_a_base_of_a_rewritten_history_is_said_as_what_it_is(repository: Repository) -> None:
+    repository.trees.rewritten = {repository.base.id}
+    there = repository.verify()
+    del repository.trees.trees[repository.base.id]
+    repository.commits.history.pop(0)
+    gone = repository.verify()
+
+    assert (there["verdict"], gone["verdict"]) == ("proven", "unproven")
+    assert "is no ancestor of" in there["notes"][0]
+    assert "is no ancestor of" in reasons(gone)["AC1"]
+    assert "fetch-depth" not in reasons(gone)["AC1"]
+
+
 def test_what_a_person_waived_is_said(repository: Repository) -> None:
     record = repository.record(waived={"AC2": "Ada: seen by eye"})
     fresh = {**repository.files, RECORD: record.decode()}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from cde_orchestrator.application.remarks import kept_remarks, start_remarks
+from cde_orchestrator.application.remarks import start_remarks, submit_remarks
 from cde_orchestrator.application.views import (
     FeatureReply,
     FeatureRow,
@@ -219,7 +219,7 @@ def test_people_read_what_agents_are_sent_of_other_peoples_work() -> None:
 
     for people, agents, remarks in (
         (feature.started(start, FILE), _texts.started(start), start_remarks(start)),
-        (feature.submitted(submit, FILE), _texts.accepted(submit), kept_remarks(submit)),
+        (feature.submitted(submit, FILE), _texts.accepted(submit), submit_remarks(submit)),
     ):
         for each in remarks:
             assert f"! {each}\n" in seen(people, 200)
