@@ -321,6 +321,29 @@ def test_where_there_is_nothing_that_is_said(feature: CommittedFeature) -> None:
     ]
 
 
+def test_a_repository_that_cannot_be_verified_where_one_is_says_where(
+    feature: CommittedFeature, tmp_path: Path
+) -> None:
+    bare = feature.clone(tmp_path / "bare.git", "--bare")
+    git(tmp_path, "init", "--quiet", "mono")
+    mono = CommittedFeature(tmp_path / "mono")
+    shutil.copytree(feature.root, mono.root / "shop", ignore=shutil.ignore_patterns(".git"))
+    mono.commit({"README.md": "two projects\n"})
+
+    in_bare, every, one = (
+        verified(folder, "--trust", *words)[1]["error"]
+        for folder, words in ((bare, ()), (mono.root, ()), (mono.root, ("fees",)))
+    )
+
+    assert in_bare["code"] == "E136"
+    assert "it is a bare repository" in in_bare["message"]
+    assert (every["code"], one["code"]) == ("E143", "E143")
+    assert "projects with records are in shop." in every["message"]
+    assert every["fixes"][0]["command"] == f"cde verify --project {mono.root / 'shop'}"
+    inside = verified(mono.root, "--trust", "--project", "shop")[1]["features"]
+    assert [each["name"] for each in inside] == ["fees"]
+
+
 def test_the_action_verifies_writes_a_summary_and_hands_sarif_on(
     feature: CommittedFeature, tmp_path: Path
 ) -> None:

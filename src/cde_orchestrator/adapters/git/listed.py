@@ -12,6 +12,7 @@ from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureE
 from cde_orchestrator.infrastructure.paths import FOLDER
 
 _NO_REPOSITORY = "not a git repository"
+_BARE = "cannot use bare repository"
 _NO_COMMIT = "'HEAD'"
 
 
@@ -48,6 +49,8 @@ def saying_why(root: Path) -> Iterator[None]:
         reason = error.reason if isinstance(error, GitError) else str(error)
         if _NO_REPOSITORY in reason:
             reason = "the project is in no git repository"
+        elif _BARE in reason:
+            reason = "it is a bare repository, without a work folder: clone it and use the clone"
         elif _NO_COMMIT in reason:
             reason = "the repository has no commit yet"
         raise FeatureError.of("E136", path=str(root), reason=reason) from error

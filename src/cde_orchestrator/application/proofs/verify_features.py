@@ -13,6 +13,7 @@ from cde_orchestrator.application.proofs.verdicts import digest_of_files, proof_
 from cde_orchestrator.application.proofs.verification import Verdict, Verification
 from cde_orchestrator.application.proofs.verifying import Verifying
 from cde_orchestrator.application.use_case import UseCase
+from cde_orchestrator.domain.errors.fixes import fix
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.feature import COMPLETED
 from cde_orchestrator.domain.logger import get_logger
@@ -91,16 +92,42 @@ class VerifyFeatures(UseCase[VerifyReply], operation="verify_features", tolerant
         """
         if not self.trust and not verifying.standing.acts:
             raise verifying.standing.refusal()
+        folder = verifying.committed.folder(verifying.root)
         source = _commit(verifying, self.at)
-        names = list(dict.fromkeys(self.features)) or _recorded(verifying, source)
-        if not names:
-            raise FeatureError.of("E143", commit=source.commit[:12])
+        recorded = _recorded(verifying, source)
+        names = list(dict.fromkeys(self.features)) or recorded
+        if not recorded:
+            _require_here(verifying, source, any_name=not names)
         work = _Work(verifying, source, trust=self.trust, watch=self.watch)
         return {
             "commit": source.commit,
-            "folder": verifying.committed.folder(verifying.root),
+            "folder": folder,
             "features": [work.verify(name) for name in names],
         }
+
+
+def _require_here(verifying: Verifying, source: SourceTree, *, any_name: bool) -> None:
+    """Refuse to verify where nothing is recorded, if the records are below, or none is named.
+
+    Raises:
+        FeatureError: E143.
+    """
+    root = verifying.root
+    paths = verifying.committed.ever(root, source.commit, RECORD_FILE)
+    there = verifying.trees.contents(root, source.id, paths)
+    ends = tuple(path.split("/") for path in paths if there[path] is not None)
+    below = sorted({"/".join(each[:-3]) for each in ends if each[-3:-2] == [RECORDS]} - {""})
+    if not (below or any_name):
+        return
+    elsewhere = f"; projects with records are in {', '.join(below)}" if below else ""
+    error = FeatureError.of(
+        "E143",
+        commit=source.commit[:12],
+        path=str(root),
+        elsewhere=elsewhere,
+        folder=str(root / below[0]) if below else "",
+    )
+    raise error.fixed_by([fix("verify --project {folder}")] if below else [])
 
 
 def _commit(verifying: Verifying, name: str) -> SourceTree:

@@ -67,9 +67,10 @@ PROOF_MESSAGES = {
     ),
     "E143": message(
         "Nothing To Verify",
-        "At commit {commit} no feature has a record to verify.",
+        "At commit {commit} no feature of {path} has a record to verify{elsewhere}.",
         "Complete a feature whose workflow says proof: required, then commit specs/",
         "Check that specs/ is not ignored by git: git check-ignore -v specs",
+        "Where a project is in a folder of the repository, name it: cde verify --project FOLDER",
         Suggestion("See which features are completed", "cde list", "cde_listFeatures()"),
         fixes=(LIST_FEATURES,),
     ),

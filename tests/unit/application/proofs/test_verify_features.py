@@ -489,6 +489,23 @@ def test_nothing_to_verify_is_an_error() -> None:
     assert refused.value.code == "E143"
 
 
+def test_records_of_projects_below_are_named(repository: Repository) -> None:
+    files = repository.trees.trees[repository.commits.history[-1]]
+    below = {f"shop/{path}": data.decode() for path, data in files.items()}
+    repository.commits.history.clear()
+    repository.commits.commit({**below, "api/specs/x/record.json": "{}", "record.json": "{}"})
+
+    with pytest.raises(FeatureError) as refused:
+        repository.verify()
+
+    assert refused.value.code == "E143"
+    assert refused.value.message.endswith("; projects with records are in api, shop.")
+    assert refused.value.context["folder"] == str(ROOT / "api")
+    assert [each.command for each in refused.value.fixes] == [
+        ("cde", "verify", "--project", "{folder}")
+    ]
+
+
 def test_what_is_no_commit_is_an_error(repository: Repository) -> None:
     with pytest.raises(FeatureError) as refused:
         repository.verify(at="gone")
