@@ -19,6 +19,7 @@ from cde_orchestrator.application.proofs.verifying import Verifying
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
+from cde_orchestrator.infrastructure.system.project_home import digest, home_of
 
 
 def proving_in(
@@ -35,6 +36,7 @@ def proving_in(
         read=read_document,
         clock=clock,
         in_worktree=worktree is not None,
+        state=digest(str(home_of(root)))[:8],
     )
 
 

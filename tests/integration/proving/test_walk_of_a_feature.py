@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+from collections import Counter
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +67,12 @@ class Bench:
         if commit:
             git(root, "add", ".")
             git(root, "commit", "-qm", "First")
+
+    def at(self, root: Path) -> Bench:
+        """The same for another folder."""
+        bench = copy(self)
+        bench.root = root
+        return bench
 
     def write(self, name: str, text: str) -> None:
         """Write a file of the project."""
@@ -200,6 +209,29 @@ def test_a_feature_that_was_completed_is_rolled_back_and_proven_after_git_collec
     bench.cde("start", "Another", "-n", "another")
     assert len(bench.refs().splitlines()) == 2
     assert "killed" not in bench.refs()
+
+
+def test_a_copy_of_a_project_in_its_repository_lets_no_base_go(
+    bench: Bench, tmp_path: Path
+) -> None:
+    shop, other = bench.at(bench.root / "shop"), bench.at(bench.root / "other")
+    shop.root.mkdir()
+    shop.cde("init")
+    shop.cde("start", "Discounts", "-n", "discount")
+    shutil.copytree(shop.root, other.root)
+    other.cde("trust", "--yes")
+    other.cde("start", "Fees", "-n", "fees")
+    before = set(bench.refs().splitlines())
+    shop.cde("start", "Taxes", "-n", "taxes")
+    assert len(before) == 2
+    assert before < set(bench.refs().splitlines())
+
+    git(bench.root, "add", "--all")
+    git(bench.root, "commit", "-qm", "Second")
+    git(bench.root, "worktree", "add", "-q", str(tmp_path / "linked"))
+    bench.at(tmp_path / "linked" / "shop").cde("start", "Bonus", "-n", "bonus")
+    places = Counter(ref.rpartition("/")[0] for ref in bench.refs().split() if "/" in ref)
+    assert sorted(places.values()) == [1, 3]
 
 
 def test_without_a_commit_a_feature_starts_and_cannot_be_proven(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ class Proving:
 
     Attributes:
         in_worktree: whether the trees are those of a feature's worktree, made of commits alone.
+        state: a name for the state's place: copies of a project in one repository have the same
+            id, and each keeps the bases of its own features alone.
     """
 
     root: Path
@@ -48,6 +50,7 @@ class Proving:
     read: ProofsReader
     clock: Clock
     in_worktree: bool = False
+    state: str = "state"
 
     def base_now(self) -> tuple[SourceBase | None, str]:
         """The source now, for a feature that starts; None where git refuses, and why."""
@@ -65,7 +68,8 @@ class Proving:
         """
         try:
             among = project.features.ids()
-            self.trees.keep(self.root, project.id, feature.id, base.tree, among)
+            place = f"{project.id}/{self.state}"
+            self.trees.keep(self.root, place, feature.id, base.tree, among)
         except FeatureError as error:
             return _reason(error)
         feature.base = base
