@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from cde_orchestrator.adapters.proving.runners.ids import problem_of_id
+
 _FOLDERS = frozenset({"test", "tests", "testing"})
+_WANTED = "a file, two colons, and a test in it"
 
 
 def path_problem(test: str) -> str | None:
     """Why this is not a path below the project and the name of a test in that file."""
-    path, separator, name = test.partition("::")
-    file = PurePosixPath(path)
-    if not separator or not name or name.startswith(("[", "::")) or name.endswith("::"):
-        return "it names no test: a proof is a file, two colons and a test in it"
-    if file.is_absolute() or ".." in file.parts or "\\" in path or "\0" in test:
-        return "its file must be named by its path below the project's folder, with slashes"
-    if path != str(file) or path.startswith("-"):
-        return f"its path must be written as {file}"
-    return None
+    return problem_of_id(test, _WANTED, _is_name)
 
 
 def id_problem(test: str) -> str | None:
     """Why this is no id of a test in Python; None where it may be one."""
-    problem = path_problem(test)
-    if problem is None and not (path := test.partition("::")[0]).endswith(".py"):
-        return f"{path} is not a file of Python"
-    return problem
+    return problem_of_id(test, _WANTED, _is_name, _file_problem)
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and not name.startswith(("[", "::")) and not name.endswith("::")
+
+
+def _file_problem(file: PurePosixPath) -> str | None:
+    return None if file.suffix == ".py" else f"{file} is not a file of Python"
 
 
 def is_python_test(path: str) -> bool:

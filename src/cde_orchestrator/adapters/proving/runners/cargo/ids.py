@@ -5,25 +5,22 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from cde_orchestrator.adapters.proving.runners.ids import problem_of_id
+
 _NAME = re.compile(r"\w+(::\w+)*")
 
 
 def id_problem(test: str) -> str | None:
     """Why this is no id of a test; None where it may be one."""
-    path, separator, name = test.partition("::")
-    file = PurePosixPath(path)
-    if not separator or not _NAME.fullmatch(name):
-        return (
-            "it names no test: it must be a file, two colons, and the name that cargo test shows, "
-            "as tests/pay.rs::charges or src/pay.rs::pay::tests::charges"
-        )
-    if file.is_absolute() or ".." in file.parts or "\\" in path or "\0" in test:
-        return "its file must be given by its path below the project's folder, with slashes"
-    if file.suffix != ".rs":
-        return f"{path} is not a file of Rust"
-    if path != str(file) or path.startswith("-"):
-        return f"its path must be as short as it can be, as {file}"
-    return None
+    wanted = (
+        "a file, two colons, and the name that cargo test shows, "
+        "as tests/pay.rs::charges or src/pay.rs::pay::tests::charges"
+    )
+    return problem_of_id(test, wanted, _NAME.fullmatch, _file_problem)
+
+
+def _file_problem(file: PurePosixPath) -> str | None:
+    return None if file.suffix == ".rs" else f"{file} is not a file of Rust"
 
 
 def is_rust_test(path: str) -> bool:

@@ -5,26 +5,22 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from cde_orchestrator.adapters.proving.runners.ids import problem_of_id
+
 _NAME = re.compile(r"(Test|Fuzz|Example)(?![a-z])\w*(/.+)?")
 _SPACES = re.compile(r"\s")
 
 
 def id_problem(test: str) -> str | None:
     """Why this is no id of a test; None where it may be one."""
-    path, separator, name = test.partition("::")
-    file = PurePosixPath(path)
-    if not separator or not _NAME.fullmatch(name):
-        return (
-            "it names no test: it must be a file, two colons, and a test, "
-            "as pkg/x_test.go::TestX or pkg/x_test.go::TestX/case"
-        )
-    if file.is_absolute() or ".." in file.parts or "\\" in path or "\0" in test:
-        return "its file must be given by its path below the project's folder, with slashes"
-    if not file.name.endswith("_test.go"):
-        return f"{path} is no file of tests in Go: its name must end in _test.go"
-    if path != str(file) or path.startswith("-"):
-        return f"its path must be as short as it can be, as {file}"
-    return None
+    wanted = "a file, two colons, and a test, as pkg/x_test.go::TestX or pkg/x_test.go::TestX/case"
+    return problem_of_id(test, wanted, _NAME.fullmatch, _file_problem)
+
+
+def _file_problem(file: PurePosixPath) -> str | None:
+    if file.name.endswith("_test.go"):
+        return None
+    return f"{file} is no file of tests in Go: its name must end in _test.go"
 
 
 def is_go_test(path: str) -> bool:

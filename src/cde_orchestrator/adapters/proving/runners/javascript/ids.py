@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from cde_orchestrator.adapters.proving.runners.ids import problem_of_id
+
 SEPARATOR = " > "
 """Between the titles of nested suites and that of the test."""
 _SUFFIXES = frozenset({".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"})
@@ -18,17 +20,13 @@ _SETTINGS = re.compile(r"(vitest|jest)\.(config|setup|workspace)\.([cm]?[jt]s|js
 
 def id_problem(test: str) -> str | None:
     """Why this is no id of a test; None where it may be one."""
-    path, separator, name = test.partition("::")
-    file = PurePosixPath(path)
-    if not separator or not name.strip():
-        return "it names no test: it must be a file, two colons, and titles, as x.test.js::a > b"
-    if file.is_absolute() or ".." in file.parts or "\\" in path or "\0" in test:
-        return "its file must be given by its path below the project's folder, with slashes"
-    if file.suffix not in _SUFFIXES:
-        return f"{path} is not a file of JavaScript or TypeScript"
-    if path != str(file) or path.startswith("-"):
-        return f"its path must be as short as it can be, as {file}"
-    return None
+    wanted = "a file, two colons, and titles, as x.test.js::a > b"
+    return problem_of_id(test, wanted, str.strip, _file_problem)
+
+
+def _file_problem(file: PurePosixPath) -> str | None:
+    is_script = file.suffix in _SUFFIXES
+    return None if is_script else f"{file} is not a file of JavaScript or TypeScript"
 
 
 def is_script_test(path: str) -> bool:
