@@ -20,6 +20,7 @@ from cde_orchestrator.application.features.followed_workflow import ProjectFeatu
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.submission import SubmissionPorts
 from cde_orchestrator.application.ports.breakers import Breakers
 from cde_orchestrator.application.ports.core import (
     ErrorReportSummary,
@@ -476,7 +477,9 @@ class World:
             "proving": self.proofs.proving,
             "rendering": self.rendering,
         }
-        return call(use_case, **{**vars(self), **composed, **others})
+        fakes = {**vars(self), **composed, **others}
+        submission = SubmissionPorts.of(lambda names: {each: fakes[each] for each in names})
+        return call(use_case, submission=submission, **fakes)
 
 
 def active_project(clock: ManualClock) -> Project:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
     from cde_orchestrator.application.features.phase_prompt import PhasePrompts
     from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+    from cde_orchestrator.application.features.submission import SubmissionPorts
     from cde_orchestrator.application.ports import checks as work
     from cde_orchestrator.application.ports import core
     from cde_orchestrator.application.ports.agents import Agents
@@ -240,6 +241,13 @@ class ProjectPorts:
 
         return ProjectOutputs(self.root, self.files, self.objects)
 
+    @property
+    def submission(self) -> SubmissionPorts:
+        """What a submission needs."""
+        from cde_orchestrator.application.features.submission import SubmissionPorts
+
+        return SubmissionPorts.of(self.named)
+
     @_MadeOnce
     def inspector(self) -> core.ProjectInspector:
         """What finds out what the project is made of."""
@@ -381,11 +389,7 @@ class ProjectPorts:
         return configured_notifiers(self.root, self._settings, self.breakers, self.trust)
 
     def _database(self, breakers: BreakerRegistry | None) -> PostgresProjectRepository:
-        """The state in a database.
-
-        Raises:
-            ValidationError: E314, the database that the settings name cannot be used.
-        """
+        """The state in a database; raises E314, the one that the settings name is no good."""
         from cde_orchestrator.adapters.repositories.database import database_of
 
         return database_of(self._settings, breakers, self._is_database_trusted)

@@ -239,7 +239,7 @@ class SubmitReply(FeatureReply):
     Where a verdict sent the feature back, nothing was ``accepted``, and ``sent_back`` says why.
     ``repeated`` is there, and true, where the same was accepted before, and nothing was checked.
     ``record`` is the path of the file that says what a completed feature has proven,
-    ``base_problem`` why a clone may lack what it is compared with.
+    ``base_problem``, where there is one, why a clone may lack what it is compared with.
     """
 
     accepted: NotRequired[PhaseRecordView]
@@ -248,7 +248,7 @@ class SubmitReply(FeatureReply):
     difference: NotRequired[DifferenceView | None]
     proof: NotRequired[ProofView | None]
     record: NotRequired[str | None]
-    base_problem: NotRequired[str | None]
+    base_problem: NotRequired[str]
     sent_back: NotRequired[SentBackView]
 
 

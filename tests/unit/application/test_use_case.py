@@ -16,12 +16,11 @@ from cde_orchestrator import application
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.submission import SubmissionPorts
 from cde_orchestrator.application.ports.agents import Agents
 from cde_orchestrator.application.ports.breakers import Breakers
 from cde_orchestrator.application.ports.checks import (
     Callers,
-    CheckRunner,
-    ContentValidator,
     TrustStore,
     VersionControl,
 )
@@ -66,11 +65,10 @@ PORTS: Mapping[str, Any] = {
     "features": ProjectFeatures,
     "rendering": PhasePrompts,
     "outputs": ProjectOutputs,
+    "submission": SubmissionPorts,
     "inspector": ProjectInspector,
     "reports": ErrorReports,
-    "content": ContentValidator,
     "files": ProjectFiles,
-    "checks": CheckRunner,
     "trust": TrustStore,
     "callers": Callers,
     "git": VersionControl,

@@ -11,11 +11,9 @@ from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.rollback_feature import FileRow, Rollback
 from cde_orchestrator.application.features.send_back import SENT_BACK, copies_of, note_copies
+from cde_orchestrator.application.features.submission import SubmissionPorts
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.ports.checks import (
-    CheckRunner,
-    ContentValidator,
-    TrustStore,
     VersionControl,
     Watch,
 )
@@ -107,18 +105,7 @@ class ApprovePhase(UseCase[SubmitReply], operation="approve_phase", in_worktree=
     place: str = ""
     watch: Watch | None = field(default=None, compare=False)
 
-    def __call__(
-        self,
-        *,
-        features: ProjectFeatures,
-        rendering: PhasePrompts,
-        outputs: ProjectOutputs,
-        content: ContentValidator,
-        checks: CheckRunner,
-        trust: TrustStore,
-        git: VersionControl,
-        proving: Proving,
-    ) -> SubmitReply:
+    def __call__(self, *, submission: SubmissionPorts) -> SubmitReply:
         """Approve what was shown, as a submission of the phase.
 
         Raises:
@@ -126,25 +113,18 @@ class ApprovePhase(UseCase[SubmitReply], operation="approve_phase", in_worktree=
                 E139, E140, E141, E145, E206, E302, E303, E305, E312, E313, E315 and the
                 repository's own.
         """
+        features = submission.features
         _, feature, workflow = features.read(self.feature_id)
         phase = waiting_phase(feature, workflow)
         person = features.callers.person(self.channel, self.place)
-        answer = PersonsAnswer(person, self.digest, outputs, proving, git)
+        world = (submission.outputs, submission.proving, submission.git)
+        answer = PersonsAnswer(person, self.digest, *world)
         answer.find_source(feature, workflow)
         answer.require(feature, workflow)
-        submission = SubmitWork(
+        submit = SubmitWork(
             feature_id=feature.id, phase_id=phase.id, approval=answer, watch=self.watch
         )
-        return submission(
-            features=features,
-            rendering=rendering,
-            outputs=outputs,
-            content=content,
-            checks=checks,
-            trust=trust,
-            git=git,
-            proving=proving,
-        )
+        return submit(submission=submission)
 
 
 class SendBack(UseCase[SubmitReply], operation="send_back", in_worktree=True):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from cde_orchestrator.application.features.approved_outputs import require_approved
 from cde_orchestrator.application.features.delivery import Delivery
@@ -22,7 +22,12 @@ from cde_orchestrator.application.features.followed_workflow import (
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts, phase_view
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
-from cde_orchestrator.application.ports.checks import ContentValidator, TrustStore, VersionControl
+from cde_orchestrator.application.ports.checks import (
+    CheckRunner,
+    ContentValidator,
+    TrustStore,
+    VersionControl,
+)
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.views import PhaseView
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
@@ -90,6 +95,25 @@ class Answer(Protocol):
 
     def record(self, feature: Feature, workflow: Workflow, at: datetime) -> None:
         """Keep it with the feature's current phase."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionPorts:
+    """What a submission needs of the world, whoever submits."""
+
+    features: ProjectFeatures
+    rendering: PhasePrompts
+    outputs: ProjectOutputs
+    content: ContentValidator
+    checks: CheckRunner
+    trust: TrustStore
+    git: VersionControl
+    proving: Proving
+
+    @classmethod
+    def of(cls, named: Callable[[Iterable[str]], Mapping[str, Any]]) -> Self:
+        """Those that go by these names."""
+        return cls(**named([each.name for each in fields(cls)]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,31 +9,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cde_orchestrator.application.features.delivery import kept_since, note_kept
-from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_entry import enter_phase
-from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.phase_proof import (
     PhaseProof,
     phase_proof,
     phase_to_prove,
 )
-from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.send_back import send_back, sent_back_before
 from cde_orchestrator.application.features.submission import (
     Answer,
     Examined,
     Found,
     Submission,
+    SubmissionPorts,
 )
 from cde_orchestrator.application.ports.checks import (
     CheckRunner,
-    ContentValidator,
-    TrustStore,
-    VersionControl,
     Watch,
 )
 from cde_orchestrator.application.proof_views import proof_view
-from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.proofs.records import record_path
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
@@ -85,18 +79,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
     approval: Answer | None = field(default=None, compare=False)
     watch: Watch | None = field(default=None, compare=False)
 
-    def __call__(
-        self,
-        *,
-        features: ProjectFeatures,
-        rendering: PhasePrompts,
-        outputs: ProjectOutputs,
-        content: ContentValidator,
-        checks: CheckRunner,
-        trust: TrustStore,
-        git: VersionControl,
-        proving: Proving,
-    ) -> SubmitReply:
+    def __call__(self, *, submission: SubmissionPorts) -> SubmitReply:
         """Check the outputs, record them and go on to the next phase.
 
         A repeated submission with the same content gets its answer again and changes nothing.
@@ -105,30 +88,31 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
             CDEError: E004, E102, E103, E105 to E107, E110 to E123, E129 to E139, E140, E141,
                 E145, E206, E302, E303, E305, E312, E313, E315 and the repository's own.
         """
-        submission = Submission(
+        work = Submission(
             feature_id=self.feature_id,
             phase_id=self.phase_id,
             results=self.results,
             takeover=self.takeover,
             restore=self.restore,
             approval=self.approval,
-            features=features,
-            prompts=rendering,
-            outputs=outputs,
-            content=content,
-            trust=trust,
-            git=git,
-            proving=proving,
-            leases=features.leases(self.agent),
+            features=submission.features,
+            prompts=submission.rendering,
+            outputs=submission.outputs,
+            content=submission.content,
+            trust=submission.trust,
+            git=submission.git,
+            proving=submission.proving,
+            leases=submission.features.leases(self.agent),
         )
-        course = _Course(self, submission, checks)
-        found = submission.find()
+        checks = submission.checks
+        course = _Course(self, work, checks)
+        found = work.find()
         if not self._is_checked(found):
             return course.answer_to(found)
-        submission.require_current(found.feature, found.workflow)
-        with checks.lock_check(outputs.root, found.feature):
+        work.require_current(found.feature, found.workflow)
+        with checks.lock_check(work.outputs.root, found.feature):
             # From the start: the one before may have been accepted.
-            return course.answer_to(submission.find(found))
+            return course.answer_to(work.find(found))
 
     def _is_checked(self, found: Found) -> bool:
         """Whether something is run for the phase, by one submission at a time."""
@@ -238,7 +222,8 @@ class _Course:
         head = self.work.features.reply(project, feature, following)
         record = feature.phases[self.asked.phase_id]
         written = None if feature.is_open else _record_of(found)
-        return SubmitReply(
+        problem = self.work.proving.base_problem(feature) if written else None
+        reply = SubmitReply(
             project=head["project"],
             feature=head["feature"],
             phase=head["phase"],
@@ -247,8 +232,10 @@ class _Course:
             difference=work_view(record)["difference"],
             proof=proof_view(_proof_of(found, record)),
             record=written,
-            base_problem=self.work.proving.base_problem(feature) if written else None,
         )
+        if problem is not None:
+            reply["base_problem"] = problem
+        return reply
 
     def _complete(self, found: Found, checked: _Checked) -> None:
         """Record what was examined, if it is still what is submitted.
