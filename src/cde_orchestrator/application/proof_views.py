@@ -23,7 +23,7 @@ class ProofView(TypedDict):
     """What the orchestrator saw when criteria were proven.
 
     ``tests`` is how many tests and commands showed them, ``waived`` the criteria that a person
-    waived, ``runs`` how many runs it took.
+    waived, ``runs`` how many runs it took, ``notes`` what proves or was counted more than once.
     """
 
     at: str
@@ -32,6 +32,7 @@ class ProofView(TypedDict):
     waived: list[str]
     runs: int
     tree: str
+    notes: list[str]
 
 
 def proof_view(proof: ProofEvidence | None) -> ProofView | None:
@@ -46,6 +47,7 @@ def proof_view(proof: ProofEvidence | None) -> ProofView | None:
         "waived": [*proof.waived],
         "runs": proof.runs,
         "tree": proof.tree,
+        "notes": list(proof.notes),
     }
 
 
@@ -60,6 +62,7 @@ def proof_remarks(reply: SubmitReply) -> list[str]:
         waived = f"; waived: {', '.join(proof['waived'])}" if proof["waived"] else ""
         seen = f"{_counted(proof['tests'], 'test')}, {_counted(proof['runs'], 'run')}"
         remarks.append(f"Criteria proven: {proven} ({seen}){waived}.")
+        remarks += [f"Note: {plain(note)}." for note in proof["notes"]]
     if record := reply.get("record"):
         remarks.append(f"What was proven is in {plain(record)}: commit it.")
     return remarks

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 
-from cde_orchestrator.domain.proofs import Proof, TestResult
+from cde_orchestrator.domain.proofs import CriterionSeen, Proof, TestResult
 
 RUNS_LIMIT = 8
 """Runs of the tests concerned that proving takes at most."""
@@ -65,12 +65,12 @@ def why_not_base(result: TestResult) -> str:
 
 
 def why_not_control(result: TestResult, files: Collection[str]) -> str:
-    """Why a proof says nothing of behaviour, by what it did at a comment; empty where it does."""
+    """Why a proof says nothing of behaviour, by what the control did; empty where it does."""
     if result.passed:
         return ""
     return (
-        f"turns red at a comment in {named(files)}: it depends on the source text, or does not "
-        f"pass each time{_because(result)}: assert what the code does"
+        f"turns red at an edit without effect in {named(files)}: it depends on how the code is "
+        f"written, or does not pass each time{_because(result)}: assert what the code does"
     )
 
 
@@ -92,12 +92,40 @@ def why_unloaded(places: Collection[str]) -> str:
     )
 
 
+def shared_tests(criteria: Iterable[CriterionSeen]) -> list[str]:
+    """Which criteria have no test of their own: each of theirs shows an earlier one already."""
+    notes, first = list[str](), dict[str, str]()
+    for criterion in criteria:
+        tests = [proof.id for proof in criterion.proofs]
+        if tests and all(test in first for test in tests):
+            others = ", ".join(dict.fromkeys(first[test] for test in tests))
+            what = "its only test" if len(tests) == 1 else "all of its tests"
+            notes.append(f"{criterion.id} shares {what} with {others}")
+        for test in tests:
+            first.setdefault(test, criterion.id)
+    return notes
+
+
+ATTEMPT_USED = "An attempt at the phase was used up, since results contradict each other"
+
+
+def why_flaky(view: str, before: TestResult, again: TestResult) -> str:
+    """Why a proof proves nothing whose results contradict each other."""
+    first, then = ("passed" if each.passed else "did not pass" for each in (before, again))
+    said = _because(before if again.passed else again)
+    return (
+        f"gives different results on the same code: {view}, it {first}, and {then} when it was run "
+        f"once more{said}: let it depend on nothing but the code, on no chance, clock or earlier "
+        "run"
+    )
+
+
 def nothing_to_see(changed: Collection[str]) -> str:
     """Why nothing can be proven where no source code changed."""
     if changed:
         return (
-            f"no code changed since the base but comments and blank lines, in {named(changed)}: "
-            "there is nothing that a proof could see"
+            "no code changed since the base but comments, docstrings and blank lines, in "
+            f"{named(changed)}: there is nothing that a proof could see"
         )
     return (
         "no file changed since the base but tests and the feature's own records: there is nothing "

@@ -15,7 +15,7 @@ there is none of this name, or it was not selected."""
 
 HowKnockedOut = Literal["nothing", "other", "before", "control"]
 """A changed function gives nothing back, or a value like no other, or does what it did before the
-change, or is as it is but for a comment."""
+change, or is as it is but for code that has no effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,8 @@ class ProofSeen:
         knocked_out: with the changed functions knocked out.
         sees: names of the places whose knock-out turned it red, at most 20.
         reason: why it proves nothing; empty where it proves.
+        flaky: whether that is because its results contradict each other; never in evidence that
+            is kept.
     """
 
     id: str
@@ -87,6 +89,7 @@ class ProofSeen:
     knocked_out: Outcome | None = None
     sees: tuple[str, ...] = ()
     reason: str = ""
+    flaky: bool = False
 
     @property
     def proves(self) -> bool:
@@ -132,6 +135,7 @@ class ProofEvidence:
         covered: SHA-256 by path of each file that it is about: changed code, tests, proofs and
             criteria; None where the file was deleted.
         runs: how many runs of tests it took.
+        notes: what a person should know of it: what proves, or was counted, more than once.
     """
 
     at: datetime
@@ -145,6 +149,13 @@ class ProofEvidence:
     covered: Mapping[str, str | None]
     runs: int
     duration_ms: float
+    notes: tuple[str, ...] = ()
+
+    def contains(self, other: ProofEvidence) -> bool:
+        """Whether what another evidence knocked out is a part of this one, in equal files."""
+        paths = {place.rpartition(":")[0] for place in other.places}
+        same = all(self.covered.get(path) == other.covered.get(path) for path in paths)
+        return bool(other.places) and same and set(other.places) <= set(self.places)
 
     @property
     def waived(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -18,14 +18,25 @@ SIZE_LIMIT = 64 * 1024
 ID_LIMIT = 1_000
 WORDS_LIMIT = 100
 PROBLEMS_LIMIT = 50
-_EXAMPLE = "AC1: tests/test_pay.py::test_a_card_is_charged"
-_WRITE = (
-    "Write a test's id, a mapping with command and contains, or a list of these, as "
-    "tests/test_pay.py::test_a_card_is_charged"
-)
+FORMS: Mapping[str, str] = {
+    "pytest": "tests/test_pay.py::TestCard::test_is_charged",
+    "unittest": "tests/test_pay.py::TestCard::test_is_charged",
+    "node": "test/pay.test.js::card > is charged",
+    "vitest": "test/pay.test.ts::card > is charged",
+    "jest": "test/pay.test.js::card > is charged",
+    "go": "pay/pay_test.go::TestCharged/expired",
+    "cargo": "tests/pay.rs::is_charged",
+}
+"""A test's id as each runner has it."""
+_ANY_FORM = "path/of/its/file::name of the test"
 
 IsNoTest = Callable[[str], str | None]
 """Why a text is no test id of a runner; None where it may be one."""
+
+
+def form_of(runners: Iterable[str]) -> str:
+    """A test's id as one of these runners has it, the first whose form is known."""
+    return next((FORMS[name] for name in runners if name in FORMS), _ANY_FORM)
 
 
 class Written(Protocol):
@@ -92,7 +103,7 @@ def parse_proofs(
         waived: ids of criteria that a person waived, which need no proof.
     """
     if not isinstance(root.value, Mapping):
-        fix = f"Write a line for each criterion, as {_EXAMPLE}"
+        fix = f"Write a line for each criterion, as AC1: {form_of(runners)}"
         problem = ProofsProblem(root.line, "", "the file is no mapping of criteria to proofs", fix)
         return ParsedProofs({}, [problem])
     reader = _Reader(runners)
@@ -129,6 +140,11 @@ class _Reader:
         self.proofs: dict[str, tuple[Proof, ...]] = {}
         self.problems: list[ProofsProblem] = []
         self._runners = runners
+        self._form = form_of(runners)
+        self._write = (
+            "Write a test's id, a mapping with command and contains, or a list of these, as "
+            f"{self._form}"
+        )
 
     def refuse(self, node: Written, key: str, problem: str, fix: str) -> None:
         """Note a problem."""
@@ -138,7 +154,7 @@ class _Reader:
         """Read the entry of a criterion."""
         nodes = node.value if isinstance(node.value, list) else [node]
         if not nodes or node.value in (None, ""):
-            self.refuse(node, key, "has no proof", f"{_WRITE}, after {key}:")
+            self.refuse(node, key, "has no proof", f"{self._write}, after {key}:")
             return
         if len(nodes) > PROOFS_OF_A_CRITERION:
             words = f"has {len(nodes)} proofs; at most {PROOFS_OF_A_CRITERION} are accepted"
@@ -164,7 +180,7 @@ class _Reader:
         elif isinstance(value, Mapping):
             yield from self._command(key, node)
         else:
-            self.refuse(node, key, "has neither a test's id nor a command", _WRITE)
+            self.refuse(node, key, "has neither a test's id nor a command", self._write)
 
     def _is_test(self, key: str, node: Written) -> bool:
         test: str = node.value
@@ -174,13 +190,13 @@ class _Reader:
         begins = f"it begins with {path[0]}" if path.startswith(("-", "$ ")) else None
         if problem := problem or begins:
             words = f"names the test {shown!r}, but {problem}"
-            fix = "Name a test by its file within the project, as tests/test_pay.py::test_name"
+            fix = f"Name a test by its file within the project, as {self._form}"
             self.refuse(node, key, words, fix)
             return False
         reasons = {name: problem(test) for name, problem in self._runners.items()}
         if reasons and None not in reasons.values():
             said = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-            fix = f"Name a test of {' or '.join(reasons)}"
+            fix = f"Name a test of {' or '.join(reasons)}, as {self._form}"
             self.refuse(node, key, f"names {shown!r}, which is no test's id for {said}", fix)
             return False
         return True

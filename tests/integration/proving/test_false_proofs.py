@@ -29,6 +29,7 @@ def fee(amount):
 """
 FILE = "tests/test_fee.py"
 FALSE_TESTS = """\
+import ast
 import inspect
 from pathlib import Path
 from unittest import mock
@@ -76,6 +77,20 @@ def test_the_source_is_this():
 def test_the_number_of_its_line():
     assert inspect.getsourcelines(shop.pay.fee)[1] == 5
 
+def test_its_bytecode():
+    def fee(amount): return amount * 7 // 100
+    assert shop.pay.fee.__code__.co_code == fee.__code__.co_code
+
+def test_its_constants():
+    assert shop.pay.fee.__code__.co_consts == ("Seven percent.", 7, 100)
+
+def test_its_number_of_instructions():
+    assert len(shop.pay.fee.__code__.co_code) < 30
+
+def test_its_syntax_tree():
+    words, code = ast.parse(inspect.getsource(shop.pay.fee)).body[0].body
+    assert isinstance(code.value.right, ast.Constant)
+
 def test_its_documentation():
     assert shop.pay.fee.__doc__ == "Seven percent."
 
@@ -122,6 +137,7 @@ def test_is_truthy_or_not():
 """
 GREEN_BEFORE = "passes on the base already"
 BLIND = "stays green when shop/pay.py:fee does nothing"
+CONTROL = "turns red at an edit without effect in shop/pay.py"
 REASONS = {
     "test_asserts_nothing": BLIND,
     "test_calls_and_asserts_nothing": BLIND,
@@ -131,8 +147,12 @@ REASONS = {
     "test_a_double_of_its_own": BLIND,
     "test_it_exists": BLIND,
     "test_its_name_is_in_the_source": BLIND,
-    "test_the_source_is_this": "turns red at a comment in shop/pay.py",
+    "test_the_source_is_this": CONTROL,
     "test_the_number_of_its_line": BLIND,
+    "test_its_bytecode": CONTROL,
+    "test_its_constants": CONTROL,
+    "test_its_number_of_instructions": CONTROL,
+    "test_its_syntax_tree": CONTROL,
     "test_its_documentation": BLIND,
     "test_a_copy_of_the_code": BLIND,
     "test_catches_what_goes_wrong": BLIND,
@@ -229,7 +249,7 @@ def test_a_comment_in_the_code_is_no_change(root: Path) -> None:
         "def test_fee():\n    assert 'seven' in Path('shop/pay.py').read_text()\n",
     }
 
-    assert "but comments and blank lines" in only(root, work).reason
+    assert "but comments, docstrings and blank lines" in only(root, work).reason
 
 
 def test_a_file_that_is_there_is_no_proof(root: Path) -> None:

@@ -43,7 +43,7 @@ PYTHON: dict[str, Liar] = {
     "did not write the code": lying(HONEST, "no file changed", code=BASE["shop/pay.py"]),
     "wrote comments only": lying(
         "def test_fee():\n    assert 'fee' in open('shop/pay.py').read()\n",
-        "but comments and blank lines",
+        "but comments, docstrings and blank lines",
         code=f"# The fee is seven.\n{BASE['shop/pay.py']}",
     ),
     "asserts nothing": lying("import shop.pay\n\ndef test_fee():\n    shop.pay.fee(100)\n", BLIND),
@@ -75,7 +75,7 @@ PYTHON: dict[str, Liar] = {
     "compares the source text": lying(
         "import shop.pay\n\ndef test_fee():\n"
         f"    assert open(shop.pay.__file__).read() == {DONE!r}\n",
-        "turns red at a comment",
+        "turns red at an edit without effect",
     ),
     "catches what goes wrong": lying(
         "import shop.pay\n\ndef test_fee():\n    try:\n        assert shop.pay.fee(100) == 7\n"
@@ -157,6 +157,10 @@ async def test_whoever_lies_about_a_project_in_javascript_is_refused(tmp_path: P
         "() => { pay.fee(100) }": "stays green",
         "() => { assert.equal(pay.fee(100), 8) }": "does not pass now",
         "{ skip: true }, () => { assert.equal(pay.fee(100), 7) }": "is skipped",
+        "() => { process.exit(0) }": "before any of its tests was reported",
+        "() => { assert.match(String(pay.fee), /^function fee.amount. { return amount/) }": (
+            "turns red at an edit without effect"
+        ),
         "() => { const fee = () => 7; assert.ok(pay.fee); assert.equal(fee(100), 7) }": (
             "stays green"
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cde_orchestrator.domain import proof_rules as rules
-from cde_orchestrator.domain.proofs import Outcome, Proof, TestResult
+from cde_orchestrator.domain.proofs import CriterionSeen, Outcome, Proof, ProofSeen, TestResult
 
 TEST = Proof(test="tests/test_pay.py::test_fee")
 
@@ -85,3 +85,23 @@ def test_places_are_named_as_far_as_they_can_be_read() -> None:
     assert rules.named(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
     assert "when a, b do nothing: it asserts nothing of them" in rules.why_blind(["a", "b"])
     assert "when a, b do nothing" in rules.why_unloaded(["a", "b"])
+
+
+def test_criteria_without_a_test_of_their_own_are_named() -> None:
+    def criterion(name: str, *tests: str) -> CriterionSeen:
+        return CriterionSeen(
+            id=name, text="", proofs=tuple(ProofSeen(id=test, now="passed") for test in tests)
+        )
+
+    criteria = [
+        criterion("AC1", "a"),
+        criterion("AC2", "a"),
+        criterion("AC3", "a", "b"),
+        criterion("AC4", "b", "a"),
+        criterion("AC5"),
+    ]
+
+    assert rules.shared_tests(criteria) == [
+        "AC2 shares its only test with AC1",
+        "AC4 shares all of its tests with AC3, AC1",
+    ]

@@ -193,3 +193,22 @@ def test_the_ids_of_all_proofs_are_bounded_together() -> None:
 
 def test_without_a_runner_any_test_of_the_project_may_be_one() -> None:
     assert problems("AC1: x::t", criteria=["AC1"], runners={}) == []
+
+
+@pytest.mark.parametrize(
+    ("runner", "form"),
+    [
+        ("pytest", "tests/test_pay.py::TestCard::test_is_charged"),
+        ("node", "test/pay.test.js::card > is charged"),
+        ("go", "pay/pay_test.go::TestCharged/expired"),
+        ("bundle exec rspec", "path/of/its/file::name of the test"),
+    ],
+)
+@pytest.mark.parametrize("text", ["- AC1\n", "AC1:\n", "AC1: 5\n", "AC1: ../x\n", "AC1: x::y\n"])
+def test_advice_has_the_form_of_the_runner(runner: str, form: str, text: str) -> None:
+    """A project without Python is advised of no test in Python."""
+    runners = {runner: lambda test: "it is none"}
+    found = problems(text, criteria=["AC1"], runners=runners)
+
+    assert [each.fix for each in found if form not in each.fix] == []
+    assert found

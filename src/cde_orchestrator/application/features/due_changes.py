@@ -67,7 +67,9 @@ class DueChanges:
             return
         if due:
             paths = [file.path for file in due]
-            raise self._refusal(commit, f"only comments and blank lines changed: {_few(paths)}")
+            raise self._refusal(
+                commit, f"only comments, docstrings and blank lines changed: {_few(paths)}"
+            )
         paths = [file.path for file in changed]
         seen = f"only other files differ: {_few(paths)}" if paths else "no file differs"
         raise self._refusal(commit, seen)

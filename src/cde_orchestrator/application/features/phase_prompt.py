@@ -12,6 +12,7 @@ from cde_orchestrator.application.views import PhaseView, output_view
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.proofs_file import FORMS
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, excerpt_of, shortened
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
@@ -196,7 +197,9 @@ def _phase_variables(phase: Phase, workflow: Workflow) -> dict[str, Any]:
 
 def _proof_variables(workflow: Workflow) -> dict[str, Any]:
     required = any(workflow.must_prove(phase) for phase in workflow.phases)
-    return {"required": required, "runners": list(workflow.runner.names) if workflow.runner else []}
+    runners = list(workflow.runner.names) if workflow.runner else []
+    forms = {name: FORMS[name] for name in runners if name in FORMS}
+    return {"required": required, "runners": runners, "forms": forms}
 
 
 def _goal(feature: Feature) -> str:

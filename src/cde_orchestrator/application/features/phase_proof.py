@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.submission import Examined
@@ -18,11 +19,12 @@ from cde_orchestrator.application.proofs.records import (
     record_path,
     written_record,
 )
+from cde_orchestrator.application.proofs.verdicts import proof_of
 from cde_orchestrator.domain.approval import waived
 from cde_orchestrator.domain.criteria import Criterion, criteria_of_file
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.proofs import ProofEvidence
-from cde_orchestrator.domain.proofs_file import ProofsProblem
+from cde_orchestrator.domain.proofs_file import ProofsProblem, form_of
 from cde_orchestrator.domain.workflow import PROOFS, Phase, Workflow
 
 RECORD = "record"
@@ -83,8 +85,20 @@ class PhaseProof:
         if proving.changed(now.id, after.id, found.feature, found.workflow):
             facts = {"feature": found.feature.name, "phase": self.examined.phase.id}
             raise FeatureError.of("E123", **facts)
+        evidence = replace(evidence, notes=(*evidence.notes, *self._also_counted(evidence)))
         self._record(evidence, None)  # to find out before the phase is accepted
         return evidence
+
+    def _also_counted(self, evidence: ProofEvidence) -> Iterator[str]:
+        """Which features were open together with this one, and proven by the same change."""
+        own, others = self.examined.found.feature, self.examined.found.project.features
+        for summary in others.summaries():
+            if summary.id == own.id or summary.updated_at < own.created_at:
+                continue
+            other = others.by_id(summary.id)
+            seen = proof_of(other) if other else None
+            if seen is not None and seen.contains(evidence):
+                yield f"its change is also counted by feature {summary.name}"
 
     def require_trusted(self, trust: TrustStore, outputs: ProjectOutputs) -> None:
         """Refuse to run what nobody trusts.
@@ -132,7 +146,9 @@ class PhaseProof:
         words = f"the feature's record would have {len(data)} bytes; {SIZE_LIMIT} are accepted"
         fix = "Name fewer tests, and shorten what the criteria say"
         problem = ProofsProblem(None, "", words, fix)
-        raise not_usable(self.claim.feature, self.examined.phase.id, self.proofs_path, [problem])
+        form = form_of(runner.name for runner in self.proving.runners_of(found.workflow))
+        facts = (self.claim.feature, self.examined.phase.id, self.proofs_path)
+        raise not_usable(*facts, [problem], form)
 
 
 def phase_to_prove(workflow: Workflow, phase: Phase) -> Phase | None:

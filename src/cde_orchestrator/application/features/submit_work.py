@@ -15,7 +15,11 @@ from cde_orchestrator.application.features.phase_proof import (
     phase_proof,
     phase_to_prove,
 )
-from cde_orchestrator.application.features.send_back import send_back, sent_back_before
+from cde_orchestrator.application.features.send_back import (
+    require_same,
+    send_back,
+    sent_back_before,
+)
 from cde_orchestrator.application.features.submission import (
     Answer,
     Examined,
@@ -26,6 +30,7 @@ from cde_orchestrator.application.features.submission import (
 from cde_orchestrator.application.ports.checks import (
     CheckRunner,
     Watch,
+    WorkTree,
 )
 from cde_orchestrator.application.proof_views import proof_view
 from cde_orchestrator.application.proofs.records import record_path
@@ -44,12 +49,14 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.domain.text import shortened
 
 log = get_logger(__name__)
 
 _NOT_RUN = {126: "as what may not be executed", 127: "as where a program is not found"}
 """What shells and what starts programs for others end with."""
 _SAID = 200
+_REASON = 1_000
 
 
 class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
@@ -184,8 +191,8 @@ class _Course:
             if to_prove is not None:
                 seen = to_prove.show(self.asked.watch, self.work.trust, self.work.outputs)
                 proof = to_prove, seen
-        except FeatureError:
-            self._keep_failure(examined, evidence, kept)
+        except FeatureError as error:
+            self._keep_failure(examined, evidence, kept, error)
             raise
         return _Checked(examined, True, kept, evidence, proof)
 
@@ -276,23 +283,43 @@ class _Course:
         feature.complete_phase(phase.id, artifacts, found.workflow, now)
 
     def _keep_failure(
-        self, examined: Examined, evidence: Evidence | None, kept: list[KeptView]
+        self,
+        examined: Examined,
+        evidence: Evidence | None,
+        kept: list[KeptView],
+        failure: FeatureError,
     ) -> None:
-        """Keep what a failed check left, as far as that can be written."""
+        """Keep what a failed check left, as far as that can be written.
+
+        Results that contradict each other use up an attempt: whoever tries their luck with a test
+        that passes by chance can do so no more often than the workflow allows.
+        """
         contents = examined.contents
         written = {key: contents[key].sha256 for key in self.asked.results}
-        if evidence is None and not written:
+        is_flaky = bool(failure.context.get("flaky"))
+        if evidence is None and not written and not is_flaky:
             return
+        root = self.work.outputs.root
+        tree = self.work.git.work_tree(root) if is_flaky else None
         try:
-            with self.work.features.repository.transaction(self.work.outputs.root) as project:
-                feature = self.work.adopted(project, examined.found).feature
-                record = feature.phases[self.asked.phase_id]
+            with self.work.features.repository.transaction(root) as project:
+                found = self.work.adopted(project, examined.found)
+                record = found.feature.phases[self.asked.phase_id]
                 record.evidence = evidence or record.evidence
                 record.written = {**record.written, **written}
-                self._note(feature, kept)
+                self._note(found.feature, kept)
+                if is_flaky:
+                    require_same(self.work, examined, found.feature, found.workflow)
+                    self._use_up_attempt(found, failure.message, tree)
         except CDEError as error:  # the check's own failure is what has to be shown
             feature_id = examined.found.feature.id
             log.warning("evidence_not_kept", feature_id=feature_id, reason=error.message)
+
+    def _use_up_attempt(self, found: Found, reason: str, tree: WorkTree | None) -> None:
+        feature, workflow = found.feature, found.workflow
+        by, now = self.work.leases.caller.name, self.work.leases.now
+        if feature.fail_phase(self.asked.phase_id, shortened(reason, _REASON), by, workflow, now):
+            enter_phase(feature, workflow, self.work.outputs, tree)
 
     def _note(self, feature: Feature, kept: list[KeptView]) -> None:
         at, by = self.work.features.clock().isoformat(), self.work.leases.caller.name

@@ -1,4 +1,4 @@
-"""Looks at proofs from all sides: now, on the base, at a comment, and without the change.
+"""Looks at proofs from all sides: now, on the base, at edits without effect, without the change.
 
 Each side is a round of runs; of a proof that failed on one side nothing more is asked.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from cde_orchestrator.application.ports.proving import ChangedFile, Copy, KnockOuts, Place
@@ -30,9 +30,34 @@ _GENERAL_STEMS = frozenset({"index", "main", "mod", "lib", "__init__", "__main__
 """Names of files that say nothing; their folder's name does."""
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """A state of the source code in which proofs were run.
+
+    Attributes:
+        words: the state, as whoever watches reads it.
+        is_base: whether it is that of the feature's base.
+        how, places: what was knocked out, or edited as in the control; None: nothing.
+    """
+
+    words: str
+    is_base: bool = False
+    how: HowKnockedOut | None = None
+    places: tuple[Place, ...] = ()
+
+
+NOW = View("as the work is")
+BASE = View("on the feature's base", is_base=True)
+
+
 @dataclass(slots=True)
 class Trial:
-    """What was seen of one proof so far."""
+    """What was seen of one proof so far.
+
+    Attributes:
+        results: by the view, the latest last.
+        flaky: whether two results of one view contradict each other.
+    """
 
     proof: Proof
     now: TestResult | None = None
@@ -41,6 +66,8 @@ class Trial:
     knocked_out: TestResult | None = None
     sees: tuple[str, ...] = ()
     reason: str = ""
+    flaky: bool = False
+    results: dict[View, TestResult] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:
@@ -59,6 +86,7 @@ class Trial:
             knocked_out=knocked_out,
             sees=self.sees,
             reason=self.reason,
+            flaky=self.flaky,
         )
 
 
@@ -129,6 +157,7 @@ class Examination:
     Attributes:
         contents: of the files that the tests are in.
         facts: the feature and its phase, for errors.
+        kept_back: how many rounds are left for what comes after.
     """
 
     change: Change
@@ -138,6 +167,7 @@ class Examination:
     knock_outs: KnockOuts
     contents: Mapping[str, bytes | None]
     facts: Mapping[str, str]
+    kept_back: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -146,8 +176,8 @@ class Examination:
 
     def look_now(self, copy: Copy) -> None:
         """Each must be there and pass."""
-        results = self.rounds.run(copy.folder, self._open(), "as the work is")
-        for trial, result in self._each(results):
+        results = self.rounds.run(copy.folder, self._open(), NOW.words)
+        for trial, result in self._each(results, NOW):
             trial.now = result
             if not result.passed:
                 collected = list(dict.fromkeys(self.rounds.collected))
@@ -155,9 +185,9 @@ class Examination:
 
     def look_at_base(self, copy: Copy) -> None:
         """On the base, with the new tests, none must pass."""
-        copy.put(self.change.tests)
-        results = self.rounds.try_out(copy.folder, self._open(), "on the feature's base")
-        for trial, result in self._each(results):
+        self.show(copy, BASE)
+        results = self.rounds.try_out(copy.folder, self._open(), BASE.words)
+        for trial, result in self._each(results, BASE):
             trial.base = result
             trial.reason = rules.why_not_base(result)
 
@@ -185,12 +215,26 @@ class Examination:
                 )
 
     def look_at_control(self, copy: Copy) -> None:
-        """At a comment, all must pass."""
-        self._knock_out(copy, self.change.all_places, "control")
-        results = self.rounds.try_out(copy.folder, self._open(), "with comments added")
-        for trial, result in self._each(results):
+        """With edits that have no effect, all must pass."""
+        view = self.control
+        self.show(copy, view)
+        results = self.rounds.try_out(copy.folder, self._open(), view.words)
+        for trial, result in self._each(results, view):
             trial.control = result
             trial.reason = rules.why_not_control(result, list(self.change.places))
+
+    @property
+    def control(self) -> View:
+        """The view with edits that have no effect."""
+        places = tuple(self.change.all_places)
+        return View("with edits that have no effect", how="control", places=places)
+
+    def show(self, copy: Copy, view: View) -> None:
+        """Put a view's source code into a copy."""
+        if view.is_base:
+            copy.put(self.change.tests)
+        elif view.how is not None:
+            self._knock_out(copy, view.places, view.how)
 
     def look_without_change(self, copy: Copy) -> None:
         """With what was changed knocked out, each must turn red by running."""
@@ -217,7 +261,7 @@ class Examination:
         suspects = [place for place in places if _may_keep_from_loading(place, said)]
         parts = [suspects, [place for place in places if place not in suspects]]
         waiting = parts if all(parts) else _halves(places)
-        while waiting and self.rounds.left > 0 and (blind := self._still(tests)):
+        while waiting and self.rounds.left > self.kept_back and (blind := self._still(tests)):
             part = waiting.pop()
             words = f"with {len(part)} of {len(places)} changed functions doing nothing"
             results = self._try(copy, blind, part, "nothing", words)
@@ -232,10 +276,10 @@ class Examination:
         how: HowKnockedOut,
         words: str,
     ) -> Mapping[str, TestResult]:
-        self._knock_out(copy, places, how)
+        view = View(words, how=how, places=tuple(places))
+        self.show(copy, view)
         results = self.rounds.try_out(copy.folder, tests, words)
-        for test, result in results.items():
-            trial = self.trials[test]
+        for trial, result in self._each(results, view):
             if rules.is_red(result):
                 trial.knocked_out = result
                 trial.sees = tuple(place.id for place in places)[: rules.SEES_LIMIT]
@@ -278,7 +322,12 @@ class Examination:
     def _open(self) -> list[str]:
         return [test for test, trial in self.trials.items() if trial.is_open]
 
-    def _each(self, results: Mapping[str, TestResult]) -> list[tuple[Trial, TestResult]]:
+    def _each(
+        self, results: Mapping[str, TestResult], view: View
+    ) -> list[tuple[Trial, TestResult]]:
+        """The trials with their results, which are kept."""
+        for test, result in results.items():
+            self.trials[test].results[view] = result
         return [(self.trials[test], result) for test, result in results.items()]
 
     def _blind(self) -> list[str]:

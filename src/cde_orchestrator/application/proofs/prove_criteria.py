@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random, SystemRandom
 from typing import Any
 
 from cde_orchestrator import __version__
@@ -21,6 +22,7 @@ from cde_orchestrator.application.ports.proving import (
     TestRunners,
 )
 from cde_orchestrator.application.proofs.examination import Change, Examination, Trial
+from cde_orchestrator.application.proofs.repetition import REPEATED, Repetition
 from cde_orchestrator.application.proofs.rounds import Group, Rounds
 from cde_orchestrator.domain import proof_rules as rules
 from cde_orchestrator.domain.clock import Clock, Stopwatch
@@ -103,6 +105,8 @@ class Prover:
     Attributes:
         runner: as in the workflow.
         watch: gets a line for each run, and what the runs print.
+        lots: draws what is repeated.
+        repeated: how many runs are repeated at most.
     """
 
     root: Path
@@ -113,6 +117,8 @@ class Prover:
     runner: object
     clock: Clock
     watch: Watch | None = field(default=None, compare=False)
+    lots: Random = field(default_factory=SystemRandom, compare=False)
+    repeated: int = REPEATED
 
     def require(self, claim: Claim, base: SourceTree, now: SourceTree) -> ProofEvidence:
         """The evidence, where each criterion is proven.
@@ -170,9 +176,11 @@ class Prover:
             knock_outs=self.knock_outs,
             contents=contents,
             facts=claim.facts,
+            kept_back=min(1, self.repeated),
         )
         with _naming_criteria(claim):
             self._look(examination, base, now)
+        criteria = tuple(_seen(criterion, claim, trials) for criterion in claim.criteria)
         return ProofEvidence(
             at=at,
             tree=now.id,
@@ -180,11 +188,12 @@ class Prover:
             base_tree=base.id,
             commands=tuple(command_lines(used, ())),
             versions={**versions, PRODUCT: __version__},
-            criteria=tuple(_seen(criterion, claim, trials) for criterion in claim.criteria),
+            criteria=criteria,
             places=tuple(place.id for place in change.all_places)[:PLACES_LIMIT],
             covered=_covered(changed, change, contents),
             runs=rounds.taken,
             duration_ms=timer.elapsed_ms,
+            notes=tuple(rules.shared_tests(criteria)),
         )
 
     def _look(self, examination: Examination, base: SourceTree, now: SourceTree) -> None:
@@ -207,6 +216,15 @@ class Prover:
                 examination.look_at_control(copy)
             if examination.is_open:
                 examination.look_without_change(copy)
+        Repetition(
+            root=self.root,
+            examination=examination,
+            copies=self.copies,
+            base=base,
+            now=now,
+            lots=self.lots,
+            most=self.repeated,
+        ).repeat()
         log.info("proofs_examined", proofs=len(trials), runs=examination.rounds.taken)
 
     def _groups(self, runners: Sequence[TestRunner], needed: Mapping[str, Proof]) -> list[Group]:
@@ -250,11 +268,15 @@ def not_proven(claim: Claim, criteria: Sequence[CriterionSeen], reason: str = ""
     for criterion in unmet:
         against = [f"{proof.id} {proof.reason}" for proof in criterion.proofs if proof.reason]
         problems.append(f"{criterion.id}: {'; '.join(against) or 'has no proof'}")
+    flaky = [proof.id for criterion in unmet for proof in criterion.proofs if proof.flaky]
+    if flaky:
+        problems.append(rules.ATTEMPT_USED)
     return FeatureError.of(
         "E135",
         **claim.facts,
         problems=". ".join(problems),
         criteria=[_as_dict(criterion) for criterion in unmet],
+        flaky=flaky,
     )
 
 

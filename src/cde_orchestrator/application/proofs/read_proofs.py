@@ -8,7 +8,7 @@ from cde_orchestrator.application.ports.proving import ProofsReader, TestRunner
 from cde_orchestrator.domain.criteria import Criterion
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.proofs import Proof
-from cde_orchestrator.domain.proofs_file import ParsedProofs, ProofsProblem, parse_proofs
+from cde_orchestrator.domain.proofs_file import ParsedProofs, ProofsProblem, form_of, parse_proofs
 
 _NOT_YAML = frozenset({"E310", "E311"})
 
@@ -53,19 +53,21 @@ def read_proofs(
     """
     found = parsed(data, path, criteria, runners, reader, waived)
     if found.problems:
-        raise not_usable(feature, phase, path, found.problems)
+        form = form_of(runner.name for runner in runners)
+        raise not_usable(feature, phase, path, found.problems, form)
     return found.proofs
 
 
 def not_usable(
-    feature: str, phase: str, path: str, problems: Sequence[ProofsProblem]
+    feature: str, phase: str, path: str, problems: Sequence[ProofsProblem], form: str
 ) -> FeatureError:
-    """The error E134, with everything that is wrong."""
+    """The error E134, with everything that is wrong, and the form that tests' ids have."""
     return FeatureError.of(
         "E134",
         feature=feature,
         phase=phase,
         path=path,
         problems="; ".join(map(str, problems)),
+        form=form,
         proofs=[problem.as_dict() for problem in problems],
     )

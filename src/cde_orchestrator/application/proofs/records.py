@@ -102,6 +102,7 @@ def written_record(record: FeatureRecord, previous: bytes | None = None) -> byte
         "places": list(evidence.places),
         "versions": dict(evidence.versions),
         "runs": evidence.runs,
+        **({"notes": list(evidence.notes)} if evidence.notes else {}),
         "at": evidence.at.isoformat(),
         "replaces": _replaced(previous) if previous else list(record.replaces),
     }
@@ -179,6 +180,7 @@ def _record(data: Mapping[str, Any]) -> FeatureRecord:
             covered=_mapping(data["covered"], lambda each: None if each is None else _text(each)),
             runs=int(data["runs"]),
             duration_ms=0.0,
+            notes=tuple(_texts(data.get("notes", []))),
         ),
     )
 

@@ -16,6 +16,8 @@ from cde_orchestrator.domain.proofs import TestResult
 LEAST_SECONDS = 30.0
 _TIMES_AS_LONG = 10.0
 """How much longer than before a run may take in which functions do nothing: one may never end."""
+_SPARE = 2.0
+"""How many times the slowest round's time must be left for one that is repeated."""
 _CANNOT_RUN = frozenset({"E119", "E121", "E137"})
 
 
@@ -47,11 +49,17 @@ class Rounds:
     collected: list[str] = field(default_factory=list)
     _timer: Stopwatch = field(default_factory=Stopwatch)
     _longest: float = 0.0
+    _slowest: float = 0.0
 
     @property
     def left(self) -> int:
         """How many rounds there may still be."""
         return RUNS_LIMIT - self.taken
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether there may be one more, and there is time for it, however slow it is."""
+        return self.left > 0 and self._seconds_left > _SPARE * self._slowest
 
     def run(self, folder: Path, tests: Collection[str], words: str) -> dict[str, TestResult]:
         """Run these tests in a copy as the work is.
@@ -85,8 +93,10 @@ class Rounds:
                 results |= self._run(group.runner, folder, asked, patient=patient)
         if self.watch is not None:
             self.watch(f"{_counted(results.values())}\n")
+        lasted = (self._timer.elapsed_ms - started) / 1000
+        self._slowest = max(self._slowest, lasted)
         if patient:
-            self._longest = max(self._longest, (self._timer.elapsed_ms - started) / 1000)
+            self._longest = max(self._longest, lasted)
         return results
 
     @property

@@ -191,6 +191,7 @@ class Verification:
             self._refuse_all(claim, "unproven", f"{error.code}: {error.message}")
             return
         self.runs = evidence.runs
+        self.notes += dict.fromkeys((*evidence.notes, *record.evidence.notes))
         for criterion in evidence.criteria:
             if not criterion.is_met:
                 against = [f"{each.id} {each.reason}" for each in criterion.proofs if each.reason]

@@ -103,6 +103,8 @@ def _proven(reply: replies.FeatureStatusReply) -> RenderableType | None:
         rows.append(("Changed", difference_words(reply["difference"])))
     if reply["standing"] is not None:
         rows.append(("Criteria", clean(verdict_line(reply["standing"]))))
+    if reply["proof"] is not None:
+        rows += [("Note", clean(note)) for note in reply["proof"]["notes"]]
     return facts(rows) if rows else None
 
 

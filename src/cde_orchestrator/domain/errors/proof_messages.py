@@ -16,7 +16,7 @@ PROOF_MESSAGES = {
     "E134": message(
         "Proofs Not Usable",
         "The proofs of phase '{phase}' of '{feature}' at {path} cannot be used: {problems}.",
-        "Write a line for each criterion, as AC1: tests/test_pay.py::test_a_card_is_charged",
+        "Write a line for each criterion, as AC1: {form}",
         Suggestion("Read in the phase's prompt what may be written", *PROMPT_CALL),
         "Name tests as the project's runner does, by files within the project",
         fixes=(SHOW_STATUS,),
@@ -27,6 +27,7 @@ PROOF_MESSAGES = {
         "Do for each proof what is said of it: the code or the test has to change",
         "Let a test call the changed code itself and assert what is new in its result",
         "A criterion that no test can show is waived by a person, never by an agent",
+        "Let no test depend on chance, the clock or an earlier run: that uses up an attempt",
         fixes=(SHOW_STATUS,),
     ),
     "E136": message(

@@ -157,6 +157,7 @@ function proof({ proof: seen, standing }) {
   return element("section", { class: "card", "aria-label": "Criteria" },
     element("header", { class: "head" }, element("h2", {}, "Criteria"), seen ? element("span", { class: "muted", title: `tree ${seen.tree}` }, `${seen.tests} ${seen.tests === 1 ? "test" : "tests"}, ${seen.runs} runs, `, time(seen.at)) : null),
     shown.length ? element("ul", {}, shown) : null,
+    seen?.notes.length ? element("p", {}, `Note: ${seen.notes.join("; ")}.`) : null,
     red.length ? element("p", {}, `${red.join(", ")} failed when proven again with commit ${standing.verified.commit.slice(0, 12)}, `, time(standing.verified.at), ". cde verify says why.") : null,
     changed.length ? group("Changed since they were proven", changed) : null,
     standing?.record ? element("p", {}, "The record: ", element("code", {}, standing.record)) : null);

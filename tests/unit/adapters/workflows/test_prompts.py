@@ -84,7 +84,11 @@ def variables_of(workflow: Workflow, phase: Phase, *, full: bool) -> dict[str, A
             "changes": phase.changes,
             "proves": phase.proves if full else None,
         },
-        "proof": {"required": full, "runners": ["pytest", "go"] if full else []},
+        "proof": {
+            "required": full,
+            "runners": ["pytest", "go"] if full else [],
+            "forms": {"go": "pay/pay_test.go::TestCharged/expired"} if full else {},
+        },
         "outputs": [
             {
                 "id": output.id,

@@ -64,7 +64,7 @@ def test_a_prompt_is_given_the_project_the_feature_and_the_phase(world: World) -
             "changes": None,
             "proves": None,
         },
-        "proof": {"required": False, "runners": []},
+        "proof": {"required": False, "runners": [], "forms": {}},
         "outputs": reply["phase"]["outputs"] if reply["phase"] else None,
         "inputs": [],
         "progress": [],

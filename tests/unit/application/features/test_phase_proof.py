@@ -10,6 +10,7 @@ from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.projects.trust_commands import ShowChecks
+from cde_orchestrator.application.proof_views import proof_remarks
 from cde_orchestrator.application.remarks import start_remarks
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.domain.approval import Waiver
@@ -205,7 +206,33 @@ def test_a_test_that_asserts_nothing_is_refused_and_costs_no_attempt(world: Worl
     assert record(world).proof is None
     assert world.files.contents["specs/shop/proofs.yml"] == PROOFS.encode()
     world.proofs.tests["tests/shop.t::name"] = name
+    assert record(world).attempts == 1
     assert prove(world)["feature"]["status"] == "completed"
+
+
+def test_results_that_contradict_each_other_cost_an_attempt(world: World) -> None:
+    built(world)
+    runs: list[bool] = []
+
+    def by_chance(copy: MemoryCopy) -> None:
+        runs.append(len(runs) % 2 == 1)
+        assert runs[-1]
+
+    world.proofs.tests["tests/shop.t::name"] = by_chance
+    with pytest.raises(FeatureError) as caught:
+        prove(world)
+
+    error = caught.value
+    assert error.code == "E135"
+    assert error.context["flaky"] == ["tests/shop.t::name"]
+    assert "An attempt at the phase was used up" in error.context["problems"]
+    assert record(world).attempts == 2
+    assert "different results on the same code" in record(world).failures[-1].reason
+    assert world.files.contents["specs/shop/proofs.yml"] == PROOFS.encode()
+    for _ in range(2):
+        with pytest.raises(FeatureError):
+            prove(world)
+    assert world.project.feature("shop").status == "failed"
 
 
 @pytest.mark.parametrize(
@@ -398,7 +425,10 @@ def test_a_change_of_comments_alone_is_none(world: World) -> None:
         world.run(SubmitWork(feature_id="shop", phase_id="build"))
 
     assert caught.value.code == "E130"
-    assert caught.value.context["seen"] == "only comments and blank lines changed: src/old.s"
+    assert (
+        caught.value.context["seen"]
+        == "only comments, docstrings and blank lines changed: src/old.s"
+    )
 
 
 @pytest.mark.parametrize(
@@ -445,3 +475,31 @@ def test_in_a_worktree_the_base_is_what_was_committed(world: World) -> None:
 
     assert world.proofs.proving.base_of(feature).id == feature.base.tree
     assert apart.base_of(feature).id == feature.base.commit
+
+
+def test_a_criterion_whose_only_test_shows_another_one_is_noted(world: World) -> None:
+    built(world)
+    reply = prove(world, "AC1: tests/shop.t::price\nAC2: tests/shop.t::price\n")
+    note = "AC2 shares its only test with AC1"
+
+    assert reply["proof"] is not None
+    assert reply["proof"]["notes"] == [note]
+    assert f"Note: {note}." in proof_remarks(reply)
+    assert note in world.files.contents["specs/shop/record.json"].decode()
+
+
+def test_a_change_that_two_open_features_count_is_noted(world: World) -> None:
+    world.workflows.own = catalog(proving_workflow(), packaged=False)
+    world.git.commit = "c0ffee"
+    world.run(StartFeature(prompt="Sell more", name="more"))
+    built(world)
+    world.run(SubmitWork(feature_id="more", phase_id="define", results={"spec": SPEC}))
+    world.run(SubmitWork(feature_id="more", phase_id="build"))
+    results = {"proofs": PROOFS}
+    more = world.run(SubmitWork(feature_id="more", phase_id="test", results=results))
+    shop = prove(world)
+
+    assert more["proof"] is not None
+    assert more["proof"]["notes"] == []
+    assert shop["proof"] is not None
+    assert shop["proof"]["notes"] == ["its change is also counted by feature more"]

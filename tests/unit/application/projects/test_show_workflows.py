@@ -83,7 +83,7 @@ def test_a_prompt_is_tried_with_everything_that_a_real_one_is_given(own: World) 
         "changes": None,
         "proves": None,
     }
-    assert variables["proof"] == {"required": False, "runners": []}
+    assert variables["proof"] == {"required": False, "runners": [], "forms": {}}
     assert variables["feature"]["workflow"] == "mine"
     assert variables["outputs"][0]["path"] == "specs/feature/report.md"
     assert variables["inputs"] == [

@@ -81,6 +81,7 @@ class Bench:
             runner=["tiny", "other"],
             clock=ManualClock(NOON),
             watch=self.printed.append,
+            repeated=0,
         )
 
     def examine(self, *tests: str | Proof, **options: Any) -> ProofEvidence:
@@ -208,7 +209,7 @@ def test_a_test_that_looks_at_the_source_text_turns_red_at_a_comment() -> None:
     seen = Bench({FEE: test}).only()
 
     assert seen.control == "failed"
-    assert "turns red at a comment in src/pay" in seen.reason
+    assert "turns red at an edit without effect in src/pay" in seen.reason
 
 
 def test_a_test_that_does_not_pass_or_does_not_run_proves_nothing() -> None:
@@ -268,7 +269,7 @@ def test_a_comment_alone_is_no_change() -> None:
 
     seen = Bench({FEE: gives("fee", "7")}, work).only()
 
-    assert "but comments and blank lines, in src/pay" in seen.reason
+    assert "but comments, docstrings and blank lines, in src/pay" in seen.reason
 
 
 def test_a_test_that_no_runner_knows_proves_nothing() -> None:

@@ -164,7 +164,7 @@ def test_a_feature_is_proven_again(repository: Repository) -> None:
         ],
         "changed": [],
         "notes": [],
-        "runs": 4,
+        "runs": 8,
     }
     assert repository.verify(features=("fees",), at="HEAD")["verdict"] == "proven"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from cde_orchestrator.adapters.proving.knock_out.grammars import SILENT, Part
+from cde_orchestrator.adapters.proving.knock_out.grammars import SILENT, Part, instead_of_literal
 from cde_orchestrator.adapters.proving.knock_out.items import NONE
-from cde_orchestrator.adapters.proving.knock_out.sites import Edit, Edits
+from cde_orchestrator.adapters.proving.knock_out.sites import Edits, in_conditions
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -40,8 +40,6 @@ class Go:
         }
     )
 
-    values: tuple[bytes, bytes] | None = None
-
     def function(self, node: Node) -> tuple[str, Node] | None:
         """Name of a function, and what has its body."""
         if node.type in _FUNCTIONS:
@@ -64,8 +62,14 @@ class Go:
         if node.type == "var_spec_list":
             return Part("inside", nodes=node.named_children)
         if node.type in _SPECS or node.type == "type_spec":
-            return Part("value", f"= {_text(node.child_by_field_name('name'))}")
+            values = _named(node)[1] if node.type in _SPECS else []
+            value = values[0] if len(values) == 1 else None
+            return Part("value", f"= {_text(node.child_by_field_name('name'))}", value=value)
         return SILENT
+
+    def values(self, node: Node) -> tuple[bytes, bytes] | None:
+        """Of the type of a literal."""
+        return instead_of_literal(node)
 
     def is_of_tests(self, before: Collection[str]) -> bool:
         """Tests have files of their own."""
@@ -85,13 +89,7 @@ class Go:
         if types and _hides_new(function):
             results = ", ".join(f"_ {each}" for each in types)
             zero = other = [f"func() ({results}) {{ return }}()"]
-        # After an ``if``, ``go vet`` finds no code that never runs.
-        left, right = (f"if true {{ {_returns(each)} }};" for each in (zero, other))
-        return {
-            "nothing": (Edit(at, at, f" {left} /* {right} */".encode()),),
-            "other": (Edit(at, at, f" {right} /* {left} */".encode()),),
-            "control": (Edit(at, at, f" /* {left} {right} */".encode()),),
-        }
+        return in_conditions(at, _returns(zero), _returns(other), ";")
 
 
 def _other(of: str) -> str:
@@ -148,7 +146,7 @@ def _receiver(node: Node) -> str:
 
 def _named(node: Node) -> tuple[list[Node], list[Node]]:
     """Names and values of a declaration."""
-    if node.type == "var_spec":
+    if node.type in _SPECS:
         value = node.child_by_field_name("value")
         return node.children_by_field_name("name"), value.named_children if value else []
     if node.type in {"short_var_declaration", "assignment_statement"}:

@@ -5,7 +5,7 @@ Its grammars come with the extra ``proof``; without them, files are compared by 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -19,6 +19,24 @@ if TYPE_CHECKING:
 
 COMMENTS = frozenset({"comment", "line_comment", "block_comment", "html_comment"})
 _CLOSING = frozenset({")", "]", "}"})
+
+_OF_NUMBERS, _OF_TEXTS = (b"0", b"113"), (b'""', b'"knocked out"')
+_OF_LITERALS: Mapping[str, tuple[bytes, bytes]] = {
+    **dict.fromkeys(("int_literal", "integer_literal"), _OF_NUMBERS),
+    "float_literal": (b"0.0", b"113.5"),
+    **dict.fromkeys(("interpreted_string_literal", "string_literal"), _OF_TEXTS),
+    **dict.fromkeys(("raw_string_literal",), _OF_TEXTS),
+}
+
+
+def instead_of_literal(value: Node) -> tuple[bytes, bytes] | None:
+    """Other values of the type of a constant of Go or Rust; None where none are known."""
+    text = value.text or b""
+    if text in {b"true", b"false"}:
+        return (b"false" if text == b"true" else b"true",) * 2
+    nothing, other = _OF_LITERALS.get(value.type, (text, text))
+    nothing = other if nothing == text else nothing
+    return None if nothing == text else (nothing, nothing if other == text else other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +70,9 @@ class Rules(Protocol):
     Attributes:
         literals: types of leaves that may differ where an old value takes the place of a new one;
             None where all may.
-        values: nothing, and a value like no other, of any type; None where there are none.
     """
 
     literals: frozenset[str] | None
-    values: tuple[bytes, bytes] | None
 
     def function(self, node: Node) -> tuple[str, Node] | None:
         """Name of a function, and what has its body."""
@@ -66,6 +82,9 @@ class Rules(Protocol):
 
     def part(self, node: Node) -> Part:
         """What a node outside of functions is."""
+
+    def values(self, node: Node) -> tuple[bytes, bytes] | None:
+        """Nothing, and a value like no other, in the place of a value; None where none are."""
 
     def is_of_tests(self, before: Collection[str]) -> bool:
         """Whether attributes say that what follows is a test's."""
@@ -209,9 +228,10 @@ class _Reader:
         )
 
     def _last_resort(self, value: Node | None) -> Edits:
-        if value is None or self.rules.values is None:
+        values = None if value is None else self.rules.values(value)
+        if value is None or values is None:
             return NONE
-        return replaced(value.start_byte, value.end_byte, *self.rules.values)
+        return replaced(value.start_byte, value.end_byte, *values)
 
     def _head(self, node: Node, part: Part, scope: str, before: list[str]) -> None:
         start, end = part.head or (0, 0)

@@ -20,6 +20,11 @@ from cde_orchestrator.adapters.proving.knock_out.sites import (
 NONE: Edits = {"nothing": (), "other": (), "control": ()}
 
 
+def joined(one: Edits, other: Edits) -> Edits:
+    """Edits that are made together."""
+    return {how: one[how] + other[how] for how in NONE}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """A part of source code that is compared as a whole.
@@ -37,6 +42,9 @@ class Item:
         body: of a function that can be defined once more the first byte of its body, else 0.
         parameters: names of a function's parameters.
         uses: those of them that are read in it.
+        head: of a value all but the value itself, which is at ``value``.
+        instead: what lets it have another value, given as text, where only that differs.
+        is_import: whether it only names what is elsewhere.
     """
 
     kind: Literal["function", "value", "statement"]
@@ -54,6 +62,10 @@ class Item:
     body: int = 0
     parameters: frozenset[str] = frozenset()
     uses: frozenset[str] = frozenset()
+    head: str = ""
+    value: tuple[int, int] | None = None
+    instead: Callable[[bytes], Edits] | None = None
+    is_import: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +116,10 @@ def changed_sites(
     found: list[tuple[int, Site]] = []
     hunks: list[_Hunk] = []
     resorts: list[_Hunk] = []
+    imports: list[_Hunk] = []
     for item in changed:
         old = left[item.key].pop(0) if left[item.key] else None
-        resorts += _hunk(item, item.last_resort)
+        (imports if item.is_import else resorts).extend(_hunk(item, item.last_resort))
         if item.kind != "function":
             hunks += _hunks(item, old, before)
         elif item.edits["nothing"]:
@@ -119,7 +132,7 @@ def changed_sites(
     lines = Lines(after.text)
     of_hunks = [
         (hunk.start, _site(hunk, lines, is_last_resort=is_last_resort))
-        for hunk in _merged(resorts if is_last_resort else hunks, lines)
+        for hunk in _merged((resorts or imports) if is_last_resort else hunks, lines)
     ]
     allowed = one_by_one(after.text, [site for _, site in sorted(of_hunks, key=_first)], is_valid)
     starts = {site.name: start for start, site in of_hunks}
@@ -164,12 +177,15 @@ def _hunks(item: Item, old: Item | None, before: Reading | None) -> Iterator[_Hu
         text = before.text[old.start : old.end]
         fits = old.frame == item.frame and (old.column == item.column or b"\n" not in text)
         edits = replaced(item.start, item.end, text) if fits else NONE
+        if item.instead and item.head == old.head and old.value:
+            edits = item.instead(before.text[slice(*old.value)])
     yield from _hunk(item, edits)
 
 
 def _hunk(item: Item, edits: Edits) -> Iterator[_Hunk]:
     if edits["nothing"]:
-        control = () if item.comment is None else (item.comment,)
+        comment = () if item.comment is None else (item.comment,)
+        control = edits["control"] or comment
         yield _Hunk(item.start, item.end, {**edits, "control": control})
 
 
@@ -193,8 +209,7 @@ def _merged(hunks: list[_Hunk], lines: Lines) -> list[_Hunk]:
     for hunk in sorted(hunks, key=lambda each: each.start):
         last = merged[-1] if merged else None
         if last and not (last.label or hunk.label) and _touch(last, hunk, lines):
-            edits: Edits = {how: last.edits[how] + hunk.edits[how] for how in NONE}
-            merged[-1] = _Hunk(last.start, hunk.end, edits)
+            merged[-1] = _Hunk(last.start, hunk.end, joined(last.edits, hunk.edits))
         else:
             merged.append(hunk)
     return merged

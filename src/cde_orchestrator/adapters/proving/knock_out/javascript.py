@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from cde_orchestrator.adapters.proving.knock_out.grammars import SILENT, Part
 from cde_orchestrator.adapters.proving.knock_out.items import NONE
 from cde_orchestrator.adapters.proving.knock_out.sites import Edit, Edits
+from cde_orchestrator.domain.proofs import HowKnockedOut
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -39,7 +40,11 @@ class Script:
         self._any = " as any" if typed else ""
         # Like no other value, and the same each time: nothing is compared with itself.
         nothing, other = f"(undefined{self._any})", f"(Object{self._any})"
-        self.values: tuple[bytes, bytes] | None = (nothing.encode(), other.encode())
+        self._values = nothing.encode(), other.encode()
+
+    def values(self, node: Node) -> tuple[bytes, bytes] | None:
+        """Of any type."""
+        return self._values
 
     def function(self, node: Node) -> tuple[str, Node] | None:
         """Name of a function, and what has its body."""
@@ -129,11 +134,8 @@ class Script:
         nothing, other = f"undefined{self._any}", f"Object{self._any}"
         if body.type != "statement_block":
             start, end = body.start_byte, body.end_byte
-            return {
-                "nothing": _around(start, end, f"({nothing}) && (", ")"),
-                "other": _around(start, end, f"({other}) ?? (", ")"),
-                "control": _around(start, end, f"/* ({nothing}) && ({other}) ?? ( */ ", ""),
-            }
+            made = _guarded(f"? ({nothing}) :", f"? ({other}) : (", "{}")
+            return {how: _around(start, end, text, ")") for how, text in made.items()}
         at = _first_place(name, function, body)
         if at is None:
             return NONE
@@ -143,12 +145,27 @@ class Script:
             left, right = "return;", f"yield {other}; return;"
         else:
             left, right = f"return {nothing};", f"return {other};"
-        semicolon = "" if at == body.start_byte + 1 else ";"
-        return {
-            "nothing": (Edit(at, at, f"{semicolon} {left} /* {right} */".encode()),),
-            "other": (Edit(at, at, f"{semicolon} {right} /* {left} */".encode()),),
-            "control": (Edit(at, at, f" /* {left} {right} */".encode()),),
-        }
+        before = " " if at == body.start_byte + 1 else "; "
+        made = _guarded(f"{{ {left} }}", f"{{ {right} }}", "if ({})")
+        return {how: (Edit(at, at, f"{before}{text}".encode()),) for how, text in made.items()}
+
+
+_ALWAYS, _NEVER = 'typeof Object !== "string"', 'typeof Object === "string"'
+
+
+_CONDITIONS: Mapping[HowKnockedOut, tuple[str, str]] = {
+    "nothing": (_ALWAYS, _NEVER),
+    "other": (_NEVER, _ALWAYS),
+    "control": (_NEVER, _NEVER),
+}
+
+
+def _guarded(nothing: str, other: str, test: str) -> dict[HowKnockedOut, str]:
+    """Two statements or values under conditions; what holds is all that differs."""
+    return {
+        how: f"{test.format(one)} {nothing} {test.format(two)} {other}"
+        for how, (one, two) in _CONDITIONS.items()
+    }
 
 
 def _around(start: int, end: int, before: str, after: str) -> tuple[Edit, ...]:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from functools import partial
 
-from cde_orchestrator.adapters.proving.knock_out.items import NONE, Item, Reading, Room
+from cde_orchestrator.adapters.proving.knock_out.items import NONE, Item, Reading, Room, joined
+from cde_orchestrator.adapters.proving.knock_out.python_nodes import (
+    blocks,
+    bound_names,
+    imports,
+    is_abstract,
+    is_no_code,
+    is_read_by_parts,
+    is_stub,
+    is_unwritten,
+)
 from cde_orchestrator.adapters.proving.knock_out.returns import (
     NOTHING,
     OTHER,
     Function,
+    chosen,
+    guarded,
     instead,
     instead_of_literal,
     is_generator,
@@ -36,62 +48,6 @@ def reading(text: bytes, tree: ast.Module) -> Reading:
     return Reading(text, tuple(reader.items), reader.rooms)
 
 
-def _is_no_code(node: ast.stmt) -> bool:
-    """Whether it does nothing: a docstring, ``pass``, ``...``."""
-    return isinstance(node, ast.Pass) or (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    )
-
-
-def _is_read_by_parts(node: ast.stmt) -> bool:
-    """Whether what is in it is compared by itself, as in a condition."""
-    if isinstance(node, ast.If | ast.With):
-        return True
-    return any(isinstance(each, Function | ast.ClassDef) for each in ast.walk(node))
-
-
-def _imports(node: ast.stmt) -> bool:
-    """Whether it imports, if only in some case."""
-    return any(isinstance(each, ast.Import | ast.ImportFrom) for each in ast.walk(node))
-
-
-def _is_stub(function: Function) -> bool:
-    """Whether it has no body of its own."""
-    return all(
-        _is_no_code(node)
-        or (
-            isinstance(node, ast.Raise)
-            and node.exc is not None
-            and "NotImplementedError" in {getattr(each, "id", "") for each in ast.walk(node.exc)}
-        )
-        for node in function.body
-    )
-
-
-def _blocks(node: ast.AST) -> Iterator[list[ast.stmt]]:
-    """The blocks of statements of a statement."""
-    for name in ("body", "orelse", "finalbody"):
-        block = getattr(node, name, None)
-        if isinstance(block, list):
-            yield block
-    for name in ("handlers", "cases"):
-        for part in getattr(node, name, ()):
-            yield part.body
-
-
-def _names(block: Iterable[ast.AST]) -> Iterator[str]:
-    """Names that a block binds, in its conditions too."""
-    for node in block:
-        if isinstance(node, Function | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            yield from ((each.asname or each.name.partition(".")[0]) for each in node.names)
-        else:
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id
-            yield from _names(ast.iter_child_nodes(node))
-
-
 class _Reader:
     """Reads the items of a module."""
 
@@ -103,7 +59,7 @@ class _Reader:
         self.ends: dict[str, tuple[int, str]] = {}
 
     def read(self, tree: ast.Module) -> None:
-        names = frozenset(_names(tree.body))
+        names = frozenset(bound_names(tree.body))
         if not names & {"*", "__getattr__"}:
             self.rooms[""] = Room(len(self.text), 0, names)
         self._block(tree.body, "", None)
@@ -116,22 +72,25 @@ class _Reader:
                 self._class(node, scope)
             elif isinstance(node, ast.Assign | ast.AnnAssign):
                 self._value(node, scope)
-            elif _is_read_by_parts(node):
+            elif is_read_by_parts(node):
                 if isinstance(node, ast.If):
                     self._condition(node, scope)
-                for part in _blocks(node):
+                for part in blocks(node):
                     self._block(part, scope, owner)
             elif isinstance(node, ast.Import | ast.ImportFrom):
                 self._import(node, scope)
-            elif not (_is_no_code(node) or _imports(node)):
+            elif not (is_no_code(node) or imports(node)):
                 self._statement(node, scope)
 
     def _function(self, node: Function, scope: str, owner: ast.ClassDef | None) -> None:
         name = scope + node.name
-        edits = NONE if _is_stub(node) else self._edits(node, owner)
+        edits = NONE if is_stub(node) else self._edits(node, owner)
+        if owner is not None and is_abstract(node):
+            edits = joined(edits, self._not_abstract(node, owner))
         start, end = self._span(node)
         body, _ = self._span(node.body[0])
-        again = bool(edits["nothing"]) and self._is_first(start) and self._is_first(body)
+        again = bool(edits["nothing"]) and not is_unwritten(node)
+        again = again and self._is_first(start) and self._is_first(body)
         parameters = frozenset(
             each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)
         )
@@ -158,7 +117,7 @@ class _Reader:
 
     def _strip(self, node: ast.AST, scope: str, owner: ast.ClassDef | None = None) -> None:
         """Read the functions in it, and leave nothing but code and their names."""
-        for block in _blocks(node):
+        for block in blocks(node):
             kept: list[ast.stmt] = []
             for each in block:
                 if isinstance(each, Function):
@@ -167,7 +126,7 @@ class _Reader:
                 elif isinstance(each, ast.ClassDef):
                     self._strip(each, f"{scope}{each.name}.", each)
                     kept.append(each)
-                elif not _is_no_code(each):
+                elif not is_no_code(each):
                     self._strip(each, scope, owner)
                     kept.append(each)
             block[:] = kept
@@ -179,7 +138,7 @@ class _Reader:
         name = f"{scope}{node.name}"
         rest = _REST_OF_LINE.match(self.text, end)
         bases = {ast.unparse(each).partition("[")[0] for each in node.bases}
-        names = frozenset(_names(node.body))
+        names = frozenset(bound_names(node.body))
         if rest and self._is_first(last):
             if bases <= {"object"} and not node.keywords:
                 self.rooms[f"{name}."] = Room(rest.end(), self._column(last), names)
@@ -189,6 +148,10 @@ class _Reader:
         known = len(self.items)
         self._block(node.body, f"{name}.", node)
         is_name_alone = len(self.items) == known
+        is_empty = not any(
+            each.edits["nothing"] or each.last_resort["nothing"] for each in self.items[known:]
+        )
+        last_resort = self._after_class(node, "{0} = {1}") if is_empty else NONE
         node.body = []
         head = self.text[start:first].rstrip()
         item = Item(
@@ -200,9 +163,26 @@ class _Reader:
             end=start + len(head),
             column=self._column(start),
             edits=self._other_base(node) if is_name_alone else NONE,
-            last_resort=_bound(start, end, [node.name]) if is_name_alone else NONE,
+            last_resort=last_resort,
         )
         self.items.append(item)
+
+    def _after_class(self, node: ast.ClassDef, what: str) -> Edits:
+        """What does something to a class once it is made."""
+        start, end = self._span(node)
+        rest = _REST_OF_LINE.match(self.text, end)
+        if rest is None or not self._is_first(start):
+            return NONE
+        indent = self.text[start - self._column(start) : start].decode()
+        nothing, other = (what.format(node.name, each) for each in (NOTHING, OTHER))
+        texts = guarded(nothing, other, f"\n{indent}")
+        return {how: (_insert(rest.end(), f"\n{indent}{text}"),) for how, text in texts.items()}
+
+    def _not_abstract(self, node: Function, owner: ast.ClassDef) -> Edits:
+        """What lets a class have instances without this function."""
+        names = "getattr({0}, '__abstractmethods__', frozenset())"
+        without = f"{{0}}.__abstractmethods__ = {names} - {{{{{node.name!r}}}}}"
+        return self._after_class(owner, without)
 
     def _other_base(self, node: ast.ClassDef) -> Edits:
         """What makes another kind of error of one; of other classes nothing is known."""
@@ -214,7 +194,7 @@ class _Reader:
 
     def _import(self, node: ast.Import | ast.ImportFrom, scope: str) -> None:
         start, end = self._span(node)
-        names = sorted(_names([node]))
+        names = sorted(bound_names([node]))
         shape = ast.dump(node)
         is_bound = "*" not in names and getattr(node, "module", "") != "__future__"
         self.items.append(
@@ -229,6 +209,7 @@ class _Reader:
                 column=self._column(start),
                 last_resort=_bound(start, end, names) if is_bound else NONE,
                 comment=self._comment(end),
+                is_import=True,
             )
         )
 
@@ -240,11 +221,12 @@ class _Reader:
         start, end = self._span(node)
         is_function = isinstance(node.value, ast.Lambda) and len(names) == 1 and names[0]
         edits, last_resort = NONE, replaced(start, end, b"pass")
-        if node.value is None:
+        value = self._span(node.value) if node.value else None
+        annotation = getattr(node, "annotation", None)
+        if node.value is None or value is None:
             edits = self._hidden(scope, names[0])
         elif all(names):
-            value = self._span(node.value)
-            last_resort = replaced(*value, NOTHING.encode(), OTHER.encode())
+            last_resort = chosen(self.text, value, NOTHING.encode(), OTHER.encode())
             is_field = isinstance(node, ast.AnnAssign) and scope in self.ends
             edits = self._new_value(node.value)
             is_made = not isinstance(node.value, ast.Lambda) and not is_literal(node.value)
@@ -264,6 +246,9 @@ class _Reader:
                 edits=edits,
                 last_resort=last_resort,
                 comment=self._comment(end),
+                head=" ".join(ast.dump(each) for each in (*targets, annotation) if each),
+                value=value,
+                instead=partial(chosen, self.text, value) if value else None,
             )
         )
 
@@ -282,19 +267,14 @@ class _Reader:
         """What a value is knocked out by that was not there before."""
         start, end = self._span(value)
         if isinstance(value, ast.Lambda):
-            start, end = self._span(value.body)
-            return {
-                "nothing": (_insert(start, f"{NOTHING} and ("), _insert(end, ")")),
-                "other": (_insert(start, f"{OTHER} or ("), _insert(end, ")")),
-                "control": (),
-            }
+            return chosen(self.text, self._span(value.body), NOTHING.encode(), OTHER.encode())
         if not is_literal(value):
             return NONE
         nothing, other = instead_of_literal(ast.literal_eval(value))
         text = self.text[start:end]
         nothing, other = (other, other) if text == nothing else (nothing, other)
         nothing, other = (nothing, nothing) if text == other else (nothing, other)
-        return NONE if text == nothing else replaced(start, end, nothing, other)
+        return NONE if text == nothing else chosen(self.text, (start, end), nothing, other)
 
     def _condition(self, node: ast.If, scope: str) -> None:
         start, end = self._span(node.test)
@@ -323,34 +303,39 @@ class _Reader:
                 start=start,
                 end=end,
                 column=self._column(start),
-                edits=NONE if any(_names([node])) else replaced(start, end, b"pass"),
+                edits=NONE if any(bound_names([node])) else replaced(start, end, b"pass"),
                 comment=self._comment(end),
             )
         )
 
     def _edits(self, node: Function, owner: ast.ClassDef | None) -> Edits:
-        """One more line before the body, or one more statement where the body is in one line."""
+        """Two more lines before the body, which begins a line of its own for them."""
         nothing, other = instead(node, owner)
-        body = [each for each in node.body[:1] if not _is_no_code(each)] + node.body[1:]
+        body = [each for each in node.body[:1] if not is_no_code(each)] + node.body[1:]
         if node.name == "__init__" and len(body) > 1 and _calls_init(body[0]):
             body = body[1:]
-        start, _ = self._span(body[0])
-        if self._is_first(start):
-            line = self.lines.number(start) - 1
-            at = self.lines.starts[line]
-            indent, above = self.text[at:start].decode(), self.lines.lines[line - 1]
-            newline = above[len(above.rstrip(b"\r\n")) :].decode()
-            return {
-                "nothing": (_insert(at, f"{indent}{nothing}  # {other}{newline}"),),
-                "other": (_insert(at, f"{indent}{other}  # {nothing}{newline}"),),
-                "control": (_insert(at, f"{indent}# {nothing}  # {other}{newline}"),),
-            }
-        comment = self._comment(self._span(node)[1])
-        return {
-            "nothing": (_insert(start, f"{nothing}; "),),
-            "other": (_insert(start, f"{other}; "),),
-            "control": (comment,) if comment else (),
-        }
+        (start, _), (first, _) = self._span(body[0]), self._span(node.body[0])
+        newline, opening, end = self._newline(start), NONE, ""
+        if self._is_first(first):
+            indent = self.text[first - self._column(first) : first].decode()
+        else:
+            above = self.lines.lines[node.lineno - 1].decode()
+            indent = above[: len(above) - len(above.lstrip(" \t\f"))] + "    "
+            opening = _each_way(first, f"{newline}{indent}") if first != start else NONE
+        if not self._is_first(start):
+            indent, end = f"{newline}{indent}", f"{newline}{indent}"
+            at = start
+        else:
+            at, end = start - self._column(start), newline
+        texts = guarded(nothing, other, newline + indent.lstrip("\r\n"))
+        edits = {how: (_insert(at, f"{indent}{text}{end}"),) for how, text in texts.items()}
+        return joined(opening, edits)
+
+    def _newline(self, start: int) -> str:
+        """What ends the line above this byte, or else its own."""
+        number = self.lines.number(start) - 1
+        above = self.lines.lines[max(0, number - 1)]
+        return above[len(above.rstrip(b"\r\n")) :].decode() or "\n"
 
     def _comment(self, end: int) -> Edit | None:
         """A comment at the end of the line, where no code is behind this byte."""
@@ -375,6 +360,11 @@ class _Reader:
     def _is_first(self, start: int) -> bool:
         """Whether nothing is before this byte in its line."""
         return not self.text[start - self._column(start) : start].strip(b" \t\f")
+
+
+def _each_way(at: int, text: str) -> Edits:
+    """Edits that insert the same whatever is knocked out."""
+    return dict.fromkeys(NONE, (_insert(at, text),))
 
 
 def _insert(at: int, text: str) -> Edit:

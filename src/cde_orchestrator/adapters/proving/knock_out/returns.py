@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+
+from cde_orchestrator.adapters.proving.knock_out.sites import Edit, Edits
+from cde_orchestrator.domain.proofs import HowKnockedOut
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -45,6 +48,45 @@ _STATEMENTS = {
 _WITHOUT_STATE = frozenset(
     {"object", "int", "float", "str", "bytes", "tuple", "frozenset", "Generic"}
 )
+
+
+_NEVER, _ALWAYS = '__name__ == ""', '__name__ != ""'
+"""A module always has a name; no compiler knows it, and both have the same length."""
+
+
+def guarded(nothing: str, other: str, between: str) -> dict[HowKnockedOut, str]:
+    """Two statements under conditions; what holds is all that differs, in the control none."""
+    return {
+        how: f"if {one}: {nothing}{between}if {two}: {other}"
+        for how, (one, two) in _CONDITIONS.items()
+    }
+
+
+def chosen(text: bytes, span: tuple[int, int], nothing: bytes, other: bytes | None = None) -> Edits:
+    """Edits that choose between an expression and others; in the control it is as it was."""
+    start, end = span
+    values = (text[start:end], nothing, nothing if other is None else other)
+    return {
+        how: (Edit(start, end, b"((%s) if %s else (%s) if %s else (%s))" % _woven(values, tests)),)
+        for how, tests in _CHOICES.items()
+    }
+
+
+def _woven(values: Sequence[bytes], tests: Sequence[str]) -> tuple[bytes, ...]:
+    keep, one = (test.encode() for test in tests)
+    return values[0], keep, values[1], one, values[2]
+
+
+_CONDITIONS: Mapping[HowKnockedOut, tuple[str, str]] = {
+    "nothing": (_ALWAYS, _NEVER),
+    "other": (_NEVER, _ALWAYS),
+    "control": (_NEVER, _NEVER),
+}
+_CHOICES: Mapping[HowKnockedOut, tuple[str, str]] = {
+    "nothing": (_NEVER, _ALWAYS),
+    "other": (_NEVER, _NEVER),
+    "control": (_ALWAYS, _NEVER),
+}
 
 
 def is_generator(function: Function) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from cde_orchestrator.adapters.proving.knock_out.grammars import SILENT, Part
+from cde_orchestrator.adapters.proving.knock_out.grammars import SILENT, Part, instead_of_literal
 from cde_orchestrator.adapters.proving.knock_out.items import NONE
-from cde_orchestrator.adapters.proving.knock_out.sites import Edit, Edits
+from cde_orchestrator.adapters.proving.knock_out.sites import Edits, in_conditions
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -46,8 +46,6 @@ class Rust:
         }
     )
 
-    values: tuple[bytes, bytes] | None = None
-
     def function(self, node: Node) -> tuple[str, Node] | None:
         """Name of a function, and what has its body."""
         is_function = node.type == "function_item"
@@ -67,8 +65,13 @@ class Rust:
             nodes = body.children if body else []
             return Part("inside", nodes=nodes, scope=self.scope(node))
         if node.type in {"const_item", "static_item", "macro_definition"}:
-            return Part("value", f"= {_text(node.child_by_field_name('name'))}")
+            value = node.child_by_field_name("value")
+            return Part("value", f"= {_text(node.child_by_field_name('name'))}", value=value)
         return SILENT
+
+    def values(self, node: Node) -> tuple[bytes, bytes] | None:
+        """Of the type of a literal."""
+        return instead_of_literal(node)
 
     def is_of_tests(self, before: Collection[str]) -> bool:
         """Whether attributes say that what follows is a test's."""
@@ -82,13 +85,8 @@ class Rust:
         words = [_text(each) for each in function.children if each.type == "function_modifiers"]
         is_constant = any("const" in each.split() for each in words)
         values = _values(function.child_by_field_name("return_type"), constant=is_constant)
-        left, right = (f"if true {{ {each} }}" for each in _statements(values))
-        at = body.start_byte + 1
-        return {
-            "nothing": (Edit(at, at, f" {left} /* {right} */".encode()),),
-            "other": (Edit(at, at, f" {right} /* {left} */".encode()),),
-            "control": (Edit(at, at, f" /* {left} {right} */".encode()),),
-        }
+        nothing, other = _statements(values)
+        return in_conditions(body.start_byte + 1, nothing, other, "")
 
 
 def _statements(values: tuple[str, str] | None) -> tuple[str, str]:

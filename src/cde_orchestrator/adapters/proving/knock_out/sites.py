@@ -44,6 +44,22 @@ def replaced(start: int, end: int, nothing: bytes, other: bytes | None = None) -
     }
 
 
+def in_conditions(at: int, nothing: str, other: str, end: str) -> Edits:
+    """Edits that end a function of Go or Rust where a condition holds; in the control none does.
+
+    After a condition, no tool complains of code that never runs.
+    """
+    holds: Mapping[HowKnockedOut, tuple[str, str]] = {
+        "nothing": ("true", "false"),
+        "other": ("false", "true"),
+        "control": ("false", "false"),
+    }
+    return {
+        how: (Edit(at, at, f" if {one} {{ {nothing} }}{end} if {two} {{ {other} }}{end}".encode()),)
+        for how, (one, two) in holds.items()
+    }
+
+
 def with_unique_names(sites: Iterable[Site]) -> list[Site]:
     """The same sites; the second of a name ends in ``#2``, and so on."""
     seen: dict[str, int] = {}

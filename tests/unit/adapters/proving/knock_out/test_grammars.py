@@ -41,9 +41,9 @@ def text(path: str, before: str | None, after: str, how: HowKnockedOut = "nothin
         ("a.js", "", "module.exports = { f };\nconst f = require('f');\n"),
         ("a.ts", "", "interface A { a: string }\ntype B = A;\ndeclare const c: A;\n"),
         ("a.ts", "", "function f(a: A): B;\nabstract class C { abstract d(): void }\n"),
-        ("a.go", "package a\n", 'package a\nimport "b"\ntype C struct{}\nconst D = 5\n'),
+        ("a.go", "package a\n", 'package a\nimport "b"\ntype C struct{}\nvar D = e()\n'),
         ("a.go", "package a\n", "package a\nfunc f()\nfunc g() {\n\t// later\n}\n"),
-        ("a.rs", "", "use a::b;\nstruct C;\ntrait D { fn e(); fn g() {} }\nconst H: u8 = 5;\n"),
+        ("a.rs", "", "use a::b;\nstruct C;\ntrait D { fn e(); fn g() {} }\nconst H: I = j();\n"),
         ("a.rs", "", "#[cfg(test)]\nmod tests { fn a() { b() } }\n#[test]\nfn c() { d() }\n"),
     ],
 )
@@ -82,6 +82,14 @@ def test_the_innermost_function_that_changed_is_the_place() -> None:
     assert names("a.js", code % (1, 1), code % (1, 2)) == ["a"]
 
 
+def _conditions(always: str, never: str) -> dict[HowKnockedOut, tuple[str, str]]:
+    return {"nothing": (always, never), "other": (never, always), "control": (never, never)}
+
+
+_NEVER = 'if (typeof Object === "string") {{ {} }}'
+_OF_A_SCRIPT = _conditions(_NEVER.replace("===", "!=="), _NEVER)
+_OF_OTHERS = _conditions("if true {{ {} }}", "if false {{ {} }}")
+CONDITIONS = {"js": _OF_A_SCRIPT, "ts": _OF_A_SCRIPT, "go": _OF_OTHERS, "rs": _OF_OTHERS}
 UNDEFINED, ANY = "return undefined;", "return undefined as any;"
 KNOCKED, ANY_KNOCKED = "return Object;", "return Object as any;"
 YIELDED = "yield Object; return;"
@@ -104,49 +112,54 @@ YIELDED = "yield Object; return;"
         (
             "a.go",
             "package a\nfunc b() (c, d int, e error) {@ f() }",
-            " if true { return *new(int), *new(int), *new(error) };",
-            " if true { return 113, 113, *new(error) };",
+            " return *new(int), *new(int), *new(error)",
+            " return 113, 113, *new(error)",
         ),
         (
             "a.go",
             "package a\nfunc b(new int) (int, error) {@ c() }",
-            *[" if true { return func() (_ int, _ error) { return }() };"] * 2,
+            *[" return func() (_ int, _ error) { return }()"] * 2,
         ),
-        ("a.go", "package a\nfunc b() {@ c() }", *[" if true { return };"] * 2),
+        ("a.go", "package a\nfunc b() {@ c() }", *[" return"] * 2),
         (
             "a.rs",
             "fn a() -> io::Result<u8> {@ c() }",
-            " if true { return Ok(0); }",
-            " if true { return Ok(113); }",
+            " return Ok(0);",
+            " return Ok(113);",
         ),
         (
             "a.rs",
             "const fn a() -> (bool, &'static str) {@ c() }",
-            ' if true { return (false, "",); }',
-            ' if true { return (true, "knocked out",); }',
+            ' return (false, "",);',
+            ' return (true, "knocked out",);',
         ),
-        ("a.rs", "fn a() -> A {@ c() }", *[' if true { panic!("knocked out"); }'] * 2),
-        ("a.rs", "const fn a() -> String {@ c() }", *[' if true { panic!("knocked out"); }'] * 2),
-        ("a.rs", "fn a() {@ c() }", *[" if true { return (); }"] * 2),
+        ("a.rs", "fn a() -> A {@ c() }", *[' panic!("knocked out");'] * 2),
+        ("a.rs", "const fn a() -> String {@ c() }", *[' panic!("knocked out");'] * 2),
+        ("a.rs", "fn a() {@ c() }", *[" return ();"] * 2),
     ],
 )
 def test_the_old_body_stays_as_code_that_never_runs(
     path: str, code: str, nothing: str, other: str
 ) -> None:
     after = code.replace("@", "")
+    before = nothing[: len(nothing) - len(nothing.lstrip("; "))]
     left, right = nothing.lstrip("; "), other.lstrip("; ")
 
-    assert text(path, None, after) == code.replace("@", f"{nothing} /* {right} */")
-    assert text(path, None, after, "other") == code.replace("@", f"{other} /* {left} */")
-    assert text(path, None, after, "control") == code.replace("@", f" /* {left} {right} */")
+    for how, conditions in CONDITIONS[path[2:4]].items():
+        one, two = conditions[0].format(left), conditions[1].format(right)
+        end = ";" if path == "a.go" else ""
+        assert text(path, None, after, how) == code.replace("@", f"{before}{one}{end} {two}{end}")
 
 
 def test_an_expression_that_is_a_body_stays_too() -> None:
     after = "a = (b) => b + 1\n"
 
-    assert text("a.js", None, after) == "a = (b) => (undefined) && (b + 1)\n"
-    assert text("a.js", None, after, "other") == "a = (b) => (Object) ?? (b + 1)\n"
-    assert names("a.js", after, text("a.js", None, after, "control")) == []
+    test = 'typeof Object {}== "string"'
+    for how, (one, two) in _conditions("!", "=").items():
+        first, second = test.format(one), test.format(two)
+        assert text("a.js", None, after, how) == (
+            f"a = (b) => {first} ? (undefined) : {second} ? (Object) : (b + 1)\n"
+        )
 
 
 @pytest.mark.parametrize(
@@ -181,7 +194,7 @@ def test_values_outside_of_functions_are_put_back(path: str, before: str, after:
     ("path", "before", "after"),
     [
         ("a.go", "package a\ntype B struct{ C int }\n", "package a\ntype B struct{ D int }\n"),
-        ("a.rs", "const A: u8 = 5;\n", "const A: u16 = 6;\n"),
+        ("a.rs", "const A: u8 = b();\n", "const A: u16 = c();\n"),
     ],
 )
 def test_what_would_not_compile_as_it_was_stays(path: str, before: str, after: str) -> None:
@@ -232,3 +245,33 @@ def test_without_the_grammars_lines_are_put_back(
 )
 def test_a_broken_file_fails_when_it_is_loaded(path: str, content: str, expected: str) -> None:
     assert KNOCK_OUTS.broken(changed(path, None, content)).decode() == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "old", "nothing", "other"),
+    [
+        ("a.go", "package a\n\nconst Rate = {}\n", "7", "0", "113"),
+        ("a.go", "package a\n\nvar Name string = {}\n", '"a"', '""', '"knocked out"'),
+        ("a.go", "package a\n\nconst Is = {}\n", "true", "false", "false"),
+        ("a.go", "package a\n\nconst Rate = {}\n", "0", "113", "113"),
+        ("a.rs", "pub const RATE: u8 = {};\n", "113", "0", "0"),
+        ("a.rs", "pub static NAME: &str = {};\n", 'r"a"', '""', '"knocked out"'),
+        ("a.rs", "const RATE: f64 = {};\n", "7.5", "0.0", "113.5"),
+    ],
+)
+def test_a_new_constant_of_a_literal_is_another_one(
+    path: str, code: str, old: str, nothing: str, other: str
+) -> None:
+    file = changed(path, "", code.format(old))
+
+    assert [place.is_last_resort for place in KNOCK_OUTS.places(file)] == [True]
+    assert text(path, "", code.format(old)) == code.format(nothing)
+    assert text(path, "", code.format(old), "other") == code.format(other)
+
+
+@pytest.mark.parametrize(
+    ("path", "after"),
+    [("a.go", "package a\n\nvar A = b()\n"), ("a.rs", "static A: B = B::new();\n")],
+)
+def test_nothing_is_known_of_other_new_values(path: str, after: str) -> None:
+    assert names(path, "", after) == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from textwrap import dedent
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from cde_orchestrator.adapters.proving.knock_out.knock_outs import SourceKnockOuts
 from cde_orchestrator.application.ports.proving import ChangedFile, Place
 from cde_orchestrator.domain.proofs import HowKnockedOut
+from tests.python_conditions import effect
 
 KNOCK_OUTS = SourceKnockOuts()
 HOW: tuple[HowKnockedOut, ...] = ("nothing", "other", "control")
@@ -128,12 +128,12 @@ def test_functions_of_one_name_have_numbers() -> None:
         "...",
         "pass",
         '"""Only words."""',
-        "raise NotImplementedError",
-        "raise NotImplementedError()",
     ],
 )
 def test_a_function_without_a_body_of_its_own_is_no_place(body: str) -> None:
-    assert names(None, f"class Port(Protocol):\n    def load(self):\n        {body}\n") == []
+    port = f"class Port(Protocol):\n    def load(self):\n        {body}\n"
+
+    assert names(None, f"{port}def pay(): return 1\n") == ["pay"]
 
 
 @pytest.mark.parametrize(
@@ -142,44 +142,70 @@ def test_a_function_without_a_body_of_its_own_is_no_place(body: str) -> None:
         (
             "def total(a,\n          b): # both\n    '''Sum.'''\n    return a\n",
             "def total(a,\n          b): # both\n    '''Sum.'''\n    b\n",
-            "def total(a,\n          b): # both\n    '''Sum.'''\n    return None{}\n    b\n".format(
-                "  # return object"
-            ),
+            "def total(a,\n          b): # both\n    '''Sum.'''\n    return None\n    b\n",
         ),
         ("", "def total(): return 1\n", "def total(): return None; return 1\n"),
         ("", 'def total(): "Sum."; return 1\n', 'def total(): "Sum."; return None; return 1\n'),
         (
             "",
             "def total():\r\n\treturn 1\r\n",
-            "def total():\r\n\treturn None  # return object\r\n\treturn 1\r\n",
+            "def total():\r\n\treturn None\r\n\treturn 1\r\n",
         ),
-        ("", "double = lambda x: x * 2\n", "double = lambda x: None and (x * 2)\n"),
-        ("", "double = (lambda x:\n x * 2)\n", "double = (lambda x:\n None and (x * 2))\n"),
+        ("", "double = lambda x: x * 2\n", "double = lambda x: None\n"),
+        ("", "double = (lambda x:\n x * 2)\n", "double = (lambda x:\n None)\n"),
     ],
 )
 def test_the_old_body_stays_as_code_that_never_runs(before: str, after: str, expected: str) -> None:
-    assert text(before, after) == expected
+    assert effect(text(before, after)) == effect(expected)
 
 
-def test_the_control_has_the_same_lines_and_no_effect() -> None:
-    after = "def total():\n    return 1\ndef one(): x  # y\nclass A:\n\tdef b(self):\n\t\tc()\n"
+CONTROLLED = """
+    LIMIT = 5
+    double = lambda x: x * 2
+    def total():
+        return 1
+    def one(): x  # y
+    def two(): "Two."; return 2
+    def three():
+        "Three."; return 3
+    def each(): yield 1
+    class A:
+\tdef b(self):
+\t\tc()
+    class B(C):
+        def __init__(self): super().__init__(); self.d = 1
+        @abstractmethod
+        def e(self): ...
+    """
 
-    control = text(None, after, "control")
 
-    assert ast.dump(ast.parse(control)) == ast.dump(ast.parse(after))
-    lines = {how: [line.lstrip() for line in text(None, after, how).splitlines()] for how in HOW}
-    assert len({len(each) for each in lines.values()}) == 1
-    assert lines["control"][1] == "# return None  # return object"
-    assert lines["nothing"][2] == lines["control"][2] == "return 1"
+@pytest.mark.parametrize("before", [None, "LIMIT = 4\ndef total():\n    return 0\n"])
+def test_the_control_has_the_shape_of_both_knock_outs_and_no_effect(before: str | None) -> None:
+    """Whoever looks at the text, the syntax tree or the bytecode sees it there, too."""
+    after = dedent(CONTROLLED.replace("\n\t", "\n    \t"))
+    texts = {how: text(before, after, how) for how in HOW}
+
+    assert effect(texts["control"]) == effect(after)
+    assert len({effect(each) for each in texts.values()}) == len(HOW)
+    shapes = {each.replace("!=", "==") for each in texts.values()}
+    assert len(shapes) == 1
+    assert len({len(each) for each in texts.values()}) == 1
 
 
-def test_the_control_has_the_words_of_both_knock_outs() -> None:
-    """A test that searches the text for them sees them there, too, and so sees nothing."""
-    after = "def total():\n    return 1\n"
+def test_the_bytecode_of_the_control_differs_from_that_of_the_code() -> None:
+    after = "def total(a):\n    return a + 1\n"
+    codes = [run_text(text(None, after, how))["total"].__code__ for how in HOW]
+    code = run_text(after)["total"].__code__
 
-    for how in HOW:
-        assert "return None" in text(None, after, how)
-        assert "return object" in text(None, after, how)
+    assert len({(each.co_consts, each.co_names, len(each.co_code)) for each in codes}) == 1
+    assert codes[HOW.index("control")].co_code != code.co_code
+
+
+def test_code_that_has_no_name_is_knocked_out_all_the_same() -> None:
+    space: dict[str, Any] = {}
+    exec(text(None, "def total():\n    return 1\n"), space)
+
+    assert space["total"]() is None
 
 
 def test_kinds_of_functions_stay_what_they_are() -> None:
@@ -313,11 +339,11 @@ def test_code_outside_of_functions_is_put_back() -> None:
         'send("y")\nopen_up()\n'
     )
     assert names(before, after) == ["lines 2-8"]
-    assert text(before, after) == (
+    assert effect(text(before, after)) == effect(
         'import b\nLIMIT = 5\nNEW = 0\nclass Card(Base):\n    kind = "a"\n    name: str\n'
         'send("x")\npass\n'
     )
-    assert ast.dump(ast.parse(text(before, after, "control"))) == ast.dump(ast.parse(after))
+    assert effect(text(before, after, "control")) == effect(after)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +411,7 @@ def test_what_is_in_a_condition_is_a_part_by_itself() -> None:
 
     assert names(before, code.format("nt", 5, 1, 7)) == ["lines 1-1"]
     assert names(before, code.format("posix", 6, 2, 8)) == ["lines 2-2", "pay", "lines 5-5"]
-    assert text(before, code.format("nt", 6, 1, 8)) == before
+    assert effect(text(before, code.format("nt", 6, 1, 8))) == effect(before)
 
 
 @pytest.mark.parametrize(
@@ -394,7 +420,10 @@ def test_what_is_in_a_condition_is_a_part_by_itself() -> None:
         ("class Card(TypedDict):\n    number: int\n", "class Card(TypedDict):\n    pass\n"),
         ("limit = find()\n", "limit = None\n"),
         ("import a.b\nfrom c import d, e as f\n", "a = None\nd = f = None\n"),
-        ("@final\nclass Marker(Base):\n    pass\n", "Marker = None\n"),
+        (
+            "@final\nclass Marker(Base):\n    pass\n",
+            "@final\nclass Marker(Base): pass\nMarker = None\n",
+        ),
     ],
 )
 def test_names_alone_are_a_last_resort(after: str, nothing: str) -> None:
@@ -403,9 +432,9 @@ def test_names_alone_are_a_last_resort(after: str, nothing: str) -> None:
     places = KNOCK_OUTS.places(file)
 
     assert [(place.kind, place.is_last_resort) for place in places] == [("hunk", True)]
-    assert text("", after) == nothing
-    assert text("", after, "other") == nothing.replace("None", "object")
-    assert text("", after, "control") != nothing
+    assert effect(text("", after)) == effect(nothing)
+    assert effect(text("", after, "other")) == effect(nothing.replace("None", "object"))
+    assert effect(text("", after, "control")) == effect(after)
     assert names("", f"{after}def pay(): return 1\n") == ["pay"]
 
 
@@ -413,7 +442,7 @@ def test_names_alone_are_a_last_resort(after: str, nothing: str) -> None:
     ("after", "nothing"), [("LIMIT = 0\n", "LIMIT = 7919\n"), ("LIMIT = 7919\n", "LIMIT = 0\n")]
 )
 def test_a_new_constant_is_another_one(after: str, nothing: str) -> None:
-    assert text("", after) == nothing
+    assert effect(text("", after)) == effect(nothing)
     assert not any(place.is_last_resort for place in KNOCK_OUTS.places(changed("", after)))
 
 
@@ -437,22 +466,21 @@ def run_text(code: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"),
+    "content",
     [
-        (
-            "# -*- coding: latin-1 -*-\ndef name(): return 'é'\n".encode("latin-1"),
-            "# -*- coding: latin-1 -*-\ndef name(): return None; return 'é'\n".encode("latin-1"),
-        ),
-        (
-            b"\xef\xbb\xbfdef name(): return 1",
-            b"\xef\xbb\xbfdef name(): return None; return 1",
-        ),
+        "# -*- coding: latin-1 -*-\ndef name(): return 'é'\n".encode("latin-1"),
+        b"\xef\xbb\xbfdef name(): return 1",
     ],
 )
-def test_encodings_are_kept(content: bytes, expected: bytes) -> None:
+def test_encodings_are_kept(content: bytes) -> None:
     file = ChangedFile("a.py", None, content)
 
-    assert KNOCK_OUTS.knocked_out(file, KNOCK_OUTS.places(file), "nothing") == expected
+    edited = KNOCK_OUTS.knocked_out(file, KNOCK_OUTS.places(file), "nothing")
+
+    body = content.index(b"return")
+    assert edited.startswith(content[:body])
+    assert edited.endswith(content[body:])
+    assert b"return None" in edited
 
 
 @pytest.mark.parametrize(
@@ -499,6 +527,52 @@ def test_only_the_places_that_are_asked_for_are_knocked_out() -> None:
     file = changed(None, "def one(): return 1\ndef two(): return 2\n")
     place = Place("shop/pay.py", "two", "function")
 
-    assert KNOCK_OUTS.knocked_out(file, [place], "nothing") == (
-        b"def one(): return 1\ndef two(): return None; return 2\n"
+    edited = KNOCK_OUTS.knocked_out(file, [place], "nothing").decode()
+
+    assert effect(edited) == effect(
+        "def one(): return 1\ndef two():\n    return None\n    return 2\n"
     )
+
+
+PRICED = """
+    from abc import ABC, abstractmethod
+    class Priced(ABC):
+        @abstractmethod
+        def price(self):
+            {0}
+    """
+
+
+@pytest.mark.parametrize("body", ["...", "raise NotImplementedError", '"Price."'])
+def test_a_class_without_its_abstract_functions_has_instances(body: str) -> None:
+    code = PRICED.format(body)
+
+    assert names(None, code) == ["Priced.price"]
+    assert run(code)["Priced"]().price() is None
+    with pytest.raises(TypeError):
+        run(code, "control")["Priced"]()
+    before = code.replace(
+        "        @abstractmethod", "        def name(self): ...\n        @classmethod"
+    )
+    assert names(before, code) == ["Priced.price"]
+
+
+def test_what_says_that_it_is_not_implemented_says_so_no_longer() -> None:
+    code = "class Priced:\n    def price(self):\n        raise NotImplementedError\n"
+
+    assert names(None, code) == ["Priced.price"]
+    assert run(code)["Priced"]().price() is None
+
+
+def test_a_class_of_types_alone_has_no_meaning_but_what_it_needs_has_one() -> None:
+    code = """
+        from typing import Protocol
+        class Priced(Protocol):
+            def price(self) -> int: ...
+        """
+
+    assert names(None, code) == ["lines 3-3"]
+    assert run(code)["Priced"] is None
+    assert run(code, "other")["Priced"] is object
+    assert run(code, "control")["Priced"].__name__ == "Priced"
+    assert run(code)["Protocol"] is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import PurePosixPath
 
 from cde_orchestrator.adapters.proving.runners.ids import problem_of_id
@@ -47,3 +48,9 @@ def titles_of(test: str) -> list[str]:
 def titles_in(text: str) -> list[str]:
     """Titles of tests that a file states; those of suites around them are left out."""
     return [found[2] for found in _STATED.finditer(text)]
+
+
+def is_stated(test: str, stated: Collection[str]) -> bool:
+    """Whether a test, whatever suites it is in, is among those that files state."""
+    path, _, _ = test.partition("::")
+    return f"{path}::{titles_of(test)[-1]}" in stated

@@ -60,6 +60,14 @@ class ScriptReports:
             collected=tuple(collected[:COLLECTED]),
         )
 
+    def unreported(self, ended: Ended) -> TestResult:
+        """How a test ended that its file states, where nothing of the file was reported."""
+        reason = (
+            "its file ended before any of its tests was reported, as by process.exit; the run "
+            f"ended with exit code {ended.exit_code}\n{ended.tail}"
+        )
+        return TestResult(outcome="error", detail=detail_of(reason), at_load=True)
+
     def _add(self, row: Mapping[str, Any]) -> None:
         path = os.path.relpath(row["path"], self._folder).replace(os.sep, "/")
         name = f"{path}::{SEPARATOR.join(row.get('titles', ()))}"

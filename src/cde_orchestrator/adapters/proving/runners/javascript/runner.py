@@ -17,6 +17,7 @@ from cde_orchestrator.adapters.proving.runners.execution import (
 from cde_orchestrator.adapters.proving.runners.javascript.ids import (
     id_problem,
     is_script_test,
+    is_stated,
     titles_in,
 )
 from cde_orchestrator.adapters.proving.runners.javascript.manifests import installed, manifest
@@ -141,10 +142,20 @@ class ScriptRunner:
             reason = f"it ended with exit code {ended.exit_code}: {last_line(ended.tail)}"
             raise self._cannot_run(reason)
         run = reports.run_of(asked, ended)
-        stated = [each for each in files if not reports.has_tests(each)]
-        more = [f"{each}::{title}" for each in stated for title in titles_in(text_of(copy / each))]
-        collected = (*run.collected, *more[:COLLECTED])
-        return TestRun(results={**run.results, **absent}, tail=run.tail, collected=collected)
+        silent = [each for each in files if not reports.has_tests(each)]
+        stated = [
+            f"{each}::{title}" for each in silent for title in titles_in(text_of(copy / each))
+        ]
+        unreported = {
+            test: reports.unreported(ended)
+            for test in asked
+            if run.results[test].outcome == "missing" and is_stated(test, stated)
+        }
+        return TestRun(
+            results={**run.results, **unreported, **absent},
+            tail=run.tail,
+            collected=(*run.collected, *stated[:COLLECTED]),
+        )
 
     def _node(self, root: Path) -> str:
         """Node.js, which is given the files of the runner."""
