@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -96,3 +97,24 @@ def terminal(
             command.kill()
         command.wait()
         os.close(ours)
+
+
+def at_terminal(words: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> tuple[str, str]:
+    """What a program wrote that a person starts at a terminal, and what the terminal showed."""
+    ours, theirs = pty.openpty()
+    program = subprocess.Popen(
+        words, cwd=cwd, env=environment, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs
+    )
+    os.close(theirs)
+    shown = Terminal(ours, program)
+    reader = threading.Thread(target=shown.end)  # a terminal that nobody reads is full soon
+    reader.start()
+    try:
+        assert program.stdout is not None
+        with program.stdout as output:
+            written = output.read().decode()
+        reader.join()
+    finally:
+        os.close(ours)
+    assert shown.code == 0, shown.written
+    return written, shown.written

@@ -33,7 +33,12 @@ class Journey:
         self._log = folder / "server.log"
         self._stage = stage
         home = folder / "home"  # trust is kept with the user: here, one that goes with the demo
-        self._environment = {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")}
+        # Nobody sits at a terminal here, so the folder is trusted from the start.
+        self._environment = {
+            "HOME": str(home),
+            "XDG_CONFIG_HOME": str(home / ".config"),
+            "CDE_TRUSTED_FOLDERS": str(self._project),
+        }
         self._agent = Agent(self._project, stage.step)
 
     async def run(self) -> None:

@@ -309,7 +309,7 @@ class ProjectPorts:
         from cde_orchestrator.proving_ports import verifying_in
 
         world = (self.root, self.breakers, self.trust, self.clock)
-        return verifying_in(*world, self.standing, lambda: self.repository)
+        return verifying_in(*world, self.standing, self.workflows, lambda: self.repository)
 
     @_MadeOnce
     def callers(self) -> work.Callers:

@@ -12,7 +12,11 @@ from cde_orchestrator.adapters.proving.knock_out.knock_outs import SourceKnockOu
 from cde_orchestrator.adapters.proving.runners.all_runners import InstalledRunners
 from cde_orchestrator.adapters.workflows.yaml_reader import read_document
 from cde_orchestrator.application.ports.checks import TrustStore
-from cde_orchestrator.application.ports.core import ProjectFiles, ProjectRepository
+from cde_orchestrator.application.ports.core import (
+    ProjectFiles,
+    ProjectRepository,
+    WorkflowRepository,
+)
 from cde_orchestrator.application.proofs.proof_commands import ProofCommands
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.proofs.verifying import Verifying
@@ -51,6 +55,7 @@ def verifying_in(
     trust: TrustStore,
     clock: Clock,
     standing: Standing,
+    workflows: WorkflowRepository,
     repository: Callable[[], ProjectRepository] | None = None,
 ) -> Verifying:
     """What proves again what is committed in the project."""
@@ -66,5 +71,6 @@ def verifying_in(
         trust=trust,
         clock=clock,
         standing=standing,
+        packaged=lambda: workflows.load_packaged().workflows,
         repository=repository,
     )

@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
+from tests.terminal import at_terminal
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -31,20 +32,13 @@ def test_a_newcomer_who_follows_the_readme_finishes_a_feature(tmp_path: Path) ->
     for name in (VARIABLE, "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         newcomer.pop(name, None)
 
-    followed = subprocess.run(
-        ["bash", "-c", f"{script}\ncde list --json"],
-        cwd=tmp_path,
-        env=newcomer,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
+    words = ["bash", "-c", f"{script}\ncde list --json"]
+    written, shown = at_terminal(words, tmp_path, newcomer)
 
-    listed = json.loads(followed.stdout[followed.stdout.index("\n{\n") :])
+    listed = json.loads(written[written.index("\n{\n") :])
     assert [row["status"] for row in listed["features"]] == ["completed"]
-    assert "Write notes/hello.md. The goal: Say hello to the team\n" in followed.stdout
-    assert re.findall(r"\bE\d{3}\b", followed.stderr)[0] == "E115"
+    assert "Write notes/hello.md. The goal: Say hello to the team\n" in written
+    assert re.findall(r"\bE\d{3}\b", shown)[0] == "E115"
 
 
 def test_no_recipe_for_a_client_binds_all_its_sessions_to_one_project() -> None:

@@ -15,6 +15,7 @@ import pytest
 from cde_orchestrator.adapters.runners.server_file import FILE, server_folder
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.command_line import cde, in_words
+from tests.terminal import of_a_person, terminal
 
 WORKFLOW = """\
 version: 1
@@ -73,6 +74,14 @@ class World:
         assert "Traceback" not in said, said
         assert "E999" not in said, said
         return done.returncode, said
+
+    def trust_again(self, at: Path | None = None) -> str:
+        """What was said when the person trusted what is there now, at a terminal."""
+        given = of_a_person(self.environment(self.home))
+        with terminal("trust", "--yes", cwd=at or self.clone, environment=given) as screen:
+            said = screen.end()
+        assert (screen.code, "Trusted from now on" in said) == (0, True), said
+        return said
 
     def json(self, *words: str, at: Path | None = None, **more: str) -> dict[str, Any]:
         """What it printed as JSON."""

@@ -377,7 +377,7 @@ def test_each_file_that_acts_is_noticed_when_it_changes(world: World, name: str,
         assert row["path"] == name
         assert "+# " in row["difference"]
         assert "-" not in [line[:1] for line in row["difference"].splitlines()]
-    assert world.cde("trust", "--yes")[0] == 0
+    world.trust_again()
     assert world.code("project", "activate") is None
 
 
@@ -460,7 +460,7 @@ def test_a_server_notices_a_change_and_a_yes_while_it_runs(
             assert info["project"]["trust"] == "changed"
             refused = await agent.refused("cde_setProjectStatus", status="archived")
             assert refused["code"] == "E326"
-            world.cde("trust", "--yes")
+            world.trust_again()
             await agent.call("cde_setProjectStatus", status="archived")
 
     asyncio.run(calls())
@@ -569,8 +569,7 @@ def test_a_changed_folder_with_a_broken_state_is_trusted_and_repaired(world: Wor
             path.write_bytes(b"{broken")
     assert world.code("state", "salvage") == "E326"
     assert world.json("trust", "--list")["folder"]["trust"] == "changed"
-    code, said = world.cde("trust", "--yes")
-    assert (code, "Trusted from now on" in said) == (0, True), said
+    world.trust_again()
     assert world.code("state", "salvage") != "E326"
     assert world.code("state", "leave", "fork") != "E326"
     revoked = world.json("trust", "--revoke")["folder"]
@@ -615,7 +614,7 @@ def test_branches_that_were_trusted_in_turn_ask_nothing_when_they_are_switched(
     (world.clone / ".cde" / "workflow.yml").write_text(WORKFLOW + "# other\n")
     git(world.clone, "commit", "--quiet", "--all", "--message", "Other")
     assert world.code("project", "activate") == "E326"
-    world.cde("trust", "--yes")
+    world.trust_again()
     first = world.folder / "first"
     git(world.clone, "worktree", "add", "--quiet", "--detach", str(first), "HEAD~1")
     assert world.code("project", "activate", at=first) is None

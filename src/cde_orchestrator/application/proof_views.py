@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from cde_orchestrator.domain.errors.template import plain
@@ -9,6 +10,10 @@ from cde_orchestrator.domain.proofs import ProofEvidence
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.views import SubmitReply
+
+
+LINES_SHOWN = 20
+PLACES_SHOWN = 10
 
 
 class DifferenceView(TypedDict):
@@ -24,10 +29,13 @@ class ProofView(TypedDict):
 
     ``tests`` is how many tests and commands showed them, ``waived`` the criteria that a person
     waived, ``runs`` how many runs it took, ``notes`` what proves or was counted more than once.
+    ``sees`` names, by criterion, the places that were knocked out when its proofs turned red,
+    ``path:name``.
     """
 
     at: str
     criteria: list[str]
+    sees: dict[str, list[str]]
     tests: int
     waived: list[str]
     runs: int
@@ -43,6 +51,7 @@ def proof_view(proof: ProofEvidence | None) -> ProofView | None:
     return {
         "at": proof.at.isoformat(),
         "criteria": [criterion.id for criterion in proof.criteria],
+        "sees": {each.id: list(each.sees) for each in proof.criteria if each.sees},
         "tests": len(shown),
         "waived": [*proof.waived],
         "runs": proof.runs,
@@ -63,9 +72,28 @@ def proof_remarks(reply: SubmitReply) -> list[str]:
         seen = f"{_counted(proof['tests'], 'test')}, {_counted(proof['runs'], 'run')}"
         remarks.append(f"Criteria proven: {proven} ({seen}){waived}.")
         remarks += [f"Note: {plain(note)}." for note in proof["notes"]]
+        remarks += [f"{each}." for each in seen_lines(proof)]
     if record := reply.get("record"):
         remarks.append(f"What was proven is in {plain(record)}: commit it.")
     return remarks
+
+
+def seen_lines(proof: ProofView) -> list[str]:
+    """Which changed places the proofs of each criterion see, for people and agents."""
+    lines = [f"{plain(key)} sees {places_in_words(each)}" for key, each in proof["sees"].items()]
+    more = len(lines) - LINES_SHOWN
+    return lines if more <= 0 else [*lines[:LINES_SHOWN], f"and {more} more criteria see places"]
+
+
+def places_in_words(places: Sequence[str]) -> str:
+    """Places by their files, as ``shop/pay.py: charge, refund``."""
+    files: dict[str, list[str]] = {}
+    for place in places[:PLACES_SHOWN]:
+        path, _, name = place.partition(":")
+        files.setdefault(path, []).append(name)
+    shown = "; ".join(f"{plain(path)}: {plain(', '.join(files[path]))}" for path in files)
+    more = len(places) - PLACES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def difference_words(changed: DifferenceView) -> str:

@@ -22,8 +22,7 @@ View = TypeVar("View")
 class ProjectView(TypedDict):
     """Which project, where its state is kept, and whether it takes changes.
 
-    ``trust`` is ``trusted``, or why its folder is only viewed: ``not_yet``, ``changed`` or
-    ``foreign_owner``.
+    ``trust``: ``trusted``, or why it is only viewed: ``not_yet``, ``changed``, ``foreign_owner``.
     """
 
     id: str
@@ -175,9 +174,10 @@ class FeatureHead(TypedDict):
 
 
 class FeatureRow(FeatureHead, total=False):
-    """A feature in a list; ``standing`` is the verdict on one that is completed."""
+    """A feature in a list: of a completed one, the verdict and how many criteria are waived."""
 
     standing: str
+    waived: int
 
 
 class FeatureReply(TypedDict):
@@ -222,8 +222,7 @@ class KeptView(TypedDict):
 class SentBackView(TypedDict):
     """Why a phase was not accepted but sent the feature back.
 
-    ``to`` is None where the workflow allows no further attempt: the feature waits for a person.
-    ``kept`` are the copies of the outputs that went back.
+    ``to`` is None where no further attempt is allowed; ``kept`` are copies of what went back.
     """
 
     phase: str
@@ -262,13 +261,14 @@ class FailedReply(FeatureReply):
 class FeatureStatusReply(FeatureReply):
     """A feature with all its phases, how much it changed, and what was proven of it.
 
-    ``standing`` is None while it is not completed.
+    ``standing`` is None while it is not completed; ``approved_by`` says by whom it was, then.
     """
 
     phases: list[PhaseRecordView]
     difference: DifferenceView | None
     proof: ProofView | None
     standing: VerdictView | None
+    approved_by: list[str]
 
 
 class FeatureDetailReply(FeatureStatusReply):

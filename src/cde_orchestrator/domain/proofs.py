@@ -114,6 +114,11 @@ class CriterionSeen:
     digest: str = ""
 
     @property
+    def sees(self) -> tuple[str, ...]:
+        """Names of the places that its proofs see."""
+        return tuple(dict.fromkeys(place for proof in self.proofs for place in proof.sees))
+
+    @property
     def is_met(self) -> bool:
         """Whether each of its proofs proves, and there is one, or a person waived it."""
         return bool(self.waived) or (

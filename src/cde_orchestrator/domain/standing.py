@@ -24,6 +24,9 @@ class Standing:
         files: the files that act in it by name, each with the digest of its content.
         changed: names of those that are others than when the person said yes.
         owner: who owns the folder, where that is somebody else.
+        was_trusted: whether other contents were trusted at this path, or a person revoked it.
+        is_remembered: whether it is written down what was trusted at this path.
+        is_listed: whether the environment says that everything there is trusted.
     """
 
     kind: Kind
@@ -31,6 +34,9 @@ class Standing:
     files: Mapping[str, str] = field(default_factory=dict)
     changed: tuple[str, ...] = ()
     owner: str = ""
+    was_trusted: bool = False
+    is_remembered: bool = False
+    is_listed: bool = False
 
     @property
     def acts(self) -> bool:
@@ -47,7 +53,8 @@ class Standing:
             "changed": f"Changed since you trusted this folder: {_named(self.changed)}",
             "foreign_owner": f"This folder belongs to {self.owner}",
         }
-        return f"{reasons[self.kind]}. It is only viewed; to review and trust it: cde trust"
+        listed = ", which CDE_TRUSTED_FOLDERS does not allow" if self.is_listed else ""
+        return f"{reasons[self.kind]}{listed}. It is only viewed; to review and trust it: cde trust"
 
     def refusal(self) -> CDEError:
         """What a change is refused with: E325, E326 or E327."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from cde_orchestrator.application.approvals.decide import ApprovePhase, SendBack
 from cde_orchestrator.application.approvals.shown import ApprovalReply, ShowApproval
+from cde_orchestrator.application.proof_views import places_in_words
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError
@@ -158,7 +159,9 @@ def _message(shown: ApprovalReply) -> str:
         state = f"{output['size']} bytes, SHA-256 {digest[:12]}" if digest else "no file"
         outputs.append(f"- {plain(output['path'])}: {state}")
     criteria = [
-        f"- {plain(each['id'])} {each['state']}: {plain(each['text'])}" for each in view["criteria"]
+        f"- {plain(each['id'])} {each['state']}: {plain(each['text'])}"
+        + (f" (sees {places_in_words(each['sees'])})" if each["sees"] else "")
+        for each in view["criteria"]
     ]
     lines += [*_first(outputs, "outputs"), *_first(criteria, "criteria")]
     if (source := view["source"]) is not None:

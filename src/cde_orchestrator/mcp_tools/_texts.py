@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.application.projects.onboard_project import proof_words
-from cde_orchestrator.application.proof_views import difference_words, proof_remarks
+from cde_orchestrator.application.proof_views import difference_words, proof_remarks, seen_lines
 from cde_orchestrator.application.proofs.verdicts import status_words, verdict_line
 from cde_orchestrator.application.remarks import (
     repeated_words,
@@ -116,6 +116,9 @@ def feature_status(reply: FeatureStatusReply) -> str:
     lines = [f"Feature {feature['name']} is {feature['status']} ({feature['workflow']})."]
     if reply["standing"] is not None:
         lines.append(f"Its criteria: {verdict_line(reply['standing'])}.")
+    if reply["proof"] is not None:
+        lines += [f"{each}." for each in seen_lines(reply["proof"])]
+    lines += [f"{plain(each)}." for each in reply["approved_by"]]
     if reply["difference"] is not None:
         lines.append(f"Changed since it started: {difference_words(reply['difference'])}.")
     lines += [

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 from cde_orchestrator.application.proofs.prove_criteria import Claim
 from cde_orchestrator.application.proofs.records import (
     FeatureRecord,
@@ -66,7 +67,12 @@ class CommittedFeature:
     def record(self, previous: bytes | None = None) -> bytes:
         """The record of the feature, proven from the work folder as it is."""
         verifying = verifying_in(
-            self.root, BreakerRegistry(), InMemoryTrust(), utc_now, Standing(kind="unset")
+            self.root,
+            BreakerRegistry(),
+            InMemoryTrust(),
+            utc_now,
+            Standing(kind="unset"),
+            YamlWorkflowRepository(),
         )
         claim = Claim(
             feature="fees",

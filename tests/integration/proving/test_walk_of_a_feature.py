@@ -91,6 +91,11 @@ class Bench:
         done = cde(*words, cwd=self.root, environment=self.environment)
         return done.stdout.decode() + done.stderr.decode()
 
+    def words(self, *words: str) -> str:
+        """What a command says to people, in one line."""
+        done = cde(*words, cwd=self.root, environment=self.environment)
+        return " ".join((done.stdout + done.stderr).decode().split())
+
     def code(self, *words: str) -> str:
         """The code of its error; empty when it succeeded."""
         said: str = self.cde(*words).get("error", {}).get("code", "")

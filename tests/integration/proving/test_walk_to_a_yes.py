@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import getpass
+import json
+import socket
 from pathlib import Path
 
 import pytest
 
 from tests.integration.proving.test_walk_of_a_feature import CHANGED, TESTS, TRUTH, WORKFLOW, Bench
+from tests.repository import git
 from tests.terminal import terminal
 
 APPROVED = (
@@ -77,6 +81,7 @@ def test_a_person_sees_what_was_proven_waived_and_changed(bench: Bench) -> None:
     shown = answer(bench, "approve", "discount", question="Approve?")
     assert "AC1 10 percent of 100 leave 90  proven" in shown
     assert "test_cart.py::test_discount" in shown
+    assert "sees cart.py: " in shown
     assert "AC2 it feels cheap  waived: A feeling" in shown
     assert "2 files changed since" in shown
     assert "lines added" in shown
@@ -86,3 +91,20 @@ def test_a_person_sees_what_was_proven_waived_and_changed(bench: Bench) -> None:
         "waived",
         "approved",
     ]
+    git(bench.root, "add", ".")
+    git(bench.root, "commit", "-qm", "Discounts")
+    yes = f"approve approved by {getpass.getuser()}@{socket.gethostname()} at a terminal"
+    record = json.loads((bench.root / "specs" / "discount" / "record.json").read_text())
+    [given] = record["rules"]["approvals"]
+    assert (given["phase"], given["channel"]) == ("approve", "terminal")
+    assert given["digest"] == status["phases"][-1]["approval"]["digest"]
+    assert {each["id"]: each["handler"] for each in record["rules"]["phases"]} == {
+        **dict.fromkeys(("define", "build", "test", "review"), "agent"),
+        "approve": "human_input",
+    }
+    for command in ("verify", "status"):
+        shown = bench.words(command, "discount")
+        assert yes in shown
+        assert "sees cart.py: " in shown
+    assert bench.words("list").count("proven, 1 waived") == 1
+    assert bench.cde("list")["features"][0]["standing"] == "proven"

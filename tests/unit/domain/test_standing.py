@@ -30,3 +30,10 @@ def test_one_that_does_not_says_why(standing: Standing, code: str, words: str) -
     refusal = standing.refusal()
     assert refusal.code == code
     assert "/x" in refusal.message
+
+
+def test_a_variable_that_does_not_count_is_named() -> None:
+    standing = Standing(kind="changed", changed=("workflow.yml",), is_listed=True)
+
+    assert standing.line is not None
+    assert "workflow.yml, which CDE_TRUSTED_FOLDERS does not allow." in standing.line

@@ -22,7 +22,8 @@ def waiting(count: int) -> dict[str, Any]:
     """A feature that waits with so many outputs and criteria."""
     outputs = [{"path": f"{at}.md", "sha256": None, "size": None} for at in range(count)]
     criteria = [
-        {"id": f"AC{at}", "state": "unproven", "text": "it works"} for at in range(count + 1)
+        {"id": f"AC{at}", "state": "unproven", "text": "it works", "sees": []}
+        for at in range(count + 1)
     ]
     view = {"phase": "approve", "description": "", "goal": "Sell", "source": None, "digest": "d"}
     return {

@@ -5,7 +5,7 @@ or writes files, and they are found by name, so that no option turns them all of
 names up first and to override each would leave a moment in which another one can be added. So
 git does not read the repository's configuration at all where it may run one: it reads a copy,
 of which only known keys that name no program are left. The copy is made from one reading, lies
-outside of the project, and takes the place of the repository's shared folder
+outside the project, and takes the place of the repository's shared folder
 (``GIT_COMMON_DIR``), in which everything else is a link to what is really there. The
 configuration of the user and of the system, as of Git LFS, is read as ever.
 """

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from cde_orchestrator.application.features.feature_criteria import criteria_of, proving_phase
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.domain.approval import Channel, Waiver
-from cde_orchestrator.domain.criteria import Criterion, criteria_of_file
-from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
+from cde_orchestrator.domain.criteria import Criterion
+from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.proofs import CriterionSeen
 from cde_orchestrator.domain.records import checked_reason
-from cde_orchestrator.domain.workflow import Phase, Workflow
+from cde_orchestrator.domain.workflow import Workflow
 
 WAIVED = "waived"
 """The event that a waiver leaves; ``waiver_taken_back`` when it is taken back."""
@@ -26,7 +27,8 @@ class CriterionView(TypedDict):
     """A criterion, how it is met so far, and by which proofs.
 
     ``digest`` is the SHA-256 of all its words, of which ``text`` may be the beginning; ``state``
-    is ``proven``, ``waived`` or ``unproven``; ``waived`` is why and by whom.
+    is ``proven``, ``waived`` or ``unproven``; ``waived`` is why and by whom; ``sees`` are the
+    places that its proofs see, as of ``ProofView``.
     """
 
     id: str
@@ -35,31 +37,13 @@ class CriterionView(TypedDict):
     state: str
     waived: str | None
     proofs: list[str]
+    sees: list[str]
 
 
 class WaiverReply(FeatureReply):
     """The criterion that may be waived, or was."""
 
     criterion: CriterionView
-
-
-def proving_phase(workflow: Workflow) -> Phase | None:
-    """The phase that proves the criteria of another one's output."""
-    return next((phase for phase in workflow.phases if phase.proves is not None), None)
-
-
-def criteria_of(feature: Feature, workflow: Workflow, outputs: ProjectOutputs) -> list[Criterion]:
-    """The criteria as the project's files have them now; none where none are asked for."""
-    phase = proving_phase(workflow)
-    owner = workflow.output_owner(phase.proves or "") if phase else None
-    if owner is None:
-        return []
-    path = owner[1].path_for(feature.name)
-    try:
-        content = outputs.read(path, owner[1].id)
-    except (OutputError, ValidationError):
-        return []
-    return criteria_of_file(content.data) if content else []
 
 
 def criterion_view(feature: Feature, workflow: Workflow, criterion: Criterion) -> CriterionView:
@@ -75,6 +59,7 @@ def criterion_view(feature: Feature, workflow: Workflow, criterion: Criterion) -
         "state": "waived" if waived else state,
         "waived": waived,
         "proofs": [proof.id for proof in seen.proofs] if seen else [],
+        "sees": list(seen.sees) if seen else [],
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.proving import ChangedFile
 from cde_orchestrator.application.proofs.proving import Proving, is_record
+from cde_orchestrator.domain.documents import is_document
 from cde_orchestrator.domain.exceptions import OutputError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.path_patterns import matches_any
@@ -27,7 +28,11 @@ def baseline_for(workflow: Workflow | None, git: VersionControl, root: Path) -> 
 
 @dataclass(frozen=True, slots=True)
 class DueChanges:
-    """What a phase of a feature asks of the source code."""
+    """What a phase of a feature asks of the source code.
+
+    Attributes:
+        waived: whether a person waived all criteria, so that documents and tests alone count.
+    """
 
     feature: Feature
     phase: Phase
@@ -35,6 +40,7 @@ class DueChanges:
     proving: Proving
     git: VersionControl
     root: Path
+    waived: bool = False
 
     def require(self) -> Difference | None:
         """How much changed; a phase that must change something is refused while nothing did.
@@ -62,17 +68,35 @@ class DueChanges:
 
     def _require_code(self, changed: Sequence[ChangedFile], commit: str) -> None:
         """Raises E130 where nothing but comments, blank lines and other files changed."""
-        due = [file for file in changed if self._counts(file.path)]
+        meant = [file for file in changed if self._counts(file.path)]
+        aside = {file.path: why for file in meant if (why := self._aside(file.path))}
+        due = [file for file in meant if file.path not in aside]
         if any(file.after is None or self.proving.knock_outs.places(file) for file in due):
             return
         if due:
             paths = [file.path for file in due]
-            raise self._refusal(
-                commit, f"only comments, docstrings and blank lines changed: {_few(paths)}"
-            )
-        paths = [file.path for file in changed]
-        seen = f"only other files differ: {_few(paths)}" if paths else "no file differs"
+            seen = f"only comments, docstrings and blank lines changed: {_few(paths)}"
+        elif aside:
+            kinds = " and ".join(sorted({*aside.values()}))
+            seen = f"only {kinds} changed: {_few([*aside])}"
+        else:
+            paths = [file.path for file in changed]
+            seen = f"only other files differ: {_few(paths)}" if paths else "no file differs"
         raise self._refusal(commit, seen)
+
+    def _aside(self, path: str) -> str:
+        """As what a file is no change of the code; empty where it may be one."""
+        if self.waived or (not path.startswith("../") and self._is_named(path)):
+            return ""
+        if path.startswith("../"):
+            return "files outside the project's folder"
+        if is_document(path):
+            return "documents"
+        runners = self.proving.runners_of(self.workflow)
+        return "tests" if any(runner.is_test(path) for runner in runners) else ""
+
+    def _is_named(self, path: str) -> bool:
+        return bool(self.phase.change_paths) and matches_any(path, self.phase.change_paths)
 
     def _require_since_baseline(self) -> None:
         baseline = self.feature.baseline

@@ -18,8 +18,9 @@ from cde_orchestrator.application.views import (
     view_of,
     work_view,
 )
+from cde_orchestrator.domain.demands import Rules
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.feature import COMPLETED, Feature
 from cde_orchestrator.domain.workflow import Workflow
 
 DETAILS = ("brief", "full")
@@ -54,6 +55,7 @@ class GetFeatureStatus(
             "difference": _difference(feature, workflow),
             "proof": proof_view(proof_of(feature)),
             "standing": verdict_of(feature, rendering.files, features.root),
+            "approved_by": _approved_by(feature, workflow),
             "phase": phase,
         }
         leases.renew_when_due(feature, features.repository, features.root)
@@ -78,6 +80,10 @@ def _difference(feature: Feature, workflow: Workflow) -> DifferenceView | None:
     kept = (feature.phases[phase.id].difference for phase in reversed(workflow.phases))
     found = next((each for each in kept if each is not None), None)
     return None if found is None else view_of(DifferenceView, found)
+
+
+def _approved_by(feature: Feature, workflow: Workflow) -> list[str]:
+    return Rules.of(feature, workflow).approved_by() if feature.status == COMPLETED else []
 
 
 class AssignmentReply(FeatureReply):

@@ -109,7 +109,7 @@ def _row(summary: FeatureSummary, project: Project, files: ProjectFiles, root: P
     row = cast("FeatureRow", view_of(FeatureHead, summary))
     completed = project.features.by_id(summary.id) if summary.status == COMPLETED else None
     if completed is not None and (verdict := verdict_of(completed, files, root)) is not None:
-        row["standing"] = verdict["verdict"]
+        row["standing"], row["waived"] = verdict["verdict"], verdict["waived"]
     return row
 
 

@@ -22,7 +22,9 @@ from cde_orchestrator.application.proofs.records import (
 from cde_orchestrator.application.proofs.verdicts import proof_of
 from cde_orchestrator.domain.approval import waived
 from cde_orchestrator.domain.criteria import Criterion, criteria_of_file
+from cde_orchestrator.domain.demands import Rules
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.proofs_file import ProofsProblem, form_of
 from cde_orchestrator.domain.workflow import PROOFS, Phase, Workflow
@@ -86,7 +88,8 @@ class PhaseProof:
             facts = {"feature": found.feature.name, "phase": self.examined.phase.id}
             raise FeatureError.of("E123", **facts)
         evidence = replace(evidence, notes=(*evidence.notes, *self._also_counted(evidence)))
-        self._record(evidence, None)  # to find out before the phase is accepted
+        # To find out before the phase is accepted.
+        self._record(evidence, found.feature, None)
         return evidence
 
     def _also_counted(self, evidence: ProofEvidence) -> Iterator[str]:
@@ -113,8 +116,10 @@ class PhaseProof:
                 facts = {"feature": self.claim.feature, "phase": self.examined.phase.id}
                 raise FeatureError.of("E120", **facts, command=" ".join(words))
 
-    def write_record(self, evidence: ProofEvidence, outputs: ProjectOutputs) -> None:
-        """Write what was proven, for whoever has the repository alone.
+    def write_record(
+        self, evidence: ProofEvidence, feature: Feature, outputs: ProjectOutputs
+    ) -> None:
+        """Write what was proven of the feature as it is, for whoever has the repository alone.
 
         Raises:
             FeatureError: E134, it would be too large.
@@ -123,15 +128,15 @@ class PhaseProof:
         """
         path = record_path(self.claim.feature)
         previous = outputs.read(path, RECORD)
-        data = self._record(evidence, previous.data if previous else None)
+        data = self._record(evidence, feature, previous.data if previous else None)
         outputs.files.write(outputs.root, [OutputText(path, data.decode(), RECORD)])
 
-    def _record(self, evidence: ProofEvidence, previous: bytes | None) -> bytes:
+    def _record(self, evidence: ProofEvidence, feature: Feature, previous: bytes | None) -> bytes:
         found = self.examined.found
         record = FeatureRecord(
-            feature=found.feature.name,
+            feature=feature.name,
             workflow=found.workflow.id,
-            goal=found.feature.prompt,
+            goal=feature.prompt,
             runner=self.proving.runner_setting(found.workflow),
             specification=self.specification,
             proofs_file=self.proofs_path,
@@ -139,6 +144,7 @@ class PhaseProof:
             seconds=self.claim.seconds,
             proofs=self.claim.proofs,
             evidence=evidence,
+            rules=Rules.of(feature, found.workflow),
         )
         data = written_record(record, previous)
         if len(data) <= SIZE_LIMIT:

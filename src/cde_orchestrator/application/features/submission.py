@@ -12,6 +12,7 @@ from cde_orchestrator.application.features.approved_outputs import require_appro
 from cde_orchestrator.application.features.delivery import Delivery
 from cde_orchestrator.application.features.due_changes import DueChanges
 from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
+from cde_orchestrator.application.features.feature_criteria import are_all_waived
 from cde_orchestrator.application.features.followed_workflow import (
     ProjectFeatures,
     adopt_workflow,
@@ -172,7 +173,15 @@ class Submission:
         verdict = gate.other_verdict({key: each.data for key, each in contents.items()})
         if verdict is not None:
             return Examined(found, phase, delivery, contents, earlier, None, None, verdict)
-        due = DueChanges(feature, phase, workflow, self.proving, self.git, self.outputs.root)
+        due = DueChanges(
+            feature,
+            phase,
+            workflow,
+            self.proving,
+            self.git,
+            self.outputs.root,
+            waived=are_all_waived(feature, workflow, self.outputs),
+        )
         difference = due.require()
         shown = self._following(found, phase, delivery, contents)
         return Examined(found, phase, delivery, contents, earlier, shown, difference)

@@ -272,14 +272,14 @@ class _Course:
         if checked.proof is not None:
             proven, seen = checked.proof
             feature.phases[proven.phase.id].proof = seen
-            if found.workflow.after(phase.id) is None:
-                proven.write_record(seen, self.work.outputs)
         artifacts = examined.delivery.record(examined.contents)
         now = self.work.features.clock()
         if self.asked.approval is None:
             self.work.leases.take(feature, deliberate=False)
         else:
             self.asked.approval.record(feature, found.workflow, now)
+        if checked.proof is not None and found.workflow.after(phase.id) is None:
+            proven.write_record(seen, feature, self.work.outputs)
         feature.complete_phase(phase.id, artifacts, found.workflow, now)
 
     def _keep_failure(

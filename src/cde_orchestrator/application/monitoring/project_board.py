@@ -43,7 +43,8 @@ class FeatureEvent(TypedDict):
 class Card(TypedDict):
     """A feature on the board; ``step`` is the place of its phase in its workflow, from 1.
 
-    ``standing`` is the verdict on one that is completed, None for others.
+    ``standing`` is the verdict on one that is completed, None for others; ``waived`` is how many
+    of its criteria a person waived.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Card(TypedDict):
     phase_since: str | None
     claim: ClaimView | None
     standing: str | None
+    waived: int
     event: FeatureEvent
 
 
@@ -197,6 +199,7 @@ def _card(
         "phase_since": since.isoformat() if since is not None else None,
         "claim": leases.view(feature),
         "standing": verdict["verdict"] if verdict else None,
+        "waived": verdict["waived"] if verdict else 0,
         "event": last_event(feature),
     }
 

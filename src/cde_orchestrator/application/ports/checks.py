@@ -51,7 +51,7 @@ class CheckRunner(Protocol):
 
 
 class TrustStore(Protocol):
-    """Remembers, outside of the project, which of its commands a person trusts.
+    """Remembers, outside the project, which of its commands a person trusts.
 
     What changes that raises ``StateError`` E203, E204 or E205 where it could not be written down.
     """

@@ -33,7 +33,7 @@ class SourceTree:
 class ChangedFile:
     """A file that differs between two source trees, by its bytes; its path relative to the project.
 
-    A file of the repository outside of the project begins with ``../``.
+    A file of the repository outside the project begins with ``../``.
     """
 
     path: str

@@ -65,10 +65,16 @@ class FileRow(TypedDict):
 
 
 class FolderRow(TypedDict):
-    """Whether the folder is trusted, as of ``ProjectView``, and the files that act in it."""
+    """Whether the folder is trusted, as of ``ProjectView``, and the files that act in it.
+
+    ``was_trusted`` says that other contents of these files were trusted at this path before, or
+    that trust in it was revoked; ``is_remembered``, that what was trusted there is written down.
+    """
 
     path: str
     trust: str
+    was_trusted: bool
+    is_remembered: bool
     owner: str
     files: list[FileRow]
 
@@ -124,6 +130,8 @@ class ProjectCommands:
         return {
             "path": str(self.root),
             "trust": standing.kind,
+            "was_trusted": standing.was_trusted,
+            "is_remembered": standing.is_remembered,
             "owner": standing.owner,
             "files": [
                 {
@@ -224,7 +232,7 @@ class ShowChecks(UseCase[TrustReply], operation="show_checks"):
 
 
 class TrustChecks(UseCase[TrustReply], operation="trust_checks"):
-    """Trust the commands that a person was shown. It is written down outside of the project.
+    """Trust the commands that a person was shown. It is written down outside the project.
 
     Attributes:
         digests: those that were shown; when the project has others by now, none is trusted.

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, get_args
 
+from cde_orchestrator.application.proofs.record_rules import plain_rules, read_rules
 from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.criteria import TEXT_LIMIT, Criterion
+from cde_orchestrator.domain.demands import Rules
 from cde_orchestrator.domain.project_paths import path_problem
 from cde_orchestrator.domain.proofs import (
     CriterionSeen,
@@ -51,6 +53,7 @@ class FeatureRecord:
         outputs: paths of the outputs of the feature's workflow.
         seconds: how long proving may take.
         proofs: by criterion, as the file of proofs had them.
+        rules: what the workflow demanded, and who approved; None in one of an earlier release.
         replaces: digests of the records that it took the place of, the latest last.
     """
 
@@ -64,6 +67,7 @@ class FeatureRecord:
     seconds: float
     proofs: Mapping[str, Sequence[Proof]]
     evidence: ProofEvidence
+    rules: Rules | None = None
     replaces: Sequence[str] = field(default=(), compare=False)
 
     @property
@@ -105,6 +109,7 @@ def written_record(record: FeatureRecord, previous: bytes | None = None) -> byte
         **({"notes": list(evidence.notes)} if evidence.notes else {}),
         "at": evidence.at.isoformat(),
         "replaces": _replaced(previous) if previous else list(record.replaces),
+        **plain_rules(record.rules),
     }
     return _as_text({**data, "digest": _digest(data)}).encode()
 
@@ -168,6 +173,7 @@ def _record(data: Mapping[str, Any]) -> FeatureRecord:
         seconds=float(data["seconds"]),
         proofs={seen.id: proofs for seen, proofs in criteria},
         replaces=tuple(_texts(data["replaces"])),
+        rules=read_rules(data.get("rules")),
         evidence=ProofEvidence(
             at=_moment(data["at"]),
             tree=_text(data["tree"]),

@@ -32,10 +32,12 @@ class VerdictView(TypedDict):
     ``verdict`` is ``proven``, ``stale`` where a file that it is about changed since, ``broken``
     where it was proven again with the files as they are, and was red, or ``unproven``;
     ``changed`` are the first of those files, ``record`` is the feature's record, ``verified`` how
-    it ended when it was proven again with these files.
+    it ended when it was proven again with these files. ``waived`` is how many of the criteria a
+    person waived.
     """
 
     verdict: Verdict
+    waived: int
     changed: list[str]
     record: str | None
     verified: VerifiedView | None
@@ -61,7 +63,14 @@ def verdict_of(feature: Feature, files: ProjectFiles, root: Path) -> VerdictView
         return None
     proof = proof_of(feature)
     if proof is None or not proof.is_proof:
-        return {"verdict": "unproven", "changed": [], "record": None, "verified": None}
+        nothing: VerdictView = {
+            "verdict": "unproven",
+            "waived": 0,
+            "changed": [],
+            "record": None,
+            "verified": None,
+        }
+        return nothing
     now = {path: files.digest(root, path) for path in proof.covered}
     changed = [path for path, digest in proof.covered.items() if now[path] != digest]
     again = feature.verified
@@ -73,6 +82,7 @@ def verdict_of(feature: Feature, files: ProjectFiles, root: Path) -> VerdictView
         verdict = "broken" if again.criteria else "proven"
     return {
         "verdict": verdict,
+        "waived": len(proof.waived),
         "changed": [] if verdict == "proven" else changed[:CHANGED_SHOWN],
         "record": record_path(feature.name),
         "verified": _verified_view(again) if again is not None else None,
@@ -90,15 +100,27 @@ def _verified_view(again: Verified) -> VerifiedView:
 def verdict_line(verdict: VerdictView) -> str:
     """The verdict in a line, for people and agents."""
     if verdict["verdict"] == "stale":
-        return f"stale: {', '.join(map(plain, verdict['changed']))} changed since it was proven"
+        changed = ", ".join(map(plain, verdict["changed"]))
+        said = with_waived("stale", verdict["waived"])
+        return f"{said}: {changed} changed since it was proven"
     if verdict["verdict"] == "broken" and (again := verdict["verified"]) is not None:
         red = ", ".join(map(plain, again["criteria"]))
         when = f"proven again at {again['at']} with commit {plain(again['commit'][:12])}"
         return f"broken: {red} failed when {when}; 'cde verify' says why"
-    return verdict["verdict"]
+    return with_waived(verdict["verdict"], verdict["waived"])
+
+
+def with_waived(verdict: str, waived: int) -> str:
+    """The verdict, and how many criteria it says nothing of."""
+    return f"{verdict}, {waived} waived" if waived else verdict
+
+
+def verdict_words(row: Mapping[str, Any]) -> str:
+    """The verdict on a completed feature in a list; empty for others."""
+    return with_waived(row.get("standing") or "", row.get("waived") or 0)
 
 
 def status_words(row: Mapping[str, Any]) -> str:
     """A feature's status in a list, with the verdict on one that is completed."""
-    standing = row.get("standing")
-    return f"{row['status']}, {standing}" if standing else f"{row['status']}"
+    verdict = verdict_words(row)
+    return f"{row['status']}, {verdict}" if verdict else f"{row['status']}"

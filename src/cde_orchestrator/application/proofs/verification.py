@@ -23,6 +23,7 @@ from cde_orchestrator.application.proofs.records import (
 )
 from cde_orchestrator.application.proofs.verifying import Verifying
 from cde_orchestrator.domain.criteria import Criterion, criteria_of_file
+from cde_orchestrator.domain.demands import UNKNOWN, weaker
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.proofs import Proof
 from cde_orchestrator.domain.secrets import without_secrets
@@ -43,6 +44,7 @@ class Found:
     proofs: list[str]
     path: str
     line: int
+    sees: list[str] = field(default_factory=list)
     verdict: Verdict = "proven"
     reason: str = ""
 
@@ -61,6 +63,7 @@ class Verification:
         changed: covered files that changed since it was proven.
         tree: git's id of the source tree that the record's evidence is about.
         covered: SHA-256 of each file that the record is about, as it is committed.
+        approved_by: which people approved it, as the record claims.
         notes: what a person should know, whatever the verdict.
         verdict: of the record itself.
         reason: what speaks against it.
@@ -76,6 +79,7 @@ class Verification:
     changed: list[str] = field(default_factory=list)
     tree: str = ""
     covered: dict[str, str | None] = field(default_factory=dict)
+    approved_by: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     verdict: Verdict = "proven"
     reason: str = ""
@@ -110,10 +114,18 @@ class Verification:
             self.notes.append(
                 f"{waived} was proven by an earlier record, and is waived in this one"
             )
+        self._note_rules(record)
         self._compare(record)
         if not self.criteria:
             self._refuse("unproven", "it has no criteria")
         self._prove(record)
+
+    def _note_rules(self, record: FeatureRecord) -> None:
+        """Say who approved it, as the record claims, and where less was demanded than usual."""
+        self.approved_by = record.rules.approved_by() if record.rules else [UNKNOWN]
+        packaged = self.verifying.packaged().get(record.workflow)
+        if record.rules and packaged and (words := weaker(record.rules.phases, packaged)):
+            self.notes.append(words)
 
     def _compare(self, record: FeatureRecord) -> None:
         """What is committed must be what was proven; what differs is no longer asked."""
@@ -193,6 +205,7 @@ class Verification:
         self.runs = evidence.runs
         self.notes += dict.fromkeys((*evidence.notes, *record.evidence.notes))
         for criterion in evidence.criteria:
+            self.criteria[criterion.id].sees = list(criterion.sees)
             if not criterion.is_met:
                 against = [f"{each.id} {each.reason}" for each in criterion.proofs if each.reason]
                 found = self.criteria[criterion.id]

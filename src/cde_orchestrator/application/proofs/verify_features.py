@@ -28,6 +28,7 @@ PROOFS_FILE = "proofs.yml"
 class VerifiedCriterion(TypedDict):
     """A criterion, as it was found.
 
+    ``sees`` are the places that were knocked out when its proofs turned red, ``path:name``.
     ``waived`` is one of which nothing was run, as the record claims that a person waived it: who
     and why is in ``reason``. ``path`` and ``line`` are where its first proof is, or the criterion
     itself.
@@ -36,6 +37,7 @@ class VerifiedCriterion(TypedDict):
     id: str
     verdict: Verdict
     proofs: list[str]
+    sees: list[str]
     reason: str
     path: str
     line: int
@@ -44,8 +46,8 @@ class VerifiedCriterion(TypedDict):
 class VerifiedFeature(TypedDict):
     """A feature, as it was found.
 
-    ``changed`` are the files that changed since it was proven, ``notes`` what a person should
-    know, whatever the verdict.
+    ``changed`` are the files that changed since it was proven, ``approved_by`` says which people
+    approved it, as its record claims, ``notes`` what a person should know, whatever the verdict.
     """
 
     name: str
@@ -53,6 +55,7 @@ class VerifiedFeature(TypedDict):
     reason: str
     criteria: list[VerifiedCriterion]
     changed: list[str]
+    approved_by: list[str]
     notes: list[str]
     runs: int
 
@@ -179,6 +182,7 @@ class _Work:
                 "id": each.id,
                 "verdict": each.verdict,
                 "proofs": each.proofs,
+                "sees": each.sees,
                 "reason": each.reason,
                 "path": each.path,
                 "line": each.line,
@@ -195,6 +199,7 @@ class _Work:
             "reason": found.reason,
             "criteria": criteria,
             "changed": found.changed,
+            "approved_by": found.approved_by,
             "notes": found.notes,
             "runs": found.runs,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from cde_orchestrator.application.ports.proving import (
 from cde_orchestrator.application.proofs.prove_criteria import Prover
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.standing import Standing
+from cde_orchestrator.domain.workflow import Workflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Verifying:
 
     Attributes:
         standing: whether a person trusts the folder.
+        packaged: the workflows that come with the product, by name.
         repository: where the state is, if there is any; None where nobody needs it.
     """
 
@@ -40,6 +42,7 @@ class Verifying:
     trust: TrustStore
     clock: Clock
     standing: Standing
+    packaged: Callable[[], Mapping[str, Workflow]]
     repository: Callable[[], ProjectRepository] | None = None
 
     def prover(self, runner: object, watch: Watch | None = None) -> Prover:

@@ -45,7 +45,7 @@ class ListAgents(UseCase[AgentsReply], operation="list_agents"):
 
 
 class TryAgent(UseCase[AgentTrialReply], operation="test_agent"):
-    """Give an agent a small task, outside of the project."""
+    """Give an agent a small task, outside the project."""
 
     name: str
 
@@ -59,7 +59,7 @@ class TryAgent(UseCase[AgentTrialReply], operation="test_agent"):
 class TrustAgents(UseCase[AgentsReply], operation="trust_agents"):
     """Say, as a person, that these agents may be run in this project as they are defined.
 
-    It is written down outside of the project.
+    It is written down outside the project.
 
     Attributes:
         digests: what the person was shown of those that were not trusted yet; one that is

@@ -11,7 +11,14 @@ from cde_orchestrator.application.projects import trust_commands
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.cli.console.output import is_terminal, show
 from cde_orchestrator.cli.session.call import Call, Commands
-from cde_orchestrator.cli.views.trust import checks, lines_not_shown, revoked, to_review, trusted
+from cde_orchestrator.cli.views.trust import (
+    checks,
+    differences,
+    lines_not_shown,
+    revoked,
+    to_review,
+    trusted,
+)
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.standing import ACTING
 from cde_orchestrator.infrastructure.trust.person import require_person
@@ -27,7 +34,12 @@ def trust(
         typer.Option("--list", help="Show what is trusted, and what would come into force."),
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask; you have reviewed it all.")
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            help="Do not ask; you have reviewed it all. Without a terminal, a first time only.",
+        ),
     ] = False,
     revoke: Annotated[
         bool, typer.Option("--revoke", help="Revoke all trust in this project.")
@@ -66,10 +78,18 @@ def review(
     """
     path = str(application.root)
     require_person(path)
-    if ask:
-        if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        if not _is_first(reply):
+            show(to_review(reply), on_stderr=True)
+            reason = (
+                "what acts there is not what was trusted before, and only a person at a terminal "
+                "may trust the difference, with or without --yes"
+            )
+            raise FeatureError.of("E128", path=path, reason=reason, difference=differences(reply))
+        if ask:
             reason = "there is no terminal to ask in, and --yes was not given"
             raise FeatureError.of("E128", path=path, reason=reason)
+    if ask:
         show(to_review(reply), on_stderr=True)
         missing = lines_not_shown(reply)
         more = f", and {missing} lines that were not shown (cde trust --list)" if missing else ""
@@ -81,3 +101,11 @@ def review(
         )
     digests = frozenset(row["digest"] for row in reply["checks"])
     return application.handle(trust_commands.TrustChecks(digests=digests))
+
+
+def _is_first(reply: trust_commands.TrustReply) -> bool:
+    """Whether nothing of this kind was trusted in the folder before."""
+    folder = reply["folder"]
+    is_granted = any(row["trusted"] for row in reply["checks"])
+    is_granted = is_granted or any(row["kind"] != "agent" for row in reply["others"])
+    return not folder["was_trusted"] and not (folder["is_remembered"] and is_granted)

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from cde_orchestrator.application.approvals.shown import ApprovalReply, ShownOutput, ShownView
 from cde_orchestrator.application.approvals.waive import WaiverReply
+from cde_orchestrator.application.proof_views import places_in_words
 from cde_orchestrator.cli.console.layout import done, spaced
 from cde_orchestrator.cli.console.wording import (
     RenderTarget,
@@ -63,6 +64,9 @@ def _criteria(shown: ShownView) -> RenderableType | None:
         words = f"  {clean(each['id'])} {clean(each['text'])}"
         lines.append(Text.assemble(words, (f"  {clean(state)}", "dim")))
         lines += [Text(f"    {clean(proof)}", style="dim") for proof in each["proofs"]]
+        if each["sees"]:
+            seen = f"    sees {clean(places_in_words(each['sees']))}"
+            lines.append(Text(seen, style="dim"))
     return Group(Text("Criteria", style="dim"), *lines)
 
 

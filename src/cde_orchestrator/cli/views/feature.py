@@ -12,8 +12,8 @@ from rich.text import Text
 
 from cde_orchestrator.application import remarks
 from cde_orchestrator.application import views as replies
-from cde_orchestrator.application.proof_views import difference_words, proof_remarks
-from cde_orchestrator.application.proofs.verdicts import verdict_line
+from cde_orchestrator.application.proof_views import difference_words, proof_remarks, seen_lines
+from cde_orchestrator.application.proofs.verdicts import verdict_line, verdict_words
 from cde_orchestrator.cli.console.layout import (
     done,
     facts,
@@ -104,7 +104,9 @@ def _proven(reply: replies.FeatureStatusReply) -> RenderableType | None:
     if reply["standing"] is not None:
         rows.append(("Criteria", clean(verdict_line(reply["standing"]))))
     if reply["proof"] is not None:
+        rows += [("", clean(each)) for each in seen_lines(reply["proof"])]
         rows += [("Note", clean(note)) for note in reply["proof"]["notes"]]
+    rows += [("Approval", clean(each)) for each in reply["approved_by"]]
     return facts(rows) if rows else None
 
 
@@ -155,8 +157,8 @@ def shown_status(status: str) -> str:
 
 
 def _verdict(row: replies.FeatureRow) -> str:
-    standing = row.get("standing")
-    return shown_status(row["status"]) + (f", {clean(standing)}" if standing else "")
+    verdict = verdict_words(row)
+    return shown_status(row["status"]) + (f", {clean(verdict)}" if verdict else "")
 
 
 def _place(row: replies.FeatureRow) -> str:

@@ -49,6 +49,21 @@ def lines_not_shown(reply: TrustReply) -> int:
     return sum(max(length - _LINES, 0) for length in lengths)
 
 
+def differences(reply: TrustReply) -> dict[str, str]:
+    """What is other than it was trusted: the start of each file's difference, new commands."""
+    files = {
+        row["path"]: "\n".join(row["difference"].splitlines()[:_LINES])
+        for row in reply["folder"]["files"]
+        if row["difference"]
+    }
+    commands = {
+        f"$ {shlex.join(row['command'])}": ", ".join(row["used_by"])
+        for row in reply["checks"]
+        if not row["trusted"]
+    }
+    return {**files, **commands}
+
+
 def trusted(reply: TrustReply, _look: RenderTarget) -> RenderableType:
     """What is trusted now."""
     intro = done(f"Trusted from now on: {clean(reply['folder']['path'])}")

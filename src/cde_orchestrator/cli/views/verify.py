@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cde_orchestrator import __version__
+from cde_orchestrator.application.proof_views import places_in_words
 from cde_orchestrator.application.proofs.records import record_path
 from cde_orchestrator.application.proofs.verification import Verdict
 from cde_orchestrator.application.proofs.verify_features import (
@@ -48,6 +49,9 @@ def verified(reply: VerifyReply, _look: RenderTarget) -> RenderableType:
         for criterion in feature["criteria"]:
             line = _line(criterion["verdict"], criterion["id"], criterion["reason"])
             lines.append(Text.assemble(_INDENT, line))
+            if criterion["sees"]:
+                seen = f"{_INDENT * 2}sees {clean(places_in_words(criterion['sees']))}"
+                lines.append(Text(seen, "dim"))
         lines += [Text(f"{_INDENT}{clean(remark)}", "dim") for remark in _remarks(feature)]
     return Group(*lines)
 
@@ -148,6 +152,7 @@ def _findings(
                 "id": "record",
                 "verdict": feature["verdict"],
                 "proofs": [],
+                "sees": [],
                 "reason": feature["reason"],
                 "path": record_path(feature["name"]),
                 "line": 1,
@@ -167,7 +172,8 @@ def _line(verdict: Verdict, name: str, reason: str) -> Text:
 def _remarks(feature: VerifiedFeature) -> list[str]:
     changed = feature["changed"]
     what = [f"changed since it was proven: {', '.join(changed)}"] if changed else []
-    return [*what, *feature["notes"]]
+    claimed = [f"as the record claims: {each}" for each in feature["approved_by"]]
+    return [*what, *claimed, *feature["notes"]]
 
 
 def _cell(text: str) -> str:

@@ -281,7 +281,7 @@ FEATURE_MESSAGES = {
         "Nothing in '{path}' was trusted: {reason}.",
         "Run it in a terminal, review what is shown and answer yes",
         "Or review it first: cde trust --list shows all that would be trusted",
-        "In CI, trust in a step of its own, after the review of the change",
+        "In CI, where nothing was trusted before: cde trust --yes, in a step of its own",
         fixes=(fix("trust --list --project {path}"),),
     ),
     "E129": info(
@@ -306,8 +306,10 @@ FEATURE_MESSAGES = {
         ),
         "Do the work in files outside specs/ that git does not ignore; committed or not",
         "Earlier uncommitted changes, file modes, blank lines and comments do not count",
+        "Documents or tests alone count only where paths of the phase's changes in workflow.yml "
+        "name them, or once a person waived all criteria: cde waive {feature} AC1 --reason REASON",
         Suggestion(
-            "If nothing needs to change after all, close the feature",
+            "If nothing needs to change, or it is a feature for the workflow docs, close this one",
             "cde close {feature} cancelled --reason REASON",
             "cde_closeFeature()",
         ),

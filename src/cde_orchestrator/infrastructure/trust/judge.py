@@ -29,7 +29,10 @@ from cde_orchestrator.infrastructure.trust.records import (
 )
 
 VARIABLE = "CDE_TRUSTED_FOLDERS"
-"""Folders at or below which a person trusts everything, as in a container; never a setting."""
+"""Folders at or below which a person trusts everything, as in a container; never a setting.
+
+Where something was trusted at a path otherwise, the variable allows no other contents there.
+"""
 
 _LEADS_ELSEWHERE = "the way to the folder, which is a link now,"
 _KEPT_BYTES = 256 * 1024
@@ -152,7 +155,7 @@ class FolderTrust:
 
         def forget(records: Records) -> None:
             for where in places:
-                records.folders.pop(where, None)
+                records.revoke(where)
 
         if not places.isdisjoint(self.file.read().folders):
             self.file.change(forget)
@@ -190,26 +193,36 @@ class FolderTrust:
 
     def standing(self, root: Path, home: Path | None = None) -> Standing:
         """The folder's standing; nothing is registered."""
-        path = str(root)
-        if under_trusted(root):
-            return Standing(kind="trusted", path=path)
+        path, is_listed = str(root), under_trusted(root)
         records, home = self.file.read(), home or home_of(root)
-        record = self._record(root, home, records)
-        uid = _stranger(root, home)
-        files = self._files(root, home, records)
-        if uid is not None and (record is None or record.uid != uid):
-            found = {name: acting.known_digest(each) for name, each in files.items()}
-            owner = acting.owner_name(uid)
-            return Standing(kind="foreign_owner", path=path, files=found, owner=owner)
+        said, record = _said_of(root, home, records), self._record(root, home, records)
+        if is_listed and said is None:
+            return Standing(kind="trusted", path=path)
+        files, uid = self._files(root, home, records), _stranger(root, home)
         if record is None:
-            found = {name: acting.known_digest(each) for name, each in files.items()}
-            is_here = bool(files) or (_is_set_up(root, home) and not acting.was_set_up(root))
-            return Standing(kind="not_yet" if is_here else "unset", path=path, files=found)
-        digests = {name: _digest(name, each, record) for name, each in files.items()}
-        names = sorted({*digests, *record.files})
-        changed = [name for name in names if not record.knows(name, digests.get(name))]
+            digests = {name: acting.known_digest(each) for name, each in files.items()}
+        else:
+            digests = {name: _digest(name, each, record) for name, each in files.items()}
+        # Of what was at this path before another folder was, nothing that is gone acts.
+        names = sorted({*digests, *(record.files if record else ())})
+        changed = [n for n in names if said is not None and not said.knows(n, digests.get(n))]
         kind: Kind = "changed" if changed else "trusted"
-        return Standing(kind=kind, path=path, files=digests, changed=tuple(changed))
+        owner = ""
+        if not is_listed and uid is not None and (record is None or record.uid != uid):
+            kind, owner = "foreign_owner", acting.owner_name(uid)
+        elif not is_listed and record is None:
+            is_here = bool(files) or (_is_set_up(root, home) and not acting.was_set_up(root))
+            kind = "not_yet" if is_here else "unset"
+        return Standing(
+            kind=kind,
+            path=path,
+            files=digests,
+            changed=tuple(changed) if kind == "changed" else (),
+            owner=owner,
+            was_trusted=bool(changed) or _is_revoked(root, home, records),
+            is_remembered=said is not None,
+            is_listed=is_listed,
+        )
 
     def _note_gone(self, root: Path) -> bool:
         """Remember as no change that the whole ``.cde`` is gone; whether that is so.
@@ -260,6 +273,16 @@ def under_trusted(root: Path) -> bool:
     listed = filter(os.path.isabs, os.environ.get(VARIABLE, "").split(os.pathsep))
     where = os.path.realpath(root)
     return any(Path(where).is_relative_to(os.path.realpath(each)) for each in listed)
+
+
+def _said_of(root: Path, home: Path, records: Records) -> FolderRecord | None:
+    """What was trusted last at this path, else at that of the project that it belongs to."""
+    places = (os.path.realpath(each) for each in (root, home))
+    return next(filter(None, map(records.said_of, places)), None)
+
+
+def _is_revoked(root: Path, home: Path, records: Records) -> bool:
+    return any(os.path.realpath(each) in records.revoked for each in (root, home))
 
 
 def _is_set_up(root: Path, home: Path) -> bool:

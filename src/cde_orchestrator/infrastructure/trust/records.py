@@ -91,10 +91,15 @@ class FolderRecord:
 
 @dataclass(slots=True)
 class Records:
-    """What the file says: commands that are trusted by project, and folders."""
+    """What the file says: commands that are trusted by project, and folders.
+
+    Attributes:
+        revoked: what was trusted at a path before a person revoked it, to know it again.
+    """
 
     grants: dict[str, list[Entry]] = field(default_factory=dict)
     folders: dict[str, FolderRecord] = field(default_factory=dict)
+    revoked: dict[str, FolderRecord] = field(default_factory=dict)
 
     def put(self, where: str, record: FolderRecord) -> None:
         """Trust the folder; what was granted to another one at its path is not for it."""
@@ -102,6 +107,16 @@ class Records:
         if earlier is not None and earlier.inode != record.inode:
             self.grants.pop(where, None)
         self.folders[where] = record
+        self.revoked.pop(where, None)
+
+    def revoke(self, where: str) -> None:
+        """Trust the folder no longer."""
+        if (record := self.folders.pop(where, None)) is not None:
+            self.revoked[where] = record
+
+    def said_of(self, where: str) -> FolderRecord | None:
+        """What was trusted last at this path, whatever is there now."""
+        return self.folders.get(where) or self.revoked.get(where)
 
 
 class TrustFile:
@@ -146,6 +161,7 @@ class TrustFile:
                     "version": _VERSION,
                     "projects": {where: kept for where, kept in records.grants.items() if kept},
                     "folders": {where: asdict(kept) for where, kept in records.folders.items()},
+                    "revoked": {where: asdict(kept) for where, kept in records.revoked.items()},
                 }
                 self._keep(copies, records)
                 data = json.dumps(content, indent=2).encode() + b"\n"
@@ -214,21 +230,25 @@ class TrustFile:
                 str(where): [each for each in granted if _is_grant(each)]
                 for where, granted in content["projects"].items()
             }
-            stored = content.get("folders", {}).items()
+            folders, revoked = (_folders(content.get(key, {})) for key in ("folders", "revoked"))
         except (FileNotFoundError, NotADirectoryError):
             return Records()
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = f"it cannot be understood ({why_unreadable(error)})"
             raise OSError(errno.EINVAL, reason, str(self.path)) from error
-        folders = {}
-        for where, each in stored:
-            with suppress(TypeError, ValueError, KeyError, AttributeError):
-                folders[str(where)] = _folder(each)
-        return Records(grants, folders)
+        return Records(grants, folders, revoked)
 
 
 USER_FILE = TrustFile()
 """The one in the user's configuration, which the whole process reads once."""
+
+
+def _folders(stored: Entry) -> dict[str, FolderRecord]:
+    found = {}
+    for where, each in stored.items():
+        with suppress(TypeError, ValueError, KeyError, AttributeError):
+            found[str(where)] = _folder(each)
+    return found
 
 
 def _folder(stored: Entry) -> FolderRecord:

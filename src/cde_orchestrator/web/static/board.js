@@ -86,7 +86,7 @@ function fillCard(member, card) {
   write(parts.name, card.name);
   attribute(link, "title", `${card.name}: ${card.event.text}`.slice(0, 300));
   attribute(link, "data-kind", open ? card.event.kind : card.status);
-  const badge = card.status === "waits_for_person" ? "waits for a person" : open ? (card.attempts > 1 ? `attempt ${card.attempts}` : "") : card.standing ? `${card.status}, ${card.standing}` : card.status;
+  const badge = card.status === "waits_for_person" ? "waits for a person" : open ? (card.attempts > 1 ? `attempt ${card.attempts}` : "") : card.standing ? `${card.status}, ${card.standing}${card.waived ? `, ${card.waived} waived` : ""}` : card.status;
   write(parts.badge, badge);
   attribute(parts.badge, "data-tone", { stale: "warning", broken: "critical" }[card.standing] ?? { completed: "ok", failed: "critical", cancelled: "muted" }[card.status] ?? "warning");
   write(parts.event, card.event.text);

@@ -39,7 +39,7 @@ function showHead({ project, feature, claim, branch, created_at, standing, diffe
   write($("root"), project.path);
   write($("name"), feature.name);
   document.title = `${clean(feature.name)} · CDE dashboard`;
-  write($("status"), standing ? `${words(feature.status)}, ${standing.verdict}` : words(feature.status));
+  write($("status"), standing ? `${words(feature.status)}, ${standing.verdict}${standing.waived ? `, ${standing.waived} waived` : ""}` : words(feature.status));
   attribute($("status"), "class", "badge");
   attribute($("status"), "data-tone", standing ? VERDICTS[standing.verdict] : (TONES[feature.status] ?? "accent"));
   const changed = difference && `${difference.files} ${difference.files === 1 ? "file" : "files"} changed, +${difference.added} −${difference.removed} lines`;
@@ -86,7 +86,7 @@ function part(name, content, make) {
 function showParts(status) {
   part("goal", status.goal, () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal")), element("p", { class: "goal" }, status.goal)));
   if (status.closing) part("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${status.closing.by}`), element("p", {}, status.closing.reason)));
-  if (status.proof || status.standing?.changed.length) part("proof", [status.proof, status.standing], () => proof(status));
+  if (status.proof || status.standing) part("proof", [status.proof, status.standing, status.approved_by], () => proof(status));
   if (status.phase) part("prompt", status.phase, () => current(status.phase));
   for (const phase of status.phases) {
     const work = status.work[phase.id];
@@ -110,7 +110,7 @@ async function showDecision({ phase, feature }) {
 
 function decision({ approval, form, feature }) {
   const files = approval.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: each.sha256 ? `sha256 ${each.sha256}` : null }, each.sha256 ? ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}` : " no file")));
-  const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), ` ${each.text} `, element("span", { class: "muted" }, each.waived ? `waived: ${each.waived}` : each.state)));
+  const criteria = approval.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each.id), ` ${each.text} `, element("span", { class: "muted" }, each.waived ? `waived: ${each.waived}` : each.state), sees(each.sees)));
   const source = approval.source && approval.source.files.map((each) => element("li", {}, element("code", {}, each)));
   const problem = element("p", { class: "problem", role: "alert" });
   const reason = element("textarea", { name: "reason", rows: 3, placeholder: "What has to become better", "aria-label": "What has to become better" });
@@ -149,10 +149,21 @@ function current(phase) {
     phase.prompt ? element("details", { "data-name": "prompt" }, element("summary", {}, "The prompt"), element("pre", { tabindex: 0 }, phase.prompt)) : null);
 }
 
-/** What was proven, and what changed since. */
-function proof({ proof: seen, standing }) {
-  const shown = seen ? seen.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each), ` ${seen.waived.includes(each) ? "waived by a person" : red.includes(each) ? "broken" : "proven"}`)) : [];
+/** Which changed places the proofs of a criterion see. */
+function sees(places) {
+  const files = new Map();
+  for (const place of places ?? []) {
+    const at = place.indexOf(":");
+    files.set(place.slice(0, at), [...(files.get(place.slice(0, at)) ?? []), place.slice(at + 1)]);
+  }
+  const said = [...files].map(([path, names]) => `${path}: ${names.join(", ")}`).join("; ");
+  return said ? element("span", { class: "muted" }, ` sees ${said}`) : null;
+}
+
+/** What was proven, who approved it, and what changed since. */
+function proof({ proof: seen, standing, approved_by }) {
   const red = standing?.verdict === "broken" ? standing.verified.criteria : [];
+  const shown = seen ? seen.criteria.map((each) => element("li", {}, element("span", { class: "strong" }, each), ` ${seen.waived.includes(each) ? "waived by a person" : red.includes(each) ? "broken" : "proven"}`, sees(seen.sees[each]))) : [];
   const changed = standing ? standing.changed.map((each) => element("li", {}, element("code", {}, each))) : [];
   return element("section", { class: "card", "aria-label": "Criteria" },
     element("header", { class: "head" }, element("h2", {}, "Criteria"), seen ? element("span", { class: "muted", title: `tree ${seen.tree}` }, `${seen.tests} ${seen.tests === 1 ? "test" : "tests"}, ${seen.runs} runs, `, time(seen.at)) : null),
@@ -160,6 +171,7 @@ function proof({ proof: seen, standing }) {
     seen?.notes.length ? element("p", {}, `Note: ${seen.notes.join("; ")}.`) : null,
     red.length ? element("p", {}, `${red.join(", ")} failed when proven again with commit ${standing.verified.commit.slice(0, 12)}, `, time(standing.verified.at), ". cde verify says why.") : null,
     changed.length ? group("Changed since they were proven", changed) : null,
+    approved_by.map((each) => element("p", {}, `${each.slice(0, 1).toUpperCase()}${each.slice(1)}`)),
     standing?.record ? element("p", {}, "The record: ", element("code", {}, standing.record)) : null);
 }
 

@@ -14,7 +14,9 @@ from cde_orchestrator.application.approvals.waive import (
 )
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.list_features import ListFeatures
 from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.proofs.verdicts import status_words, verdict_line
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from tests.fakes import World, catalog
 from tests.unit.application.features.test_phase_proof import (
@@ -65,11 +67,27 @@ def test_a_waived_criterion_needs_no_proof(world: World) -> None:
         "state": "waived",
         "waived": "Only seen on the device (ann@desk)",
         "proofs": [],
+        "sees": [],
     }
     assert prove(world, NAMELESS)["feature"]["status"] == "completed"
     evidence = record(world).proof
     assert evidence is not None
     assert evidence.criteria[1].waived == "Only seen on the device (ann@desk)"
+
+
+def test_a_feature_that_is_proven_without_it_says_so_everywhere(world: World) -> None:
+    built(world)
+    waive(world)
+    prove(world, NAMELESS)
+    for path, text in world.proofs.source.items():
+        world.files.contents[path] = text.encode()
+    status = world.run(GetFeatureStatus(feature_id="shop"))["standing"]
+    assert status is not None
+    assert (status["verdict"], status["waived"]) == ("proven", 1)
+    assert verdict_line(status) == "proven, 1 waived"
+    [row] = world.run(ListFeatures())["features"]
+    assert (row.get("standing"), row.get("waived")) == ("proven", 1)
+    assert status_words(row) == "completed, proven, 1 waived"
 
 
 def test_it_is_kept_with_the_feature_and_shown(world: World) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from cde_orchestrator.application.approvals.waive import WaiveCriterion
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
@@ -15,6 +16,7 @@ from cde_orchestrator.application.remarks import start_remarks
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.domain.approval import Waiver
 from cde_orchestrator.domain.command_line import CommandLine
+from cde_orchestrator.domain.criteria import criteria_of_file
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError, OutputError
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.records import Difference
@@ -456,6 +458,52 @@ def test_only_the_files_that_count_are_a_change(
     with pytest.raises(OutputError) as caught:
         world.run(SubmitWork(feature_id="shop", phase_id="build"))
     assert caught.value.context["seen"] == seen
+
+
+@pytest.mark.parametrize(
+    ("path", "paths", "seen"),
+    [
+        ("README.md", (), "only documents changed: README.md"),
+        ("logo.png", ("src/**",), "only other files differ: logo.png"),
+        ("README.md", ("*.md",), None),
+        ("tests/new.t", (), "only tests changed: tests/new.t"),
+        ("tests/new.t", ("tests/**",), None),
+        ("../other.s", (), "only files outside the project's folder changed: ../other.s"),
+        ("../other.s", ("**",), "only files outside the project's folder changed: ../other.s"),
+    ],
+)
+def test_documents_tests_and_files_elsewhere_alone_are_no_change_of_the_code(
+    world: World, path: str, paths: tuple[str, ...], seen: str | None
+) -> None:
+    workflow = proving_workflow()
+    build = replace(workflow.phases[1], change_paths=paths)
+    phases = (workflow.phases[0], build, workflow.phases[2])
+    world.workflows.own = catalog(replace(workflow, phases=phases), packaged=False)
+    world.run(StartFeature(prompt="Sell", name="shop"))
+    world.run(SubmitWork(feature_id="shop", phase_id="define", results={"spec": SPEC}))
+    world.proofs.source[path] = "words = 1\n"
+    if seen is not None:
+        with pytest.raises(OutputError) as caught:
+            world.run(SubmitWork(feature_id="shop", phase_id="build"))
+        assert caught.value.context["seen"] == seen
+        world.proofs.source["src/old.s"] = "old = 2\n"
+    world.run(SubmitWork(feature_id="shop", phase_id="build"))
+
+
+def test_documents_alone_count_once_a_person_waived_all_criteria(world: World) -> None:
+    started(world)
+    world.proofs.source["README.md"] = "words = 1\n"
+    with pytest.raises(OutputError):
+        world.run(SubmitWork(feature_id="shop", phase_id="build"))
+    for number, criterion in enumerate(criteria_of_file(SPEC.encode())):
+        if number:
+            with pytest.raises(OutputError):
+                world.run(SubmitWork(feature_id="shop", phase_id="build"))
+        identity, text = criterion.id, criterion.text
+        world.run(
+            WaiveCriterion(feature_id="shop", criterion=identity, text=text, reason="For people")
+        )
+    world.run(SubmitWork(feature_id="shop", phase_id="build"))
 
 
 def test_a_file_that_was_removed_is_a_change(world: World) -> None:

@@ -18,6 +18,7 @@ from cde_orchestrator.application.proofs.records import read_record
 from cde_orchestrator.application.proofs.verdicts import status_words, verdict_line
 from cde_orchestrator.application.remarks import submit_remarks
 from cde_orchestrator.application.views import SubmitReply
+from cde_orchestrator.domain.demands import NOBODY
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 from tests.fakes import World, catalog
@@ -84,12 +85,16 @@ def test_what_was_proven_is_not_run_again_for_the_review(proven: World) -> None:
     assert reply.get("record") == RECORD
     remarks = proof_remarks(reply)
     assert remarks[0].startswith("Criteria proven: AC1, AC2 (2 tests, ")
-    assert remarks[1] == f"What was proven is in {RECORD}: commit it."
+    assert remarks[1:3] == [f"{each} sees src/shop.s: price, name." for each in ("AC1", "AC2")]
+    assert remarks[3] == f"What was proven is in {RECORD}: commit it."
 
 
 def test_the_record_says_what_was_proven(proven: World) -> None:
     review(proven)
     record = read_record(proven.files.contents[RECORD])
+    assert record.rules is not None
+    assert record.rules.approved_by() == [NOBODY]
+    assert record.rules.workflow == proven.project.feature("shop").workflow_digest
     seen = proven.project.feature("shop").phases["test"].proof
 
     assert seen is not None
@@ -235,7 +240,9 @@ def test_a_completed_feature_is_proven_until_a_covered_file_changes(proven: Worl
     reply = proven.run(GetFeatureStatus(feature_id="shop"))
     standing = reply["standing"]
 
-    assert standing == {"verdict": "proven", "changed": [], "record": RECORD, "verified": None}
+    assert standing is not None
+    assert standing["verdict"] == "proven"
+    assert (standing["changed"], standing["record"], standing["verified"]) == ([], RECORD, None)
     assert reply["proof"] is not None
     assert reply["proof"]["criteria"] == ["AC1", "AC2"]
     proven.files.contents["src/other.s"] = b"other = 1\n"

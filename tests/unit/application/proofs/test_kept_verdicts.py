@@ -77,6 +77,7 @@ def test_a_feature_that_was_run_again_and_was_red_is_broken(known: Known) -> Non
     commit = known.commits.history[-1]
     assert known.verdict == {
         "verdict": "broken",
+        "waived": 0,
         "changed": ["src/pay"],
         "record": RECORD,
         "verified": {"at": NOON.isoformat(), "commit": commit, "criteria": ["AC1"]},

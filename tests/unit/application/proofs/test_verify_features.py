@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from cde_orchestrator.adapters.workflows.yaml_reader import read_document
 from cde_orchestrator.application.proofs.prove_criteria import Claim
+from cde_orchestrator.application.proofs.record_rules import read_rules
 from cde_orchestrator.application.proofs.records import (
     FeatureRecord,
     digest_of,
@@ -22,9 +23,11 @@ from cde_orchestrator.application.proofs.verify_features import (
 from cde_orchestrator.application.proofs.verifying import Verifying
 from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.criteria import criteria_in
+from cde_orchestrator.domain.demands import NOBODY, UNKNOWN, PhaseApproval, PhaseDemand, Rules
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.proofs import Proof
 from cde_orchestrator.domain.standing import Standing
+from cde_orchestrator.domain.workflow import Phase, Workflow
 from cde_orchestrator.testing import ManualClock
 from tests.fakes import NOON, ROOT
 from tests.phase_fakes import InMemoryTrust
@@ -57,6 +60,21 @@ def gives(name: str, value: str) -> Test:
     return test
 
 
+PACKAGED = Workflow(
+    id="standard", phases=(Phase(id="build", changes="required"), Phase(id="test", proves="spec"))
+)
+YES = PhaseApproval(
+    phase="review",
+    at="2026-01-01",
+    user="ada",
+    host="desk",
+    channel="terminal",
+    place="",
+    digest="0" * 64,
+)
+DEMANDED = (PhaseDemand(id="build", changes=True), PhaseDemand(id="test", proves="spec"))
+
+
 class Repository:
     """A repository with a feature that was completed and committed, and a clone to verify in."""
 
@@ -79,13 +97,16 @@ class Repository:
             trust=self.trust,
             clock=ManualClock(NOON),
             standing=Standing(kind="unset"),
+            packaged=lambda: {"standard": PACKAGED},
         )
         self.base = self.commits.commit(BASE)
         self.files = {**BASE, **WORK}
         self.files[RECORD] = self.record().decode()
         self.commits.commit(self.files)
 
-    def record(self, previous: bytes | None = None, **changes: Any) -> bytes:
+    def record(
+        self, previous: bytes | None = None, rules: Rules | None = None, **changes: Any
+    ) -> bytes:
         """The record of the feature as its files are."""
         criteria = criteria_in(self.files[SPEC])
         proofs = {"AC1": [Proof(test=FEE)], "AC2": [Proof(test=TAX)]}
@@ -104,6 +125,7 @@ class Repository:
             seconds=60.0,
             proofs=claim.proofs,
             evidence=evidence,
+            rules=rules,
         )
         return written_record(record, previous)
 
@@ -149,6 +171,7 @@ def test_a_feature_is_proven_again(repository: Repository) -> None:
                 "id": "AC1",
                 "verdict": "proven",
                 "proofs": [FEE],
+                "sees": ["src/pay:fee", "src/pay:tax"],
                 "reason": "",
                 "path": "tests/pay.t",
                 "line": 2,
@@ -157,12 +180,14 @@ def test_a_feature_is_proven_again(repository: Repository) -> None:
                 "id": "AC2",
                 "verdict": "proven",
                 "proofs": [TAX],
+                "sees": ["src/pay:fee", "src/pay:tax"],
                 "reason": "",
                 "path": "tests/pay.t",
                 "line": 4,
             },
         ],
         "changed": [],
+        "approved_by": [UNKNOWN],
         "notes": [],
         "runs": 8,
     }
@@ -537,3 +562,69 @@ def test_a_folder_that_nobody_trusts_needs_the_option(repository: Repository) ->
 
 def _error(code: str) -> FeatureError:
     return FeatureError("failed", code, {"tail": ""})
+
+
+def test_a_record_of_an_earlier_release_is_read_and_says_nothing_of_people() -> None:
+    repository = Repository()
+    assert read_record(repository.record()).rules is None
+    found = repository.verify()
+
+    assert found["verdict"] == "proven"
+    assert (found["approved_by"], found["notes"]) == ([UNKNOWN], [])
+    assert [each["sees"] for each in found["criteria"]] == [["src/pay:fee", "src/pay:tax"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("rules", "approved_by", "notes"),
+    [
+        (Rules(workflow="d", phases=DEMANDED, approvals=()), [NOBODY], []),
+        (
+            Rules(
+                workflow="d",
+                phases=(*DEMANDED, PhaseDemand(id="review", handler="human_input")),
+                approvals=(YES,),
+            ),
+            ["review approved by ada@desk at a terminal"],
+            [],
+        ),
+        (
+            Rules(workflow="d", phases=DEMANDED[1:], approvals=()),
+            [NOBODY],
+            ["demanded less than the packaged workflow 'standard': no phase build"],
+        ),
+    ],
+)
+def test_the_rules_of_a_feature_are_said_and_are_no_failure(
+    rules: Rules, approved_by: list[str], notes: list[str]
+) -> None:
+    repository = Repository()
+    data = repository.record(repository.files[RECORD].encode(), rules)
+    assert read_record(data).rules == rules
+    repository.commit(record=data.decode())
+    found = repository.verify()
+
+    assert (found["verdict"], found["reason"]) == ("proven", "")
+    assert (found["approved_by"], found["notes"]) == (approved_by, notes)
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("rules", []),
+        ("phases", {}),
+        ("approvals", [[]]),
+        ("workflow", 7),
+        ("handler", "nobody"),
+        ("changes", "no"),
+        ("paths", [7]),
+        ("channel", None),
+    ],
+)
+def test_what_are_no_rules_are_refused(member: str, value: object) -> None:
+    rules = asdict(Rules(workflow="d", phases=DEMANDED[:1], approvals=(YES,)))
+    if member in rules:
+        rules[member] = value
+    elif member != "rules":
+        rules["approvals" if member == "channel" else "phases"][0][member] = value
+    with pytest.raises((TypeError, ValueError)):
+        read_rules(value if member == "rules" else rules)

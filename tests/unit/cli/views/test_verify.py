@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from xml.etree import ElementTree
+
+from rich.console import Console
 
 from cde_orchestrator.application.proofs.verification import Verdict
 from cde_orchestrator.application.proofs.verify_features import (
     VerifiedCriterion,
     VerifyReply,
 )
-from cde_orchestrator.cli.views.verify import as_junit, as_markdown, as_sarif
+from cde_orchestrator.cli.console.wording import RenderTarget
+from cde_orchestrator.cli.views.verify import as_junit, as_markdown, as_sarif, verified
 
 
 def criterion(name: str, verdict: Verdict, reason: str) -> VerifiedCriterion:
@@ -18,6 +22,7 @@ def criterion(name: str, verdict: Verdict, reason: str) -> VerifiedCriterion:
         "id": name,
         "verdict": verdict,
         "proofs": ["tests/test pay.py::test_fee"],
+        "sees": ["shop/pay.py:fee", "shop/pay.py:Card.charge"] if verdict == "proven" else [],
         "reason": reason,
         "path": "tests/test pay.py",
         "line": 7,
@@ -39,6 +44,7 @@ REPLY: VerifyReply = {
                 criterion("AC5", "waived", "as the record claims: seen by eye (Ada)"),
             ],
             "changed": ["shop/pay.py"],
+            "approved_by": ["review approved by ada@desk at a terminal"],
             "notes": ["AC4 was proven by an earlier record, and is not in this one"],
             "runs": 4,
         },
@@ -48,11 +54,21 @@ REPLY: VerifyReply = {
             "reason": "it has no record",
             "criteria": [],
             "changed": [],
+            "approved_by": [],
             "notes": [],
             "runs": 0,
         },
     ],
 }
+
+
+def test_people_are_shown_what_proofs_see_and_who_approved() -> None:
+    console = Console(width=200, file=io.StringIO(), record=True)
+    console.print(verified(REPLY, RenderTarget(terminal=False)))
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+
+    assert lines[1:3] == ["  ✓ AC1 proven", "    sees shop/pay.py: fee, Card.charge"]
+    assert "  as the record claims: review approved by ada@desk at a terminal" in lines
 
 
 def test_markdown_is_a_table_without_markup_of_others() -> None:
@@ -65,6 +81,7 @@ def test_markdown_is_a_table_without_markup_of_others() -> None:
     assert lines[8] == "| taxes | record | unproven | it has no record |"
     assert lines[10:] == [
         "- fees: changed since it was proven: shop/pay.py",
+        "- fees: as the record claims: review approved by ada@desk at a terminal",
         "- fees: AC4 was proven by an earlier record, and is not in this one",
     ]
 

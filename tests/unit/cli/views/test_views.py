@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from cde_orchestrator.application.proof_views import ProofView
 from cde_orchestrator.application.remarks import start_remarks, submit_remarks
 from cde_orchestrator.application.views import (
     FeatureReply,
@@ -31,6 +32,16 @@ NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
 SCREEN = RenderTarget(terminal=True, now=NOON)
 FILE = RenderTarget(terminal=False, now=NOON)
 
+PROOF: ProofView = {
+    "at": "2026-01-01T00:00:00+00:00",
+    "criteria": ["AC1", "AC2"],
+    "notes": [],
+    "sees": {"AC1": ["a.py:pay", "a.py:Card.charge", "b.py:lines 3-9"]},
+    "tests": 1,
+    "waived": ["AC2"],
+    "runs": 5,
+    "tree": "0" * 40,
+}
 PROJECT: ProjectView = {
     "id": "p1",
     "name": "shop",
@@ -263,9 +274,11 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
             record("review", "pending"),
         ],
         "difference": {"files": 1, "added": 3, "removed": 0},
-        "proof": None,
+        "proof": PROOF,
+        "approved_by": ["review approved by ada@desk at a terminal"],
         "standing": {
             "verdict": "stale",
+            "waived": 1,
             "changed": ["a.py"],
             "record": "specs/login/record.json",
             "verified": None,
@@ -278,7 +291,9 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         "login  defining  workflow standard in shop\n"
         "\n"
         "Changed   1 file, +3 -0 lines\n"
-        "Criteria  stale: a.py changed since it was proven\n"
+        "Criteria  stale, 1 waived: a.py changed since it was proven\n"
+        "          AC1 sees a.py: pay, Card.charge; b.py: lines 3-9\n"
+        "Approval  review approved by ada@desk at a terminal\n"
         "\n"
         "✓ define  completed, attempt 2, in 2m 0s\n"
         "    spec.md  1.5 kB\n"
