@@ -246,8 +246,9 @@ def _compare_copies(files: StateFiles, ops: FileOps, loaded: Loaded, active: Act
         else:
             loaded.findings.append(Finding(path, reason_at(path, _difference(data, loaded))))
             loaded.may_be_forked |= path == files.journal
-    # A power cut may leave one copy unfinished and the other one short, but nothing damaged.
-    loaded.is_end_lost = "whole" not in ends and not ("torn" in ends and "damaged" not in ends)
+    # A power cut may leave the journal unfinished and its mirror short. The mirror gets a record
+    # once that of the journal is durable, so where both end in the midst of one, it was whole.
+    loaded.is_end_lost = "whole" not in ends and ends != ["torn", "short"]
     if ends[0] == "damaged" and loaded.active and loaded.sequence in files.checkpoints():
         loaded.is_end_lost = True  # the segment was sealed, and nothing is left of the one after it
     if first > 1 and max(files.checkpoints(), default=0) < first - 1:

@@ -45,6 +45,17 @@ def answer(bench: Bench, *words: str, question: str) -> str:
     return shown
 
 
+def waive_a_feeling(bench: Bench) -> None:
+    """Waive AC2, which no call without a terminal does."""
+    words = ("waive", "discount", "AC2", "--reason", "A feeling")
+    refused = bench.cde(*words)["error"]
+    assert refused["code"] == "E146"
+    asked = "cde waive discount AC2 --reason 'A feeling'"
+    assert refused["suggestions"][0].endswith(f": {asked}")
+    assert refused["fixes"][1]["command"].startswith(f"{asked} --project ")
+    answer(bench, *words, question="without a proof?")
+
+
 def test_a_person_sees_what_was_proven_waived_and_changed(bench: Bench) -> None:
     bench.cde("init")
     bench.write(".cde/workflow.yml", APPROVED)
@@ -57,13 +68,7 @@ def test_a_person_sees_what_was_proven_waived_and_changed(bench: Bench) -> None:
     bench.write("test_cart.py", TESTS + TRUTH)
     bench.write("specs/discount/proofs.yml", "AC1: test_cart.py::test_discount\n")
     assert bench.code("submit", "discount", "test") == "E134"
-    words = ("waive", "discount", "AC2", "--reason", "A feeling")
-    refused = bench.cde(*words)["error"]
-    assert refused["code"] == "E146"
-    asked = "cde waive discount AC2 --reason 'A feeling'"
-    assert refused["suggestions"][0].endswith(f": {asked}")
-    assert refused["fixes"][1]["command"].startswith(f"{asked} --project ")
-    answer(bench, *words, question="without a proof?")
+    waive_a_feeling(bench)
     assert bench.code("submit", "discount", "test") == ""
 
     bench.write("specs/discount/review.md", review("changes needed"))

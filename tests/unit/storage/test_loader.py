@@ -329,6 +329,23 @@ def test_half_a_line_at_the_end_of_a_copy_is_no_damage(tmp_path: Path, first: st
     assert (loaded.torn, loaded.findings) == (False, [Finding(path, "line 3 is damaged")])
 
 
+@pytest.mark.parametrize(
+    ("unfinished", "is_lost"),
+    [(("journal",), False), (("mirror",), False), (("journal", "mirror"), True)],
+)
+def test_both_copies_end_in_the_midst_of_a_record_only_where_it_was_whole_once(
+    tmp_path: Path, unfinished: tuple[str, ...], is_lost: bool
+) -> None:
+    files = made(tmp_path, "a", "b").files
+    copies = {"journal": files.journal, "mirror": files.mirror(1)}
+    for name in unfinished:
+        copies[name].write_bytes(copies[name].read_bytes()[:-9])
+
+    loaded = load(files, OsFileOps())
+
+    assert (loaded.needs_repair, loaded.is_end_lost) == (True, is_lost)
+
+
 def test_a_record_that_does_not_fit_is_named(tmp_path: Path) -> None:
     files = made(tmp_path, "a").files
     last = scan(files.journal.read_bytes()).records[-1]
