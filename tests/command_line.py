@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import marshal
 import os
-import pickle
 import signal
 import socket
 import subprocess
@@ -12,13 +12,17 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
+from typing import Any
 
-from tests import powerless
+from tests import forked, powerless
 from tests.session_guard import session_folder
 
 CDE = [sys.executable, "-m", "cde_orchestrator"]
 TIMEOUT_SECONDS = 100.0
+_MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+"""What lets coverage be measured in other processes; a test may spare its own from it."""
+_starting = Lock()
 
 
 def cde(
@@ -29,6 +33,7 @@ def cde(
     timeout: float = TIMEOUT_SECONDS,
     is_powerless: bool = False,
     memory_bytes: int | None = None,
+    umask: int | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end.
 
@@ -40,24 +45,18 @@ def cde(
         timeout: seconds after which it is killed.
         is_powerless: whether it has no rights over what is others', though it is root's.
         memory_bytes: what it may address, if not as much as the system lets it.
+        umask: its own, if not this process's.
     """
     variables = dict(os.environ if environment is None else environment)
     if _says_how_to_start(variables):
-        assert memory_bytes is None, "only a forked command can be held to it"
-        return subprocess.run(
-            [*(powerless.START if is_powerless else ()), *CDE, *words],
-            cwd=cwd,
-            env=variables,
-            input=stdin,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
+        assert memory_bytes is umask is None, "only a forked command can be held to it"
+        command = [*(powerless.START if is_powerless else ()), *CDE, *words]
+        return _run(command, cwd=cwd, env=variables, input=stdin, timeout=timeout)
     given, taken = os.pipe()
     out, out_end = os.pipe()
     err, err_end = os.pipe()
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(_fork_server())
+        connection.connect(_fork_server("commands"))
         connection.settimeout(timeout)
         request = {
             "words": words,
@@ -65,22 +64,27 @@ def cde(
             "environment": variables,
             "is_powerless": is_powerless,
             "memory_bytes": memory_bytes,
+            "umask": umask,
         }
-        socket.send_fds(connection, [pickle.dumps(request)], [given, out_end, err_end])
+        socket.send_fds(connection, [marshal.dumps(request)], [given, out_end, err_end])
         for descriptor in (given, out_end, err_end):
             os.close(descriptor)
-        process = _told(connection)
+        process = forked.received(connection)
         outputs = [_Reader(out), _Reader(err)]
         feeding = Thread(target=_feed, args=(taken, stdin), daemon=True)
         feeding.start()
         try:
-            code = _told(connection)
+            code = forked.received(connection)
         except TimeoutError:
             os.kill(process, signal.SIGKILL)
             raise
         feeding.join()
     printed, said = (reader.whole() for reader in outputs)
     return subprocess.CompletedProcess([*CDE, *words], code, printed, said)
+
+
+def _run(command: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(command, capture_output=True, check=False, **options)
 
 
 def in_words(
@@ -125,27 +129,41 @@ def _feed(descriptor: int, content: bytes) -> None:
         return  # the command ended without reading it
 
 
-def _told(connection: socket.socket) -> int:
-    data = b""
-    while len(data) < 32:
-        part = connection.recv(32 - len(data))
-        if not part:
-            raise RuntimeError("the server of commands ended")
-        data += part
-    number: int = pickle.loads(data)
-    return number
+def program(
+    environment: Mapping[str, str] | None = None, *, is_powerless: bool = False, forks: bool = True
+) -> list[str]:
+    """The words that start ``cde`` as a program, before its arguments.
+
+    It is forked from a process that has imported a server, where that can be.
+
+    Args:
+        environment: what it is given in addition to this process's own.
+        is_powerless: whether it has no rights over what is others'.
+        forks: whether it may be; one that is killed is better the process that was started.
+    """
+    if not forks or _says_how_to_start(environment or {}):
+        return [*(powerless.START if is_powerless else ()), *CDE]
+    rights = "powerless" if is_powerless else "powerful"
+    return [sys.executable, "-I", "-S", "-B", forked.__file__, _fork_server("servers"), rights]
+
+
+def _fork_server(kind: str) -> str:
+    """The address of this process's forking server for a kind, started with the first command."""
+    with _starting:
+        return _started(kind)
 
 
 @cache
-def _fork_server() -> str:
-    """The address of this process's server of commands, started with the first one."""
-    address = str(session_folder() / "commands")
+def _started(kind: str) -> str:
+    """The address of a forking server that was just started."""
+    address = str(session_folder() / kind)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(64)
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.fork_server", str(listener.fileno())],
+        [sys.executable, "-m", "tests.fork_server", str(listener.fileno()), kind],
         cwd=Path(__file__).parents[1],
+        env={**os.environ, **_MEASURED},
         stdin=subprocess.DEVNULL,
         pass_fds=[listener.fileno()],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -26,6 +27,10 @@ FAMILIES = ("CDE_", "GIT_", "OTEL_", "PG", "XDG_")
 AGENTS = tuple(person.AGENTS)
 NAMES = ("columns", "lines", "no_color", "force_color", "traceparent")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+IN_MEMORY = Path("/dev/shm")
+"""Where Linux has a disk in memory. On another one, tests wait for its syncs most of the time."""
+ROOM_BYTES = 2**30
+"""What tests need there, and much more than they take."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         foreign = name.startswith((*FAMILIES, *AGENTS)) or name.lower() in (*NAMES, *PROXIES)
         if foreign and not name.startswith("CDE_SIMULATION_"):
             del os.environ[name]
+    _prefer_memory()
     catch_ignored_signals()
     guard = session_guard.start()
     os.environ["XDG_CACHE_HOME"] = str(session_guard.session_folder() / "cache")
@@ -43,10 +49,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(lambda: session_guard.stop(guard))
 
 
+def _prefer_memory() -> None:
+    """Put temporary files into memory, where nobody named another place and programs can run."""
+    if "TMPDIR" in os.environ or not os.access(IN_MEMORY, os.W_OK | os.X_OK):
+        return
+    disk = os.statvfs(IN_MEMORY)
+    if disk.f_bavail * disk.f_frsize >= ROOM_BYTES and not disk.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = str(IN_MEMORY)
+        tempfile.tempdir = None
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests that need a disk of their own where one can be mounted."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run tests that need a disk of their own where one can be mounted; slow ones begin first.
+
+    Of several processes, none is then left with a slow test when the others have ended.
+    """
     items[:] = [disks.placed(item) for item in items]
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

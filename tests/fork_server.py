@@ -2,18 +2,18 @@
 
 Most of a short command's time is importing. Each command still is a process of its own, with
 its own arguments, environment, folder and pipes, and goes through ``__main__`` to its exit code;
-it only skips the imports. Tests of the start itself, of signals and of servers start a new
-interpreter instead.
+it only skips the imports. Tests of the start itself and of kills start a new interpreter instead.
 """
 
 from __future__ import annotations
 
 import importlib
 import io
+import marshal
 import os
-import pickle
 import pkgutil
 import resource
+import select
 import signal
 import socket
 import sys
@@ -21,8 +21,10 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.forked import received, sent
 from tests.powerless import give_up_rights
 
 _REQUEST_BYTES = 4 * 1024 * 1024
@@ -44,51 +46,104 @@ _PRELOADED = (
     "yaml",
 )
 _SERVERS = ("cde_orchestrator.mcp_tools", "cde_orchestrator.server", "cde_orchestrator.web")
+_PRELOADED_FOR_SERVERS = ("anyio._backends._asyncio", "mcp.server.stdio", "uvicorn")
 
 
-def serve(listener: socket.socket) -> None:
-    """Answer requests until the listener's other end is closed."""
-    preload()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever is done needs no burial
+def serve(listener: socket.socket, *, for_servers: bool) -> None:
+    """Answer requests until this process is ended."""
+    preload(for_servers=for_servers)
+    _save_coverage()
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    woken, waking = socket.socketpair()
+    waking.setblocking(False)
+    signal.set_wakeup_fd(waking.fileno(), warn_on_full_buffer=False)
+    asking: dict[socket.socket, int] = {}
     while True:
-        connection, _ = listener.accept()
-        if os.fork() == 0:
-            listener.close()
-            _attend(connection)
-        connection.close()
+        ready, _, _ = select.select([listener, woken, *asking], [], [])
+        for each in ready:
+            if each is listener:
+                connection, _ = listener.accept()
+                asking[connection] = _begin(connection, [listener, woken, waking, *asking])
+            elif each is woken:
+                woken.recv(4096)
+                _report_ends(asking)
+            elif each in asking:
+                _pass_on(each, asking)
 
 
-def preload() -> None:
-    """Import what commands import, once for all of them."""
+def preload(*, for_servers: bool = False) -> None:
+    """Import what commands import, and compile what they compile, once for all of them.
+
+    Args:
+        for_servers: whether it is for servers as well.
+    """
     import cde_orchestrator
+    from cde_orchestrator.adapters.workflows.prompts import JinjaPromptRenderer
+    from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
+    from cde_orchestrator.application.projects.show_workflows import prompt_problems
+    from cde_orchestrator.domain.secret_makes import holds_known_make
 
-    for name in _PRELOADED:
+    for name in (*_PRELOADED, *(_PRELOADED_FOR_SERVERS if for_servers else ())):
         with suppress(ImportError):  # a part of a library that another version lacks
             importlib.import_module(name)
     for module in pkgutil.walk_packages(cde_orchestrator.__path__, "cde_orchestrator."):
-        if not module.name.startswith(_SERVERS) and not module.name.endswith("__main__"):
+        is_wanted = for_servers or not module.name.startswith(_SERVERS)
+        if is_wanted and not module.name.endswith("__main__"):
             try:
                 importlib.import_module(module.name)
             except ImportError:  # an extra that is not installed
                 continue
+    holds_known_make("")
+    workflows = YamlWorkflowRepository().load_packaged()
+    assert not list(prompt_problems(workflows, JinjaPromptRenderer(), Path(os.sep)))
     assert threading.active_count() == 1, "a thread does not survive a fork"
 
 
-def _attend(connection: socket.socket) -> NoReturn:
-    """Run one command, and tell its process id and then its exit code."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+def _save_coverage() -> None:
+    """Where coverage is measured, let commands have their own alone, which they save faster."""
+    coverage = sys.modules.get("coverage")
+    measured = coverage.Coverage.current() if coverage is not None else None
+    if measured is not None:
+        measured.save()
+
+
+def _begin(connection: socket.socket, others: list[socket.socket]) -> int:
+    """Run a command; its process id, which is said."""
     data, descriptors, _, _ = socket.recv_fds(connection, _REQUEST_BYTES, 3)
     process = os.fork()
     if process == 0:
-        connection.close()
-        become(pickle.loads(data), descriptors)
+        signal.set_wakeup_fd(-1)
+        for each in (connection, *others):
+            each.close()
+        become(marshal.loads(data), descriptors)
     for descriptor in descriptors:
         os.close(descriptor)
-    connection.sendall(pickle.dumps(process).ljust(32, b"\0"))
-    _, status = os.waitpid(process, 0)
-    connection.sendall(pickle.dumps(os.waitstatus_to_exitcode(status)).ljust(32, b"\0"))
-    os.kill(os.getpid(), signal.SIGKILL)  # leaves without what others do at their exit
-    raise AssertionError
+    with suppress(ConnectionError):
+        sent(connection, process)
+    return process
+
+
+def _report_ends(asking: dict[socket.socket, int]) -> None:
+    """Say the exit codes of commands that have ended."""
+    with suppress(ChildProcessError):  # none is left
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            for connection in [each for each, process in asking.items() if process == ended[0]]:
+                del asking[connection]
+                with connection, suppress(ConnectionError):  # whoever asked is gone
+                    sent(connection, os.waitstatus_to_exitcode(ended[1]))
+
+
+def _pass_on(connection: socket.socket, asking: dict[socket.socket, int]) -> None:
+    """Send a command the signal that came for it; SIGKILL where nobody waits for it any more."""
+    try:
+        number = received(connection)
+    except (ConnectionError, EOFError):
+        number = signal.SIGKILL
+    with suppress(ProcessLookupError):
+        os.kill(asking[connection], number)
+    if number == signal.SIGKILL:
+        del asking[connection]
+        connection.close()
 
 
 def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
@@ -102,6 +157,8 @@ def become(request: dict[str, Any], descriptors: list[int]) -> NoReturn:
     os.environ.update(request["environment"])
     if request.get("is_powerless"):
         give_up_rights()
+    if request.get("umask") is not None:
+        os.umask(request["umask"])
     if request.get("memory_bytes"):
         resource.setrlimit(resource.RLIMIT_AS, (request["memory_bytes"],) * 2)
     time.tzset()
@@ -151,4 +208,4 @@ def _writer(descriptor: int, errors: str, *, line_buffering: bool = False) -> io
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(socket.socket(fileno=int(sys.argv[1])), for_servers=sys.argv[2:] == ["servers"])

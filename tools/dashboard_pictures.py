@@ -43,7 +43,7 @@ from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.project_ports import ProjectPorts
 from tests.browser.stage import FLAGS
-from tests.integration.mcp_client import deliverable
+from tests.integration.deliverables import deliverable
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SHOWN_PATH = "/home/me/webshop"

@@ -24,11 +24,9 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 _thread = ThreadPoolExecutor(1, thread_name_prefix="browser")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder drive a browser."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test of this folder drives a browser."""
+    item.add_marker(pytest.mark.browser)
 
 
 @pytest.hookimpl(tryfirst=True)

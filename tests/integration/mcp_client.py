@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ from mcp.client.session import ElicitationFnT
 from mcp.types import CallToolResult, TextContent
 
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
+from tests.command_line import program
 
 SERVE = ["-m", "cde_orchestrator", "serve"]
 HELLO = {
@@ -33,15 +33,17 @@ class StdioServer:
 
     Args:
         project: its project.
+        forks: whether it may be forked; one that is to be killed may not.
         environment: in addition to the tests' own.
 
     Attributes:
         process: the server, which has greeted its client.
     """
 
-    def __init__(self, project: Path, **environment: str) -> None:
+    def __init__(self, project: Path, *, forks: bool = True, **environment: str) -> None:
+        words = program(environment, forks=forks)
         self.process = subprocess.Popen(
-            [sys.executable, *SERVE, "--project", str(project)],
+            [*words, "serve", "--project", str(project)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -112,26 +114,21 @@ async def stdio_agent(
     mode: str = "auto",
     options: Sequence[str] = (),
     elicit: ElicitationFnT | None = None,
+    forks: bool = True,
     **env: str,
 ) -> AsyncIterator[Agent]:
-    """An agent on a server process of its own, over stdio; ``elicit`` is its person."""
+    """An agent on a server process of its own, over stdio; ``elicit`` is its person.
+
+    The process may be forked, where it ``forks``; one that is to be killed may not.
+    """
     pinned = ["--project", str(project)] if project else []
     kept = {name: os.environ[name] for name in ("XDG_STATE_HOME", VARIABLE)}
     variables = {**kept, **env}
-    server = StdioServerParameters(
-        command=sys.executable, args=[*SERVE, *pinned, *options], cwd=cwd, env=variables
-    )
+    command, *words = program(variables, forks=forks)
+    arguments = [*words, "serve", *pinned, *options]
+    server = StdioServerParameters(command=command, args=arguments, cwd=cwd, env=variables)
     async with Client(server, mode=mode, elicitation_callback=elicit) as client:
         yield Agent(client)
-
-
-def deliverable(output: Mapping[str, Any]) -> str:
-    """A text that passes the gate of a declared output."""
-    asked = [heading for heading in output["must_contain"] if not heading.startswith("re:")]
-    words = "AC1 and T1 and F1: what was done, by whom, and how anybody can see that it works.\n"
-    body: str = "\n\n".join(f"{heading}\n\n{words}" for heading in asked or ["# Result"])
-    body += "".join(f"\n\nVerdict: {verdict}\n" for verdict in output["verdict"][:1])
-    return body + "\n" + words * (int(output["min_bytes"]) // len(words) + 1)
 
 
 def kill_servers(project: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.command_line import cde
-from tests.integration.mcp_client import deliverable
+from tests.integration.deliverables import deliverable
 from tests.repository import git
 from tests.terminal import Terminal, of_a_person, terminal
 

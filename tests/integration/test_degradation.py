@@ -15,7 +15,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import ValidationError
-from tests.integration.mcp_client import deliverable
+from tests.integration.deliverables import deliverable
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"

@@ -11,7 +11,8 @@ from mcp.client.client import Client
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_server
-from tests.integration.mcp_client import Agent, deliverable, text_of
+from tests.integration.deliverables import deliverable
+from tests.integration.mcp_client import Agent, text_of
 
 pytestmark = pytest.mark.anyio
 

@@ -22,7 +22,8 @@ from cde_orchestrator.mcp_tools.sdk import protocol_server
 from cde_orchestrator.served_project import ServedProject
 from cde_orchestrator.server import build_server
 from cde_orchestrator.web.routes import all_routes
-from tests.integration.mcp_client import StdioServer, deliverable, stdio_agent
+from tests.integration.deliverables import deliverable
+from tests.integration.mcp_client import StdioServer, stdio_agent
 from tests.integration.test_logs import (
     TRACE,
     TRACEPARENT,

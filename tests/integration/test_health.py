@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -25,8 +24,9 @@ from prometheus_client import parser
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import build_application
+from tests.command_line import program
 from tests.disks import remount, small_disk
-from tests.integration.mcp_client import SERVE, stdio_agent
+from tests.integration.mcp_client import stdio_agent
 from tests.let_in import BEARER, TOKEN, bearer
 
 OVER_HTTP = ("--transport", "http", "--port", "0", "--json")
@@ -72,7 +72,7 @@ def asking(address: str, token: Mapping[str, str]) -> Ask:
 def served(project: Path, *words: str, **environment: str) -> Iterator[Ask]:
     """A server over HTTP in a process of its own."""
     server = subprocess.Popen(
-        [sys.executable, *SERVE, *OVER_HTTP, "--project", str(project), *words],
+        [*program(environment), "serve", *OVER_HTTP, "--project", str(project), *words],
         stdout=subprocess.PIPE,
         env={**os.environ, **CALM, **environment},
         text=True,

@@ -24,7 +24,8 @@ from cde_orchestrator.domain.exceptions import UntrustedBackendError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
 from tests.command_line import cde
-from tests.integration.mcp_client import deliverable, stdio_agent
+from tests.integration.deliverables import deliverable
+from tests.integration.mcp_client import stdio_agent
 from tests.integration.run.stage import AGENT
 
 WORKFLOW = """\

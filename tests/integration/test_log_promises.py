@@ -49,7 +49,7 @@ def _undone() -> Iterator[None]:
 def test_what_was_answered_is_logged_although_the_server_is_killed_the_next_moment(
     project: Path,
 ) -> None:
-    server = StdioServer(project)
+    server = StdioServer(project, forks=False)
     try:
         for number in (2, 3):
             call = {

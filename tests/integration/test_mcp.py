@@ -6,7 +6,6 @@ import hashlib
 import json
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import Any
 import anyio
 import pytest
 
+from tests.command_line import program
+from tests.integration.deliverables import deliverable
 from tests.integration.mcp_client import (
-    SERVE,
     Agent,
-    deliverable,
     kill_servers,
     stdio_agent,
     text_of,
@@ -99,7 +98,7 @@ async def test_a_feature_goes_from_prompt_to_completed_over_stdio(
 
 
 async def test_a_feature_goes_on_after_its_server_was_killed(project: Path) -> None:
-    async with stdio_agent(project) as agent:
+    async with stdio_agent(project, forks=False) as agent:
         started = await agent.call("cde_startFeature", prompt="Survive")
         second = await agent.call(
             "cde_submitWork",
@@ -405,7 +404,7 @@ def http_server(project: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, *SERVE, "--project", str(project)]
+    command = [*program(), "serve", "--project", str(project)]
     server = subprocess.Popen([*command, "--transport", "http", "--port", str(port)])
     try:
         deadline = time.monotonic() + 60

@@ -26,7 +26,8 @@ from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.feature import Feature
 from tests import command_line
 from tests.command_line import in_words
-from tests.integration.mcp_client import Agent, deliverable, kill_servers, stdio_agent, text_of
+from tests.integration.deliverables import deliverable
+from tests.integration.mcp_client import Agent, kill_servers, stdio_agent, text_of
 
 pytestmark = pytest.mark.anyio
 
@@ -91,7 +92,7 @@ def config(tmp_path: Path) -> str:
 
 async def one_life(project: Path, calls: int) -> bool:
     """An agent that knows the project alone, killed after so many calls; False: nothing to do."""
-    async with stdio_agent(project) as agent:
+    async with stdio_agent(project, forks=False) as agent:
         left = calls
 
         async def call(tool: str, **arguments: Any) -> dict[str, Any] | None:
@@ -123,7 +124,7 @@ async def one_life(project: Path, calls: int) -> bool:
 async def test_an_agent_killed_after_every_single_call_is_replaced_until_the_feature_completes(
     project: Path,
 ) -> None:
-    async with stdio_agent(project) as agent:
+    async with stdio_agent(project, forks=False) as agent:
         await agent.call("cde_startFeature", prompt="Survive", name="survive", workflow="quick-fix")
         kill_servers(project)
     lives = 0
@@ -149,7 +150,7 @@ from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.logs.setup import setup_logging
-from tests.integration.mcp_client import deliverable
+from tests.integration.deliverables import deliverable
 
 setup_logging("ERROR")
 application = build_application(Path(sys.argv[1]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.command_line import cde
-from tests.integration.mcp_client import deliverable
+from tests.integration.deliverables import deliverable
 from tests.repository import git
 
 CHECK = '["sh", "-c", "! grep -q BROKEN code.py"]'

@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="no other system limits memory as strictly"),
 ]
-SAMPLE = 8
+SAMPLE = 5
 MEMORY_BYTES = 1_200_000_000
 """What a command may address; its program and libraries have two thirds of it."""
 MANY = 100_000

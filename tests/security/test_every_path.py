@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
-from tests import command_line, powerless
+from tests import command_line
 from tests.integration.cli.commands import environment
 from tests.nobody import NOBODY
 from tests.repository import git
@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="strace is a program of Linux"),
 ]
-SAMPLE = 6
+SAMPLE = 4
 OUTSIDE = "outside"
 CLOSED = 0o600
 ACTING = (".cde/config.toml", ".cde/workflow.yml", ".cde/prompts")
@@ -261,9 +261,8 @@ def faults_of(
             yield f"{words} hangs"
             continue
         yield from faults_in(done.stdout + done.stderr, words, allowed)
-    start = powerless.START if is_foreign else ()
     try:
-        answers, said = workload.served(attacked.root, own, start=start)
+        answers, said = workload.served(attacked.root, own, is_powerless=is_foreign)
     except TimeoutError:
         yield "the server hangs"
     else:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.runners.server_file import FILE, server_folder
-from tests.command_line import CDE, TIMEOUT_SECONDS
+from tests.command_line import cde, in_words
 
 GIGABYTE = 1 << 30
-MEMORY_KB = 1_000_000
+MEMORY_BYTES = 1_024_000_000
 """What a command may address: less than the file has."""
 SERVER_FILE = "what a server leaves"
 """In the user's own folder."""
@@ -65,17 +65,8 @@ def environment(root: Path) -> dict[str, str]:
 
 def run(root: Path, words: str) -> subprocess.CompletedProcess[str]:
     """Run a command that may not address more memory than that."""
-    limited = ["sh", "-c", f'ulimit -v {MEMORY_KB}; exec "$@"', "cde", *CDE, *words.split()]
-    return subprocess.run(
-        limited,
-        cwd=root,
-        env={**os.environ, **environment(root)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
+    own = {**os.environ, **environment(root)}
+    return in_words(cde(*words.split(), cwd=root, environment=own, memory_bytes=MEMORY_BYTES))
 
 
 @pytest.mark.parametrize("name", FILES)

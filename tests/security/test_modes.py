@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
-from tests.command_line import CDE
+from tests.command_line import CDE, cde, in_words
 from tests.integration.run.stage import AGENT
 from tests.repository import git
 
@@ -37,17 +37,14 @@ class World:
 
     def cde(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            [*CDE, *words],
+        done = cde(
+            *words,
             cwd=self.project,
-            env=self.environment,
+            environment=self.environment,
+            stdin=stdin.encode(),
             umask=self.umask,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
         )
+        return in_words(done)
 
     def serve(self) -> None:
         """Start a server, ask it once, and end it."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from types import MappingProxyType
 
-from tests.command_line import CDE, TIMEOUT_SECONDS
+from tests.command_line import TIMEOUT_SECONDS, program
 from tests.fork_server import become, preload
 
 WORKFLOW = """\
@@ -176,7 +176,7 @@ def served(
     calls: Iterable[tuple[str, Mapping[str, object]]] = CALLS,
     replaced: Mapping[str, str] = MappingProxyType({}),
     *,
-    start: Iterable[str] = (),
+    is_powerless: bool = False,
 ) -> tuple[list[str], str]:
     """The answers of a new server of the project, and what it said else; raises as ``ask``.
 
@@ -185,12 +185,12 @@ def served(
         environment: the whole of the server's.
         calls: as of ``ask``.
         replaced: as of ``ask``.
-        start: a command that runs the server.
+        is_powerless: whether the server has no rights over what is others'.
     """
     with (
         TemporaryFile() as errors,
         subprocess.Popen(
-            [*start, *CDE, "serve", "--project", str(root)],
+            [*program(is_powerless=is_powerless), "serve", "--project", str(root)],
             env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,11 +9,9 @@ from tests.simulation import workload
 from tests.simulation.oracle import quiet
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of this folder try more in a soak."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.soak)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test of this folder tries more in a soak."""
+    item.add_marker(pytest.mark.soak)
 
 
 @pytest.fixture(autouse=True)

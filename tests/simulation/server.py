@@ -6,10 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from tests.command_line import program
 
 
 class Server:
@@ -21,7 +22,7 @@ class Server:
 
     def __init__(self, root: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "cde_orchestrator", "serve", "--project", str(root)],
+            [*program(), "serve", "--project", str(root)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -18,7 +18,7 @@ from tests.simulation.operations import SimulatedOps
 from tests.simulation.oracle import Oracle, case, choices
 from tests.soak import SOAK
 
-CUTS_EACH = 20 if SOAK else 2
+CUTS_EACH = 20 if SOAK else 1
 """Random contents that each crash may leave."""
 
 

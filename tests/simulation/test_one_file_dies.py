@@ -21,9 +21,9 @@ from tests.soak import SOAK
 
 pytestmark = [pytest.mark.usefixtures("small_files"), pytest.mark.timeout(7_200)]
 
-HARMS_EACH = 10**9 if SOAK else 10
+HARMS_EACH = 10**9 if SOAK else 6
 """Cuts, and flipped bits, of each file."""
-CRASHES_EACH = 1.0 if SOAK else 0.3
+CRASHES_EACH = 1.0 if SOAK else 0.2
 """The share of the operations after which a crash is tried."""
 LIVE = {"state.json", "journal.jsonl", "second copy"}
 FILES = [*sorted(LIVE), "sealed segment", "sealing backup", "oldest backup"]
@@ -132,7 +132,7 @@ def test_a_crash_while_damage_is_mended_loses_nothing(
 ) -> None:
     random = choices(f"mending {file}")
     for name, root, harmed in harmed_stores(store, file, tmp_path):
-        if not (SOAK or name == "deleted" or random.random() < 0.08):
+        if not (SOAK or name == "deleted" or random.random() < 0.12):
             continue
         start = read_image(root)
         ops = SimulatedOps(root)

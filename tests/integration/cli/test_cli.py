@@ -14,7 +14,7 @@ from cde_orchestrator import __version__
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
 from tests.integration.cli.commands import CDE, answer, cde, environment, refused
-from tests.integration.mcp_client import deliverable
+from tests.integration.deliverables import deliverable
 from tests.terminal import terminal
 
 PROJECT = {"id", "name", "path", "status", "backend", "read_only", "trust"}

@@ -18,7 +18,8 @@ from cde_orchestrator.bootstrap import build_application
 from cde_orchestrator.domain.exceptions import UntrustedBackendError
 from tests import command_line
 from tests.command_line import in_words
-from tests.integration.mcp_client import deliverable, stdio_agent
+from tests.integration.deliverables import deliverable
+from tests.integration.mcp_client import stdio_agent
 from tests.postgres_server import PostgresServer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.postgres]

@@ -145,7 +145,6 @@ class Prover:
         runners = self.runners.named(self.root, self.runner)
         groups = self._groups(runners, needed)
         used = [group.runner for group in groups if group.runner.command]
-        versions = {runner.name: runner.version(self.root) for runner in used}
         changed = self.trees.changed(self.root, base.id, now.id)
         files = {proof.test.partition("::")[0] for proof in needed.values() if proof.test}
         change = Change.of(
@@ -181,6 +180,7 @@ class Prover:
         with _naming_criteria(claim):
             self._look(examination, base, now)
         criteria = tuple(_seen(criterion, claim, trials) for criterion in claim.criteria)
+        versions = {runner.name: runner.version(self.root) for runner in used}  # known from a run
         return ProofEvidence(
             at=at,
             tree=now.id,

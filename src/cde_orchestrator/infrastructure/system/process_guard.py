@@ -17,7 +17,6 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from pathlib import Path
 
 MARK = "CDE_RUN_ID"
 """Environment variable that all processes of one run have."""
@@ -28,6 +27,8 @@ NOT_STARTED = 127
 
 def marked_processes(run_id: str) -> list[int]:
     """Processes of a run, wherever they are, but for this one; needs ``/proc``."""
+    from pathlib import Path  # which takes a while, and is seldom needed by a guard
+
     mark = f"{MARK}={run_id}".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):

@@ -6,6 +6,7 @@ import os
 import queue
 import signal
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -77,7 +78,7 @@ class SupervisedProcess:
         self._room = threading.Semaphore(_CHUNKS_WAITING)
         # Both ends close by themselves when either process ends, however it does.
         self._lifeline, held = socket.socketpair()
-        guard = programs.python_words("-I", process_guard.__file__, str(held.fileno()))
+        guard = [sys.executable, *programs.ALONE, process_guard.__file__, str(held.fileno())]
         try:
             self._process = programs.start(
                 [*guard, *command],
