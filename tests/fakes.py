@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from cde_orchestrator.adapters.project_files.content_syntax import ParsingContentValidator
 from cde_orchestrator.adapters.workflows.yaml_reader import read_document
+from cde_orchestrator.application.checks.baselines import Baselines
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
@@ -195,6 +196,21 @@ class InMemoryWorkflows:
         ]
         self.own = catalog(*own, packaged=False)
         return True
+
+    def set_check(
+        self,
+        root: Path,
+        phases: Mapping[str, Collection[str]],
+        command: Sequence[str],
+        seen: str | None,
+    ) -> None:
+        """Let the command gate the phases, in workflows of the project's own."""
+        present = self.load(root)
+        own = [
+            workflow.with_check(phases.get(name, ()), tuple(command))
+            for name, workflow in present.workflows.items()
+        ]
+        self.own = replace(catalog(*own, packaged=False), default=present.default)
 
 
 class RecordingPrompts:
@@ -417,6 +433,7 @@ class World:
     breakers: Breakers = field(default_factory=NoBreakers)
     health: Health = field(default_factory=NoHealth)
     settings_commands: SettingsCommands = tuple
+    baseline_seconds: float = 0.0
     proofs: ProofWorld = field(init=False)
 
     def __post_init__(self) -> None:
@@ -454,7 +471,26 @@ class World:
     @property
     def rendering(self) -> PhasePrompts:
         """The prompts of the project's phases."""
-        return PhasePrompts(self.root, self.prompts, self.files)
+        what = (self.prompts, self.files, self.callers)
+        return PhasePrompts(self.root, *what, lambda: self.git, lambda: self.proofs.proving)
+
+    @property
+    def features(self) -> ProjectFeatures:
+        """The project's features, as a call has them."""
+        stores = (self.repository, self.workflows, self.trust)
+        return ProjectFeatures(self.root, *stores, self.callers, self.clock)
+
+    @property
+    def baselines(self) -> Baselines:
+        """What tries the project's checks."""
+        return Baselines(
+            root=self.root,
+            checks=self.checks,
+            trust=self.trust,
+            runners=lambda: self.proofs.runners,
+            clock=self.clock,
+            seconds=self.baseline_seconds,
+        )
 
     def leases(self, agent: str | None = None) -> CallerLeases:
         """The caller in front of the project's features."""
@@ -464,6 +500,7 @@ class World:
         """The use case's reply, with other fakes than these where a test gives them."""
         stores = (self.repository, self.workflows)
         composed = {
+            "baselines": self.baselines,
             "commands": ProjectCommands(
                 self.root,
                 *stores,
@@ -472,7 +509,7 @@ class World:
                 Standing(kind="trusted"),
                 ProofCommands(self.root, self.files, self.proofs.runners, read_document),
             ),
-            "features": ProjectFeatures(self.root, *stores, self.callers, self.clock),
+            "features": self.features,
             "outputs": self.outputs,
             "proving": self.proofs.proving,
             "rendering": self.rendering,

@@ -11,6 +11,7 @@ from pathlib import Path
 from cde_orchestrator.application.ports.breakers import BreakerView
 from cde_orchestrator.application.ports.checks import Watch, WorkTree
 from cde_orchestrator.domain.approval import Channel, Person
+from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.exceptions import CDESystemError, FeatureError
@@ -35,6 +36,23 @@ def evidence_of(check: Check, at: datetime, exit_code: int | None, printed: str)
     )
 
 
+NOT_TRIED = {
+    "kind": "check",
+    "command": ["make", "test"],
+    "directory": ".",
+    "used_by": ["build"],
+    "outcome": "not_tried",
+    "waits": False,
+    "words": "The check `make test` was not tried yet (cde check run)",
+    "at": None,
+    "exit_code": None,
+    "duration_ms": None,
+    "counts": {},
+    "failing": [],
+}
+"""The check of the phase ``build`` as answers have it, before it was tried."""
+
+
 class ScriptedChecks:
     """Runs nothing, and ends as a test wants it.
 
@@ -43,6 +61,7 @@ class ScriptedChecks:
         meanwhile: what happens while a check runs.
         run_checks: the checks that were run.
         busy: whether another submission is being checked.
+        absent: programs that are not installed.
     """
 
     def __init__(self) -> None:
@@ -51,6 +70,7 @@ class ScriptedChecks:
         self.meanwhile: Callable[[], None] | None = None
         self.run_checks: list[Check] = []
         self.busy = False
+        self.absent: set[str] = set()
 
     @contextmanager
     def lock_check(self, root: Path, feature: Feature) -> Iterator[None]:
@@ -59,6 +79,11 @@ class ScriptedChecks:
             phase = feature.current_phase
             raise FeatureError.of("E129", feature=feature.name, phase=phase, holder="process 1")
         yield
+
+    def problem(self, root: Path, check: Check) -> str | None:
+        """Whether its program is not installed."""
+        name = check.command[0]
+        return f"there is no program {name} on PATH" if name in self.absent else None
 
     def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
         """The scripted end."""
@@ -210,7 +235,7 @@ class FakeCallers:
     """Calls come from whom a test says.
 
     Attributes:
-        client, process: of the coming calls.
+        client, process, connection: of the coming calls.
         anonymous: the coming calls are a person's commands.
         answers: the coming calls may answer what waits for a person.
         dead: processes that ended.
@@ -223,6 +248,8 @@ class FakeCallers:
         self.anonymous = False
         self.answers = True
         self.dead: set[Process] = set()
+        self.connection = ""
+        self.briefings = Briefings()
 
     def become(self, client: str, pid: int | None = None) -> None:
         """Let the coming calls come from another client, in a process of its own."""
@@ -242,6 +269,8 @@ class FakeCallers:
             place=self.place,
             anonymous=self.anonymous and agent is None,
             answers=self.answers,
+            channel="shell" if self.client == "cli" else "mcp",
+            connection=self.connection,
         )
 
     def person(self, channel: Channel, place: str) -> Person:

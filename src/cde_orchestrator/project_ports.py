@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
-from cde_orchestrator.application.ports.only_viewed import OnlyViewed, viewed
+from cde_orchestrator.application.ports.made_once import MadeOnce
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.adapters.repositories.postgres.repository import (
         PostgresProjectRepository,
     )
+    from cde_orchestrator.application.checks.baselines import Baselines
     from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
     from cde_orchestrator.application.features.phase_prompt import PhasePrompts
     from cde_orchestrator.application.features.project_outputs import ProjectOutputs
@@ -38,32 +39,10 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.proofs.verifying import Verifying
     from cde_orchestrator.application.views import ArtifactView
     from cde_orchestrator.domain.check import Check
+    from cde_orchestrator.domain.exceptions import CDEError
+    from cde_orchestrator.domain.project import Project
     from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import Notifier
     from cde_orchestrator.infrastructure.monitoring.health.probes import Facts, ProjectChecks
-
-Port = TypeVar("Port")
-
-
-class _MadeOnce(Generic[Port]):
-    """A port that is made when it is first asked for, by one thread for all."""
-
-    def __init__(self, make: Callable[[ProjectPorts], Port]) -> None:
-        self.make, self.name = make, make.__name__
-
-    def __get__(self, ports: ProjectPorts, owner: type[ProjectPorts] | None = None) -> Port:
-        with ports.making:
-            made = vars(ports)
-            if self.name not in made:
-                shared = ports.shared
-                made[self.name] = getattr(shared, self.name) if shared else self.make(ports)
-            port: Port | OnlyViewed = made[self.name]
-            if not ports.standing.acts:
-                port = viewed(self.name, port, ports.standing.refusal())
-            return cast("Port", port)
-
-    def __set__(self, ports: ProjectPorts, port: Port) -> None:
-        """Be asked also once it is made: what may be done with it depends on the standing."""
-        vars(ports)[self.name] = port
 
 
 class ProjectPorts:
@@ -134,40 +113,36 @@ class ProjectPorts:
         """The folder with the state and with what else its worktrees share of the project."""
         return home_of(self.root)
 
-    @_MadeOnce
+    @MadeOnce
     def repository(self) -> FilesystemProjectRepository | PostgresProjectRepository:
         """Where the state is kept."""
         if self._settings.state_url:
             return self._database(self.breakers)
         return self.files_repository
 
-    @_MadeOnce
+    @MadeOnce
     def files_repository(self) -> FilesystemProjectRepository:
         """The state in the project's own files, wherever it is kept."""
         from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
         from cde_orchestrator.storage.retention import Retention
 
-        settings = self._settings
-        kept = Retention(
-            count=settings.backups_kept,
-            days=settings.backup_days,
-            total_bytes=settings.backup_bytes,
-        )
+        own = self._settings
+        kept = Retention(count=own.backups_kept, days=own.backup_days, total_bytes=own.backup_bytes)
         return FilesystemProjectRepository(
-            lock_timeout_seconds=settings.lock_timeout_seconds, retention=kept
+            lock_timeout_seconds=own.lock_timeout_seconds, retention=kept
         )
 
-    @_MadeOnce
+    @MadeOnce
     def recovery(self) -> core.StateRecovery:
         """The same for the state's past."""
         return self.repository
 
-    @_MadeOnce
+    @MadeOnce
     def movable(self) -> core.MovableState:
         """The same for a move of the state."""
         return self.repository
 
-    @_MadeOnce
+    @MadeOnce
     def doctor(self) -> core.Doctor:
         """Who examines the project."""
         from cde_orchestrator.adapters.doctor.project import ProjectDoctor
@@ -182,37 +157,37 @@ class ProjectPorts:
             git=git_output,
             missing=no_project,
             standing=lambda: self.standing,
+            unready=self._unready,
         )
         if not self._settings.state_url:
             return of_folder(self.repository)
         from cde_orchestrator.adapters.doctor.postgres import PostgresDoctor
 
-        # What the doctor finds out is no failure of the work: its circuit breakers are its own.
-        examined = self._database(None)
+        examined = self._database(None)  # what it finds out is no failure of the work's breakers
         return PostgresDoctor(examined, of_folder(examined))
 
-    @_MadeOnce
+    @MadeOnce
     def merge_driver(self) -> core.MergeDriver:
         """What lets git merge exports."""
         from cde_orchestrator.adapters.git.version_control import GitMergeDriver
 
         return GitMergeDriver()
 
-    @_MadeOnce
+    @MadeOnce
     def workflows(self) -> core.WorkflowRepository:
         """The project's workflows."""
         from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 
         return YamlWorkflowRepository()
 
-    @_MadeOnce
+    @MadeOnce
     def prompts(self) -> core.PromptRenderer:
         """What fills in templates."""
         from cde_orchestrator.adapters.workflows.prompts import JinjaPromptRenderer
 
         return JinjaPromptRenderer()
 
-    @_MadeOnce
+    @MadeOnce
     def files(self) -> core.ProjectFiles:
         """The project's files."""
         from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
@@ -224,7 +199,7 @@ class ProjectPorts:
         """The project's features, as a call reads and changes them."""
         from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 
-        stores = (self.repository, self.workflows)
+        stores = (self.repository, self.workflows, self.trust)
         return ProjectFeatures(self.root, *stores, self.callers, self.clock)
 
     @property
@@ -232,7 +207,16 @@ class ProjectPorts:
         """The prompts of the project's phases, with the files that these ports have."""
         from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 
-        return PhasePrompts(self.root, self.prompts, self.files)
+        what = (self.prompts, self.files, self.callers)
+        return PhasePrompts(self.root, *what, lambda: self.git, lambda: self.proving)
+
+    @property
+    def baselines(self) -> Baselines:
+        """What tries the project's checks and runners of tests."""
+        from cde_orchestrator.application.checks.baselines import Baselines
+
+        world = (self.root, self.checks, self.trust, lambda: self.commands.proofs.runners)
+        return Baselines(*world, self.clock, self._settings.baseline_seconds)
 
     @property
     def outputs(self) -> ProjectOutputs:
@@ -248,33 +232,33 @@ class ProjectPorts:
 
         return SubmissionPorts.of(self.named)
 
-    @_MadeOnce
+    @MadeOnce
     def inspector(self) -> core.ProjectInspector:
         """What finds out what the project is made of."""
         from cde_orchestrator.adapters.project_files.inspector import FilesystemProjectInspector
 
         return FilesystemProjectInspector()
 
-    @_MadeOnce
+    @MadeOnce
     def reports(self) -> core.ErrorReports:
         """Reports that errors left."""
         return reports_of(self._settings)
 
-    @_MadeOnce
+    @MadeOnce
     def content(self) -> work.ContentValidator:
         """What knows the formats of outputs."""
         from cde_orchestrator.adapters.project_files.content_syntax import ParsingContentValidator
 
         return ParsingContentValidator()
 
-    @_MadeOnce
+    @MadeOnce
     def checks(self) -> work.CheckRunner:
         """What runs checks."""
         from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
 
         return SubprocessCheckRunner()
 
-    @_MadeOnce
+    @MadeOnce
     def trust(self) -> work.TrustStore:
         """What a person trusts."""
         from cde_orchestrator.adapters.runners.trust import UserTrustStore
@@ -282,21 +266,21 @@ class ProjectPorts:
 
         return UserTrustStore(packaged=PACKAGED_FILE.parent)
 
-    @_MadeOnce
+    @MadeOnce
     def objects(self) -> work.ObjectStore:
         """Contents by digest."""
         from cde_orchestrator.adapters.repositories.objects import FilesystemObjectStore
 
         return FilesystemObjectStore()
 
-    @_MadeOnce
+    @MadeOnce
     def git(self) -> work.VersionControl:
         """The project's git."""
         from cde_orchestrator.adapters.git.version_control import GitVersionControl
 
         return GitVersionControl(self.breakers)
 
-    @_MadeOnce
+    @MadeOnce
     def proving(self) -> Proving:
         """What proves criteria."""
         from cde_orchestrator.proving_ports import proving_in
@@ -311,40 +295,40 @@ class ProjectPorts:
         world = (self.root, self.breakers, self.trust, self.clock)
         return verifying_in(*world, self.standing, self.workflows, lambda: self.repository)
 
-    @_MadeOnce
+    @MadeOnce
     def callers(self) -> work.Callers:
         """Who calls."""
         from cde_orchestrator.adapters.runners.callers import ProcessCallers
 
         return ProcessCallers(shared=bool(self._settings.state_url))
 
-    @_MadeOnce
+    @MadeOnce
     def logs(self) -> core.LogReader:
         """The project's log."""
         from cde_orchestrator.infrastructure.observability.logs.reader import JsonLogReader
 
         return JsonLogReader()
 
-    @_MadeOnce
+    @MadeOnce
     def agents(self) -> Agents:
         """The agents that can be started."""
         from cde_orchestrator.adapters.runners.agent_process import CommandLineAgents
 
         return CommandLineAgents(self.root, self.breakers)
 
-    @_MadeOnce
+    @MadeOnce
     def breakers(self) -> BreakerRegistry:
         """The project's circuit breakers."""
         return BreakerRegistry(self.root)
 
-    @_MadeOnce
+    @MadeOnce
     def worktrees(self) -> GitWorktrees:
         """Folders that features have of their own."""
         from cde_orchestrator.adapters.git.worktrees import GitWorktrees
 
         return GitWorktrees(self.root, self.breakers)
 
-    @_MadeOnce
+    @MadeOnce
     def health(self) -> Health:
         """What watches the project."""
         from cde_orchestrator.infrastructure.monitoring.health.monitor import HealthMonitor
@@ -364,24 +348,26 @@ class ProjectPorts:
 
     def _settings_commands(self) -> Sequence[tuple[Check, str]]:
         """What the settings set off that has to be trusted first, each with what does."""
-        from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import alert_commands
+        from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import outward_commands
 
         with considering():
             settings = self._settings if self.standing.acts else load_settings(self.root)
-            database = outward(settings, "state_url")
-            of_state = [(database, "state")] if database else []
-            alerts = alert_commands(self.root, settings)
-        return [*of_state, *((each, "alerts") for each in alerts)]
+            return outward_commands(self.root, settings)
 
     def _facts(self) -> Facts:
         return self._project_checks.facts()
 
-    @_MadeOnce
+    @MadeOnce
     def _project_checks(self) -> ProjectChecks:
         from cde_orchestrator.infrastructure.monitoring.health.probes import ProjectChecks
 
-        world = (self.repository, self.workflows, self.breakers)
+        world = (self.repository, self.workflows, self._unready, self.breakers)
         return ProjectChecks(self.root, *world, self._settings, self.clock)
+
+    def _unready(self, project: Project) -> Iterator[CDEError]:
+        from cde_orchestrator.application.checks.unready import unready
+
+        return unready(project, self.features, self.baselines)
 
     def _notified(self) -> Sequence[Notifier]:
         from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import configured_notifiers
@@ -389,7 +375,7 @@ class ProjectPorts:
         return configured_notifiers(self.root, self._settings, self.breakers, self.trust)
 
     def _database(self, breakers: BreakerRegistry | None) -> PostgresProjectRepository:
-        """The state in a database; raises E314, the one that the settings name is no good."""
+        """The state in a database; E314, that of the settings cannot be used."""
         from cde_orchestrator.adapters.repositories.database import database_of
 
         return database_of(self._settings, breakers, self._is_database_trusted)

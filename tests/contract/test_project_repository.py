@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.repositories.filesystem import FilesystemProjectRepository
+from cde_orchestrator.application.checks.baselines import keep_trials, kept_trials
 from cde_orchestrator.application.ports.core import ProjectRepository
+from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.exceptions import (
     ConcurrentChangeError,
     FeatureError,
@@ -18,10 +20,11 @@ from cde_orchestrator.domain.exceptions import (
     ValidationError,
 )
 from cde_orchestrator.domain.project import ProjectStatus
-from cde_orchestrator.domain.workflow import Workflow
+from cde_orchestrator.domain.workflow import Phase, Workflow
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.contract.conftest import Open
 from tests.nobody import as_nobody
+from tests.unit.domain.test_trial import FAILED
 
 
 def test_a_new_project_is_being_onboarded_and_bears_the_folders_name(
@@ -107,6 +110,19 @@ def test_what_a_transaction_changed_is_there_in_another_process(
     assert found.workflow_of(found.feature("add-a-login-page")) == Workflow.canonical()
 
 
+def test_how_checks_ended_is_kept_with_feature_and_project(
+    repository: ProjectRepository, open_repository: Open, active: Path
+) -> None:
+    with repository.transaction(active) as project:
+        feature = project.start_feature("Add a login page")
+        feature.trials = [FAILED]
+        keep_trials(project, [FAILED])
+
+    found = open_repository().get(active)
+    assert found.feature("add-a-login-page").trials == [FAILED]
+    assert kept_trials(found) == [FAILED]
+
+
 def test_a_transaction_that_fails_changes_nothing(
     repository: ProjectRepository, open_repository: Open, active: Path
 ) -> None:
@@ -137,6 +153,28 @@ def test_nested_values_that_change_are_saved(
     with repository.transaction(active) as project:
         project.metadata["nested"]["deep"]["value"] = True
     assert open_repository().get(active).metadata == {"nested": {"deep": {"value": True}}}
+
+
+def test_a_feature_is_kept_in_another_workflow_with_who_did_its_phases(
+    repository: ProjectRepository, open_repository: Open, active: Path
+) -> None:
+    doer = Doer(agent="claude", session="1 now here", wanted="other", as_wanted=False)
+    large = Workflow(id="large", phases=tuple(Phase(id=each) for each in ("write", "ship")))
+    with repository.transaction(active) as project:
+        feature = project.start_feature("Add login", name="login")
+        feature.phases["define"].doer = doer
+    with open_repository().transaction(active) as project:
+        feature = project.feature("login")
+        digest = project.keep_workflow(large)
+        feature.change_workflow(large, digest, "claude", project.clock())
+        feature.phases["write"].doer = doer
+    read = open_repository().get(active)
+
+    kept = read.feature("login")
+    assert read.workflow_of(kept) == large
+    assert (kept.current_phase, [*kept.phases]) == ("write", ["write", "ship"])
+    assert (kept.phases["write"].doer, kept.phases["ship"].doer) == (doer, None)
+    assert kept.phases["write"].past[0]["workflow"] == "standard"
 
 
 def test_a_project_can_be_changed_and_saved_again_and_again(

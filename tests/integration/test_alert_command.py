@@ -13,9 +13,9 @@ from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.infrastructure.breakers.registry import BreakerRegistry
 from cde_orchestrator.infrastructure.monitoring.alerts.notifiers import (
     CommandNotifier,
-    alert_commands,
     configured_notifiers,
     load_alert_command,
+    outward_commands,
 )
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from tests.phase_fakes import InMemoryTrust
@@ -141,11 +141,11 @@ def test_an_address_that_came_with_the_project_is_sent_nothing_until_a_person_tr
             send()
         assert (caught.value.code, receiver.received) == ("E929", [])
 
-        (sending,) = alert_commands(tmp_path, settings)
+        ((sending, _),) = outward_commands(tmp_path, settings)
         trust.grants.append(sending.command_line)
         send()
         trust.grants.clear()
         monkeypatch.setenv("CDE_ALERT_WEBHOOK_URL", receiver.address)
         send()
-        assert alert_commands(tmp_path, settings) == []
+        assert outward_commands(tmp_path, settings) == []
         assert len(receiver.received) == 2

@@ -89,6 +89,7 @@ class Served:
             self.root,
             self.application._assembled(tolerant=False).repository,
             YamlWorkflowRepository(),
+            lambda project: iter(()),
             self.breakers,
             settings,
             self.clock,

@@ -93,9 +93,13 @@ COMMANDS: dict[str, list[str]] = {
     "list": [],
     "save": ["login", "Half"],
     "resume": ["login"],
+    "grow": ["login", "standard-approved"],
     "rollback": ["login", "define", "--reason", "Again", "--dry-run"],
     "approve": ["login"],
     "waive": ["login", "AC1", "--reason", "No"],
+    "check": [],
+    "check run": [],
+    "check set": ["--phase", "none", "--", "true"],
     "verify": [],
     "close": ["login", "cancelled", "--reason", "Enough"],
     "trust": ["--list"],
@@ -112,7 +116,7 @@ COMMANDS: dict[str, list[str]] = {
 REFUSED = {
     *("start", "submit"),  # the project is archived; no results are given
     *("errors show", "logs trace", "run", "agents test", "agents trust", "health reset-breaker"),
-    *("state leave", "state move", "approve", "waive", "verify"),
+    *("state leave", "state move", "approve", "waive", "verify", "check set"),
 }
 """Commands that end with 1: most ask for what does not exist."""
 CURSOR = {"cursor": 5}

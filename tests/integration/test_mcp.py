@@ -282,7 +282,7 @@ async def test_two_features_with_the_same_prompt_get_different_names(project: Pa
     assert names == [
         "add-search",
         "add-search-2",
-        "tian-jia-yong-hu-deng-lu-gong-neng",
+        "tian-jia-yong-hu-deng-lu-gong",
         "feature",
         "feature-2",
     ]
@@ -375,6 +375,7 @@ async def test_a_server_in_a_subfolder_serves_the_project_above(project: Path) -
         assert [workflow["id"] for workflow in info["workflows"]] == [
             "standard",
             "standard-approved",
+            "lean",
             "quick-fix",
             "research",
             "docs",

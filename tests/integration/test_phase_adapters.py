@@ -182,6 +182,45 @@ def test_a_check_that_cannot_run_is_refused(tmp_path: Path, check: Check) -> Non
     assert caught.value.code == "E121"
 
 
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("no-such-program", "there is no program no-such-program on PATH"),
+        ("./no-such-program", "there is no program ./no-such-program in the project"),
+        ("./data.txt", "./data.txt may not be executed"),
+    ],
+)
+def test_why_a_check_cannot_run_is_seen_without_a_run(
+    tmp_path: Path, program: str, reason: str
+) -> None:
+    (tmp_path / "data.txt").write_text("data")
+    check = Check((program, "-q"), ".", 60.0)
+    with pytest.raises(CDEError) as caught:
+        run(tmp_path, check)
+
+    assert caught.value.context["reason"] == reason
+    assert SubprocessCheckRunner().problem(tmp_path, check) == reason
+    assert SubprocessCheckRunner().problem(tmp_path, python("")) is None
+
+
+def test_a_program_that_git_does_not_keep_is_the_projects_own_in_a_worktree(
+    tmp_path: Path,
+) -> None:
+    root, worktree = tmp_path / "project", tmp_path / "worktree"
+    worktree.mkdir()
+    for folder, said in ((root / ".venv", "the project's"), (worktree / "bin", "its own")):
+        folder.mkdir(parents=True)
+        (folder / "check").write_text(f"#!/bin/sh\necho {said!r} && pwd\n")
+        (folder / "check").chmod(0o755)
+    checks = SubprocessCheckRunner(worktree)
+    project = Check((".venv/check",), ".", 60.0)
+
+    assert checks.problem(root, project) is None
+    assert checks.run(root, project, NOON, None).tail == f"the project's\n{worktree}\n"
+    own = Check(("bin/check",), ".", 60.0)
+    assert checks.run(root, own, NOON, None).tail == f"its own\n{worktree}\n"
+
+
 def test_a_feature_is_checked_by_one_submission_at_a_time(tmp_path: Path) -> None:
     one, other = (
         Feature.create(project_id="p", name=name, prompt="x", workflow=writing_workflow(), now=NOON)

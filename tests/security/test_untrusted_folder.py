@@ -81,10 +81,13 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "list": (),
     "save": ("login", "A note"),
     "resume": ("login",),
+    "grow": ("login",),
     "close": ("login", "cancelled", "--reason", "No"),
     "rollback": ("login", "reproduce", "--reason", "No"),
     "approve": ("login",),
     "waive": ("login", "AC1", "--reason", "No"),
+    **dict.fromkeys(("check", "check run"), ()),
+    "check set": ("--", "true"),
     "run": ("login", "--agent", "claude"),
     "agents list": (),
     "agents test": ("claude",),
@@ -97,7 +100,7 @@ CHANGING = {
     *("state move", "state leave", "state salvage"),
     *("init", "project activate", "project archive", "state restore", "state compact", "start"),
     *("submit", "save", "resume", "close", "rollback", "run", "agents trust", "alerts test"),
-    *("health reset-breaker", "doctor", "approve", "verify"),
+    *("health reset-breaker", "doctor", "approve", "verify", "check run", "grow", "check set"),
 }
 NOT_YET_THERE = ".cde/prompts/new.md"
 ACTING = [
@@ -715,7 +718,7 @@ def test_a_project_of_another_owner_is_not_found_from_below(world: World) -> Non
 
 def test_a_port_that_is_only_viewed_gives_what_reads_and_nothing_else(tmp_path: Path) -> None:
     ports = ProjectPorts(tmp_path, Settings(), OperationMeter())
-    names = {name for name, each in vars(ProjectPorts).items() if "_MadeOnce" in str(type(each))}
+    names = {name for name, each in vars(ProjectPorts).items() if "MadeOnce" in str(type(each))}
     assert names == {*READS}
     refusal = ValidationError.of("E325", path="/x")
     for name in names:

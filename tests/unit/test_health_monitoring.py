@@ -28,6 +28,7 @@ from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.bootstrap import Application, build_application
 from cde_orchestrator.domain.clock import Clock, utc_now
 from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.project import Project
 from cde_orchestrator.infrastructure.health import get_health_status
 from cde_orchestrator.infrastructure.monitoring.alerts import rules as alert_rules
 from cde_orchestrator.infrastructure.monitoring.alerts.dispatch import AlertDispatcher
@@ -439,10 +440,15 @@ def _break(application: Application, name: str) -> None:
         breaker.call(fail)
 
 
+def no_checks(project: Project) -> Iterator[CDEError]:
+    """Every check is ready."""
+    return iter(())
+
+
 def _monitor(root: Path, meter: OperationMeter, clock: Clock = utc_now) -> HealthMonitor:
     settings, workflows = Settings(), YamlWorkflowRepository()
     repository, breakers = FilesystemProjectRepository(), NoBreakers()
-    checks = ProjectChecks(root, repository, workflows, breakers, settings, utc_now)
+    checks = ProjectChecks(root, repository, workflows, no_checks, breakers, settings, utc_now)
     return HealthMonitor(root, meter, settings, checks.facts, clock=clock)
 
 

@@ -9,8 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
+from cde_orchestrator.application.checks.trial_views import TrialView
+from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.proof_views import DifferenceView, ProofView, proof_view
 from cde_orchestrator.application.proofs.verdicts import VerdictView
+from cde_orchestrator.application.who_views import ApprovalView, ReaderView, WaiverView
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
@@ -76,29 +79,6 @@ class ArtifactView(TypedDict):
     size: int
 
 
-class ApprovalView(TypedDict):
-    """A person's yes: who, where, by which channel, and to what, by digests."""
-
-    at: str
-    user: str
-    host: str
-    channel: str
-    place: str
-    digest: str
-    outputs: dict[str, str | None]
-
-
-class WaiverView(TypedDict):
-    """A person's word that a criterion, as ``text`` has it, counts without a proof."""
-
-    at: str
-    user: str
-    host: str
-    channel: str
-    reason: str
-    text: str
-
-
 class PhaseRecordView(TypedDict):
     """What happened to a phase; times are ISO 8601."""
 
@@ -109,6 +89,7 @@ class PhaseRecordView(TypedDict):
     completed_at: str | None
     outputs: list[ArtifactView]
     approval: NotRequired[ApprovalView]
+    reader: NotRequired[ReaderView]
 
 
 class ClaimView(TypedDict):
@@ -202,14 +183,18 @@ class SharedView(TypedDict):
 class StartReply(FeatureReply):
     """A feature that was started.
 
+    ``fits`` is None where no rule can say it, or the feature could not go on in that workflow.
     ``branch`` is the git branch that it was put on; ``git_problem`` says why git refuses to work
     in the project's repository, ``proof_problem`` why its criteria, which must be proven, cannot.
+    ``baseline`` is how its checks and runners of tests ended before the work.
     """
 
     branch: str | None
     git_problem: str | None
     proof_problem: str | None
     shared: list[SharedView]
+    fits: FitView | None
+    baseline: list[TrialView]
 
 
 class KeptView(TypedDict):
@@ -262,6 +247,8 @@ class FeatureStatusReply(FeatureReply):
     """A feature with all its phases, how much it changed, and what was proven of it.
 
     ``standing`` is None while it is not completed; ``approved_by`` says by whom it was, then.
+    ``baseline`` is how its checks and runners of tests ended before the work, and whether one
+    waits for a person; empty once it is closed.
     """
 
     phases: list[PhaseRecordView]
@@ -269,6 +256,7 @@ class FeatureStatusReply(FeatureReply):
     proof: ProofView | None
     standing: VerdictView | None
     approved_by: list[str]
+    baseline: list[TrialView]
 
 
 class FeatureDetailReply(FeatureStatusReply):

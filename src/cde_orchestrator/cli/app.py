@@ -19,6 +19,7 @@ _PROJECT = {
     "init": "Set up cde in this project: create .cde, detect languages and tests, activate it.",
     "project": "Show, activate or archive the project.",
     "workflow": "Show and validate the workflows that features follow.",
+    "check": "Show, run and change the checks that gate phases.",
     "state": "Verify, inspect and restore the project's state.",
     "doctor": "Check the project, however broken; exit code 1 if something needs attention.",
     "dashboard": "Open the project's dashboard in the browser; start a server if none is running.",
@@ -36,6 +37,7 @@ _FEATURES = {
     "list": "List features, newest first.",
     "save": "Save progress in the current phase, for whoever resumes it.",
     "resume": "Resume a feature: show its goal, progress, prompt and last failure.",
+    "grow": "Let a feature continue in a larger workflow, with what it has.",
     "close": "Close a feature without finishing it; its files are kept.",
     "rollback": "Start an earlier phase again, with the outputs as they were then.",
     "verify": "Prove completed features again from what is committed; exit code 1 if one is not "
@@ -55,7 +57,7 @@ _MODULES = {
     "explain": "errors",
     "run": "runs",
     **dict.fromkeys(("start", "submit", "status", "list"), "features"),
-    **dict.fromkeys(("save", "resume", "close", "rollback"), "resume"),
+    **dict.fromkeys(("save", "resume", "grow", "close", "rollback"), "resume"),
 }
 LISTED = {
     name: Listed(f"{commands.__name__}.{_MODULES.get(name, name)}", text, panel)

@@ -99,7 +99,7 @@ def overlooked_in(text: str) -> list[tuple[int, str]]:
 def _criterion(lines: Sequence[Line], index: int, line: Line) -> tuple[Criterion, bool] | None:
     """The criterion that begins with a line, and whether it is defined rather than listed."""
     if line.kind is Kind.HEADING:
-        if title := _TITLE.fullmatch(line.text):
+        if title := _TITLE.fullmatch(markdown.unnumbered(line.text)):
             words = _words(title[2]) or _below(lines, index)
             return _of_words(title[1], words, line), True
     elif line.kind is Kind.PROSE:

@@ -16,9 +16,10 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.names import slug_from
 from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.proofs import Verified
-from cde_orchestrator.domain.records import Artifact, Baseline, Failure, SourceBase
+from cde_orchestrator.domain.records import Artifact, Baseline, Failure, Progress, SourceBase
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.text import checked_prompt
+from cde_orchestrator.domain.trial import Trial
 from cde_orchestrator.domain.workflow import (
     CANONICAL_STATUS,
     IN_PROGRESS,
@@ -34,6 +35,8 @@ COMPLETED = "completed"
 FAILED = "failed"
 CANCELLED = "cancelled"
 EVENTS_KEPT = 20
+CHANGED_WORKFLOW = "workflow_changed"
+"""The event that a change of the workflow leaves."""
 CLOSED_STATUSES = frozenset({COMPLETED, FAILED, CANCELLED})
 KNOWN_STATUSES = CLOSED_STATUSES | {*CANONICAL_STATUS.values(), IN_PROGRESS, WAITS_FOR_PERSON}
 """All that a feature may have, but for those that its workflow names."""
@@ -52,6 +55,7 @@ class Feature:
         branch: the git branch that was made for it.
         baseline: the work tree when it began; None where nobody looked.
         base: all of the source when it began; None where git could not keep it.
+        trials: how its checks and runners of tests ended before work began.
         verified: how it ended when it was proven again after it was completed.
         waivers: criteria that a person lets count without a proof, by id.
         events: takeovers, rollbacks and decisions, newest last.
@@ -75,6 +79,7 @@ class Feature:
     branch: str | None = None
     baseline: Baseline | None = None
     base: SourceBase | None = None
+    trials: list[Trial] = field(default_factory=list)
     verified: Verified | None = None
     waivers: dict[str, Waiver] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -197,8 +202,12 @@ class Feature:
         workflow: Workflow,
         now: datetime,
         key: str | None = None,
+        *,
+        stays: bool = False,
     ) -> int:
         """Record a failed attempt; the feature stays at the phase, or fails with the last one.
+
+        Where it ``stays`` all the same, a person has been called, and gets all attempts again.
 
         Returns:
             How many attempts are left.
@@ -208,12 +217,14 @@ class Feature:
         """
         self.require_current(phase_id, workflow)
         record = self.phases[phase_id]
-        record.failures = [*record.failures, Failure(now, record.attempts, reason, by, key)]
+        record.failures = [*record.failures, Failure(now, record.attempt, reason, by, key)]
         record.status = PhaseStatus.FAILED
         left = record.attempts_left(workflow.max_attempts)
         self.updated_at = now
         if left:
             record.begin(now)
+        elif stays:
+            record.begin_anew(now)
         else:
             self._close(FAILED, reason, by, now)
         log.info(
@@ -236,7 +247,7 @@ class Feature:
         record = self.phases[self.current_phase or ""]
         record.status = PhaseStatus.FAILED if outcome == FAILED else PhaseStatus.PENDING
         if outcome == FAILED:  # whoever resumes is shown why
-            record.failures = [*record.failures, Failure(now, record.attempts, reason, by)]
+            record.failures = [*record.failures, Failure(now, record.attempt, reason, by)]
         self._close(outcome, reason, by, now)
         log.info("feature_closed", operation="close", feature_id=self.id, outcome=outcome)
 
@@ -275,6 +286,31 @@ class Feature:
         self._enter(to_phase, now)
         target.failures = [Failure(now, target.attempts - 1, reason, by)]
         return [record.id for record in undone]
+
+    def change_workflow(
+        self, workflow: Workflow, digest: str, by: str, now: datetime
+    ) -> list[Progress]:
+        """Begin another workflow; a summary of what was done stays with its first phase.
+
+        Returns:
+            The notes of all phases, oldest first.
+        """
+        left = [each for each in self.phases.values() if each.status is not PhaseStatus.PENDING]
+        records = {phase.id: PhaseRecord(phase.id) for phase in workflow.phases}
+        for record in left:
+            done = {"workflow": self.workflow_type, **record.to_dict()}
+            records[workflow.first.id].past += [*record.past, done]
+        self.note(
+            CHANGED_WORKFLOW,
+            at=now.isoformat(),
+            by=by,
+            before=self.workflow_type,
+            after=workflow.id,
+            phase=self.current_phase,
+        )
+        self.phases, self.workflow_type, self.workflow_digest = records, workflow.id, digest
+        self._enter(workflow.first, now)
+        return sorted((each for record in left for each in record.saved()), key=lambda it: it.at)
 
     def note(self, event: str, **facts: Any) -> None:
         """Keep what happened to the feature, the newest events alone."""

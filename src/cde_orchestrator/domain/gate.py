@@ -25,7 +25,7 @@ could not be found out in a reasonable time."""
 
 EXPRESSION = "re:"
 _PARSED = frozenset({"json", "yaml", "toml"})
-_SLOT = re.compile(r"<fill\b[^>\n]*>?", re.IGNORECASE)
+_SLOT = re.compile(r"<fill(?:[ \t]*:[^>\n]*>?|[ \t]*>)", re.IGNORECASE)
 _OPEN = re.compile(
     r"\{\{[^{}\n]*\}\}|\{%[^{}\n]*%\}"
     r"|\[(?:TODO|TBD|FILL|INSERT|NEEDS CLARIFICATION)\b[^\]\n]{0,200}\]"
@@ -33,14 +33,27 @@ _OPEN = re.compile(
 _LEFT_OVER = re.compile(
     r"\[ {0,3}(?:insert|your|fill|add|enter|describe|put|write)\b[^\[\]\n]{0,200}"
     r"\bhere[ .]{0,3}\](?![(\[:])"
-    r"|\[ {0,3}insert (?:an?|the|your|some)\b[^\[\]\n]{0,200}\](?![(\[:])"
-    r"|(?<!\w)<(?:insert|your|fill|add|enter|describe|put|write)[ _-][^<>\n]{0,200}[ _-]here>",
+    r"|\[ {0,3}insert (?:an?|the|your|some)\b[^\[\]\n]{0,200}\](?![(\[:])",
     re.IGNORECASE,
 )
+_LEFT_OVER_VALUE = re.compile(
+    r"(?:.*[:|])?[\s>*_\-+.\d)#]*+"
+    r"<(?:insert|your|fill|add|enter|describe|put|write)[ _-][^<>\n]{0,200}[ _-]here>"
+    r"[.*_\s]*+(?:\|.*)?",
+    re.IGNORECASE,
+)
+"""A slot in angle brackets that is all that is said; in a sentence it may be what it is about."""
 _FILLER = re.compile(
     r"[\s>*_\-+|.\d)]{0,20}lorem ipsum(?:[ ,]+dolor\b.*|[\s.,…*_]*)", re.IGNORECASE | re.DOTALL
 )
-_PUT_OFF = re.compile(r"[\s>*_\-+|.\d)(\[\]xX]*(?:(?:TODO|TBD|FIXME)\b.*|(?:\.\.\.|…)[\s|]*)")
+_PUT_OFF = re.compile(
+    r"[\s>*_\-+|.\d)(\[\]xX]*"
+    r"(?:(?:TODO|TBD|FIXME)\b"
+    r"(?! (?:comments?|entry|entries|items?|lists?|markers?|notes?|tags?)\b).*"
+    r"|(?:\.\.\.|…)[\s|]*)"
+)
+"""What puts a section off; a sentence about such comments does not."""
+_WHOLE = (_PUT_OFF, _LEFT_OVER, _LEFT_OVER_VALUE, _FILLER)
 _VERDICT = re.compile(
     r"[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)?[*_`]*verdict[*_`]*[ \t]*:(.*)", re.IGNORECASE
 )
@@ -216,7 +229,7 @@ def _unfilled(text: str, document: list[markdown.Line] | None, skeleton: str) ->
     fill = "Replace it with real content; if there is none, write None and why"
     if document is None:
         slot, whole = _SLOT.search(text), text.strip()
-        if slot or any(each.fullmatch(whole) for each in (_PUT_OFF, _LEFT_OVER, _FILLER)):
+        if slot or any(each.fullmatch(whole) for each in _WHOLE):
             at = text.count("\n", 0, slot.start()) + 1 if slot else 1
             yield f"still has the placeholder {_shown(slot[0] if slot else text)}", fill, at
         return
@@ -236,7 +249,8 @@ def _first_slot(text: str) -> re.Match[str] | None:
     """The first thing in a line that a template left to be written."""
     if "<" not in text and "[" not in text and "{" not in text:
         return None
-    return _SLOT.search(text) or _OPEN.search(text) or _LEFT_OVER.search(text)
+    found = _SLOT.search(text) or _OPEN.search(text) or _LEFT_OVER.search(text)
+    return found or _LEFT_OVER_VALUE.fullmatch(text)
 
 
 def _put_off(document: list[markdown.Line]) -> markdown.Line | None:
@@ -282,18 +296,33 @@ def _without_match(expression: str, text: str, search: Search) -> Iterable[_Find
 
 
 def _without_section(wanted: str, document: list[markdown.Line]) -> Iterable[_Finding]:
-    places = markdown.headings(document).get(markdown.normal(wanted), [])
-    if not places:
-        hidden = [line for line in document if line.text.strip() == wanted.strip()]
-        where = (
-            "a code block" if hidden and hidden[0].kind is markdown.Kind.CODE else "code or HTML"
-        )
-        words = f"has the heading {wanted!r} only inside {where}" if hidden else ""
-        fix = f"Write the line {wanted} outside code and HTML, with its content below"
-        yield words or f"lacks the heading {wanted!r}", fix, None
-    elif not any(markdown.section(document, index) for index in places):
+    asked, heading = wanted.strip(), markdown.normal(wanted)
+    places = markdown.headings(document).get(heading, [])
+    if any(markdown.section(document, index) for index in places):
+        return
+    if places:
         fix = "Write its content; if there is none, write None and why"
         yield f"has nothing under the heading {wanted!r}", fix, document[places[0]].number
+    elif near := markdown.nearest(document, wanted):
+        words = "#" * near.level + " " + near.text if near.level else near.written
+        yield (
+            f"has {_shown(words)} in place of the heading {asked!r}",
+            f"Write {asked} there",
+            near.number,
+        )
+    else:
+        yield _missing_section(wanted, heading, document)
+
+
+def _missing_section(wanted: str, heading: str, document: list[markdown.Line]) -> _Finding:
+    hidden = [
+        line for line in document if "#" in line.text and markdown.normal(line.text) == heading
+    ]
+    kind = hidden[0].kind if hidden else None
+    where = "a code block" if kind is markdown.Kind.CODE else "code or HTML"
+    words = f"has the heading {wanted!r} only inside {where}" if hidden else ""
+    fix = f"Write the line {wanted} outside code and HTML, with its content below"
+    return words or f"lacks the heading {wanted!r}", fix, hidden[0].number if hidden else None
 
 
 def verdict_words(text: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
+
+Surface = Literal["mcp", "shell", "run"]
 
 LEASE = timedelta(minutes=15)
 RENEWAL = timedelta(minutes=5)
@@ -31,6 +34,9 @@ class Caller:
         place: where the state is; a copy of a project is another place.
         anonymous: a command or a program that names no agent, which takes no lease.
         answers: a program that may answer what waits for a person, in the name of its owner.
+        channel: how it is given its work, and what it calls: ``mcp``, tools; ``shell``, commands;
+            ``run``, nothing, as an agent that a run started and whose work it submits.
+        connection: names the connection to a server that it keeps; empty where none is known.
     """
 
     client: str
@@ -39,6 +45,8 @@ class Caller:
     place: str = ""
     anonymous: bool = False
     answers: bool = False
+    channel: Surface = "mcp"
+    connection: str = ""
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ In time proportional to the text, whatever stands in it: a gate judges what stra
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 
@@ -16,6 +17,10 @@ _NO_PARAGRAPH = re.compile(r" {0,3}(?:(?:[-+*]|\d{1,9}[.)])(?:[ \t]|\Z)|[|>])|\t
 """A list, a table, a quotation or indented code, which no underline makes a heading."""
 _RULE = re.compile(r"[-*_=|:\s]*")
 _TICKS = re.compile(r"`+")
+_NUMBER = re.compile(r"\d{1,4}(?:\.\d{1,4}){0,5}[.):]? +(?=\S)")
+_EMPHASIS = str.maketrans("", "", "*`~")
+_MARKS = "#-+>:*_`~ \t"
+"""What may surround words that somebody took for a heading."""
 LINES_LIMIT = 200_000
 """Lines of a document that are judged: each costs time during which nothing else runs."""
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -96,18 +101,83 @@ def read(text: str) -> list[Line]:
 
 
 def headings(lines: list[Line]) -> dict[str, list[int]]:
-    """Indexes of the headings of each kind, as ``## Goal``, among the lines."""
+    """Indexes of the headings of each kind, as ``normal`` has them, among the lines.
+
+    A heading with a number is found without it, too.
+    """
     found: dict[str, list[int]] = {}
     for index, line in enumerate(lines):
         if line.kind is Kind.HEADING:
-            found.setdefault(f"{'#' * line.level} {line.text}", []).append(index)
+            words = folded(line.text)
+            for each in {words, unnumbered(words)}:
+                found.setdefault(f"{'#' * line.level} {each}", []).append(index)
     return found
 
 
 def normal(heading: str) -> str:
-    """A heading as ``headings`` has it: one blank after the marks, none at the end."""
+    """A heading as it is compared: its marks, one blank, and its words as ``folded``."""
     match = _HEADING.fullmatch(heading.strip())
-    return f"{match[1]} {_words(match[2])}" if match else heading.strip()
+    return f"{match[1]} {folded(_words(match[2]))}" if match else folded(heading)
+
+
+def folded(words: str) -> str:
+    """Words as a person compares them: without case, emphasis and a colon at the end."""
+    plain = unicodedata.normalize("NFKC", words).casefold().translate(_EMPHASIS)
+    return " ".join(word.strip("_") for word in plain.split()).rstrip(": ")
+
+
+def unnumbered(words: str) -> str:
+    """The words of a heading without a number before them."""
+    number = _NUMBER.match(words)
+    return words[number.end() :] if number else words
+
+
+def nearest(lines: list[Line], heading: str) -> Line | None:
+    """The first line that was probably meant to be a heading, but is another, or none.
+
+    One with its words on another level comes before one with similar words, and that before
+    a line that has the words and no marks.
+    """
+    wanted = normal(heading).lstrip("# ")
+    found: dict[int, Line] = {}
+    for line in lines:
+        if line.kind is Kind.HEADING:
+            words = unnumbered(folded(line.text))
+            if words == wanted:
+                found.setdefault(0, line)
+            elif words.startswith(f"{wanted} ") or _are_similar(words, wanted):
+                found.setdefault(1, line)
+        elif line.kind is Kind.PROSE and _is_meant(line.written, wanted):
+            found.setdefault(2, line)
+    return found[min(found)] if wanted and found else None
+
+
+def _is_meant(written: str, wanted: str) -> bool:
+    """Whether a line of prose has a heading's words alone; one with its marks is within HTML."""
+    if len(written) > 2 * len(wanted) + 20 or _HEADING.fullmatch(written):
+        return False
+    return unnumbered(folded(written.strip(_MARKS))) == wanted
+
+
+def _are_similar(words: str, wanted: str) -> bool:
+    """Whether a slip or two make one of the other: a letter too many, too few, or another."""
+    return _within(words, wanted, min(2, len(wanted) // 3))
+
+
+def _within(one: str, other: str, slips: int) -> bool:
+    if abs(len(one) - len(other)) > slips:
+        return False
+    pairs = enumerate(zip(one, other, strict=False))
+    same = next((at for at, (its, theirs) in pairs if its != theirs), min(len(one), len(other)))
+    one, other = one[same:], other[same:]
+    if not (one and other and slips):
+        return max(len(one), len(other)) <= slips
+    if one[:2] == other[1::-1] and _within(one[2:], other[2:], slips - 1):
+        return True
+    return any(
+        _within(one[skipped:], other[left:], slips - 1)
+        for skipped, left in ((1, 1), (1, 0), (0, 1))
+    )
 
 
 def section(lines: list[Line], index: int) -> list[Line]:

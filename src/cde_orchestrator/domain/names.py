@@ -13,7 +13,7 @@ NAME_LIMIT = 60
 """Characters of a feature's name."""
 
 _WORDS_IN_NAME = 7
-_MADE_NAME_LIMIT = 48
+_MADE_NAME_LIMIT = 30
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _SAMPLE = 500
 _FALLBACK = "feature"
@@ -29,7 +29,7 @@ _DEVICES = frozenset(
 
 
 def slug_from(prompt: str) -> str:
-    """A slug of the prompt's first words, at most 48 characters.
+    """A slug of the prompt's first words, at most 30 characters.
 
     Letters of other scripts are written as Latin ones, as ``deng-lu`` and ``dobavit``. A prompt
     that has none that could be gives ``feature-`` and a few digits of its hash.

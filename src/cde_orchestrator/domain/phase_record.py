@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from cde_orchestrator.domain.approval import Approval
+from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.records import (
     PROGRESS_KEPT,
@@ -17,6 +18,10 @@ from cde_orchestrator.domain.records import (
     Failure,
     Progress,
 )
+
+EARLIER_KEPT = 3
+EARLIER_LIMIT = 1_000
+"""Characters of a reason or a note that is kept of an attempt that was rolled back."""
 
 
 class PhaseStatus(StrEnum):
@@ -34,7 +39,8 @@ class PhaseRecord:
     """What happened to one phase of a feature.
 
     Attributes:
-        attempts_before: attempts that no longer count, as of before a resume or a rollback.
+        attempts: all that there ever were; ``attempt`` counts those that count.
+        attempts_before: those that no longer count, as of before a resume or a rollback.
         evidence: what the last check left.
         progress: partial work by number, so that a change writes one entry.
         entered: when the phase began, the digest of each declared output of the workflow
@@ -45,8 +51,9 @@ class PhaseRecord:
         start_tree: digest of the list of what differed from ``start_commit`` when it began.
         proof: what was seen when the criteria were proven.
         approval: a person's yes, where the phase waited for one.
+        doer: who submitted what was accepted.
         difference: how much of the source had changed since the feature began.
-        past: summaries of what was rolled back.
+        past: summaries of what was rolled back, with why attempts failed and what was noted.
     """
 
     id: str
@@ -68,6 +75,7 @@ class PhaseRecord:
     proof: ProofEvidence | None = None
     approval: Approval | None = None
     difference: Difference | None = None
+    doer: Doer | None = None
     past: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -75,15 +83,27 @@ class PhaseRecord:
         """What happened to the phase as plain data, without what else is kept of the work."""
         said = self.approval
         approval = {"approval": {**asdict(said), "at": said.at.isoformat()}} if said else {}
+        doer = self.doer
+        reader = (
+            {"reader": {"agent": doer.agent, "as_wanted": doer.as_wanted, "words": doer.words}}
+            if doer and doer.wanted
+            else {}
+        )
         return {
             "id": self.id,
             "status": self.status.value,
-            "attempts": self.attempts,
+            "attempts": self.attempt,
             "started_at": self.started_at.isoformat() if self.started_at else None,
             "completed_at": self.completed_at.isoformat() if self.completed_at else None,
             "outputs": [asdict(each) for each in self.outputs],
             **approval,
+            **reader,
         }
+
+    @property
+    def attempt(self) -> int:
+        """The number of the present attempt, or the last one; from 1 after a resume or rollback."""
+        return self.attempts - self.attempts_before
 
     def begin(self, now: datetime) -> None:
         """The phase is being worked on, once more."""
@@ -99,8 +119,7 @@ class PhaseRecord:
 
     def attempts_left(self, limit: int) -> int:
         """How many more attempts may fail, the present one included."""
-        used = self.attempts - self.attempts_before
-        return max(limit - used + (self.status is PhaseStatus.IN_PROGRESS), 0)
+        return max(limit - self.attempt + (self.status is PhaseStatus.IN_PROGRESS), 0)
 
     def save(self, progress: Progress) -> None:
         """Keep partial work, dropping the oldest beyond what a phase keeps."""
@@ -126,14 +145,30 @@ class PhaseRecord:
             known.append((self.evidence.at, self.evidence.summary()))
         return max(known)[1] if known else None
 
+    def returned_because(self) -> str | None:
+        """Why the phase was gone back to, if nothing failed since; None if nobody went back."""
+        last = self.failures[-1] if self.failures else None
+        if last is None or last.attempt > self.attempts_before or last.at != self.started_at:
+            return None
+        failed = self.evidence is not None and not self.evidence.passed
+        return None if failed else last.reason
+
     def roll_back(self) -> None:
         """What was done no longer counts; a summary of it stays."""
         if self.status is PhaseStatus.PENDING:
             return
-        self.past.append({key: value for key, value in self.to_dict().items() if key != "id"})
+        summary = {key: value for key, value in self.to_dict().items() if key != "id"}
+        if failures := self.failures[-EARLIER_KEPT:]:
+            summary["failures"] = [
+                {"attempt": each.attempt, "reason": each.reason[:EARLIER_LIMIT]}
+                for each in failures
+            ]
+        if notes := self.saved()[-EARLIER_KEPT:]:
+            summary["notes"] = [each.note[:EARLIER_LIMIT] for each in notes]
+        self.past.append(summary)
         self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
         self.evidence, self.progress, self.failures = None, {}, []
-        self.proof = self.approval = self.difference = None
+        self.proof = self.approval = self.difference = self.doer = None
 
     def complete(self, outputs: list[Artifact], now: datetime) -> None:
         """The phase's outputs were accepted."""

@@ -198,6 +198,12 @@ class Project:
             self.workflows[digest] = json.loads(definition)
         return digest
 
+    def follows(self, feature: Feature, workflow: Workflow) -> bool:
+        """Whether this is the workflow that is kept with the feature."""
+        if feature.workflow_digest == _definition(workflow)[0]:
+            return True
+        return self.workflow_of(feature) == workflow  # an older release wrote it otherwise
+
     def workflow_of(self, feature: Feature) -> Workflow | None:
         """The workflow that a feature started with; None for one of an older release."""
         if feature.workflow_digest is None:

@@ -84,11 +84,16 @@ def excerpt_of(data: bytes, size: int, limit: int) -> str:
         limit: characters.
     """
     head = data[: 4 * limit]
-    text = "".join(filter(_is_harmless, head.decode("utf-8-sig", errors="replace")))
+    text = harmless(head.decode("utf-8-sig", errors="replace"))
     if size > len(head) or len(text) > limit:
         whole, _, _ = text[: limit + 1].rpartition("\n")
         text = whole if whole.strip() else text[: limit - 1] + "…"
     return text.strip("\n")
+
+
+def harmless(text: str) -> str:
+    """The text without characters that are not seen or change how others are."""
+    return "".join(filter(_is_harmless, text))
 
 
 def hidden_character(text: str, kept: str = "\n\t") -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from cde_orchestrator.domain.check import Check
@@ -19,6 +19,8 @@ RUNNERS = ("pytest", "unittest", "node", "vitest", "jest", "go", "cargo")
 """Runners of tests that are known by name."""
 PROOFS = "proofs"
 """The id of the output in which a phase names the proofs of criteria."""
+OTHER_AGENT = "other"
+"""In place of an agent's name: another one than did the phase that is judged."""
 
 CANONICAL_STATUS: dict[str, str] = {
     "define": "defining",
@@ -93,6 +95,8 @@ class Phase:
         proves: id of the output of an earlier phase whose criteria are proven here.
         check: arguments of the command whose exit code gates the phase; empty for none.
         status: the feature's status during the phase, where it is not the canonical one.
+        agent: name of the agent that does it, or ``other``: another one than did the phase
+            that this one judges.
     """
 
     id: str
@@ -109,6 +113,7 @@ class Phase:
     check_timeout_seconds: float = DEFAULT_CHECK_TIMEOUT_SECONDS
     check_directory: str = "."
     status: str | None = None
+    agent: str | None = None
 
     @property
     def gate_check(self) -> Check | None:
@@ -221,6 +226,11 @@ class Workflow:
         working = [phase for phase in self.phases[:index] if phase.changes]
         return working[-1] if working else self.phases[max(index - 1, 0)]
 
+    def named_agents(self) -> list[str]:
+        """The agents that phases name."""
+        names = (phase.agent for phase in self.phases)
+        return list(dict.fromkeys(name for name in names if name and name != OTHER_AGENT))
+
     def must_prove(self, phase: Phase) -> bool:
         """Whether the phase ends with its criteria proven."""
         return phase.proves is not None and self.proof == "required"
@@ -243,6 +253,34 @@ class Workflow:
         """The paths of a feature's outputs."""
         return {output.path_for(feature_name) for phase in self.phases for output in phase.outputs}
 
+    def differs_only_in_checks(self, other: Workflow) -> bool:
+        """Whether the other one has the same phases, proofs and outputs, but for what is run.
+
+        No phase that has a check loses it. Of runners, those that are known by name are followed.
+        """
+        loses = any(
+            phase.check and not (found and found.check)
+            for phase in self.phases
+            for found in [other.find(phase.id)]
+        )
+        return not loses and self._without_checks() == other._without_checks()
+
+    def _without_checks(self) -> Workflow:
+        runner = self.runner if self.runner and not self.runner.names else None
+        phases = tuple(
+            replace(phase, check=(), check_directory=".", check_timeout_seconds=0.0)
+            for phase in self.phases
+        )
+        return replace(self, phases=phases, runner=runner)
+
+    def with_check(self, phase_ids: Collection[str], command: tuple[str, ...]) -> Workflow:
+        """The workflow, in which this command gates these phases."""
+        phases = tuple(
+            replace(phase, check=command) if phase.id in phase_ids else phase
+            for phase in self.phases
+        )
+        return replace(self, phases=phases)
+
     def to_dict(self) -> dict[str, Any]:
         """The workflow as plain data, as a file has it; ``from_dict`` reads it back."""
         data = asdict(self)
@@ -258,7 +296,7 @@ class Workflow:
         data = self.to_dict()
         _omit_unsaid(data, "proof", "runner")
         for phase in data["phases"]:
-            _omit_unsaid(phase, "changes", "proves")
+            _omit_unsaid(phase, "changes", "proves", "agent")
             for output in phase["outputs"]:
                 _omit_unsaid(output, "verdict")
         return data

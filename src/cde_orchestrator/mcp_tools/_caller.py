@@ -13,6 +13,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.mcp_tools.sdk import connection_of
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.ports.checks import Watch
@@ -25,6 +26,14 @@ def actor(context: ServerRequestContext[Any, Any]) -> str:
     """Who calls: the client's name, as it gave it."""
     params = context.session.client_params
     return f"mcp:{params.client_info.name[:60]}" if params else "mcp"
+
+
+def connection(context: ServerRequestContext[Any, Any]) -> str:
+    """The connection that the client keeps: its session, or the process that serves it.
+
+    A client of a protocol without sessions is distinguished by its name alone, as for leases.
+    """
+    return connection_of(context).session_id or "process"
 
 
 def correlation(context: ServerRequestContext[Any, Any]) -> tuple[str | None, str | None]:

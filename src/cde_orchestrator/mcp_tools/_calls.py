@@ -10,7 +10,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.observability.operations import MCP_REQUEST
 from cde_orchestrator.mcp_tools._boundary import as_cde_error
-from cde_orchestrator.mcp_tools._caller import actor, correlation
+from cde_orchestrator.mcp_tools._caller import actor, connection, correlation
 
 ROUTINE = frozenset({"initialize", "ping", "server/discover"})
 """What a client asks for by itself, without anybody who wants something."""
@@ -32,7 +32,7 @@ class LoggedRequests:
         about = {"method": ctx.method}
         about |= {name: str(params[name]) for name in ("name", "uri") if name in params}
         routine = ctx.method in ROUTINE
-        with calling(actor(ctx), *correlation(ctx)):
+        with calling(actor(ctx), *correlation(ctx), connection=connection(ctx)):
             try:
                 result = await call_next(ctx)
             except BaseException as raised:

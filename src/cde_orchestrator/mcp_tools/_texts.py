@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cde_orchestrator.application.checks.trial_views import noteworthy
 from cde_orchestrator.application.features.source_changes import source_lines
+from cde_orchestrator.application.fit_views import better_workflow, fit_words
 from cde_orchestrator.application.projects.onboard_project import proof_words
 from cde_orchestrator.application.proof_views import difference_words, proof_remarks, seen_lines
 from cde_orchestrator.application.proofs.verdicts import status_words, verdict_line
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     )
 
 
+_SUBMIT = "cde_submitWork("
+
+
 def project_line(project: ProjectView) -> str:
     """The project in one line."""
     mode = ", read-only" if project["read_only"] else ""
@@ -50,7 +55,8 @@ def onboarded(reply: OnboardReply) -> str:
     return (
         f"{project_line(project)} is set up.\nLanguages: {languages}. Test command: {check}.\n"
         f"Proof of criteria: {proof_words(reply)}.\n"
-        "Next: cde_startFeature(prompt)."
+        + "".join(f"{each}\n" for each in noteworthy(reply["baseline"]))
+        + "Next: cde_startFeature(prompt)."
     )
 
 
@@ -59,6 +65,7 @@ def project_info(reply: Mapping[str, Any]) -> str:
     workflows = ", ".join(workflow["id"] for workflow in reply["workflows"]) or "none"
     problem = reply["workflow_problem"]
     trouble = f"\nWorkflow file not valid: {problem}" if problem else ""
+    trouble += "".join(f"\n{each}" for each in noteworthy(reply["baseline"]))
     return (
         f"{project_line(reply['project'])}.\nFeatures: {sum(reply['features'].values())}, "
         f"{reply['open_features']} open. Workflows: {workflows}.{trouble}"
@@ -70,15 +77,26 @@ def work(reply: FeatureReply, done: str) -> str:
     feature, phase = reply["feature"], reply["phase"]
     if phase is None:
         return f"{done} Feature {feature['name']} is {feature['status']}."
-    return f"{done} {_assignment(feature['name'], phase)}\n\n{phase['prompt']}"
+    prompt, is_persons = phase["prompt"], phase["handler"] == "human_input"
+    if _SUBMIT in prompt and not is_persons:  # which says all that an assignment would
+        return f"{done} Work on phase {phase['id']}.\n\n{prompt}"
+    return f"{done} {_assignment(feature['name'], phase)}\n\n{prompt}"
 
 
-def started(reply: StartReply) -> str:
+def started(reply: StartReply, *, is_named: bool = True) -> str:
     """That a feature was started, what to know of it, and its first phase."""
-    done = [f"Feature {reply['feature']['name']} started."]
+    hint = "" if is_named else " (named after the prompt: pass name for a better one)"
+    done = [f"Feature {reply['feature']['name']} started{hint}."]
     if reply["branch"]:
         done.append(f"It is on the git branch {plain(reply['branch'])}.")
-    return work(reply, " ".join([*done, *start_remarks(reply)]))
+    if words := fit_words(reply):
+        done.append(words)
+    if better := better_workflow(reply):
+        named = f"feature_id={plain(reply['feature']['name'])!r}"
+        call = f"cde_resumeFeature({named}, grow={better!r})"
+        done.append(f"To follow that, before anything is submitted: {call}.")
+    tried = [f"{each['words']}." for each in reply["baseline"] if each["outcome"] != "not_tried"]
+    return work(reply, " ".join([*done, *start_remarks(reply), *tried]))
 
 
 def accepted(reply: SubmitReply) -> str:
@@ -89,6 +107,8 @@ def accepted(reply: SubmitReply) -> str:
         words = " ".join([repeated_words(reply), *submit_remarks(reply)])
         return work(reply, words) if reply["phase"] else words
     done = [f"Phase {reply['accepted']['id']} accepted.", *proof_remarks(reply)]
+    if "reader" in reply["accepted"]:
+        done.append(f"It was {plain(reply['accepted']['reader']['words'])}.")
     done += submit_remarks(reply)
     return work(reply, " ".join(done))
 
@@ -124,12 +144,15 @@ def feature_status(reply: FeatureStatusReply) -> str:
     lines += [
         f"- {record['id']}: {record['status']}"
         + "".join(f", {output['path']}" for output in record["outputs"])
+        + (f", {plain(record['reader']['words'])}" if "reader" in record else "")
         for record in reply["phases"]
     ]
+    lines += noteworthy(reply["baseline"])
     if phase is not None:
-        lines += ["", _assignment(feature["name"], phase)]
         problem = phase.get("problem")
-        lines += ["", phase["prompt"]] if problem is None else [f"It has no prompt: {problem}"]
+        prompt = phase["prompt"] if problem is None else f"It has no prompt: {problem}"
+        said = [] if _SUBMIT in prompt else [_assignment(feature["name"], phase), ""]
+        lines += ["", *said, prompt]
     return "\n".join(lines)
 
 
@@ -148,5 +171,5 @@ def _assignment(name: str, phase: PhaseView) -> str:
             f"`cde approve {plain(name)}` in a terminal, or on the dashboard."
         )
     asked = f" Required: {outputs}." if outputs else ""
-    call = f"cde_submitWork(feature_id={plain(name)!r}, phase_id={plain(phase['id'])!r})"
+    call = f"{_SUBMIT}feature_id={plain(name)!r}, phase_id={plain(phase['id'])!r})"
     return f"Work on phase {phase['id']} of {name}.{asked} Then: {call}."

@@ -40,7 +40,9 @@ def cde_startFeature(  # noqa: N802 - the tools' names are the plan's
     workflow: Annotated[
         str | None, Field(description="Default: the project's default workflow")
     ] = None,
-    name: Annotated[str | None, Field(description="Slug; default: derived from the prompt")] = None,
+    name: Annotated[
+        str | None, Field(description="Short slug for paths; default: from the prompt")
+    ] = None,
     idempotency_key: Annotated[
         str | None, Field(description="Repeats with the same key start nothing new")
     ] = None,
@@ -55,7 +57,7 @@ def cde_startFeature(  # noqa: N802 - the tools' names are the plan's
         prompt=prompt, workflow=workflow, name=name, idempotency_key=idempotency_key
     )
     answer = service.handle(use_case)
-    return _brief(answer, _texts.started(answer))
+    return _brief(answer, _texts.started(answer, is_named=name is not None))
 
 
 @tool(Effect.ADDS)
@@ -168,15 +170,26 @@ def cde_saveProgress(  # noqa: N802
 
 @tool(Effect.ADDS)
 def cde_resumeFeature(  # noqa: N802
-    service: Service, feature_id: FeatureId, agent: AgentName = None, takeover: Takeover = False
+    service: Service,
+    feature_id: FeatureId,
+    agent: AgentName = None,
+    takeover: Takeover = False,
+    grow: Annotated[
+        str | None, Field(description="Larger workflow to continue in, such as standard")
+    ] = None,
 ) -> CallToolResult:
     """Resume a feature.
 
     Returns its goal, what is done, prompt, saved progress and last failure. A failed feature
     goes back to the phase that failed.
     """
+    from cde_orchestrator.application.features.grow_feature import GrowFeature, grown_words
     from cde_orchestrator.application.features.resume_feature import ResumeFeature
 
+    if grow is not None:
+        growth = GrowFeature(feature_id=feature_id, workflow=grow, agent=agent, takeover=takeover)
+        grown = service.handle(growth)
+        return _full(grown, _texts.work(grown, grown_words(grown)))
     use_case = ResumeFeature(feature_id=feature_id, agent=agent, takeover=takeover)
     answer = service.handle(use_case)
     return _full(answer, _texts.work(answer, f"Feature {answer['feature']['name']} resumed."))

@@ -72,7 +72,7 @@ def test_init_takes_a_folder_into_care_and_a_second_time_changes_nothing(tmp_pat
     before = hashes(tmp_path / ".cde")
     second = answer("init", cwd=tmp_path)
 
-    made = {"facts", "proof", "runners", "created"}
+    made = {"facts", "proof", "runners", "baseline", "created"}
     assert set(first) == {"project", "already_onboarded", *made}
     assert set(first["project"]) == PROJECT
     assert first["project"]["name"] == "The shop"
@@ -112,7 +112,7 @@ def test_init_takes_the_current_folder_itself_and_other_commands_the_nearest_pro
 
 def test_a_feature_goes_through_all_its_phases(started: Path) -> None:
     status = answer("status", "mend-it", cwd=started)
-    seen = {"difference", "proof", "standing"}
+    seen = {"difference", "proof", "standing", "baseline"}
     assert set(status) == {"project", "feature", "phases", "phase", *seen}
     assert set(status["feature"]) == FEATURE
     assert [set(record) for record in status["phases"]] == [RECORD] * 3
@@ -161,7 +161,7 @@ def test_a_prompt_is_read_from_standard_input_in_any_language(project: Path) -> 
 
     reply = answer("start", "-", "--name", "login", cwd=project, stdin=prompt)
 
-    told = {"branch", "git_problem", "proof_problem", "shared"}
+    told = {"branch", "git_problem", "proof_problem", "shared", "baseline", "fits"}
     assert set(reply) == {"project", "feature", "phase", *told}
     assert answer("status", "login", "--full", cwd=project)["goal"] == prompt.strip()
 
@@ -213,6 +213,7 @@ def test_the_project_is_seen_archived_and_activated(started: Path) -> None:
         "features",
         "open_features",
         "facts",
+        "baseline",
         "default_workflow",
         "workflows",
         "workflow_problem",

@@ -191,7 +191,11 @@ def assignment() -> AssignmentReply:
         "number": 2,
         "total": 6,
         "phases": ["define", "define", "design", "implement", "test", "review"],
+        "attempt": 1,
         "max_attempts": 3,
+        "agent": None,
+        "named_agents": [],
+        "worked": "",
     }
 
 

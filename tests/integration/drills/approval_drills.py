@@ -1,4 +1,4 @@
-"""Drills of what a person decides, E140 to E142, E145 and E146."""
+"""Drills of what a person decides, E140 to E142 and E145 to E147."""
 
 from __future__ import annotations
 
@@ -126,4 +126,24 @@ async def a_yes_where_nothing_waits(stage: Stage) -> None:
     await stage.prove(
         lambda: stage.library(lambda: approve(stage, "")),
         corrected=lambda: stage.tool("cde_getFeatureStatus", feature_id="wish"),
+    )
+
+
+@drill("E147")
+async def a_check_that_is_changed_without_a_terminal(stage: Stage) -> None:
+    await asked(stage)
+    change = ("check", "set", "make", "test", "--phase", "write")
+
+    def at_a_terminal() -> None:
+        environment = of_a_person(os.environ)
+        with terminal(*change, cwd=stage.root, environment=environment) as seen:
+            seen.read_until("trust it?")
+            seen.type("y")
+            said = seen.end()
+        assert seen.code == 0, said
+
+    await stage.prove(
+        lambda: stage.json_command(*change, "--project", str(stage.root)),
+        by_hand=at_a_terminal,
+        corrected=lambda: stage.json_command("check", "--project", str(stage.root)),
     )

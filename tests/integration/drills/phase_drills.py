@@ -1,4 +1,4 @@
-"""Drills of gates, checks, claims and branches, E114 to E133."""
+"""Drills of gates, checks, claims and branches, E114 to E133 and E151."""
 
 from __future__ import annotations
 
@@ -281,3 +281,16 @@ async def an_output_where_others_execute_it(stage: Stage) -> None:
 
     await stage.prove(lambda: submitted_note(stage, "strict", "on: push\n"), follow=answer_yes)
     assert (stage.root / ".github/workflows/strict.yml").read_text() == "on: push\n"
+
+
+@drill("E151")
+async def a_smaller_workflow_to_continue_in(stage: Stage) -> None:
+    await submitted(stage, "write", note="Words.")
+    file = stage.root / ".cde" / "workflow.yml"
+    short = "  short:\n    phases:\n      - {id: write, prompt: brief/write.md}\n"
+    file.write_text(file.read_text() + short)
+
+    async def grown(workflow: str) -> Outcome:
+        return await stage.tool("cde_resumeFeature", feature_id="login", grow=workflow)
+
+    await stage.prove(lambda: grown("short"), names="login", corrected=lambda: grown("brief"))

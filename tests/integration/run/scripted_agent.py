@@ -21,8 +21,11 @@ from typing import NoReturn
 
 WORDS = "AC1 and T1 and F1: what was done, by whom, and how anybody can see that it works.\n"
 OUTPUT = re.compile(r"^- `([^`]+)` \(output `[^`]+`, (\w+)", re.MULTILINE)
-REQUIRED = re.compile(r"^  - `([^`]+)`$", re.MULTILINE)
-VERDICT = re.compile(r"^  - the line `([^`]+)`", re.MULTILINE)
+REQUIRED = re.compile(r"^  - with `([^`]+)`$", re.MULTILINE)
+VERDICT = re.compile(r"^  - with the line `([^`]+)`", re.MULTILINE)
+FORM = re.compile(r"^````markdown\n(.*?)^````$", re.MULTILINE | re.DOTALL)
+FORM_HEADING = re.compile(r"^##+ [^<\n]+$", re.MULTILINE)
+FORM_VERDICT = re.compile(r"^(Verdict: )<fill: ([^,]+),", re.MULTILINE)
 STAY = "import signal, sys; print(sys.argv[1], flush=True); signal.pause()"
 
 
@@ -35,10 +38,13 @@ def say(words: str) -> None:
 def deliver(prompt: str) -> None:
     """Write what the gate in the prompt asks for."""
     parts = OUTPUT.split(prompt)[1:]
+    form = "".join(FORM.findall(prompt)[-1:])
     for path, _kind, rest in zip(*[iter(parts)] * 3, strict=True):
-        headings = [each for each in REQUIRED.findall(rest) if each.startswith("#")]
+        listed = [each for each in REQUIRED.findall(rest) if each.startswith("#")]
+        headings = FORM_HEADING.findall(form) + listed
         body = "\n\n".join(f"{heading}\n\n{WORDS}" for heading in headings or ["# Result"])
         body += "".join(f"\n\n{line}\n" for line in VERDICT.findall(rest))
+        body += "".join(f"\n\n{''.join(said)}\n" for said in FORM_VERDICT.findall(form))
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(body + "\n" + WORDS * 8, encoding="utf-8")

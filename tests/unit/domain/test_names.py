@@ -13,7 +13,7 @@ from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.names import NAME_LIMIT, checked_name, free_name, slug_from
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-MADE_NAME_LIMIT = 48
+MADE_NAME_LIMIT = 30
 
 slugs = st.from_regex(r"[a-z0-9]{1,20}(-[a-z0-9]{1,12}){0,3}", fullmatch=True)
 
@@ -22,7 +22,12 @@ slugs = st.from_regex(r"[a-z0-9]{1,20}(-[a-z0-9]{1,12}){0,3}", fullmatch=True)
     ("prompt", "slug"),
     [
         ("Add a login page", "add-a-login-page"),
-        ("one two three four five six seven eight", "one-two-three-four-five-six-seven"),
+        ("one two three four five six seven eight", "one-two-three-four-five-six"),
+        ("a b c d e f g h", "a-b-c-d-e-f-g"),
+        (
+            "Key rotation: let callers find out whether a token is old",
+            "key-rotation-let-callers-find",
+        ),
         ("  Fix #42: crash on start!  ", "fix-42-crash-on-start"),
         ("snake_case and kebab-case", "snake-case-and-kebab-case"),
         ("添加登录页面", "tian-jia-deng-lu-ye-mian"),
@@ -61,24 +66,24 @@ def test_a_slug_is_made_of_the_prompts_first_words(prompt: str, slug: str) -> No
 
 
 def test_the_slug_of_a_very_long_prompt_stays_short() -> None:
-    assert slug_from("word " * 4_000) == "word-word-word-word-word-word-word"
+    assert slug_from("word " * 4_000) == "word-word-word-word-word-word"
     assert slug_from("a" * 20_000) == "a" * MADE_NAME_LIMIT
-    assert slug_from("字" * 20_000) == "-".join(["zi"] * 16)
+    assert slug_from("字" * 20_000) == "-".join(["zi"] * 10)
     assert slug_from("é" * 499 + "ab") == "e" * MADE_NAME_LIMIT
     assert slug_from("\ufdd0" * 499 + "ab") == "a"
 
 
 def test_a_word_that_does_not_fit_is_left_out_whole() -> None:
-    assert slug_from(f"{'a' * 30} {'b' * 30} c") == "a" * 30
-    assert slug_from(f"{'a' * 30} {'b' * 17}") == f"{'a' * 30}-{'b' * 17}"
-    assert slug_from(f"{'a' * 30} {'b' * 18}") == "a" * 30
+    assert slug_from(f"{'a' * 20} {'b' * 20} c") == "a" * 20
+    assert slug_from(f"{'a' * 20} {'b' * 9}") == f"{'a' * 20}-{'b' * 9}"
+    assert slug_from(f"{'a' * 20} {'b' * 10}") == "a" * 20
 
 
 @pytest.mark.parametrize(
     ("goal", "name"),
     [
         ("删除登录页面", "shan-chu-deng-lu-ye-mian"),
-        ("ログイン画面を追加する", "roguin-hua-mian-o-zhui-jia-suru"),
+        ("ログイン画面を追加する", "roguin-hua-mian-o-zhui-jia"),
         ("로그인 추가", "lo-geu-in-chu-ga"),
         ("إضافة تسجيل الدخول", "dfh-tsjyl-ldkhwl"),
         ("הוספת כניסה", "hvsft-khnysh"),
@@ -113,7 +118,7 @@ def test_whatever_the_prompt_the_slug_is_a_name(prompt: str) -> None:
     assert checked_name(slug) == slug
 
 
-@given(st.lists(st.from_regex(r"[a-z0-9]{1,5}", fullmatch=True), min_size=1, max_size=9))
+@given(st.lists(st.from_regex(r"[a-z0-9]{1,3}", fullmatch=True), min_size=1, max_size=9))
 def test_the_words_of_a_slug_are_the_first_seven_of_the_prompt(words: list[str]) -> None:
     assert slug_from("! ".join(words).upper()).split("-") == words[:7]
 

@@ -195,6 +195,8 @@ def test_what_was_rolled_back_leaves_a_summary() -> None:
                         "size": 12,
                     }
                 ],
+                "failures": [{"attempt": 1, "reason": "No"}],
+                "notes": ["Half"],
             }
         ],
     )
@@ -220,3 +222,27 @@ def test_a_phase_that_was_not_begun_has_nothing_to_roll_back() -> None:
     record.roll_back()
 
     assert record == PhaseRecord("build")
+
+
+def test_why_a_phase_was_returned_to_is_known_until_something_fails_in_it() -> None:
+    record = PhaseRecord("define", PhaseStatus.COMPLETED, attempts=1, started_at=NOON)
+    assert record.returned_because() is None
+    record.roll_back()
+    record.begin_anew(LATER)
+    record.failures = [Failure(LATER, 1, "Wrong", "ann")]
+    assert record.returned_because() == "Wrong"
+
+    record.evidence = evidence(0)
+    assert record.returned_because() == "Wrong"
+    record.evidence = evidence(1)
+    assert record.returned_because() is None
+    record.evidence = None
+    record.failures = [*record.failures, Failure(LATER, 2, "No key", "ann")]
+    assert record.returned_because() is None
+
+
+def test_a_failed_feature_that_is_resumed_was_not_returned_to() -> None:
+    record = PhaseRecord("define", PhaseStatus.FAILED, attempts=1, started_at=NOON)
+    record.failures = [Failure(NOON, 1, "No key", "ann")]
+    record.begin_anew(LATER)
+    assert record.returned_because() is None

@@ -168,6 +168,7 @@ def test_what_a_phase_or_output_does_not_say_has_a_default() -> None:
                 "status": None,
                 "changes": None,
                 "proves": None,
+                "agent": None,
             },
         ),
     }

@@ -89,7 +89,7 @@ def test_every_file_that_a_page_names_is_served() -> None:
 
 
 def test_the_page_is_small() -> None:
-    assert sum(len(asset.content) for asset in _assets().values()) < 86_000
+    assert sum(len(asset.content) for asset in _assets().values()) < 90_000
 
 
 def test_a_file_that_the_browser_has_is_not_sent_again(client: TestClient) -> None:

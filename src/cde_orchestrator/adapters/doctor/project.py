@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cde_orchestrator.adapters.doctor.forks import forked_in, found_now, open_forks
+from cde_orchestrator.adapters.doctor.leftovers import leftovers, quarantined, temporary
 from cde_orchestrator.adapters.doctor.space import freed, removable
 from cde_orchestrator.application.ports import core as ports
 from cde_orchestrator.application.projects.show_workflows import prompt_problems
@@ -31,31 +30,25 @@ from cde_orchestrator.infrastructure.settings import settings
 from cde_orchestrator.infrastructure.system.file_ops import (
     OsFileOps,
     in_the_way,
-    read_bounded,
     unlink,
 )
 from cde_orchestrator.infrastructure.system.os_errors import write_failure
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock, state_of
-from cde_orchestrator.infrastructure.system.tree import entries_of, names_in
 from cde_orchestrator.infrastructure.system.viewing import is_only_viewed
 from cde_orchestrator.storage.archive import StateArchive
 from cde_orchestrator.storage.format.checkpoint import NEWER, SCHEMA_VERSION
 from cde_orchestrator.storage.format.files import StateFiles
-from cde_orchestrator.storage.quarantine import LOST, NO_FOLDER, misplaced
+from cde_orchestrator.storage.quarantine import NO_FOLDER, misplaced
 
 log = get_logger(__name__)
 
 LOW_SPACE_BYTES = 100 * 1024 * 1024
 """Free space below which the plan wants a warning."""
 SKEW = timedelta(minutes=5)
-STALE_SECONDS = 60.0
-"""Age of a temporary file that no writer can still be at work on."""
 LOCK_SECONDS = 1.0
 """How long a change of another process may keep the doctor waiting."""
 
-LARGEST_NOTE_BYTES = 4_096
 
-_TEMPORARY = re.compile(r"\..*\.tmp|\.probe-.*", re.DOTALL)
 _QUARANTINE = f"{FOLDER}/quarantine"
 
 
@@ -79,6 +72,7 @@ class ProjectDoctor:
         git: runs git in a folder; E922 where it does not work.
         missing: the error of a folder that has no project.
         standing: gives whether a person trusts the folder.
+        unready: finds checks that will refuse work late.
     """
 
     repository: ExaminedRepository
@@ -88,6 +82,7 @@ class ProjectDoctor:
     git: Callable[..., str]
     missing: Callable[[Path], ProjectError]
     standing: Callable[[], Standing]
+    unready: Callable[[Project], Iterator[CDEError]]
 
     def examine(self, root: Path) -> list[CDEError]:
         """What is wrong, as the errors that it would lead to; nothing is changed."""
@@ -105,10 +100,11 @@ class ProjectDoctor:
             lambda: _permissions(stored),
             lambda: _settings(root),
             lambda: _space(stored.folder),
-            lambda: _leftovers(stored),
-            lambda: _quarantine(stored),
+            lambda: leftovers(stored),
+            lambda: quarantined(stored),
             lambda: _clock(stored),
             lambda: self._workflow(root),
+            lambda: self._checks(root),
             lambda: self._outputs(root),
             lambda: self._places(root),
             lambda: self._repository_of(root),
@@ -129,7 +125,7 @@ class ProjectDoctor:
         for damage in filter(lambda damage: damage.file not in forked, damaged):
             kept = f"; what is there goes to {_QUARANTINE}" if _exists(stored, damage) else ""
             planned.append(f"rewrite {damage.file} from what survives{kept}")
-        return planned + [f"remove {stored.shown(path)}" for path in _temporary(stored)]
+        return planned + [f"remove {stored.shown(path)}" for path in temporary(stored)]
 
     def repair(self, root: Path) -> list[str]:
         """Repair what is safe: copies of the state, backups, leftovers; what was done, in words."""
@@ -150,7 +146,7 @@ class ProjectDoctor:
                 how = "was rewritten" if _exists(stored, damage) else "was removed"
                 how = "was kept" if damage.file in forked else how
                 done.append(f"{damage.file} {how}{kept}")
-        for path in _temporary(stored):
+        for path in temporary(stored):
             unlink(path, missing_ok=True)
             done.append(f"{stored.shown(path)} was removed")
         return done
@@ -194,6 +190,10 @@ class ProjectDoctor:
         catalog = self.workflows.load(root)
         # While its own prompts do not apply, it is no finding that they are missing.
         return prompt_problems(catalog, self.prompts, root) if self.standing().acts else iter(())
+
+    def _checks(self, root: Path) -> Iterator[CDEError]:
+        """What gates phases, as long as it is known which workflows apply."""
+        return self.unready(self.repository.peek(root)) if self.standing().acts else iter(())
 
     def _outputs(self, root: Path) -> Iterator[CDEError]:
         for feature in self.repository.peek(root).features:
@@ -367,31 +367,3 @@ def _clock(stored: StateFiles) -> Iterator[CDEError]:
         newest = archive.history({}, 1)
     if newest and datetime.fromisoformat(newest[0].at) > datetime.now(UTC) + SKEW:
         yield CDESystemError.of("E920", newest=newest[0].at)
-
-
-def _leftovers(stored: StateFiles) -> Iterator[CDEError]:
-    for path in _temporary(stored):
-        yield StateError.of("E213", file=stored.shown(path))
-
-
-def _quarantine(stored: StateFiles) -> Iterator[CDEError]:
-    kept = [name for name in names_in(stored.quarantine) if not name.startswith(".")]
-    if kept:
-        yield StateError.of("E215", count=len(kept), newest=kept[-1])
-    for name in kept:
-        if name.endswith(LOST):
-            changes = read_bounded(stored.quarantine / name, LARGEST_NOTE_BYTES).decode()
-            at = f"{name[:4]}-{name[4:6]}-{name[6:8]}"
-            yield StateError.of("E225", at=at, changes=changes, note=name)
-
-
-def _temporary(stored: StateFiles) -> list[Path]:
-    """Files that a writer left when it was killed."""
-    oldest_in_use = time.time() - STALE_SECONDS
-    left: list[Path] = []
-    for folder in (stored.folder, stored.backups):
-        with suppress(OSError):  # in a folder that is a link is what is somebody else's
-            for name, found in entries_of(folder).items():
-                if _TEMPORARY.fullmatch(name) and found.st_mtime < oldest_in_use:
-                    left.append(folder / name)
-    return sorted(left)

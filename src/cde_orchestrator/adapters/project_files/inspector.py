@@ -1,5 +1,8 @@
 """Detects a project's languages, package manager and test command from its own files.
 
+The command is one that runs here, where any does: of a package manager that is installed, else
+of the project's own environment, else of an interpreter on ``PATH``.
+
 Nothing is executed, and no word of a manifest ever becomes a word of a command: every command
 is put together from constants of this module, so an untrusted project cannot choose one.
 """
@@ -20,6 +23,7 @@ from cde_orchestrator.adapters.project_files.languages import (
 )
 from cde_orchestrator.adapters.project_files.manifests import ProjectFolder, Strings
 from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system.spans import INSPECT, span
 
 # A manifest weighs as much as this many source files when languages are put in order.
@@ -37,7 +41,14 @@ class _Finding:
 
 
 class FilesystemProjectInspector:
-    """Finds facts about the project in a folder; whatever the folder holds, it never raises."""
+    """Finds facts about the project in a folder; whatever the folder holds, it never raises.
+
+    Args:
+        found: where a program is that is named without a folder; None where it is nowhere.
+    """
+
+    def __init__(self, found: Callable[[str], str | None] = programs.found) -> None:
+        self._found = found
 
     @span(INSPECT)
     def inspect(self, root: Path) -> ProjectFacts:
@@ -45,7 +56,7 @@ class FilesystemProjectInspector:
         root = Path(os.path.realpath(root))
         if not root.is_dir():
             return ProjectFacts((), None, (), git=False, evidence=())
-        folder = ProjectFolder(root)
+        folder = ProjectFolder(root, self._found)
         sources = count_sources(root)
         found = [finding for detect in _ECOSYSTEMS if (finding := detect(folder, sources))]
         declared = {finding.language: finding for finding in found}
@@ -121,6 +132,13 @@ _PYTHON_LOCKS = {
     "pdm.lock": "pdm",
     "Pipfile.lock": "pipenv",
 }
+_OWN_PYTHONS = (
+    ".venv/bin/python",
+    "venv/bin/python",
+    ".venv/Scripts/python.exe",
+    "venv/Scripts/python.exe",
+)
+_PYTHONS = ("python", "python3")
 _PYTEST_FILES = ("pytest.ini", ".pytest.ini", "conftest.py")
 _PYTEST_WORD = re.compile(r"^[^#\n]*\bpytest\b", re.MULTILINE)
 _PYTEST_TABLES = (
@@ -158,19 +176,27 @@ def _python_tests(
     folder: ProjectFolder, sources: Sources, manifests: Strings, manager: str | None
 ) -> tuple[Strings, Strings]:
     """Return the test command and the names that led to it."""
-    run = () if manager in {None, "pip"} else (str(manager), "run")
+    managed = manager not in {None, "pip"} and folder.installed(str(manager))
+    run = (str(manager), "run") if managed else ()
+    python = ("python",) if managed else _interpreter(folder)
     proof = (
         *folder.present(*_PYTEST_FILES),
         *folder.folders("tests"),
         *(name for name in manifests if _mentions_pytest(folder.content(name))),
     )
     if proof:
-        return (*(run or ("python", "-m")), "pytest", "-q"), proof
-    unittest = (*run, "python", "-m", "unittest", "discover")
+        return (*(run or (*python, "-m")), "pytest", "-q"), proof
+    unittest = (*run, *python, "-m", "unittest", "discover")
     if found := folder.folders("test"):
         package = folder.present("test/__init__.py")
         return (unittest if package else (*unittest, "-s", "test")), found
     return (unittest, (sources.python_test,)) if sources.python_test else ((), ())
+
+
+def _interpreter(folder: ProjectFolder) -> Strings:
+    """Return the project's own interpreter, else the first one on PATH."""
+    here = folder.installed(*_OWN_PYTHONS, *_PYTHONS)
+    return (here or _PYTHONS)[:1]
 
 
 def _mentions_pytest(manifest: object) -> bool:
@@ -208,6 +234,7 @@ def _javascript(folder: ProjectFolder, _sources: Sources) -> _Finding | None:
     named = str(_at(package, "packageManager")).partition("@")[0]
     locked = next((_NODE_LOCKS[name] for name in locks), "npm")
     manager = named if named in _NODE_TESTS else locked
+    runs = manager if folder.installed(manager) or not folder.installed("npm") else "npm"
     script = _at(package, "scripts", "test")
     tested = isinstance(script, str) and script.strip() and _NPM_PLACEHOLDER not in script
     groups = ("dependencies", "devDependencies")
@@ -215,7 +242,7 @@ def _javascript(folder: ProjectFolder, _sources: Sources) -> _Finding | None:
     return _Finding(
         "TypeScript" if is_typed else "JavaScript",
         manager if found or locks else None,
-        _NODE_TESTS[manager] if tested else (),
+        _NODE_TESTS[runs] if tested else (),
         (*found, *typed, *locks),
     )
 

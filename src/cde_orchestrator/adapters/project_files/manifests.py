@@ -29,10 +29,15 @@ MAX_MATCHES_PER_PATTERN = 20
 
 
 class ProjectFolder:
-    """The project's top folder; a file that cannot be used is logged once and counts as absent."""
+    """The project's top folder; a file that cannot be used is logged once and counts as absent.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    Args:
+        root: the folder.
+        found: where a program is that is named without a folder; None where it is nowhere.
+    """
+
+    def __init__(self, root: Path, found: Callable[[str], str | None]) -> None:
+        self._root, self._found = root, found
         guard(root)  # the place of a file is found out before the file is opened
         self._located: dict[str, Path | None] = {}
         self._contents: dict[str, object | None] = {}
@@ -53,6 +58,15 @@ class ProjectFolder:
     def present(self, *patterns: str) -> Strings:
         """Return the names that match a pattern and are regular files, whatever they hold."""
         return tuple(name for name in self._match(patterns) if self._location(name) is not None)
+
+    def installed(self, *programs: str) -> Strings:
+        """Return the programs that can be started here; of the project, by their paths in it."""
+        return tuple(name for name in programs if self._starts(name))
+
+    def _starts(self, name: str) -> bool:
+        if "/" in name:
+            return os.access(self._root / name, os.X_OK)
+        return self._found(name) is not None
 
     def folders(self, *names: str) -> Strings:
         """Return the names that are folders; none where nobody may look."""

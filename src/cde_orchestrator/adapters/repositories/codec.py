@@ -40,12 +40,12 @@ _WORK_FIELDS: dict[type, tuple[str, ...]] = {
         "branch",
         "baseline",
         "base",
-        *("verified", "waivers", "events"),
+        *("trials", "verified", "waivers", "events"),
     ),
     PhaseRecord: (
         *("attempts_before", "failures", "evidence", "progress"),
         *("entered", "entered_at", "written", "start_commit", "start_tree", "end_commit"),
-        *("proof", "approval", "difference", "past"),
+        *("proof", "approval", "difference", "doer", "past"),
     ),
 }
 _OWN_FIELDS = {

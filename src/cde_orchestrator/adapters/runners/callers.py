@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from cde_orchestrator.domain.approval import Channel, Person
+from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.lease import Caller, Process
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.system.project_home import local_folder
@@ -33,10 +34,13 @@ class ProcessCallers:
 
     def __init__(self, *, shared: bool = False) -> None:
         self._shared = shared
+        self.briefings = Briefings()
 
     def caller(self, root: Path, agent: str | None) -> Caller:
         """Who calls now, with the name that the call gives the agent."""
-        client = call_context().actor
+        context = call_context()
+        client = context.actor
+        is_agents = client == LIBRARY or client.startswith("mcp")
         is_person = client.startswith(PERSON)
         return Caller(
             client=client.removeprefix("mcp:"),
@@ -45,6 +49,8 @@ class ProcessCallers:
             place="" if self._shared else _place(root),
             anonymous=(client in UNNAMED or is_person) and agent is None,
             answers=client == LIBRARY and agent_at_work() is None,
+            channel="mcp" if is_agents else "shell",
+            connection=context.connection if is_agents else "",
         )
 
     def person(self, channel: Channel, place: str) -> Person:

@@ -17,6 +17,7 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.infrastructure.observability.correlation import command_environment
 from cde_orchestrator.infrastructure.paths import RUNS
+from cde_orchestrator.infrastructure.system import programs
 from cde_orchestrator.infrastructure.system.captured_output import CapturedOutput
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.file_ops import make_own_folder
@@ -57,6 +58,14 @@ class SubprocessCheckRunner:
         finally:
             os.close(descriptor)
 
+    def problem(self, root: Path, check: Check) -> str | None:
+        """Why it cannot be run, as far as that is seen without a run; None where nothing is."""
+        try:
+            _program(check, _folder(self._folder or root, check), root)
+        except FeatureError as error:
+            return str(error.context["reason"])
+        return None
+
     @span(CHECK)
     def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
         """Run the check to its end, or end it and its children when its time is over.
@@ -70,9 +79,10 @@ class SubprocessCheckRunner:
         capture, timer = CapturedOutput(watch), Stopwatch()
         folder = _folder(self._folder or root, check)
         kept = command_environment()
+        words = (_program(check, folder, root), *check.command[1:])
 
         def once() -> supervised.Ending:
-            process = supervised.SupervisedProcess(check.command, folder=folder, environment=kept)
+            process = supervised.SupervisedProcess(words, folder=folder, environment=kept)
             COMPUTE_SLOT.leave()
             ended = process.watch(capture.add, check.timeout_seconds)
             capture.end()
@@ -109,6 +119,26 @@ def _folder(root: Path, check: Check) -> Path:
     if not folder.is_dir():
         raise _cannot_run(check, f"there is no folder {check.directory}")
     return folder
+
+
+def _program(check: Check, folder: Path, root: Path) -> str:
+    """The program that is started; E121 with its name where there is none.
+
+    One of the project that git does not keep, as an interpreter in ``.venv``, is missing in a
+    worktree: there the project's own is run, which is the one that a person trusts.
+    """
+    name = check.command[0]
+    if not os.path.dirname(name):  # noqa: PTH120 - as the system distinguishes names from paths
+        if programs.found(name) is None:
+            raise _cannot_run(check, f"there is no program {name} on PATH")
+        return name
+    own = Path(os.path.realpath(root)) / check.directory / name
+    for path, word in ((folder / name, name), (own, str(own))):
+        if os.access(path, os.X_OK):
+            return word
+    if os.path.lexists(folder / name):
+        raise _cannot_run(check, f"{name} may not be executed")
+    raise _cannot_run(check, f"there is no program {name} in the project")
 
 
 def _cannot_run(check: Check, reason: str) -> FeatureError:

@@ -28,8 +28,10 @@ from cde_orchestrator.adapters.workflows.values import (
     word,
 )
 from cde_orchestrator.domain import workflow
+from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
 from cde_orchestrator.domain.gate import verdict_words
+from cde_orchestrator.domain.names import checked_name
 from cde_orchestrator.domain.project_paths import path_problem
 
 FORMAT_VERSION = 1
@@ -115,6 +117,15 @@ def _status(node: Node) -> str:
         reason = f"'{status}' is the status of a feature that is closed"
         raise node.refuse(reason, "Use a word for the work of the phase, such as reviewing")
     return status
+
+
+def _agent(node: Node) -> str:
+    name = filled(node)
+    try:
+        return checked_name(name)
+    except ValidationError as error:
+        remedy = f"Name an agent of cde agents, such as claude, or write {workflow.OTHER_AGENT}"
+        raise node.refuse("it is not the name of an agent", remedy) from error
 
 
 def _version(node: Node) -> int:
@@ -203,6 +214,9 @@ def _phase(node: Node) -> workflow.Phase:
         reason = f"the phase has no output '{workflow.PROOFS}' of type yaml"
         remedy = "Add the output: id: proofs, path: specs/{feature}/proofs.yml, type: yaml"
         raise node.value["proves"].refuse(reason, remedy)
+    if made.agent and made.handler == "human_input":
+        reason = "a person does this phase"
+        raise node.value["agent"].refuse(reason, "Remove it, or write handler: agent")
     return made
 
 
@@ -220,6 +234,10 @@ def _check_links(phases: list[Node]) -> None:
     output_ids: set[str] = set()
     paths: set[str] = set()
     texts: dict[str, None] = {}
+    first = phases[0].value.get("agent")
+    if first and first.value == workflow.OTHER_AGENT:
+        remedy = "Remove it, or name an agent, such as claude"
+        raise first.refuse("no phase comes before it whose agent would be another", remedy)
     for phase in phases:
         _claim(phase.value["id"], phase_ids, "another phase has this id")
         for name in _items(phase, "inputs"):
@@ -312,6 +330,7 @@ _PHASE: Mapping[str, Rule] = {
     "check_timeout_seconds": partial(number, (int, float), 1, 86_400),
     "check_directory": _folder,
     "status": _status,
+    "agent": _agent,
 }
 _WORKFLOW: Mapping[str, Rule] = {
     "description": text_of,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from cde_orchestrator.adapters.workflows.schema import catalog_from
 from cde_orchestrator.adapters.workflows.values import invalid, node_of
+from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.workflow import ProofRule, WorkflowCatalog
 from cde_orchestrator.infrastructure.paths import FOLDER
 from cde_orchestrator.infrastructure.system import file_ops
@@ -95,13 +98,56 @@ class YamlWorkflowRepository:
         text = packaged.replace(_NO_CHECK, f"\n        check: {words}\n")
         data = text.replace(_BEGIN, "\n".join(["", *said, ""]) + _BEGIN).encode()
         _parse(str(path), data)
+        self._write(path, data)
+        return True
+
+    def set_check(
+        self,
+        root: Path,
+        phases: Mapping[str, Collection[str]],
+        command: Sequence[str],
+        seen: str | None,
+    ) -> None:
+        """Let a command gate these phases in the project's file; all else in it stays.
+
+        Args:
+            root: the project's folder.
+            phases: ids by workflow; there are such.
+            command: its words.
+            seen: SHA-256 of the file as a person trusts it; None where nobody said it.
+
+        Raises:
+            FeatureError: E147, it is another file by now, or cannot be changed in place.
+            StateError: E204, the disk is full; E203, writing failed otherwise.
+            ValidationError: E310 or E311, the file or the command is not valid.
+        """
+        from cde_orchestrator.adapters.workflows.edited_checks import with_checks
+
+        path = shared_file(root, WORKFLOW_FILE)
+        data = _read(path)
+        if data is not None and seen is not None and hashlib.sha256(data).hexdigest() != seen:
+            raise FeatureError.of("E147", reason="the workflow file changed meanwhile")
+        data = PACKAGED_FILE.read_bytes() if data is None else data
+        before = _parse(str(path), data)
+        changed = with_checks(data.decode("utf-8-sig"), phases, command).encode()
+        after = _parse(str(path), changed)
+        wanted = {
+            name: workflow.with_check(phases.get(name, ()), tuple(command))
+            for name, workflow in before.workflows.items()
+        }
+        if after != replace(before, workflows=wanted):
+            reason = "the file is written in a way that is not changed by itself: edit it"
+            raise FeatureError.of("E147", reason=reason)
+        self._write(path, changed)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        """Raises E203 or E204, it cannot be written."""
         try:
             self._ops.make_folder(path.parent)
             file_ops.replace_file(self._ops, path, data, mode=None)
         except OSError as error:
             raise write_failure(path, error) from error
         wrote(path, data)
-        return True
 
 
 def _read(path: Path) -> bytes | None:

@@ -24,6 +24,7 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
         phase_id: the current phase.
         reason: why; the next attempt is shown it.
         idempotency_key: names the call, so that a repeated one counts once.
+        stays: whether the last attempt, too, leaves the feature at the phase, for a person.
         results: must be empty; texts that came with it would be lost silently.
     """
 
@@ -33,6 +34,7 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
     agent: str | None = None
     takeover: bool = False
     idempotency_key: str | None = None
+    stays: bool = False
     results: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(
@@ -60,10 +62,13 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
                 require_answerable(feature, current, leases)
                 leases.require_free(feature, takeover=self.takeover)
                 leases.take(feature, deliberate=False)
-                if feature.fail_phase(self.phase_id, reason, by, workflow, leases.now, key):
+                failed = (self.phase_id, reason, by, workflow, leases.now, key)
+                feature.fail_phase(*failed, stays=self.stays)
+                if feature.is_open:
                     enter_phase(feature, workflow, outputs, tree)
         record = feature.phases[self.phase_id]
-        phase = rendering.committed_view(project, feature, workflow)
+        reader = rendering.reader(self.agent)
+        phase = rendering.committed_view(project, feature, workflow, reader)
         return {
             **features.reply(project, feature, phase),
             "failed": phase_record_view(record),

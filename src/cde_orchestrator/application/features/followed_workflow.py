@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cde_orchestrator.application.features.leases import CallerLeases
-from cde_orchestrator.application.ports.checks import Callers
+from cde_orchestrator.application.ports.checks import Callers, TrustStore
 from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
 from cde_orchestrator.application.views import FeatureReply, PhaseView, feature_view, project_view
 from cde_orchestrator.domain.clock import Clock
+from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.subject import name_subject
@@ -25,6 +26,7 @@ class ProjectFeatures:
     root: Path
     repository: ProjectRepository
     workflows: WorkflowRepository
+    trust: TrustStore
     callers: Callers
     clock: Clock
 
@@ -43,7 +45,7 @@ class ProjectFeatures:
             CDEError: E004, E102, E103, E310 or E311.
         """
         project = self.repository.get(self.root)
-        return project, *followed(project, reference, self.workflows, self.root)
+        return project, *self.followed(project, reference)
 
     @contextmanager
     def change(self, reference: str) -> Iterator[tuple[Project, Feature, Workflow]]:
@@ -54,7 +56,65 @@ class ProjectFeatures:
         """
         with self.repository.transaction(self.root) as project:
             project.require_writable()
-            yield project, *adopted(project, reference, self.workflows, self.root)
+            yield project, *self.adopted(project, reference)
+
+    def followed(self, project: Project, reference: str) -> tuple[Feature, Workflow]:
+        """The feature that is meant and its workflow; nothing is changed.
+
+        Raises:
+            CDEError: E102, E103, E310 or E311.
+        """
+        feature = meant_feature(project, reference)
+        workflow = self.workflow_of(project, feature)
+        return as_followed(feature, workflow), workflow
+
+    def adopted(self, project: Project, reference: str) -> tuple[Feature, Workflow]:
+        """The feature that is meant and its workflow, which it keeps; inside a change.
+
+        Raises:
+            CDEError: E102, E103, E310 or E311.
+        """
+        feature = meant_feature(project, reference)
+        workflow = self.workflow_of(project, feature)
+        self.adopt(project, feature, workflow)
+        return feature, workflow
+
+    def workflow_of(self, project: Project, feature: Feature) -> Workflow:
+        """The workflow that the feature follows.
+
+        It is the one kept with the feature; of an open one the project's present one of that
+        name, where that differs in nothing but what is run, which a person trusts. A feature of
+        an older release takes the project's workflow of that name, or its default one.
+
+        Raises:
+            ValidationError: E310 or E311, the project's workflow file is needed and not valid.
+        """
+        kept = project.workflow_of(feature)
+        if kept is None:
+            return self.workflows.load(self.root).get_or_default(feature.workflow_type)
+        return self._newer(kept) or kept if feature.is_open else kept
+
+    def _newer(self, kept: Workflow) -> Workflow | None:
+        """The present one, if features under way follow it."""
+        try:
+            present = self.workflows.load(self.root).workflows.get(kept.id)
+        except ValidationError:  # whoever starts a feature is told
+            return None
+        if present is None or present == kept or not kept.differs_only_in_checks(present):
+            return None
+        checks = filter(None, (phase.gate_check for phase in present.phases))
+        trusted = all(self.trust.trusts(self.root, check.command_line) for check in checks)
+        return present if trusted else None
+
+    def adopt(self, project: Project, feature: Feature, workflow: Workflow) -> None:
+        """Keep the workflow with a feature that has none, or an earlier one; inside a change."""
+        if feature.workflow_digest is None:
+            feature.follow(workflow)
+            feature.workflow_digest = project.keep_workflow(workflow)
+        elif not project.follows(feature, workflow):
+            feature.workflow_digest = project.keep_workflow(workflow)
+            at = self.clock().isoformat()
+            feature.note("check_changed", at=at, checks=sorted(_checks(workflow)))
 
     def reply(self, project: Project, feature: Feature, phase: PhaseView | None) -> FeatureReply:
         """The feature and the phase to work on next, as the contract has them."""
@@ -76,58 +136,13 @@ def meant_feature(project: Project, reference: str) -> Feature:
     return feature
 
 
-def followed(
-    project: Project, reference: str, workflows: WorkflowRepository, root: Path
-) -> tuple[Feature, Workflow]:
-    """The feature that is meant and its workflow; nothing is changed.
-
-    Raises:
-        CDEError: E102, E103, E310 or E311.
-    """
-    feature = meant_feature(project, reference)
-    workflow = workflow_for(project, feature, workflows, root)
-    return as_followed(feature, workflow), workflow
-
-
-def adopted(
-    project: Project, reference: str, workflows: WorkflowRepository, root: Path
-) -> tuple[Feature, Workflow]:
-    """The same inside a change: a feature that has no workflow of its own keeps it.
-
-    Raises:
-        CDEError: E102, E103, E310 or E311.
-    """
-    feature = meant_feature(project, reference)
-    workflow = workflow_for(project, feature, workflows, root)
-    adopt_workflow(project, feature, workflow)
-    return feature, workflow
-
-
-def workflow_for(
-    project: Project, feature: Feature, workflows: WorkflowRepository, root: Path
-) -> Workflow:
-    """The workflow that the feature follows.
-
-    It is the one kept with the feature; a feature of an older release takes the project's
-    workflow of that name, or its default one.
-
-    Raises:
-        ValidationError: E310 or E311, the project's workflow file is needed and not valid.
-    """
-    kept = project.workflow_of(feature)
-    return kept or workflows.load(root).get_or_default(feature.workflow_type)
-
-
-def adopt_workflow(project: Project, feature: Feature, workflow: Workflow) -> None:
-    """Keep the workflow with a feature that has none; inside a change."""
-    if feature.workflow_digest is None:
-        feature.follow(workflow)
-        feature.workflow_digest = project.keep_workflow(workflow)
-
-
 def as_followed(feature: Feature, workflow: Workflow) -> Feature:
     """The feature with its records of phases; one of an older release as a copy that has them."""
     if feature.workflow_digest is None:
         feature = replace(feature, phases=dict(feature.phases))
         feature.follow(workflow)
     return feature
+
+
+def _checks(workflow: Workflow) -> set[str]:
+    return {" ".join(phase.check) for phase in workflow.phases if phase.check}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from cde_orchestrator.application.checks.baselines import Baselines
+from cde_orchestrator.application.checks.trial_views import trial_views
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
-from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
 from cde_orchestrator.application.proof_views import DifferenceView, proof_view
 from cde_orchestrator.application.proofs.verdicts import proof_of, verdict_of
 from cde_orchestrator.application.use_case import UseCase
@@ -11,13 +13,13 @@ from cde_orchestrator.application.views import (
     FeatureDetailReply,
     FeatureReply,
     FeatureStatusReply,
-    WaiverView,
     feature_view,
     phase_record_view,
     project_view,
     view_of,
     work_view,
 )
+from cde_orchestrator.application.who_views import WaiverView
 from cde_orchestrator.domain.demands import Rules
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import COMPLETED, Feature
@@ -33,13 +35,15 @@ class GetFeatureStatus(
 
     Attributes:
         detail: ``brief``, or ``full`` for the whole goal and the times too.
+        to_work: whether somebody works by the prompt; else what takes time is left out of it.
     """
 
     feature_id: str
     detail: str = "brief"
+    to_work: bool = True
 
     def __call__(
-        self, *, features: ProjectFeatures, rendering: PhasePrompts
+        self, *, features: ProjectFeatures, rendering: PhasePrompts, baselines: Baselines
     ) -> FeatureStatusReply | FeatureDetailReply:
         """Raises E004, E102, E103, E305."""
         if self.detail not in DETAILS:
@@ -47,7 +51,8 @@ class GetFeatureStatus(
             raise ValidationError.of("E305", argument="detail", reason=reason)
         leases = features.leases()
         project, feature, workflow = features.read(self.feature_id)
-        phase = rendering.committed_view(project, feature, workflow)
+        reader = None if self.to_work else ONLOOKER
+        phase = rendering.committed_view(project, feature, workflow, reader)
         brief: FeatureStatusReply = {
             "project": project_view(project, features.root, features.repository.backend),
             "feature": feature_view(feature),
@@ -56,6 +61,9 @@ class GetFeatureStatus(
             "proof": proof_view(proof_of(feature)),
             "standing": verdict_of(feature, rendering.files, features.root),
             "approved_by": _approved_by(feature, workflow),
+            "baseline": (
+                trial_views(baselines, workflow, feature, project) if feature.is_open else []
+            ),
             "phase": phase,
         }
         leases.renew_when_due(feature, features.repository, features.root)
@@ -87,12 +95,20 @@ def _approved_by(feature: Feature, workflow: Workflow) -> list[str]:
 
 
 class AssignmentReply(FeatureReply):
-    """A feature and its current phase, with that phase's place and bounds."""
+    """A feature and its current phase, with that phase's place and bounds.
+
+    ``agent`` is whom the workflow names for the phase, ``named_agents`` all that it names;
+    ``worked`` is the name of who did the work that the phase judges, as far as it is known.
+    """
 
     number: int
     total: int
     phases: list[str]
+    attempt: int
     max_attempts: int
+    agent: str | None
+    named_agents: list[str]
+    worked: str
 
 
 class GetAssignment(UseCase[AssignmentReply], operation="get_assignment"):
@@ -103,13 +119,20 @@ class GetAssignment(UseCase[AssignmentReply], operation="get_assignment"):
     def __call__(self, *, features: ProjectFeatures, rendering: PhasePrompts) -> AssignmentReply:
         """Raises E004, E102, E103, E312, E313, E325."""
         project, feature, workflow = features.read(self.feature_id)
-        phase = rendering.current_view(project, feature, workflow)
+        reader = rendering.reader(unattended=True)
+        phase = rendering.current_view(project, feature, workflow, reader)
         ids = [phase.id for phase in workflow.phases]
         current = feature.current_phase
+        asked = workflow.find(current or "")
+        doer = feature.phases[workflow.judged_phase(asked.id).id].doer if asked else None
         return {
             **features.reply(project, feature, phase),
             "number": ids.index(current) + 1 if current in ids else len(ids),
             "total": len(ids),
             "phases": ids,
+            "attempt": feature.phases[current].attempt if current in feature.phases else 0,
             "max_attempts": workflow.max_attempts,
+            "agent": asked.agent if asked else None,
+            "named_agents": workflow.named_agents(),
+            "worked": doer.agent if doer else "",
         }

@@ -2,40 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from cde_orchestrator.application.features import prompt_facts as facts
+from cde_orchestrator.application.ports.checks import Callers, VersionControl
 from cde_orchestrator.application.ports.core import ProjectFiles, PromptRenderer
 from cde_orchestrator.application.views import PhaseView, output_view
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.lease import Caller, Surface
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.proofs_file import FORMS
-from cde_orchestrator.domain.text import EXCERPT_LIMIT, excerpt_of, shortened
 from cde_orchestrator.domain.workflow import Phase, Workflow
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.proofs.proving import Proving
 
 GOAL_LIMIT = 6_000
 """Characters of a feature's goal that a prompt repeats; the whole is kept with the feature."""
 
-PROGRESS_SHOWN = 5
-NOTE_LIMIT = 2_000
-"""Characters of a note or a failure that a prompt shows."""
+
+@dataclass(frozen=True, slots=True)
+class PromptReader:
+    """Who is to work by a prompt.
+
+    Attributes:
+        fresh: whether everything is said; else only what is new to them.
+        channel: as of ``Caller``.
+        caller: who is given it; None where it is only looked at.
+    """
+
+    fresh: bool = True
+    channel: Surface = "mcp"
+    caller: Caller | None = None
+
+
+ONLOOKER = PromptReader()
+"""Nobody who works by it: what takes time to find out is left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhasePrompts:
-    """The prompts of the phases of the project at ``root``."""
+    """The prompts of the phases of the project at ``root``.
+
+    Git, and what has the bases of features, are asked for where they are needed.
+    """
 
     root: Path
     renderer: PromptRenderer
     files: ProjectFiles
+    callers: Callers
+    git: Callable[[], VersionControl]
+    proving: Callable[[], Proving]
+
+    def reader(self, agent: str | None = None, *, unattended: bool = False) -> PromptReader:
+        """Whoever calls, as somebody who knows nothing; a run's agent is ``unattended``."""
+        caller = self.callers.caller(self.root, agent)
+        if unattended:
+            caller = replace(caller, channel="run", connection="")
+        return PromptReader(channel=caller.channel, caller=caller)
+
+    def submitter(self, feature: Feature, agent: str | None) -> PromptReader:
+        """Whoever submits the feature's present phase; they may know all but what comes next."""
+        reader = self.reader(agent)
+        if reader.caller is None or reader.channel == "shell":  # a command shows its prompt later
+            return replace(reader, caller=None)
+        return replace(reader, fresh=not self.callers.briefings.knows(reader.caller, feature))
 
     def current_view(
-        self, project: Project, feature: Feature, workflow: Workflow
+        self,
+        project: Project,
+        feature: Feature,
+        workflow: Workflow,
+        reader: PromptReader | None = None,
     ) -> PhaseView | None:
         """The phase to work on, with its prompt; None when the feature is closed.
+
+        Args:
+            project: the project.
+            feature: the feature.
+            workflow: the feature's.
+            reader: who works by it; None for the caller, who is given everything.
 
         Raises:
             ValidationError: E312, E313 or E325, the phase's prompt template is not usable.
@@ -43,10 +93,17 @@ class PhasePrompts:
         phase = workflow.find(feature.current_phase or "")
         if phase is None or not feature.is_open:
             return None
-        return phase_view(phase, feature, self.render(project, feature, phase, workflow))
+        reader = self.reader() if reader is None else reader
+        prompt = self.render(project, feature, phase, workflow, reader=reader)
+        self.give(feature, reader)
+        return phase_view(phase, feature, prompt)
 
     def committed_view(
-        self, project: Project, feature: Feature, workflow: Workflow
+        self,
+        project: Project,
+        feature: Feature,
+        workflow: Workflow,
+        reader: PromptReader | None = None,
     ) -> PhaseView | None:
         """``current_view`` of what is committed: a template that broke is reported in it.
 
@@ -54,12 +111,17 @@ class PhasePrompts:
         time; and what was done is done, whatever became of the next phase's template meanwhile.
         """
         try:
-            return self.current_view(project, feature, workflow)
+            return self.current_view(project, feature, workflow, reader)
         except ValidationError as error:
             if error.code not in {"E312", "E313", "E325"}:
                 raise
             phase = feature.require_current(feature.current_phase or "", workflow)
             return {**phase_view(phase, feature, ""), "problem": error.message}
+
+    def give(self, feature: Feature, reader: PromptReader) -> None:
+        """Remember who is given the feature's present phase."""
+        if reader.caller is not None:
+            self.callers.briefings.give(reader.caller, feature)
 
     def try_first(self, project: Project, workflow: Workflow) -> None:
         """Try the first phase's template for a feature that is not there yet.
@@ -80,6 +142,7 @@ class PhasePrompts:
         phase: Phase,
         workflow: Workflow,
         delivered: Mapping[str, bytes] | None = None,
+        reader: PromptReader = ONLOOKER,
     ) -> str:
         """The phase's prompt; a phase without a template is described in a sentence.
 
@@ -89,22 +152,16 @@ class PhasePrompts:
             phase: any of its phases.
             workflow: the feature's.
             delivered: outputs by path that count in place of their files.
+            reader: who works by it.
 
         Raises:
             ValidationError: E312, E313 or E325, the template is not usable.
         """
         if not phase.prompt:
             return phase.description
-        inputs = []
-        for owner, output in _inputs(phase, workflow):
-            path = output.path_for(feature.name)
-            data = delivered.get(path) if delivered else None
-            excerpt = (
-                self.files.excerpt(self.root, path)
-                if data is None
-                else excerpt_of(data, len(data), EXCERPT_LIMIT)
-            )
-            inputs.append({"id": output.id, "path": path, "phase": owner.id, "excerpt": excerpt})
+        record = feature.phases[phase.id]
+        given = facts.InputFiles(self.root, self.files, delivered or {})
+        begun = phase != workflow.first and reader.fresh and reader.caller is not None
         variables = {
             "project": self._project(project),
             "feature": {
@@ -116,11 +173,26 @@ class PhasePrompts:
             "phase": _phase_variables(phase, workflow),
             "proof": _proof_variables(workflow),
             "outputs": [output_view(output, feature.name) for output in phase.outputs],
-            "inputs": inputs,
-            "progress": _progress(feature, phase),
-            "last_failure": _last_failure(feature, phase),
+            "inputs": given.variables(phase, feature, workflow),
+            "progress": facts.progress(record),
+            "last_failure": facts.last_failure(record),
+            "fresh": reader.fresh,
+            "channel": reader.channel,
+            "criteria": given.criteria(phase, feature, workflow) if reader.fresh else [],
+            "changed_files": self._changed(feature, workflow) if begun else [],
+            "failing_tests": facts.failing_tests(record),
+            "returned": facts.returned(record),
+            "earlier_attempts": facts.earlier_attempts(record),
+            "attempt": {
+                "number": max(feature.phases[phase.id].attempt, 1),
+                "limit": workflow.max_attempts,
+            },
+            "baseline": facts.baseline(feature),
         }
         return self.renderer.render(self.root, phase.prompt, variables)
+
+    def _changed(self, feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
+        return facts.SourceSince(self.root, self.git, self.proving).variables(feature, workflow)
 
     def _project(self, project: Project) -> dict[str, Any]:
         return _project_variables(project.name, str(self.files.folder(self.root)), project.metadata)
@@ -146,31 +218,27 @@ def sample_variables(workflow: Workflow, phase: Phase) -> dict[str, Any]:
         "proof": _proof_variables(workflow),
         "outputs": [output_view(output, "feature") for output in phase.outputs],
         "inputs": [
-            {"id": output.id, "path": output.path_for("feature"), "phase": owner.id, "excerpt": ""}
-            for owner, output in _inputs(phase, workflow)
+            {
+                "id": output.id,
+                "path": output.path_for("feature"),
+                "phase": owner.id,
+                "excerpt": "",
+                "sections": [],
+            }
+            for owner, output in facts.inputs_of(phase, workflow)
         ],
         "progress": [],
         "last_failure": None,
+        "attempt": {"number": 1, "limit": workflow.max_attempts},
+        "baseline": [],
+        "fresh": True,
+        "channel": "mcp",
+        "criteria": [],
+        "changed_files": [],
+        "failing_tests": [],
+        "returned": None,
+        "earlier_attempts": [],
     }
-
-
-def _progress(feature: Feature, phase: Phase) -> list[dict[str, str]]:
-    """The newest notes, oldest first, each in short."""
-    saved = feature.phases[phase.id].saved()[-PROGRESS_SHOWN:]
-    return [
-        {"at": each.at.isoformat(timespec="seconds"), "note": shortened(each.note, NOTE_LIMIT)}
-        for each in saved
-    ]
-
-
-def _last_failure(feature: Feature, phase: Phase) -> str | None:
-    failure = feature.phases[phase.id].last_failure()
-    return None if failure is None else shortened(failure, NOTE_LIMIT)
-
-
-def _inputs(phase: Phase, workflow: Workflow) -> list[tuple[Phase, Any]]:
-    found = (workflow.output_owner(output_id) for output_id in phase.inputs)
-    return [each for each in found if each is not None]
 
 
 def _project_variables(name: str, path: str, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -192,6 +260,7 @@ def _phase_variables(phase: Phase, workflow: Workflow) -> dict[str, Any]:
         "check": list(phase.check),
         "changes": phase.changes,
         "proves": phase.proves if workflow.must_prove(phase) else None,
+        "agent": phase.agent,
     }
 
 

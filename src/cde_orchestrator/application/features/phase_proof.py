@@ -145,6 +145,7 @@ class PhaseProof:
             proofs=self.claim.proofs,
             evidence=evidence,
             rules=Rules.of(feature, found.workflow),
+            readers=readers_of(feature),
         )
         data = written_record(record, previous)
         if len(data) <= SIZE_LIMIT:
@@ -155,6 +156,12 @@ class PhaseProof:
         form = form_of(runner.name for runner in self.proving.runners_of(found.workflow))
         facts = (self.claim.feature, self.examined.phase.id, self.proofs_path)
         raise not_usable(*facts, [problem], form)
+
+
+def readers_of(feature: Feature) -> list[str]:
+    """Who did the phases for which the workflow names an agent, in words."""
+    done = ((record.id, record.doer) for record in feature.phases.values())
+    return [f"{phase}: {doer.words}" for phase, doer in done if doer and doer.wanted]
 
 
 def phase_to_prove(workflow: Workflow, phase: Phase) -> Phase | None:

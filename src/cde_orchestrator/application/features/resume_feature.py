@@ -111,7 +111,7 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
                 leases.take(feature, deliberate=True)
         phase = workflow.find(feature.current_phase or "") if feature.is_open else None
         record = feature.phases[phase.id] if phase else None
-        shown = rendering.committed_view(project, feature, workflow)
+        shown = rendering.committed_view(project, feature, workflow, rendering.reader(self.agent))
         return {
             **features.reply(project, feature, shown),
             "goal": feature.prompt,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypedDict
 
-from cde_orchestrator.application.features.followed_workflow import ProjectFeatures, adopted
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
@@ -222,7 +222,7 @@ class Rollback:
     def take_back(self, project: Project, *, dry_run: bool) -> Taken:
         """Put files and state back in a project; in a dry run, only see what would happen."""
         outputs, leases = self.outputs, self.leases
-        feature, workflow = adopted(project, self.feature_id, self.features.workflows, outputs.root)
+        feature, workflow = self.features.adopted(project, self.feature_id)
         phase = _target(feature, workflow, self.to_phase)
         if self.decision is None:
             leases.require_free(feature, takeover=False)

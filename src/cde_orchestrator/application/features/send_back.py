@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from cde_orchestrator.application.features.delivery import kept_since, note_kept
+from cde_orchestrator.application.features.phase_prompt import PromptReader
 from cde_orchestrator.application.features.rollback_feature import FileRow, Rollback
 from cde_orchestrator.application.features.submission import Examined, Found, Submission
 from cde_orchestrator.application.views import KeptView, SentBackView, SubmitReply
@@ -43,7 +44,7 @@ class _ByVerdict:
         """Raises E105 to E107, E122, or E123 where the phase is another attempt by now."""
         require_same(self.work, self.examined, feature, workflow)
         record = feature.phases[self.examined.phase.id]
-        failed = Failure(self.work.leases.now, record.attempts, self.reason, self.by)
+        failed = Failure(self.work.leases.now, record.attempt, self.reason, self.by)
         self.failures = [*record.failures, failed]
         self.attempts_before = record.attempts_before
 
@@ -93,7 +94,7 @@ def send_back(work: Submission, examined: Examined, verdict: OtherVerdict) -> Su
         taken = rollback.take_back(project, dry_run=False)
         found = Found(project, taken.feature, taken.workflow)
     view = _view(verdict, phase.id, decision.to, reason, copies_of(taken.rows))
-    return _reply(work, found, view, kept)
+    return _reply(work, found, examined.reader, view, kept)
 
 
 def sent_back_before(work: Submission, found: Found) -> SubmitReply | None:
@@ -110,7 +111,10 @@ def sent_back_before(work: Submission, found: Found) -> SubmitReply | None:
         reason = failures[-1].reason if failures else ""
         verdict = OtherVerdict("", "", 0, event["verdict"])
         view = _view(verdict, work.phase_id, event["to_phase"], reason, [])
-        return _reply(work, found, view, kept_since(found.feature, work.phase_id, event["at"]))
+        reader = work.reader(found)
+        return _reply(
+            work, found, reader, view, kept_since(found.feature, work.phase_id, event["at"])
+        )
     return None
 
 
@@ -160,7 +164,7 @@ def _failed(
         found.feature.fail_phase(examined.phase.id, reason, by, found.workflow, work.leases.now)
         _note(work, examined, verdict, found.feature, kept, None)
     view = _view(verdict, examined.phase.id, None, reason, [])
-    return _reply(work, found, view, kept)
+    return _reply(work, found, examined.reader, view, kept)
 
 
 def _note(
@@ -190,8 +194,14 @@ def _view(
     return {"phase": phase, "to": to, "verdict": verdict.words, "reason": reason, "kept": kept}
 
 
-def _reply(work: Submission, found: Found, view: SentBackView, kept: list[KeptView]) -> SubmitReply:
-    following = work.prompts.committed_view(found.project, found.feature, found.workflow)
+def _reply(
+    work: Submission,
+    found: Found,
+    reader: PromptReader,
+    view: SentBackView,
+    kept: list[KeptView],
+) -> SubmitReply:
+    following = work.prompts.committed_view(found.project, found.feature, found.workflow, reader)
     head = work.features.reply(found.project, found.feature, following)
     return SubmitReply(
         project=head["project"],
@@ -213,7 +223,7 @@ def _reason(examined: Examined, verdict: OtherVerdict) -> str:
 def _findings(text: str) -> Iterator[str]:
     """The lines under the heading of the findings; all that is said where there is none."""
     lines = markdown.read(text)
-    places = markdown.headings(lines).get(FINDINGS, [])
+    places = markdown.headings(lines).get(markdown.normal(FINDINGS), [])
     chosen = [each for at in places for each in markdown.section(lines, at)]
     for line in chosen or [each for each in lines if each.is_content]:
         yield line.written or line.text

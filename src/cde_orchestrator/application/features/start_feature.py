@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from cde_orchestrator.application.checks.baselines import Baselines, Plan, keep_trials
+from cde_orchestrator.application.checks.trial_views import trial_views
 from cde_orchestrator.application.features.due_changes import baseline_for
-from cde_orchestrator.application.features.followed_workflow import (
-    ProjectFeatures,
-    adopt_workflow,
-    workflow_for,
-)
+from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.shared_outputs import shared_with
+from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.core import WorkflowRepository
 from cde_orchestrator.application.proofs.proving import NO_BASE, Proving
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import StartReply
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.fitting import fitting
+from cde_orchestrator.domain.growth import change_problem
 from cde_orchestrator.domain.lease import Caller
 from cde_orchestrator.domain.names import slug_from
 from cde_orchestrator.domain.project import Project, ProjectStatus
@@ -42,12 +44,14 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         workflow: name of the workflow; the project's default one when None.
         name: the feature's name; made from the prompt when None.
         idempotency_key: names the call, so that a repeated one gets the same feature.
+        baseline: whether checks and runners of tests are tried before the work.
     """
 
     prompt: str
     workflow: str | None = None
     name: str | None = None
     idempotency_key: str | None = None
+    baseline: bool = True
 
     def __call__(
         self,
@@ -57,35 +61,47 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         outputs: ProjectOutputs,
         git: VersionControl,
         proving: Proving,
+        baselines: Baselines,
     ) -> StartReply:
-        """Raises E004, E101, E104, E124, E125, E127, E206, E301 to E306, E310 to E313."""
+        """Start it, and then try what its checks say before the work, in a bounded time.
+
+        A trial that is cancelled leaves a feature that was started without it.
+
+        Raises:
+            CDEError: E004, E101, E104, E124, E125, E127, E206, E301 to E306, E310 to E313.
+        """
         key = checked_key(self.idempotency_key)
         root, repository, workflows = features.root, features.repository, features.workflows
         leases, tree = features.leases(), git.work_tree(root)
         problem = None if tree is not None and tree.is_known else git.problem(root)
-        tried = self._tried_workflow(key, repository.get(root), workflows, rendering)
-        base, refusal = None, ""
-        if tried is not None and tried.proof is not None:
-            base, refusal = proving.base_now()
+        before = repository.get(root)
+        tried = self._tried_workflow(key, before, workflows, rendering)
+        demanded = tried is not None and tried.proof is not None
+        base, refusal = proving.base_now() if demanded else (None, "")
         # Whoever has the whole tree needs no list of what differed from the commit.
         baseline = None if base is not None else baseline_for(tried, git, root)
+        given = tried if self.baseline else None
+        plan = baselines.plan(given, before, base.tree if base else None) if given else Plan()
         with repository.transaction(root) as project:
             started = self._started(key, project, leases, tried)
             if started is not None:
                 self._require_same(started)
-                feature, workflow = started, workflow_for(project, started, workflows, root)
-                adopt_workflow(project, feature, workflow)
+                feature, workflow = started, features.workflow_of(project, started)
+                features.adopt(project, feature, workflow)
             else:
                 workflow = tried or workflows.load(root).get(self.workflow)
                 feature = project.start_feature(self.prompt, name=self.name, workflow=workflow)
                 feature.idempotency_key = key
-                feature.baseline = baseline
+                feature.baseline, feature.trials = baseline, [*plan.known]
                 leases.take(feature, deliberate=False)
                 if workflow.branch:
                     feature.branch = _branch(feature, workflow, git, root)
                 enter_phase(feature, workflow, outputs, tree)
                 if base is not None:
                     refusal = proving.keep(project, feature, base)
+        if started is None and plan.due:
+            trying = _Trying(features, git, proving, baselines)
+            project, feature = trying(feature, workflow, plan)
         phase = rendering.committed_view(project, feature, workflow)
         unproven = workflow.proof == "required" and feature.base is None
         return {
@@ -94,6 +110,8 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
             "git_problem": problem,
             "proof_problem": (refusal or NO_BASE) if unproven else None,
             "shared": shared_with(project, feature, workflow),
+            "baseline": trial_views(baselines, workflow, feature, project),
+            "fits": _fits(project, feature, workflow, features),
         }
 
     def _started(
@@ -155,6 +173,55 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
                 raise FeatureError.of(
                     "E127", key=self.idempotency_key, feature=feature.name, argument=argument
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Trying:
+    """Tries what the commands of a feature say before the work, once it is there.
+
+    So a repeated call meets the feature, and a client that waits no longer has it all the same.
+    """
+
+    features: ProjectFeatures
+    git: VersionControl
+    proving: Proving
+    baselines: Baselines
+
+    def __call__(self, feature: Feature, workflow: Workflow, plan: Plan) -> tuple[Project, Feature]:
+        """The project and the feature with what was seen."""
+        tree = feature.base.tree if feature.base else None
+        trials = self.baselines.run(plan.due, tree, seconds=self.baselines.seconds)
+        # What a check leaves behind is no work of the feature's.
+        base = self.proving.base_now()[0] if feature.base is not None else None
+        baseline = None
+        if base is None:
+            baseline = baseline_for(workflow, self.git, self.features.root)
+        with self.features.change(feature.id) as (project, present, _):
+            present.trials = [*present.trials, *trials]
+            keep_trials(project, trials)
+            if present.updated_at == feature.updated_at:  # or else somebody is at work already
+                present.baseline = baseline
+                if base is not None:
+                    self.proving.keep(project, present, base)
+        return project, present
+
+
+def _fits(
+    project: Project, feature: Feature, workflow: Workflow, features: ProjectFeatures
+) -> FitView | None:
+    """Which workflow fits the goal, where the feature follows it or could still do so."""
+    has_tests = bool(project.metadata.get("test_command"))
+    advice = fitting(feature.prompt, has_tests=has_tests)
+    try:
+        known = features.workflows.load(features.root).workflows
+    except ValidationError:  # a file that broke since; the feature keeps its workflow
+        return None
+    wanted = known.get(advice.workflow) if advice else None
+    if advice is None or wanted is None:
+        return None
+    if wanted.id != workflow.id and change_problem(feature, workflow, wanted):
+        return None
+    return {"workflow": advice.workflow, "why": advice.why}
 
 
 def _branch(feature: Feature, workflow: Workflow, git: VersionControl, root: Path) -> str | None:

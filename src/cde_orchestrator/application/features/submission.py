@@ -15,13 +15,15 @@ from cde_orchestrator.application.features.earlier_outputs import put_back, requ
 from cde_orchestrator.application.features.feature_criteria import are_all_waived
 from cde_orchestrator.application.features.followed_workflow import (
     ProjectFeatures,
-    adopt_workflow,
     as_followed,
     meant_feature,
-    workflow_for,
 )
 from cde_orchestrator.application.features.leases import CallerLeases
-from cde_orchestrator.application.features.phase_prompt import PhasePrompts, phase_view
+from cde_orchestrator.application.features.phase_prompt import (
+    PhasePrompts,
+    PromptReader,
+    phase_view,
+)
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
 from cde_orchestrator.application.ports.checks import (
     CheckRunner,
@@ -67,6 +69,7 @@ class Examined:
 
     Attributes:
         found: before anything was changed.
+        reader: who is given the next phase.
         phase: the one that is submitted.
         contents: its outputs by id.
         earlier: outputs of earlier phases by path, as they were accepted.
@@ -76,6 +79,7 @@ class Examined:
     """
 
     found: Found
+    reader: PromptReader
     phase: Phase
     delivery: Delivery
     contents: Mapping[str, Content]
@@ -160,6 +164,7 @@ class Submission:
         """Let the outputs pass the gate; nothing is written but what is put back."""
         feature, workflow = found.feature, found.workflow
         phase = self.require_current(feature, workflow)
+        reader = self.reader(found)
         self.require_permissions(feature, phase)
         if self.restore:
             put_back(feature, phase, workflow, self.outputs)
@@ -172,7 +177,7 @@ class Submission:
         contents = delivery.accepted_contents(gate)
         verdict = gate.other_verdict({key: each.data for key, each in contents.items()})
         if verdict is not None:
-            return Examined(found, phase, delivery, contents, earlier, None, None, verdict)
+            return Examined(found, reader, phase, delivery, contents, earlier, None, None, verdict)
         due = DueChanges(
             feature,
             phase,
@@ -183,11 +188,16 @@ class Submission:
             waived=are_all_waived(feature, workflow, self.outputs),
         )
         difference = due.require()
-        shown = self._following(found, phase, delivery, contents)
-        return Examined(found, phase, delivery, contents, earlier, shown, difference)
+        shown = self._following(found, reader, phase, delivery, contents)
+        return Examined(found, reader, phase, delivery, contents, earlier, shown, difference)
 
     def _following(
-        self, found: Found, phase: Phase, delivery: Delivery, contents: Mapping[str, Content]
+        self,
+        found: Found,
+        reader: PromptReader,
+        phase: Phase,
+        delivery: Delivery,
+        contents: Mapping[str, Content],
     ) -> PhaseView | None:
         """The next phase, if there is one; a broken template is refused with the work."""
         following = found.workflow.after(phase.id)
@@ -199,8 +209,12 @@ class Submission:
             if output.id in contents
         }
         project, feature = found.project, found.feature
-        prompt = self.prompts.render(project, feature, following, found.workflow, delivered)
+        prompt = self.prompts.render(project, feature, following, found.workflow, delivered, reader)
         return phase_view(following, feature, prompt)
+
+    def reader(self, found: Found) -> PromptReader:
+        """Who is given the phase that follows."""
+        return self.prompts.submitter(found.feature, self.leases.caller.agent)
 
     def require_current(self, feature: Feature, workflow: Workflow) -> Phase:
         """The phase, if this caller may submit it now.
@@ -262,13 +276,13 @@ class Submission:
         """The same feature inside a change."""
         feature = project.feature(before.feature.id)
         workflow = self._workflow(project, feature, before)
-        adopt_workflow(project, feature, workflow)
+        self.features.adopt(project, feature, workflow)
         return Found(project, feature, workflow)
 
     def _workflow(self, project: Project, feature: Feature, before: Found | None) -> Workflow:
         if before is not None and before.feature.workflow_digest == feature.workflow_digest:
             return before.workflow
-        return workflow_for(project, feature, self.features.workflows, self.outputs.root)
+        return self.features.workflow_of(project, feature)
 
     def _delivery(self, found: Found) -> Delivery:
         phase = found.workflow.find(self.phase_id)

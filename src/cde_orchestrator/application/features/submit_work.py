@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cde_orchestrator.application.checks.baselines import reason_not_run
 from cde_orchestrator.application.features.delivery import kept_since, note_kept
 from cde_orchestrator.application.features.phase_entry import enter_phase
+from cde_orchestrator.application.features.phase_prompt import PromptReader
 from cde_orchestrator.application.features.phase_proof import (
     PhaseProof,
     phase_proof,
@@ -43,6 +45,7 @@ from cde_orchestrator.application.views import (
     work_view,
 )
 from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.logger import get_logger
@@ -50,13 +53,13 @@ from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.records import Evidence
 from cde_orchestrator.domain.text import shortened
+from cde_orchestrator.domain.trial import known_before
 
 log = get_logger(__name__)
 
-_NOT_RUN = {126: "as what may not be executed", 127: "as where a program is not found"}
-"""What shells and what starts programs for others end with."""
-_SAID = 200
 _REASON = 1_000
+_LINES = 40
+"""Lines of a check's output that a refusal shows, the last ones."""
 
 
 class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
@@ -74,6 +77,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         takeover: override another agent's lease.
         restore: first put back what earlier phases left, as it was accepted.
         approval: a person's yes, without which no phase that waits for a person is submitted.
+        doer: who did the phase, where it is not the caller.
         watch: gets what the check prints.
     """
 
@@ -84,6 +88,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
     takeover: bool = False
     restore: bool = False
     approval: Answer | None = field(default=None, compare=False)
+    doer: Doer | None = field(default=None, compare=False)
     watch: Watch | None = field(default=None, compare=False)
 
     def __call__(self, *, submission: SubmissionPorts) -> SubmitReply:
@@ -156,7 +161,7 @@ class _Course:
     def answer_to(self, found: Found) -> SubmitReply:
         """The way of a submission: found, examined, checked, accepted."""
         if self.work.was_accepted(found):
-            return {**self.answer(found), "repeated": True}
+            return {**self.answer(found, self.work.reader(found)), "repeated": True}
         if (before := sent_back_before(self.work, found)) is not None:
             return before
         examined = self.work.examine(found)
@@ -219,13 +224,17 @@ class _Course:
                 found.feature.phases[self.asked.phase_id].end_commit = tree.commit if tree else None
                 # A check may have changed what the prompt of the next phase shows.
                 following = None if checked.written else examined.following
-        return self.answer(found, following)
+        return self.answer(found, examined.reader, following)
 
-    def answer(self, found: Found, following: PhaseView | None = None) -> SubmitReply:
+    def answer(
+        self, found: Found, reader: PromptReader, following: PhaseView | None = None
+    ) -> SubmitReply:
         """What was recorded, and the phase to work on now, which may be known already."""
         project, feature = found.project, found.feature
         if following is None or following["id"] != feature.current_phase:
-            following = self.work.prompts.committed_view(project, feature, found.workflow)
+            following = self.work.prompts.committed_view(project, feature, found.workflow, reader)
+        else:
+            self.work.prompts.give(feature, reader)
         head = self.work.features.reply(project, feature, following)
         record = feature.phases[self.asked.phase_id]
         written = None if feature.is_open else _record_of(found)
@@ -268,6 +277,8 @@ class _Course:
         }
         kept += examined.delivery.keep_changed(record, found_there)
         self._note(feature, kept)
+        doer = self.asked.doer or Doer.of(self.work.leases.caller)
+        record.doer = doer.judged(feature, found.workflow, phase)
         record.evidence, record.difference = checked.evidence, examined.difference
         if checked.proof is not None:
             proven, seen = checked.proof
@@ -304,7 +315,9 @@ class _Course:
         try:
             with self.work.features.repository.transaction(root) as project:
                 found = self.work.adopted(project, examined.found)
-                record = found.feature.phases[self.asked.phase_id]
+                record = found.feature.phases.get(self.asked.phase_id)
+                if record is None:  # the feature continues in another workflow by now
+                    return
                 record.evidence = evidence or record.evidence
                 record.written = {**record.written, **written}
                 self._note(found.feature, kept)
@@ -347,16 +360,15 @@ def _require_passed(examined: Examined, check: Check, evidence: Evidence) -> Non
     """Refuse what a check that failed (E118), took too long (E119) or is none (E121) was for."""
     if evidence.passed:
         return
-    if evidence.exit_code in _NOT_RUN:
-        said = evidence.tail.strip().rpartition("\n")[2][:_SAID]
-        reason = f"it ended with exit code {evidence.exit_code}, {_NOT_RUN[evidence.exit_code]}"
-        reason += f": {said}" if said else ""
+    if reason := reason_not_run(evidence):
         raise FeatureError.of("E121", command=" ".join(check.command), reason=reason)
     facts = {**_facts(examined), "command": " ".join(check.command)}
-    tail = evidence.tail[-2_000:].strip()
+    tail = evidence.tail[-2_000:].strip().splitlines()[-_LINES:]
     if evidence.exit_code is None:
         raise FeatureError.of("E119", **facts, seconds=check.timeout_seconds, tail=tail)
-    raise FeatureError.of("E118", **facts, exit_code=evidence.exit_code, tail=tail)
+    trials = {trial.subject: trial for trial in examined.found.feature.trials}
+    known = known_before(trials.get(("check", check.command, check.directory)), evidence)
+    raise FeatureError.of("E118", **facts, exit_code=evidence.exit_code, tail=tail, known=known)
 
 
 def _kept_in(feature: Feature, record: PhaseRecord) -> list[KeptView]:

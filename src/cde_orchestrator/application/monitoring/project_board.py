@@ -12,7 +12,6 @@ from typing import TypedDict
 from cde_orchestrator.application.features.followed_workflow import (
     ProjectFeatures,
     as_followed,
-    workflow_for,
 )
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.ports.core import ProjectFiles
@@ -130,7 +129,7 @@ def last_event(feature: Feature) -> FeatureEvent:
     events = [_event(feature.created_at, "started", "started", None)]
     for phase_id, record in feature.phases.items():
         if record.started_at is not None:
-            again = f", attempt {record.attempts}" if record.attempts > 1 else ""
+            again = f", attempt {record.attempt}" if record.attempt > 1 else ""
             events.append(_event(record.started_at, "entered", f"started {phase_id}{again}", None))
         if record.completed_at is not None:
             events.append(_event(record.completed_at, "completed", f"completed {phase_id}", None))
@@ -165,7 +164,7 @@ def _followed(
         key = (feature.workflow_type, feature.workflow_digest)
         if key not in orders or not feature.phases:
             try:
-                workflow = workflow_for(project, feature, features.workflows, features.root)
+                workflow = features.workflow_of(project, feature)
             except CDEError:  # the file that a feature of an older release needs is broken
                 orders[key] = list(feature.phases)
             else:
@@ -193,7 +192,7 @@ def _card(
         "workflow": feature.workflow_type,
         "step": place or len(order),
         "steps": len(order),
-        "attempts": record.attempts if record is not None else 0,
+        "attempts": record.attempt if record is not None else 0,
         "created_at": feature.created_at.isoformat(),
         "updated_at": feature.updated_at.isoformat(),
         "phase_since": since.isoformat() if since is not None else None,

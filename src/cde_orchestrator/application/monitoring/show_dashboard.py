@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from cde_orchestrator.application.checks.baselines import Baselines
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
@@ -169,10 +170,11 @@ class ShowFeature(UseCase[FeaturePageReply], operation="show_feature", tolerant=
         features: ProjectFeatures,
         recovery: StateRecovery,
         rendering: PhasePrompts,
+        baselines: Baselines,
     ) -> FeaturePageReply:
         """Raises E004, E102, E103."""
-        asked = GetFeatureStatus(feature_id=self.feature_id, detail="full")
-        status = asked(features=features, rendering=rendering)
+        asked = GetFeatureStatus(feature_id=self.feature_id, detail="full", to_work=False)
+        status = asked(features=features, rendering=rendering, baselines=baselines)
         full = cast(FeatureDetailReply, status)
         changes = None
         if full["updated_at"] != self.known:

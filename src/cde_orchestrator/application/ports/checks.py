@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cde_orchestrator.domain.approval import Channel, Person
+from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.command_line import CommandLine, Grant
 from cde_orchestrator.domain.feature import Feature
@@ -41,6 +42,9 @@ class CheckRunner(Protocol):
             FeatureError: E129, another one does.
             StateError: E203 or E204, that cannot be made sure of.
         """
+
+    def problem(self, root: Path, check: Check) -> str | None:
+        """Why it cannot be run, as far as that is seen without a run; None where nothing is."""
 
     def run(self, root: Path, check: Check, at: datetime, watch: Watch | None) -> Evidence:
         """Run it to its end, or end it when its time is over.
@@ -147,7 +151,11 @@ class VersionControl(Protocol):
 
 
 class Callers(Protocol):
-    """Knows who calls, and which processes run."""
+    """Knows who calls, which processes run, and who was given what of a feature."""
+
+    @property
+    def briefings(self) -> Briefings:
+        """What callers were given since this process began."""
 
     def caller(self, root: Path, agent: str | None) -> Caller:
         """Who calls now, with the name that the call gives the agent."""

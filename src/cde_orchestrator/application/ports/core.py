@@ -225,6 +225,24 @@ class WorkflowRepository(Protocol):
         whether criteria must be proven, and ``runners`` what runs the tests that prove them.
         """
 
+    def set_check(
+        self,
+        root: Path,
+        phases: Mapping[str, Collection[str]],
+        command: Sequence[str],
+        seen: str | None,
+    ) -> None:
+        """Let a command gate these phases, by workflow, in the project's file, made if missing.
+
+        Comments and everything else stay. ``seen`` is the SHA-256 of the file as a person trusts
+        it; None where nobody said it.
+
+        Raises:
+            FeatureError: E147, it is another file by now, or cannot be changed in place.
+            StateError: E203 or E204, not written.
+            ValidationError: E310 or E311, the file or the command is not valid.
+        """
+
 
 class PromptRenderer(Protocol):
     """Fills in the prompt of a phase."""

@@ -12,8 +12,8 @@ _STATE = f"backend get peek condition close {_RECOVERY}"
 _READS = {
     "agents": "definitions probe stop",
     "breakers": "get views",
-    "callers": "caller runs",
-    "checks": "",
+    "callers": "caller runs briefings",
+    "checks": "problem",
     "content": "error_in search",
     "doctor": "examine plan",
     "files": "folder read stamp digest is_plain record excerpt",

@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, TypedDict
 
+from cde_orchestrator.application.checks.baselines import TRIALS, Baselines
+from cde_orchestrator.application.checks.trial_views import TrialView, trial_views
 from cde_orchestrator.application.ports.core import ProjectRepository, WorkflowRepository
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
@@ -22,13 +24,18 @@ class WorkflowSummary(TypedDict):
 
 
 class ProjectInfoReply(TypedDict):
-    """The project at a glance; ``home`` is the folder, maybe another worktree's, with the state."""
+    """The project at a glance; ``home`` is the folder, maybe another worktree's, with the state.
+
+    ``baseline`` is how the default workflow's checks and runners of tests ended when they were
+    tried last, and whether one waits for a person.
+    """
 
     project: ProjectView
     home: str
     features: dict[str, int]
     open_features: int
     facts: dict[str, Any]
+    baseline: list[TrialView]
     default_workflow: str | None
     workflows: list[WorkflowSummary]
     workflow_problem: str | None
@@ -49,6 +56,7 @@ class GetProjectInfo(UseCase[ProjectInfoReply], operation="get_project_info"):
         home: Path,
         repository: ProjectRepository,
         workflows: WorkflowRepository,
+        baselines: Baselines,
     ) -> ProjectInfoReply:
         """Raises E001 to E004."""
         project = repository.get(root)
@@ -66,7 +74,8 @@ class GetProjectInfo(UseCase[ProjectInfoReply], operation="get_project_info"):
             "open_features": sum(
                 count for status, count in counts.items() if status not in CLOSED_STATUSES
             ),
-            "facts": project.metadata,
+            "facts": {key: it for key, it in project.metadata.items() if key != TRIALS},
+            "baseline": trial_views(baselines, catalog.get(), None, project) if catalog else [],
             "default_workflow": catalog.default if catalog else None,
             "workflows": [
                 {"id": w.id, "description": w.description, "phases": [p.id for p in w.phases]}

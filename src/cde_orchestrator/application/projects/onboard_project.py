@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypedDict
 
+from cde_orchestrator.application.checks.baselines import Baselines, keep_trials
+from cde_orchestrator.application.checks.trial_views import TrialView, trial_views
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.core import (
     ProjectInspector,
@@ -24,7 +26,8 @@ from cde_orchestrator.domain.workflow import ProofRule, RunnerSetting
 class OnboardReply(TypedDict):
     """The project, what was found, and what was made; nothing when it stood already.
 
-    ``proof`` is what the default workflow says of proofs, and ``runners`` what it says runs them.
+    ``proof`` is what the default workflow says of proofs, and ``runners`` what it says runs them;
+    ``baseline`` is how its checks and runners of tests ended when they were tried.
     """
 
     project: ProjectView
@@ -32,6 +35,7 @@ class OnboardReply(TypedDict):
     facts: dict[str, Any]
     proof: str | None
     runners: list[str]
+    baseline: list[TrialView]
     created: list[str]
 
 
@@ -55,6 +59,7 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
         inspector: ProjectInspector,
         git: VersionControl,
         proving: Proving,
+        baselines: Baselines,
     ) -> OnboardReply:
         """Raises E001 to E003, E007, E008, E206, E302 to E304, E310, E311."""
         name = None if self.name is None else checked_line("name", self.name, NAME_LIMIT)
@@ -74,6 +79,10 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
                 project.metadata = {**project.metadata, **facts.to_metadata()}
                 project.activate()
         workflow = workflows.load(root).get()
+        if before is ProjectStatus.ONBOARDING and (due := baselines.plan(workflow, None, None).due):
+            trials = baselines.run(due, None, seconds=baselines.seconds)
+            with repository.transaction(root) as project:
+                keep_trials(project, trials)
         return {
             "project": project_view(project, root, repository.backend),
             "already_onboarded": before is not ProjectStatus.ONBOARDING,
@@ -83,6 +92,7 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
             },
             "proof": workflow.proof,
             "runners": _names(workflow.runner),
+            "baseline": trial_views(baselines, workflow, None, project),
             "created": created,
         }
 

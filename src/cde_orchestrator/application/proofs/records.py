@@ -55,6 +55,7 @@ class FeatureRecord:
         proofs: by criterion, as the file of proofs had them.
         rules: what the workflow demanded, and who approved; None in one of an earlier release.
         replaces: digests of the records that it took the place of, the latest last.
+        readers: who did the phases for which the workflow names an agent, in words.
     """
 
     feature: str
@@ -69,6 +70,7 @@ class FeatureRecord:
     evidence: ProofEvidence
     rules: Rules | None = None
     replaces: Sequence[str] = field(default=(), compare=False)
+    readers: Sequence[str] = ()
 
     @property
     def criteria(self) -> list[Criterion]:
@@ -111,6 +113,8 @@ def written_record(record: FeatureRecord, previous: bytes | None = None) -> byte
         "replaces": _replaced(previous) if previous else list(record.replaces),
         **plain_rules(record.rules),
     }
+    if record.readers:
+        data["readers"] = [without_secrets(each) for each in record.readers]
     return _as_text({**data, "digest": _digest(data)}).encode()
 
 
@@ -174,6 +178,7 @@ def _record(data: Mapping[str, Any]) -> FeatureRecord:
         proofs={seen.id: proofs for seen, proofs in criteria},
         replaces=tuple(_texts(data["replaces"])),
         rules=read_rules(data.get("rules")),
+        readers=tuple(_texts(data.get("readers", []))),
         evidence=ProofEvidence(
             at=_moment(data["at"]),
             tree=_text(data["tree"]),

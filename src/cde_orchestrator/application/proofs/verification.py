@@ -27,7 +27,10 @@ from cde_orchestrator.domain.demands import UNKNOWN, weaker
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.proofs import Proof
 from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.text import opening_words
 
+READERS = 20
+"""Phases of which a record may say who did them, as far as that is shown."""
 Verdict = Literal["proven", "waived", "broken", "unproven"]
 """``waived``: nothing was run, as the record claims that a person waived it."""
 PHASE = "verify"
@@ -115,6 +118,7 @@ class Verification:
                 f"{waived} was proven by an earlier record, and is waived in this one"
             )
         self._note_rules(record)
+        self.notes += [f"phase {opening_words(each, 200)}" for each in record.readers[:READERS]]
         self._compare(record)
         if not self.criteria:
             self._refuse("unproven", "it has no criteria")

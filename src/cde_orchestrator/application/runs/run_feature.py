@@ -7,11 +7,13 @@ ends, and another one goes on where the feature stands.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from cde_orchestrator.application.features.fail_phase import FailPhase
 from cde_orchestrator.application.features.get_feature_status import AssignmentReply, GetAssignment
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
@@ -20,6 +22,7 @@ from cde_orchestrator.application.runs.show_agents import GetTrustedAgents
 from cde_orchestrator.application.use_case import Handles, UseCase
 from cde_orchestrator.application.views import FeatureReply, PhaseView, SentBackView, SubmitReply
 from cde_orchestrator.domain.agent import Agent
+from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.errors.entry import Reader
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import (
@@ -31,7 +34,10 @@ from cde_orchestrator.domain.exceptions import (
     OutputError,
 )
 from cde_orchestrator.domain.feature import COMPLETED, FAILED
+from cde_orchestrator.domain.records import KEY_LIMIT, REASON_LIMIT
 from cde_orchestrator.domain.subject import name_subject
+from cde_orchestrator.domain.text import shortened
+from cde_orchestrator.domain.workflow import OTHER_AGENT
 
 Outcome = Literal["completed", "waits_for_person", "closed"]
 
@@ -104,7 +110,7 @@ class RunObserver:
 
 @dataclass(slots=True)
 class _PhaseWork:
-    """The attempts at one phase in this run."""
+    """The work on one phase in this run; ``attempts`` is the number of the last attempt."""
 
     id: str
     agents: list[Agent]
@@ -134,6 +140,7 @@ class FeatureRun:
     observer: RunObserver = field(default_factory=RunObserver)
     _done: list[PhaseRun] = field(default_factory=list)
     _is_given_up: bool = False
+    _run: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __call__(self, feature_id: str) -> RunReply:
         """Go on where the feature stands.
@@ -142,9 +149,10 @@ class FeatureRun:
             CDEError: E903 to E912, and whatever the use cases raise; the feature stands where
                 it stood.
         """
-        # Never read again: what is run is what was trusted, whatever the settings say by then.
-        chosen = self.service.handle(GetTrustedAgents(names=self.names))
         assignment = self.service.handle(GetAssignment(feature_id=feature_id))
+        # Never read again: what is run is what was trusted, whatever the settings say by then.
+        names = [*self.names, *assignment["named_agents"]]
+        trusted = self.service.handle(GetTrustedAgents(names=names))
         feature = assignment["feature"]
         if feature["status"] == FAILED:
             self.service.handle(ResumeFeature(feature_id=feature["id"]))
@@ -156,17 +164,25 @@ class FeatureRun:
                 if phase is None:
                     return self._reply(assignment, self._outcome(assignment["feature"]["status"]))
                 if work is None or work.id != phase["id"]:
-                    work = _PhaseWork(phase["id"], [*chosen])
+                    work = _PhaseWork(phase["id"], self._chosen(assignment, trusted))
                     self.observer.phase_started(assignment)
                 if phase["handler"] == "human_input":
                     return self._reply(assignment, "waits_for_person")
                 self._attempt(assignment, phase, work)
                 assignment = self.service.handle(GetAssignment(feature_id=feature["id"]))
 
+    def _chosen(self, assignment: AssignmentReply, trusted: Sequence[Agent]) -> list[Agent]:
+        """Who may do the phase, the first choice first: whom the workflow names, or any."""
+        wanted = assignment["agent"]
+        if wanted not in {None, OTHER_AGENT}:
+            return [agent for agent in trusted if agent.name == wanted]
+        given = [agent for agent in trusted if agent.name in self.names]
+        if wanted is None:
+            return given
+        return sorted(given, key=lambda agent: agent.name == assignment["worked"])
+
     def _attempt(self, assignment: AssignmentReply, phase: PhaseView, work: _PhaseWork) -> None:
         """One attempt at the phase by the first agent that can be started."""
-        if work.attempts >= max(assignment["max_attempts"], 1):
-            raise self._nobody(assignment, work)
         for agent in tuple(work.agents):
             if self._worked(agent, assignment, phase, work):
                 return
@@ -180,7 +196,7 @@ class FeatureRun:
         self, agent: Agent, assignment: AssignmentReply, phase: PhaseView, work: _PhaseWork
     ) -> bool:
         """Let the agent work and submit what it left; False when the agent itself failed."""
-        feature, attempt = assignment["feature"], work.attempts + 1
+        feature, attempt = assignment["feature"], assignment["attempt"]
         assigned = Assignment(
             prompt=phase["prompt"] + _UNATTENDED + _handed_back(work.refusal, attempt),
             folder=self.folder,
@@ -200,9 +216,10 @@ class FeatureRun:
                 )
             )
         except (AgentError, CircuitBreakerOpenError) as error:
-            work.attempts += error.code in {"E906", "E907"}
             work.last = error
             self.observer.agent_failed(error)
+            if error.code in {"E906", "E907"}:
+                self._give_up(assignment, work, error)
             return False
         work.attempts = attempt
         self._submit(assignment, work, agent)
@@ -220,6 +237,8 @@ class FeatureRun:
             phase_id=work.id,
             # The agent was shown it once and cannot always put it back by itself.
             restore=work.refusal is not None and work.refusal.code == "E132",
+            # Each attempt is a process of its own, which knows nothing of the ones before.
+            doer=Doer(agent=agent.name, session=f"run {work.id} {work.attempts}"),
             watch=self._watch,
         )
         try:
@@ -231,6 +250,7 @@ class FeatureRun:
                 raise
             work.refusal = work.last = error
             self.observer.refused(error)
+            self._give_up(assignment, work, error)
             return
         if "sent_back" in reply:
             self._is_given_up = reply["sent_back"]["to"] is None
@@ -238,6 +258,29 @@ class FeatureRun:
             return
         self._done.append({"id": work.id, "attempts": work.attempts, "agent": agent.name})
         self.observer.accepted(reply)
+
+    def _give_up(self, assignment: AssignmentReply, work: _PhaseWork, error: CDEError) -> None:
+        """Record the attempt as failed, as any agent's is that ends without being accepted.
+
+        Raises:
+            CDESystemError: E908, it was the last one.
+        """
+        work.attempts = assignment["attempt"]
+        call = FailPhase(
+            feature_id=assignment["feature"]["id"],
+            phase_id=work.id,
+            reason=shortened(error.message, REASON_LIMIT - 100),
+            idempotency_key=f"{self._run}-{work.id}-{work.attempts}"[-KEY_LIMIT:],
+            stays=True,
+        )
+        try:
+            self.service.handle(call)
+        except FeatureError as refusal:
+            if refusal.code in MOVED_ON:
+                return
+            raise
+        if work.attempts >= assignment["max_attempts"]:
+            raise self._nobody(assignment, work)
 
     def _watch(self, text: str) -> None:
         for line in text.splitlines():

@@ -11,7 +11,7 @@ from cde_orchestrator.application.approvals.decide import ApprovePhase, SendBack
 from cde_orchestrator.application.approvals.shown import ApprovalReply, ShowApproval
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.bootstrap import Application
-from cde_orchestrator.cli.console.output import print_to_stderr, show
+from cde_orchestrator.cli.console.output import print_to_stderr, printed_once, show
 from cde_orchestrator.cli.session import options
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.views import feature as feature_view
@@ -101,9 +101,11 @@ def decide(
         if not typer.confirm("Approve?", err=call.as_json):
             return None
         watch = None if call.as_json else print_to_stderr
-        return application.handle(
-            ApprovePhase(feature_id=feature_id, digest=digest, channel="terminal", watch=watch)
+        approved = ApprovePhase(
+            feature_id=feature_id, digest=digest, channel="terminal", watch=watch
         )
+        with printed_once(watch):
+            return application.handle(approved)
 
 
 def require_terminal(shown: ApprovalReply) -> None:

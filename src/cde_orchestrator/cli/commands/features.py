@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -13,10 +13,10 @@ from cde_orchestrator.application.features.list_features import DEFAULT_LIMIT, O
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
-from cde_orchestrator.application.views import FeatureStatusReply
+from cde_orchestrator.application.views import FeatureReply, FeatureStatusReply
 from cde_orchestrator.bootstrap import is_set_up
 from cde_orchestrator.cli.console.input import results_given, text_or_stdin
-from cde_orchestrator.cli.console.output import print_to_stderr, say_raw
+from cde_orchestrator.cli.console.output import Render, print_to_stderr, printed_once, say_raw
 from cde_orchestrator.cli.session import completion, options
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.call import Call, Commands
@@ -26,6 +26,7 @@ from cde_orchestrator.cli.views.resume import gave_up
 from cde_orchestrator.domain.exceptions import FeatureError
 
 top_level = Commands()
+Answer = TypeVar("Answer", bound=FeatureReply)
 
 GLANCE_LIMIT = 20
 """Open features that ``cde status`` shows."""
@@ -40,6 +41,9 @@ OutputOption = Annotated[
 RestoreOption = Annotated[
     bool, typer.Option("--restore", help="First restore changed outputs of earlier phases.")
 ]
+PromptOption = Annotated[
+    bool, typer.Option("--prompt", help="Print only the prompt of the phase to work on.")
+]
 OnceOption = Annotated[
     str | None,
     typer.Option(metavar="KEY", help="With --failed: repeats with the same key count once."),
@@ -49,6 +53,7 @@ OnceOption = Annotated[
 @top_level.command(
     "cde start 'Add a login page with password reset'",
     "cde start - --workflow quick-fix < report.txt",
+    "cde start 'Add a login page' --name login --prompt | claude -p",
 )
 def start(
     call: Call,
@@ -66,18 +71,30 @@ def start(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--name", "-n", help="The feature's name. Default: derived from the prompt."),
+        typer.Option("--name", "-n", help="A short name. Default: derived from the prompt."),
     ] = None,
     idempotency_key: Annotated[
         str | None, typer.Option(metavar="KEY", help="Repeats with the same key start nothing new.")
     ] = None,
+    baseline: Annotated[
+        bool,
+        typer.Option(
+            "--baseline/--no-baseline", help="Try the checks first, for baseline_seconds at most."
+        ),
+    ] = True,
+    show_prompt: PromptOption = False,
 ) -> None:
     """Start a feature and show what its first phase asks for."""
     wanted = text_or_stdin(prompt, "The prompt")
     use_case = StartFeature(
-        prompt=wanted, workflow=workflow, name=name, idempotency_key=idempotency_key
+        prompt=wanted,
+        workflow=workflow,
+        name=name,
+        idempotency_key=idempotency_key,
+        baseline=baseline,
     )
-    call.answer(use_case, view.started)
+    _require_for_people(call, show_prompt)
+    _answer(call, call.ask(use_case), view.started, show_prompt)
 
 
 @top_level.command(
@@ -105,11 +122,13 @@ def submit(
     agent: options.AgentOption = None,
     takeover: options.TakeoverOption = False,
     restore: RestoreOption = False,
+    prompt: PromptOption = False,
 ) -> None:
     """Submit the current phase's outputs and continue with the next phase.
 
     Outputs that are not given here must already exist at their paths in the project.
     """
+    _require_for_people(call, prompt)
     if failed:
         given_up = FailPhase(
             feature_id=feature,
@@ -120,7 +139,7 @@ def submit(
             idempotency_key=idempotency_key,
             results=results_given(results, results_file, output),
         )
-        call.answer(given_up, gave_up)
+        _answer(call, call.ask(given_up), gave_up, prompt)
         return
     use_case = SubmitWork(
         feature_id=feature,
@@ -131,7 +150,9 @@ def submit(
         restore=restore,
         watch=None if call.as_json else print_to_stderr,
     )
-    call.answer(use_case, view.submitted)
+    with printed_once(use_case.watch):
+        reply = call.ask(use_case)
+    _answer(call, reply, view.submitted, prompt)
 
 
 @top_level.command(
@@ -168,7 +189,9 @@ def status(
     if feature is None:
         _glance(call)
         return
-    use_case = GetFeatureStatus(feature_id=feature, detail="full" if full else "brief")
+    use_case = GetFeatureStatus(
+        feature_id=feature, detail="full" if full else "brief", to_work=prompt or call.as_json
+    )
     if prompt:
         _print_prompt(call.ask(use_case))
     else:
@@ -217,6 +240,21 @@ def _glance(call: Call) -> None:
         info = application.handle(GetProjectInfo())
         listed = application.handle(ListFeatures(status=OPEN, limit=GLANCE_LIMIT))
     call.say(info, partial(glance, listed))
+
+
+def _require_for_people(call: Call, prompt: bool) -> None:
+    """Refuse to print a prompt alone where JSON is asked for, which has it."""
+    if prompt and call.as_json:
+        raise typer.BadParameter("it does not allow --json", param_hint="--prompt")
+
+
+def _answer(call: Call, reply: Answer, render: Render[Answer], prompt: bool) -> None:
+    """Print a reply; or the prompt of the phase to work on alone, and the reply aside."""
+    if not prompt or reply["phase"] is None:
+        call.say(reply, render)
+        return
+    call.remark(partial(render, reply))
+    _print_prompt(call.ask(GetFeatureStatus(feature_id=reply["feature"]["id"])))
 
 
 def _print_prompt(reply: FeatureStatusReply) -> None:

@@ -1,4 +1,4 @@
-"""Commands around a phase: save, resume, close and take back."""
+"""Commands around a phase: save, resume, grow, close and take back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
+from cde_orchestrator.application.features.grow_feature import GrowFeature
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 from cde_orchestrator.application.features.save_progress import SaveProgress
@@ -14,7 +15,8 @@ from cde_orchestrator.cli.console.input import json_from, text_or_stdin
 from cde_orchestrator.cli.session import completion
 from cde_orchestrator.cli.session.call import Call, Commands
 from cde_orchestrator.cli.session.options import AgentOption, FeatureArgument, TakeoverOption
-from cde_orchestrator.cli.views.resume import closed, resumed, rolled_back, saved
+from cde_orchestrator.cli.views.resume import closed, grown, resumed, rolled_back, saved
+from cde_orchestrator.domain.workflow import STANDARD
 
 top_level = Commands()
 
@@ -61,6 +63,26 @@ def resume(
     """
     use_case = ResumeFeature(feature_id=feature, agent=agent, takeover=takeover)
     call.answer(use_case, resumed)
+
+
+@top_level.command("cde grow add-a-login-page", "cde grow add-a-login-page standard-approved")
+def grow(
+    call: Call,
+    feature: FeatureArgument,
+    workflow: Annotated[
+        str,
+        typer.Argument(help="The workflow to follow.", autocompletion=completion.workflows),
+    ] = STANDARD,
+    agent: AgentOption = None,
+    takeover: TakeoverOption = False,
+) -> None:
+    """Let a feature continue in a larger workflow, with what it has.
+
+    Phases of texts count as done where what was accepted meets their gates. Before anything is
+    submitted, the workflow may be any.
+    """
+    use_case = GrowFeature(feature_id=feature, workflow=workflow, agent=agent, takeover=takeover)
+    call.answer(use_case, grown)
 
 
 @top_level.command("cde close add-a-login-page cancelled --reason 'Not wanted any more'")

@@ -7,14 +7,15 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO, TypeAlias, TypeVar
 
 from cde_orchestrator.cli.console.wording import RenderTarget, clean_lines
 from cde_orchestrator.domain.errors.template import json_escaped
+from cde_orchestrator.domain.exceptions import FeatureError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -112,6 +113,17 @@ def print_to_stderr(text: str) -> None:
     if is_terminal(sys.stderr):
         text = clean_lines(text)
     _write(sys.stderr, _fitted(text, sys.stderr))
+
+
+@contextmanager
+def printed_once(watch: object) -> Iterator[None]:
+    """Let a refusal of a command refer to its output, where a ``watch`` has printed that."""
+    try:
+        yield
+    except FeatureError as error:
+        if watch is not None and "tail" in error.context:
+            del error.context["tail"]
+        raise
 
 
 def show(renderable: RenderableType, *, on_stderr: bool = False) -> None:

@@ -12,6 +12,8 @@ from rich.text import Text
 
 from cde_orchestrator.application import remarks
 from cde_orchestrator.application import views as replies
+from cde_orchestrator.application.checks.trial_views import TrialView, noteworthy
+from cde_orchestrator.application.fit_views import better_workflow, fit_words
 from cde_orchestrator.application.proof_views import difference_words, proof_remarks, seen_lines
 from cde_orchestrator.application.proofs.verdicts import verdict_line, verdict_words
 from cde_orchestrator.cli.console.layout import (
@@ -54,7 +56,17 @@ def started(reply: replies.StartReply, look: RenderTarget) -> RenderableType:
     if reply["branch"]:
         line.append(f", branch {clean(reply['branch'])}", "dim")
     notes = [note(each) for each in remarks.start_remarks(reply)]
-    return spaced(Group(line, *notes), *assignment(reply, look))
+    better, words = better_workflow(reply), fit_words(reply)
+    if better and words:
+        switch = command(look, "grow", feature["name"], better)
+        notes.append(note(f"{words} To follow that, before anything is submitted: {switch}"))
+    above: list[RenderableType | None] = [
+        line,
+        None if better else said(words),
+        *notes,
+        baseline(reply["baseline"]),
+    ]
+    return spaced(Group(*[each for each in above if each]), *assignment(reply, look))
 
 
 def submitted(reply: replies.SubmitReply, look: RenderTarget) -> RenderableType:
@@ -91,9 +103,20 @@ def feature_status(reply: replies.FeatureStatusReply, look: RenderTarget) -> Ren
         head,
         _details(reply, look),
         _proven(reply),
+        baseline(reply["baseline"]),
         _phases(reply["phases"], whole.get("work", {}), look),
         *assignment(reply, look),
     )
+
+
+def baseline(trials: Sequence[TrialView]) -> RenderableType | None:
+    """How checks and runners of tests ended before the work; what needs somebody stands out."""
+    lines = [
+        note(each) if each in wanting else Text(each, "dim")
+        for wanting in [noteworthy(trials)]
+        for each in (f"{trial['words']}." for trial in trials)
+    ]
+    return Group(*lines) if lines else None
 
 
 def _proven(reply: replies.FeatureStatusReply) -> RenderableType | None:
@@ -241,6 +264,8 @@ def recorded(record: Mapping[str, Any]) -> list[RenderableType]:
     ]
     if "approval" in record:
         lines.append(Text(f"    {approved_by(record['approval'])}", style="dim"))
+    if "reader" in record:
+        lines.append(Text(f"    {clean(record['reader']['words'])}", style="dim"))
     return lines
 
 

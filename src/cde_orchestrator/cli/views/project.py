@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cde_orchestrator.application.checks.trial_views import noteworthy
 from cde_orchestrator.application.projects.diagnose import DiagnoseReply
 from cde_orchestrator.application.projects.get_project_info import ProjectInfoReply
 from cde_orchestrator.application.projects.onboard_project import (
@@ -30,7 +31,7 @@ from cde_orchestrator.cli.console.layout import (
     to_type,
 )
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
-from cde_orchestrator.cli.views.feature import feature_table
+from cde_orchestrator.cli.views.feature import baseline, feature_table
 from cde_orchestrator.domain.errors.formatter import ErrorPayload
 
 _SEVERITY_STYLES = {"INFO": "cyan", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
@@ -66,7 +67,10 @@ def onboarded(reply: OnboardReply, look: RenderTarget) -> RenderableType:
     if made and (reply["facts"].get("test_command") or reply["proof"] == "required"):
         steps.append((command(look, "trust"), "let submissions run the project's tests"))
     return spaced(
-        done("Project ", (clean(project["name"]), "bold"), said), facts(rows), next_steps(steps)
+        done("Project ", (clean(project["name"]), "bold"), said),
+        facts(rows),
+        None if again else baseline(reply["baseline"]),
+        next_steps(steps),
     )
 
 
@@ -95,7 +99,7 @@ def project_info(reply: ProjectInfoReply, _look: RenderTarget) -> RenderableType
         ("Workflows", workflows if reply["workflows"] else None),
         ("Id", Text(clean(project["id"]), style="dim")),
     ]
-    return spaced(_head(project), facts(rows), _trouble(reply))
+    return spaced(_head(project), facts(rows), baseline(reply["baseline"]), _trouble(reply))
 
 
 def glance(listed: FeatureListReply, info: ProjectInfoReply, look: RenderTarget) -> RenderableType:
@@ -152,7 +156,7 @@ def _counts(info: ProjectInfoReply) -> Text:
 
 
 def _trouble(info: ProjectInfoReply) -> RenderableType | None:
-    notes = []
+    notes = [note(each) for each in noteworthy(info["baseline"])] if info["open_features"] else []
     if info["read_only_reason"]:
         since = info["read_only_since"]
         notes.append(note(f"Read-only since {since}: {info['read_only_reason']}"))

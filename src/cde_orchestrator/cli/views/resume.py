@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cde_orchestrator.application.features.grow_feature import GrowReply, grown_words
 from cde_orchestrator.application.features.resume_feature import ResumeReply
 from cde_orchestrator.application.features.rollback_feature import FileRow, RollbackReply
 from cde_orchestrator.application.features.save_progress import SavedReply
@@ -73,6 +74,11 @@ def _note(progress: ProgressView, look: RenderTarget) -> Text:
     if progress["data"] is not None:
         line.append(f"\n  {clean(json.dumps(progress['data'], ensure_ascii=False))}", "dim")
     return line
+
+
+def grown(reply: GrowReply, look: RenderTarget) -> RenderableType:
+    """A feature that continues in another workflow, and its phase there."""
+    return spaced(done(clean(grown_words(reply))), *assignment(reply, look))
 
 
 def closed(reply: FeatureReply, _look: RenderTarget) -> RenderableType:

@@ -118,6 +118,7 @@ def _phase(number: int, phase: Mapping[str, Any]) -> RenderableType:
         ("Proves", said(phase["proves"])),
         ("Check", _check(phase)),
         ("Status", said(phase["status"])),
+        ("Agent", said(phase["agent"])),
     ]
     description = said(phase["description"])
     body = Group(*([description] if description else []), facts(rows))

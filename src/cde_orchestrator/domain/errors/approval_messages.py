@@ -1,9 +1,9 @@
-"""Words for failures of what a person decides: E140 to E142, E145 and E146."""
+"""Words for failures of what a person decides: E140 to E142 and E145 to E147."""
 
 from __future__ import annotations
 
 from cde_orchestrator.domain.errors.entry import Fix, Suggestion, message
-from cde_orchestrator.domain.errors.fixes import SHOW_STATUS, STATUS_CALL, here
+from cde_orchestrator.domain.errors.fixes import SHOW_CHECKS, SHOW_STATUS, STATUS_CALL, here
 
 _APPROVE = here("approve {feature}")
 _WAIVE = Fix(
@@ -57,5 +57,14 @@ APPROVAL_MESSAGES = {
         "waive it",
         "Do other work meanwhile: the feature waits, and nothing is lost",
         fixes=(SHOW_STATUS, _WAIVE),
+    ),
+    "E147": message(
+        "Check Not Changed",
+        "The check was not changed: {reason}.",
+        "A person runs this in a terminal of their own: cde check set -- COMMAND",
+        "Or a person edits .cde/workflow.yml and runs cde trust: features under way whose "
+        "workflow differs in nothing else follow",
+        Suggestion("See which checks there are, and how they ended", "cde check"),
+        fixes=(SHOW_CHECKS,),
     ),
 }

@@ -9,10 +9,10 @@ from cde_orchestrator.domain.errors.fixes import (
     LIST_FEATURES,
     LIST_WORKFLOWS,
     PROMPT_CALL,
+    SHOW_CHECKS,
     SHOW_STATUS,
     STATUS_CALL,
     TRUST,
-    VALIDATE_WORKFLOWS,
     fix,
     here,
 )
@@ -137,7 +137,7 @@ FEATURE_MESSAGES = {
     "E115": message(
         "Required Content Missing",
         "Phase '{phase}' of '{feature}' lacks required content: {problems}.",
-        "Write each heading exactly as in must_contain, with content below it",
+        "Write each heading with the words and level of must_contain, with content below it",
         "Keep required headings untranslated and outside code and HTML",
         Suggestion(
             "See must_contain of each output",
@@ -164,23 +164,19 @@ FEATURE_MESSAGES = {
     ),
     "E118": message(
         "Check Failed",
-        (
-            "The check '{command}' of phase '{phase}' ended with exit code {exit_code}. "
-            "The end of its output: {tail}."
-        ),
-        "Read the end of its output, fix the cause and submit again",
+        "The check '{command}' of phase '{phase}' ended with exit code {exit_code}{known}.",
+        "Read the end of its output, fix the cause and submit again: no attempt was used up",
         "Run the check yourself in the project before you submit",
-        "If the check itself is wrong, a person corrects it in .cde/workflow.yml, for new features",
+        "If the check itself is wrong, a person corrects it, for features under way too: "
+        "cde check set",
         fixes=(SHOW_STATUS,),
     ),
     "E119": message(
         "Check Took Too Long",
-        (
-            "The check '{command}' of phase '{phase}' was stopped after {seconds} s. "
-            "The end of its output: {tail}."
-        ),
+        "The check '{command}' of phase '{phase}' was stopped after {seconds} s.",
         "Find out what it waits for: it gets no input",
-        "Raise check_timeout_seconds in .cde/workflow.yml; this applies to new features",
+        "A person raises check_timeout_seconds in .cde/workflow.yml and runs cde trust; features "
+        "whose workflow differs in nothing else follow",
         "Let it run fewer or faster tests; run it yourself to see how long it takes",
         fixes=(SHOW_STATUS,),
     ),
@@ -199,9 +195,9 @@ FEATURE_MESSAGES = {
         "Check Cannot Run",
         "The check '{command}' cannot be run: {reason}.",
         "Install the program and make sure that it is on the server's PATH",
-        "Correct check and check_directory in .cde/workflow.yml; this applies to new features",
+        "A person corrects it, for features under way too: cde check set -- COMMAND",
         "Run the command in the project's folder yourself, with the server's PATH",
-        fixes=(VALIDATE_WORKFLOWS,),
+        fixes=(SHOW_CHECKS,),
     ),
     "E122": message(
         "Another Agent Is at Work",

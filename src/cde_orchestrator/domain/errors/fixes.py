@@ -49,6 +49,7 @@ SHOW_STATUS = here("status {feature}", "cde_getFeatureStatus", feature_id="{feat
 TRUST = here("trust")
 UPGRADE = fix("--version")
 VALIDATE_WORKFLOWS = here("workflow validate")
+SHOW_CHECKS = here("check")
 
 INFO_CALL = ("cde project info", "cde_getProjectInfo()")
 STATUS_CALL = ("cde status {feature}", "cde_getFeatureStatus()")

@@ -80,13 +80,16 @@ class ErrorFormatter:
         payload = ErrorFormatter.payload(error, reader)
         suggestions = "\n".join(f"  • {text}" for text in payload["suggestions"])
         fixes = "\n".join(f"  {_fix_line(fix, reader)}" for fix in payload["fixes"])
+        printed = output_lines(payload)
+        printed += [""] if printed else []
         report = payload["report_id"]
         explained = tool_call("cde_explainError", {"code": error.code})
         docs = explained if reader is Reader.AGENT else payload["docs"]
         return (
             f"❌ {payload['title']} ({payload['code']})\n\n"
             f"{payload['message']}\n\n"
-            f"💡 Suggestions:\n{suggestions}\n\n"
+            + "".join(f"{line}\n" for line in printed)
+            + f"💡 Suggestions:\n{suggestions}\n\n"
             f"🔧 Fix:\n{fixes}\n\n"
             + (f"🧾 Report: cde errors show {report}\n\n" if report else "")
             + f"📖 More info: {docs}"
@@ -115,6 +118,14 @@ class ErrorFormatter:
         }
         clean: ErrorPayload = data_without_secrets(payload)
         return clean
+
+
+def output_lines(payload: ErrorPayload) -> list[str]:
+    """The end of what a command printed, each line marked as such; nothing where none failed."""
+    lines = payload["context"].get("tail", ())
+    if not lines or isinstance(lines, str):
+        return []
+    return ["The end of its output:", *(f"  │ {line}" for line in lines)]
 
 
 def fill_fix(fix: Fix, context: Mapping[str, Any]) -> FixPayload:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from cde_orchestrator.domain.errors.approval_messages import APPROVAL_MESSAGES
 from cde_orchestrator.domain.errors.entry import ErrorMessage
 from cde_orchestrator.domain.errors.feature_messages import FEATURE_MESSAGES
+from cde_orchestrator.domain.errors.growth_messages import GROWTH_MESSAGES
 from cde_orchestrator.domain.errors.project_messages import PROJECT_MESSAGES
 from cde_orchestrator.domain.errors.proof_messages import PROOF_MESSAGES
 from cde_orchestrator.domain.errors.state_messages import STATE_MESSAGES
@@ -23,6 +24,7 @@ _WORDED = {
     **FEATURE_MESSAGES,
     **PROOF_MESSAGES,
     **APPROVAL_MESSAGES,
+    **GROWTH_MESSAGES,
     **STATE_MESSAGES,
     **VALIDATION_MESSAGES,
     **SYSTEM_MESSAGES,

@@ -13,7 +13,7 @@ from typing import Any
 VALUE_LIMIT = 300
 """Characters of one context value that a message shows."""
 
-_LIMITS = {"problems": 2_000, "tail": 2_000}
+_LIMITS = {"problems": 2_000, "known": 2_000}
 """Values that may be longer: a list is of no use when it is cut."""
 
 PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(\|shell)?\}")

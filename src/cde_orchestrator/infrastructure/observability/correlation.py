@@ -43,6 +43,7 @@ class CallContext:
         watch: how long ago the call began.
         logged: set once the course of one of its operations is in the log.
         said: what a person who calls was notified of.
+        connection: names the connection that the call came by, where one is kept; else empty.
     """
 
     correlation_id: str = ""
@@ -54,6 +55,7 @@ class CallContext:
     watch: Stopwatch = field(default_factory=Stopwatch, compare=False)
     logged: Event = field(default_factory=Event, compare=False)
     said: set[str] = field(default_factory=set, compare=False)
+    connection: str = ""
 
 
 _OUTSIDE = CallContext()
@@ -66,7 +68,11 @@ def call_context() -> CallContext:
 
 
 def calling(
-    actor: str, correlation_id: str | None = None, traceparent: str | None = None
+    actor: str,
+    correlation_id: str | None = None,
+    traceparent: str | None = None,
+    *,
+    connection: str = "",
 ) -> AbstractContextManager[CallContext]:
     """Begin a call.
 
@@ -76,6 +82,7 @@ def calling(
         actor: who calls.
         correlation_id: the caller's own; one that is no word of 1 to 128 plain characters, or
             that looks like a secret, is not taken.
+        connection: as of ``CallContext``.
         traceparent: a W3C trace context; its trace id names the call where the caller gave no
             correlation id. A malformed one counts as none.
     """
@@ -84,7 +91,13 @@ def calling(
     own = named or parent or uuid.uuid4().hex
     other = parent if parent != own else ""
     return _inside(
-        CallContext(own, actor, traceparent=place or parent_place, parent_correlation_id=other)
+        CallContext(
+            own,
+            actor,
+            traceparent=place or parent_place,
+            parent_correlation_id=other,
+            connection=connection,
+        )
     )
 
 

@@ -142,6 +142,7 @@ class Settings:
     call_timeout_seconds: float = number(
         600.0, 0.1, 86_400.0, "How long a tool's caller waits for the answer"
     )
+    baseline_seconds: float = number(20.0, 0.0, 600.0, "How long a start tries checks; 0: not")
     error_reports_kept: int = number(200, 1, 10_000, "Reports of failures kept, the newest ones")
     error_reports_bytes: int = number(
         20_000_000, 100_000, 1_000_000_000, "Total bytes that reports of failures may use"

@@ -87,6 +87,7 @@ function showParts(status) {
   part("goal", status.goal, () => element("section", { class: "card", "aria-label": "Goal" }, element("header", { class: "head" }, element("h2", {}, "Goal")), element("p", { class: "goal" }, status.goal)));
   if (status.closing) part("closing", status.closing, () => element("section", { class: "card finding", "data-tone": TONES[status.closing.outcome] }, element("p", { class: "strong" }, `${words(status.closing.outcome)} by ${status.closing.by}`), element("p", {}, status.closing.reason)));
   if (status.proof || status.standing) part("proof", [status.proof, status.standing, status.approved_by], () => proof(status));
+  if (status.baseline.length) part("baseline", status.baseline, () => baseline(status.baseline));
   if (status.phase) part("prompt", status.phase, () => current(status.phase));
   for (const phase of status.phases) {
     const work = status.work[phase.id];
@@ -140,6 +141,14 @@ function decision({ approval, form, feature }) {
     form ? element("div", { class: "answer" }, buttons) : how, problem);
 }
 
+/** How checks and runners of tests ended before the work, and whether one waits for a person. */
+function baseline(tried) {
+  const tones = { passed: "ok", cannot_run: "critical", not_tried: "info" };
+  return element("section", { class: "card", "aria-label": "Checks" },
+    element("header", { class: "head" }, element("h2", {}, tried.some((each) => each.waits) ? "Checks: waits for a person" : "Checks")),
+    element("ul", {}, tried.map((each) => element("li", {}, element("span", { class: "badge", "data-tone": tones[each.outcome] ?? "warning" }, words(each.outcome)), ` ${each.words}.`))));
+}
+
 function current(phase) {
   return element("section", { class: "card", "aria-label": "Current phase" },
     element("header", { class: "head" }, element("h2", {}, `Now: ${words(phase.id)}`), element("span", { class: "muted" }, phase.handler === "human_input" ? "waits for a person" : "for an agent")),
@@ -177,13 +186,14 @@ function proof({ proof: seen, standing, approved_by }) {
 
 function phaseCard(phase, work) {
   const rows = [];
+  if (phase.reader) rows.push(element("p", {}, phase.reader.words));
   if (phase.approval) rows.push(element("p", {}, `Approved by ${phase.approval.user}@${phase.approval.host}, ${phase.approval.channel} `, element("span", { class: "muted" }, time(phase.approval.at))));
   if (phase.outputs.length) rows.push(group("Outputs", phase.outputs.map((each) => element("li", {}, element("code", {}, each.path), element("span", { class: "muted", title: `sha256 ${each.sha256}` }, ` ${bytes(each.size)} · ${each.sha256.slice(0, 10)}`)))));
   if (work.evidence) rows.push(evidence(work.evidence));
   if (work.failures.length) rows.push(group("Given up", work.failures.map((each) => element("li", {}, element("span", { class: "strong" }, `Attempt ${each.attempt}`), ` ${each.reason} `, element("span", { class: "muted" }, `${each.by}, `, time(each.at))))));
   if (work.progress.length) rows.push(group("Saved progress", [...work.progress].reverse().map((each) => element("li", {}, each.note, " ", element("span", { class: "muted" }, `${each.by}, `, time(each.at)),
     each.data === null ? null : element("details", { "data-name": each.at }, element("summary", {}, "Data"), element("pre", { tabindex: 0 }, JSON.stringify(each.data, null, 2)))))));
-  if (work.past.length) rows.push(group("Rolled back earlier", work.past.map((each) => element("li", {}, `${words(each.status)}, ${each.attempts} ${each.attempts === 1 ? "attempt" : "attempts"}`, each.started_at ? [", ", time(each.started_at)] : ""))));
+  if (work.past.length) rows.push(group(work.past.some((each) => each.workflow) ? "Earlier" : "Rolled back earlier", work.past.map((each) => element("li", {}, `${each.workflow ? `${each.workflow}/${each.id}: ` : ""}${words(each.status)}, ${each.attempts} ${each.attempts === 1 ? "attempt" : "attempts"}`, each.started_at ? [", ", time(each.started_at)] : ""))));
   const line = [words(phase.status), phase.attempts > 1 ? `${phase.attempts} attempts` : null, work.end_commit ? `commit ${work.end_commit.slice(0, 10)}` : null].filter(Boolean).join(" · ");
   return element("section", { class: "card phase", id: `phase-${encodeURIComponent(phase.id)}`, "data-state": phase.status, "aria-label": `Phase ${words(phase.id)}` },
     element("header", { class: "head" }, element("h2", {}, words(phase.id)), element("span", { class: "muted" }, line)),

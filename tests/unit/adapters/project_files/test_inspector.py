@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -47,10 +47,17 @@ def write(root: Path, files: Files) -> None:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def inspect(root: Path, files: Files | None = None) -> ProjectFacts:
+def everywhere(name: str) -> str | None:
+    """Where every program is installed."""
+    return f"/usr/bin/{name}"
+
+
+def inspect(
+    root: Path, files: Files | None = None, found: Callable[[str], str | None] = everywhere
+) -> ProjectFacts:
     """Write the files and return what the inspector finds."""
     write(root, files or {})
-    return FilesystemProjectInspector().inspect(root)
+    return FilesystemProjectInspector(found).inspect(root)
 
 
 def package(**keys: object) -> str:
@@ -668,3 +675,45 @@ def test_no_word_of_a_manifest_reaches_a_command(project: Path) -> None:
 
     assert facts.test_command == ("poetry", "run", "pytest", "-q")
     assert evil not in json.dumps(facts.to_metadata())
+
+
+@pytest.mark.parametrize(
+    ("installed", "own", "command"),
+    [
+        ({"uv", "python"}, ".venv/bin/python", ("uv", "run", "pytest", "-q")),
+        ({"python"}, ".venv/bin/python", (".venv/bin/python", "-m", "pytest", "-q")),
+        ({"python"}, "venv/bin/python", ("venv/bin/python", "-m", "pytest", "-q")),
+        ({"python", "python3"}, None, PYTEST),
+        ({"python3"}, None, ("python3", "-m", "pytest", "-q")),
+        (set(), None, PYTEST),
+    ],
+)
+def test_the_test_command_is_one_that_runs_here(
+    project: Path, installed: set[str], own: str | None, command: tuple[str, ...]
+) -> None:
+    write(project, {"uv.lock": "version = 1\n", "tests/": ""})
+    if own is not None:
+        write(project, {own: "#!/bin/sh\n"})
+        (project / own).chmod(0o755)
+
+    found = inspect(project, found=lambda name: name if name in installed else None)
+
+    assert (found.package_manager, found.test_command) == ("uv", command)
+
+
+@pytest.mark.parametrize(
+    ("installed", "command"),
+    [
+        ({"pnpm", "npm"}, ("pnpm", "test")),
+        ({"npm"}, ("npm", "test")),
+        (set(), ("pnpm", "test")),
+    ],
+)
+def test_a_package_manager_that_is_not_installed_runs_no_script(
+    project: Path, installed: set[str], command: tuple[str, ...]
+) -> None:
+    files = {"package.json": package(scripts={"test": "node --test"}), "pnpm-lock.yaml": ""}
+
+    found = inspect(project, files, lambda name: name if name in installed else None)
+
+    assert (found.package_manager, found.test_command) == ("pnpm", command)

@@ -14,6 +14,7 @@ from cde_orchestrator.adapters.repositories.codec import (
 )
 from cde_orchestrator.adapters.repositories.validation import _require_fit
 from cde_orchestrator.domain import proofs
+from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.proofs import CriterionSeen, ProofEvidence, ProofSeen
 from cde_orchestrator.domain.records import Difference, SourceBase
@@ -52,6 +53,7 @@ def test_what_was_seen_is_read_back() -> None:
     )
     record = feature.phases["test"]
     record.proof, record.difference = EVIDENCE, Difference(files=2, added=30, removed=4)
+    record.doer = Doer(agent="claude", session="1 now here", wanted="other", as_wanted=True)
 
     read = decode_feature(json.loads(json.dumps(encode_feature(feature))))
 
@@ -62,7 +64,7 @@ def test_what_was_seen_is_read_back() -> None:
 
 def test_each_of_its_fields_can_be_read() -> None:
     seen = (ProofEvidence, CriterionSeen, ProofSeen, proofs.Proof, proofs.Verified)
-    for kind in (*seen, SourceBase, Difference):
+    for kind in (*seen, SourceBase, Difference, Doer):
         assert _readers_of(kind).keys() == get_type_hints(kind, include_extras=True).keys() - {
             "__test__"
         }
@@ -75,14 +77,16 @@ def test_a_feature_of_an_older_release_has_none_of_it() -> None:
 
     assert (read.base, read.verified) == (None, None)
     assert {record.proof for record in read.phases.values()} == {None}
+    assert {record.doer for record in read.phases.values()} == {None}
 
 
 def test_a_rollback_takes_what_was_seen_back() -> None:
     feature = Feature.create("p", "Take cards")
     record = feature.phases["define"]
     record.proof, record.difference = EVIDENCE, Difference(1, 1, 1)
+    record.doer = Doer(agent="claude")
     record.roll_back()
 
     kept = encode_feature(feature)["phases"]["define"]["work"]
-    assert not {"proof", "difference"} & kept.keys()
+    assert not {"proof", "difference", "doer"} & kept.keys()
     assert not replace(EVIDENCE, criteria=()).is_proof

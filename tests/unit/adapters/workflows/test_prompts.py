@@ -31,6 +31,26 @@ VARIABLES: Mapping[str, Any] = {
 }
 
 
+SECTIONS = [
+    ("1. Scope", "scope", 0),
+    ("Verdict", "verdict", 2),
+    ("Changes", "changes", 1),
+    ("Pages", "pages", 0),
+    ("Symptom", "symptom", 0),
+    ("Question", "question", 0),
+    ("Alternatives", "alternatives", 0),
+]
+
+
+RETURNED = {
+    "reason": "the design was wrong",
+    "by": "ann",
+    "discarded": [{"output": "design", "attempt": 1, "kept_as": "design.attempt-1.md"}],
+    "notes": ["uv is not installed"],
+    "summary": "returned",
+}
+
+
 def put(root: Path, name: str, text: str | bytes) -> Path:
     """Write a template of the project's own."""
     path = root / ".cde" / "prompts" / name
@@ -58,6 +78,24 @@ def packaged_phases() -> list[tuple[Workflow, Phase]]:
     return [(workflow, phase) for workflow in workflows for phase in workflow.phases]
 
 
+BEFORE = {
+    "kind": "check",
+    "command": "make test",
+    "outcome": "untrusted",
+    "counts": {},
+    "failing": [],
+    "words": "The check `make test` was not tried before the work: nobody had trusted it.",
+}
+
+
+def sections(name: str) -> list[dict[str, Any]]:
+    """The sections of a made-up output."""
+    return [
+        {"heading": heading, "key": key, "text": f"What {name} says.", "more": more}
+        for heading, key, more in SECTIONS
+    ]
+
+
 def variables_of(workflow: Workflow, phase: Phase, *, full: bool) -> dict[str, Any]:
     """Variables of a made-up feature, with all that can be there or with nothing else."""
     owners = [(name, workflow.output_owner(name)) for name in phase.inputs]
@@ -83,6 +121,7 @@ def variables_of(workflow: Workflow, phase: Phase, *, full: bool) -> dict[str, A
             "check": ["make", "test it"] if full else [],
             "changes": phase.changes,
             "proves": phase.proves if full else None,
+            "agent": phase.agent if full else None,
         },
         "proof": {
             "required": full,
@@ -107,12 +146,40 @@ def variables_of(workflow: Workflow, phase: Phase, *, full: bool) -> dict[str, A
                 "path": owner[1].path_for("login-page"),
                 "phase": owner[0].id,
                 "excerpt": "# First lines\nof it" if full else "",
+                "sections": sections(name) if full else [],
             }
             for name, owner in owners
             if owner is not None
         ],
-        "progress": [{"at": "2025-11-10T12:00:00Z", "note": "half done"}] if full else [],
+        **history(full=full),
+    }
+
+
+def history(*, full: bool) -> dict[str, Any]:
+    """What happened to a made-up feature until now, or that nothing did."""
+    return {
+        "progress": [{"at": "2025-11-10T12:00:00Z", "note": "half done", "data": '{"green": 297}'}]
+        if full
+        else [],
         "last_failure": "E110: no spec" if full else None,
+        "attempt": {"number": 2 if full else 1, "limit": 3},
+        "baseline": [BEFORE] if full else [],
+        "fresh": True,
+        "channel": "mcp",
+        "criteria": [
+            {"id": "AC1", "text": "it is light", "state": "proven", "proofs": ["a.py::test_a"]},
+            {"id": "AC2", "text": "", "state": "unproven", "proofs": []},
+        ]
+        if full
+        else [],
+        "changed_files": [
+            {"path": f"src/part_{number}.py", "added": 1, "removed": None} for number in range(32)
+        ]
+        if full
+        else [],
+        "failing_tests": ["a.py::test_b"] if full else [],
+        "returned": None,
+        "earlier_attempts": [{"attempt": 1, "reason": "the index was wrong"}] if full else [],
     }
 
 
@@ -131,8 +198,9 @@ def test_each_packaged_prompt_can_be_filled_in(
     assert "login-page" in prompt
     for output in phase.outputs:
         assert f"`{output.path_for('login-page')}`" in prompt
+        for wanted in output.must_contain:
+            assert wanted.removeprefix("re:").replace("\\b", "") in prompt
         for verdict in output.verdict:
-            assert f"`Verdict: {verdict}`" in prompt
             assert re.search(rf"^Verdict: <fill: .*{verdict}", prompt, re.MULTILINE)
     assert ("at least one outside `specs/` must differ" in prompt) == (
         full and phase.changes == "required"
@@ -147,7 +215,86 @@ def test_each_packaged_prompt_can_be_filled_in(
     assert "{%" not in prompt
     assert ("{{ braces }}" in prompt) == full
     assert ("E110: no spec" in prompt) == full
-    assert "\n\n\n\n" not in prompt
+    assert "\n\n\n" not in prompt
+    assert re.search(r"[^\n]\n#+ ", re.sub(r"````.*?````", "", prompt, flags=re.DOTALL)) is None
+    for said in (
+        *("AC1 (proven): it is light Shown by: a.py::test_a", "AC2: in the file"),
+        *("src/part_29.py (+1 -None)", "> and 2 more", 'data: {"green": 297}', "- a.py::test_b"),
+        "the index was wrong",
+    ):
+        assert (said in prompt) == full, said
+
+
+@pytest.mark.parametrize(
+    ("workflow", "phase"), packaged_phases(), ids=lambda each: str(getattr(each, "id", each))
+)
+def test_a_prompt_names_calls_of_its_reader_s_kind_alone(
+    tmp_path: Path, workflow: Workflow, phase: Phase
+) -> None:
+    variables = variables_of(workflow, phase, full=True) | {"returned": RETURNED}
+    renderer = JinjaPromptRenderer()
+    for fresh in (True, False):
+        tools, shell, run = (
+            renderer.render(
+                tmp_path, phase.prompt, {**variables, "channel": channel, "fresh": fresh}
+            )
+            for channel in ("mcp", "shell", "run")
+        )
+        commands = r"`cde (?!waive|approve|dashboard|trust|check)|^cde (?!approve)"
+        assert re.search(commands, tools, re.MULTILINE) is None
+        assert "cde_" not in shell + run
+        is_human = phase.handler == "human_input"
+        assert ("cde_submitWork(" in tools) is not is_human
+        assert (f"\ncde submit login-page {phase.id}\n" in shell) is not is_human
+        assert "cde submit" not in run
+        for prompt in (tools, shell, run):
+            assert "You are the" not in prompt
+            assert "last attempt" not in prompt
+            assert "> the design was wrong\n" in prompt
+            assert "- `design` of attempt 1: `design.attempt-1.md`" in prompt
+            assert ("> uv is not installed" in prompt) == fresh
+            assert "\n\n\n" not in prompt
+            assert (
+                prompt.count("Quoted lines")
+                == prompt.count("## Rules") + is_human * fresh
+                == (1 if fresh else 0)
+            )
+
+
+@pytest.mark.parametrize(
+    ("workflow", "phase"), packaged_phases(), ids=lambda each: str(getattr(each, "id", each))
+)
+def test_who_knows_the_feature_is_given_what_is_new(
+    tmp_path: Path, workflow: Workflow, phase: Phase
+) -> None:
+    variables = variables_of(workflow, phase, full=True) | {"fresh": False}
+
+    prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
+
+    for known in (
+        *("A login page", "What spec says", "AC1 (proven)", "half done", "src/part_1.py"),
+        *("## Rules", "the index was wrong", "Required headings keep"),
+    ):
+        assert known not in prompt
+    assert 'cde_resumeFeature(feature_id="login-page")' in prompt
+    assert prompt.count("login-page") <= 8
+    assert "\n\n\n" not in prompt
+
+
+def test_what_a_template_shows_of_a_gate_is_not_listed_again(tmp_path: Path) -> None:
+    workflow, phase = packaged_phases()[0]
+    variables = variables_of(workflow, phase, full=False)
+    shown = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
+    variables["outputs"][0]["must_contain"] += ["## Glossary", r"re:\bAC1\b", r"re:^\d+ ms"]
+    listed = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
+    own = render(tmp_path, '{% include "_gate.md" %}', variables)
+
+    assert "with `## Goal`" not in shown + listed
+    assert "  - with `## Glossary`\n" in listed
+    assert r"  - with a match of the regular expression `^\d+ ms`" in listed
+    assert r"`\bAC1\b`" not in listed
+    assert "  - with `## Goal`\n" in own
+    assert r"expression `\bAC1\b`" in own
 
 
 def test_the_project_s_own_template_takes_the_place_of_the_packaged_one(tmp_path: Path) -> None:
@@ -489,3 +636,24 @@ def test_packaged_prompts_are_filled_in_where_the_product_is_below_a_link_of_the
     assert JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
     put(tmp_path, "part.md", "x")
     assert render(tmp_path, "{% include 'part.md' %}") == "x"
+
+
+@pytest.mark.parametrize(
+    ("workflow", "phase"), packaged_phases(), ids=lambda each: str(getattr(each, "id", each))
+)
+def test_how_checks_ended_is_said_where_code_is_changed_proven_or_checked(
+    tmp_path: Path, workflow: Workflow, phase: Phase
+) -> None:
+    variables = variables_of(workflow, phase, full=True)
+    for check in ([], ["make", "test"]):
+        concerned = bool(phase.changes or phase.proves or check)
+        variables["phase"]["check"] = check
+        prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
+        assert (str(BEFORE["words"]) in prompt) is concerned
+        assert ("Say it to the person now" in prompt) is concerned
+
+    passed = {**variables, "baseline": [{**BEFORE, "outcome": "passed", "words": "It passed."}]}
+    prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, passed)
+    assert "It passed." in prompt
+    assert "Say it to the person now" not in prompt
+    assert "Attempts are limited" not in prompt

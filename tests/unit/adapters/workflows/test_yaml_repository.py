@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -98,6 +99,7 @@ def test_a_project_without_a_file_has_the_packaged_workflows(tmp_path: Path) -> 
     assert list(catalog.workflows) == [
         "standard",
         "standard-approved",
+        "lean",
         "quick-fix",
         "research",
         "docs",
@@ -127,6 +129,35 @@ def test_where_a_person_approves_it_is_the_standard_with_two_phases_more() -> No
     assert approved.judged_phase("approve-review").id == "implement"
     same = (approved.proof, approved.runner, approved.max_attempts)
     assert same == (known["standard"].proof, known["standard"].runner, 3)
+
+
+def test_a_phase_may_name_its_agent(tmp_path: Path) -> None:
+    named = changed("handler: human_input", "agent: other").replace(
+        "prompt: plan.md", "prompt: plan.md\n        agent: claude"
+    )
+    workflow = load(tmp_path, named).get()
+
+    assert [phase.agent for phase in workflow.phases] == ["claude", "other"]
+    assert workflow.named_agents() == ["claude"]
+    kept = json.loads(json.dumps(workflow.to_kept()))
+    assert Workflow.from_dict(kept) == workflow
+    YamlWorkflowRepository().require_usable(kept)
+
+
+def test_the_judges_of_packaged_workflows_are_other_readers() -> None:
+    known = YamlWorkflowRepository().load_packaged().workflows
+    judges = {
+        (name, phase.id, each.judged_phase(phase.id).id)
+        for name, each in known.items()
+        for phase in each.phases
+        if phase.agent == "other"
+    }
+
+    assert judges == {
+        ("standard", "review", "implement"),
+        ("standard-approved", "review", "implement"),
+        ("lean", "verify", "build"),
+    }
 
 
 def test_the_project_s_own_file_takes_the_place_of_the_packaged_one(tmp_path: Path) -> None:
@@ -342,6 +373,10 @@ NOT_VALID: list[tuple[str, str, str, int, str]] = [
     ("status: building_it", "status: Building", "lower-case", 28, f"{BUILD}.status"),
     ("status: building_it", "status: completed", "reviewing", 28, f"{BUILD}.status"),
     ("status: building_it", "state: building_it", "status", 28, f"{BUILD}.state"),
+    ("status: building_it", "agent: claude", "handler: agent", 28, f"{BUILD}.agent"),
+    ("prompt: plan.md", "prompt: plan.md\n        agent: other", "such as", 10, f"{PLAN}.agent"),
+    ("prompt: plan.md", "prompt: plan.md\n        agent: A B", "cde agents", 10, f"{PLAN}.agent"),
+    ("prompt: plan.md", "prompt: plan.md\n        agent: 1", "quotes", 10, f"{PLAN}.agent"),
     ("Build it.", "!!python/object/apply:os.abort []", "!", 16, f"{BUILD}.description"),
     ("Build it.", "!secret it", "!", 16, f"{BUILD}.description"),
     ("[plan]", "&a [plan]\n        status: *a", "place", 20, f"{BUILD}.status"),
@@ -500,6 +535,7 @@ def test_the_file_that_is_written_demands_proofs_by_the_runners(
     assert proving == {
         ("standard", "test"): "spec",
         ("standard-approved", "test"): "spec",
+        ("lean", "verify"): "plan",
         ("quick-fix", "verify"): "reproduction",
     }
     reproduction = workflows["quick-fix"].phases[0].outputs[0]
@@ -524,10 +560,13 @@ def test_the_check_command_gates_the_test_phases(tmp_path: Path) -> None:
         ("standard", "review", check),
         ("standard-approved", "test", check),
         ("standard-approved", "review", check),
+        ("standard-approved", "approve-review", check),
+        ("lean", "build", check),
+        ("lean", "verify", check),
         ("quick-fix", "verify", check),
     }
     text = (tmp_path / ".cde" / "workflow.yml").read_text(encoding="utf-8")
-    assert text.count('        check: ["python", "-m", "pytest", ') == 5
+    assert text.count('        check: ["python", "-m", "pytest", ') == 8
 
 
 def test_a_command_that_cannot_stand_in_the_file_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from cde_orchestrator.application.features.close_feature import CloseFeature
-from cde_orchestrator.application.features.followed_workflow import followed
 from cde_orchestrator.application.features.get_feature_status import GetAssignment, GetFeatureStatus
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
@@ -19,7 +18,7 @@ from cde_orchestrator.application.monitoring.show_dashboard import ShowDashboard
 from cde_orchestrator.application.projects.trust_commands import ShowChecks
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.subject import naming_subject
-from tests.fakes import ROOT, World, older_feature, writing_workflow
+from tests.fakes import World, older_feature, writing_workflow
 
 RESULTS = {"spec": "## Goal\nLog in\n"}
 
@@ -61,7 +60,7 @@ def test_asking_for_a_feature_of_an_older_release_leaves_it_as_it_is(world: Worl
     project = world.project
     older = older_feature(project, current_phase="build", workflow_type="default")
     before = copy.deepcopy(older)
-    feature, workflow = followed(project, "older", world.workflows, ROOT)
+    feature, workflow = world.features.followed(project, "older")
 
     assert workflow == writing_workflow()
     assert feature.workflow_type == workflow.id
@@ -74,4 +73,4 @@ def test_a_feature_with_a_workflow_of_its_own_is_no_copy(world: World) -> None:
     world.run(StartFeature(prompt="Add login", name="login"))
     project = world.project
 
-    assert followed(project, "login", world.workflows, ROOT)[0] is project.feature("login")
+    assert world.features.followed(project, "login")[0] is project.feature("login")

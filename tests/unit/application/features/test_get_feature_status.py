@@ -9,6 +9,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.domain.exceptions import FeatureError, ProjectError, ValidationError
 from tests.fakes import World, older_feature
+from tests.phase_fakes import NOT_TRIED
 
 PENDING = {
     "status": "pending",
@@ -41,10 +42,11 @@ def started(world: World) -> World:
 def test_a_feature_is_told_with_all_its_phases_and_the_current_ones_prompt(started: World) -> None:
     reply = started.run(GetFeatureStatus(feature_id="login"))
 
-    seen = ["difference", "proof", "standing", "approved_by"]
+    seen = ["difference", "proof", "standing", "approved_by", "baseline"]
     assert list(reply) == ["project", "feature", "phases", *seen, "phase"]
     assert (reply["difference"], reply["proof"], reply["standing"]) == (None, None, None)
     assert reply["approved_by"] == []
+    assert reply["baseline"] == [NOT_TRIED]
     assert reply["feature"]["name"] == "login"
     assert reply["phases"] == [
         {

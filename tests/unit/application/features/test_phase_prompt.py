@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from cde_orchestrator.application.features.followed_workflow import adopted, followed
-from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.fail_phase import FailPhase
+from cde_orchestrator.application.features.get_feature_status import (
+    GetAssignment,
+    GetFeatureStatus,
+)
 from cde_orchestrator.application.features.phase_prompt import (
     GOAL_LIMIT,
     sample_variables,
 )
+from cde_orchestrator.application.features.resume_feature import ResumeFeature
+from cde_orchestrator.application.features.rollback_feature import RollbackFeature
+from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
+from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.workflow import Phase, Workflow
-from tests.fakes import ROOT, World, catalog, older_feature, writing_workflow
+from tests.fakes import World, catalog, older_feature, writing_workflow
 
 
 def shape(value: Any) -> Any:
@@ -63,12 +72,22 @@ def test_a_prompt_is_given_the_project_the_feature_and_the_phase(world: World) -
             "check": [],
             "changes": None,
             "proves": None,
+            "agent": None,
         },
         "proof": {"required": False, "runners": [], "forms": {}},
         "outputs": reply["phase"]["outputs"] if reply["phase"] else None,
         "inputs": [],
         "progress": [],
         "last_failure": None,
+        "attempt": {"number": 1, "limit": 3},
+        "baseline": [],
+        "fresh": True,
+        "channel": "mcp",
+        "criteria": [],
+        "changed_files": [],
+        "failing_tests": [],
+        "returned": None,
+        "earlier_attempts": [],
     }
 
 
@@ -149,6 +168,8 @@ def test_the_variables_for_trying_a_template_are_those_of_a_real_prompt(world: W
 
     assert set(sample) == set(real)
     assert shape(sample["outputs"]) == shape(real["outputs"])
+    assert real["inputs"][0].pop("sections")
+    assert sample["inputs"][0].pop("sections") == []
     assert shape(sample["inputs"]) == shape(real["inputs"])
     assert set(sample["project"]) == set(real["project"])
     assert set(sample["feature"]) == set(real["feature"])
@@ -169,7 +190,7 @@ def test_looking_up_the_workflow_of_an_older_feature_keeps_nothing(world: World)
     feature = older_feature(project, current_phase="build", workflow_type="default")
 
     before = copy.deepcopy(feature)
-    followed_feature, workflow = followed(project, "older", world.workflows, ROOT)
+    followed_feature, workflow = world.features.followed(project, "older")
     assert workflow == writing_workflow()
     assert followed_feature.workflow_type == "standard"  # as it is shown
     assert list(followed_feature.phases) == ["define", "build"]
@@ -180,11 +201,11 @@ def test_looking_up_the_workflow_of_an_older_feature_keeps_nothing(world: World)
 def test_an_older_feature_adopts_its_projects_workflow_once(world: World) -> None:
     project = world.project
     feature = older_feature(project, current_phase="build", workflow_type="default")
-    adopted(project, "older", world.workflows, ROOT)
+    world.features.adopted(project, "older")
     digest = feature.workflow_digest
     world.workflows.own = catalog(Workflow.canonical("another"), packaged=False)
 
-    assert adopted(project, "older", world.workflows, ROOT) == (feature, writing_workflow())
+    assert world.features.adopted(project, "older") == (feature, writing_workflow())
     assert feature.workflow_type == "standard"
     assert feature.workflow_digest == digest
     assert list(project.workflows) == [digest]
@@ -207,3 +228,174 @@ def test_a_broken_file_holds_up_features_of_an_older_release(world: World) -> No
     with pytest.raises(ValidationError) as caught:
         world.run(GetFeatureStatus(feature_id="older"))
     assert caught.value.code == "E310"
+
+
+SPEC_TEXT = "## Goal\nLog in\n## Acceptance criteria\n- AC1: it is light\n- AC2: it is dark\n"
+
+
+def submitted(world: World, **arguments: Any) -> dict[str, Any]:
+    """The variables of the prompt that answers the submission of the first phase."""
+    arguments = {"feature_id": "login", "phase_id": "define", **arguments}
+    world.run(SubmitWork(results={"spec": SPEC_TEXT}, **arguments))
+    return dict(world.prompts.variables)
+
+
+def test_who_was_given_a_phase_in_a_connection_is_given_what_is_new(world: World) -> None:
+    world.callers.connection = "one"
+    world.run(StartFeature(prompt="Add login", name="login"))
+    assert world.prompts.variables["fresh"]
+    following = submitted(world)
+    again = submitted(world)
+
+    assert not following["fresh"]
+    assert not again["fresh"]
+    assert following["criteria"] == following["changed_files"] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world: setattr(world.callers, "connection", "two"),
+        lambda world: setattr(world.callers, "connection", ""),
+        lambda world: world.callers.become("other", 2),
+        lambda world: world.callers.become_person(),
+        lambda world: world.callers.briefings.__init__(),
+    ],
+    ids=["another connection", "none", "another client", "a command", "another process"],
+)
+def test_anybody_else_is_given_everything(world: World, change: Callable[[World], None]) -> None:
+    world.callers.connection = "one"
+    world.run(StartFeature(prompt="Add login", name="login"))
+    change(world)
+
+    assert submitted(world, takeover=True)["fresh"]
+
+
+def test_who_gives_itself_another_name_is_another_reader(world: World) -> None:
+    world.callers.connection = "one"
+    world.run(StartFeature(prompt="Add login", name="login"))
+
+    assert submitted(world, agent="ann", takeover=True)["fresh"]
+
+
+def test_a_rollback_and_a_question_give_everything_again(world: World) -> None:
+    world.callers.connection = "one"
+    world.run(StartFeature(prompt="Add login", name="login"))
+    submitted(world)
+    use_cases: list[UseCase[Any]] = [
+        GetFeatureStatus(feature_id="login"),
+        ResumeFeature(feature_id="login"),
+        RollbackFeature(feature_id="login", to_phase="define", reason="Wrong"),
+    ]
+    for use_case in use_cases:
+        world.run(use_case)
+        assert world.prompts.variables["fresh"]
+    assert world.prompts.variables["returned"]["reason"] == "Wrong"
+    assert world.prompts.variables["last_failure"] == "Wrong"
+    assert not submitted(world)["fresh"]
+
+
+def test_the_channel_is_the_caller_s_and_a_run_s_agent_submits_nothing(world: World) -> None:
+    world.callers.become_person()
+    world.run(StartFeature(prompt="Add login", name="login"))
+    assert world.prompts.variables["channel"] == "shell"
+    world.run(GetAssignment(feature_id="login"))
+    assert world.prompts.variables["channel"] == "run"
+
+
+def proving_world(world: World) -> World:
+    """A feature whose second phase proves the criteria of the first, past its first phase."""
+    first, second = writing_workflow().phases
+    proving = replace(second, proves="spec", inputs=("spec",))
+    world.workflows.own = catalog(
+        replace(writing_workflow(), phases=(first, proving)), packaged=False
+    )
+    world.callers.connection = "one"
+    world.run(StartFeature(prompt="Add login", name="login"))
+    submitted(world)
+    world.callers.connection = "two"
+    return world
+
+
+def test_a_fresh_reader_is_given_the_criteria_with_their_state(world: World) -> None:
+    proving_world(world).run(GetFeatureStatus(feature_id="login"))
+
+    assert world.prompts.variables["criteria"] == [
+        {"id": "AC1", "text": "it is light", "state": "unproven", "proofs": []},
+        {"id": "AC2", "text": "it is dark", "state": "unproven", "proofs": []},
+    ]
+    assert [each["key"] for each in world.prompts.variables["inputs"][0]["sections"]] == [
+        "goal",
+        "acceptance criteria",
+    ]
+
+
+def test_no_secret_of_an_output_is_in_a_prompt(world: World) -> None:
+    proving_world(world)
+    secret = "ghp_" + "a1B2c3D4e5F6" * 3
+    text = f"\ufeff{SPEC_TEXT}- AC3: it takes\u202e {secret}\n## Constraints\n{secret}\n"
+    world.files.contents["specs/login/spec.md"] = text.encode()
+    world.run(GetFeatureStatus(feature_id="login"))
+
+    assert secret not in str(world.prompts.variables)
+    assert world.prompts.variables["criteria"][2]["text"].startswith("it takes ")
+
+
+def test_criteria_beyond_their_room_are_named_by_their_ids(world: World) -> None:
+    proving_world(world)
+    many = "".join(f"- AC{number}: {'x' * 490}\n" for number in range(1, 20))
+    world.files.contents["specs/login/spec.md"] = many.encode()
+    world.run(GetFeatureStatus(feature_id="login"))
+    shown = world.prompts.variables["criteria"]
+
+    assert [each["id"] for each in shown] == [f"AC{number}" for number in range(1, 20)]
+    assert [bool(each["text"]) for each in shown] == [True] * 12 + [False] * 7
+
+
+def test_a_fresh_reader_is_given_the_changed_files(world: World) -> None:
+    world.git.commit = "c" * 40
+    world.callers.connection = "one"
+    first, second = writing_workflow().phases
+    changing = replace(second, changes="required")
+    world.workflows.own = catalog(
+        replace(writing_workflow(), phases=(first, changing)), packaged=False
+    )
+    world.run(StartFeature(prompt="Add login", name="login"))
+    submitted(world)
+    world.git.changed = ["src/login.py", "specs/login/spec.md", "src/a\nb\u202e.py"]
+    world.run(GetFeatureStatus(feature_id="login"))
+    assert world.prompts.variables["changed_files"] == [
+        {"path": r"src/a b\u202e.py", "added": None, "removed": None},
+        {"path": "src/login.py", "added": None, "removed": None},
+    ]
+    world.run(GetFeatureStatus(feature_id="login", to_work=False))
+    assert world.prompts.variables["changed_files"] == []
+    world.git.changed = None
+    world.run(GetFeatureStatus(feature_id="login"))
+    assert world.prompts.variables["changed_files"] == []
+
+
+def test_earlier_attempts_are_said_and_what_was_noted_in_them(world: World) -> None:
+    world.run(StartFeature(prompt="Add login", name="login"))
+    for reason in ("No key", "No lock"):
+        world.clock.advance(60)
+        world.run(FailPhase(feature_id="login", phase_id="define", reason=reason))
+    assert world.prompts.variables["earlier_attempts"] == [{"attempt": 1, "reason": "No key"}]
+    assert world.prompts.variables["last_failure"] == "No lock"
+    assert world.prompts.variables["returned"] is None
+    world.run(SaveProgress(feature_id="login", note="uv is not installed", data=[1]))
+    world.run(RollbackFeature(feature_id="login", to_phase="define", reason="Wrong"))
+
+    given = world.prompts.variables
+    assert given["earlier_attempts"] == [
+        {"attempt": 1, "reason": "No key"},
+        {"attempt": 2, "reason": "No lock"},
+    ]
+    assert given["progress"] == []
+    assert given["returned"] == {
+        "reason": "Wrong",
+        "by": "robot",
+        "discarded": [],
+        "notes": ["uv is not installed"],
+        "summary": "Wrong",
+    }

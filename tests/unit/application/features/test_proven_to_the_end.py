@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
 from cde_orchestrator.application.features.list_features import ListFeatures
 from cde_orchestrator.application.features.rollback_feature import RollbackFeature
@@ -61,13 +60,6 @@ def review(world: World) -> SubmitReply:
     """Submit the review."""
     results = {"review": "Good.\n"}
     return world.run(SubmitWork(feature_id="shop", phase_id="review", results=results))
-
-
-def _features(world: World) -> ProjectFeatures:
-    """The project's features, as a call has them."""
-    return ProjectFeatures(
-        world.root, world.repository, world.workflows, world.callers, world.clock
-    )
 
 
 def look(world: World) -> None:
@@ -298,12 +290,12 @@ def test_a_feature_that_is_taken_back_is_proven_again(proven: World) -> None:
 
 def test_the_board_says_it_of_what_is_closed(proven: World) -> None:
     review(proven)
-    board = board_of(proven.project, _features(proven), proven.files)
+    board = board_of(proven.project, proven.features, proven.files)
 
     assert [card["standing"] for card in board["columns"][-1]["cards"]] == ["stale"]
     look(proven)
-    board = board_of(proven.project, _features(proven), proven.files)
+    board = board_of(proven.project, proven.features, proven.files)
     assert [card["standing"] for card in board["columns"][-1]["cards"]] == ["proven"]
     proven.run(StartFeature(prompt="Sell more", name="more"))
-    board = board_of(proven.project, _features(proven), proven.files)
+    board = board_of(proven.project, proven.features, proven.files)
     assert [card["standing"] for card in board["columns"][0]["cards"]] == [None]

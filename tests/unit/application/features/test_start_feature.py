@@ -17,6 +17,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.workflow import Phase, Workflow
 from tests.fakes import World, catalog, writing_workflow
+from tests.phase_fakes import NOT_TRIED
 
 
 def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
@@ -71,6 +72,11 @@ def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
         "git_problem": None,
         "proof_problem": None,
         "shared": [],
+        "baseline": [NOT_TRIED],
+        "fits": {
+            "workflow": "standard",
+            "why": "no command is known that runs the project's tests",
+        },
     }
     assert json.loads(json.dumps(reply)) == reply
 

@@ -129,7 +129,13 @@ def test_the_next_phase_is_given_what_the_one_before_left(started: World) -> Non
     submit(started, results={"spec": "## Goal\nLog in"})
 
     assert started.prompts.variables["inputs"] == [
-        {"id": "spec", "path": SPEC, "phase": "define", "excerpt": "## Goal\nLog in"}
+        {
+            "id": "spec",
+            "path": SPEC,
+            "phase": "define",
+            "excerpt": "## Goal\nLog in",
+            "sections": [{"heading": "Goal", "key": "goal", "text": "Log in", "more": 0}],
+        }
     ]
 
 

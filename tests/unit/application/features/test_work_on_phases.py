@@ -109,11 +109,13 @@ def test_a_check_that_passes_leaves_evidence(building: World) -> None:
 def test_a_check_that_fails_or_hangs_refuses_and_its_evidence_stays(
     building: World, exit_code: int | None, code: str
 ) -> None:
-    building.checks.exit_codes, building.checks.printed = [exit_code], "2 failed\n"
+    building.checks.exit_codes = [exit_code]
+    building.checks.printed = "".join(f"line {each}\n" for each in range(60)) + "2 failed\n"
     error = refusal(building, "build", text="Done")
 
     assert error.code == code
-    assert error.context["tail"] == "2 failed"
+    assert error.context["tail"] == [*(f"line {each}" for each in range(21, 60)), "2 failed"]
+    assert "2 failed" not in error.message
     assert building.project.feature("login").current_phase == "build"
     evidence = record(building, "build").evidence
     assert evidence is not None
@@ -389,7 +391,7 @@ def test_a_repeated_start_with_the_same_key_starts_nothing(world: World) -> None
 @pytest.mark.parametrize(
     "other", [{"prompt": "Add logout"}, {"name": "other"}, {"workflow": "other"}]
 )
-def test_a_key_is_good_for_one_feature(world: World, other: dict[str, str]) -> None:
+def test_a_key_is_good_for_one_feature(world: World, other: dict[str, Any]) -> None:
     start = StartFeature(prompt="Add login", idempotency_key="call-1")
     world.run(start)
 
@@ -420,7 +422,7 @@ def test_saved_progress_is_told_to_whoever_resumes(started: World) -> None:
         }
     ]
     assert started.prompts.variables["progress"] == [
-        {"at": "2025-11-10T12:00:00+00:00", "note": "Half way"}
+        {"at": "2025-11-10T12:00:00+00:00", "note": "Half way", "data": '{"done": ["a"]}'}
     ]
 
 

@@ -8,6 +8,7 @@ from cde_orchestrator.application.projects.get_project_info import GetProjectInf
 from cde_orchestrator.domain.exceptions import ProjectError, ValidationError
 from cde_orchestrator.domain.workflow import Workflow
 from tests.fakes import World, catalog, older_feature, writing_workflow
+from tests.phase_fakes import NOT_TRIED
 
 
 def test_the_project_is_told_with_its_workflows_and_facts(world: World) -> None:
@@ -30,6 +31,7 @@ def test_the_project_is_told_with_its_workflows_and_facts(world: World) -> None:
         "features": {},
         "open_features": 0,
         "facts": {"languages": ["Python"], "git": True},
+        "baseline": [NOT_TRIED],
         "default_workflow": "standard",
         "workflows": [
             {

@@ -16,6 +16,7 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.project import ProjectStatus
 from cde_orchestrator.domain.workflow import RunnerSetting
 from tests.fakes import World, catalog, writing_workflow
+from tests.phase_fakes import NOT_TRIED
 
 FACTS = {
     "languages": ["Python", "TypeScript"],
@@ -42,6 +43,7 @@ def test_a_folder_becomes_an_active_project(folder: World) -> None:
         "facts": FACTS,
         "proof": "recorded",
         "runners": ["tiny"],
+        "baseline": [NOT_TRIED],
         "created": [".cde/workflow.yml"],
     }
     assert folder.project.status is ProjectStatus.ACTIVE

@@ -82,12 +82,19 @@ def test_a_prompt_is_tried_with_everything_that_a_real_one_is_given(own: World) 
         "check": ["make", "test"],
         "changes": None,
         "proves": None,
+        "agent": None,
     }
     assert variables["proof"] == {"required": False, "runners": [], "forms": {}}
     assert variables["feature"]["workflow"] == "mine"
     assert variables["outputs"][0]["path"] == "specs/feature/report.md"
     assert variables["inputs"] == [
-        {"id": "spec", "path": "specs/feature/spec.md", "phase": "define", "excerpt": ""}
+        {
+            "id": "spec",
+            "path": "specs/feature/spec.md",
+            "phase": "define",
+            "excerpt": "",
+            "sections": [],
+        }
     ]
 
 

@@ -89,6 +89,15 @@ def test_what_is_written_is_read_again() -> None:
     assert record_path("fees") == "specs/fees/record.json"
 
 
+def test_who_reviewed_is_in_a_record_where_the_workflow_names_somebody() -> None:
+    said = ("review: done by the agent that did the work: claude",)
+
+    assert read_record(written_record(replace(RECORD, readers=said))).readers == said
+    assert "readers" not in json.loads(written_record(RECORD))
+    with pytest.raises(RecordError, match="lacks what a record has"):
+        read_record(altered(readers="review"))
+
+
 def test_equal_records_give_the_same_file_with_an_end_of_line() -> None:
     again = replace(RECORD, outputs=tuple(reversed(RECORD.outputs)))
 

@@ -233,6 +233,44 @@ def test_after_the_last_attempt_the_phase_waits_for_a_person() -> None:
     assert on.handle(GetAssignment(feature_id="wish"))["feature"]["current_phase"] == "p1"
 
 
+def test_an_attempt_of_a_run_is_one_of_the_feature() -> None:
+    on = stage(a=["idle", WRITES], b=[WRITES])
+    seen: list[tuple[int, int]] = []
+
+    def look() -> None:
+        phases = on.handle(GetFeatureStatus(feature_id="wish"))["phases"]
+        seen.append((phases[0]["attempts"], len(on.world.project.feature("wish").events)))
+
+    on.agents.meanwhile = look
+    assert on.run("a")["phases"] == [{"id": "p1", "attempts": 2, "agent": "a"}]
+    (failure,) = on.world.project.feature("wish").phases["p1"].failures
+    assert [attempt for attempt, _ in seen] == [1, 2]
+    assert (failure.attempt, "specs/wish/spec.md" in failure.reason) == (1, True)
+    assert on.watching.told[1:4:2] == ["a 1/3", "refused E110"]
+
+
+def test_a_run_that_a_person_starts_again_has_all_attempts() -> None:
+    on = stage(a=["idle", "idle", "idle", "idle", WRITES])
+    with pytest.raises(CDESystemError):
+        on.run("a")
+    assert on.run("a")["phases"] == [{"id": "p1", "attempts": 2, "agent": "a"}]
+    assert on.watching.told.count("a 1/3") == 2
+
+
+def test_a_run_that_was_stopped_goes_on_with_the_attempts_that_are_left() -> None:
+    on = stage(a=["idle", failed("E905"), WRITES])
+    with pytest.raises(CDESystemError):
+        on.run("a")
+    assert on.run("a")["phases"] == [{"id": "p1", "attempts": 2, "agent": "a"}]
+
+
+def test_somebody_who_closes_the_feature_meanwhile_ends_the_run() -> None:
+    on = stage(a=["idle"])
+    close = CloseFeature(feature_id="wish", outcome="cancelled", reason="No")
+    on.agents.meanwhile = lambda: on.handle(close)
+    assert on.run("a")["outcome"] == "closed"
+
+
 @pytest.mark.parametrize("code", ["E906", "E907"])
 def test_the_next_agent_works_when_one_failed_and_then_the_first_again(code: str) -> None:
     on = stage(a=[failed(code), WRITES], b=[failed(code)])
@@ -388,3 +426,61 @@ def test_trust_in_an_agent_is_taken_back() -> None:
     assert [row["name"] for row in reply["others"]] == ["a"]
     assert [row["trusted"] for row in on.handle(ListAgents())["agents"]] == [True, False]
     assert on.handle(RevokeTrust())["others"] == []
+
+
+def read_by(wanted: str, *names: str, built_by: str = "") -> Stage:
+    """A feature whose second phase is for another agent, or a named one."""
+    scripts: dict[str, list[Step]] = {name: [WRITES] for name in names}
+    on = stage(**scripts)
+    first, second = workflow("agent", "agent").phases
+    made = Workflow(id="standard", phases=(first, replace(second, agent=wanted)))
+    on.world.workflows.own = catalog(made, packaged=False)
+    on.handle(StartFeature(prompt="A judged wish", name="judged"))
+    if built_by:
+        on.world.files.contents["specs/judged/spec.md"] = SPEC.encode()
+        on.handle(SubmitWork(feature_id="judged", phase_id="p1", agent=built_by, takeover=True))
+    return on
+
+
+def readers(on: Stage) -> list[tuple[str, bool | None]]:
+    found = on.world.project.feature("judged").phases.values()
+    return [(each.doer.agent, each.doer.as_wanted) for each in found if each.doer]
+
+
+def test_a_phase_for_another_agent_is_done_by_another_one_if_there_is_one() -> None:
+    on = read_by("other", "a", "b")
+    assert on.run("a", "b", feature="judged")["phases"] == [
+        {"id": "p1", "attempts": 1, "agent": "a"},
+        {"id": "p2", "attempts": 1, "agent": "b"},
+    ]
+    assert readers(on) == [("a", None), ("b", True)]
+
+
+def test_the_only_agent_does_it_in_a_session_of_its_own() -> None:
+    on = read_by("other", "a")
+    assert on.run("a", feature="judged")["outcome"] == "completed"
+    assert readers(on) == [("a", None), ("a", True)]
+
+
+def test_who_did_the_work_before_the_run_is_not_the_first_choice() -> None:
+    on = read_by("other", "a", "b", built_by="a")
+    assert [each["agent"] for each in on.run("a", "b", feature="judged")["phases"]] == ["b"]
+
+
+def test_an_agent_that_the_workflow_names_does_its_phase_alone() -> None:
+    on = read_by("c", "a", "c")
+    assert [each["agent"] for each in on.run("a", feature="judged")["phases"]] == ["a", "c"]
+    assert readers(on) == [("a", None), ("c", True)]
+
+
+@pytest.mark.parametrize(("careful", "code"), [(True, "E912"), (False, "E910")])
+def test_a_named_agent_that_cannot_be_run_is_reported_before_anything_is_done(
+    careful: bool, code: str
+) -> None:
+    on = read_by("c" if careful else "nobody", "a", "c")
+    on.world.trust.careful = careful
+    on.world.trust.grants.append(agent("a").command_line)
+    with pytest.raises(CDESystemError) as refused:
+        on.run("a", feature="judged")
+    assert refused.value.code == code
+    assert on.agents.asked == []

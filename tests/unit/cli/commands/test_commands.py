@@ -67,6 +67,8 @@ def test_a_refusal_has_its_code(with_feature: Terminal, arguments: list[str], co
         (["status", "--prompt"], "it needs a feature"),
         (["status", "--full"], "it needs a feature"),
         (["status", "login", "--prompt", "--json"], "neither --full nor --json"),
+        (["start", "login", "--prompt", "--json"], "does not allow --json"),
+        (["submit", "login", "define", "--prompt", "--json"], "does not allow --json"),
         (["status", "login", "--prompt", "--full"], "neither --full nor --json"),
         ([*SUBMIT, "--results", "{}", "--results-file", "x"], "give one of"),
         ([*SUBMIT, "--output", "spec"], "is not ID=PATH"),
@@ -248,6 +250,47 @@ def test_what_was_kept_of_the_work_is_told(
     assert 'Half way\n    {"next": ["mail"]}' in resumed
 
 
+def test_the_prompt_is_one_flag_away(at_project: Terminal) -> None:
+    begun = at_project.run("start", "Why is it slow?", "-w", "research", "-n", "slow", "--prompt")
+    aside = at_project.stderr
+    failed = at_project.run(
+        *("submit", "slow", "question", "--failed", "--reason", "No idea", "--prompt")
+    )
+    texts = {"question": "## Question\nWhy?\n## Criteria\nms\n## Method\nrun\n" + "a b " * 90}
+    following = at_project.run(
+        *("submit", "slow", "question", "--results", json.dumps(texts), "--prompt")
+    )
+
+    assert begun.startswith("# Question\n\n")
+    assert "Feature slow started" in aside
+    assert "\ncde submit slow question\n" in begun
+    assert "> No idea" in failed
+    assert following.startswith("# Explore\n\n")
+    assert "> ## Question\n> Why?" in following
+    assert "Phase question accepted" in at_project.stderr
+
+
+def test_a_failed_check_is_printed_once_and_in_lines(
+    at_project: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    (tmp_path / ".cde" / "workflow.yml").write_text(
+        "version: 1\nworkflows:\n  w:\n    phases:\n"
+        "      - id: a\n        prompt: standard/define.md\n"
+        "        check: [sh, -c, echo red; echo blue; exit 3]\n"
+    )
+    at_project.run("trust", "--yes")
+    at_project.answer("start", "x", "--name", "f")
+    at_project.run("submit", "f", "a")
+    people = at_project.stderr
+    programs = json.loads(at_project.run("submit", "f", "a", "--json"))["error"]
+
+    assert people.count("red\nblue\n") == 1
+    assert "The end of its output" not in people
+    assert "ended with exit code 3" in people
+    assert programs["context"]["tail"] == ["red", "blue"]
+
+
 def test_a_feature_is_told_from_start_to_end(at_project: Terminal) -> None:
     begun = at_project.run("start", "Why is it slow?", "-w", "research", "-n", "slow")
     status = at_project.run("status", "slow", "--full")
@@ -291,7 +334,7 @@ def test_workflows_are_told(at_project: Terminal) -> None:
     assert "1. outline" in shown
     assert "specs/{feature}/outline.md  outline  markdown, at least 250 bytes, with" in shown
     assert packaged.startswith("packaged with CDE Orchestrator\n")
-    assert "5 workflows, 23 phases, 23 prompts" in valid
+    assert "6 workflows, 26 phases, 26 prompts" in valid
 
 
 def test_an_accident_is_told_as_e999_and_logged_with_where_it_arose(

@@ -100,7 +100,9 @@ def begun(current: PhaseView | None) -> StartReply:
         "branch": None,
         "git_problem": None,
         "proof_problem": None,
+        "fits": None,
         "shared": [],
+        "baseline": [],
     }
 
 
@@ -283,6 +285,7 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
             "record": "specs/login/record.json",
             "verified": None,
         },
+        "baseline": [],
     }
 
     text = seen(feature.feature_status(whole, SCREEN))
@@ -312,6 +315,7 @@ def test_a_read_only_project_with_unusual_facts_is_told() -> None:
         "facts": {"languages": "Python", "test_command": ["pytest", "-k", "a b"], "git": True},
         "default_workflow": "standard",
         "workflows": [{"id": "standard", "description": "", "phases": ["a", "b"]}],
+        "baseline": [],
         "workflow_problem": None,
         "read_only_reason": None,
         "read_only_since": None,
@@ -339,6 +343,7 @@ def test_a_glance_tells_how_many_features_are_left_out() -> None:
         "project": PROJECT,
         "features": {"defining": 30},
         "open_features": 30,
+        "baseline": [],
         "workflow_problem": None,
         "read_only_reason": None,
         "read_only_since": None,
@@ -381,6 +386,7 @@ def test_workflows_are_told_on_a_screen_with_all_that_a_phase_may_have() -> None
                         "check_directory": "sub",
                         "check_timeout_seconds": 60.0,
                         "status": "asking",
+                        "agent": "claude",
                     }
                 ],
             }
@@ -403,6 +409,7 @@ def test_workflows_are_told_on_a_screen_with_all_that_a_phase_may_have() -> None
         "     Proves   spec\n"
         "     Check    make 'test all'  in sub, at most 60 s\n"
         "     Status   asking\n"
+        "     Agent    claude\n"
     )
 
 

@@ -77,7 +77,11 @@ def test_a_report_tells_what_was_asked_what_led_here_and_how_things_stand(
     assert report["code"] == "E102"
     assert report["correlation_id"] == error.correlation_id
     assert report["operation"]["name"] == "get_feature_status"
-    assert report["operation"]["arguments"] == {"feature_id": "lgin", "detail": "brief"}
+    assert report["operation"]["arguments"] == {
+        "feature_id": "lgin",
+        "detail": "brief",
+        "to_work": True,
+    }
     assert report["recent_operations"][-1]["name"] == "start_feature"
     assert [entry["operation"] for entry in report["journal"]][:2] == [
         "start_feature",

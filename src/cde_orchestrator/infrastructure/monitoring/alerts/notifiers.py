@@ -203,14 +203,18 @@ def configured_notifiers(
     return notifiers
 
 
-def alert_commands(root: Path, settings: Settings) -> list[Check]:
-    """What an alert sets off by the project's own settings, so that a person has to trust it.
+def outward_commands(root: Path, settings: Settings) -> list[tuple[Check, str]]:
+    """What the project's own settings set off, so that a person has to trust it, and by what.
 
     Raises:
         ValidationError: E314, the command is not valid.
     """
-    found = (outward(settings, "alert_webhook_url"), load_alert_command(root))
-    return [each for each in found if each is not None]
+    found = (
+        (outward(settings, "state_url"), "state"),
+        (outward(settings, "alert_webhook_url"), "alerts"),
+        (load_alert_command(root), "alerts"),
+    )
+    return [(each, place) for each, place in found if each is not None]
 
 
 def load_alert_command(root: Path) -> Check | None:

@@ -7,7 +7,8 @@ the number of features. What is broken is a verdict, never an exception.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -53,6 +54,7 @@ class Facts:
         state: what the repository found of what is stored.
         changes: whether it takes them; None where it cannot be read.
         project: its id and its name, where it can be read.
+        late: what will refuse the work on a feature late, and can be seen now.
     """
 
     checks: dict[str, Probe] = field(default_factory=dict)
@@ -67,6 +69,7 @@ class Facts:
     state: StateCondition = field(default_factory=StateCondition)
     changes: Probe | None = None
     project: dict[str, str] | None = None
+    late: CDEError | None = None
 
 
 class _Figure(TypedDict, total=False):
@@ -82,6 +85,7 @@ class ProjectChecks:
     root: Path
     repository: ProjectRepository
     workflows: WorkflowRepository
+    unready: Callable[[Project], Iterator[CDEError]]
     breakers: Breakers
     settings: Settings
     clock: Clock
@@ -131,6 +135,8 @@ class ProjectChecks:
             if each.status not in CLOSED_STATUSES:
                 facts.active_features += 1
                 facts.claims_expired += each.claimed_until is not None and each.claimed_until < now
+        with suppress(CDEError):  # another check says what is wrong with the workflows
+            facts.late = next(self.unready(project), None)
         if facts.state.refusal is not None:
             raise facts.state.refusal
         return _ok(facts.state.summary)
@@ -180,8 +186,10 @@ class ProjectChecks:
             return _found("warning", error, **figure)
         return _ok(part.summary, **figure)
 
-    def _workflow(self, _: Facts) -> Probe:
+    def _workflow(self, facts: Facts) -> Probe:
         workflows = self.workflows.load(self.root).workflows
+        if facts.late is not None:
+            return _found("warning", facts.late)
         return _ok(f"The workflows are valid: {', '.join(workflows)}.")
 
     def _configuration(self, _: Facts) -> Probe:

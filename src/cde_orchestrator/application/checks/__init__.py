@@ -1,0 +1,1 @@
+"""The commands that gate phases: tried before work begins, shown, and changed by a person."""

@@ -1,0 +1,255 @@
+"""Checks and runners of tests, tried before work begins: nothing surprising late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from cde_orchestrator.application.ports.checks import CheckRunner, TrustStore, Watch
+from cde_orchestrator.application.ports.proving import TestRunner, TestRunners
+from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.clock import Clock, Stopwatch
+from cde_orchestrator.domain.command_line import CommandLine
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError
+from cde_orchestrator.domain.printed_tests import printed_tests
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.records import Evidence
+from cde_orchestrator.domain.trial import RAN, Outcome, Trial, TrialKind, failing_tests
+from cde_orchestrator.domain.workflow import Workflow
+
+KEPT = 20
+"""Trials that stay with a project, the newest one of each command."""
+TRIALS = "trials"
+"""The project's member that has them."""
+NOT_RUN = {126: "as what may not be executed", 127: "as where a program is not found"}
+"""What shells and what starts programs for others end with."""
+_SAID = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A command that can be tried.
+
+    Attributes:
+        command: what has to be trusted first.
+        used_by: the phases that run it.
+        check: how it is run; None for a runner of tests.
+        problem: why there is none.
+    """
+
+    kind: TrialKind
+    command: CommandLine
+    used_by: list[str]
+    check: Check | None = None
+    runner: TestRunner | None = None
+    problem: str = ""
+
+    @property
+    def key(self) -> tuple[TrialKind, tuple[str, ...], str]:
+        """As ``Trial.subject``."""
+        return self.kind, self.command.words, self.command.directory
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known of a workflow's commands, and what has to be run to know the rest."""
+
+    known: Sequence[Trial] = ()
+    due: Sequence[Subject] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """Tries the commands of the project at ``root``.
+
+    Attributes:
+        runners: gives the runners of tests, where a workflow has any.
+        seconds: how long a start waits for all of them together; 0: nothing is run.
+    """
+
+    root: Path
+    checks: CheckRunner
+    trust: TrustStore
+    runners: Callable[[], TestRunners]
+    clock: Clock
+    seconds: float
+
+    def subjects(self, workflow: Workflow) -> list[Subject]:
+        """Each command that a workflow runs once, checks first."""
+        found: dict[object, Subject] = {}
+        for phase in workflow.phases:
+            if (check := phase.gate_check) is None:
+                continue
+            same = found.get(check.command_line)
+            if same is None or same.check is None:
+                found[check.command_line] = Subject("check", check.command_line, [phase.id], check)
+                continue
+            same.used_by.append(phase.id)
+            if check.timeout_seconds > same.check.timeout_seconds:
+                found[check.command_line] = replace(same, check=check)
+        proving = [phase.id for phase in workflow.phases if workflow.must_prove(phase)]
+        return [*found.values(), *(self._runners(workflow, proving) if proving else ())]
+
+    def _runners(self, workflow: Workflow, used_by: list[str]) -> Iterable[Subject]:
+        setting = workflow.runner.plain() if workflow.runner else None
+        try:
+            known = self.runners()
+            named = list(known.detect(self.root)) if setting is None else setting
+            runners = known.named(self.root, named)
+        except CDEError as error:
+            command = CommandLine(kind="check", words=("runner",))
+            reason = str(error.context.get("reason", error.message))
+            return [Subject("runner", command, used_by, problem=reason)]
+        return [
+            Subject(
+                "runner",
+                CommandLine(kind="check", words=runner.command),
+                used_by,
+                runner=runner,
+            )
+            for runner in runners
+            if runner.command
+        ]
+
+    def problem(self, subject: Subject) -> str:
+        """Why it cannot be run, as far as that is seen without a run; empty where it may be."""
+        if subject.check is None:
+            return subject.problem
+        return self.checks.problem(self.root, subject.check) or ""
+
+    def trusts(self, subject: Subject) -> bool:
+        """Whether a person trusts it."""
+        return bool(subject.problem) or self.trust.trusts(self.root, subject.command)
+
+    def plan(self, workflow: Workflow, project: Project | None, tree: str | None) -> Plan:
+        """What is known of the commands before work on the source of this tree begins.
+
+        What ended on the same source is not run again, nor what is known to take longer than a
+        start waits.
+        """
+        before = {trial.subject: trial for trial in kept_trials(project)}
+        known: list[Trial] = []
+        due: list[Subject] = []
+        for subject in self.subjects(workflow):
+            last = before.get(subject.key)
+            if problem := self.problem(subject):
+                known.append(self._trial(subject, "cannot_run", says=problem))
+            elif not self.trusts(subject):
+                known.append(self._trial(subject, "untrusted"))
+            elif last is not None and last.tree == tree is not None and last.outcome in RAN:
+                known.append(last)
+            elif last is not None and last.is_known_to_exceed(self.seconds):
+                known.append(replace(last, failing=()))  # of another source: nothing is compared
+            elif self.seconds:
+                due.append(subject)
+        return Plan(known, due)
+
+    def run(
+        self,
+        due: Sequence[Subject],
+        tree: str | None,
+        *,
+        seconds: float | None = None,
+        watch: Watch | None = None,
+    ) -> list[Trial]:
+        """Try them, one after the other; a check that fails is repeated once.
+
+        Args:
+            due: trusted ones.
+            tree: git's id of the source.
+            seconds: how long all of them may take; each its own time when None.
+            watch: gets what they print.
+        """
+        timer = Stopwatch()
+        tried = []
+        for subject in due:
+            left = None if seconds is None else seconds - timer.elapsed_ms / 1000
+            if left is not None and left <= 0:
+                break
+            tried.append(replace(self._tried(subject, left, watch), tree=tree))
+        return tried
+
+    def _tried(self, subject: Subject, left: float | None, watch: Watch | None) -> Trial:
+        try:
+            if subject.check is not None:
+                return self._checked(subject, subject.check, left, watch)
+            version = subject.runner.version(self.root) if subject.runner else ""
+        except FeatureError as error:
+            if error.code not in {"E121", "E137"}:
+                raise
+            return self._trial(subject, "cannot_run", says=str(error.context["reason"]))
+        return self._trial(subject, "passed", says=version)
+
+    def _checked(
+        self, subject: Subject, check: Check, left: float | None, watch: Watch | None
+    ) -> Trial:
+        """Raises E121, it cannot be run."""
+        if left is not None:
+            check = replace(check, timeout_seconds=min(check.timeout_seconds, left))
+        timer = Stopwatch()
+        first = self.checks.run(self.root, check, self.clock(), watch)
+        outcome: Outcome = "passed" if first.passed else "failed"
+        took = timer.elapsed_ms / 1000
+        if first.exit_code is None:
+            outcome = "too_slow"
+        elif reason := reason_not_run(first):
+            return self._trial(subject, "cannot_run", says=reason, exit_code=first.exit_code)
+        elif not first.passed and took < check.timeout_seconds - took:
+            again = replace(check, timeout_seconds=check.timeout_seconds - took)
+            if self.checks.run(self.root, again, self.clock(), watch).passed:
+                outcome = "flaky"
+        whole = first.size <= len(first.tail.encode())
+        return self._trial(
+            subject,
+            outcome,
+            exit_code=first.exit_code,
+            duration_ms=first.duration_ms,
+            limit_seconds=round(check.timeout_seconds, 1),
+            counts=printed_tests(first.tail, is_whole=whole).counts,
+            failing=failing_tests(first) if outcome in {"failed", "flaky"} else (),
+            says="" if first.passed else last_line(first),
+        )
+
+    def _trial(self, subject: Subject, outcome: Outcome, **seen: Any) -> Trial:
+        kind, command, directory = subject.key
+        return Trial(
+            at=self.clock(),
+            kind=kind,
+            command=command,
+            directory=directory,
+            outcome=outcome,
+            **seen,
+        )
+
+
+def reason_not_run(evidence: Evidence) -> str:
+    """Why a command that ended had not been run, as shells say it; empty where it had."""
+    if evidence.exit_code not in NOT_RUN:
+        return ""
+    said = last_line(evidence)
+    reason = f"it ended with exit code {evidence.exit_code}, {NOT_RUN[evidence.exit_code]}"
+    return f"{reason}: {said}" if said else reason
+
+
+def last_line(evidence: Evidence) -> str:
+    """The last that a command printed, in short."""
+    return evidence.tail.strip().rpartition("\n")[2][:_SAID]
+
+
+def kept_trials(project: Project | None) -> list[Trial]:
+    """The trials that the project keeps, as far as they can be read."""
+    stored = project.metadata.get(TRIALS) if project is not None else None
+    found = (Trial.of(each) for each in (stored if isinstance(stored, list) else ()))
+    return [each for each in found if each is not None]
+
+
+def keep_trials(project: Project, trials: Iterable[Trial]) -> None:
+    """Keep the newest trial of each command that was run with the project; inside a change."""
+    kept = {each.subject: each for each in kept_trials(project)}
+    for each in trials:
+        kept.pop(each.subject, None)
+        kept[each.subject] = each
+    stored = [each.to_dict() for each in [*kept.values()][-KEPT:]]
+    project.metadata = {**project.metadata, TRIALS: stored}

@@ -1,0 +1,154 @@
+"""What is known of the commands that gate phases, for people and agents."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from cde_orchestrator.application.checks.baselines import Baselines, Subject, kept_trials
+from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.printed_tests import FAILED
+from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.trial import Trial
+from cde_orchestrator.domain.workflow import Workflow
+
+FAILING_SHOWN = 10
+BEFORE = "before the work"
+_FINE = frozenset({"passed", "not_tried"})
+_WAITS = "waits for a person: nobody has trusted it yet (cde trust)"
+
+
+class TrialView(TypedDict):
+    """A check, or a runner of tests, and how it ended when it was tried before the work.
+
+    Attributes:
+        outcome: ``passed``, ``failed``, ``flaky``, ``too_slow``, ``cannot_run``, ``untrusted``
+            or ``not_tried``.
+        waits: whether it waits for a person's trust.
+        words: all of it in a sentence.
+    """
+
+    kind: str
+    command: list[str]
+    directory: str
+    used_by: list[str]
+    outcome: str
+    waits: bool
+    words: str
+    at: str | None
+    exit_code: int | None
+    duration_ms: float | None
+    counts: dict[str, int]
+    failing: list[str]
+
+
+def trial_views(
+    baselines: Baselines, workflow: Workflow, feature: Feature | None, project: Project | None
+) -> list[TrialView]:
+    """Each command of a workflow as it is now, with its trial.
+
+    It is the feature's; what the feature has not seen tried, or nobody trusted then, may have
+    been tried in the project since.
+    """
+    own = {trial.subject: trial for trial in (feature.trials if feature else ())}
+    later = {trial.subject: trial for trial in kept_trials(project)}
+    views = []
+    for subject in baselines.subjects(workflow):
+        trial, when = own.get(subject.key), BEFORE
+        last = later.get(subject.key)
+        if trial is not None and trial.outcome == "untrusted":
+            trial = None  # whether it still is so is seen now
+        may_run_now = trial is not None and trial.outcome == "cannot_run"
+        if trial is None or (may_run_now and last is not None and last.at > trial.at):
+            trial, when = last, "when it was tried last"
+        views.append(_view(baselines, subject, trial, when))
+    return views
+
+
+def _view(baselines: Baselines, subject: Subject, trial: Trial | None, when: str) -> TrialView:
+    problem = baselines.problem(subject)
+    waits = not baselines.trusts(subject)
+    if problem:
+        outcome = "cannot_run"
+    elif waits:
+        outcome = "untrusted"
+    else:
+        outcome = trial.outcome if trial else "not_tried"
+    kind, command, directory = subject.key
+    return {
+        "kind": kind,
+        "command": list(command),
+        "directory": directory,
+        "used_by": subject.used_by,
+        "outcome": outcome,
+        "waits": waits,
+        "words": _words(subject, outcome, trial, problem, when),
+        "at": trial.at.isoformat() if trial else None,
+        "exit_code": trial.exit_code if trial else None,
+        "duration_ms": trial.duration_ms if trial else None,
+        "counts": dict(trial.counts) if trial else {},
+        "failing": list(trial.failing) if trial else [],
+    }
+
+
+def _words(subject: Subject, outcome: str, trial: Trial | None, problem: str, when: str) -> str:
+    head = named(*subject.key)
+    if problem:
+        return f"{head} cannot be run: {plain(problem)}"
+    if outcome == "untrusted":
+        return f"{head} {_WAITS}"
+    if trial is None:
+        return f"{head} was not tried yet (cde check run)"
+    return f"{head} {ended(trial, when)}"
+
+
+def named(kind: str, command: Sequence[str], directory: str) -> str:
+    """The command, as in a sentence."""
+    where = f" in {plain(directory)}" if directory != "." else ""
+    what = "The check" if kind == "check" else "The runner of tests"
+    return f"{what} `{plain(shlex.join(command))}`{where}"
+
+
+def ended(trial: Trial, when: str = BEFORE) -> str:
+    """How a trial ended, as the rest of a sentence."""
+    seconds = f"{trial.duration_ms / 1000:.1f} s"
+    if trial.outcome == "passed" and trial.kind == "runner":
+        return f"works: {plain(trial.says)}"
+    if trial.outcome == "passed":
+        counts = counted(trial.counts)
+        return f"passed {when}{f': {counts}' if counts else ''}, in {seconds}"
+    if trial.outcome == "failed":
+        said = f"{counted(trial.counts)}, " if trial.counts else ""
+        return f"failed {when}: {said}exit code {trial.exit_code}, in {seconds}{_seen(trial)}"
+    if trial.outcome == "flaky":
+        return f"is flaky: it failed {when}, and passed when repeated at once{_seen(trial)}"
+    if trial.outcome == "too_slow":
+        return (
+            f"did not end within {trial.limit_seconds:.0f} s {when}, so it is not known what "
+            "fails already (cde check run waits longer)"
+        )
+    if trial.outcome == "cannot_run":
+        return f"could not be run {when}: {plain(trial.says)}"
+    return f"was not tried {when}: nobody had trusted it"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """The counts in words, what failed first."""
+    ordered = sorted(counts.items(), key=lambda each: each[0] != FAILED)
+    return ", ".join(f"{count} {plain(word)}" for word, count in ordered)
+
+
+def _seen(trial: Trial) -> str:
+    """Which tests failed, or else the last that it said."""
+    failing = trial.failing
+    if not failing:
+        return f"; it ends with: {plain(trial.says)}" if trial.says else ""
+    more = f" and {len(failing) - FAILING_SHOWN} more" if failing[FAILING_SHOWN:] else ""
+    return f": {', '.join(plain(each) for each in failing[:FAILING_SHOWN])}{more}"
+
+
+def noteworthy(views: Sequence[TrialView]) -> list[str]:
+    """What to know of them before work begins."""
+    return [f"{each['words']}." for each in views if each["outcome"] not in _FINE]

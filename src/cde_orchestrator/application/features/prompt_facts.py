@@ -1,0 +1,220 @@
+"""What a prompt says of a feature to somebody who knows nothing of it, in bounded length."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cde_orchestrator.application.approvals.waive import criterion_view
+from cde_orchestrator.application.checks.trial_views import ended, named
+from cde_orchestrator.application.features.feature_criteria import proving_phase
+from cde_orchestrator.application.ports.checks import VersionControl
+from cde_orchestrator.application.ports.core import ProjectFiles
+from cde_orchestrator.domain.criteria import criteria_of_file
+from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.exceptions import CDEError, OutputError, ValidationError
+from cde_orchestrator.domain.excerpts import READ_BYTES, Section, sections_of
+from cde_orchestrator.domain.failing_tests import failing_tests_in
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.phase_record import PhaseRecord
+from cde_orchestrator.domain.secrets import without_secrets
+from cde_orchestrator.domain.text import EXCERPT_LIMIT, excerpt_of, harmless, shortened
+from cde_orchestrator.domain.workflow import Output, Phase, Workflow
+
+if TYPE_CHECKING:
+    from cde_orchestrator.application.proofs.proving import Proving
+
+PROGRESS_SHOWN = 5
+NOTE_LIMIT = 2_000
+"""Characters of a note or a failure that a prompt shows."""
+DATA_LIMIT = 1_000
+CRITERIA_LIMIT = 6_000
+"""Characters of all criteria that are repeated in full; of those after them, only the id is."""
+FILES_SHOWN = 100
+EARLIER_SHOWN = 5
+EARLIER_LIMIT = 600
+
+
+@dataclass(frozen=True, slots=True)
+class InputFiles:
+    """The outputs of earlier phases, as their files are, or as they are being delivered."""
+
+    root: Path
+    files: ProjectFiles
+    delivered: Mapping[str, bytes]
+
+    def variables(self, phase: Phase, feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
+        """The inputs of a phase, with their first lines and their sections."""
+        found = []
+        for owner, output in inputs_of(phase, workflow):
+            path = output.path_for(feature.name)
+            head = self.read(output, feature)[:READ_BYTES].decode("utf-8-sig", errors="replace")
+            data = without_secrets(head).encode()
+            if not output.required and not data:
+                continue
+            found.append(
+                {
+                    "id": output.id,
+                    "path": path,
+                    "phase": owner.id,
+                    "excerpt": excerpt_of(data, len(data), EXCERPT_LIMIT),
+                    "sections": [_section(each) for each in sections_of(data)],
+                }
+            )
+        return found
+
+    def read(self, output: Output, feature: Feature) -> bytes:
+        """An output; nothing where it is missing, or no place for one."""
+        path = output.path_for(feature.name)
+        if path in self.delivered:
+            return self.delivered[path]
+        try:
+            return self.files.read(self.root, path, output.id) or b""
+        except (OutputError, ValidationError):
+            return b""
+
+    def criteria(self, phase: Phase, feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
+        """The criteria that were accepted before a phase, with how each is met so far."""
+        proving = proving_phase(workflow)
+        found = workflow.output_owner(proving.proves or "") if proving else None
+        order = workflow.phases.index
+        if found is None or order(found[0]) >= order(phase):
+            return []
+        shown, room = [], CRITERIA_LIMIT
+        for criterion in criteria_of_file(self.read(found[1], feature)):
+            view = criterion_view(feature, workflow, criterion)
+            room -= len(view["text"])
+            shown.append(
+                {
+                    "id": view["id"],
+                    "text": harmless(without_secrets(view["text"])) if room >= 0 else "",
+                    "state": view["state"],
+                    "proofs": view["proofs"] if view["state"] == "proven" else [],
+                }
+            )
+        return shown
+
+
+def inputs_of(phase: Phase, workflow: Workflow) -> list[tuple[Phase, Output]]:
+    """The outputs that a phase builds on, each with its phase."""
+    found = (workflow.output_owner(output_id) for output_id in phase.inputs)
+    return [each for each in found if each is not None]
+
+
+def _section(section: Section) -> dict[str, Any]:
+    return {
+        "heading": section.heading,
+        "key": section.key,
+        "text": section.text,
+        "more": section.more,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSince:
+    """What differs in the source from when a feature began."""
+
+    root: Path
+    git: Callable[[], VersionControl]
+    proving: Callable[[], Proving]
+
+    def variables(self, feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
+        """The files, with lines added and removed where they are known; none without git."""
+        from cde_orchestrator.application.proofs.proving import is_record
+
+        try:
+            lines = self._lines(feature)
+        except CDEError:  # git refuses, or may not be run: the question is answered all the same
+            return []
+        records = workflow.paths_for(feature.name)
+        return [
+            {"path": plain(path), "added": counts and counts[0], "removed": counts and counts[1]}
+            for path, counts in sorted(lines.items())
+            if not is_record(path, records)
+        ][:FILES_SHOWN]
+
+    def _lines(self, feature: Feature) -> Mapping[str, tuple[int, int] | None]:
+        if feature.base is not None:
+            proving = self.proving()
+            before, after = proving.base_of(feature).id, proving.trees.now(proving.root).id
+            return self.git().lines_between(proving.root, before, after) or {}
+        if feature.baseline is not None:
+            return dict.fromkeys(self.git().changed_since(self.root, feature.baseline) or ())
+        return {}
+
+
+def progress(record: PhaseRecord) -> list[dict[str, str]]:
+    """The newest notes with their data, oldest first, each in short."""
+    return [
+        {
+            "at": each.at.isoformat(timespec="seconds"),
+            "note": shortened(each.note, NOTE_LIMIT),
+            "data": _data(each.data),
+        }
+        for each in record.saved()[-PROGRESS_SHOWN:]
+    ]
+
+
+def _data(data: Any) -> str:
+    return "" if data is None else shortened(json.dumps(data, ensure_ascii=False), DATA_LIMIT)
+
+
+def earlier_attempts(record: PhaseRecord) -> list[dict[str, Any]]:
+    """Why attempts before the last one fell."""
+    past = [each for summary in record.past for each in summary.get("failures", ())]
+    found = [_earlier(each.get("attempt"), each.get("reason")) for each in past]
+    found += [_earlier(each.attempt, each.reason) for each in record.failures[:-1]]
+    return found[-EARLIER_SHOWN:]
+
+
+def _notes(past: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [str(note) for summary in past for note in summary.get("notes", ())]
+
+
+def _earlier(attempt: object, reason: object) -> dict[str, Any]:
+    return {"attempt": attempt, "reason": shortened(str(reason), EARLIER_LIMIT)}
+
+
+def last_failure(record: PhaseRecord) -> str | None:
+    """Why the last attempt failed, or how the last check did."""
+    failure = record.last_failure()
+    return None if failure is None else shortened(failure, NOTE_LIMIT)
+
+
+def returned(record: PhaseRecord) -> dict[str, Any] | None:
+    """Why the phase was gone back to, where nothing failed since, and what was noted in it."""
+    reason = record.returned_because()
+    if reason is None:
+        return None
+    return {
+        "reason": shortened(reason, NOTE_LIMIT),
+        "by": record.failures[-1].by,
+        "discarded": [],
+        "notes": [shortened(note, NOTE_LIMIT) for note in _notes(record.past[-1:])],
+        "summary": shortened(reason, NOTE_LIMIT),
+    }
+
+
+def failing_tests(record: PhaseRecord) -> Sequence[str]:
+    """The tests that failed in the phase's last check, as far as their runner names them."""
+    evidence = record.evidence
+    return [] if evidence is None or evidence.passed else failing_tests_in(evidence.tail)
+
+
+def baseline(feature: Feature) -> list[dict[str, Any]]:
+    """How its checks and runners of tests ended before the work began."""
+    return [
+        {
+            "kind": trial.kind,
+            "command": shlex.join(trial.command),
+            "outcome": trial.outcome,
+            "counts": dict(trial.counts),
+            "failing": [plain(name) for name in trial.failing],
+            "words": f"{named(*trial.subject)} {ended(trial)}.",
+        }
+        for trial in feature.trials
+    ]

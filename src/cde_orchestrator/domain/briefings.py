@@ -1,0 +1,49 @@
+"""Who was given what of a feature, in the connection that they keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.lease import Caller
+
+FEATURES_KEPT = 100
+
+_Who = tuple[str, str, str | None]
+_Where = tuple[str | None, int, str]
+
+
+@dataclass(slots=True)
+class Briefings:
+    """The last caller of each feature that was given its present phase, as long as this process.
+
+    Whoever was given it and submits it knows the feature, so that only what is new is said next.
+    Anybody else, and anybody after somebody else, is given everything.
+    """
+
+    _given: dict[str, tuple[_Who, _Where]] = field(default_factory=dict)
+
+    def knows(self, caller: Caller, feature: Feature) -> bool:
+        """Whether this caller was the last one that was given the phase as it is now."""
+        return self._given.get(feature.id) == (_who(caller), _where(feature)) and bool(
+            caller.connection
+        )
+
+    def give(self, caller: Caller, feature: Feature) -> None:
+        """Note that the caller is given the feature's present phase, in full or as what is new."""
+        self._given.pop(feature.id, None)
+        if caller.connection and feature.is_open:
+            self._given[feature.id] = _who(caller), _where(feature)
+        for oldest in list(self._given)[:-FEATURES_KEPT]:
+            self._given.pop(oldest, None)
+
+
+def _who(caller: Caller) -> _Who:
+    return caller.connection, caller.client, caller.agent
+
+
+def _where(feature: Feature) -> _Where:
+    """The phase and its attempt; a rollback, or another one's submission, makes it another."""
+    record = feature.phases.get(feature.current_phase or "")
+    begun = record.started_at if record else None
+    return feature.current_phase, record.attempts if record else 0, str(begun)

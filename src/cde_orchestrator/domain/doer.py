@@ -1,0 +1,66 @@
+"""Who did a phase, and whether that is the agent that the workflow asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cde_orchestrator.domain.workflow import OTHER_AGENT, Phase, Workflow
+
+if TYPE_CHECKING:
+    from cde_orchestrator.domain.feature import Feature
+    from cde_orchestrator.domain.lease import Caller
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doer:
+    """Who did a phase.
+
+    Attributes:
+        agent: the name that it gave itself; empty where it gave none.
+        session: distinguishes its process from others; empty where there is none that lasts.
+        wanted: the agent that the workflow names for the phase, or ``other``; empty for none.
+        as_wanted: whether it is that agent; None where it is not known.
+    """
+
+    agent: str
+    session: str = ""
+    wanted: str = ""
+    as_wanted: bool | None = None
+
+    @classmethod
+    def of(cls, caller: Caller) -> Doer:
+        """The caller; a command or a program that names no agent says nothing of who works."""
+        process = caller.process
+        if caller.anonymous:
+            return cls(agent="")
+        session = f"{process.pid} {process.started} {process.host}" if process else ""
+        return cls(agent=caller.name, session=session)
+
+    def judged(self, feature: Feature, workflow: Workflow, phase: Phase) -> Doer:
+        """The same, compared with whom the workflow wants for the phase."""
+        wanted = phase.agent or ""
+        as_wanted: bool | None = None
+        built = feature.phases[workflow.judged_phase(phase.id).id].doer
+        if wanted != OTHER_AGENT:
+            as_wanted = self.agent == wanted if self.agent and wanted else None
+        elif self.agent and built is not None and built.agent:
+            as_wanted = not self.is_same(built)
+        return replace(self, wanted=wanted, as_wanted=as_wanted)
+
+    def is_same(self, other: Doer) -> bool:
+        """Whether it is the same agent in the same session, as far as that is known."""
+        sessions = {self.session, other.session} - {""}
+        return self.agent == other.agent and len(sessions) < 2
+
+    @property
+    def words(self) -> str:
+        """Who did it, where the workflow names an agent."""
+        who = self.agent or "an agent without a name"
+        if self.wanted != OTHER_AGENT:
+            return f"done by {who}; the workflow names {self.wanted}"
+        if self.as_wanted is None:
+            return "whether another agent did it than the work is not known"
+        if self.as_wanted:
+            return f"done by another agent or session than the work: {who}"
+        return f"done by the agent that did the work: {who}"

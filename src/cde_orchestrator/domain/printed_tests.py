@@ -1,0 +1,139 @@
+"""What a run of tests prints of itself: how many passed, and which failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+FAILED = "failed"
+"""Of the counts, the one of tests that failed, errors included."""
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_WORDS = {
+    "pass": "passed",
+    "ok": "passed",
+    "fail": FAILED,
+    "failures": FAILED,
+    "error": FAILED,
+    "errors": FAILED,
+    "unexpected successes": FAILED,
+    "ignored": "skipped",
+}
+_NOT_SHOWN = frozenset({"total", "tests", "warning", "warnings", "measured", "filtered out"})
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedTests:
+    """What the end of an output says of tests.
+
+    Attributes:
+        counts: tests by what became of them, such as ``passed``; empty where it does not say.
+        failing: names of those that failed; None where not all of them are known.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    failing: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How one runner prints.
+
+    Attributes:
+        summary: a line with the counts; each that there is counts, or the last alone.
+        count: a number and its word in it.
+        name: a test that failed.
+    """
+
+    summary: re.Pattern[str]
+    count: re.Pattern[str]
+    name: re.Pattern[str]
+    adds_up: bool = False
+
+    def read(self, text: str) -> PrintedTests | None:
+        """What was printed; None where another runner printed it."""
+        lines = [match[0] for match in self.summary.finditer(text)]
+        if not lines:
+            return None
+        counts: dict[str, int] = {}
+        for line in lines if self.adds_up else lines[-1:]:
+            for match in self.count.finditer(line):
+                word = (match["word"] or "").strip().lower()
+                if word not in _NOT_SHOWN:
+                    known = _WORDS.get(word, word)
+                    counts[known] = counts.get(known, 0) + int(match["number"])
+        return PrintedTests(counts, _all_of(self.name.findall(text), counts.get(FAILED, 0)))
+
+
+def _all_of(names: Sequence[str], due: int) -> tuple[str, ...] | None:
+    """The names, each once, if they are as many as have failed."""
+    found = tuple(dict.fromkeys(name.strip() for name in names))
+    return found if len(found) == due else None
+
+
+_NUMBER_WORD = re.compile(r"(?P<number>\d+) (?P<word>[a-z]+(?: out)?)")
+_WORD_NUMBER = re.compile(r"(?P<word>[a-z][a-z ]*)[= ](?P<number>\d+)", re.IGNORECASE)
+_FORMS = (
+    _Form(  # pytest
+        re.compile(r"^(?:=+ )?\d+ [a-z]+(?:, \d+ [a-z]+)* in [\d.]+s.*$", re.MULTILINE),
+        _NUMBER_WORD,
+        re.compile(r"^(?:FAILED|ERROR) ([^\n]+?)(?: - [^\n]*)?$", re.MULTILINE),
+    ),
+    _Form(  # unittest
+        re.compile(r"^(?:FAILED|OK)(?: \([a-z =\d,]+\))?$", re.MULTILINE),
+        _WORD_NUMBER,
+        re.compile(r"^(?:FAIL|ERROR): (.+)$", re.MULTILINE),
+    ),
+    _Form(  # cargo
+        re.compile(r"^test result: [^\n]+$", re.MULTILINE),
+        _NUMBER_WORD,
+        re.compile(r"^test (.+) \.\.\. FAILED$", re.MULTILINE),
+        adds_up=True,
+    ),
+    _Form(  # jest and vitest
+        re.compile(r"^ *Tests:? +\d+ [^\n]+$", re.MULTILINE),
+        _NUMBER_WORD,
+        re.compile(r"^ *(?:●|FAIL) +([^\n]+ [\u203a>] [^\n]+)$", re.MULTILINE),
+    ),
+    _Form(  # node --test
+        re.compile(r"^(?:#|\u2139) (?:pass|fail|skipped) \d+$", re.MULTILINE),
+        _WORD_NUMBER,
+        re.compile(
+            r"^ *(?:not ok \d+ - |✖ (?!failing tests:))([^\n]+?)(?: \([\d.]+ms\)| #[^\n]*)?$",
+            re.MULTILINE,
+        ),
+        adds_up=True,
+    ),
+)
+_GO_FAILED = re.compile(r"^--- FAIL: (\S+)|^FAIL\t(\S+)([^\n]*)$", re.MULTILINE)
+_GO_PACKAGE = re.compile(r"^(?:ok  |FAIL|\?   )\t", re.MULTILINE)
+
+
+def printed_tests(text: str, *, is_whole: bool) -> PrintedTests:
+    """What an output, or its end, says of tests; nothing is guessed.
+
+    Args:
+        text: the output.
+        is_whole: whether nothing was cut off before it.
+    """
+    text = _ANSI.sub("", text).replace("\r\n", "\n")
+    for form in _FORMS:
+        if (read := form.read(text)) is not None:
+            return read
+    if is_whole and _GO_PACKAGE.search(text):
+        return _of_go(text)
+    return PrintedTests()
+
+
+def _of_go(text: str) -> PrintedTests:
+    """Go counts nothing, so that only a whole output says it; a package follows its tests."""
+    failing: list[str] = []
+    waiting: list[str] = []
+    for test, package, how in _GO_FAILED.findall(text):
+        if test:
+            waiting.append(test)
+            continue
+        failing += [f"{package}.{each}" for each in waiting] or [f"{package}{how.rstrip()}"]
+        waiting = []
+    return PrintedTests({FAILED: len(failing)} if failing else {}, tuple(failing))

@@ -1,0 +1,191 @@
+"""What an agent has to read to take a feature of ordinary size through its six phases."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.mcp_client import Agent, stdio_agent, text_of
+
+pytestmark = pytest.mark.anyio
+
+NAME = "key-rotation-let-callers-find-out-whether"
+GOAL = (
+    "Key rotation: let callers find out whether a token that is valid was signed with an older "
+    "key, or by a fallback signer, so that they can hand out a fresh one before the old key is "
+    "withdrawn. Nothing that exists may change its behaviour, and the check must cost no second "
+    "signature; the documentation says how."
+)
+CRITERIA = [
+    "Given a token of the newest key, when needs_refresh is asked, then it is False.",
+    "Given a token of an older key of three, when needs_refresh is asked, then it is True.",
+    "Given a token of a fallback signer, when loads_refresh is called, then the flag is True.",
+    "Given a token that nobody signed, when either is called, then BadSignature is raised.",
+    "Given a timed token that is too old, when it is loaded, then SignatureExpired is raised.",
+    "Given a payload of 10 MB, when it is loaded, then each key computes one signature at most.",
+    "Given a subclass that overrides verify_signature, when asked, then its answer counts.",
+    "Given today's callers, when they call loads and unsign, then they get what they got.",
+    "Given the documentation, when it is built, then both functions are in it with an example.",
+]
+
+
+def _filled(words: str, size: int) -> str:
+    """The words with lines after them, up to about so many characters."""
+    line = "- what was found in src/itsdangerous/signer.py and why it matters to a caller.\n"
+    return words + line * max((size - len(words)) // len(line), 1)
+
+
+SPEC = "\n".join(
+    [
+        f"# Specification: {NAME}\n\n## Goal",
+        _filled("Callers that rotate keys need to know which tokens are of an older key.\n", 400),
+        _filled("## Scope\nIn: Signer and Serializer.\nOut: JWS, which is gone.\n", 500),
+        "## Acceptance criteria",
+        *(f"- AC{number}: {text}" for number, text in enumerate(CRITERIA, start=1)),
+        _filled("\n## Constraints\nNo existing signature changes.\n", 400),
+        _filled("## Assumptions and open questions\nThe newest key is the last one.\n", 300),
+    ]
+)
+TASKS = "\n".join(
+    [
+        "# Tasks\n\n## Tasks",
+        *(f"- T{n}: task {n}\n  - Serves: AC{n}\n  - Done when: test {n}" for n in range(1, 10)),
+        _filled("\n## Order\nAs listed.\n", 200),
+        "## Coverage",
+        *(f"| AC{number} | T{number} |" for number in range(1, 10)),
+        _filled("\n## Risks\nThe hook of subclasses.\n", 300),
+    ]
+)
+DESIGN = "\n".join(
+    _filled(f"## {heading}\nWhat is decided here.\n", 400)
+    for heading in (
+        *("Approach", "Alternatives", "Changes", "Failure modes", "Test plan"),
+        "Interfaces and data",
+    )
+)
+IMPLEMENTATION = "\n".join(
+    _filled(f"## {heading}\nWhat was done.\n", 500)
+    for heading in ("Changes", "Tasks", "Deviations", "How to verify", "Known limits")
+)
+REPORT = "\n".join(
+    [
+        _filled("## Runs\npytest: 359 passed\n", 400),
+        "## Acceptance criteria",
+        *(f"| AC{number} | tests/test_signer.py | yes |" for number in range(1, 10)),
+        _filled("\n## Defects\nNone: nothing was found.\n", 300),
+        _filled("## Not covered\nOther interpreters.\n", 300),
+    ]
+)
+REVIEW = "\n".join(
+    [
+        "## Verdict\nVerdict: approved with follow-ups\n",
+        _filled("## Findings\n| minor | signer.py:10 | a name | open |\n", 600),
+        _filled("## Follow-ups\nmax_age by keyword only.\n", 300),
+    ]
+)
+OUTPUTS = {
+    "define": {"spec": SPEC},
+    "decompose": {"tasks": TASKS},
+    "design": {"design": DESIGN},
+    "implement": {"implementation": IMPLEMENTATION},
+    "test": {"tests": REPORT},
+    "review": {"review": REVIEW},
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A project in git with a module."""
+    folder = tmp_path / "itsdangerous"
+    (folder / "src").mkdir(parents=True)
+    (folder / "src" / "signer.py").write_text("def sign(value):\n    return value\n")
+    for words in (
+        ["init", "-q"],
+        ["config", "user.name", "t"],
+        ["config", "user.email", "t@t"],
+        ["add", "-A"],
+        ["commit", "-qm", "one"],
+    ):
+        subprocess.run(["git", "-C", str(folder), *words], check=True)
+    return folder
+
+
+class _Read:
+    """An agent, and how much it was given to read."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+        self.texts: list[str] = []
+
+    async def call(self, tool: str, **arguments: Any) -> Mapping[str, Any]:
+        result = await self.agent.raw(tool, arguments)
+        assert not result.is_error, text_of(result)
+        assert len(result.model_dump_json(by_alias=True, exclude_none=True)) <= 25_000
+        self.texts.append(text_of(result))
+        assert result.structured_content is not None
+        return dict(result.structured_content)
+
+
+async def _walk(read: _Read, repository: Path, *, until: str = "") -> None:
+    await read.call("cde_startFeature", prompt=GOAL, name=NAME)
+    for phase, results in OUTPUTS.items():
+        if phase == until:
+            return
+        if phase == "implement":
+            (repository / "src" / "signer.py").write_text(
+                "def sign(value):\n    return value\n\n\ndef needs_refresh(value):\n    return 0\n"
+            )
+        await read.call("cde_submitWork", feature_id=NAME, phase_id=phase, results=results)
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_six_phases_in_one_connection_are_little_to_read(repository: Path, mode: str) -> None:
+    async with stdio_agent(repository, mode=mode) as agent:
+        read = _Read(agent)
+        await read.call("cde_onboardProject", path=".")
+        read.texts.clear()
+        await _walk(read, repository)
+
+    assert read.texts[-1].endswith("is completed.")
+    lengths = [len(text) for text in read.texts]
+    assert sum(lengths) <= 24_000, lengths
+    assert sum(text.count(NAME) for text in read.texts) <= 40
+    for text in read.texts[1:-1]:
+        assert CRITERIA[0] not in text
+        assert "Quoted lines" not in text
+        assert "## Rules" not in text
+
+
+async def test_a_fresh_agent_needs_no_further_call_to_begin(repository: Path) -> None:
+    async with stdio_agent(repository) as agent:
+        read = _Read(agent)
+        await read.call("cde_onboardProject", path=".")
+        await _walk(read, repository, until="implement")
+        (repository / "src" / "new.py").write_text("a = 1\n")
+        await read.call(
+            "cde_saveProgress",
+            feature_id=NAME,
+            phase_id="implement",
+            note="The suite was green before.",
+            data={"baseline": "297 passed"},
+        )
+    async with stdio_agent(repository) as agent:
+        read = _Read(agent)
+        await read.call("cde_resumeFeature", feature_id=NAME)
+
+    (text,) = read.texts
+    assert len(text) <= 11_000
+    for number, criterion in enumerate(CRITERIA, start=1):
+        assert f"AC{number}: {criterion}" in text
+    for said in (
+        *(GOAL, "> ## Changes", "> ## Test plan", "> ## Tasks", "Done when: test 9"),
+        *("src/new.py (+1 -0)", "The suite was green before.", '{"baseline": "297 passed"}'),
+        *("## Rules", f'cde_submitWork(feature_id="{NAME}", phase_id="implement")'),
+    ):
+        assert said in text.replace("\n> ", " ") or said in text, said
+    assert not re.search(r"\bcde (save|submit|rollback)\b", text)

@@ -1,0 +1,101 @@
+"""How a check ended before the work, and what of its failures is new since."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cde_orchestrator.domain.check import Check
+from cde_orchestrator.domain.trial import FAILING_KEPT, Trial, failing_tests, known_before
+from tests.phase_fakes import evidence_of
+
+NOON = datetime(2025, 11, 10, 12, tzinfo=UTC)
+CHECK = Check(("make", "test"), ".", 60.0)
+FAILED = Trial(
+    at=NOON,
+    kind="check",
+    command=("make", "test"),
+    outcome="failed",
+    exit_code=1,
+    duration_ms=1_000.0,
+    limit_seconds=20.0,
+    counts={"failed": 1, "passed": 3},
+    failing=("a.py::test_old",),
+    tree="4b825d",
+)
+
+
+def red(*names: str) -> str:
+    lines = [f"FAILED {name} - no\n" for name in names]
+    return "".join(lines) + f"{len(names)} failed in 0.1s\n"
+
+
+def test_a_trial_is_read_again_from_plain_data() -> None:
+    assert Trial.of(json.loads(json.dumps(FAILED.to_dict()))) == FAILED
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        "a text",
+        {},
+        {**FAILED.to_dict(), "at": "noon"},
+        {**FAILED.to_dict(), "kind": "wish"},
+        {**FAILED.to_dict(), "outcome": "splendid"},
+        {**FAILED.to_dict(), "counts": []},
+        {**FAILED.to_dict(), "duration_ms": None},
+    ],
+)
+def test_what_somebody_edited_is_no_trial(data: Any) -> None:
+    assert Trial.of(data) is None
+
+
+@pytest.mark.parametrize(
+    ("trial", "seconds", "exceeds"),
+    [
+        (FAILED, 0.5, True),
+        (FAILED, 20, False),
+        (replace(FAILED, outcome="too_slow"), 20, True),
+        (replace(FAILED, outcome="too_slow"), 60, False),
+        (replace(FAILED, outcome="cannot_run", duration_ms=9e9), 20, False),
+    ],
+)
+def test_what_is_known_to_take_longer_is_known(trial: Trial, seconds: float, exceeds: bool) -> None:
+    assert trial.is_known_to_exceed(seconds) is exceeds
+
+
+def test_failures_from_before_are_distinguished_from_new_ones() -> None:
+    now = evidence_of(CHECK, NOON, 1, red("a.py::test_old", "a.py::test_new"))
+
+    assert known_before(FAILED, now) == (
+        "; failed already when the feature started: a.py::test_old; new since then: a.py::test_new"
+    )
+    now = evidence_of(CHECK, NOON, 1, red("a.py::test_new"))
+    assert known_before(FAILED, now) == "; new since then: a.py::test_new"
+    now = evidence_of(CHECK, NOON, 1, red("a.py::test_old"))
+    assert known_before(FAILED, now) == "; failed already when the feature started: a.py::test_old"
+
+
+@pytest.mark.parametrize(
+    ("trial", "printed"),
+    [
+        (None, red("a.py::test_new")),
+        (replace(FAILED, outcome="passed", failing=()), red("a.py::test_new")),
+        (replace(FAILED, failing=()), red("a.py::test_new")),
+        (FAILED, "it broke\n"),
+    ],
+)
+def test_nothing_is_guessed(trial: Trial | None, printed: str) -> None:
+    assert known_before(trial, evidence_of(CHECK, NOON, 1, printed)) == ""
+
+
+def test_very_many_names_are_not_kept() -> None:
+    names = [f"a.py::test_{number}" for number in range(FAILING_KEPT + 1)]
+
+    assert failing_tests(evidence_of(CHECK, NOON, 1, red(*names))) == ()
+    assert len(failing_tests(evidence_of(CHECK, NOON, 1, red(*names[1:])))) == FAILING_KEPT
