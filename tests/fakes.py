@@ -21,6 +21,7 @@ from cde_orchestrator.application.features.followed_workflow import ProjectFeatu
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.features.submission import SubmissionPorts
 from cde_orchestrator.application.ports.breakers import Breakers
 from cde_orchestrator.application.ports.core import (
@@ -45,6 +46,7 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
 from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.domain.project_paths import attempt_path
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.standing import Standing
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, excerpt_of
@@ -68,6 +70,7 @@ from tests.phase_fakes import (
     ScriptedChecks,
 )
 from tests.proof_world import ProofWorld
+from tests.source_fakes import MemorySources
 
 ROOT = Path("/home/shop")
 NOON = datetime(2025, 11, 10, 12, 0, tzinfo=UTC)
@@ -307,6 +310,15 @@ class InMemoryFiles:
         self.contents[aside] = self.contents[relative]
         return aside
 
+    def keep_attempt(self, root: Path, relative: str, output_id: str, attempt: int) -> str:
+        """Keep a copy beside it, under the next number where there is another one already."""
+        while (named := attempt_path(relative, attempt)) in self.contents:
+            if self.contents[named] == self.contents[relative]:
+                break
+            attempt += 1
+        self.contents[named] = self.contents[relative]
+        return named
+
     def keep_changed(
         self,
         root: Path,
@@ -435,10 +447,12 @@ class World:
     settings_commands: SettingsCommands = tuple
     baseline_seconds: float = 0.0
     proofs: ProofWorld = field(init=False)
+    source: MemorySources = field(init=False)
 
     def __post_init__(self) -> None:
         """Let proofs be about the same files."""
         self.proofs = ProofWorld(self.files.contents, self.clock)
+        self.source = MemorySources(self.proofs.trees, lambda: self.git.commit)
 
     @classmethod
     def empty(cls) -> World:
@@ -513,6 +527,9 @@ class World:
             "outputs": self.outputs,
             "proving": self.proofs.proving,
             "rendering": self.rendering,
+            "sources": ProjectSources(
+                self.root, self.root, self.source, self.source, self.git, self.clock
+            ),
         }
         fakes = {**vars(self), **composed, **others}
         submission = SubmissionPorts.of(lambda names: {each: fakes[each] for each in names})

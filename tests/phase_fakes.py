@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cde_orchestrator.application.ports.breakers import BreakerView
-from cde_orchestrator.application.ports.checks import Watch, WorkTree
+from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.domain.approval import Channel, Person
 from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.check import Check
@@ -186,13 +186,9 @@ class FakeGit:
         self.branches: dict[str, str] = {}
         self.branch = "main"
 
-    def work_tree(self, root: Path) -> WorkTree | None:
-        """The commit, and what a test changed."""
-        if self.commit is None:
-            return None
-        stuck, new = frozenset(self.stuck), frozenset(self.new)
-        changed = frozenset(self.dirty)
-        return WorkTree(str(root), self.commit, changed, new, stuck, self.is_known)
+    def head(self, root: Path) -> str | None:
+        """What is checked out."""
+        return self.commit
 
     def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
         """What a test says was committed."""

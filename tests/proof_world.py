@@ -26,15 +26,20 @@ class WorkingTrees(MemoryTrees):
 
     Attributes:
         files: what is in the folder now.
+        change: changes one of them.
         kept: trees that are kept, by name.
         refusal: why git refuses.
         asked: how often the tree was asked for.
         meanwhile: what happens whenever it was.
     """
 
-    def __init__(self, files: Callable[[], dict[str, bytes]]) -> None:
+    def __init__(
+        self,
+        files: Callable[[], dict[str, bytes]],
+        change: Callable[[str, bytes | None], None],
+    ) -> None:
         super().__init__()
-        self.files = files
+        self.files, self.change = files, change
         self.kept: dict[str, SourceTree] = {}
         self.refusal: str | None = None
         self.asked = 0
@@ -75,7 +80,7 @@ class ProofWorld:
 
     def __post_init__(self) -> None:
         """Make trees of the files, and a runner of the tests."""
-        self.trees = WorkingTrees(self._files)
+        self.trees = WorkingTrees(self._files, self._change)
         self.copies = MemoryCopies(self.trees)
         self.runner = TinyRunner(self.copies, self.tests)
         commands = TinyRunner(self.copies, self.tests, name="command", command=())
@@ -84,6 +89,11 @@ class ProofWorld:
     def _files(self) -> dict[str, bytes]:
         code = {path: text.encode() for path, text in self.source.items()}
         return {**self.records, **code}
+
+    def _change(self, path: str, data: bytes | None) -> None:
+        self.source.pop(path, None)
+        if data is not None:
+            self.source[path] = data.decode()
 
     @property
     def proving(self) -> Proving:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
     from cde_orchestrator.application.features.phase_prompt import PhasePrompts
     from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+    from cde_orchestrator.application.features.project_sources import ProjectSources
     from cde_orchestrator.application.features.submission import SubmissionPorts
     from cde_orchestrator.application.ports import checks as work
     from cde_orchestrator.application.ports import core
@@ -90,14 +90,17 @@ class ProjectPorts:
         from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
         from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
         from cde_orchestrator.proving_ports import proving_in
+        from cde_orchestrator.source_ports import sources_in
 
         files = FilesystemProjectFiles(worktree=folder)
         files.bring(self.root, outputs)
+        git, world = GitVersionControl(self.breakers, folder), (self.breakers, self.clock, folder)
         return self.instead(
             files=files,
             checks=SubprocessCheckRunner(folder),
-            git=GitVersionControl(self.breakers, folder),
-            proving=proving_in(self.root, self.breakers, self.clock, folder),
+            git=git,
+            sources=sources_in(self.root, git, *world),
+            proving=proving_in(self.root, *world),
         )
 
     def close(self) -> None:
@@ -145,26 +148,12 @@ class ProjectPorts:
     @MadeOnce
     def doctor(self) -> core.Doctor:
         """Who examines the project."""
-        from cde_orchestrator.adapters.doctor.project import ProjectDoctor
-        from cde_orchestrator.adapters.git.git_process import git_output
-        from cde_orchestrator.adapters.repositories.gitignore import no_project
+        from cde_orchestrator.doctor_ports import doctor_of
 
-        of_folder = partial(
-            ProjectDoctor,
-            workflows=self.workflows,
-            prompts=self.prompts,
-            files=self.files,
-            git=git_output,
-            missing=no_project,
-            standing=lambda: self.standing,
-            unready=self._unready,
-        )
-        if not self._settings.state_url:
-            return of_folder(self.repository)
-        from cde_orchestrator.adapters.doctor.postgres import PostgresDoctor
-
-        examined = self._database(None)  # what it finds out is no failure of the work's breakers
-        return PostgresDoctor(examined, of_folder(examined))
+        world = (self.workflows, self.prompts, self.files, lambda: self.standing, self._unready)
+        # What it finds out is no failure of the work: its circuit breakers are its own.
+        database = self._database(None) if self._settings.state_url else None
+        return doctor_of(database or self.repository, *world, database=database)
 
     @MadeOnce
     def merge_driver(self) -> core.MergeDriver:
@@ -193,6 +182,13 @@ class ProjectPorts:
         from cde_orchestrator.adapters.project_files.files import FilesystemProjectFiles
 
         return FilesystemProjectFiles()
+
+    @MadeOnce
+    def sources(self) -> ProjectSources:
+        """The source at moments."""
+        from cde_orchestrator.source_ports import sources_in
+
+        return sources_in(self.root, self.git, self.breakers, self.clock)
 
     @property
     def features(self) -> ProjectFeatures:

@@ -187,7 +187,7 @@ def test_a_no_goes_back_with_its_reason_and_a_copy(desk: Desk) -> None:
     status = desk.status()
     assert status["feature"]["current_phase"] == "define"
     assert "AC1 cannot be tested" in status["phase"]["prompt"]
-    assert (desk.root / "specs" / "desk" / "spec.md.before-rollback").exists()
+    assert (desk.root / "specs" / "desk" / "spec.attempt-1.md").exists()
     event = status["events"][-1]
     assert (event["event"], event["to_phase"]) == ("sent_back", "define")
     assert event["by"] == f"{getpass.getuser()}@{socket.gethostname()}"

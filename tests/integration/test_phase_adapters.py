@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -22,12 +23,17 @@ from cde_orchestrator.adapters.repositories.objects import (
 from cde_orchestrator.adapters.runners import checks as subprocess_check_runner
 from cde_orchestrator.adapters.runners.callers import ProcessCallers, current_process, is_own
 from cde_orchestrator.adapters.runners.checks import SubprocessCheckRunner
-from cde_orchestrator.application.ports.checks import WorkTree
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller, Claim, Process
-from cde_orchestrator.domain.records import Baseline, Evidence, Progress
+from cde_orchestrator.domain.records import (
+    Baseline,
+    Discarded,
+    Evidence,
+    Progress,
+    SourceMoment,
+)
 from cde_orchestrator.infrastructure.observability.correlation import calling
 from cde_orchestrator.infrastructure.system.compute_slot import ComputeSlot
 from tests.fakes import NOON, writing_workflow
@@ -308,10 +314,10 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_without_a_repository_git_has_nothing_to_say(tmp_path: Path) -> None:
-    assert GitVersionControl().work_tree(tmp_path) is None
+    assert GitVersionControl().head(tmp_path) is None
     assert GitVersionControl().changes(tmp_path) is None
     (tmp_path / ".git").mkdir()
-    assert GitVersionControl().work_tree(tmp_path) is None
+    assert GitVersionControl().head(tmp_path) is None
     assert GitVersionControl().changes(tmp_path) is None
 
 
@@ -320,66 +326,13 @@ def test_the_commit_and_what_is_not_committed(repository: Path) -> None:
     inner.mkdir()
 
     commit = git(repository, "rev-parse", "HEAD")
-    assert GitVersionControl().work_tree(inner) == WorkTree(str(inner), commit)
+    assert GitVersionControl().head(inner) == commit
     assert GitVersionControl().changes(inner) == []
     (repository / ".cde").mkdir()
     (repository / ".cde" / "workflow.yml").write_text("version: 1\n")
     (repository / "a.py").write_text("a = 2\n")
     (inner / "neu é.txt").write_text("")
     assert GitVersionControl().changes(inner) == ["a.py", "inner/"]
-    assert GitVersionControl().work_tree(repository) == WorkTree(
-        str(repository), commit, changed=frozenset({"a.py"}), new=frozenset({"inner/"})
-    )
-    inside = GitVersionControl().work_tree(inner)
-    assert inside is not None
-    assert (inside.changed, inside.new) == (frozenset(), frozenset({"./"}))
-
-
-def test_what_cannot_be_restored_alone_is_stuck(repository: Path) -> None:
-    for name in ("gone", "folder", "under/b.py", "linked/c.py", "typed", "staged", "kept"):
-        (repository / name).parent.mkdir(exist_ok=True)
-        (repository / name).write_text("1\n")
-    git(repository, "add", ".")
-    git(repository, "commit", "-qm", "More")
-    (repository / "gone").unlink()
-    (repository / "folder").unlink()
-    (repository / "folder").mkdir()
-    (repository / "folder" / "mine").write_text("a person's\n")
-    (repository / "under" / "b.py").unlink()
-    (repository / "under").rmdir()
-    (repository / "under").write_text("a person's\n")
-    (repository / "linked").rename(repository / "other")
-    (repository / "linked").symlink_to("other")
-    (repository / "typed").unlink()
-    (repository / "typed").symlink_to("a.py")
-    (repository / "added").write_text("")
-    git(repository, "add", "added")
-    git(repository, "rm", "-q", "--cached", "kept")
-    git(repository, "rm", "-q", "staged")
-
-    tree = GitVersionControl().work_tree(repository)
-
-    assert tree is not None
-    assert tree.stuck == {"folder", "under/b.py", "linked/c.py", "kept"}
-    assert tree.changed == tree.stuck | {"gone", "typed", "staged"}
-    assert tree.new == {"under", "linked", "other/", "added", "kept"}
-
-
-def test_a_file_that_waits_for_a_merge_is_stuck(repository: Path) -> None:
-    git(repository, "switch", "-qc", "other")
-    (repository / "a.py").write_text("a = 2\n")
-    git(repository, "commit", "-qam", "Two")
-    git(repository, "switch", "-q", "main")
-    (repository / "a.py").write_text("a = 3\n")
-    git(repository, "commit", "-qam", "Three")
-    with pytest.raises(subprocess.CalledProcessError):
-        git(repository, "merge", "-q", "other")
-
-    tree = GitVersionControl().work_tree(repository)
-
-    assert tree is not None
-    assert tree.stuck == tree.changed == {"a.py"}
-    assert tree.new == set()
 
 
 def test_the_files_that_two_commits_differ_by_are_those_of_the_project(repository: Path) -> None:
@@ -439,7 +392,7 @@ def test_where_git_is_not_installed_nothing_fails(
 ) -> None:
     monkeypatch.setenv("PATH", str(repository))
 
-    assert GitVersionControl().work_tree(repository) is None
+    assert GitVersionControl().head(repository) is None
     with pytest.raises(CDEError) as caught:
         GitVersionControl().start_branch(repository, "feature/login")
     assert caught.value.code == "E125"
@@ -574,7 +527,12 @@ def test_everything_that_is_kept_of_the_work_comes_back_from_storage() -> None:
     record.evidence = evidence_of(Check(("make",), ".", 5.0), NOON, None, "slow")
     record.entered = {"spec": None, "notes": "0" * 64}
     record.start_commit, record.end_commit = "a" * 40, "b" * 40
+    record.start_source = SourceMoment(NOON, "/home/shop", "d" * 40, "a" * 40)
+    feature.seen_source = SourceMoment(NOON, "/home/shop", "e" * 40, "b" * 40)
     feature.roll_back(workflow.phases[0], "Wrong way", "robot", workflow, NOON)
+    assert record.returned is not None
+    kept = Discarded("spec", "specs/a/spec.md", "specs/a/spec.attempt-1.md", 1)
+    record.returned = replace(record.returned, discarded=(kept,))
     record.evidence = evidence_of(Check(("make",), ".", 5.0), NOON, 1, "bad")
     record.save(Progress(NOON, "robot", "Again"))
     feature.note("rolled_back", at=NOON.isoformat())

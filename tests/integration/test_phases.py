@@ -462,7 +462,7 @@ async def test_a_rollback_restores_bytes_exactly_and_keeps_what_was_changed(proj
         done = await agent.call("cde_rollbackFeature", **back)
         assert told["files"] == done["files"]
         assert (folder / "spec.md").read_bytes() == spec
-        assert (folder / "spec.md.before-rollback").read_text() == "Eve was here\n"
+        assert (folder / "spec.attempt-1.md").read_text() == "Eve was here\n"
         assert not (folder / "review.md").exists()
         status = await agent.call("cde_getFeatureStatus", feature_id="lazy")
         assert [record["status"] for record in status["phases"]] == [

@@ -94,7 +94,7 @@ def test_a_feature_without_code_or_with_code_broken_at_the_end_is_not_completed(
     assert [desk.submit(each) for each in ("implement", "test")] == ["", ""]
     assert desk.submit("review", verdict="Verdict: changes needed") == ""
     assert desk.phase() == "implement"
-    kept = desk.root / "specs" / "work" / "review.md.before-rollback"
+    kept = desk.root / "specs" / "work" / "review.attempt-1.md"
     assert "Verdict: changes needed" in kept.read_text()
     assert [desk.submit(each) for each in ("implement", "test")] == ["", ""]
     (desk.root / "code.py").write_text("BROKEN\n")

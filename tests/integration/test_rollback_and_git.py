@@ -1,27 +1,39 @@
-"""Whoever runs what a rollback prints, without a look at it, loses no work but the feature's."""
+"""A rollback harms nobody: what a person did stays, and what is taken back can be undone."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cde_orchestrator.application.features.rollback_feature import RollbackFeature, RollbackReply
+from cde_orchestrator.application.features.save_progress import SaveProgress
+from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.state.recover_state import RestoreReply, RestoreState
+from cde_orchestrator.bootstrap import Application, build_application
 from tests.integration.mcp_client import stdio_agent, text_of
+from tests.powerless import START
 from tests.repository import git
 
 CDE = [sys.executable, "-m", "cde_orchestrator"]
 BACK = ["rollback", "login", "define", "--reason", "Wrong way"]
 NAMES = ["code.py", "gone.py", "mine.py", "theirs.py", "odd *.py", "odd one.py", "a'b/$(x).py"]
+OWN = ("code.py", "gone.py", "odd *.py", "a'b/$(x).py")
+NOTE = "Changed code.py, gone.py, mine.py, theirs.py, fresh.py, run.sh, odd *.py and a'b/$(x).py"
 
 
 def run(folder: Path, *words: str) -> str:
     done = subprocess.run(
         words,
         cwd=folder,
-        env={**os.environ, "COLUMNS": "60"},
+        env={**os.environ, "COLUMNS": "140"},
         capture_output=True,
         text=True,
         check=True,
@@ -36,7 +48,9 @@ def shop(project: Path) -> Path:
     for name in NAMES:
         (project / name).parent.mkdir(exist_ok=True)
         (project / name).write_text("committed\n")
-    git(project, "--literal-pathspecs", "add", "--", *NAMES)
+    (project / "run.sh").write_text("#!/bin/sh\n")
+    (project / "run.sh").chmod(0o755)
+    git(project, "--literal-pathspecs", "add", "--", *NAMES, "run.sh")
     git(project, "commit", "-qm", "First")
     (project / "mine.py").write_text("a person's edit\n")
     (project / "odd one.py").write_text("a person's edit\n")
@@ -44,74 +58,317 @@ def shop(project: Path) -> Path:
     return project
 
 
-def work(shop: Path) -> None:
+@pytest.fixture
+def product(shop: Path) -> Iterator[Application]:
+    """The product, with a feature that was started."""
+    application = build_application(shop)
+    application.handle(StartFeature(prompt="Add login", name="login"))
+    yield application
+    application.close()
+
+
+def save(application: Application, note: str = NOTE) -> None:
+    application.handle(SaveProgress(feature_id="login", note=note))
+
+
+def roll_back(application: Application, **more: Any) -> RollbackReply:
+    back = RollbackFeature(feature_id="login", to_phase="define", reason="Wrong way", **more)
+    return application.handle(back)
+
+
+def restore(application: Application, **more: Any) -> RestoreReply:
+    return application.handle(RestoreState(**more))
+
+
+def sequence(application: Application) -> int:
+    return restore(application, at=1, dry_run=True)["sequence"]
+
+
+def change(shop: Path) -> None:
     """A feature changes files, and somebody else commits one meanwhile."""
-    run(shop, *CDE, "start", "Add login", "--name", "login")
     for name in ("code.py", "odd *.py", "a'b/$(x).py", "fresh.py"):
         (shop / name).write_text("the feature's\n")
     (shop / "gone.py").unlink()
+    (shop / "run.sh").unlink()
     (shop / "mine.py").write_text("a person's edit\nthe feature's\n")
     (shop / "theirs.py").write_text("somebody's\n")
     git(shop, "commit", "-qm", "Theirs", "--", "theirs.py")
     (shop / "theirs.py").write_text("somebody's\nthe feature's\n")
 
 
-def run_blindly(shop: Path, printed: str) -> list[str]:
-    """Run each printed line that is a command, as a shell reads it; the lines."""
-    commands = [line.strip() for line in printed.splitlines() if line.strip().startswith("git ")]
-    for command in commands:
-        subprocess.run(command, cwd="/", shell=True, check=True, capture_output=True)
-    return commands
-
-
-def require_that_only_the_features_changes_are_gone(shop: Path) -> None:
-    for name in ("code.py", "gone.py", "odd *.py", "a'b/$(x).py"):
-        assert (shop / name).read_text() == "committed\n"
-    assert (shop / "mine.py").read_text() == "a person's edit\nthe feature's\n"
-    assert (shop / "odd one.py").read_text() == "a person's edit\n"
-    assert (shop / "theirs.py").read_text() == "somebody's\nthe feature's\n"
-    assert (shop / "notes.txt").read_text() == "a person's notes\n"
-    assert (shop / "fresh.py").read_text() == "the feature's\n"
-
-
-def test_the_commands_of_a_rollback_undo_what_the_feature_changed_alone(shop: Path) -> None:
-    work(shop)
-    printed = run(shop, *CDE, *BACK)
-
-    assert len(run_blindly(shop, printed)) == 2
-    require_that_only_the_features_changes_are_gone(shop)
-    lines = [line.strip() for line in printed.splitlines()]
-    said = {line.partition(":")[0]: line.partition(": ")[2] for line in lines}
-    assert said["Changed before the phase started; no command restores it"] == (
-        "mine.py, odd one.py"
-    )
-    assert said["New since the phase started, left as it is"] == "fresh.py"
-    assert said["Committed since the phase started; git log shows by whom"] == "theirs.py"
-
-
-@pytest.mark.anyio
-async def test_an_agent_is_given_the_same_commands_each_on_a_line_of_its_own(shop: Path) -> None:
-    work(shop)
-    async with stdio_agent(shop) as agent:
-        back = {"feature_id": "login", "to_phase": "define", "reason": "Wrong way"}
-        told = await agent.call("cde_rollbackFeature", dry_run=True, **back)
-        done = await agent.raw("cde_rollbackFeature", back)
-
-    assert done.structured_content is not None
-    assert told["git"] == done.structured_content["git"] == run_blindly(shop, text_of(done))
-    require_that_only_the_features_changes_are_gone(shop)
-    assert {row["path"]: row["state"] for row in told["source"]} == {
-        **dict.fromkeys(["code.py", "gone.py", "odd *.py", "a'b/$(x).py"], "changed"),
-        **dict.fromkeys(["mine.py", "odd one.py"], "earlier"),
-        "theirs.py": "committed",
-        "fresh.py": "new",
+def files(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file with its permissions, but the product's and git's own."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mode, path.read_bytes())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not {".git", ".cde", "specs"} & {*path.parts}
     }
 
 
-def test_where_another_feature_moved_since_nothing_is_undone(shop: Path) -> None:
-    work(shop)
-    run(shop, *CDE, "start", "Add a basket", "--name", "basket")
-    commands = run_blindly(shop, run(shop, *CDE, *BACK))
+def states(rows: Any) -> dict[str, str]:
+    return {row["path"]: row["state"] for row in rows}
 
-    assert [" diff --stat " in command for command in commands] == [True]
+
+def test_code_is_taken_back_to_what_it_was_when_the_phase_started(
+    shop: Path, product: Application
+) -> None:
+    before = files(shop)
+    change(shop)
+    save(product)
+    (shop / "notes.txt").write_text("other notes\n")
+    reply = roll_back(product, code=True)
+
+    assert states(reply["source"]) == {
+        **dict.fromkeys([*OWN, "mine.py", "run.sh"], "restored"),
+        "fresh.py": "removed",
+        "theirs.py": "committed",
+        "notes.txt": "touched",
+    }
+    assert files(shop) == {
+        **before,
+        "theirs.py": (before["theirs.py"][0], b"somebody's\nthe feature's\n"),
+        "notes.txt": (before["notes.txt"][0], b"other notes\n"),
+    }
+
+
+def test_it_is_undone_and_done_again_with_the_state(shop: Path, product: Application) -> None:
+    change(shop)
+    save(product)
+    worked, at = files(shop), sequence(product)
+    roll_back(product, code=True)
+    back = files(shop)
+    told = restore(product, at=at, dry_run=True)
+    assert files(shop) == back
+    undone = restore(product, at=at)
+
+    assert files(shop) == worked
+    assert states(undone["code"]) == states(told["code"])
+    assert states(undone["code"])["fresh.py"] == "restored"
+    restore(product, at=undone["sequence"] - 1)
+    assert files(shop) == back
+
+
+def test_an_undone_rollback_leaves_what_a_person_did_since(
+    shop: Path, product: Application
+) -> None:
+    change(shop)
+    save(product)
+    at = sequence(product)
+    roll_back(product, code=True)
+    (shop / "code.py").write_text("a person's\n")
+    undone = restore(product, at=at)
+
+    assert states(undone["code"])["code.py"] == "touched"
+    assert (shop / "code.py").read_text() == "a person's\n"
+    assert (shop / "gone.py").exists() is False
+
+
+def test_a_state_from_elsewhere_names_no_tree_that_is_written(
+    shop: Path, product: Application
+) -> None:
+    evil = shop / "evil.py"
+    evil.write_text("evil\n")
+    git(shop, "add", "evil.py")
+    tree = git(shop, "write-tree")
+    git(shop, "reset", "-q")
+    evil.unlink()
+    save(product)
+    at = sequence(product)
+    change(shop)
+    save(product)
+    roll_back(product, code=True)
+    with product._assembled(tolerant=False).repository.transaction(shop) as project:
+        feature = project.feature("login")
+        feature.events = [
+            {**each, "source": {**each["source"], "before": tree}} for each in feature.events
+        ]
+    assert restore(product, at=at)["code"] == []
+    assert not evil.exists()
+
+
+def test_an_agent_is_given_a_command_on_a_line_of_its_own_that_only_shows(shop: Path) -> None:
+    run(shop, *CDE, "start", "Add login", "--name", "login")
+    change(shop)
+    run(shop, *CDE, "save", "login", NOTE)
+    before = files(shop)
+    printed = run(shop, *CDE, *BACK)
+    lines = [line.strip() for line in printed.splitlines() if line.strip().startswith("git ")]
+    (command,) = lines
+    shown = subprocess.run(
+        command, cwd="/", shell=True, check=True, capture_output=True, text=True
+    ).stdout
+
+    assert files(shop) == before
+    assert "+the feature's" in shown
+    assert "a person's notes" not in shown
+    assert "8 files of the source are left as the feature changed it" not in printed
+    assert "7 files of the source are left as the feature changed it" in printed
+    assert "restore --source" not in printed
+
+
+@pytest.mark.anyio
+async def test_an_agent_takes_code_back_with_an_argument(shop: Path) -> None:
+    run(shop, *CDE, "start", "Add login", "--name", "login")
+    change(shop)
+    run(shop, *CDE, "save", "login", NOTE)
+    async with stdio_agent(shop) as agent:
+        back = {"feature_id": "login", "to_phase": "define", "reason": "Wrong way"}
+        told = await agent.call("cde_rollbackFeature", dry_run=True, code=True, **back)
+        done = await agent.raw("cde_rollbackFeature", {**back, "code": True})
+
+    assert done.structured_content is not None
+    assert states(told["source"])["code.py"] == "feature"
+    assert states(done.structured_content["source"])["code.py"] == "restored"
+    assert told["git"] == [line for line in text_of(done).splitlines() if line.startswith("git ")]
+    assert "left (committed since; git log shows by whom): theirs.py" in text_of(done)
+    assert (shop / "code.py").read_text() == "committed\n"
+
+
+def test_the_index_and_head_stay_as_they_are_to_the_byte(shop: Path, product: Application) -> None:
+    (shop / "code.py").write_text("staged\n")
+    git(shop, "add", "code.py")
+    change(shop)
+    save(product)
+    own = shop.parent / ".git"
+    before = [(own / name).read_bytes() for name in ("index", "HEAD", "logs/HEAD")]
+    roll_back(product, code=True)
+
+    assert [(own / name).read_bytes() for name in ("index", "HEAD", "logs/HEAD")] == before
+    assert git(shop, "log", "--all", "--format=%s").splitlines() == ["Theirs", "First"]
+
+
+def test_what_is_no_plain_file_is_left(shop: Path, product: Application) -> None:
+    for name in ("code.py", "gone.py", "mine.py"):
+        (shop / name).unlink()
+    (shop / "code.py").symlink_to("run.sh")
+    (shop / "gone.py").mkdir()
+    (shop / "gone.py" / "inner.py").write_text("the feature's\n")
+    (shop / "mine.py").symlink_to("/etc/hostname")
+    shutil.move(shop / "a'b", shop / "other")
+    (shop / "a'b").symlink_to("other")
+    nested = shop / "nested"
+    git(shop, "init", "-q", str(nested))
+    (nested / "theirs.py").write_text("another repository's\n")
+    save(product, f"{NOTE} gone.py/inner.py other/$(x).py a'b nested/theirs.py")
+    before = files(shop)
+    found = states(roll_back(product, code=True)["source"])
+
+    assert found == {
+        **dict.fromkeys(["code.py", "gone.py", "gone.py/inner.py", "mine.py"], "odd"),
+        **dict.fromkeys(["a'b", "a'b/$(x).py"], "odd"),
+        "other/$(x).py": "removed",
+    }
+    del before["other/$(x).py"]
+    assert files(shop) == before
+    assert (shop / "mine.py").is_symlink()
+
+
+def test_a_file_that_git_ignores_by_now_is_left(shop: Path, product: Application) -> None:
+    (shop / "notes.txt").write_text("the feature's\n")
+    (shop / ".gitignore").write_text("notes.txt\n")
+    save(product, "notes.txt .gitignore")
+    found = states(roll_back(product, code=True)["source"])
+
+    assert found == {".gitignore": "removed", "notes.txt": "touched"}
+    assert (shop / "notes.txt").read_text() == "the feature's\n"
+
+
+def test_each_byte_and_each_permission_comes_back(shop: Path, product: Application) -> None:
+    (shop / ".gitattributes").write_text("*.py text eol=crlf\n*.sh filter=none ident\n")
+    (shop / "code.py").write_bytes(b"a\r\nb\n\x00\xff")
+    (shop / "run.sh").write_bytes(b"$Id$\r\n")
+    save(product, "code.py run.sh .gitattributes")
+    roll_back(product)
+    at, worked = sequence(product), files(shop)
+    (shop / "code.py").chmod(0o755)
+    save(product, "code.py")
+    roll_back(product, code=True)
+    assert (shop / "code.py").stat().st_mode & 0o777 == 0o644
+    restore(product, at=at)
+
+    assert files(shop)["run.sh"] == worked["run.sh"]
+    assert files(shop)["code.py"][1] == worked["code.py"][1]
+
+
+def test_without_git_all_else_is_as_ever(project: Path) -> None:
+    run(project, *CDE, "start", "Add login", "--name", "login")
+    (project / "code.py").write_text("the feature's\n")
+    run(project, *CDE, "save", "login", "code.py")
+    printed = run(project, *CDE, *BACK, "--code")
+
+    assert "is back in define" in printed
+    assert "The source is left as it is" in printed
+    assert "the project is in no git repository" in printed.replace("\n", " ")
+    assert (project / "code.py").exists()
+
+
+def test_where_nothing_can_be_written_to_git_all_else_is_as_ever(shop: Path) -> None:
+    objects = shop.parent / ".git" / "objects"
+    modes = {path: path.stat().st_mode for path in (objects, *objects.iterdir())}
+    for path in modes:
+        path.chmod(0o555)
+    try:
+        run(shop, *START, *CDE, "start", "Add login", "--name", "login")
+        change_one(shop)
+        run(shop, *START, *CDE, "save", "login", NOTE)
+        printed = run(shop, *START, *CDE, *BACK, "--code")
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
+
+    assert "The source is left as it is" in printed
+    assert "insufficient permission" in printed
+    assert (shop / "code.py").read_text() == "the feature's\n"
+
+
+def change_one(shop: Path) -> None:
+    (shop / "code.py").write_text("the feature's\n")
+
+
+def product_in(shop: Path) -> closing[Application]:
+    return closing(build_application(shop))
+
+
+def test_the_start_of_a_phase_survives_garbage_collection(shop: Path, product: Application) -> None:
+    before = files(shop)
+    change_one(shop)
+    save(product)
+    git(shop, "gc", "-q", "--prune=now")
+    git(shop, "fsck", "--strict")
+
+    assert states(roll_back(product, code=True)["source"]) == {"code.py": "restored"}
+    assert files(shop) == before
+
+
+def test_two_features_at_once_take_nothing_back_of_each_other(
+    shop: Path, product: Application
+) -> None:
+    change_one(shop)
+    save(product)
+    product.handle(StartFeature(prompt="Add basket", name="basket"))
+    (shop / "gone.py").write_text("the basket's\n")
+    product.handle(SaveProgress(feature_id="basket", note="gone.py"))
+    worked = files(shop)
+
+    assert set(states(roll_back(product, code=True)["source"]).values()) == {"others"}
+    assert files(shop) == worked
+
+
+def test_in_another_worktree_nothing_is_taken_back(
+    shop: Path, product: Application, tmp_path: Path
+) -> None:
+    change_one(shop)
+    save(product)
+    linked = tmp_path / "linked"
+    git(shop, "worktree", "add", "-q", str(linked))
+    there = linked / shop.name
+    before = files(linked)
+    with product_in(there) as application:
+        reply = roll_back(application, code=True)
+
+    assert (reply["source"], reply["source_problem"]) == (
+        [],
+        f"the phase started in another folder: {shop}",
+    )
+    assert files(linked) == before
     assert (shop / "code.py").read_text() == "the feature's\n"

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from cde_orchestrator.adapters.git.git_process import Git, GitError
+from cde_orchestrator.adapters.git.kept_sources import GitKeptSources
 from cde_orchestrator.adapters.git.source_trees import GitSourceTrees
 from cde_orchestrator.adapters.git.version_control import GitMergeDriver, GitVersionControl
 from cde_orchestrator.adapters.git.worktrees import GitWorktrees
@@ -205,9 +206,7 @@ def test_no_command_of_the_product_runs_what_a_key_or_a_hook_names(trap: Trap) -
     control, worktrees = GitVersionControl(breakers), GitWorktrees(top, breakers)
 
     assert control.problem(top) is None
-    tree = control.work_tree(top)
-    assert tree is not None
-    assert tree.is_known
+    assert control.head(top) == commit
     baseline = control.baseline(top)
     assert baseline is not None
     (top / "a.txt").write_text("other words\n")
@@ -250,6 +249,14 @@ def test_no_source_tree_or_copy_runs_what_a_key_or_a_hook_names(
         with copies.copy(top, tree) as copy:
             copy.put({"a.txt": b"put\n"})
     keep_now(trees, top, "next")
+    kept = GitKeptSources(BreakerRegistry())
+    kept.pin(top, "project", "thing", [first.id, second.id])
+    assert kept.pinned(top, "project", "thing") == {first.id, second.id}
+    turns = kept.differing(top, second.id, first.id)
+    files = {path: after for path, (_, after) in turns.items()}
+    assert kept.replaced(top, second.id, files) == first.id
+    assert list(kept.blobs(top, [each.id for each in files.values() if each])) != []
+    kept.let_go(top, "project", ["thing"])
     assert trap.ran == []
 
 

@@ -76,6 +76,8 @@ class World:
         )
         (self.home / "agent").mkdir()
         self.cde("agents", "trust", "fake", "curious", "--yes")
+        (self.project / "specs" / "login").mkdir(parents=True)
+        (self.project / "specs" / "login" / "spec.md").write_text("Begun, and kept.\n")
         assert self.cde("start", "Keep a secret", "--name", "login").returncode == 0
         assert self.cde("start", "Keep another", "--name", "other").returncode == 0
         curious_run = self.cde("run", "login", "--agent", "curious", "--json")

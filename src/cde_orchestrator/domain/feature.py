@@ -16,7 +16,15 @@ from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.names import slug_from
 from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.proofs import Verified
-from cde_orchestrator.domain.records import Artifact, Baseline, Failure, Progress, SourceBase
+from cde_orchestrator.domain.records import (
+    Artifact,
+    Baseline,
+    Failure,
+    Progress,
+    Returned,
+    SourceBase,
+    SourceMoment,
+)
 from cde_orchestrator.domain.subject import name_subject
 from cde_orchestrator.domain.text import checked_prompt
 from cde_orchestrator.domain.trial import Trial
@@ -37,6 +45,8 @@ CANCELLED = "cancelled"
 EVENTS_KEPT = 20
 CHANGED_WORKFLOW = "workflow_changed"
 """The event that a change of the workflow leaves."""
+NOTES_RETURNED = 5
+"""Notes of a phase that whoever begins it again is given."""
 CLOSED_STATUSES = frozenset({COMPLETED, FAILED, CANCELLED})
 KNOWN_STATUSES = CLOSED_STATUSES | {*CANONICAL_STATUS.values(), IN_PROGRESS, WAITS_FOR_PERSON}
 """All that a feature may have, but for those that its workflow names."""
@@ -56,6 +66,8 @@ class Feature:
         baseline: the work tree when it began; None where nobody looked.
         base: all of the source when it began; None where git could not keep it.
         trials: how its checks and runners of tests ended before work began.
+        seen_source: all of the source when something was last submitted for it, accepted or
+            refused by its check, or saved.
         verified: how it ended when it was proven again after it was completed.
         waivers: criteria that a person lets count without a proof, by id.
         events: takeovers, rollbacks and decisions, newest last.
@@ -80,6 +92,7 @@ class Feature:
     baseline: Baseline | None = None
     base: SourceBase | None = None
     trials: list[Trial] = field(default_factory=list)
+    seen_source: SourceMoment | None = None
     verified: Verified | None = None
     waivers: dict[str, Waiver] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -281,10 +294,11 @@ class Feature:
         undone = [record for record in later if record.status is not PhaseStatus.PENDING]
         target = self.phases[to_phase.id]
         for record in (target, *undone):
-            record.roll_back()
+            notes = tuple(saved.note for saved in record.saved()[-NOTES_RETURNED:])
+            record.roll_back(reason)
+            record.returned = Returned(now, by, reason, notes=notes)
         target.outputs = []
         self._enter(to_phase, now)
-        target.failures = [Failure(now, target.attempts - 1, reason, by)]
         return [record.id for record in undone]
 
     def change_workflow(

@@ -17,6 +17,8 @@ from cde_orchestrator.domain.records import (
     Evidence,
     Failure,
     Progress,
+    Returned,
+    SourceMoment,
 )
 
 EARLIER_KEPT = 3
@@ -48,7 +50,9 @@ class PhaseRecord:
         entered_at: when ``entered`` was recorded; an attempt that failed leaves both.
         written: digest of each text that was written for a check which then failed (by id).
         start_commit: git's commit when it began; ``end_commit`` when it was completed.
-        start_tree: digest of the list of what differed from ``start_commit`` when it began.
+        start_source: all of the source when it first began; what comes later, as an attempt
+            that failed or a rollback to it, leaves it.
+        returned: why it was begun again.
         proof: what was seen when the criteria were proven.
         approval: a person's yes, where the phase waited for one.
         doer: who submitted what was accepted.
@@ -70,12 +74,13 @@ class PhaseRecord:
     entered_at: datetime | None = None
     written: dict[str, str] = field(default_factory=dict)
     start_commit: str | None = None
-    start_tree: str | None = None
+    start_source: SourceMoment | None = None
     end_commit: str | None = None
     proof: ProofEvidence | None = None
     approval: Approval | None = None
     difference: Difference | None = None
     doer: Doer | None = None
+    returned: Returned | None = None
     past: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -145,15 +150,7 @@ class PhaseRecord:
             known.append((self.evidence.at, self.evidence.summary()))
         return max(known)[1] if known else None
 
-    def returned_because(self) -> str | None:
-        """Why the phase was gone back to, if nothing failed since; None if nobody went back."""
-        last = self.failures[-1] if self.failures else None
-        if last is None or last.attempt > self.attempts_before or last.at != self.started_at:
-            return None
-        failed = self.evidence is not None and not self.evidence.passed
-        return None if failed else last.reason
-
-    def roll_back(self) -> None:
+    def roll_back(self, reason: str) -> None:
         """What was done no longer counts; a summary of it stays."""
         if self.status is PhaseStatus.PENDING:
             return
@@ -165,10 +162,10 @@ class PhaseRecord:
             ]
         if notes := self.saved()[-EARLIER_KEPT:]:
             summary["notes"] = [each.note[:EARLIER_LIMIT] for each in notes]
-        self.past.append(summary)
+        self.past.append({**summary, "reason": reason})
         self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
         self.evidence, self.progress, self.failures = None, {}, []
-        self.proof = self.approval = self.difference = self.doer = None
+        self.proof = self.approval = self.difference = self.doer = self.returned = None
 
     def complete(self, outputs: list[Artifact], now: datetime) -> None:
         """The phase's outputs were accepted."""

@@ -9,6 +9,8 @@ from pathlib import PureWindowsPath
 from cde_orchestrator.domain.executed_places import known_part
 from cde_orchestrator.domain.text import UNSAFE
 
+RECORDS = "specs/"
+"""Where features' records are, and nothing that is executed."""
 _FORBIDDEN_FOLDERS = frozenset({".cde", ".git", "cde~1", "git~1"})
 """As some file system knows them; the last two are their short names on Windows."""
 
@@ -39,3 +41,15 @@ def parts_problem(parts: Sequence[str]) -> str | None:
         if known in _FORBIDDEN_FOLDERS:
             return f"it is in {part}"
     return None
+
+
+def attempt_path(path: str, attempt: int) -> str:
+    """Where the output of an attempt is kept once it is discarded, next to the output.
+
+    Among records its ending stays; elsewhere it does not: a file of that ending may be executed.
+    """
+    folder, slash, name = path.rpartition("/")
+    stem, dot, ending = name.rpartition(".")
+    if not path.startswith(RECORDS) or not stem:
+        return f"{path}.attempt-{attempt}"
+    return f"{folder}{slash}{stem}.attempt-{attempt}{dot}{ending}"

@@ -116,6 +116,56 @@ class SourceBase:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceMoment:
+    """All of the source in one folder at one moment, as git keeps it.
+
+    Attributes:
+        at: just before it was looked at.
+        folder: the work folder, absolute: the project's, or that of a feature's worktree.
+        tree: git's id of it, uncommitted and untracked files included.
+        commit: the commit that was checked out.
+    """
+
+    at: datetime
+    folder: str
+    tree: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """An output that a rollback discarded: whose, of which attempt, and the copy that was kept."""
+
+    output: str
+    path: str
+    kept_as: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Why a phase was begun again, by a rollback or a verdict; that is no failure of an attempt.
+
+    Attributes:
+        notes: what was saved in the phase before.
+    """
+
+    at: datetime
+    by: str
+    reason: str
+    discarded: tuple[Discarded, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """Why, and where the discarded outputs are, in words."""
+        rows = [
+            f"- {each.output} of attempt {each.attempt}: {each.kept_as}" for each in self.discarded
+        ]
+        words = f"Returned to this phase: {self.reason}"
+        return "\n".join([words, "", "Discarded for that reason:", *rows] if rows else [words])
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """How much of the source changed: files, and lines that were added and removed."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.application.checks.trial_views import noteworthy
+from cde_orchestrator.application.features.rollback_feature import rollback_remarks
 from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.application.fit_views import better_workflow, fit_words
 from cde_orchestrator.application.projects.onboard_project import proof_words
@@ -114,17 +115,18 @@ def accepted(reply: SubmitReply) -> str:
 
 
 def rolled_back(reply: RollbackReply) -> str:
-    """What a rollback did or would do, and git's commands for the source code."""
+    """What a rollback did or would do, and git's command that shows the source code."""
     name = reply["feature"]["name"]
     verb = "would go" if reply["dry_run"] else "went"
     lines = [f"Feature {name} {verb} back to phase {reply['feature']['current_phase']}."]
     for row in reply["files"]:
-        kept = f", the changed file kept as {row['kept_as']}" if row["kept_as"] else ""
+        kept = f", kept as {row['kept_as']}" if row["kept_as"] else ""
         why = f" ({row['reason']})" if row["reason"] else ""
-        lines.append(f"- {row['path']}: {row['action']}{kept}{why}")
-    lines += source_lines(reply["source"])
-    for words, command in zip(("see", "undo exactly that"), reply["git"], strict=False):
-        lines += [f"Your code was not touched; to {words}:", command]
+        if row["action"] != "unchanged":
+            lines.append(f"- {row['path']}: {row['action']}{kept}{why}")
+    lines += [*source_lines(reply["source"]), *rollback_remarks(reply)]
+    if reply["git"]:
+        lines += ["To see what changed in the source; it only shows:", *reply["git"]]
     if not reply["dry_run"]:
         lines += ["", work(reply, "It starts again.")]
     return "\n".join(lines)

@@ -213,15 +213,16 @@ def cde_rollbackFeature(  # noqa: N802
     feature_id: FeatureId,
     to_phase: str,
     reason: str,
+    code: Annotated[bool, Field(description="Source too: what this feature changed")] = False,
     dry_run: Annotated[bool, Field(description="Only preview")] = False,
 ) -> CallToolResult:
     """Start an earlier phase again: later phases are rolled back, outputs are restored;
-    changed files are kept as copies.
+    what is discarded is kept as copies.
     """  # noqa: D205 - one sentence
     from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 
     use_case = RollbackFeature(
-        feature_id=feature_id, to_phase=to_phase, reason=reason, dry_run=dry_run
+        feature_id=feature_id, to_phase=to_phase, reason=reason, code=code, dry_run=dry_run
     )
     answer = service.handle(use_case)
     return _full(answer, _texts.rolled_back(answer))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from mcp.types import CallToolResult
 from pydantic import Field
 
+from cde_orchestrator.application.features.source_changes import source_lines
 from cde_orchestrator.mcp_tools._boundary import Service, reply, reply_page
 from cde_orchestrator.mcp_tools._tool import Effect, tool
 
@@ -104,7 +105,8 @@ def _restore_text(done: RestoreReply) -> str:
             f"To do it, call again with token={done['token']!r}."
         )
     files = "".join(f"\n{row['path']}: {row['action']}" for row in done["files"][:NAMES_SHOWN])
-    return f"Restored {done['source']} as change {done['sequence']}: {changes}.{files}"
+    code = "".join(f"\n{line}" for line in source_lines(done["code"]))
+    return f"Restored {done['source']} as change {done['sequence']}: {changes}.{files}{code}"
 
 
 def _difference_text(found: Difference) -> str:

@@ -113,11 +113,13 @@ class Bench:
 
     def refs(self) -> str:
         """What git keeps for features."""
-        return git(self.root, "for-each-ref", "refs/cde")
+        return git(self.root, "for-each-ref", "refs/cde/bases")
 
     def ref(self) -> str:
         """Its name, of the only one."""
-        (name,) = git(self.root, "for-each-ref", "--format=%(refname)", "refs/cde").splitlines()
+        (name,) = git(
+            self.root, "for-each-ref", "--format=%(refname)", "refs/cde/bases"
+        ).splitlines()
         return name
 
 

@@ -17,6 +17,7 @@ from cde_orchestrator.application.checks.baselines import Baselines
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.features.submission import SubmissionPorts
 from cde_orchestrator.application.ports.agents import Agents
 from cde_orchestrator.application.ports.breakers import Breakers
@@ -79,6 +80,7 @@ PORTS: Mapping[str, Any] = {
     "callers": Callers,
     "git": VersionControl,
     "proving": Proving,
+    "sources": ProjectSources,
     "logs": LogReader,
     "clock": Clock,
     "agents": Agents,

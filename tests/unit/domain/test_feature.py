@@ -13,7 +13,7 @@ from cde_orchestrator.domain.feature import CLOSED_STATUSES, KNOWN_STATUSES, Fea
 from cde_orchestrator.domain.lease import Caller, Claim
 from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.records import Artifact, Failure
+from cde_orchestrator.domain.records import Artifact, Failure, Progress, Returned
 from cde_orchestrator.domain.subject import naming_subject, subject
 from cde_orchestrator.domain.workflow import Phase, Workflow
 from cde_orchestrator.testing import ManualClock
@@ -460,6 +460,7 @@ def four_phases() -> tuple[Workflow, Feature]:
 
 def test_what_came_after_an_earlier_phase_no_longer_counts(clock: ManualClock) -> None:
     workflow, feature = four_phases()
+    feature.phases["test"].save(Progress(NOON, "ann", "Half"))
     later = clock.advance()
 
     undone = feature.roll_back(workflow.phases[1], "Wrong way", "ann", workflow, later)
@@ -471,7 +472,10 @@ def test_what_came_after_an_earlier_phase_no_longer_counts(clock: ManualClock) -
     build = feature.phases["build"]
     assert (build.attempts, build.attempts_before, build.outputs) == (2, 1, [])
     assert [each["outputs"][0]["id"] for each in build.past] == ["spec"]
-    assert build.failures == [Failure(later, 1, "Wrong way", "ann")]
+    assert build.failures == []
+    assert build.returned == Returned(later, "ann", "Wrong way")
+    assert feature.phases["test"].returned == Returned(later, "ann", "Wrong way", notes=("Half",))
+    assert build.attempts_left(workflow.max_attempts) == workflow.max_attempts
     assert feature.phases["plan"].outputs == [SPEC]
 
 

@@ -8,7 +8,15 @@ from datetime import timedelta
 import pytest
 
 from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
-from cde_orchestrator.domain.records import PROGRESS_KEPT, Artifact, Evidence, Failure, Progress
+from cde_orchestrator.domain.records import (
+    PROGRESS_KEPT,
+    Artifact,
+    Discarded,
+    Evidence,
+    Failure,
+    Progress,
+    Returned,
+)
 from tests.fakes import NOON
 
 LATER = NOON + timedelta(minutes=1)
@@ -43,7 +51,6 @@ def test_a_record_of_a_phase_that_was_not_begun_holds_nothing() -> None:
         progress={},
         entered={},
         start_commit=None,
-        start_tree=None,
         end_commit=None,
         past=[],
         extra={},
@@ -171,7 +178,7 @@ def test_what_was_rolled_back_leaves_a_summary() -> None:
         evidence=evidence(0),
         progress={"000001": Progress(NOON, "ann", "Half")},
     )
-    record.roll_back()
+    record.roll_back("No")
 
     assert record == PhaseRecord(
         "define",
@@ -197,6 +204,7 @@ def test_what_was_rolled_back_leaves_a_summary() -> None:
                 ],
                 "failures": [{"attempt": 1, "reason": "No"}],
                 "notes": ["Half"],
+                "reason": "No",
             }
         ],
     )
@@ -204,7 +212,7 @@ def test_what_was_rolled_back_leaves_a_summary() -> None:
 
 def test_the_summary_of_a_phase_of_an_older_release_has_no_times() -> None:
     record = PhaseRecord("define", PhaseStatus.COMPLETED)
-    record.roll_back()
+    record.roll_back("No")
 
     assert record.past == [
         {
@@ -213,36 +221,25 @@ def test_the_summary_of_a_phase_of_an_older_release_has_no_times() -> None:
             "started_at": None,
             "completed_at": None,
             "outputs": [],
+            "reason": "No",
         }
     ]
 
 
 def test_a_phase_that_was_not_begun_has_nothing_to_roll_back() -> None:
     record = PhaseRecord("build")
-    record.roll_back()
+    record.roll_back("No")
 
     assert record == PhaseRecord("build")
 
 
-def test_why_a_phase_was_returned_to_is_known_until_something_fails_in_it() -> None:
-    record = PhaseRecord("define", PhaseStatus.COMPLETED, attempts=1, started_at=NOON)
-    assert record.returned_because() is None
-    record.roll_back()
-    record.begin_anew(LATER)
-    record.failures = [Failure(LATER, 1, "Wrong", "ann")]
-    assert record.returned_because() == "Wrong"
+def test_what_a_phase_was_returned_for_is_told_with_what_was_discarded() -> None:
+    kept = Discarded("spec", "specs/login/spec.md", "specs/login/spec.attempt-1.md", 1)
 
-    record.evidence = evidence(0)
-    assert record.returned_because() == "Wrong"
-    record.evidence = evidence(1)
-    assert record.returned_because() is None
-    record.evidence = None
-    record.failures = [*record.failures, Failure(LATER, 2, "No key", "ann")]
-    assert record.returned_because() is None
-
-
-def test_a_failed_feature_that_is_resumed_was_not_returned_to() -> None:
-    record = PhaseRecord("define", PhaseStatus.FAILED, attempts=1, started_at=NOON)
-    record.failures = [Failure(NOON, 1, "No key", "ann")]
-    record.begin_anew(LATER)
-    assert record.returned_because() is None
+    assert Returned(NOON, "ann", "No").summary() == "Returned to this phase: No"
+    assert Returned(NOON, "ann", "No", (kept,)).summary().splitlines() == [
+        "Returned to this phase: No",
+        "",
+        "Discarded for that reason:",
+        "- spec of attempt 1: specs/login/spec.attempt-1.md",
+    ]

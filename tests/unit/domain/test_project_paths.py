@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cde_orchestrator.domain.project_paths import parts_problem, path_problem
+from cde_orchestrator.domain.project_paths import attempt_path, parts_problem, path_problem
 
 
 @pytest.mark.parametrize("path", ["a.md", "docs/a.md", ".github/a.yml", "a..b/c"])
@@ -41,3 +41,18 @@ def test_any_other_path_is_refused_with_a_reason(path: str, reason: str) -> None
 def test_the_parts_of_a_real_path_are_judged_alike() -> None:
     assert parts_problem(("docs", "a.md")) is None
     assert parts_problem((".git", "config")) == "it is in .git"
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"),
+    [
+        ("specs/login/design.md", "specs/login/design.attempt-2.md"),
+        ("specs/login/data.tar.gz", "specs/login/data.tar.attempt-2.gz"),
+        ("specs/login/notes", "specs/login/notes.attempt-2"),
+        ("specs/.login", "specs/.login.attempt-2"),
+        ("CHANGELOG.md", "CHANGELOG.md.attempt-2"),
+        ("tests/test_pay.py", "tests/test_pay.py.attempt-2"),
+    ],
+)
+def test_a_discarded_output_keeps_its_ending_only_among_records(path: str, kept: str) -> None:
+    assert attempt_path(path, 2) == kept

@@ -139,7 +139,7 @@ class GitSourceTrees:
             FeatureError: E136, a tree is gone, too much differs, or a name is not UTF-8.
         """
         with self._git(root) as git:
-            with _naming(before, after):
+            with naming(before, after):
                 entries = names_in(git.output("diff-tree", *_DIFF, before, after))
             changes = {}
             for about, path in zip(entries[::2], entries[1::2], strict=True):
@@ -158,7 +158,7 @@ class GitSourceTrees:
             }
             if unnamed := [path for path in named if not _is_text(path)]:
                 raise GitError(f"the name of {plain(min(unnamed))} is not UTF-8: rename it")
-            blobs = _contents(git, {each for ids in named.values() for each in ids if each})
+            blobs = read_blobs(git, {each for ids in named.values() for each in ids if each})
         return [
             ChangedFile(path, blobs.get(ids[0]), blobs.get(ids[1]))
             for path, ids in sorted(named.items())
@@ -174,14 +174,14 @@ class GitSourceTrees:
             inside = folder_inside(git)
             places = {path: posixpath.normpath(posixpath.join(inside, path)) for path in paths}
             asked = set(places.values())
-            with _naming(tree):
+            with naming(tree):
                 listed = git.output("ls-tree", "-r", "-z", "--full-tree", tree)
             ids = {}
             for entry in names_in(listed):
                 about, _, path = entry.partition("\t")
                 if path in asked and not about.startswith(_SUBMODULE):
                     ids[path] = about.rpartition(" ")[2]
-            blobs = _contents(git, set(ids.values()))
+            blobs = read_blobs(git, set(ids.values()))
         return {path: blobs.get(ids.get(place, "")) for path, place in places.items()}
 
     def check_out(self, root: Path, tree: str, folder: Path) -> Path:
@@ -191,7 +191,7 @@ class GitSourceTrees:
             FeatureError: E136, the tree is gone, or the files cannot be written.
         """
         with self._git(root) as git, git.byte_by_byte("--show-prefix") as files:
-            with _naming(tree):
+            with naming(tree):
                 files.output("read-tree", tree)
             files.output("checkout-index", "--all", f"--prefix={os.path.realpath(folder)}/")
             return folder / files.answers[0]
@@ -279,7 +279,7 @@ class _Tree:
 
 
 @contextmanager
-def _naming(*trees: str) -> Iterator[None]:
+def naming(*trees: str) -> Iterator[None]:
     """Name the trees where git refuses, or where one is no id but might be an option."""
     try:
         if not all(map(_ID.fullmatch, trees)):
@@ -289,7 +289,7 @@ def _naming(*trees: str) -> Iterator[None]:
         raise GitError(f"{', '.join(trees)}: {error.reason}") from error
 
 
-def _contents(git: Git, ids: Collection[str]) -> dict[str, bytes]:
+def read_blobs(git: Git, ids: Collection[str]) -> dict[str, bytes]:
     """Contents of files by their ids."""
     if not ids:
         return {}

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from cde_orchestrator.adapters.git.git_process import Git, GitError, git_output
 from cde_orchestrator.adapters.git.ignored import written_since
-from cde_orchestrator.adapters.git.listed import is_own, without_own
-from cde_orchestrator.application.ports.checks import WorkTree
+from cde_orchestrator.adapters.git.listed import without_own
 from cde_orchestrator.domain.exceptions import CircuitBreakerOpenError, FeatureError
 from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.records import Baseline
@@ -82,32 +81,13 @@ class GitVersionControl:
         self._worktree = worktree
         self._has_warned = False
 
-    def work_tree(self, root: Path) -> WorkTree | None:
-        """The commit, and what differs from it in the folder; None without repository or commit."""
-        root = self._worktree or root
+    def head(self, root: Path) -> str | None:
+        """The commit that is checked out; None without repository or commit."""
         try:
-            found = self._output(root, "rev-parse", "--show-prefix", "HEAD")
+            found = self._output(self._worktree or root, "rev-parse", "--verify", "--quiet", "HEAD")
         except GitError:
             return None
-        prefix, _, commit = found.removesuffix("\n").rpartition("\n")
-        options = ("--ignore-submodules=all", "--untracked-files=normal")
-        try:
-            entries = self._entries(root, *_STATUS, *options, "--", ".")
-        except GitError:
-            return WorkTree(str(root), commit, is_known=False)
-        changed, new, stuck = set(), set(), set()
-        for entry in entries:
-            code, path = entry[:2], entry[3:].removeprefix(prefix) or "./"
-            unmerged = "U" in code or code in {"AA", "DD"}
-            if is_own(path):
-                continue
-            if code == "??" or ("A" in code and not unmerged):
-                new.add(path)
-            else:
-                changed.add(path)
-                if unmerged or _is_taken(root, path, deleted="D" in code):
-                    stuck.add(path)
-        return WorkTree(str(root), commit, frozenset(changed), frozenset(new), frozenset(stuck))
+        return found.strip()
 
     def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
         """Files of the project's folder that differ between two commits; None: unknown."""
@@ -313,19 +293,6 @@ class GitMergeDriver:
                 replace_file(OsFileOps(), attributes, content, mode=None)
                 changed.append(attributes.name)
         return _EXPORTS, changed
-
-
-def _is_taken(root: Path, path: str, *, deleted: bool) -> bool:
-    """Whether something else is in the place of a file, which git would remove to restore it."""
-    place = root / path
-    folders = _folders_above(root, path)
-    if any(os.path.lexists(each) and (each.is_symlink() or not each.is_dir()) for each in folders):
-        return True
-    return os.path.lexists(place) if deleted else place.is_dir() and not place.is_symlink()
-
-
-def _folders_above(root: Path, path: str) -> list[Path]:
-    return [root / folder for folder in Path(path).parents][:-1]
 
 
 def _size(path: Path) -> int:

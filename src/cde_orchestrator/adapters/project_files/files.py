@@ -17,7 +17,7 @@ from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.application.views import ArtifactView
 from cde_orchestrator.domain.exceptions import CDEError, OutputError, StateError, ValidationError
 from cde_orchestrator.domain.executed_places import executed_by
-from cde_orchestrator.domain.project_paths import parts_problem, path_problem
+from cde_orchestrator.domain.project_paths import attempt_path, parts_problem, path_problem
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, as_file, checked_text, excerpt_of
@@ -211,10 +211,28 @@ class FilesystemProjectFiles:
 
     def set_aside(self, root: Path, relative: str, output_id: str) -> str:
         """Keep a copy of the file next to it; the copy's path, relative to the project."""
-        place = root
-        if self._worktree and self._read(self._worktree, relative, output_id) is not None:
-            place = self._worktree
+        place = self._place_with(root, relative, output_id)
         return self._copy(self.resolve(place, relative, output_id), relative, ASIDE)
+
+    def keep_attempt(self, root: Path, relative: str, output_id: str, attempt: int) -> str:
+        """Keep a copy of what an attempt left; the copy's path, relative to the project."""
+        place = self._place_with(root, relative, output_id)
+        data = self._read(place, relative, output_id)
+        while kind_of(place / (named := attempt_path(relative, attempt))):
+            with suppress(OutputError, ValidationError):
+                if self._read(place, named, output_id) == data:
+                    return named
+            attempt += 1
+        aside = self.resolve(place, named, output_id)
+        with _writing(aside):
+            file_ops.replace_file(self._ops, aside, data or b"", None)
+        return named
+
+    def _place_with(self, root: Path, relative: str, output_id: str) -> Path:
+        """The folder that has the file: the worktree where it is there, else the project's."""
+        if self._worktree and self._read(self._worktree, relative, output_id) is not None:
+            return self._worktree
+        return root
 
     def keep_changed(
         self,

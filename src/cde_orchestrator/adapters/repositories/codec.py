@@ -40,12 +40,12 @@ _WORK_FIELDS: dict[type, tuple[str, ...]] = {
         "branch",
         "baseline",
         "base",
-        *("trials", "verified", "waivers", "events"),
+        *("trials", "seen_source", "verified", "waivers", "events"),
     ),
     PhaseRecord: (
         *("attempts_before", "failures", "evidence", "progress"),
-        *("entered", "entered_at", "written", "start_commit", "start_tree", "end_commit"),
-        *("proof", "approval", "difference", "doer", "past"),
+        *("entered", "entered_at", "written", "start_commit", "end_commit"),
+        *("start_source", "proof", "approval", "difference", "doer", "returned", "past"),
     ),
 }
 _OWN_FIELDS = {

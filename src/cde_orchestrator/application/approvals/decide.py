@@ -9,8 +9,9 @@ from cde_orchestrator.application.approvals.shown import Shown, Source, source_n
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
-from cde_orchestrator.application.features.rollback_feature import FileRow, Rollback
-from cde_orchestrator.application.features.send_back import SENT_BACK, copies_of, note_copies
+from cde_orchestrator.application.features.project_sources import ProjectSources
+from cde_orchestrator.application.features.rollback import FileRow, Rollback
+from cde_orchestrator.application.features.send_back import SENT_BACK, copies_of
 from cde_orchestrator.application.features.submission import SubmissionPorts
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.ports.checks import (
@@ -151,10 +152,11 @@ class SendBack(UseCase[SubmitReply], operation="send_back", in_worktree=True):
         outputs: ProjectOutputs,
         git: VersionControl,
         proving: Proving,
+        sources: ProjectSources,
     ) -> SubmitReply:
         """Raises E004, E102, E103, E107, E126, E136, E140, E141, E145, E206, E302, E303, E305."""
         reason = checked_reason(self.reason)
-        _, feature, workflow = features.read(self.feature_id)
+        project, feature, workflow = features.read(self.feature_id)
         phase = waiting_phase(feature, workflow)
         person = features.callers.person(self.channel, self.place)
         answer = PersonsAnswer(person, self.digest, outputs, proving, git)
@@ -169,7 +171,7 @@ class SendBack(UseCase[SubmitReply], operation="send_back", in_worktree=True):
             features=features,
             outputs=outputs,
             leases=leases,
-            tree=git.work_tree(outputs.root),
+            present=sources.keep(project, feature),
             decision=decision,
         )
         rollback.announce()
@@ -211,7 +213,6 @@ class _No:
         self.answer.require(feature, workflow)
 
     def settle(self, feature: Feature, rows: list[FileRow]) -> None:
-        """Note who decided, and where the copies are."""
-        note_copies(feature, rows)
+        """Note who decided."""
         to = feature.current_phase or ""
         self.answer.note(feature, SENT_BACK, self.at, phase=self.phase, to_phase=to, verdict=NO)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.project_sources import Present
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.workflow import Phase, Workflow
@@ -52,7 +53,7 @@ def require_approved(
             at_, by = features.clock(), features.leases().caller.name
             present.roll_back(before, reason, by, workflow, at_)
             present.note(VOID, at=at_.isoformat(), by=by, phase=before.id, reason=reason)
-            enter_phase(present, workflow, outputs, None)
+            enter_phase(present, workflow, outputs, Present(), again=True)
     words = f"{reason}: the approval is void, and '{before.id}' waits for a person again"
     raise FeatureError.of("E141", feature=feature.name, phase=before.id, reason=words)
 

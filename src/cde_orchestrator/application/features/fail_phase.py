@@ -9,8 +9,8 @@ from cde_orchestrator.application.features.followed_workflow import ProjectFeatu
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.features.submission import require_answerable
-from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FailedReply, phase_record_view
 from cde_orchestrator.domain.exceptions import ValidationError
@@ -43,7 +43,7 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
         features: ProjectFeatures,
         rendering: PhasePrompts,
         outputs: ProjectOutputs,
-        git: VersionControl,
+        sources: ProjectSources,
     ) -> FailedReply:
         """Raises E004, E102, E103, E105 to E107, E122, E140, E206, E302, E303, E305."""
         if self.results:
@@ -51,7 +51,7 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
             raise ValidationError.of("E305", argument="results", reason=words)
         reason = checked_reason(self.reason)
         leases = features.leases(self.agent)
-        key, tree = checked_key(self.idempotency_key), git.work_tree(features.root)
+        key, present = checked_key(self.idempotency_key), sources.keep_of(self.feature_id, features)
         with features.change(self.feature_id) as (project, feature, workflow):
             record = feature.phases.get(self.phase_id)
             by = leases.caller.name
@@ -65,7 +65,8 @@ class FailPhase(UseCase[FailedReply], operation="fail_phase"):
                 failed = (self.phase_id, reason, by, workflow, leases.now, key)
                 feature.fail_phase(*failed, stays=self.stays)
                 if feature.is_open:
-                    enter_phase(feature, workflow, outputs, tree)
+                    enter_phase(feature, workflow, outputs, present, again=True)
+                feature.seen_source = present.moment or feature.seen_source
         record = feature.phases[self.phase_id]
         reader = rendering.reader(self.agent)
         phase = rendering.committed_view(project, feature, workflow, reader)

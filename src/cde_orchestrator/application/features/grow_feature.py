@@ -11,8 +11,9 @@ from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
+from cde_orchestrator.application.features.project_sources import Present, ProjectSources
 from cde_orchestrator.application.features.submission import Found
-from cde_orchestrator.application.ports.checks import ContentValidator, VersionControl, WorkTree
+from cde_orchestrator.application.ports.checks import ContentValidator
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
@@ -77,21 +78,21 @@ class GrowFeature(UseCase[GrowReply], operation="grow_feature"):
         rendering: PhasePrompts,
         outputs: ProjectOutputs,
         content: ContentValidator,
-        git: VersionControl,
+        sources: ProjectSources,
     ) -> GrowReply:
         """Raises E004, E102, E103, E105, E122, E151, E206, E302 to E306, E310 to E313, E325."""
         leases, root = features.leases(self.agent), features.root
-        tree = git.work_tree(root)
         wanted = features.workflows.load(root).get(self.workflow)
         rendering.try_first(features.repository.get(root), wanted)
         grown: GrownView | None = None
+        source = sources.keep_of(self.feature_id, features)
         with features.change(self.feature_id) as (project, feature, present):
             leases.require_free(feature, takeover=self.takeover)
             if wanted.id != present.id:
                 require_change(feature, present, wanted)
                 grown = {"before": present.id, "phases": [], "files": []}
                 found = Found(project, feature, wanted)
-                _Growth(found, outputs, content, tree, leases).grow(grown)
+                _Growth(found, outputs, content, source, leases).grow(grown)
             if feature.is_open:
                 leases.take(feature, deliberate=False)
         shown = rendering.committed_view(project, feature, wanted if grown else present)
@@ -105,7 +106,7 @@ class _Growth:
     found: Found
     outputs: ProjectOutputs
     content: ContentValidator
-    tree: WorkTree | None
+    source: Present
     leases: CallerLeases
 
     def grow(self, view: GrownView) -> None:
@@ -114,14 +115,14 @@ class _Growth:
         accepted = self._accepted()
         digest = self.found.project.keep_workflow(workflow)
         notes = feature.change_workflow(workflow, digest, self.leases.caller.name, now)
-        enter_phase(feature, workflow, self.outputs, self.tree)
+        enter_phase(feature, workflow, self.outputs, self.source)
         for phase in carried_phases(workflow):
             contents = self._contents(phase, accepted)
             if contents is None:
                 break
             artifacts = [self._placed(key, *content) for key, content in contents.items()]
             feature.complete_phase(phase.id, artifacts, workflow, now)
-            enter_phase(feature, workflow, self.outputs, self.tree)
+            enter_phase(feature, workflow, self.outputs, self.source)
             view["phases"].append(phase.id)
             view["files"] += [artifact.path for artifact in artifacts]
         record = feature.phases[feature.current_phase or ""]

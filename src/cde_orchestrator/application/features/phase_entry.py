@@ -1,12 +1,11 @@
-"""What is recorded when a phase begins: the outputs as they stand, and git's commit and changes."""
+"""What is recorded when a phase begins: the outputs as they are, and the source."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
-from cde_orchestrator.application.features.source_changes import remember
-from cde_orchestrator.application.ports.checks import WorkTree
+from cde_orchestrator.application.features.project_sources import Present
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.workflow import Workflow
@@ -16,8 +15,10 @@ def enter_phase(
     feature: Feature,
     workflow: Workflow,
     outputs: ProjectOutputs,
-    tree: WorkTree | None,
+    present: Present,
     known: Mapping[str, Content | None] | None = None,
+    *,
+    again: bool = False,
 ) -> None:
     """Record the beginning of the current phase, so that a rollback can come back to it.
 
@@ -27,8 +28,9 @@ def enter_phase(
         feature: it stands in the phase already.
         workflow: all its outputs are looked at.
         outputs: the project's.
-        tree: git's, asked for before the state was locked.
+        present: the source, looked at before the state was locked.
         known: contents by path that were read already; None: there is no file.
+        again: whether the source is compared with what it was when the phase first began.
 
     Raises:
         StateError: E203 or E204, the content could not be kept.
@@ -36,7 +38,9 @@ def enter_phase(
     record = feature.phases.get(feature.current_phase or "")
     if record is None or not feature.is_open:
         return
-    remember(record, tree, outputs)
+    if not (again and record.start_source):
+        record.start_source = present.moment
+    record.start_commit = present.commit
     record.end_commit, record.entered, record.written = None, {}, {}
     record.entered_at, known = record.started_at, known or {}
     for phase in workflow.phases:

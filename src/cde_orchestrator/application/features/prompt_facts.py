@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,31 +171,26 @@ def earlier_attempts(record: PhaseRecord) -> list[dict[str, Any]]:
     return found[-EARLIER_SHOWN:]
 
 
-def _notes(past: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [str(note) for summary in past for note in summary.get("notes", ())]
-
-
 def _earlier(attempt: object, reason: object) -> dict[str, Any]:
     return {"attempt": attempt, "reason": shortened(str(reason), EARLIER_LIMIT)}
 
 
 def last_failure(record: PhaseRecord) -> str | None:
-    """Why the last attempt failed, or how the last check did."""
-    failure = record.last_failure()
-    return None if failure is None else shortened(failure, NOTE_LIMIT)
+    """Why the last attempt failed, else why the phase began again: older templates show that."""
+    words = record.last_failure() or (record.returned.summary() if record.returned else None)
+    return None if words is None else shortened(words, NOTE_LIMIT)
 
 
 def returned(record: PhaseRecord) -> dict[str, Any] | None:
-    """Why the phase was gone back to, where nothing failed since, and what was noted in it."""
-    reason = record.returned_because()
-    if reason is None:
+    """Why the phase began again, and what is kept of what was discarded for it."""
+    if (why := record.returned) is None:
         return None
     return {
-        "reason": shortened(reason, NOTE_LIMIT),
-        "by": record.failures[-1].by,
-        "discarded": [],
-        "notes": [shortened(note, NOTE_LIMIT) for note in _notes(record.past[-1:])],
-        "summary": shortened(reason, NOTE_LIMIT),
+        "reason": shortened(why.reason, NOTE_LIMIT),
+        "by": why.by,
+        "discarded": [asdict(each) for each in why.discarded],
+        "notes": [shortened(note, NOTE_LIMIT) for note in why.notes],
+        "summary": shortened(why.summary(), NOTE_LIMIT),
     }
 
 

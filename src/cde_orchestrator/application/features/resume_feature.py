@@ -9,7 +9,8 @@ from cde_orchestrator.application.features.followed_workflow import ProjectFeatu
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
-from cde_orchestrator.application.ports.checks import TrustStore, VersionControl
+from cde_orchestrator.application.features.project_sources import Present, ProjectSources
+from cde_orchestrator.application.ports.checks import TrustStore
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     ArtifactView,
@@ -72,6 +73,7 @@ class ResumeReply(FeatureReply):
     finished: list[FinishedPhase]
     progress: list[ProgressView]
     last_failure: str | None
+    returned: str | None
     attempts_left: int
     gate: GateView | None
     claim: ClaimView | None
@@ -95,18 +97,21 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
         rendering: PhasePrompts,
         outputs: ProjectOutputs,
         trust: TrustStore,
-        git: VersionControl,
+        sources: ProjectSources,
     ) -> ResumeReply:
         """Raises E004, E102, E103, E105, E122, E206, E302, E303, E305, E310, E311."""
         leases = features.leases(self.agent)
         root = features.root
-        present = meant_feature(features.repository.get(root), self.feature_id)
+        project = features.repository.get(root)
+        found, present = meant_feature(project, self.feature_id), Present()
         # Asked for while the state is free, and only where a phase may begin again.
-        tree = None if present.is_open else git.work_tree(root)
+        if not found.is_open:
+            project.require_writable()
+            present = sources.keep(project, found)
         with features.change(self.feature_id) as (project, feature, workflow):
             leases.require_free(feature, takeover=self.takeover, resuming=True)
             if feature.reopen(workflow, leases.now):
-                enter_phase(feature, workflow, outputs, tree)
+                enter_phase(feature, workflow, outputs, present, again=True)
             if feature.is_open:
                 leases.take(feature, deliberate=True)
         phase = workflow.find(feature.current_phase or "") if feature.is_open else None
@@ -118,6 +123,7 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
             "finished": _finished(feature, workflow, outputs),
             "progress": _progress(feature, record) if record else [],
             "last_failure": record.last_failure() if record else None,
+            "returned": record.returned.summary() if record and record.returned else None,
             "attempts_left": record.attempts_left(workflow.max_attempts) if record else 0,
             "gate": _gate(phase, workflow, trust, root) if phase else None,
             "claim": leases.view(feature),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
+from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureView,
@@ -41,10 +42,11 @@ class SaveProgress(UseCase[SavedReply], operation="save_progress"):
     data: Any = None
     agent: str | None = None
 
-    def __call__(self, *, features: ProjectFeatures) -> SavedReply:
+    def __call__(self, *, features: ProjectFeatures, sources: ProjectSources) -> SavedReply:
         """Raises E004, E102, E103, E105 to E107, E206, E302, E303, E305, E315."""
         leases = features.leases(self.agent)
         progress = Progress.checked(leases.now, leases.caller.name, self.note, self.data)
+        present = sources.keep_of(self.feature_id, features)
         with features.change(self.feature_id) as (project, feature, workflow):
             wanted = self.phase_id if self.phase_id is not None else feature.current_phase
             phase = feature.require_current(wanted or "", workflow)
@@ -54,6 +56,7 @@ class SaveProgress(UseCase[SavedReply], operation="save_progress"):
                 (progress,) = newest
             else:
                 record.save(progress)
+                feature.seen_source = present.moment or feature.seen_source
                 leases.renew(feature)
                 feature.updated_at = leases.now
             return {

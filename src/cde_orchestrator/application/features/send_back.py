@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cde_orchestrator.application.features.delivery import kept_since, note_kept
 from cde_orchestrator.application.features.phase_prompt import PromptReader
-from cde_orchestrator.application.features.rollback_feature import FileRow, Rollback
+from cde_orchestrator.application.features.project_sources import Present
+from cde_orchestrator.application.features.rollback import FileRow, Rollback
 from cde_orchestrator.application.features.submission import Examined, Found, Submission
 from cde_orchestrator.application.views import KeptView, SentBackView, SubmitReply
 from cde_orchestrator.domain import markdown
@@ -36,6 +37,7 @@ class _ByVerdict:
     to: str
     reason: str
     kept: list[KeptView]
+    present: Present
     failures: list[Failure] = field(default_factory=list)
     attempts_before: int = 0
     rows: list[FileRow] = field(default_factory=list)
@@ -52,7 +54,7 @@ class _ByVerdict:
         """Note what was decided; the attempts that were used up stay so."""
         record = feature.phases[self.examined.phase.id]
         record.failures, record.attempts_before = self.failures, self.attempts_before
-        note_copies(feature, rows)
+        feature.seen_source = self.present.moment or feature.seen_source
         self.work.leases.take(feature, deliberate=False)
         _note(self.work, self.examined, self.verdict, feature, self.kept, self.to)
 
@@ -67,6 +69,7 @@ def send_back(work: Submission, examined: Examined, verdict: OtherVerdict) -> Su
     record = feature.phases[phase.id]
     reason = _reason(examined, verdict)
     kept = examined.delivery.write(record, examined.contents)
+    present = work.sources.keep(examined.found.project, feature)
     if record.attempts_left(workflow.max_attempts) <= 1:
         return _failed(work, examined, verdict, reason, kept)
     decision = _ByVerdict(
@@ -77,6 +80,7 @@ def send_back(work: Submission, examined: Examined, verdict: OtherVerdict) -> Su
         to=workflow.judged_phase(phase.id).id,
         reason=reason,
         kept=kept,
+        present=present,
     )
     rollback = Rollback(
         feature_id=feature.id,
@@ -85,7 +89,7 @@ def send_back(work: Submission, examined: Examined, verdict: OtherVerdict) -> Su
         features=work.features,
         outputs=work.outputs,
         leases=work.leases,
-        tree=work.git.work_tree(work.outputs.root),
+        present=present,
         decision=decision,
     )
     rollback.announce()
@@ -107,8 +111,8 @@ def sent_back_before(work: Submission, found: Found) -> SubmitReply | None:
             return None
         if found.feature.current_phase != event["to_phase"]:
             return None
-        failures = found.feature.phases[event["to_phase"]].failures
-        reason = failures[-1].reason if failures else ""
+        returned = found.feature.phases[event["to_phase"]].returned
+        reason = returned.reason if returned else ""
         verdict = OtherVerdict("", "", 0, event["verdict"])
         view = _view(verdict, work.phase_id, event["to_phase"], reason, [])
         reader = work.reader(found)
@@ -121,17 +125,6 @@ def sent_back_before(work: Submission, found: Found) -> SubmitReply | None:
 def copies_of(rows: Sequence[FileRow]) -> list[KeptView]:
     """The copies of outputs that went back."""
     return [{"path": row["path"], "kept_as": row["kept_as"]} for row in rows if row["kept_as"]]
-
-
-def note_copies(feature: Feature, rows: Sequence[FileRow]) -> None:
-    """Say in the reason, which the phase is shown, where the copies are."""
-    kept = ", ".join(each["kept_as"] for each in copies_of(rows))
-    if not kept:
-        return
-    target = feature.phases[feature.current_phase or ""]
-    last = target.failures[-1]
-    words = f"{last.reason}\n\nCopies of the outputs that went back: {kept}"
-    target.failures = [*target.failures[:-1], replace(last, reason=words)]
 
 
 def require_same(

@@ -1,180 +1,352 @@
-"""What changed in the source code since a feature or a phase began, and git's command to undo it.
+"""What a feature changed in the source since one of its phases began, and how that is taken back.
 
-A command is for those who follow it blindly: it names files alone that were as committed when
-the phase began, were not committed since, and can be restored without anything else changing.
+A file's content does not say who wrote it. So one is the feature's only where all that is known
+says so, and is left alone in any doubt: ``docs/phases.md`` has the rule.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
-from cde_orchestrator.application.ports.checks import VersionControl, WorkTree
+from cde_orchestrator.application.features.project_sources import Present, ProjectSources, reason_of
+from cde_orchestrator.application.ports.sources import Entry, Turn
+from cde_orchestrator.application.proofs.proving import is_record
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.exceptions import FeatureError, OutputError, StateError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.project_paths import path_problem
+from cde_orchestrator.domain.records import SourceMoment
+from cde_orchestrator.domain.workflow import Workflow
 
-FILES_RESTORED = 50
-"""Files that a command names; where there are more, a person has to look."""
+FILES_LIMIT = 2_000
+"""Files that one rollback takes back; where there are more, a person has to look."""
+_ODD = re.compile(r"[^\w./-]")
+"""In a path, what may part words of a text."""
 ROWS_SHOWN = 200
 PATHS_SHOWN = 20
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_REPLACED = "\ufffd"
-"""Stands in a name for what is no text."""
-
-SourceState = Literal["changed", "new", "earlier", "committed", "unclear"]
+SourceState = Literal[
+    "feature", "restored", "removed", "touched", "unnamed", "others", "committed", "odd"
+]
 
 
 class SourceRow(TypedDict):
-    """A file of the project that is not as it was when the phase began; no declared output.
+    """A file of the source that is not as it was when the phase began; no declared output.
 
-    ``state`` is ``changed`` for what git's command restores, ``new`` for what git does not
-    have, ``earlier`` for what differed from git's when the phase began already, ``committed``
-    for what was committed since, and ``unclear`` where nothing sure can be said.
+    ``state`` is ``feature`` for what ``code`` takes back; ``restored`` or ``removed`` once that
+    was done; and, of what is left as it is, ``touched`` for what changed since the feature
+    submitted or saved something last, ``unnamed`` for what no record of it names, ``others`` where
+    another feature was at work, ``committed`` for what was committed since, and ``odd`` for what
+    is no plain file on both sides. ``reason`` says more, where there is more to say.
     """
 
     path: str
     state: SourceState
-
-
-def remember(record: PhaseRecord, tree: WorkTree | None, outputs: ProjectOutputs) -> None:
-    """Record where git stands as the phase begins, and what differs from it already.
-
-    Raises:
-        StateError: E203 or E204, it could not be kept.
-    """
-    record.start_commit, record.start_tree = tree.commit if tree else None, None
-    if tree is not None and tree.is_known:
-        parts = (tree.folder, tree.commit, sorted(tree.changed), sorted(tree.new))
-        content = Content.of(json.dumps(parts).encode())
-        outputs.keep(content)
-        record.start_tree = content.sha256
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseStart:
-    """What was recorded of the source code when a phase began, before it begins again.
+class SourceTurn:
+    """Files that go from one kept tree to another, as a rollback's events note it.
 
     Attributes:
-        before: what differed from the commit then; None: nothing is known of it.
+        folder: the work folder that they are in.
     """
 
-    feature_id: str
-    commit: str | None
-    at: datetime | None
-    before: WorkTree | None
+    folder: str
+    before: str
+    after: str
 
-    @classmethod
-    def of(cls, feature: Feature, record: PhaseRecord, outputs: ProjectOutputs) -> PhaseStart:
-        """As the phase's record has it."""
-        commit, digest = record.start_commit, record.start_tree
-        data = outputs.kept(digest) if digest else None
-        # A state may come from anywhere, and git takes what begins with - for an option.
-        is_commit = commit is not None and _COMMIT.fullmatch(commit) is not None
-        known = commit if is_commit else None
-        return cls(feature.id, known, record.started_at, _recalled(data) if data else None)
+    def fact(self) -> dict[str, str]:
+        """As an event has it."""
+        return {"folder": self.folder, "before": self.before, "after": self.after}
 
-    def changes(
-        self,
-        project: Project,
-        tree: WorkTree | None,
-        outputs: Collection[str],
-        git: VersionControl,
-        root: Path,
-    ) -> tuple[list[SourceRow], list[str]]:
-        """What is not as it was, and git's commands that show and undo it; never run here.
 
-        ``tree`` is git's from just before the outputs went back; ``outputs`` are the paths of
-        declared outputs, which a rollback restores itself.
-        """
-        if self.commit is None or tree is None:
-            return [], []
-        words = ["git", "-C", tree.folder]
-        look = shlex.join([*words, "diff", "--stat", self.commit, "--", ".", ":(exclude).cde"])
-        committed = git.changed_between(root, self.commit, tree.commit)
-        if committed is None or not tree.is_known:
-            return [], [look]
-        sure = self._is_sure_of(tree) and not self._others_worked(project)
-        rows: list[SourceRow] = [
-            {"path": path, "state": self._state(path, tree, committed, sure=sure)}
-            for path in sorted((tree.changed | tree.new | committed) - set(outputs))
-            if path in tree.changed | committed or not self._was_new(path)
+@dataclass(frozen=True, kw_only=True)
+class SourceChanges:
+    """What differs from the start of a phase, and whose it is.
+
+    Attributes:
+        start: the source when the phase began; None where nothing can be compared.
+        now: the source at present.
+        turns: what differs, by path.
+        states: whose each of them is.
+        problem: why nothing can be compared, or nothing taken back.
+    """
+
+    start: SourceMoment | None = None
+    now: SourceMoment | None = None
+    turns: Mapping[str, Turn] = field(default_factory=dict)
+    states: Mapping[str, SourceState] = field(default_factory=dict)
+    problem: str | None = None
+
+    @property
+    def back(self) -> dict[str, Turn]:
+        """What is the feature's, from how it is now to how it was."""
+        found = {
+            path: self.turns[path] for path, state in self.states.items() if state == "feature"
+        }
+        return {path: (now, before) for path, (before, now) in found.items()}
+
+    def rows(self, done: Mapping[str, str | None] | None = None) -> list[SourceRow]:
+        """The files in order; ``done`` has those that were taken back, or why they were not."""
+        return [self._row(path, state, done or {}) for path, state in sorted(self.states.items())][
+            :ROWS_SHOWN
         ]
-        paths = [row["path"] for row in rows if row["state"] == "changed"]
-        # Names are names, and no patterns that others match.
-        undo = ["git", "--literal-pathspecs", *words[1:], "restore", f"--source={self.commit}"]
-        command = shlex.join([*undo, "--", *paths])
-        commands = [look] if rows else []
-        if 0 < len(paths) <= FILES_RESTORED and command.isprintable():
-            commands.append(command)
-        return rows[:ROWS_SHOWN], commands
 
-    def _state(
-        self, path: str, tree: WorkTree, committed: Collection[str], *, sure: bool
-    ) -> SourceState:
-        if self.before is not None and path in self.before.changed:
-            return "earlier"
-        if path in committed:
-            return "committed"
-        if path in tree.new:
-            return "new"
-        is_name = path.isprintable() and _REPLACED not in path
-        return "changed" if sure and is_name and path not in tree.stuck else "unclear"
+    def _row(self, path: str, state: SourceState, done: Mapping[str, str | None]) -> SourceRow:
+        reason = done.get(path)
+        if reason is not None:
+            state = "touched"
+        elif path in done:
+            state = "removed" if self.turns[path][0] is None else "restored"
+        return {"path": path, "state": state, "reason": reason}
 
-    def _is_sure_of(self, tree: WorkTree) -> bool:
-        """Whether it is known how this very folder was, and not a feature's worktree."""
-        before = self.before
-        return before is not None and (before.folder, before.commit) == (tree.folder, self.commit)
+    def commands(self) -> list[str]:
+        """A command that shows all of it, and changes nothing; none where nothing differs."""
+        if self.start is None or self.now is None or not self.states:
+            return []
+        look = ("diff", "--no-ext-diff", "--no-textconv", "--stat", "-p")
+        trees = (self.start.tree, self.now.tree)
+        words = ["git", "-C", self.now.folder, *look, *trees, "--", ".", ":(exclude).cde"]
+        return [shlex.join(words)]
 
-    def _was_new(self, path: str) -> bool:
-        """Whether git did not have the file, or the folder that it is in, when it began."""
-        before = self.before.new if self.before is not None else frozenset()
-        return "./" in before or any(
-            path == each or (each.endswith("/") and path.startswith(each)) for each in before
+
+def source_changes(
+    project: Project,
+    feature: Feature,
+    record: PhaseRecord,
+    present: Present,
+    sources: ProjectSources,
+    workflow: Workflow,
+    texts: Iterable[str],
+) -> SourceChanges:
+    """What changed in the source since the phase of the record began; nothing is changed by it.
+
+    Args:
+        project: as it is.
+        feature: it is in any phase.
+        record: of the phase.
+        present: the source now.
+        sources: of the work folder.
+        workflow: its outputs are no source code.
+        texts: what the feature's records say.
+    """
+    start = record.start_source
+    if start is None:
+        return SourceChanges(
+            problem=present.problem or "it was not recorded when the phase started"
         )
-
-    def _others_worked(self, project: Project) -> bool:
-        """Whether another feature moved since: what changed may be its work."""
-        return self.at is None or any(
-            each.updated_at >= self.at
-            for each in project.features.summaries()
-            if each.id != self.feature_id
-        )
-
-
-def _recalled(data: bytes) -> WorkTree | None:
-    """What ``remember`` kept; None where it is something else."""
+    if start.folder != str(sources.folder):
+        return SourceChanges(problem=f"the phase started in another folder: {plain(start.folder)}")
+    if present.moment is None:
+        return SourceChanges(problem=present.problem)
+    outputs = workflow.paths_for(feature.name)
     try:
-        folder, commit, changed, new = json.loads(data)
-        return WorkTree(folder, commit, frozenset(map(str, changed)), frozenset(map(str, new)))
-    except (ValueError, TypeError, RecursionError):
-        return None
+        kept = sources.kept_trees(project.id, feature.id)
+        if start.tree not in kept:
+            return SourceChanges(problem="git no longer keeps what it was when the phase started")
+        turns = sources.trees.differing(sources.root, start.tree, present.moment.tree)
+        turns = {path: turns[path] for path in turns if not is_record(path, outputs)}
+        whose = _Whose(project, feature, start, present.moment, sources, kept, turns, texts)
+        states = {path: whose.state(path) for path in turns}
+    except FeatureError as error:
+        return SourceChanges(problem=reason_of(error))
+    found = SourceChanges(start=start, now=present.moment, turns=turns, states=states)
+    if len(found.back) > FILES_LIMIT:
+        problem = f"more than {FILES_LIMIT:,} files would have to be taken back"
+        return SourceChanges(problem=problem)
+    return found
 
 
-_WORDS: dict[SourceState, str] = {
-    "changed": "Committed when the phase started, changed since",
-    "new": "New since the phase started, left as it is",
-    "earlier": "Changed before the phase started; no command restores it",
-    "committed": "Committed since the phase started; git log shows by whom",
-    "unclear": "Origin unclear; check before you undo anything",
+@dataclass(frozen=True)
+class _Whose:
+    """Judges whose a change is."""
+
+    project: Project
+    feature: Feature
+    start: SourceMoment
+    now: SourceMoment
+    sources: ProjectSources
+    kept: Collection[str]
+    turns: Mapping[str, Turn]
+    texts: Iterable[str]
+
+    def state(self, path: str) -> SourceState:
+        """Whose the change of a file is, as far as that is sure."""
+        if self._is_odd(path):
+            return "odd"
+        if self._committed is None or path in self._committed:
+            return "committed"
+        if self._others:
+            return "others"
+        if self._since is None or path in self._since or not self._is_there(path):
+            return "touched"
+        return "feature" if path in self._named else "unnamed"
+
+    def _is_odd(self, path: str) -> bool:
+        """Whether a side is no plain file, or something else came into its place."""
+        if path_problem(path) or not path.isprintable():
+            return True
+        if not all(each.is_plain for each in self.turns[path] if each is not None):
+            return True
+        above = map(str, Path(path).parents)
+        return path in self._folders or any(each in self.turns for each in above)
+
+    @cached_property
+    def _folders(self) -> frozenset[str]:
+        """Folders that files which differ are in, or were."""
+        return frozenset(str(each) for path in self.turns for each in Path(path).parents)
+
+    @cached_property
+    def _committed(self) -> frozenset[str] | None:
+        """What was committed since; None: that cannot be known."""
+        commits = (self.start.commit, self.now.commit)
+        return self.sources.git.changed_between(self.sources.root, *commits)
+
+    @cached_property
+    def _others(self) -> bool:
+        """Whether another feature was, or may have been, at work in this folder since."""
+        since = self.start.at
+        return any(
+            each.updated_at >= since
+            or (each.claimed_until is not None and each.claimed_until >= since)
+            for each in self.project.features.summaries()
+            if each.id != self.feature.id and not self._is_elsewhere(each.id)
+        )
+
+    def _is_elsewhere(self, feature_id: str) -> bool:
+        """Whether the feature's phases were all in other folders."""
+        other = self.project.features.by_id(feature_id)
+        moments = [each.start_source for each in other.phases.values()] if other else []
+        folders = {each.folder for each in moments if each is not None}
+        return bool(folders) and self.start.folder not in folders
+
+    @cached_property
+    def _since(self) -> frozenset[str] | None:
+        """What changed since the feature last submitted or saved; None: that was never."""
+        seen = self.feature.seen_source
+        if seen is None or seen.at < self.start.at or seen.folder != self.start.folder:
+            return None
+        if seen.tree not in self.kept:
+            return None
+        return frozenset(self.sources.trees.differing(self.sources.root, seen.tree, self.now.tree))
+
+    def _is_there(self, path: str) -> bool:
+        """Whether the file is as the tree has it: it may be ignored by now, or have changed."""
+        expected = self.turns[path][1]
+        try:
+            found = self.sources.files.find(self.sources.folder, path, self.now.tree)
+        except OutputError:
+            return False
+        return (found and found.id) == (expected and expected.id)
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        """The files that a record of the feature names."""
+        seen = self.feature.seen_source
+        trees = {self.start.tree, self.now.tree, *([seen.tree] if seen else [])}
+        listed = (self.sources.trees.listed(self.sources.root, tree) for tree in sorted(trees))
+        longer = {path for paths in listed for path in paths if self._ends_alike(path)}
+        return named_in(self.texts, {*self.turns, *longer})
+
+    def _ends_alike(self, path: str) -> bool:
+        """Whether a text that names this path seems to name one of those that differ."""
+        return any(path[part.end() :] in self.turns for part in _ODD.finditer(path))
+
+
+def named_in(texts: Iterable[str], paths: Collection[str]) -> frozenset[str]:
+    """Those of the paths that a text names.
+
+    A text that names one of the paths names none that is the end of it: ``odd name.py`` does not
+    name ``name.py``.
+    """
+    named: set[str] = set()
+    longest_first = sorted(paths, key=len, reverse=True)
+    for text in texts:
+        left = text
+        for path in longest_first:
+            if path in left:
+                name = rf"(?<![\w./-])(?<!\w['\"`])(\./)?{re.escape(path)}(?![\w/-]|\.\w)"
+                left, found = re.subn(name, "\0", left)
+                if found:
+                    named.add(path)
+    return frozenset(named)
+
+
+def turn_files(
+    sources: ProjectSources, turns: Mapping[str, Turn], *, dry_run: bool
+) -> dict[str, str | None]:
+    """Have files as they are after their turns, each only where it is as before it.
+
+    Done twice, it is done once; whatever stops it between two files, it can be done again.
+
+    Returns:
+        By path None for what was done, or why the file was left; not what was as it is to be.
+    """
+    ids = {after.id for _, after in turns.values() if after is not None}
+    try:
+        data = sources.trees.blobs(sources.root, ids)
+    except FeatureError as error:
+        return dict.fromkeys(turns, reason_of(error))
+    done = {path: _turned(sources, path, turns[path], data, dry_run) for path in sorted(turns)}
+    return {path: reason or None for path, reason in done.items() if reason != _AS_IT_IS}
+
+
+_AS_IT_IS = "it is as it is to be"
+
+
+def _turned(
+    sources: ProjectSources, path: str, turn: Turn, data: Mapping[str, bytes], dry_run: bool
+) -> str:
+    before, after = turn
+    like = (after or before or Entry("", "")).id
+    try:
+        found = sources.files.find(sources.folder, path, like)
+        if (found and found.id) == (after and after.id) and (
+            before is None or after is None or before.mode == after.mode or found == after
+        ):
+            return _AS_IT_IS
+        if (found and found.id) != (before and before.id):
+            return "it was changed since"
+        if not dry_run:
+            sources.files.put(sources.folder, path, turn, data[after.id] if after else None)
+    except (OutputError, StateError) as error:
+        return str(error.context.get("reason", error.message))
+    return ""
+
+
+_WORDS: dict[SourceState, tuple[str, str]] = {
+    "restored": ("restored", "as it was when the phase started"),
+    "removed": ("removed", "it was new; git keeps it"),
+    "feature": ("the feature's", "code takes it back"),
+    "touched": ("left", "changed since the feature last submitted or saved something"),
+    "unnamed": ("left", "no record of the feature names it"),
+    "others": ("left", "another feature was at work"),
+    "committed": ("left", "committed since; git log shows by whom"),
+    "odd": ("left", "not a plain file then and now"),
 }
+
+
+def source_words(state: SourceState) -> tuple[str, str]:
+    """What became of a file of the source, or would, and why."""
+    return _WORDS[state]
 
 
 def source_lines(rows: Sequence[SourceRow]) -> list[str]:
     """What became of the source code in a few lines, for people and agents."""
     lines = []
-    for state, words in _WORDS.items():
+    for state, (action, remark) in _WORDS.items():
         paths = [plain(row["path"]) for row in rows if row["state"] == state]
         more = f" and {len(paths) - PATHS_SHOWN} more" if paths[PATHS_SHOWN:] else ""
         if paths:
-            lines.append(f"{words}: {', '.join(paths[:PATHS_SHOWN])}{more}")
+            lines.append(f"- source, {action} ({remark}): {', '.join(paths[:PATHS_SHOWN])}{more}")
     return lines

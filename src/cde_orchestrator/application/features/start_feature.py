@@ -13,6 +13,7 @@ from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
+from cde_orchestrator.application.features.project_sources import Present, ProjectSources
 from cde_orchestrator.application.features.shared_outputs import shared_with
 from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.ports.checks import VersionControl
@@ -27,7 +28,7 @@ from cde_orchestrator.domain.growth import change_problem
 from cde_orchestrator.domain.lease import Caller
 from cde_orchestrator.domain.names import slug_from
 from cde_orchestrator.domain.project import Project, ProjectStatus
-from cde_orchestrator.domain.records import checked_key, is_repeated
+from cde_orchestrator.domain.records import SourceBase, checked_key, is_repeated
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.workflow import Workflow
 
@@ -62,6 +63,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         git: VersionControl,
         proving: Proving,
         baselines: Baselines,
+        sources: ProjectSources,
     ) -> StartReply:
         """Start it, and then try what its checks say before the work, in a bounded time.
 
@@ -72,12 +74,11 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         """
         key = checked_key(self.idempotency_key)
         root, repository, workflows = features.root, features.repository, features.workflows
-        leases, tree = features.leases(), git.work_tree(root)
-        problem = None if tree is not None and tree.is_known else git.problem(root)
-        before = repository.get(root)
+        leases, before = features.leases(), repository.get(root)
         tried = self._tried_workflow(key, before, workflows, rendering)
-        demanded = tried is not None and tried.proof is not None
-        base, refusal = proving.base_now() if demanded else (None, "")
+        present = sources.look() if tried is not None else Present()
+        problem = None if present.moment is not None else git.problem(root)
+        base, refusal = _base_of(present, proving) if tried and tried.proof else (None, "")
         # Whoever has the whole tree needs no list of what differed from the commit.
         baseline = None if base is not None else baseline_for(tried, git, root)
         given = tried if self.baseline else None
@@ -94,21 +95,21 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
                 feature.idempotency_key = key
                 feature.baseline, feature.trials = baseline, [*plan.known]
                 leases.take(feature, deliberate=False)
-                if workflow.branch:
-                    feature.branch = _branch(feature, workflow, git, root)
-                enter_phase(feature, workflow, outputs, tree)
+                feature.branch = _branch(feature, workflow, git, root) if workflow.branch else None
+                enter_phase(feature, workflow, outputs, sources.pin(project, feature, present))
+                sources.let_go(project, leases.now)
                 if base is not None:
                     refusal = proving.keep(project, feature, base)
         if started is None and plan.due:
-            trying = _Trying(features, git, proving, baselines)
-            project, feature = trying(feature, workflow, plan)
+            world = (features, git, proving, baselines, sources)
+            project, feature = _Trying(*world)(feature, workflow, plan)
         phase = rendering.committed_view(project, feature, workflow)
-        unproven = workflow.proof == "required" and feature.base is None
+        lacks_base = workflow.proof == "required" and feature.base is None
         return {
             **features.reply(project, feature, phase),
             "branch": feature.branch,
             "git_problem": problem,
-            "proof_problem": (refusal or NO_BASE) if unproven else None,
+            "proof_problem": (refusal or NO_BASE) if lacks_base else None,
             "shared": shared_with(project, feature, workflow),
             "baseline": trial_views(baselines, workflow, feature, project),
             "fits": _fits(project, feature, workflow, features),
@@ -186,24 +187,36 @@ class _Trying:
     git: VersionControl
     proving: Proving
     baselines: Baselines
+    sources: ProjectSources
 
     def __call__(self, feature: Feature, workflow: Workflow, plan: Plan) -> tuple[Project, Feature]:
         """The project and the feature with what was seen."""
         tree = feature.base.tree if feature.base else None
         trials = self.baselines.run(plan.due, tree, seconds=self.baselines.seconds)
         # What a check leaves behind is no work of the feature's.
-        base = self.proving.base_now()[0] if feature.base is not None else None
-        baseline = None
-        if base is None:
-            baseline = baseline_for(workflow, self.git, self.features.root)
+        seen = self.sources.look()
+        base = _base_of(seen, self.proving)[0] if feature.base is not None else None
+        baseline = (
+            None if base is not None else baseline_for(workflow, self.git, self.features.root)
+        )
         with self.features.change(feature.id) as (project, present, _):
             present.trials = [*present.trials, *trials]
             keep_trials(project, trials)
             if present.updated_at == feature.updated_at:  # or else somebody is at work already
                 present.baseline = baseline
+                kept = self.sources.pin(project, present, seen).moment
+                first = present.phases[workflow.first.id]
+                first.start_source = kept or first.start_source
                 if base is not None:
                     self.proving.keep(project, present, base)
         return project, present
+
+
+def _base_of(present: Present, proving: Proving) -> tuple[SourceBase | None, str]:
+    """What the source was that was looked at; None where git cannot keep it, and why."""
+    if (moment := present.moment) is None:
+        return proving.base_now()
+    return SourceBase(moment.tree, moment.commit), ""
 
 
 def _fits(

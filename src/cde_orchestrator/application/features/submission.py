@@ -25,6 +25,7 @@ from cde_orchestrator.application.features.phase_prompt import (
     phase_view,
 )
 from cde_orchestrator.application.features.project_outputs import Content, ProjectOutputs
+from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.ports.checks import (
     CheckRunner,
     ContentValidator,
@@ -114,6 +115,7 @@ class SubmissionPorts:
     trust: TrustStore
     git: VersionControl
     proving: Proving
+    sources: ProjectSources
 
     @classmethod
     def of(cls, named: Callable[[Iterable[str]], Mapping[str, Any]]) -> Self:
@@ -142,6 +144,7 @@ class Submission:
     trust: TrustStore
     git: VersionControl
     proving: Proving
+    sources: ProjectSources
     leases: CallerLeases
 
     def find(self, before: Found | None = None) -> Found:

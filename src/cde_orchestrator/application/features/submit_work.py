@@ -17,6 +17,7 @@ from cde_orchestrator.application.features.phase_proof import (
     phase_proof,
     phase_to_prove,
 )
+from cde_orchestrator.application.features.project_sources import Present
 from cde_orchestrator.application.features.send_back import (
     require_same,
     send_back,
@@ -32,7 +33,6 @@ from cde_orchestrator.application.features.submission import (
 from cde_orchestrator.application.ports.checks import (
     CheckRunner,
     Watch,
-    WorkTree,
 )
 from cde_orchestrator.application.proof_views import proof_view
 from cde_orchestrator.application.proofs.records import record_path
@@ -114,6 +114,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
             trust=submission.trust,
             git=submission.git,
             proving=submission.proving,
+            sources=submission.sources,
             leases=submission.features.leases(self.agent),
         )
         checks = submission.checks
@@ -206,7 +207,7 @@ class _Course:
         examined = checked.examined
         if self.asked.approval is not None:  # what was run took its time
             self.asked.approval.find_source(examined.found.feature, examined.found.workflow)
-        tree = self.work.git.work_tree(self.work.outputs.root)
+        present = self.work.sources.keep(examined.found.project, examined.found.feature)
         with self.work.features.repository.transaction(self.work.outputs.root) as project:
             project.require_writable()
             found = self.work.adopted(project, examined.found)
@@ -220,8 +221,10 @@ class _Course:
                 }
                 if not checked.written:  # a check may have touched what it was not to touch
                     known |= examined.earlier
-                enter_phase(found.feature, found.workflow, self.work.outputs, tree, known)
-                found.feature.phases[self.asked.phase_id].end_commit = tree.commit if tree else None
+                feature = found.feature
+                feature.seen_source = present.moment or feature.seen_source
+                enter_phase(feature, found.workflow, self.work.outputs, present, known)
+                feature.phases[self.asked.phase_id].end_commit = present.commit
                 # A check may have changed what the prompt of the next phase shows.
                 following = None if checked.written else examined.following
         return self.answer(found, examined.reader, following)
@@ -308,14 +311,16 @@ class _Course:
         contents = examined.contents
         written = {key: contents[key].sha256 for key in self.asked.results}
         is_flaky = bool(failure.context.get("flaky"))
-        if evidence is None and not written and not is_flaky:
+        present = self.work.sources.keep(examined.found.project, examined.found.feature)
+        if evidence is None and not written and not is_flaky and present.moment is None:
             return
         root = self.work.outputs.root
-        tree = self.work.git.work_tree(root) if is_flaky else None
         try:
             with self.work.features.repository.transaction(root) as project:
                 found = self.work.adopted(project, examined.found)
-                record = found.feature.phases.get(self.asked.phase_id)
+                feature = found.feature
+                feature.seen_source = present.moment or feature.seen_source
+                record = feature.phases.get(self.asked.phase_id)
                 if record is None:  # the feature continues in another workflow by now
                     return
                 record.evidence = evidence or record.evidence
@@ -323,16 +328,16 @@ class _Course:
                 self._note(found.feature, kept)
                 if is_flaky:
                     require_same(self.work, examined, found.feature, found.workflow)
-                    self._use_up_attempt(found, failure.message, tree)
+                    self._use_up_attempt(found, failure.message, present)
         except CDEError as error:  # the check's own failure is what has to be shown
             feature_id = examined.found.feature.id
             log.warning("evidence_not_kept", feature_id=feature_id, reason=error.message)
 
-    def _use_up_attempt(self, found: Found, reason: str, tree: WorkTree | None) -> None:
+    def _use_up_attempt(self, found: Found, reason: str, present: Present) -> None:
         feature, workflow = found.feature, found.workflow
         by, now = self.work.leases.caller.name, self.work.leases.now
         if feature.fail_phase(self.asked.phase_id, shortened(reason, _REASON), by, workflow, now):
-            enter_phase(feature, workflow, self.work.outputs, tree)
+            enter_phase(feature, workflow, self.work.outputs, present, again=True)
 
     def _note(self, feature: Feature, kept: list[KeptView]) -> None:
         at, by = self.work.features.clock().isoformat(), self.work.leases.caller.name

@@ -131,6 +131,9 @@ def last_event(feature: Feature) -> FeatureEvent:
         if record.started_at is not None:
             again = f", attempt {record.attempt}" if record.attempt > 1 else ""
             events.append(_event(record.started_at, "entered", f"started {phase_id}{again}", None))
+        if record.returned is not None and phase_id == feature.current_phase:
+            returned = record.returned
+            events.append(_event(returned.at, "returned", returned.reason, returned.by))
         if record.completed_at is not None:
             events.append(_event(record.completed_at, "completed", f"completed {phase_id}", None))
         events += [_event(saved.at, "saved", saved.note, saved.by) for saved in record.saved()[-1:]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -93,31 +92,11 @@ class ObjectStore(Protocol):
         """The content, or None when it is not kept, or no longer intact."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkTree:
-    """Where git stands, and what differs from it; paths are relative to the folder.
-
-    Attributes:
-        folder: the project's, or that of a feature's worktree.
-        changed: files of the commit that differ from it.
-        new: what the commit does not have; a folder ends with ``/``.
-        stuck: of ``changed``, those whose place something else has taken.
-        is_known: whether git could say what differs.
-    """
-
-    folder: str
-    commit: str
-    changed: frozenset[str] = frozenset()
-    new: frozenset[str] = frozenset()
-    stuck: frozenset[str] = frozenset()
-    is_known: bool = True
-
-
 class VersionControl(Protocol):
     """Looks into git; nothing is ever pushed, forced or thrown away."""
 
-    def work_tree(self, root: Path) -> WorkTree | None:
-        """The commit, and what differs from it in the folder; None without repository or commit."""
+    def head(self, root: Path) -> str | None:
+        """The commit that is checked out; None without repository or commit."""
 
     def changed_between(self, root: Path, before: str, after: str) -> frozenset[str] | None:
         """Files of the project's folder that differ between two commits; None: unknown."""

@@ -297,6 +297,12 @@ class ProjectFiles(Protocol):
     def set_aside(self, root: Path, relative: str, output_id: str) -> str:
         """Keep a copy of the file next to it; the copy's path, relative to the project."""
 
+    def keep_attempt(self, root: Path, relative: str, output_id: str, attempt: int) -> str:
+        """Keep a copy of what an attempt left; the copy's path, relative to the project.
+
+        The number is the next one where that attempt left something else already.
+        """
+
     def keep_changed(
         self,
         root: Path,

@@ -26,6 +26,7 @@ _READS = {
     "prompts": "render",
     "proving": "",
     "recovery": _RECOVERY,
+    "sources": "",
     "reports": "summaries load",
     "repository": _STATE,
     "files_repository": _STATE,

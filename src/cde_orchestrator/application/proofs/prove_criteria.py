@@ -30,13 +30,12 @@ from cde_orchestrator.domain.command_line import CommandLine
 from cde_orchestrator.domain.criteria import Criterion
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.logger import get_logger
+from cde_orchestrator.domain.project_paths import RECORDS
 from cde_orchestrator.domain.proofs import CriterionSeen, Proof, ProofEvidence
 
 log = get_logger(__name__)
 
 PRODUCT = "cde-orchestrator"
-RECORDS = "specs/"
-"""Where features keep their records: a file there is no code."""
 _WITH_TESTS = (".rs",)
 """Files of languages in which code and its tests are in one file."""
 PLACES_LIMIT = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,17 +19,18 @@ from cde_orchestrator.application.ports.proving import (
     TestRunner,
     TestRunners,
 )
-from cde_orchestrator.application.proofs.prove_criteria import RECORDS, Prover
+from cde_orchestrator.application.proofs.prove_criteria import Prover
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.project_paths import RECORDS
 from cde_orchestrator.domain.records import SourceBase
 from cde_orchestrator.domain.workflow import Workflow
 
 NO_BASE = "the source was not recorded when the feature started"
-_ASIDE = ".before-"
+_ASIDE = re.compile(r"\.(before|attempt)-.*")
 """What follows an output's name in that of a copy of it."""
 
 
@@ -152,7 +154,7 @@ def rewritten_words(base: str, commit: str) -> str:
 
 def is_record(path: str, outputs: Collection[str]) -> bool:
     """Whether a file is a feature's record, which is no change of the project."""
-    return path.startswith(RECORDS) or path.partition(_ASIDE)[0] in outputs
+    return path.startswith(RECORDS) or _ASIDE.sub("", path) in outputs
 
 
 def _reason(error: FeatureError) -> str:

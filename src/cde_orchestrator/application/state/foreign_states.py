@@ -102,6 +102,11 @@ def _is_event(event: Mapping[str, Any]) -> bool:
         return False
     if event["event"] == "file_kept" and not _has_texts(event, "phase", "path", "kept_as"):
         return False
+    if "source" in event and not (
+        isinstance(event["source"], dict)
+        and _has_texts(event["source"], "folder", "before", "after")
+    ):
+        return False
     files = event.get("files") or []
     return isinstance(files, list) and all(
         isinstance(each, dict)

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
-from cde_orchestrator.application.features.rollback_feature import FileRow
+from cde_orchestrator.application.features.project_sources import ProjectSources
+from cde_orchestrator.application.features.rollback import FileRow
+from cde_orchestrator.application.features.source_changes import SourceRow
 from cde_orchestrator.application.ports.core import StateRecovery, WorkflowRepository
 from cde_orchestrator.application.state.foreign_states import require_usable
 from cde_orchestrator.application.state.state_exports import export_of, merge_exports, parse_export
-from cde_orchestrator.application.state.undo_rollback import follow_rollbacks
+from cde_orchestrator.application.state.undo_rollback import follow_rollbacks, follow_sources
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import ProjectError, StateError, ValidationError
 from cde_orchestrator.domain.history import Backup
@@ -78,8 +80,8 @@ class StateReply(TypedDict):
 class RestoreReply(TypedDict):
     """What a restore changed, or would change; ``token`` confirms a dry run.
 
-    ``files`` are outputs that a rollback took back, and that now follow the state; ``conflicts``
-    is what both sides of a merged fork had changed.
+    ``files`` are outputs that a rollback took back, and ``code`` is source code of that kind: they
+    follow the state; ``conflicts`` is what both sides of a merged fork had changed.
     """
 
     source: str
@@ -88,6 +90,7 @@ class RestoreReply(TypedDict):
     difference: Difference
     token: str
     files: list[FileRow]
+    code: list[SourceRow]
     conflicts: list[str]
 
 
@@ -197,6 +200,7 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         recovery: StateRecovery,
         outputs: ProjectOutputs,
         workflows: WorkflowRepository,
+        sources: ProjectSources,
     ) -> RestoreReply:
         """Raises E004, E206, E208 to E211, E305."""
         source, document = self._source(root, recovery)
@@ -212,6 +216,10 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         if self.token is not None and self.token != token:
             raise StateError.of("E211", expected="another source or state", found=present or 0)
         changed = difference(before, document)
+        states, again = (before, document), self.export is None
+        # First, so that one that is killed between the two can be repeated: it sees what is left.
+        files = follow_rollbacks(*states, outputs, again=again, dry_run=self.dry_run)
+        code = follow_sources(*states, sources, again=again, dry_run=self.dry_run)
         sequence = present or 0
         if not self.dry_run:
             sequence = recovery.restore(root, document, present)
@@ -223,13 +231,8 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
             "sequence": sequence,
             "difference": changed,
             "token": token,
-            "files": follow_rollbacks(
-                before,
-                document,
-                outputs,
-                again=self.export is None,
-                dry_run=self.dry_run,
-            ),
+            "files": files,
+            "code": code,
             "conflicts": conflicts,
         }
 

@@ -1,18 +1,26 @@
-"""Bring outputs back to where a restore of the state goes: before a rollback, or after it."""
+"""Bring files back to where a restore of the state goes: before a rollback, or after it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
-from cde_orchestrator.application.features.rollback_feature import (
-    ROLLED_BACK,
-    ROLLING_BACK,
-    FileRow,
+from cde_orchestrator.application.features.project_sources import ProjectSources, reason_of
+from cde_orchestrator.application.features.rollback import ROLLED_BACK, ROLLING_BACK, FileRow
+from cde_orchestrator.application.features.source_changes import (
+    SourceRow,
+    SourceState,
+    turn_files,
 )
-from cde_orchestrator.domain.exceptions import OutputError, StateError, ValidationError
+from cde_orchestrator.application.ports.sources import Turn
+from cde_orchestrator.domain.exceptions import (
+    FeatureError,
+    OutputError,
+    StateError,
+    ValidationError,
+)
 
 State = Mapping[str, Any]
 
@@ -47,26 +55,81 @@ def follow_rollbacks(
     return [row for row in rows if row is not None]
 
 
+def follow_sources(
+    before: State, after: State, sources: ProjectSources, *, again: bool, dry_run: bool
+) -> list[SourceRow]:
+    """Give the source code the bytes that go with a restored state, as ``follow_rollbacks``.
+
+    A file that somebody changed since is left as it is, and so is all of it in another folder, or
+    where this product did not keep it here itself.
+    """
+    turns: dict[str, Turn] = {}
+    try:
+        for feature_id, way in _sources(before, after, again=again):
+            known = sources.kept_trees(before["id"], feature_id)
+            if way["folder"] == str(sources.folder) and known.issuperset(_trees(way)):
+                found = sources.trees.differing(sources.root, *_trees(way))
+                for path, (old, new) in found.items():
+                    turns[path] = turns.get(path, (old, new))[0], new
+    except FeatureError as error:
+        return [{"path": ".", "state": "touched", "reason": reason_of(error)}]
+    done = turn_files(sources, turns, dry_run=dry_run)
+    return [
+        {"path": path, "state": "touched" if reason else _state(turns[path]), "reason": reason}
+        for path, reason in done.items()
+    ]
+
+
+def _state(turn: Turn) -> SourceState:
+    return "removed" if turn[1] is None else "restored"
+
+
+def _trees(way: Mapping[str, str]) -> tuple[str, str]:
+    return way["before"], way["after"]
+
+
+def _sources(
+    before: State, after: State, *, again: bool
+) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """The ways from tree to tree, by the feature's id, in their order."""
+    for feature_id, undone, repeated in _rollbacks_between(before, after):
+        for event in undone:
+            if way := event.get("source"):
+                yield feature_id, {**way, "before": way["after"], "after": way["before"]}
+        for event in repeated if again else ():
+            if way := event.get("source"):
+                yield feature_id, way
+
+
 def _turns(before: State, after: State, *, again: bool) -> Iterator[_Turn]:
+    for _, undone, repeated in _rollbacks_between(before, after):
+        for event in undone:
+            for each in event["files"]:
+                yield _Turn(each["id"], each["path"], each["before"], each["after"])
+        for event in repeated if again else ():
+            for each in event["files"]:
+                yield _Turn(each["id"], each["path"], each["after"], each["before"])
+
+
+def _rollbacks_between(
+    before: State, after: State
+) -> Iterator[tuple[str, Sequence[Any], Sequence[Any]]]:
+    """By feature, rollbacks that the restored state is before, the last first, and after."""
     for feature_id, restored in after["features"].items():
         present = before["features"].get(feature_id)
         if present is None:
             continue
         old, new = _rollbacks(present), _rollbacks(restored)
-        for event in reversed([each for each in old if each not in new]):
-            for each in event["files"]:
-                yield _Turn(each["id"], each["path"], each["before"], each["after"])
+        undone = [each for each in reversed(old) if each not in new]
         while new and new[-1]["event"] == ROLLING_BACK:  # it was stopped: nothing to follow
             new.pop()
-        for event in [each for each in new if each not in old] if again else ():
-            for each in event["files"]:
-                yield _Turn(each["id"], each["path"], each["after"], each["before"])
+        yield feature_id, undone, [each for each in new if each not in old]
 
 
 def _rollbacks(feature: State) -> list[Any]:
     events = feature.get("work", {}).get("events") or []
     kinds = {ROLLED_BACK, ROLLING_BACK}
-    return [each for each in events if each["event"] in kinds and each.get("files")]
+    return [each for each in events if each["event"] in kinds and "files" in each]
 
 
 def _turned(turn: _Turn, outputs: ProjectOutputs, *, dry_run: bool) -> FileRow | None:

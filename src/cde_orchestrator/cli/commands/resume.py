@@ -99,23 +99,27 @@ def close(
 
 @top_level.command(
     "cde rollback add-a-login-page design --reason 'Wrong database' --dry-run",
-    "cde rollback add-a-login-page design --reason 'Wrong database'",
+    "cde rollback add-a-login-page design --reason 'Wrong database' --code",
 )
 def rollback(
     call: Call,
     feature: FeatureArgument,
     to_phase: Annotated[str, typer.Argument(help="The phase to start again.")],
     reason: Reason,
+    code: Annotated[
+        bool,
+        typer.Option("--code", help="Also take back what this feature changed in the source."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only show what would happen.")
     ] = False,
 ) -> None:
     """Start an earlier phase again, with the outputs as they were then.
 
-    A file that was changed since is kept as a copy. Your source code is not touched: the git
-    commands that show and undo its changes are printed, never run.
+    What is discarded is kept as a copy. Source code is left as it is; with --code, files are
+    restored that this feature, and surely nobody else, changed since the phase started.
     """
     use_case = RollbackFeature(
-        feature_id=feature, to_phase=to_phase, reason=reason, dry_run=dry_run
+        feature_id=feature, to_phase=to_phase, reason=reason, code=code, dry_run=dry_run
     )
     call.answer(use_case, rolled_back)

@@ -10,12 +10,32 @@ from rich.text import Text
 
 from cde_orchestrator.application.features.grow_feature import GrowReply, grown_words
 from cde_orchestrator.application.features.resume_feature import ResumeReply
-from cde_orchestrator.application.features.rollback_feature import FileRow, RollbackReply
+from cde_orchestrator.application.features.rollback import FileRow
+from cde_orchestrator.application.features.rollback_feature import (
+    RollbackReply,
+    rollback_remarks,
+)
 from cde_orchestrator.application.features.save_progress import SavedReply
-from cde_orchestrator.application.features.source_changes import source_lines
+from cde_orchestrator.application.features.source_changes import SourceRow, source_words
 from cde_orchestrator.application.views import FailedReply, FeatureReply, ProgressView
-from cde_orchestrator.cli.console.layout import done, facts, mark, note, section, spaced, unbroken
-from cde_orchestrator.cli.console.wording import RenderTarget, clean, clean_lines, counted, moment
+from cde_orchestrator.cli.console.layout import (
+    done,
+    facts,
+    mark,
+    note,
+    section,
+    spaced,
+    table,
+    unbroken,
+)
+from cde_orchestrator.cli.console.wording import (
+    RenderTarget,
+    clean,
+    clean_lines,
+    command,
+    counted,
+    moment,
+)
 from cde_orchestrator.cli.views.feature import assignment, recorded
 
 _ACTIONS = {"restored": "↺", "removed": "-", "unchanged": "·", "left": "!"}
@@ -52,7 +72,7 @@ def resumed(reply: ResumeReply, look: RenderTarget) -> RenderableType:
         produced.append(Text.assemble(mark("completed"), " ", clean(phase["id"])))
         produced += recorded(phase)
     notes = [_note(each, look) for each in reply["progress"]]
-    failure = reply["last_failure"]
+    failure, returned = reply["last_failure"], reply["returned"]
     check = gate["check"] if gate else None
     untrusted = check is not None and not check["trusted"]
     return spaced(
@@ -60,6 +80,7 @@ def resumed(reply: ResumeReply, look: RenderTarget) -> RenderableType:
         facts([("Goal", clean_lines(reply["goal"])), ("Branch", clean(reply["branch"] or ""))]),
         Group(*produced) if produced else None,
         section(Text("Saved progress"), spaced(*notes), look) if notes else None,
+        Text(clean_lines(returned)) if returned else None,
         section(Text("Last failure"), Text(clean_lines(failure)), look, "red") if failure else None,
         note("A person must trust the check of this phase: cde trust") if untrusted else None,
         *assignment(reply, look),
@@ -97,27 +118,39 @@ def rolled_back(reply: RollbackReply, look: RenderTarget) -> RenderableType:
     )
     undone = ", ".join(map(clean, reply["rolled_back"]))
     code = [unbroken(Text(f"  {clean(each)}", "cyan")) for each in reply["git"]]
-    words = "To see and undo its changes" if code[1:] else "To see its changes"
+    undo = Text.assemble(
+        "To undo it: ", (command(look, "state", "restore", "--at", "N"), "cyan"),
+        ", N being the change before it in ", (command(look, "state", "history"), "cyan"),
+    )  # fmt: skip
     return spaced(
         head,
-        Text(f"Discarded: {undone}") if undone else None,
+        Text(f"Rolled back: {undone}") if undone else None,
         file_rows(reply["files"]),
-        Group(*map(Text, source_lines(reply["source"]))) if reply["source"] else None,
-        Group(Text(f"Your code was not touched. {words}:", "dim"), *code) if code else None,
-        *([] if reply["dry_run"] else assignment(reply, look)),
+        source_rows(reply["source"]),
+        *map(note, rollback_remarks(reply)),
+        Group(Text("To see what changed in the source; it only shows:", "dim"), *code)
+        if code
+        else None,
+        *([] if reply["dry_run"] else [undo, *assignment(reply, look)]),
     )
 
 
 def file_rows(rows: Sequence[FileRow]) -> RenderableType | None:
-    """What became of outputs; those that stayed as they are say nothing."""
-    lines = []
+    """What became of outputs, in a table; those that stayed as they are say nothing."""
+    lines = table("Output", "", "Remark")
     for row in rows:
-        if row["action"] == "unchanged":
-            continue
-        line = Text(f"{_ACTIONS[row['action']]} {clean(row['path'])}  {row['action']}")
-        if row["kept_as"]:
-            line.append(f", the changed file is kept as {clean(row['kept_as'])}", "yellow")
-        if row["reason"]:
-            line.append(f": {clean(row['reason'])}", "dim")
-        lines.append(line)
-    return Group(*lines) if lines else None
+        if row["action"] != "unchanged":
+            remark = f"kept as {row['kept_as']}" if row["kept_as"] else row["reason"] or ""
+            sign = _ACTIONS[row["action"]]
+            lines.add_row(f"{sign} {clean(row['path'])}", row["action"], clean(remark))
+    return lines if lines.row_count else None
+
+
+def source_rows(rows: Sequence[SourceRow]) -> RenderableType | None:
+    """What became of files of the source, in a table."""
+    lines = table("Source", "", "Remark")
+    for row in rows:
+        state, remark = source_words(row["state"])
+        sign = _ACTIONS.get(row["state"], "·" if row["state"] == "feature" else "!")
+        lines.add_row(f"{sign} {clean(row['path'])}", state, clean(row["reason"] or remark))
+    return lines if lines.row_count else None

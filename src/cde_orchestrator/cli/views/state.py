@@ -21,7 +21,7 @@ from cde_orchestrator.cli.console.layout import (
     table,
 )
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted, moment
-from cde_orchestrator.cli.views.resume import file_rows
+from cde_orchestrator.cli.views.resume import file_rows, source_rows
 
 
 class MergeReply(TypedDict):
@@ -128,7 +128,9 @@ def restored(reply: replies.RestoreReply, look: RenderTarget) -> RenderableType:
     if reply["dry_run"]:
         head = note(f"Restoring {reply['source']} would change this; nothing is changed yet")
         changed = _difference(reply["difference"])
-        return spaced(head, changed, conflicts, file_rows(reply["files"]))
+        return spaced(
+            head, changed, conflicts, file_rows(reply["files"]), source_rows(reply["code"])
+        )
     head = done("Restored ", (clean(reply["source"]), "bold"), f" as change {reply['sequence']}")
     undo = command(look, "state", "restore", "--at", str(reply["sequence"] - 1))
     return spaced(
@@ -136,6 +138,7 @@ def restored(reply: replies.RestoreReply, look: RenderTarget) -> RenderableType:
         _difference(reply["difference"]),
         conflicts,
         file_rows(reply["files"]),
+        source_rows(reply["code"]),
         next_steps([(undo, "undo it")]) if any(reply["difference"].values()) else None,
     )
 

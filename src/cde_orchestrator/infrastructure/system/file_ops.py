@@ -368,7 +368,7 @@ def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = PRIVATE
         descriptor = ops.create(temporary)
         try:
             if mode != PRIVATE and hasattr(os, "fchmod"):
-                os.fchmod(descriptor, _usual_mode() if mode is None else mode)
+                os.fchmod(descriptor, usual_mode() if mode is None else mode)
             write_all(ops, descriptor, data)
             ops.fdatasync(descriptor)
         finally:
@@ -381,7 +381,7 @@ def stage_file(ops: FileOps, path: Path, data: bytes, mode: int | None = PRIVATE
 
 
 @cache
-def _usual_mode() -> int:
+def usual_mode() -> int:
     """What a new file of the project has for this user."""
     umask = os.umask(0o077)  # it can only be asked for by setting it
     os.umask(umask)

@@ -17,7 +17,13 @@ from cde_orchestrator.domain import proofs
 from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.proofs import CriterionSeen, ProofEvidence, ProofSeen
-from cde_orchestrator.domain.records import Difference, SourceBase
+from cde_orchestrator.domain.records import (
+    Difference,
+    Discarded,
+    Returned,
+    SourceBase,
+    SourceMoment,
+)
 
 SEEN = ProofSeen(
     id="tests/test_pay.py::test_charged",
@@ -64,7 +70,7 @@ def test_what_was_seen_is_read_back() -> None:
 
 def test_each_of_its_fields_can_be_read() -> None:
     seen = (ProofEvidence, CriterionSeen, ProofSeen, proofs.Proof, proofs.Verified)
-    for kind in (*seen, SourceBase, Difference, Doer):
+    for kind in (*seen, SourceBase, Difference, Doer, SourceMoment, Returned, Discarded):
         assert _readers_of(kind).keys() == get_type_hints(kind, include_extras=True).keys() - {
             "__test__"
         }
@@ -80,12 +86,22 @@ def test_a_feature_of_an_older_release_has_none_of_it() -> None:
     assert {record.doer for record in read.phases.values()} == {None}
 
 
+def test_what_an_older_release_kept_of_the_source_is_nothing() -> None:
+    document = encode_feature(Feature.create("p", "Take cards"))
+    document["phases"]["define"]["work"] = {"start_tree": "0" * 64, "start_commit": "a" * 40}
+
+    read = decode_feature(document)
+
+    assert (read.phases["define"].start_source, read.seen_source) == (None, None)
+    assert encode_feature(read)["phases"]["define"]["work"] == {"start_commit": "a" * 40}
+
+
 def test_a_rollback_takes_what_was_seen_back() -> None:
     feature = Feature.create("p", "Take cards")
     record = feature.phases["define"]
     record.proof, record.difference = EVIDENCE, Difference(1, 1, 1)
     record.doer = Doer(agent="claude")
-    record.roll_back()
+    record.roll_back("No")
 
     kept = encode_feature(feature)["phases"]["define"]["work"]
     assert not {"proof", "difference", "doer"} & kept.keys()

@@ -42,15 +42,6 @@ SECTIONS = [
 ]
 
 
-RETURNED = {
-    "reason": "the design was wrong",
-    "by": "ann",
-    "discarded": [{"output": "design", "attempt": 1, "kept_as": "design.attempt-1.md"}],
-    "notes": ["uv is not installed"],
-    "summary": "returned",
-}
-
-
 def put(root: Path, name: str, text: str | bytes) -> Path:
     """Write a template of the project's own."""
     path = root / ".cde" / "prompts" / name
@@ -94,6 +85,22 @@ def sections(name: str) -> list[dict[str, Any]]:
         {"heading": heading, "key": key, "text": f"What {name} says.", "more": more}
         for heading, key, more in SECTIONS
     ]
+
+
+RETURNED = {
+    "reason": "Wrong way",
+    "by": "ann",
+    "discarded": [
+        {
+            "output": "spec",
+            "path": "specs/login-page/spec.md",
+            "kept_as": "specs/login-page/spec.attempt-1.md",
+            "attempt": 1,
+        }
+    ],
+    "notes": ["The key is in the vault"],
+    "summary": "Returned to this phase: Wrong way",
+}
 
 
 def variables_of(workflow: Workflow, phase: Phase, *, full: bool) -> dict[str, Any]:
@@ -178,7 +185,7 @@ def history(*, full: bool) -> dict[str, Any]:
         if full
         else [],
         "failing_tests": ["a.py::test_b"] if full else [],
-        "returned": None,
+        "returned": RETURNED if full else None,
         "earlier_attempts": [{"attempt": 1, "reason": "the index was wrong"}] if full else [],
     }
 
@@ -250,9 +257,9 @@ def test_a_prompt_names_calls_of_its_reader_s_kind_alone(
         for prompt in (tools, shell, run):
             assert "You are the" not in prompt
             assert "last attempt" not in prompt
-            assert "> the design was wrong\n" in prompt
-            assert "- `design` of attempt 1: `design.attempt-1.md`" in prompt
-            assert ("> uv is not installed" in prompt) == fresh
+            assert "> Wrong way\n" in prompt
+            assert "- `spec` of attempt 1: `specs/login-page/spec.attempt-1.md`" in prompt
+            assert ("> The key is in the vault" in prompt) == fresh
             assert "\n\n\n" not in prompt
             assert (
                 prompt.count("Quoted lines")
@@ -657,3 +664,22 @@ def test_how_checks_ended_is_said_where_code_is_changed_proven_or_checked(
     assert "It passed." in prompt
     assert "Say it to the person now" not in prompt
     assert "Attempts are limited" not in prompt
+
+
+def test_a_phase_that_was_returned_to_names_what_was_discarded_and_no_failure(
+    tmp_path: Path,
+) -> None:
+    workflow, phase = packaged_phases()[0]
+    variables = variables_of(workflow, phase, full=True)
+    words = RETURNED["summary"]
+    prompt = JinjaPromptRenderer().render(
+        tmp_path, phase.prompt, {**variables, "last_failure": words}
+    )
+
+    assert "## What failed last" not in prompt
+    assert prompt.count("Wrong way") == 1
+    assert "## Returned to this phase\n\n> Wrong way\n" in prompt
+    assert "- `spec` of attempt 1: `specs/login-page/spec.attempt-1.md`" in prompt
+    assert "> The key is in the vault" in prompt
+    both = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
+    assert "## What failed last\n\n> E110: no spec" in both

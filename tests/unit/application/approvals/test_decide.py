@@ -20,6 +20,7 @@ from tests.fakes import World, catalog
 
 SPEC = "specs/shop/spec.md"
 ANSWER = "specs/shop/answer.md"
+KEPT = "specs/shop/answer.attempt-1.md"
 
 
 def asking(*, inputs: tuple[str, ...] = ("spec",), changes: bool = True) -> Workflow:
@@ -207,12 +208,14 @@ def test_a_no_goes_back_to_the_work_with_its_reason_and_copies(waiting: World) -
     reply = send_back(waiting, shown(waiting)["digest"])
     sent = reply["sent_back"]
     assert (sent["phase"], sent["to"], sent["verdict"]) == ("approve", "build", "no")
-    assert sent["kept"] == [{"path": ANSWER, "kept_as": f"{ANSWER}.before-rollback"}]
+    assert sent["kept"] == [{"path": ANSWER, "kept_as": KEPT}]
     assert "accepted" not in reply
     feature = waiting.project.feature("shop")
-    (failure,) = feature.phases["build"].failures
-    assert failure.reason.startswith("Too dear")
-    assert f"{ANSWER}.before-rollback" in failure.reason
+    returned = feature.phases["build"].returned
+    assert returned is not None
+    assert returned.reason.startswith("Too dear")
+    assert [each.kept_as for each in returned.discarded] == [KEPT]
+    assert feature.phases["build"].failures == []
     event = feature.events[-1]
     assert (event["event"], event["by"], event["to_phase"]) == ("sent_back", "ann@desk", "build")
 

@@ -291,7 +291,8 @@ def test_a_rollback_and_a_question_give_everything_again(world: World) -> None:
         world.run(use_case)
         assert world.prompts.variables["fresh"]
     assert world.prompts.variables["returned"]["reason"] == "Wrong"
-    assert world.prompts.variables["last_failure"] == "Wrong"
+    words = world.prompts.variables["last_failure"]
+    assert words.startswith("Returned to this phase: Wrong\n")
     assert not submitted(world)["fresh"]
 
 
@@ -397,5 +398,5 @@ def test_earlier_attempts_are_said_and_what_was_noted_in_them(world: World) -> N
         "by": "robot",
         "discarded": [],
         "notes": ["uv is not installed"],
-        "summary": "Wrong",
+        "summary": "Returned to this phase: Wrong",
     }

@@ -522,7 +522,7 @@ def test_in_a_worktree_the_base_is_what_was_committed(world: World) -> None:
     apart = replace(world.proofs.proving, in_worktree=True)
 
     assert world.proofs.proving.base_of(feature).id == feature.base.tree
-    assert apart.base_of(feature).id == feature.base.commit
+    assert apart.base_of(feature) == world.proofs.trees.at(world.root, feature.base.commit)
 
 
 def test_a_criterion_whose_only_test_shows_another_one_is_noted(world: World) -> None:

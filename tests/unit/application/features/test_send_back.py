@@ -52,14 +52,19 @@ def test_the_phase_that_has_to_do_better_gets_the_findings(judged: World) -> Non
     assert (sent["phase"], sent["to"], sent["verdict"]) == ("review", "build", "changes needed")
     assert sent["reason"].endswith("is: changes needed\n\n- a.py:3 is wrong")
     assert {each["kept_as"] for each in sent["kept"]} == {
-        f"{REVIEW}.before-rollback",
-        "specs/shop/report.md.before-rollback",
+        "specs/shop/review.attempt-1.md",
+        "specs/shop/report.attempt-1.md",
     }
     assert "accepted" not in reply
     feature = judged.project.feature("shop")
     assert feature.current_phase == "build"
-    (failure,) = feature.phases["build"].failures
-    assert f"{REVIEW}.before-rollback" in failure.reason
+    returned = feature.phases["build"].returned
+    assert returned is not None
+    assert returned.reason == sent["reason"]
+    assert {each.kept_as for each in returned.discarded} == {
+        each["kept_as"] for each in sent["kept"]
+    }
+    assert feature.phases["build"].failures == []
     assert feature.phases["review"].failures[0].reason == sent["reason"]
     assert feature.events[-1]["verdict"] == "changes needed"
 

@@ -151,13 +151,13 @@ def test_an_output_that_changes_before_it_is_recorded_is_refused(
 ) -> None:
     world = world_in("b", phase("a"), phase("b"), phase("c"))
     world.files.contents["login/b.md"] = WRITTEN["b"].encode()
-    work_tree = world.git.work_tree
+    now = world.source.now
 
     def changed_meanwhile(root: Path) -> Any:
         world.files.contents["login/b.md"] = b"Something else.\n"
-        return work_tree(root)
+        return now(root)
 
-    monkeypatch.setattr(world.git, "work_tree", changed_meanwhile)
+    monkeypatch.setattr(world.source, "now", changed_meanwhile)
     with pytest.raises(CDEError) as caught:
         world.run(SubmitWork(feature_id="login", phase_id="b"))
 

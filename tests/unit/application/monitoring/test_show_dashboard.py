@@ -11,8 +11,10 @@ import pytest
 from cde_orchestrator.application.features.close_feature import CloseFeature
 from cde_orchestrator.application.features.fail_phase import FailPhase
 from cde_orchestrator.application.features.resume_feature import ResumeFeature
+from cde_orchestrator.application.features.rollback_feature import RollbackFeature
 from cde_orchestrator.application.features.save_progress import SaveProgress
 from cde_orchestrator.application.features.start_feature import StartFeature
+from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.monitoring.project_board import CLOSED_SHOWN, OPEN_SHOWN, Card
 from cde_orchestrator.application.monitoring.show_dashboard import (
     GetPulse,
@@ -351,3 +353,14 @@ def test_what_the_page_asks_for_again_and_again_is_routine(
     use_case: UseCase[Any], routine: bool
 ) -> None:
     assert use_case.routine is routine
+
+
+def test_a_card_tells_why_a_phase_was_returned_to(world: World) -> None:
+    world.run(StartFeature(prompt="Add login", name="login"))
+    spec = {"spec": "## Goal\nLog in\n"}
+    world.run(SubmitWork(feature_id="login", phase_id="define", results=spec))
+    world.clock.advance()
+    world.run(RollbackFeature(feature_id="login", to_phase="define", reason="Wrong\nway"))
+    [card] = cards(world, "define")
+
+    assert (card["event"]["kind"], card["event"]["text"]) == ("returned", "Wrong way")

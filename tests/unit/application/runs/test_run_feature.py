@@ -341,8 +341,10 @@ def test_another_verdict_takes_the_run_back_with_the_findings() -> None:
     assert reply["outcome"] == "completed"
     assert [each["id"] for each in reply["phases"]] == ["p1", "p1", "p2"]
     assert "sent back to p1" in on.watching.told
-    (failure,) = on.world.project.feature("other").phases["p1"].failures
-    assert "a.py:3 is wrong" in failure.reason
+    record = on.world.project.feature("other").phases["p1"]
+    assert record.returned is not None
+    assert "a.py:3 is wrong" in record.returned.reason
+    assert record.failures == []
 
 
 def test_verdicts_use_attempts_up_until_a_person_has_to_decide() -> None:

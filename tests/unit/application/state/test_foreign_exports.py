@@ -158,6 +158,13 @@ AT = "2026-01-01T00:00:00+00:00"
                 ]
             },
         ),
+        *(
+            (
+                "features/0/work",
+                {"events": [{"event": "rolled_back", "at": AT, "files": [], "source": source}]},
+            )
+            for source in (1, {}, {"folder": "/home", "before": "a", "after": 1})
+        ),
         ("features/0/work", {"closing": {"outcome": "failed"}}),
         (f"{DEFINE}/status", "begun"),
         (f"{DEFINE}/attempts", 2_000_000),
@@ -167,6 +174,8 @@ AT = "2026-01-01T00:00:00+00:00"
         (f"{DEFINE}/work", {"attempts_before": 7}),
         (f"{DEFINE}/work", {"progress": {"last": {"at": AT, "by": "x", "note": "y"}}}),
         (f"{DEFINE}/work", {"start_commit": "--upload-pack=x"}),
+        (f"{DEFINE}/work", {"start_source": {"at": AT, "folder": 1, "tree": "", "commit": ""}}),
+        (f"{DEFINE}/work", {"returned": {"at": AT, "by": "x", "reason": "y", "notes": [1]}}),
         (f"{DEFINE}/work", {"past": [{}]}),
         (f"{DEFINE}/work", {"evidence": 1}),
     ],

@@ -62,7 +62,11 @@ class Stage:
 
     def outputs(self) -> dict[str, str]:
         """The outputs, without copies beside them."""
-        return {name: text for name, text in self.files().items() if name.endswith(".md")}
+        return {
+            name: text
+            for name, text in self.files().items()
+            if name.endswith(".md") and ".attempt-" not in name
+        }
 
     def restore(self, **source: Any) -> RestoreReply:
         """Restore a state."""
@@ -80,7 +84,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     stage.application.close()
 
 
-ASIDE = {"spec.md.before-rollback": "Edited by Eve.\n"}
+ASIDE = {"spec.attempt-1.md": "Edited by Eve.\n", "review.attempt-1.md": "The review as it was.\n"}
 WHOLE = {"spec.md": "Edited by Eve.\n", "review.md": "The review as it was.\n", **ASIDE}
 
 
@@ -108,7 +112,7 @@ def test_of_two_rollbacks_the_bytes_before_the_first_come_back(stage: Stage) -> 
     reply = stage.restore(at=stage.before)
 
     assert {row["kept_as"] for row in reply["files"]} == {None}
-    assert stage.files() == WHOLE
+    assert stage.files() == {**WHOLE, "spec.attempt-2.md": "Another one.\n"}
 
 
 class Killed(BaseException):
