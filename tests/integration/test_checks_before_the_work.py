@@ -38,12 +38,14 @@ workflows:
 class Desk:
     """A project with a check, in a repository, and ``cde`` in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, listed: bool = False) -> None:
         self.root = folder / "project"
         self.environment: dict[str, Any] = of_a_person(
             {**os.environ, "XDG_CONFIG_HOME": str(folder / "home")}
         )
         self.environment.pop("CDE_TRUSTED_FOLDERS", None)
+        if listed:  # then setting the project up trusts nothing by itself
+            self.environment["CDE_TRUSTED_FOLDERS"] = str(self.root)
         self.root.mkdir()
         git(self.root, "init", "-q")
         (self.root / "code.py").write_text("x = 1\n")
@@ -60,7 +62,13 @@ class Desk:
         (self.root / "check.sh").write_text(script)
         self.file.write_text(WORKFLOW.replace("[COMMAND]", '["sh", "check.sh"]'))
         if trusted:
-            assert self.code("trust", "--yes") == ""
+            self.trust()
+
+    def trust(self) -> None:
+        """A person trusts what is there now."""
+        with terminal("trust", "--yes", cwd=self.root, environment=self.environment) as seen:
+            said = seen.end()
+        assert seen.code == 0, said
 
     def cde(self, *words: str, **variables: str) -> dict[str, Any]:
         """The reply of a command that has no terminal."""
@@ -123,11 +131,11 @@ def test_a_check_that_passes_the_second_time_is_flaky(desk: Desk) -> None:
     assert desk.start()["outcome"] == "flaky"
 
 
-def test_a_start_over_mcp_says_what_waits_for_a_person(desk: Desk) -> None:
+def test_a_start_over_mcp_says_what_waits_for_a_person(tmp_path: Path) -> None:
     import asyncio
 
+    desk = Desk(tmp_path, listed=True)
     desk.check("exit 0\n", trusted=False)
-    desk.environment["CDE_TRUSTED_FOLDERS"] = str(desk.root)
 
     async def call() -> tuple[Any, Any]:
         async with stdio_agent(desk.root, **desk.environment) as agent:
@@ -149,7 +157,7 @@ def test_a_missing_program_is_named_from_the_beginning(desk: Desk) -> None:
     desk.check("exit 0\n", trusted=False)
     text = desk.file.read_text().replace('["sh", "check.sh"]', '["no-such-runner", "-q"]')
     desk.file.write_text(text)
-    assert desk.code("trust", "--yes") == ""
+    desk.trust()
     words = "there is no program no-such-runner on PATH"
 
     assert words in desk.start()["words"]
@@ -239,7 +247,9 @@ def test_an_agent_that_edits_the_file_weakens_no_check(desk: Desk) -> None:
         desk.file.write_text(right.replace('["sh", "check.sh"]', wrong))
         assert desk.code(*results) == "E326"
         trusted = {"CDE_TRUSTED_FOLDERS": str(desk.root)}
-        assert desk.code(*results, **trusted) == "E118", "what was started with still gates"
+        assert desk.code(*results, **trusted) == "E326"
+    desk.file.write_text(right)
+    assert desk.code(*results) == "E118"
 
 
 def test_a_newer_file_that_a_person_trusts_is_followed(desk: Desk) -> None:
@@ -248,7 +258,7 @@ def test_a_newer_file_that_a_person_trusts_is_followed(desk: Desk) -> None:
     desk.walk_to("test")
     (desk.root / "right.sh").write_text("exit 0\n")
     desk.file.write_text(desk.file.read_text().replace("check.sh", "right.sh"))
-    assert desk.code("trust", "--yes") == ""
+    desk.trust()
 
     assert desk.code("submit", "thing", "test", "--results", '{"tests": "A"}') == ""
 

@@ -389,7 +389,7 @@ async def test_a_call_that_timed_out_may_be_repeated(project: Path) -> None:
         assert await agent.call("cde_submitWork", **submit) == {**first, "repeated": True}
         said = text_of(await agent.raw("cde_submitWork", submit))
         assert "nothing was checked now, and the current phase is decompose." in said
-        assert "Work on phase decompose of once." in said
+        assert 'phase_id="decompose"' in said
         assert len(journal(project)) == before
 
 
@@ -402,7 +402,7 @@ async def test_a_check_that_outlasts_its_call_is_neither_lost_nor_run_twice(
     )
     give_workflow(project, *python(code))
     settings = project / ".cde" / "config.toml"
-    settings.write_text("call_timeout_seconds = 3\n")
+    settings.write_text("call_timeout_seconds = 3\nbaseline_seconds = 0\n")
     assert cde(project, "trust", "--yes", XDG_CONFIG_HOME=config).returncode == 0
     async with stdio_agent(project, XDG_CONFIG_HOME=config) as agent:
         await at_test(agent)

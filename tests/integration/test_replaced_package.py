@@ -17,7 +17,6 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("cde_submitWork", {"feature_id": "f", "phase_id": "define", "results": {"spec": "x"}}),
     ("cde_resumeFeature", {"feature_id": "f"}),
     ("cde_saveProgress", {"feature_id": "f", "phase_id": "define", "note": "Half way"}),
-    ("cde_rollbackFeature", {"feature_id": "f", "to_phase": "define", "reason": "Wrong"}),
     ("cde_closeFeature", {"feature_id": "f", "outcome": "cancelled", "reason": "No"}),
     ("cde_getHealth", {}),
 ]

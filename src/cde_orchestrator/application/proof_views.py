@@ -80,20 +80,30 @@ def proof_remarks(reply: SubmitReply) -> list[str]:
 
 def seen_lines(proof: ProofView) -> list[str]:
     """Which changed places the proofs of each criterion see, for people and agents."""
-    lines = [f"{plain(key)} sees {places_in_words(each)}" for key, each in proof["sees"].items()]
+    alike: dict[str, list[str]] = {}
+    for key, places in proof["sees"].items():
+        alike.setdefault(places_in_words(places), []).append(plain(key))
+    lines = [
+        f"{', '.join(keys)} {'sees' if len(keys) == 1 else 'see'} {words}"
+        for words, keys in alike.items()
+    ]
     more = len(lines) - LINES_SHOWN
     return lines if more <= 0 else [*lines[:LINES_SHOWN], f"and {more} more criteria see places"]
 
 
 def places_in_words(places: Sequence[str]) -> str:
-    """Places by their files, as ``shop/pay.py: charge, refund``."""
+    """Places by their files, as ``shop/pay.py: charge``.
+
+    They were knocked out together, so of several at least one is seen.
+    """
     files: dict[str, list[str]] = {}
     for place in places[:PLACES_SHOWN]:
         path, _, name = place.partition(":")
         files.setdefault(path, []).append(name)
     shown = "; ".join(f"{plain(path)}: {plain(', '.join(files[path]))}" for path in files)
     more = len(places) - PLACES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+    shown = f"{shown} and {more} more" if more > 0 else shown
+    return shown if len(places) == 1 else f"at least one of {shown}"
 
 
 def difference_words(changed: DifferenceView) -> str:

@@ -29,7 +29,7 @@ CHARACTERS = 800
 _WORD = re.compile(r"[^\W_]+")
 _ITEM = re.compile(r"^[ \t]*(?:[-*+]|[0-9]{1,9}[.)])[ \t]+\S", re.MULTILINE)
 _SENTENCE_END = re.compile(r"[.!?](?=\s+[^a-z\s]|\s*\Z)")
-_FILE = re.compile(r"(?<![\w/.-])(?:[\w.-]+/)*[\w-]+\.[a-z][a-z0-9]{0,4}(?![\w/])", re.IGNORECASE)
+_FILE = re.compile(r"(?<![\w/.-])(?:[\w.-]+/)*[\w-]+\.[a-z][a-z0-9]{0,3}(?![\w/(])", re.IGNORECASE)
 _DOCUMENT_FILE = re.compile(r".*\.(?:md|rst|txt|adoc)", re.IGNORECASE)
 _ABBREVIATIONS = frozenset({"e.g", "i.e"})
 

@@ -112,7 +112,7 @@ def test_init_takes_the_current_folder_itself_and_other_commands_the_nearest_pro
 
 def test_a_feature_goes_through_all_its_phases(started: Path) -> None:
     status = answer("status", "mend-it", cwd=started)
-    seen = {"difference", "proof", "standing", "baseline"}
+    seen = {"difference", "proof", "standing", "baseline", "approved_by"}
     assert set(status) == {"project", "feature", "phases", "phase", *seen}
     assert set(status["feature"]) == FEATURE
     assert [set(record) for record in status["phases"]] == [RECORD] * 3

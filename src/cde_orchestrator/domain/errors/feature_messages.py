@@ -277,7 +277,7 @@ FEATURE_MESSAGES = {
         "Nothing in '{path}' was trusted: {reason}.",
         "Run it in a terminal, review what is shown and answer yes",
         "Or review it first: cde trust --list shows all that would be trusted",
-        "In CI, where nothing was trusted before: cde trust --yes, in a step of its own",
+        "In CI, trust it in a step of its own, as a user for whom nothing was trusted before",
         fixes=(fix("trust --list --project {path}"),),
     ),
     "E129": info(

@@ -166,7 +166,7 @@ function sees(places) {
     files.set(place.slice(0, at), [...(files.get(place.slice(0, at)) ?? []), place.slice(at + 1)]);
   }
   const said = [...files].map(([path, names]) => `${path}: ${names.join(", ")}`).join("; ");
-  return said ? element("span", { class: "muted" }, ` sees ${said}`) : null;
+  return said ? element("span", { class: "muted" }, ` sees ${places.length > 1 ? "at least one of " : ""}${said}`) : null;
 }
 
 /** What was proven, who approved it, and what changed since. */

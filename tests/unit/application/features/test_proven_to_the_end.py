@@ -77,8 +77,8 @@ def test_what_was_proven_is_not_run_again_for_the_review(proven: World) -> None:
     assert reply.get("record") == RECORD
     remarks = proof_remarks(reply)
     assert remarks[0].startswith("Criteria proven: AC1, AC2 (2 tests, ")
-    assert remarks[1:3] == [f"{each} sees src/shop.s: price, name." for each in ("AC1", "AC2")]
-    assert remarks[3] == f"What was proven is in {RECORD}: commit it."
+    assert remarks[1] == "AC1, AC2 see at least one of src/shop.s: price, name."
+    assert remarks[2] == f"What was proven is in {RECORD}: commit it."
 
 
 def test_the_record_says_what_was_proven(proven: World) -> None:

@@ -295,7 +295,7 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         "\n"
         "Changed   1 file, +3 -0 lines\n"
         "Criteria  stale, 1 waived: a.py changed since it was proven\n"
-        "          AC1 sees a.py: pay, Card.charge; b.py: lines 3-9\n"
+        "          AC1 sees at least one of a.py: pay, Card.charge; b.py: lines 3-9\n"
         "Approval  review approved by ada@desk at a terminal\n"
         "\n"
         "✓ define  completed, attempt 2, in 2m 0s\n"

@@ -143,16 +143,23 @@ def changed_sites(
 def _as_before(
     item: Item, old: Item | None, before: Reading | None, after: Reading
 ) -> tuple[Edit, ...]:
-    """Define a function once more, with its present head and the body that it had before.
+    """Define a function once more, with the body that it had before.
 
-    Its text stays as it is, so that a test that looks at the source sees it. Nothing is done where
-    that body needs a parameter that is there no longer, or is not indented alike.
+    Its text stays as it is, so that a test that looks at the source sees it. Its head is that of
+    before, too, where this takes all present parameters: what was removed is a change. Else it is
+    the present one, since no call may fail for a parameter alone. Nothing is done where the body
+    needs a parameter that is there no longer, or is not indented alike.
     """
     if old is None or before is None or not (item.body and old.body) or item.frame != old.frame:
         return ()
-    if old.column != item.column or not old.uses <= item.parameters:
+    if old.column != item.column:
         return ()
-    head = after.text[item.start - item.column : item.body]
+    if old.parameters and item.parameters <= old.parameters:
+        head = before.text[old.start - old.column : old.body]
+    elif old.uses <= item.parameters:
+        head = after.text[item.start - item.column : item.body]
+    else:
+        return ()
     body = before.text[old.body : old.end]
     return (Edit(item.end, item.end, b"\n" + head + body),)
 

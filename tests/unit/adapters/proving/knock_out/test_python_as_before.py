@@ -53,6 +53,15 @@ def test_nothing_is_done_where_the_old_body_does_not_fit_or_there_was_none(
     assert as_before(before, after) == after
 
 
+def test_parameters_that_were_removed_are_back() -> None:
+    before = "def load(text, **others):\n    return text\n"
+    after = "def load(text):\n    return text\n"
+
+    assert run(as_before(before, after))["load"]("a", age=1) == "a"
+    with pytest.raises(TypeError):
+        run(after)["load"]("a", age=1)
+
+
 def test_methods_properties_and_decorated_functions_are_defined_once_more() -> None:
     before = """\
         import functools
