@@ -212,7 +212,8 @@ class ProjectPorts:
         from cde_orchestrator.application.checks.baselines import Baselines
 
         world = (self.root, self.checks, self.trust, lambda: self.commands.proofs.runners)
-        return Baselines(*world, self.clock, self._settings.baseline_seconds)
+        answered_in = self._settings.call_timeout_seconds / 2
+        return Baselines(*world, self.clock, min(self._settings.baseline_seconds, answered_in))
 
     @property
     def outputs(self) -> ProjectOutputs:
