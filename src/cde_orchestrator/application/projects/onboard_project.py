@@ -102,7 +102,8 @@ def proof_words(reply: OnboardReply) -> str:
     if reply["proof"] == "required":
         return f"required, by {plain(', '.join(reply['runners']))}"
     if reply["proof"] == "recorded":
-        return "recorded: it needs a git repository and tests of a known runner to be required"
+        needed = "git and a known runner of tests, or runner: in .cde/workflow.yml"
+        return f"recorded, so features end unproven; to be required it needs {needed}"
     return "not asked for by the workflow file"
 
 

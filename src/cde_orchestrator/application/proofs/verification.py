@@ -99,7 +99,10 @@ class Verification:
         data = self._contents([path])[path]
         if data is None:
             gone = "its record was removed" if self.versions else "it has no record"
-            self._refuse("unproven", f"{gone}: {path}; complete the feature, and commit it")
+            unless = "no record is written for one that began where proof was not required"
+            self._refuse(
+                "unproven", f"{gone}: {path}; complete the feature and commit it ({unless})"
+            )
             return
         try:
             record = read_record(data)

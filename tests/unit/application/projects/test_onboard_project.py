@@ -65,8 +65,8 @@ def test_the_workflows_are_written_with_the_projects_test_command(folder: World)
     ("commit", "runners", "proof", "words"),
     [
         ("c0ffee", True, "required", "required, by tiny"),
-        (None, True, "recorded", "recorded: it needs a git repository"),
-        ("c0ffee", False, "recorded", "recorded: it needs a git repository"),
+        (None, True, "recorded", "recorded, so features end unproven; to be required"),
+        ("c0ffee", False, "recorded", "recorded, so features end unproven; to be required"),
     ],
 )
 def test_proof_is_required_where_there_are_git_and_a_runner(
