@@ -7,8 +7,8 @@ from cde_orchestrator.domain.errors.fixes import (
     DOCTOR,
     LIST_FEATURES,
     PROMPT_CALL,
+    SHOW_CHECKS,
     SHOW_STATUS,
-    VALIDATE_WORKFLOWS,
     explaining,
 )
 
@@ -43,8 +43,9 @@ PROOF_MESSAGES = {
         "The test runner '{runner}' cannot be run by '{command}': {reason}.",
         "Install the runner where the command searches for it; no attempt was used up",
         "Run the command in the project's folder yourself, with the server's PATH",
-        "Correct runner in .cde/workflow.yml; this applies to new features",
-        fixes=(VALIDATE_WORKFLOWS,),
+        "Correct runner in .cde/workflow.yml and run cde trust; features whose workflow differs in "
+        "nothing else follow",
+        fixes=(SHOW_CHECKS,),
     ),
     "E138": message(
         "Tests Do Not Run the Copy",
