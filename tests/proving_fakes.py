@@ -115,6 +115,9 @@ class MemoryTrees:
             if old.get(path) != new.get(path)
         ]
 
+    def listed(self, root: Path, tree: str) -> Sequence[str]:
+        return sorted(self.trees[tree])
+
     def contents(self, root: Path, tree: str, paths: Collection[str]) -> Mapping[str, bytes | None]:
         return {path: self.trees[tree].get(path) for path in paths}
 

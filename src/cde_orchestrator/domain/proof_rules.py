@@ -64,6 +64,15 @@ def why_not_base(result: TestResult) -> str:
     return ""
 
 
+def why_unused(paths: str) -> str:
+    """Why a proof says nothing of a change in files that it does not load."""
+    return (
+        f"passes on the base already, and also when {paths} cannot be loaded, so it does not use "
+        "what changed: call the changed code and assert what is new, or, where nothing is new to "
+        "whoever calls it, name a test of the code that changed"
+    )
+
+
 def why_not_control(result: TestResult, files: Collection[str]) -> str:
     """Why a proof says nothing of behaviour, by what the control did; empty where it does."""
     if result.passed:

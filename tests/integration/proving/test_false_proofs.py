@@ -281,6 +281,19 @@ def test_a_command_whose_output_is_the_code_s_is_a_proof(root: Path) -> None:
     assert only(root, {"shop/pay.py": PAY}, Proof(command=words, contains="7")).proves
 
 
+def test_imports_alone_that_the_test_does_not_load_are_said_as_what_they_are(root: Path) -> None:
+    before = {**BASE, "shop/__init__.py": "", "shop/easy.py": "import os, sys\nSIZE = 1\n"}
+    test = (
+        "from shop import pay\n\n\ndef test_fee():\n    assert pay.__name__ == 'shop.pay'\n\n\n"
+        "def test_easy():\n    from shop.easy import SIZE\n    assert SIZE == 1\n"
+    )
+    now = {"shop/easy.py": "import os\nSIZE = 1\n", FILE: test}
+
+    (seen,) = examine(root, before, now, [f"{FILE}::test_fee"]).criteria[0].proofs
+
+    assert "also when shop/easy.py cannot be loaded, so it does not use what changed" in seen.reason
+
+
 def test_code_that_is_installed_elsewhere_is_said_as_what_it_is(root: Path) -> None:
     elsewhere = root / "elsewhere"
     (elsewhere / "shop").mkdir(parents=True)

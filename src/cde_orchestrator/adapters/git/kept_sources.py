@@ -96,16 +96,6 @@ class GitKeptSources(GitSourceTrees):
             if path.startswith(prefix) and any(turns[path])
         }
 
-    def listed(self, root: Path, tree: str) -> Sequence[str]:
-        """Paths of the project's files in a tree.
-
-        Raises:
-            FeatureError: E136, the tree is gone.
-        """
-        with self._git(root) as git, naming(tree):
-            # Below the folder that git is run in, and relative to it.
-            return names_in(git.output("ls-tree", "-r", "-z", "--name-only", tree))
-
     def replaced(self, root: Path, tree: str, files: Mapping[str, Entry | None]) -> str:
         """The tree with other files at these paths of the project; None: without one.
 

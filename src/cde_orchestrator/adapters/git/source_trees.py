@@ -184,6 +184,16 @@ class GitSourceTrees:
             blobs = read_blobs(git, set(ids.values()))
         return {path: blobs.get(ids.get(place, "")) for path, place in places.items()}
 
+    def listed(self, root: Path, tree: str) -> Sequence[str]:
+        """Paths of the project's files in a tree.
+
+        Raises:
+            FeatureError: E136, the tree is gone.
+        """
+        with self._git(root) as git, naming(tree):
+            # Below the folder that git is run in, and relative to it.
+            return names_in(git.output("ls-tree", "-r", "-z", "--name-only", tree))
+
     def check_out(self, root: Path, tree: str, folder: Path) -> Path:
         """Write all files of a tree into an empty folder; the project's folder in it.
 

@@ -62,6 +62,9 @@ class SourceTrees(Protocol):
     def changed(self, root: Path, before: str, after: str) -> Sequence[ChangedFile]:
         """Files that differ between two trees, in order of their paths; none of the product's."""
 
+    def listed(self, root: Path, tree: str) -> Sequence[str]:
+        """Paths of the project's files in a tree."""
+
     def contents(self, root: Path, tree: str, paths: Collection[str]) -> Mapping[str, bytes | None]:
         """Contents of files in a tree by path, relative to the project; None: there is none."""
 

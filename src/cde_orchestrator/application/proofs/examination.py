@@ -157,6 +157,7 @@ class Examination:
     Attributes:
         contents: of the files that the tests are in.
         facts: the feature and its phase, for errors.
+        unchanged: other source files of the project, as far as their paths are wanted.
         kept_back: how many rounds are left for what comes after.
     """
 
@@ -167,6 +168,7 @@ class Examination:
     knock_outs: KnockOuts
     contents: Mapping[str, bytes | None]
     facts: Mapping[str, str]
+    unchanged: Callable[[Callable[[str], bool]], Sequence[ChangedFile]]
     kept_back: int = 0
 
     @property
@@ -202,17 +204,21 @@ class Examination:
             trials = [self.trials[test] for test in group.tests if self.trials[test].base]
             if trials and all(each.base and each.base.passed for each in trials):
                 doubtful[group.runner.name] = trials
-        if not doubtful:
-            return
-        tests = [each.proof.id for trials in doubtful.values() for each in trials]
-        results = self._try_broken(copy, tests)
-        for runner, trials in doubtful.items():
-            naming = [each.proof.id for each in trials if self._names_change(each.proof)]
-            if naming and all(results[each.proof.id].passed for each in trials):
-                paths = rules.named(list(self.change.places))
-                raise FeatureError.of(
-                    "E138", **self.facts, runner=runner, test=naming[0], paths=paths
-                )
+        changed = [file for file, _ in self.change.places.values()]
+        still = self._green_without(copy, doubtful, changed)
+        naming = {
+            runner: self._naming(trials, list(self.change.places)) for runner, trials in still
+        }
+        still = [(runner, trials) for runner, trials in still if naming[runner]]
+        named = [each for _, trials in still for each in trials]
+        others = self.unchanged(lambda path: bool(self._naming(named, [path]))) if named else ()
+        blind = self._green_without(copy, dict(still), [*changed, *others]) if others else still
+        paths = rules.named(list(self.change.places))
+        for runner, _ in blind:
+            test = naming[runner][0].proof.id
+            raise FeatureError.of("E138", **self.facts, runner=runner, test=test, paths=paths)
+        for trial in named:  # they run the copy, but nothing of what changed
+            trial.reason = rules.why_unused(paths)
 
     def look_at_control(self, copy: Copy) -> None:
         """With edits that have no effect, all must pass."""
@@ -298,16 +304,30 @@ class Examination:
             if meant and (text := self.knock_outs.knocked_out(file, meant, how)) != file.after:
                 yield path, text
 
-    def _try_broken(self, copy: Copy, tests: Collection[str]) -> Mapping[str, TestResult]:
-        files = {path: file for path, (file, _) in self.change.places.items()}
-        copy.put({path: self.knock_outs.broken(file) for path, file in files.items()})
-        words = "with the changed files failing at once"
+    def _green_without(
+        self, copy: Copy, trials: Mapping[str, Sequence[Trial]], files: Sequence[ChangedFile]
+    ) -> list[tuple[str, Sequence[Trial]]]:
+        """The runners all of whose proofs pass when none of these files can be loaded."""
+        tests = [each.proof.id for group in trials.values() for each in group]
+        if not tests:
+            return []
+        copy.put({file.path: self.knock_outs.broken(file) for file in files})
+        which = "the changed files" if len(files) == len(self.change.places) else "all files"
+        words = f"with {which} failing at once"
         results = self.rounds.try_out(copy.folder, tests, words)
-        copy.put({path: file.after for path, file in files.items()})
-        return results
+        copy.put({file.path: file.after for file in files})
+        return [
+            (runner, group)
+            for runner, group in trials.items()
+            if all(results[each.proof.id].passed for each in group)
+        ]
 
-    def _names_change(self, proof: Proof) -> bool:
-        """Whether a proof loads a changed file by its name, and replaces nothing by a mock."""
+    def _naming(self, trials: Iterable[Trial], paths: Collection[str]) -> list[Trial]:
+        """Those whose proofs load one of these files by its name."""
+        return [trial for trial in trials if self._loads(trial.proof, paths)]
+
+    def _loads(self, proof: Proof, paths: Collection[str]) -> bool:
+        """Whether a proof loads a file by its name, and replaces nothing by a mock."""
         if proof.command:
             text, loads = " ".join(proof.command).encode(), rb""
         else:
@@ -315,7 +335,7 @@ class Examination:
             text, loads = self.contents.get(path) or b"", _LOADS
         return not _MOCKS.search(text) and any(
             re.search(rb"%s(?<!\w)%s(?!\w)" % (loads, re.escape(name.encode())), text)
-            for path in self.change.places
+            for path in paths
             for name in _names(path)
         )
 

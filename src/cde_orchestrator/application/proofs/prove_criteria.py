@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from random import Random, SystemRandom
 from typing import Any
 
@@ -40,6 +40,7 @@ _WITH_TESTS = (".rs",)
 """Files of languages in which code and its tests are in one file."""
 PLACES_LIMIT = 200
 COVERED_LIMIT = 2_000
+_UNCHANGED_LIMIT = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,16 +147,12 @@ class Prover:
         used = [group.runner for group in groups if group.runner.command]
         changed = self.trees.changed(self.root, base.id, now.id)
         files = {proof.test.partition("::")[0] for proof in needed.values() if proof.test}
-        change = Change.of(
-            changed,
-            self.knock_outs,
-            is_test=lambda path: (
-                any(runner.is_test(path) for runner in runners)
-                or (path in files and not path.endswith(_WITH_TESTS))
-            ),
-            is_source=claim.is_source,
-            within=claim.within,
-        )
+
+        def is_test(path: str) -> bool:
+            named = path in files and not path.endswith(_WITH_TESTS)
+            return named or any(runner.is_test(path) for runner in runners)
+
+        change = Change.of(changed, self.knock_outs, is_test, claim.is_source, claim.within)
         asked = sorted({*files, *claim.covered})
         contents = self.trees.contents(self.root, now.id, asked)
         trials = {test: Trial(proof) for test, proof in needed.items()}
@@ -174,6 +171,11 @@ class Prover:
             knock_outs=self.knock_outs,
             contents=contents,
             facts=claim.facts,
+            unchanged=lambda wanted: self._unchanged(
+                now,
+                change,
+                lambda path: wanted(path) and claim.is_source(path) and not is_test(path),
+            ),
             kept_back=min(1, self.repeated),
         )
         with _naming_criteria(claim):
@@ -225,6 +227,19 @@ class Prover:
             most=self.repeated,
         ).repeat()
         log.info("proofs_examined", proofs=len(trials), runs=examination.rounds.taken)
+
+    def _unchanged(
+        self, now: SourceTree, change: Change, is_wanted: Callable[[str], bool]
+    ) -> list[ChangedFile]:
+        """Source files that did not change, of the kinds that did."""
+        kinds = {PurePosixPath(path).suffix for path in change.places}
+        paths = [
+            path
+            for path in self.trees.listed(self.root, now.id)
+            if PurePosixPath(path).suffix in kinds and path not in change.places and is_wanted(path)
+        ][:_UNCHANGED_LIMIT]
+        contents = self.trees.contents(self.root, now.id, paths)
+        return [ChangedFile(path, data, data) for path, data in contents.items() if data]
 
     def _groups(self, runners: Sequence[TestRunner], needed: Mapping[str, Proof]) -> list[Group]:
         tests: dict[int, list[str]] = {}

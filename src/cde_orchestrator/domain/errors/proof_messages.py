@@ -56,6 +56,7 @@ PROOF_MESSAGES = {
         "Let tests load the code by a path within the project, not from where it is installed",
         "Build what is tested as a part of the tests, not before them",
         "Install the project as a link into its own folder: pip install -e, npm link",
+        "Where the test does not use what changed, let it call that and assert what is new",
         fixes=(SHOW_STATUS,),
     ),
     "E139": message(

@@ -388,6 +388,35 @@ def test_a_test_that_loads_nothing_is_not_taken_for_one(text: str) -> None:
     assert bench.runs == 3
 
 
+def shop_is_loaded(copy: MemoryCopy) -> None:
+    """A test of another file than the one that changed."""
+    assert not (copy.files["src/shop"] or b"").startswith(b"!")
+
+
+def test_a_test_of_the_copy_that_does_not_use_what_changed_is_said_as_what_it_is() -> None:
+    others = {"src/shop": "open = 1", "src/bank": "open = 1", "tests/shop.t": "import pay"}
+    work = {**WORK, **others, "tests/pay.t": "import pay, shop  # unloaded"}
+    bench = Bench({FEE: shop_is_loaded}, work, {**BASE, **others})
+
+    reason = bench.only().reason
+
+    assert reason.startswith("passes on the base already, and also when src/pay cannot be loaded")
+    assert bench.runs == 4
+    assert any("with all files failing at once" in line for line in bench.printed)
+
+
+def test_a_test_of_what_is_installed_is_no_test_of_the_copy_whatever_else_it_names() -> None:
+    others = {"src/shop": "open = 1"}
+    work = {**WORK, **others, "tests/pay.t": "import pay, shop  # unloaded"}
+    bench = Bench({FEE: lambda copy: None}, work, {**BASE, **others})
+
+    with pytest.raises(FeatureError) as refused:
+        bench.only()
+
+    assert refused.value.code == "E138"
+    assert bench.runs == 4
+
+
 def test_a_command_is_held_to_the_same() -> None:
     proof = Proof(command=("shop", "--fee"), contains="7")
     blind = Proof(command=("shop", "--version"))
