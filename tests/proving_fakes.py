@@ -150,6 +150,10 @@ class MemoryCommits:
                 found.append(data)
         return found
 
+    def came(self, root: Path, commit: str, path: str) -> Sequence[str]:
+        trees = self.history[: self.history.index(commit) + 1]
+        return [tree for tree in trees if path in self.trees.trees[tree]][:1]
+
     def ever(self, root: Path, commit: str, name: str) -> Sequence[str]:
         trees = self.history[: self.history.index(commit) + 1]
         paths = {path for tree in trees for path in self.trees.trees[tree]}

@@ -304,6 +304,32 @@ def test_other_programs_can_read_the_verdicts(feature: CommittedFeature, tmp_pat
     assert place["region"]["startLine"] == 3
 
 
+def test_what_was_only_recorded_is_said_and_decides_where_it_is_asked_for(
+    feature: CommittedFeature, tmp_path: Path
+) -> None:
+    rule, proofs = ".cde/workflow.yml", "specs/tips/proofs.yml"
+    feature.commit({rule: "version: 1\nproof: recorded\n"})
+    feature.commit({proofs: "AC1: tests/test_tips.py::test_tips\n"})
+    feature.commit({rule: "version: 1\nproof: required\n"})
+    clone = feature.clone(tmp_path / "clone")
+    junit, sarif = tmp_path / "verify.xml", tmp_path / "verify.sarif"
+
+    plain, answer = verified(clone, "--trust", "--junit", str(junit), "--sarif", str(sarif))
+    every, _ = verified(clone, "--trust", "--all")
+    named, _ = verified(clone, "--trust", "tips")
+
+    assert (plain, every, named) == (0, 1, 1)
+    shown = {each["name"]: (each["verdict"], each["required"]) for each in answer["features"]}
+    assert shown == {"fees": ("proven", True), "tips": ("unproven", False)}
+    suites = {each.get("name"): each for each in ElementTree.parse(junit).findall("testsuite")}
+    assert (suites["tips"].get("failures"), suites["tips"].get("skipped")) == ("0", "1")
+    (result,) = json.loads(sarif.read_text())["runs"][0]["results"]
+    assert (result["ruleId"], result["level"]) == ("unproven", "note")
+    feature.commit({"specs/late/proofs.yml": "AC1: tests/test_late.py::test_late\n"})
+    late, answer = verified(feature.root, "--trust", "--at", "HEAD")
+    assert (late, answer["features"][1]["required"]) == (1, True)
+
+
 @pytest.mark.parametrize(
     "words", [["fees", "--all"], ["--json", "--markdown"], ["--unknown"], ["--at"]]
 )

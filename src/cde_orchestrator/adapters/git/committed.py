@@ -59,6 +59,22 @@ class GitCommittedFiles:
                     found += [data] if found[-1:] != [data] else []
         return found
 
+    def came(self, root: Path, commit: str, path: str) -> Sequence[str]:
+        """Commits at which a file first came, one of each line of history that has it.
+
+        None where that cannot be known, as history is cut off.
+
+        Raises:
+            FeatureError: E136, git refuses.
+        """
+        with self._git(root) as (git, inside):
+            if git.output("rev-parse", "--is-shallow-repository").strip() != b"false":
+                return []
+            place = posixpath.normpath(posixpath.join(inside, path))
+            words = ("--parents", "--end-of-options", commit, "--", f":(top,literal){place}")
+            lines = git.output("rev-list", *words).decode().splitlines()
+        return [line for line in lines if " " not in line]
+
     def ever(self, root: Path, commit: str, name: str) -> Sequence[str]:
         """Paths of files of this name that were committed in the project, up to a commit.
 

@@ -87,6 +87,9 @@ class CommittedFiles(Protocol):
     def versions(self, root: Path, commit: str, path: str) -> Sequence[bytes]:
         """What was committed of a file up to a commit, the oldest first, as far as it is known."""
 
+    def came(self, root: Path, commit: str, path: str) -> Sequence[str]:
+        """Commits at which a file first came, in each line of history; none where unknown."""
+
     def ever(self, root: Path, commit: str, name: str) -> Sequence[str]:
         """Paths of files of this name that were committed in the project up to a commit."""
 

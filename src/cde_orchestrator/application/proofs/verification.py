@@ -21,6 +21,11 @@ from cde_orchestrator.application.proofs.records import (
     read_record,
     record_path,
 )
+from cde_orchestrator.application.proofs.required_before import (
+    WORKFLOW,
+    proofs_path,
+    was_only_recorded,
+)
 from cde_orchestrator.application.proofs.verifying import Verifying
 from cde_orchestrator.domain.criteria import Criterion, criteria_of_file
 from cde_orchestrator.domain.demands import UNKNOWN, weaker
@@ -70,6 +75,7 @@ class Verification:
         notes: what a person should know, whatever the verdict.
         verdict: of the record itself.
         reason: what speaks against it.
+        required: whether it had to be proven; False where the committed workflow says so.
     """
 
     verifying: Verifying
@@ -86,6 +92,7 @@ class Verification:
     notes: list[str] = field(default_factory=list)
     verdict: Verdict = "proven"
     reason: str = ""
+    required: bool = True
     runs: int = 0
 
     def verify(self) -> None:
@@ -98,11 +105,7 @@ class Verification:
         path = record_path(self.name)
         data = self._contents([path])[path]
         if data is None:
-            gone = "its record was removed" if self.versions else "it has no record"
-            unless = "no record is written for one that began where proof was not required"
-            self._refuse(
-                "unproven", f"{gone}: {path}; complete the feature and commit it ({unless})"
-            )
+            self._refuse("unproven", self._why_no_record(path))
             return
         try:
             record = read_record(data)
@@ -126,6 +129,18 @@ class Verification:
         if not self.criteria:
             self._refuse("unproven", "it has no criteria")
         self._prove(record)
+
+    def _why_no_record(self, path: str) -> str:
+        """Why it has none, and whether it needs one: the committed history says that."""
+        if self.versions:
+            return f"its record was removed: {path}; complete the feature and commit it"
+        self.required = not was_only_recorded(self.verifying, self.source.commit, self.name)
+        if self.required:
+            return f"it has no record: {path}; complete the feature and commit it"
+        return (
+            f"proof was not required: {WORKFLOW} said proof: recorded when "
+            f"{proofs_path(self.name)} came, so it has no record"
+        )
 
     def _note_rules(self, record: FeatureRecord) -> None:
         """Say who approved it, as the record claims, and where less was demanded than usual."""

@@ -9,6 +9,7 @@ from typing import TypedDict
 from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.application.ports.proving import SourceTree
 from cde_orchestrator.application.proofs.records import RECORD_FILE, record_path
+from cde_orchestrator.application.proofs.required_before import PROOFS_FILE
 from cde_orchestrator.application.proofs.verdicts import digest_of_files, proof_of
 from cde_orchestrator.application.proofs.verification import Verdict, Verification
 from cde_orchestrator.application.proofs.verifying import Verifying
@@ -22,7 +23,6 @@ from cde_orchestrator.domain.proofs import Verified
 log = get_logger(__name__)
 
 RECORDS = "specs"
-PROOFS_FILE = "proofs.yml"
 
 
 class VerifiedCriterion(TypedDict):
@@ -46,12 +46,15 @@ class VerifiedCriterion(TypedDict):
 class VerifiedFeature(TypedDict):
     """A feature, as it was found.
 
-    ``changed`` are the files that changed since it was proven, ``approved_by`` says which people
-    approved it, as its record claims, ``notes`` what a person should know, whatever the verdict.
+    ``required`` is False for one without a record of which the workflow file, as it was committed
+    then, required no proof. ``changed`` are the files that changed since it was proven,
+    ``approved_by`` says which people approved it, as its record claims, ``notes`` what a person
+    should know, whatever the verdict.
     """
 
     name: str
     verdict: Verdict
+    required: bool
     reason: str
     criteria: list[VerifiedCriterion]
     changed: list[str]
@@ -196,6 +199,7 @@ class _Work:
         return {
             "name": name,
             "verdict": verdict,
+            "required": found.required,
             "reason": found.reason,
             "criteria": criteria,
             "changed": found.changed,

@@ -27,7 +27,10 @@ def verify(
         list[str] | None, typer.Argument(help="Names of features. Default: all.")
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Verify every feature that has a record, or had one.")
+        bool,
+        typer.Option(
+            "--all", help="Exit code 1 also for features of which proof was not required."
+        ),
     ] = False,
     at: Annotated[
         str, typer.Option(metavar="COMMIT", help="What is verified: a commit, branch or tag.")
@@ -73,8 +76,11 @@ def verify(
         say_raw(as_markdown(reply))
     else:
         call.say(reply, verified)
+    # Whoever asks for a feature by its name, or for all, wants them proven.
+    strict = every or bool(features)
+    decisive = [each for each in reply["features"] if each["required"] or strict]
     accepted = {"proven", "waived"} if allow_waived else {"proven"}
-    if not all(feature["verdict"] in accepted for feature in reply["features"]):
+    if not all(feature["verdict"] in accepted for feature in decisive):
         raise typer.Exit(FINDINGS)
 
 

@@ -81,7 +81,7 @@ def as_junit(reply: VerifyReply) -> str:
     for feature in reply["features"]:
         mine = [each for each in _findings(reply, proven=True) if each[0] is feature]
         verdicts = [found["verdict"] for _, _, found in mine]
-        skipped = verdicts.count("waived")
+        skipped = verdicts.count("waived") if feature["required"] else len(mine)
         suite = ElementTree.SubElement(
             root,
             "testsuite",
@@ -101,7 +101,7 @@ def as_junit(reply: VerifyReply) -> str:
                 line=str(found["line"]),
             )
             words = _xml(found["reason"])
-            if found["verdict"] == "waived":
+            if found["verdict"] == "waived" or not feature["required"]:
                 ElementTree.SubElement(case, "skipped", message=words)
             elif found["verdict"] != "proven":
                 kind = found["verdict"]
@@ -117,7 +117,7 @@ def as_sarif(reply: VerifyReply) -> str:
     results = [
         {
             "ruleId": found["verdict"],
-            "level": _SEVERITY[found["verdict"]],
+            "level": _SEVERITY[found["verdict"]] if feature["required"] else "note",
             "message": {"text": f"{feature['name']} {identity}: {found['reason']}"},
             "locations": [
                 {

@@ -40,6 +40,23 @@ def test_files_of_a_folder_are_listed_as_they_are_committed(root: Path) -> None:
     assert GitCommittedFiles().listed(root, tree, "nowhere") == []
 
 
+def test_it_is_known_when_a_file_came_in_each_line_of_history(root: Path, tmp_path: Path) -> None:
+    committed, before = GitCommittedFiles(), commit(root)
+    first = commit(root, record="one")
+    commit(root, record=None)
+    last = commit(root, record="two")
+    git(root, "switch", "--quiet", "--create", "side", before)
+    other = commit(root, record="three")
+    git(root, "merge", "--quiet", "--no-commit", "--strategy=ours", last)
+    merged = commit(root, record="four")
+
+    assert committed.came(root, last, RECORD) == [first]
+    assert set(committed.came(root, merged, RECORD)) == {first, other}
+    assert committed.came(root, before, RECORD) == []
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{root}", "shallow")
+    assert committed.came(tmp_path / "shallow", "HEAD", RECORD) == []
+
+
 def test_all_versions_of_a_file_are_known_the_oldest_first(root: Path) -> None:
     first = commit(root, record="one")
     commit(root, record="two")

@@ -165,6 +165,7 @@ def test_a_feature_is_proven_again(repository: Repository) -> None:
     assert repository.verify() == {
         "name": "fees",
         "verdict": "proven",
+        "required": True,
         "reason": "",
         "criteria": [
             {
@@ -224,6 +225,69 @@ def test_a_feature_without_a_record_is_unproven(repository: Repository) -> None:
 
     assert (found["name"], found["verdict"], found["criteria"]) == ("taxes", "unproven", [])
     assert "it has no record" in found["reason"]
+
+
+WORKFLOW = ".cde/workflow.yml"
+
+
+def unrecorded(*history: dict[str, str]) -> VerifiedFeature:
+    """What is found of a feature without a record, by what was committed one after another."""
+    repository = Repository()
+    repository.commits.history.clear()
+    for files in history:
+        repository.commits.commit(files)
+    return repository.verify()
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "later", "required"),
+    [
+        ([], "recorded", [], False),
+        ([], "recorded", ["required"], False),
+        (["recorded"], "recorded", ["required"], False),
+        ([], "required", ["recorded"], True),
+        (["required"], "recorded", ["required"], True),
+        (["required"], "recorded", [], True),
+        ([], "", [], True),
+    ],
+)
+def test_proof_is_not_required_of_what_came_while_it_was_only_recorded(
+    before: list[str], then: str, later: list[str], required: bool
+) -> None:
+    def said(rule: str) -> dict[str, str]:
+        return {WORKFLOW: f"version: 1\nproof: {rule}\n" if rule else "version: 1\n"}
+
+    found = unrecorded(
+        *({**BASE, **said(each)} for each in before),
+        *({**BASE, **WORK, **said(each)} for each in (then, *later)),
+    )
+
+    assert (found["verdict"], found["required"]) == ("unproven", required)
+    assert ("proof was not required" in found["reason"]) is not required
+
+
+def test_proof_is_required_where_no_workflow_file_says_otherwise() -> None:
+    files = {**BASE, **WORK}
+
+    never, broken, words = (
+        unrecorded(files),
+        unrecorded({**files, WORKFLOW: "proof: [recorded"}),
+        unrecorded({**files, WORKFLOW: "recorded"}),
+    )
+
+    assert [each["required"] for each in (never, broken, words)] == [True, True, True]
+
+
+def test_what_had_a_record_is_required_to_have_one(repository: Repository) -> None:
+    repository.commits.history.clear()
+    files = {**repository.files, WORKFLOW: "proof: recorded\n"}
+    repository.commits.commit(files)
+    repository.commits.commit({path: text for path, text in files.items() if path != RECORD})
+
+    found = repository.verify()
+
+    assert (found["required"], found["verdict"]) == (True, "unproven")
+    assert "its record was removed" in found["reason"]
 
 
 def test_a_record_that_was_removed_is_noticed(repository: Repository) -> None:

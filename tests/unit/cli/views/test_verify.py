@@ -36,6 +36,7 @@ REPLY: VerifyReply = {
         {
             "name": "fees",
             "verdict": "broken",
+            "required": True,
             "reason": "",
             "criteria": [
                 criterion("AC1", "proven", ""),
@@ -51,6 +52,7 @@ REPLY: VerifyReply = {
         {
             "name": "taxes",
             "verdict": "unproven",
+            "required": True,
             "reason": "it has no record",
             "criteria": [],
             "changed": [],

@@ -1,0 +1,49 @@
+"""Whether proof was required of a feature that has no record, by what was committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cde_orchestrator.application.proofs.verifying import Verifying
+from cde_orchestrator.domain.exceptions import CDEError
+from cde_orchestrator.domain.project_paths import RECORDS
+
+WORKFLOW = ".cde/workflow.yml"
+PROOFS_FILE = "proofs.yml"
+
+
+def proofs_path(feature: str) -> str:
+    """Where a feature's file of proofs is in the project."""
+    return f"{RECORDS}{feature}/{PROOFS_FILE}"
+
+
+def was_only_recorded(verifying: Verifying, commit: str, feature: str) -> bool:
+    """Whether the workflow file said ``proof: recorded`` when the feature's proofs came.
+
+    What the feature claims of itself does not count. It is required, too, where the project had
+    required it before, so that nobody takes that back for a feature, or where it is not known.
+
+    Raises:
+        FeatureError: E136, git refuses.
+    """
+    came = verifying.committed.came(verifying.root, commit, proofs_path(feature))
+    return bool(came) and all(_only_recorded(verifying, each) for each in came)
+
+
+def _only_recorded(verifying: Verifying, commit: str) -> bool:
+    root = verifying.root
+    tree = verifying.trees.at(root, commit)
+    then = verifying.trees.contents(root, tree.id, [WORKFLOW])[WORKFLOW]
+    before = verifying.committed.versions(root, commit, WORKFLOW)
+    rules = {_rule(verifying, each) for each in before}
+    return then is not None and _rule(verifying, then) == "recorded" and "required" not in rules
+
+
+def _rule(verifying: Verifying, data: bytes) -> object:
+    """What a workflow file says of proof; None where it says nothing, or cannot be read."""
+    try:
+        said = verifying.read(WORKFLOW, data).value
+    except CDEError:
+        return None
+    rule = said.get("proof") if isinstance(said, Mapping) else None
+    return rule.value if rule is not None else None
