@@ -10,6 +10,7 @@ from cde_orchestrator.domain.proofs import ProofEvidence
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.views import SubmitReply
+    from cde_orchestrator.domain.workflow import Workflow
 
 
 LINES_SHOWN = 20
@@ -58,6 +59,33 @@ def proof_view(proof: ProofEvidence | None) -> ProofView | None:
         "tree": proof.tree,
         "notes": list(proof.notes),
     }
+
+
+def unproven_words(
+    workflow: Workflow, *, has_base: bool, criteria: Sequence[str] | None = None
+) -> str | None:
+    """What nothing proves of a feature of which proof is only recorded, and what to do about it.
+
+    Args:
+        workflow: the one that it follows.
+        has_base: whether git knows how it began.
+        criteria: those of a completed feature; None for one that starts.
+    """
+    if workflow.proof != "recorded" or all(phase.proves is None for phase in workflow.phases):
+        return None
+    which = ", ".join(map(plain, criteria or ())) or "its criteria"
+    ends = f"nothing {'will prove' if criteria is None else 'proved'} {which}"
+    needed = "proof: required in .cde/workflow.yml" + ("" if has_base else ", in a git repository")
+    if workflow.runner is None:
+        needed += (
+            ", and under runner: a known runner, or any other as {command: [...], junit: FILE, "
+            "tests: [PATTERN]}, with a command that writes a JUnit file"
+        )
+    return (
+        f"{ends}, since its workflow says proof: recorded, so it "
+        f"{'ends' if criteria is None else 'is'} unproven; to have later features proven, a person "
+        f"writes {needed}"
+    )
 
 
 def proof_remarks(reply: SubmitReply) -> list[str]:

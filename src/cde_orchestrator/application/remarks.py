@@ -15,6 +15,8 @@ def start_remarks(reply: StartReply) -> list[str]:
             f"Its criteria cannot be proven: {plain(reply['proof_problem'])}. Correct that, close "
             "it and start it again, or ask a person to waive them."
         )
+    if reply["unproven"]:
+        remarks.append(f"Note: {reply['unproven']}.")
     return remarks + [
         f"{plain(each['path'])} is also an output of {plain(writers(each))}: "
         "keep what they wrote in it."
@@ -30,8 +32,10 @@ def writers(shared: SharedView) -> str:
 
 def submit_remarks(reply: SubmitReply) -> list[str]:
     """Which files somebody else had changed, and what keeps others from verifying, for both."""
-    lost = reply.get("base_problem")
-    return ([f"cde verify may fail elsewhere: {plain(lost)}."] if lost else []) + [
+    lost, without = reply.get("base_problem"), reply.get("unproven")
+    remarks = [f"cde verify may fail elsewhere: {plain(lost)}."] if lost else []
+    remarks += [f"Note: {without}."] if without else []
+    return remarks + [
         f"{plain(each['path'])} had been changed by somebody else since the phase began: "
         f"that version is kept as {plain(each['kept_as'])}; read it before you continue."
         for each in reply["kept"]

@@ -186,12 +186,14 @@ class StartReply(FeatureReply):
     ``fits`` is None where no rule can say it, or the feature could not go on in that workflow.
     ``branch`` is the git branch that it was put on; ``git_problem`` says why git refuses to work
     in the project's repository, ``proof_problem`` why its criteria, which must be proven, cannot.
+    ``unproven`` says, where nothing will prove them, as proof is only recorded, what to do.
     ``baseline`` is how its checks and runners of tests ended before the work.
     """
 
     branch: str | None
     git_problem: str | None
     proof_problem: str | None
+    unproven: str | None
     shared: list[SharedView]
     fits: FitView | None
     baseline: list[TrialView]
@@ -223,6 +225,7 @@ class SubmitReply(FeatureReply):
     Where a verdict sent the feature back, nothing was ``accepted``, and ``sent_back`` says why.
     ``repeated`` is there, and true, where the same was accepted before, and nothing was checked.
     ``record`` is the path of the file that says what a completed feature has proven,
+    ``unproven``, where there is none, as proof was only recorded, what nothing proved of it, and
     ``base_problem``, where there is one, why a clone may lack what it is compared with.
     """
 
@@ -233,6 +236,7 @@ class SubmitReply(FeatureReply):
     proof: NotRequired[ProofView | None]
     record: NotRequired[str | None]
     base_problem: NotRequired[str]
+    unproven: NotRequired[str]
     sent_back: NotRequired[SentBackView]
 
 

@@ -161,7 +161,7 @@ def test_a_prompt_is_read_from_standard_input_in_any_language(project: Path) -> 
 
     reply = answer("start", "-", "--name", "login", cwd=project, stdin=prompt)
 
-    told = {"branch", "git_problem", "proof_problem", "shared", "baseline", "fits"}
+    told = {"branch", "git_problem", "proof_problem", "unproven", "shared", "baseline", "fits"}
     assert set(reply) == {"project", "feature", "phase", *told}
     assert answer("status", "login", "--full", cwd=project)["goal"] == prompt.strip()
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
-from cde_orchestrator.application.features.submission import Examined
+from cde_orchestrator.application.features.submission import Examined, Found
 from cde_orchestrator.application.ports.checks import TrustStore, Watch
 from cde_orchestrator.application.ports.core import OutputText
 from cde_orchestrator.application.ports.proving import SourceTree
+from cde_orchestrator.application.proof_views import unproven_words
 from cde_orchestrator.application.proofs.prove_criteria import Claim, command_lines
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.proofs.read_proofs import not_usable, read_proofs
@@ -23,7 +25,7 @@ from cde_orchestrator.application.proofs.verdicts import proof_of
 from cde_orchestrator.domain.approval import waived
 from cde_orchestrator.domain.criteria import Criterion, criteria_of_file
 from cde_orchestrator.domain.demands import Rules
-from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.proofs import ProofEvidence
 from cde_orchestrator.domain.proofs_file import ProofsProblem, form_of
@@ -173,6 +175,18 @@ def phase_to_prove(workflow: Workflow, phase: Phase) -> Phase | None:
         return phase
     proving = [each for each in workflow.phases if workflow.must_prove(each)]
     return proving[-1] if proving and workflow.after(phase.id) is None else None
+
+
+def unproven_of(found: Found, outputs: ProjectOutputs) -> str | None:
+    """What nothing proved of a completed feature, as proof was only recorded, and what to do."""
+    name, criteria = found.feature.name, list[str]()
+    for phase in found.workflow.phases:
+        if (owner := found.workflow.output_owner(phase.proves or "")) is not None:
+            with suppress(CDEError):  # it may be gone by now
+                content = outputs.read(owner[1].path_for(name), owner[1].id)
+                criteria += [each.id for each in criteria_of_file(content.data if content else b"")]
+    has_base = found.feature.base is not None
+    return unproven_words(found.workflow, has_base=has_base, criteria=criteria)
 
 
 def phase_proof(

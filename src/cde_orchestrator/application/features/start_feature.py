@@ -18,6 +18,7 @@ from cde_orchestrator.application.features.shared_outputs import shared_with
 from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.core import WorkflowRepository
+from cde_orchestrator.application.proof_views import unproven_words
 from cde_orchestrator.application.proofs.proving import NO_BASE, Proving
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import StartReply
@@ -110,6 +111,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
             "branch": feature.branch,
             "git_problem": problem,
             "proof_problem": (refusal or NO_BASE) if lacks_base else None,
+            "unproven": unproven_words(workflow, has_base=feature.base is not None),
             "shared": shared_with(project, feature, workflow),
             "baseline": trial_views(baselines, workflow, feature, project),
             "fits": _fits(project, feature, workflow, features),

@@ -16,6 +16,7 @@ from cde_orchestrator.application.features.phase_proof import (
     PhaseProof,
     phase_proof,
     phase_to_prove,
+    unproven_of,
 )
 from cde_orchestrator.application.features.project_sources import Present
 from cde_orchestrator.application.features.send_back import (
@@ -254,6 +255,8 @@ class _Course:
         )
         if problem is not None:
             reply["base_problem"] = problem
+        if not feature.is_open and (words := unproven_of(found, self.work.outputs)):
+            reply["unproven"] = words
         return reply
 
     def _complete(self, found: Found, checked: _Checked) -> None:

@@ -12,7 +12,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.projects.trust_commands import ShowChecks
 from cde_orchestrator.application.proof_views import proof_remarks
-from cde_orchestrator.application.remarks import start_remarks
+from cde_orchestrator.application.remarks import start_remarks, submit_remarks
 from cde_orchestrator.application.views import SubmitReply
 from cde_orchestrator.domain.approval import Waiver
 from cde_orchestrator.domain.command_line import CommandLine
@@ -21,6 +21,7 @@ from cde_orchestrator.domain.exceptions import CDEError, FeatureError, OutputErr
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.records import Difference
 from cde_orchestrator.domain.workflow import Output, Phase, ProofRule, RunnerSetting, Workflow
+from cde_orchestrator.mcp_tools import _texts
 from tests.fakes import World, catalog
 from tests.proving_fakes import MemoryCopy
 
@@ -135,6 +136,58 @@ def test_where_proofs_are_recorded_only_that_is_no_problem(world: World) -> None
     world.proofs.trees.refusal = "there is no commit yet"
 
     assert world.run(StartFeature(prompt="Sell", name="shop"))["proof_problem"] is None
+
+
+def test_what_is_recorded_only_says_when_it_starts_and_ends_that_nothing_proves_it(
+    world: World,
+) -> None:
+    workflow = replace(proving_workflow("recorded"), runner=None)
+    world.workflows.own = catalog(workflow, packaged=False)
+    world.git.commit = "c0ffee"
+
+    begun = world.run(StartFeature(prompt="Sell", name="shop"))
+    for phase, results in (("define", {"spec": SPEC}), ("build", {})):
+        earlier = world.run(SubmitWork(feature_id="shop", phase_id=phase, results=results))
+    ended = world.run(SubmitWork(feature_id="shop", phase_id="test"))
+
+    first = begun["unproven"] or ""
+    assert "nothing will prove its criteria" in first
+    assert "a person writes proof: required in .cde/workflow.yml, and under runner" in first
+    assert "JUnit" in first
+    assert "unproven" not in earlier
+    assert ended["unproven"].startswith("nothing proved AC1, AC2, since its workflow says proof")
+    for words, text in (
+        (first, f"{start_remarks(begun)} {_texts.started(begun)}"),
+        (ended["unproven"], f"{submit_remarks(ended)} {_texts.accepted(ended)}"),
+    ):
+        assert text.count(f"Note: {words}.") == 2
+
+
+def test_what_is_missing_is_named_alone(world: World) -> None:
+    world.workflows.own = catalog(proving_workflow("recorded"), packaged=False)
+    world.proofs.trees.refusal = "there is no commit yet"
+
+    words = world.run(StartFeature(prompt="Sell", name="shop"))["unproven"]
+
+    assert words is not None
+    assert words.endswith("proof: required in .cde/workflow.yml, in a git repository")
+
+
+@pytest.mark.parametrize("proof", ["required", None])
+def test_what_is_proven_or_never_asked_for_has_no_such_note(
+    world: World, proof: ProofRule | None
+) -> None:
+    world.workflows.own = catalog(proving_workflow(proof), packaged=False)
+
+    assert world.run(StartFeature(prompt="Sell", name="shop"))["unproven"] is None
+
+
+def test_where_nothing_would_be_proven_anyway_there_is_no_such_note(world: World) -> None:
+    phases = tuple(replace(each, proves=None) for each in proving_workflow("recorded").phases)
+    workflow = replace(proving_workflow("recorded"), phases=phases)
+    world.workflows.own = catalog(workflow, packaged=False)
+
+    assert world.run(StartFeature(prompt="Sell", name="shop"))["unproven"] is None
 
 
 def test_a_repeated_start_keeps_the_source_once(world: World) -> None:

@@ -71,6 +71,7 @@ def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
         "branch": None,
         "git_problem": None,
         "proof_problem": None,
+        "unproven": None,
         "shared": [],
         "baseline": [NOT_TRIED],
         "fits": {

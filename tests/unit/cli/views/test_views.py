@@ -100,6 +100,7 @@ def begun(current: PhaseView | None) -> StartReply:
         "branch": None,
         "git_problem": None,
         "proof_problem": None,
+        "unproven": None,
         "fits": None,
         "shared": [],
         "baseline": [],
