@@ -121,6 +121,41 @@ def test_no_process_of_a_test_is_left(project: Project) -> None:
     assert is_gone(int((project.root / "left.pid").read_text()))
 
 
+_MEETS = """\
+package {own}
+
+import ("os"; "testing"; "time")
+
+func TestMeets(t *testing.T) {{
+	os.WriteFile("../{own}.here", nil, 0o644)
+	for end := time.Now().Add(60 * time.Second); time.Now().Before(end); {{
+		if _, err := os.Stat("../{other}.here"); err == nil {{
+			return
+		}}
+		time.Sleep(10 * time.Millisecond)
+	}}
+	t.Fatal("the other package did not run meanwhile")
+}}
+"""
+
+
+def test_tests_of_one_run_are_as_parallel_as_their_runner_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program("go")
+    monkeypatch.setenv("GOMAXPROCS", "2")
+    (tmp_path / "go.mod").write_text("module shop\n\ngo 1.18\n")
+    for own, other in (("one", "two"), ("two", "one")):
+        (tmp_path / own).mkdir()
+        (tmp_path / own / "x_test.go").write_text(_MEETS.format(own=own, other=other))
+    tests = [f"{own}/x_test.go::TestMeets" for own in ("one", "two")]
+    (runner,) = InstalledRunners().named(tmp_path, "go")
+
+    run = runner.run(tmp_path, tmp_path, tests, SECONDS, None)
+
+    assert [run.results[test].outcome for test in tests] == ["passed", "passed"]
+
+
 def test_a_runner_that_is_not_installed_is_reported(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
