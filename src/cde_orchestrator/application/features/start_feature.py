@@ -105,12 +105,11 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
             world = (features, git, proving, baselines, sources)
             project, feature = _Trying(*world)(feature, workflow, plan)
         phase = rendering.committed_view(project, feature, workflow)
-        lacks_base = workflow.proof == "required" and feature.base is None
         return {
             **features.reply(project, feature, phase),
             "branch": feature.branch,
             "git_problem": problem,
-            "proof_problem": (refusal or NO_BASE) if lacks_base else None,
+            "proof_problem": _proof_problem(feature, workflow, refusal),
             "unproven": unproven_words(workflow, has_base=feature.base is not None),
             "shared": shared_with(project, feature, workflow),
             "baseline": trial_views(baselines, workflow, feature, project),
@@ -219,6 +218,12 @@ def _base_of(present: Present, proving: Proving) -> tuple[SourceBase | None, str
     if (moment := present.moment) is None:
         return proving.base_now()
     return SourceBase(moment.tree, moment.commit), ""
+
+
+def _proof_problem(feature: Feature, workflow: Workflow, refusal: str) -> str | None:
+    """Why criteria cannot be proven that must be."""
+    lacks_base = workflow.proof == "required" and feature.base is None
+    return (refusal or NO_BASE) if lacks_base else None
 
 
 def _fits(

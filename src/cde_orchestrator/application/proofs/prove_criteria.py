@@ -172,9 +172,7 @@ class Prover:
             contents=contents,
             facts=claim.facts,
             unchanged=lambda wanted: self._unchanged(
-                now,
-                change,
-                lambda path: wanted(path) and claim.is_source(path) and not is_test(path),
+                now, change, lambda path: claim.is_source(path) and not is_test(path), wanted
             ),
             kept_back=min(1, self.repeated),
         )
@@ -229,14 +227,15 @@ class Prover:
         log.info("proofs_examined", proofs=len(trials), runs=examination.rounds.taken)
 
     def _unchanged(
-        self, now: SourceTree, change: Change, is_wanted: Callable[[str], bool]
+        self, now: SourceTree, change: Change, *wanted: Callable[[str], bool]
     ) -> list[ChangedFile]:
         """Source files that did not change, of the kinds that did."""
         kinds = {PurePosixPath(path).suffix for path in change.places}
         paths = [
             path
             for path in self.trees.listed(self.root, now.id)
-            if PurePosixPath(path).suffix in kinds and path not in change.places and is_wanted(path)
+            if PurePosixPath(path).suffix in kinds and path not in change.places
+            if all(is_so(path) for is_so in wanted)
         ][:_UNCHANGED_LIMIT]
         contents = self.trees.contents(self.root, now.id, paths)
         return [ChangedFile(path, data, data) for path, data in contents.items() if data]

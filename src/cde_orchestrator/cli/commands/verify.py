@@ -77,8 +77,7 @@ def verify(
     else:
         call.say(reply, verified)
     # Whoever asks for a feature by its name, or for all, wants them proven.
-    strict = every or bool(features)
-    decisive = [each for each in reply["features"] if each["required"] or strict]
+    decisive = [each for each in reply["features"] if each["required"] or every or features]
     accepted = {"proven", "waived"} if allow_waived else {"proven"}
     if not all(feature["verdict"] in accepted for feature in decisive):
         raise typer.Exit(FINDINGS)
