@@ -18,7 +18,7 @@ import yaml
 
 from cde_orchestrator.application.proofs.records import read_record, written_record
 from cde_orchestrator.infrastructure.trust.judge import VARIABLE
-from tests.command_line import cde
+from tests.command_line import CDE, cde
 from tests.integration.proving.claims import with_this_python
 from tests.integration.proving.committed_feature import (
     PROOFS,
@@ -89,6 +89,19 @@ def test_a_feature_is_proven_in_a_clone_that_stays_as_it_is(
     assert found["criteria"][0]["proofs"] == [TEST]
     assert (found["criteria"][0]["path"], found["criteria"][0]["line"]) == ("tests/test_fee.py", 4)
     assert git(clone, "status", "--porcelain", "--ignored") == ""
+
+
+def test_a_clone_is_verified_without_any_network(feature: CommittedFeature, tmp_path: Path) -> None:
+    apart = ["unshare", "--user", "--map-root-user", "--net"]
+    if not shutil.which("unshare") or subprocess.run([*apart, "true"], check=False).returncode:
+        pytest.skip("no process can be kept from the network here")
+    clone = feature.clone(tmp_path / "clone")
+
+    words = [*apart, *CDE, "verify", "--trust", "--json"]
+    done = subprocess.run(words, cwd=clone, capture_output=True, timeout=280, check=False)
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["features"][0]["verdict"] == "proven"
 
 
 def test_whoever_says_that_commands_run_is_not_asked_to_trust_them(
