@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,4 +41,7 @@ def test_the_page_says_what_proofs_see_what_is_waived_and_that_nobody_approved(
     expect(criteria).to_contain_text("AC2 waived by a person")
     expect(criteria).to_contain_text("Approved by nobody: the workflow has no phase of a person")
     expect(page.locator("#status")).to_contain_text("completed, proven, 1 waived")
+    expect(page.locator("#facts")).to_contain_text(
+        re.compile(r"\d files? changed, \+\d+ .\d+ lines")
+    )
     assert visitor.violations() == []
