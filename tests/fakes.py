@@ -513,6 +513,9 @@ class World:
     def run(self, use_case: UseCase[Reply], **others: Any) -> Reply:
         """The use case's reply, with other fakes than these where a test gives them."""
         stores = (self.repository, self.workflows)
+        sources = ProjectSources(
+            self.root, self.root, self.source, self.source, self.git, self.clock
+        )
         composed = {
             "baselines": self.baselines,
             "commands": ProjectCommands(
@@ -527,9 +530,8 @@ class World:
             "outputs": self.outputs,
             "proving": self.proofs.proving,
             "rendering": self.rendering,
-            "sources": ProjectSources(
-                self.root, self.root, self.source, self.source, self.git, self.clock
-            ),
+            "places": lambda feature: (self.outputs, sources),
+            "sources": sources,
         }
         fakes = {**vars(self), **composed, **others}
         submission = SubmissionPorts.of(lambda names: {each: fakes[each] for each in names})

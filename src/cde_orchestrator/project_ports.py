@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cde_orchestrator.application.projects.trust_commands import ProjectCommands
     from cde_orchestrator.application.proofs.proving import Proving
     from cde_orchestrator.application.proofs.verifying import Verifying
+    from cde_orchestrator.application.state.undo_rollback import WorkPlaces
     from cde_orchestrator.application.views import ArtifactView
     from cde_orchestrator.domain.check import Check
     from cde_orchestrator.domain.exceptions import CDEError
@@ -99,7 +100,7 @@ class ProjectPorts:
             files=files,
             checks=SubprocessCheckRunner(folder),
             git=git,
-            sources=sources_in(self.root, git, *world),
+            sources=sources_in(self.root, git, *world, self.sources),
             proving=proving_in(self.root, *world),
         )
 
@@ -221,6 +222,17 @@ class ProjectPorts:
         from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 
         return ProjectOutputs(self.root, self.files, self.objects)
+
+    @property
+    def places(self) -> WorkPlaces:
+        """Where features are worked on."""
+
+        def place_of(feature: str) -> tuple[ProjectOutputs, ProjectSources]:
+            folder = self.worktrees.folder_for(feature) if self.worktrees.has(feature) else None
+            ports = self if folder is None else self.in_worktree(folder, ())
+            return ports.outputs, ports.sources
+
+        return place_of
 
     @property
     def submission(self) -> SubmissionPorts:

@@ -18,7 +18,8 @@ def sources_in(
     breakers: BreakerRegistry,
     clock: Clock,
     worktree: Path | None = None,
+    project: ProjectSources | None = None,
 ) -> ProjectSources:
     """The source of the project, or of a worktree of it, which is git's as well."""
     trees, files = GitKeptSources(breakers, worktree), FilesystemSourceFiles()
-    return ProjectSources(root, worktree or root, trees, files, git, clock)
+    return ProjectSources(root, worktree or root, trees, files, git, clock, project)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.state.recover_state import RestoreReply, RestoreState
 from cde_orchestrator.bootstrap import Application, build_application
 from tests.integration.mcp_client import stdio_agent, text_of
+from tests.integration.test_rollbacks_harm_nobody import Killed, killed_after
 from tests.powerless import START
 from tests.repository import git
 
@@ -148,6 +149,25 @@ def test_it_is_undone_and_done_again_with_the_state(shop: Path, product: Applica
     assert files(shop) == back
 
 
+@pytest.mark.parametrize("calls", [0, 12, 20, 28, 200])
+def test_the_answer_names_the_restore_that_undoes_all_of_it_also_of_one_that_was_stopped(
+    shop: Path, product: Application, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    change(shop)
+    save(product)
+    worked, at = files(shop), sequence(product)
+    assert roll_back(product, code=True, dry_run=True)["undo_at"] is None
+    with killed_after(calls, monkeypatch), suppress(Killed):
+        roll_back(product, code=True)
+        at = sequence(product)  # it was not stopped: the next one is undone alone
+        worked = files(shop)
+    reply = roll_back(product, code=True)
+
+    assert reply["undo_at"] == at
+    restore(product, at=reply["undo_at"])
+    assert files(shop) == worked
+
+
 def test_an_undone_rollback_leaves_what_a_person_did_since(
     shop: Path, product: Application
 ) -> None:
@@ -221,7 +241,11 @@ async def test_an_agent_takes_code_back_with_an_argument(shop: Path) -> None:
     assert states(done.structured_content["source"])["code.py"] == "restored"
     assert told["git"] == [line for line in text_of(done).splitlines() if line.startswith("git ")]
     assert "left (committed since; git log shows by whom): theirs.py" in text_of(done)
+    number = done.structured_content["undo_at"]
+    assert f"To undo it: cde_recoverState(action='restore', at={number})" in text_of(done)
     assert (shop / "code.py").read_text() == "committed\n"
+    printed = run(shop, *CDE, "rollback", "login", "define", "--reason", "Again")
+    assert f"cde state restore --at {number + 2}" in printed
 
 
 def test_the_index_and_head_stay_as_they_are_to_the_byte(shop: Path, product: Application) -> None:
@@ -321,6 +345,32 @@ def test_where_nothing_can_be_written_to_git_all_else_is_as_ever(shop: Path) -> 
     assert (shop / "code.py").read_text() == "the feature's\n"
 
 
+def test_git_that_is_ended_from_outside_leaves_all_and_the_next_rollback_takes_it_back(
+    shop: Path, product: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files(shop)
+    change(shop)
+    save(product)
+    worked, flag = files(shop), tmp_path / "stopped"
+    (tmp_path / "bin").mkdir()
+    script = tmp_path / "bin" / "git"
+    script.write_text(
+        f'#!/bin/sh\n[ -e {flag} ] && kill -INT $$\nexec {shutil.which("git")} "$@"\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+    flag.touch()
+    reply = roll_back(product, code=True)
+
+    assert files(shop) == worked
+    assert reply["source"] == []
+    assert reply["source_problem"] is not None
+    flag.unlink()
+    again = roll_back(product, code=True)
+    assert states(again["source"])["code.py"] == "restored"
+    assert files(shop)["code.py"] == before["code.py"]
+
+
 def change_one(shop: Path) -> None:
     (shop / "code.py").write_text("the feature's\n")
 
@@ -368,7 +418,7 @@ def test_in_another_worktree_nothing_is_taken_back(
 
     assert (reply["source"], reply["source_problem"]) == (
         [],
-        f"the phase started in another folder: {shop}",
+        f"the phase started in another folder: {shop}; roll back from there",
     )
     assert files(linked) == before
     assert (shop / "code.py").read_text() == "the feature's\n"

@@ -85,8 +85,8 @@ class Desk:
             return application.handle(use_case)
 
     def change(self, actor: Actor, path: str) -> None:
-        """Have somebody change a file in some way."""
-        place = self.root / path
+        """Have somebody change a file in some way; what git sees no change in is none."""
+        place, before = self.root / path, self.content(path)
         kind = self.random.choice(["write", "write", "write", "append", "remove", "mode", "link"])
         if place.is_symlink() or (kind == "link" and self.random.random() < 0.7):
             kind = "write"
@@ -107,7 +107,8 @@ class Desk:
             else:
                 place.write_bytes(self.random.choice([text, text + b"\r\n\x00\xff", b""]))
                 place.chmod(self.random.choice([0o644, 0o644, 0o755, 0o600]))
-        self.ledger.setdefault(path, []).append(Write(actor))
+        if not _same(self.content(path), before):
+            self.ledger.setdefault(path, []).append(Write(actor))
 
     def hand_in(self, name: str) -> None:
         """Have the feature save what it did, or give an attempt up, and name its files."""
@@ -126,11 +127,19 @@ class Desk:
             name = str(path.relative_to(self.root))
             if {".git", ".cde"} & {*path.parts} or name.startswith("specs"):
                 continue
-            if path.is_symlink():
-                found[name] = "link", 0, os.readlink(path).encode()
-            elif path.is_file():
-                found[name] = "file", stat.S_IMODE(path.stat().st_mode), path.read_bytes()
+            content = self.content(name)
+            if content is not None:
+                found[name] = content
         return found
+
+    def content(self, name: str) -> Content | None:
+        """A file or a link as it is; None where there is neither."""
+        path = self.root / name
+        if path.is_symlink():
+            return "link", 0, os.readlink(path).encode()
+        if path.is_file():
+            return "file", stat.S_IMODE(path.stat().st_mode), path.read_bytes()
+        return None
 
     def own(self) -> dict[str, bytes]:
         """What is the person's of git: index, HEAD, branches and their logs."""
@@ -262,13 +271,21 @@ def require_unharmed(desk: Desk, start: Files, before: Files, after: Files, code
         assert _same(found, was), f"{path} is neither as before nor as it was: {found}, {was}"
 
 
-def require_taken_back(desk: Desk, start: Files, before: Files, after: Files) -> None:
-    """What is surely the feature's is as it was when the phase started."""
+def require_taken_back(
+    desk: Desk, start: Files, before: Files, after: Files, reply: RollbackReply
+) -> None:
+    """What is surely the feature's is as it was when the phase started.
+
+    Nothing is where git could not be asked, as when its processes are ended from outside: the
+    answer says so then.
+    """
+    assert reply["source_problem"] is None, reply["source_problem"]
     for path, writes in desk.ledger.items():
         sides = [each for each in (start.get(path), before.get(path)) if each is not None]
         is_plain = all(kind == "file" for kind, *_ in sides) and not path.endswith(".log")
         if is_plain and not _by(writes, "person") and writes[-1].handed_in:
-            assert _same(after.get(path), start.get(path)), f"{path} was not taken back"
+            seen = [row for row in reply["source"] if row["path"] == path]
+            assert _same(after.get(path), start.get(path)), f"{path} was not taken back: {seen}"
 
 
 def _same(found: Content | None, expected: Content | None) -> bool:
@@ -299,7 +316,7 @@ def play(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> RollbackReply:
     assert desk.own() == own
     require_unharmed(desk, start, before, after, code)
     if code and desk.is_sure:
-        require_taken_back(desk, start, before, after)
+        require_taken_back(desk, start, before, after, reply)
     if desk.random.random() < 0.5:
         desk.handle(RollbackFeature(feature_id=name, to_phase="define", reason="Again", code=code))
         assert desk.files() == after

@@ -61,6 +61,7 @@ class Project:
         read_only_since: since when.
         read_only_fixes: what leads out of it, if that is known.
         trust: the standing of its folder, as of ``Standing``.
+        sequence: the number of the last change when it was loaded; exact in a transaction.
         extra: keys of a stored project that this release does not know.
         clock: where the time comes from.
     """
@@ -79,6 +80,7 @@ class Project:
     read_only_since: datetime | None = None
     read_only_fixes: tuple[Fix, ...] = ()
     trust: str = "trusted"
+    sequence: int | None = None
     clock: Clock = field(repr=False, compare=False)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -15,6 +16,14 @@ TrialKind = Literal["check", "runner"]
 Outcome = Literal["passed", "failed", "flaky", "too_slow", "cannot_run", "untrusted", "not_tried"]
 RAN: frozenset[Outcome] = frozenset({"passed", "failed"})
 """Of what ran to its end, what it says of the source."""
+_INSTALLING = re.compile(
+    r"\s*(nox > )?(creating (isolated |virtual ?)?env|using c?python |go: downloading "
+    r"|(download|fetch|install|prepar|build)(ing|ed) \S|built \S|collecting \S|resolv(ing|ed) \S"
+    r"|updating crates\.io|(sync|check)ing dependencies|\S+ install_(deps|package)|packages: \+"
+    r"|progress: resolved|npm warn exec the following package was not found|added \d+ packages)",
+    re.IGNORECASE,
+)
+_FIRST_LINES = 20
 FAILING_KEPT = 100
 """Names of failing tests that are kept; of more, none are, as not all are known then."""
 
@@ -28,7 +37,8 @@ class Trial:
         exit_code: of the first run; None where it did not end by itself.
         counts: tests by what became of them, as far as the output says.
         failing: names of the tests that failed; empty where not all of them are known.
-        says: the runner's version, or why it could not be run.
+        says: the runner's version, or why it could not be run; of what was too slow, and was
+            installing what it needs, the line that shows it.
         tree: git's id of the source then; None where it is not known.
     """
 
@@ -46,14 +56,22 @@ class Trial:
     tree: str | None = None
 
     @property
+    def was_installing(self) -> bool:
+        """Whether its time went by, at least in part, while it installed what it needs."""
+        return self.outcome == "too_slow" and bool(installing_line(self.says))
+
+    @property
     def subject(self) -> tuple[TrialKind, tuple[str, ...], str]:
         """What was tried."""
         return self.kind, self.command, self.directory
 
     def is_known_to_exceed(self, seconds: float) -> bool:
-        """Whether it would not end within this time, as far as this trial says."""
+        """Whether it would not end within this time, as far as this trial says.
+
+        What was installing what it needs first may be faster the next time.
+        """
         if self.outcome == "too_slow":
-            return self.limit_seconds >= seconds
+            return self.limit_seconds >= seconds and not self.was_installing
         return self.outcome in RAN and self.duration_ms > seconds * 1000
 
     def to_dict(self) -> dict[str, Any]:
@@ -76,6 +94,15 @@ class Trial:
             return None
         is_one = known["kind"] in get_args(TrialKind) and known["outcome"] in get_args(Outcome)
         return cls(**known) if is_one else None
+
+
+def installing_line(printed: str) -> str:
+    """The last of a command's first lines that says that it installs what it needs; else empty.
+
+    As the first ``uv run`` of a project does, ``hatch``, ``tox``, ``npx`` or ``go test``.
+    """
+    lines = printed.strip().splitlines()[:_FIRST_LINES]
+    return next((line.strip() for line in reversed(lines) if _INSTALLING.match(line)), "")
 
 
 def failing_tests(evidence: Evidence) -> tuple[str, ...]:

@@ -127,6 +127,10 @@ def rolled_back(reply: RollbackReply) -> str:
     lines += [*source_lines(reply["source"]), *rollback_remarks(reply)]
     if reply["git"]:
         lines += ["To see what changed in the source; it only shows:", *reply["git"]]
+    if reply["undo_at"] is not None:
+        number = reply["undo_at"]
+        call = f"cde_recoverState(action='restore', at={number})"
+        lines.append(f"To undo it: {call}; in a terminal: cde state restore --at {number}")
     if not reply["dry_run"]:
         lines += ["", work(reply, "It starts again.")]
     return "\n".join(lines)

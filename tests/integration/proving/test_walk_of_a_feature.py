@@ -193,6 +193,49 @@ def test_a_lie_is_refused_and_the_truth_is_proven_for_good(bench: Bench) -> None
     assert bench.cde("list")["features"][0]["standing"] == "proven"
 
 
+def test_what_another_feature_changed_is_not_counted_as_this_one_s(bench: Bench) -> None:
+    bench.start()
+    bench.cde("start", "Taxes", "-n", "tax")
+    bench.write("cart.py", CHANGED)
+    bench.write("other.py", "def other():\n    return 1\n")
+    built = bench.cde("submit", "discount", "build")
+    assert built["difference"] == {"files": 2, "added": 4, "removed": 2}
+    git(bench.root, "add", ".")
+    git(bench.root, "commit", "-qm", "Discounts")
+    bench.write("specs/tax/spec.md", SPEC)
+    assert bench.code("submit", "tax", "define") == ""
+
+    nothing = bench.cde("submit", "tax", "build")["error"]
+    assert nothing["code"] == "E130"
+    assert "2 changed while other features were at work, not this one" in nothing["message"]
+    prompt = bench.said("status", "tax", "--prompt")
+    assert "other.py" not in prompt
+    bench.write("tax.py", "def tax():\n    return 2\n")
+    assert "tax.py" in bench.said("status", "tax", "--prompt")
+    built = bench.cde("submit", "tax", "build")
+    assert built["difference"] == {"files": 1, "added": 2, "removed": 0}
+
+
+def test_the_trace_of_a_submission_names_each_run_of_its_proofs(bench: Bench) -> None:
+    bench.start()
+    bench.write("cart.py", CHANGED)
+    bench.write("test_cart.py", TESTS + TRUTH)
+    bench.write("specs/discount/proofs.yml", "AC1: test_cart.py::test_discount\n")
+    bench.cde("submit", "discount", "build")
+    bench.cde("submit", "discount", "test")
+
+    log = (bench.root / ".cde" / "logs" / "cde.log").read_text().splitlines()
+    ends = [each for each in map(json.loads, log) if each["event"] == "operation_finished"]
+    story = bench.cde("logs", "trace", ends[-1]["correlation_id"])
+    (submitted,) = (each for each in story["operations"] if each["operation"] == "submit_work")
+    assert {"tests", "proof"} <= submitted["spans"].keys()
+    runs = [each["details"] for each in submitted["events"] if each["event"] == "proofs_run"]
+    purposes = [each["purpose"] for each in runs]
+    assert purposes[:2] == ["as the work is", "on the feature's base"]
+    assert [each["passed"] for each in runs][:2] == [1, 0]
+    assert all("duration_ms" in each for each in runs)
+
+
 def test_a_feature_that_was_completed_is_rolled_back_and_proven_after_git_collected_garbage(
     bench: Bench,
 ) -> None:

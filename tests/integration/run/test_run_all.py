@@ -195,6 +195,25 @@ def test_all_that_runs_ends_with_the_run(tmp_path: Path) -> None:
     assert stage.cde("list", "--status", "open", "--json").reply["total"] == len(NAMES)
 
 
+def test_the_code_of_a_feature_is_taken_back_where_it_is_worked_on(stage: Stage) -> None:
+    make_repository(stage)
+    stage.define(agent="fail")
+    assert stage.cde("run", "--all", "--agent", "agent", "--json").code == 1
+    theirs, own = stage.project / "code.py", apart(stage, "north") / "code.py"
+    theirs.write_text("a person's\n", encoding="utf-8")
+    own.write_text("the feature's\n", encoding="utf-8")
+    words = ("save", "north", "Changed code.py", "--project", str(own.parent))
+    assert cde(*words, cwd=own.parent, environment=stage.environment).returncode == 0
+
+    back = ("rollback", "north", "plan", "--reason", "Wrong way", "--code", "--json")
+    done = stage.cde(*back).reply
+    assert done["source"] == [{"path": "code.py", "state": "restored", "reason": None}]
+    assert (theirs.read_text(), own.read_text()) == ("a person's\n", "x = 1\n")
+    undone = stage.cde("state", "restore", "--at", str(done["undo_at"]), "--json").reply
+    assert [row["path"] for row in undone["code"]] == ["code.py"]
+    assert (theirs.read_text(), own.read_text()) == ("a person's\n", "the feature's\n")
+
+
 THEN_A_PERSON = TWO_PHASES.replace(
     "      - id: build\n",
     "      - id: approve\n        handler: human_input\n        prompt: standard/approve-spec.md\n"

@@ -47,6 +47,7 @@ from cde_orchestrator.application.projects.onboard_project import SetProjectStat
 from cde_orchestrator.application.projects.trust_commands import ProjectCommands
 from cde_orchestrator.application.proofs.proving import Proving
 from cde_orchestrator.application.proofs.verifying import Verifying
+from cde_orchestrator.application.state.undo_rollback import WorkPlaces
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.clock import Clock
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
@@ -81,6 +82,7 @@ PORTS: Mapping[str, Any] = {
     "git": VersionControl,
     "proving": Proving,
     "sources": ProjectSources,
+    "places": WorkPlaces,
     "logs": LogReader,
     "clock": Clock,
     "agents": Agents,
@@ -97,7 +99,7 @@ NAMES = """
     get_pulse get_trusted_agents grow_feature install_merge_driver leave_fork
     list_agents list_alerts
     list_backups list_breakers list_changes list_error_reports list_features
-    list_slow_operations move_state onboard_project read_logs reset_breaker restore_state
+    list_slow_operations move_state move_work onboard_project read_logs reset_breaker restore_state
     resume_feature revoke_trust rollback_feature run_agent salvage_state save_progress send_back
     set_check set_project_status show_approval show_baseline show_checks show_criterion
     show_dashboard show_error_report show_feature show_workflows start_feature submit_work

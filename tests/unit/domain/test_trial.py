@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from cde_orchestrator.domain.check import Check
-from cde_orchestrator.domain.trial import FAILING_KEPT, Trial, failing_tests, known_before
+from cde_orchestrator.domain.trial import (
+    FAILING_KEPT,
+    Trial,
+    failing_tests,
+    installing_line,
+    known_before,
+)
 from tests.phase_fakes import evidence_of
 
 NOON = datetime(2025, 11, 10, 12, tzinfo=UTC)
@@ -62,11 +68,38 @@ def test_what_somebody_edited_is_no_trial(data: Any) -> None:
         (FAILED, 20, False),
         (replace(FAILED, outcome="too_slow"), 20, True),
         (replace(FAILED, outcome="too_slow"), 60, False),
+        (replace(FAILED, outcome="too_slow", says="   Building shop @ file:///shop"), 20, False),
         (replace(FAILED, outcome="cannot_run", duration_ms=9e9), 20, False),
     ],
 )
 def test_what_is_known_to_take_longer_is_known(trial: Trial, seconds: float, exceeds: bool) -> None:
     assert trial.is_known_to_exceed(seconds) is exceeds
+
+
+@pytest.mark.parametrize(
+    ("printed", "line"),
+    [
+        (
+            "Using CPython 3.12.1\nCreating virtual environment at: .venv\n   Building shop\n",
+            "Building shop",
+        ),
+        ("Downloading numpy (15.9MiB)\n", "Downloading numpy (15.9MiB)"),
+        ("Installed 9 packages in 3s\n....\n", "Installed 9 packages in 3s"),
+        ("Creating environment: hatch-test.py3.12", "Creating environment: hatch-test.py3.12"),
+        ("py: install_deps> pip install pytest", "py: install_deps> pip install pytest"),
+        ("nox > Creating virtual environment (uv) in .nox/tests", None),
+        ("go: downloading github.com/a/b v1.2.3", "go: downloading github.com/a/b v1.2.3"),
+        ("    Updating crates.io index", "Updating crates.io index"),
+        ("....F..\n", ""),
+        ("test_downloading.py .....\nBuildings are tested\n", ""),
+        (".\n" * 30 + "Downloading x\n", ""),
+        ("", ""),
+    ],
+)
+def test_what_installs_what_it_needs_first_is_known_by_its_first_lines(
+    printed: str, line: str | None
+) -> None:
+    assert installing_line(printed) == (printed if line is None else line)
 
 
 def test_failures_from_before_are_distinguished_from_new_ones() -> None:

@@ -66,6 +66,7 @@ _AS_THEY_ARE = (
     *("core.autocrlf=false", "core.safecrlf=false", "core.symlinks=true"),
     *("core.checkStat=default", "core.trustctime=true", "core.ignoreStat=false"),
     *("core.sparseCheckout=false", "core.splitIndex=false", "core.untrackedCache=false"),
+    "index.skipHash=false",
     *(() if sys.platform in {"darwin", "win32"} else ("core.ignoreCase=false",)),
 )
 """How files are compared where each byte counts, whatever the repository says."""
@@ -254,13 +255,13 @@ class ByteByByte:
         self.top, self._folder = Path(variables["GIT_WORK_TREE"]), variables["GIT_DIR"]
         self.index = Path(variables["GIT_INDEX_FILE"])
 
-    def take_index(self) -> bool:
-        """Begin with the index that was kept last; whether there is one."""
+    def take_index(self) -> str | None:
+        """Begin with the index that was kept last; what was noted of it; None: there is none."""
         return take_index(self.index, self._folder)
 
-    def keep_index(self) -> None:
+    def keep_index(self, note: str) -> None:
         """Keep the index for the next commands of this work tree."""
-        keep_index(self.index, self._folder)
+        keep_index(self.index, self._folder, note)
 
     def output(self, *arguments: str, data: bytes | None = None, own: bool = True) -> bytes:
         """All that a command prints, with the index of these or the person's own, to read.

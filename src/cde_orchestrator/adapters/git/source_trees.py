@@ -3,11 +3,13 @@
 A tree is made with an index of its own, so that the person's is neither changed nor believed:
 there, a file may be marked as one that is not looked at, and what is kept of it may not be its
 bytes (line ends, filters). Which files there are is what the person's index and git's rules for
-ignored files say. The index is kept for the next tree, so that git reads only what changed.
+ignored files say. The index is kept for the next tree, so that git reads only what changed, with
+a note of the list of files that are all in it: where it is the same, only changes are asked for.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posixpath
 import re
@@ -41,6 +43,7 @@ _NONE = "0"
 _SUBMODULE = "160000"
 _FILES = ("ls-files", "-z", "-t", "--cached", "--others", "--exclude-standard")
 _KNOWN = ("ls-files", "-z", "-t", "--cached", "--modified", "--deleted")
+_DIFFERING = ("diff-files", "-z", "--name-only", "--ignore-submodules=all")
 _IGNORED = (
     *("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"),
     "--full-name",
@@ -93,12 +96,11 @@ class GitSourceTrees:
         """
         with self._git(root) as git, git.byte_by_byte("HEAD", writes=True) as files:
             try:
-                tree = _Tree(files).id(begin=files.take_index())
+                tree = _Tree(files).id(files.take_index())
             except _TooMuchError:
                 raise
             except GitError:  # a file changed meanwhile, or what was kept is no good any more
-                tree = _Tree(files).id(begin=False)
-            files.keep_index()
+                tree = _Tree(files).id(None)
             return SourceTree(tree, files.answers[0])
 
     def at(self, root: Path, commit: str) -> SourceTree:
@@ -237,17 +239,28 @@ class _Tree:
         self._files = files
         self._real: dict[str, bool] = {"": True}
 
-    def id(self, *, begin: bool) -> str:
-        """Its id; the index knows the files of an earlier tree already where it can ``begin``."""
-        files = self._files
+    def id(self, noted: str | None) -> str:
+        """Its id; the index knows the files of an earlier tree already.
+
+        Args:
+            noted: of the index, by this class; None where there is none. It names the list of
+                files that are all in it: of the same ones, only what differs is looked at.
+        """
+        files, begin = self._files, noted is not None
         if not begin:
             files.index.unlink(missing_ok=True)
-        listed = names_in(files.output(*_FILES, own=False))
+        names = files.output(*_FILES, own=False)
+        note = hashlib.sha256(names).hexdigest()
+        is_same = note == noted and names.count(b"\0") <= FILES_LIMIT
+        differing = {*names_in(files.output(*_DIFFERING))} if is_same else set[str]()
+        if is_same and not differing:
+            return self._written()
+        listed = names_in(names)
         there = set(without_own(entry[2:] for entry in listed))
         if len(there) > FILES_LIMIT:
             raise _TooMuchError(f"there are more than {FILES_LIMIT:,} files that are not ignored")
-        known, differing = set[str](), set[str]()
-        for entry in names_in(files.output(*_KNOWN)) if begin else ():
+        known = {*there} if is_same else set[str]()
+        for entry in names_in(files.output(*_KNOWN)) if begin and not is_same else ():
             (known if entry[0] == "H" else differing).add(entry[2:])
         looked_at = (there - known) | (there & differing)
         sizes = {path: self._size(path) for path in looked_at}
@@ -261,7 +274,12 @@ class _Tree:
             files.output(*_UPDATE[:-1], "--force-remove", _UPDATE[-1], data=_listed(gone))
         if kept:
             files.output(*_UPDATE[:-1], *_ADDING, _UPDATE[-1], data=_listed(kept))
-        return files.output("write-tree").decode().strip()
+        tree = self._written()
+        files.keep_index(note if kept == looked_at else "")
+        return tree
+
+    def _written(self) -> str:
+        return self._files.output("write-tree").decode().strip()
 
     def _size(self, path: str) -> int | None:
         """Bytes of the file, or link; None where there is none, or a link on the way to it."""

@@ -36,6 +36,8 @@ more file, and one start a transport."""
 _PREFIX = "git-"
 _LEFT_SECONDS = 24 * 60 * 60
 _NOT_LINKED = frozenset({"config", "config.worktree", "objects"})
+_NOTE = ".note"
+_CHECKSUM_BYTES = 20
 _ATTRIBUTES = "* -text -crlf -eol -ident -filter !working-tree-encoding\n"
 """They come before those of any other file."""
 
@@ -90,29 +92,48 @@ def _convert_nothing(made: Path, real: Path) -> None:
             (made / name).symlink_to(real / name)
 
 
-def take_index(index: Path, folder: str) -> bool:
-    """Begin with the index that was kept last for a work tree; whether there is one.
+def take_index(index: Path, folder: str) -> str | None:
+    """Begin with the index that was kept last for a work tree; None where there is none.
 
     Its time is kept as well: a file that is newer may have changed without being seen to.
 
     Args:
         index: the view's own.
         folder: where git keeps what is the work tree's own.
+
+    Returns:
+        What was noted of it; empty where that was of another one.
     """
+    kept = _kept(index, folder)
     try:
-        shutil.copy2(_kept(index, folder), index)
+        shutil.copy2(kept, index)
     except OSError:
         index.unlink(missing_ok=True)
-        return False
-    return True
+        return None
+    with suppress(OSError, ValueError):
+        checksum, _, note = kept.with_suffix(_NOTE).read_text(encoding="ascii").partition(" ")
+        if checksum == _checksum(index):
+            return note
+    return ""
 
 
-def keep_index(index: Path, folder: str) -> None:
+def keep_index(index: Path, folder: str, note: str) -> None:
     """Keep the index for the next one, at least for a day, where only this user writes."""
     if index.parents[1] == _cache():
         with suppress(OSError):
-            index.chmod(0o600)
-            os.replace(index, _kept(index, folder))
+            noted, kept = index.with_suffix(_NOTE), _kept(index, folder)
+            noted.write_text(f"{_checksum(index)} {note}", encoding="ascii")
+            for each in (noted, index):
+                each.chmod(0o600)
+            os.replace(noted, kept.with_suffix(_NOTE))
+            os.replace(index, kept)
+
+
+def _checksum(index: Path) -> str:
+    """What git ends an index with, of all before it."""
+    with index.open("rb") as file:
+        file.seek(-_CHECKSUM_BYTES, os.SEEK_END)
+        return file.read().hex()
 
 
 def _kept(index: Path, folder: str) -> Path:

@@ -29,6 +29,7 @@ from cde_orchestrator.infrastructure.system.file_ops import (
     set_times,
     unlink,
 )
+from cde_orchestrator.infrastructure.system.spans import PROOF, span
 from cde_orchestrator.infrastructure.system.tree import guard, kind_of, status_of
 
 Ignored = Callable[[Path], tuple[Path, Sequence[str]]]
@@ -110,7 +111,7 @@ class FolderCopies:
             FeatureError: E136, it cannot be made.
         """
         where = self._worktree or root
-        with ExitStack() as made:
+        with span(PROOF), ExitStack() as made:
             try:
                 sources = [Untracked(*self._ignored(each)) for each in dict.fromkeys((where, root))]
                 if any(temporary_folder().is_relative_to(each.top.resolve()) for each in sources):

@@ -301,7 +301,7 @@ class StoredProjects(Unforked, ABC, Generic[Store]):
         if (mode := store.read_only) is not None:
             project.read_only_reason, project.read_only_since = mode.reason, mode.since
             project.read_only_fixes = mode.fixes
-        project.trust = standing_of(store.root)
+        project.trust, project.sequence = standing_of(store.root), store.sequence
         return project
 
     def _create(

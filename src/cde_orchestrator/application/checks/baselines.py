@@ -16,7 +16,14 @@ from cde_orchestrator.domain.exceptions import CDEError, FeatureError
 from cde_orchestrator.domain.printed_tests import printed_tests
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Evidence
-from cde_orchestrator.domain.trial import RAN, Outcome, Trial, TrialKind, failing_tests
+from cde_orchestrator.domain.trial import (
+    RAN,
+    Outcome,
+    Trial,
+    TrialKind,
+    failing_tests,
+    installing_line,
+)
 from cde_orchestrator.domain.workflow import Workflow
 
 KEPT = 20
@@ -209,7 +216,7 @@ class Baselines:
             limit_seconds=round(check.timeout_seconds, 1),
             counts=printed_tests(first.tail, is_whole=whole).counts,
             failing=failing_tests(first) if outcome in {"failed", "flaky"} else (),
-            says="" if first.passed else last_line(first),
+            says=_said(first, outcome),
         )
 
     def _trial(self, subject: Subject, outcome: Outcome, **seen: Any) -> Trial:
@@ -222,6 +229,13 @@ class Baselines:
             outcome=outcome,
             **seen,
         )
+
+
+def _said(evidence: Evidence, outcome: Outcome) -> str:
+    """What is kept of what it printed: why it did not pass, in short."""
+    if outcome == "too_slow":
+        return installing_line(evidence.tail)[:_SAID]
+    return "" if evidence.passed else last_line(evidence)
 
 
 def reason_not_run(evidence: Evidence) -> str:

@@ -124,6 +124,12 @@ def ended(trial: Trial, when: str = BEFORE) -> str:
         return f"failed {when}: {said}exit code {trial.exit_code}, in {seconds}{_seen(trial)}"
     if trial.outcome == "flaky":
         return f"is flaky: it failed {when}, and passed when repeated at once{_seen(trial)}"
+    if trial.was_installing:
+        return (
+            f"spent its {trial.limit_seconds:.0f} s {when} on installing what it needs "
+            f"({plain(trial.says)}), so it is not known what fails already (cde check run lets "
+            "it finish; the next start tries it again)"
+        )
     if trial.outcome == "too_slow":
         return (
             f"did not end within {trial.limit_seconds:.0f} s {when}, so it is not known what "

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from cde_orchestrator.application.ports.checks import VersionControl
 from cde_orchestrator.application.ports.proving import ChangedFile
+from cde_orchestrator.application.proofs.others_changes import changes_of_others
 from cde_orchestrator.application.proofs.proving import Proving, is_record
 from cde_orchestrator.domain.documents import is_document
 from cde_orchestrator.domain.exceptions import OutputError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.path_patterns import matches_any
+from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Baseline, Difference
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
@@ -34,6 +36,7 @@ class DueChanges:
         waived: whether a person waived all criteria, so that documents and tests alone count.
     """
 
+    project: Project
     feature: Feature
     phase: Phase
     workflow: Workflow
@@ -61,12 +64,14 @@ class DueChanges:
             return None
         before = self.proving.base_of(feature).id
         after = self.proving.trees.now(self.proving.root).id
-        changed = self.proving.changed(before, after, feature, workflow)
+        differing = self.proving.changed(before, after, feature, workflow)
+        others = changes_of_others(self.project, feature, workflow, self.proving)
+        changed = [file for file in differing if file not in others]
         if phase.changes is not None and workflow.proof == "required":
-            self._require_code(changed, feature.base.commit)
+            self._require_code(changed, feature.base.commit, len(differing) - len(changed))
         return self._difference(before, after, {file.path for file in changed})
 
-    def _require_code(self, changed: Sequence[ChangedFile], commit: str) -> None:
+    def _require_code(self, changed: Sequence[ChangedFile], commit: str, others: int) -> None:
         """Raises E130 where nothing but comments, blank lines and other files changed."""
         meant = [file for file in changed if self._counts(file.path)]
         aside = {file.path: why for file in meant if (why := self._aside(file.path))}
@@ -82,6 +87,8 @@ class DueChanges:
         else:
             paths = [file.path for file in changed]
             seen = f"only other files differ: {_few(paths)}" if paths else "no file differs"
+        if others:
+            seen += f"; besides, {others} changed while other features were at work, not this one"
         raise self._refusal(commit, seen)
 
     def _aside(self, path: str) -> str:

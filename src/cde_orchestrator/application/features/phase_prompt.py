@@ -179,7 +179,7 @@ class PhasePrompts:
             "fresh": reader.fresh,
             "channel": reader.channel,
             "criteria": given.criteria(phase, feature, workflow) if reader.fresh else [],
-            "changed_files": self._changed(feature, workflow) if begun else [],
+            "changed_files": self._changed(project, feature, workflow) if begun else [],
             "failing_tests": facts.failing_tests(record),
             "returned": facts.returned(record),
             "earlier_attempts": facts.earlier_attempts(record),
@@ -191,8 +191,11 @@ class PhasePrompts:
         }
         return self.renderer.render(self.root, phase.prompt, variables)
 
-    def _changed(self, feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
-        return facts.SourceSince(self.root, self.git, self.proving).variables(feature, workflow)
+    def _changed(
+        self, project: Project, feature: Feature, workflow: Workflow
+    ) -> list[dict[str, Any]]:
+        since = facts.SourceSince(self.root, self.git, self.proving)
+        return since.variables(project, feature, workflow)
 
     def _project(self, project: Project) -> dict[str, Any]:
         return _project_variables(project.name, str(self.files.folder(self.root)), project.metadata)

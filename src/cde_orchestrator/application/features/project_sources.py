@@ -44,6 +44,7 @@ class ProjectSources:
 
     Attributes:
         folder: the project's, or that of a feature's worktree.
+        project: the project's own, where the folder is a worktree's.
     """
 
     root: Path
@@ -52,6 +53,12 @@ class ProjectSources:
     files: SourceFiles
     git: VersionControl
     clock: Clock
+    project: ProjectSources | None = None
+
+    def at(self, folder: str) -> ProjectSources:
+        """Those of a folder, if it is one of the two; else these."""
+        is_project = self.project is not None and folder == str(self.project.folder)
+        return self.project if self.project and is_project else self
 
     def look(self) -> Present:
         """The source now; it is not kept for longer than git keeps what nobody needs."""

@@ -21,6 +21,7 @@ from cde_orchestrator.domain.excerpts import READ_BYTES, Section, sections_of
 from cde_orchestrator.domain.failing_tests import failing_tests_in
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
+from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, excerpt_of, harmless, shortened
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
@@ -122,12 +123,17 @@ class SourceSince:
     git: Callable[[], VersionControl]
     proving: Callable[[], Proving]
 
-    def variables(self, feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
-        """The files, with lines added and removed where they are known; none without git."""
+    def variables(
+        self, project: Project, feature: Feature, workflow: Workflow
+    ) -> list[dict[str, Any]]:
+        """The files, with lines added and removed where they are known; none without git.
+
+        What is surely another feature's is none of them.
+        """
         from cde_orchestrator.application.proofs.proving import is_record
 
         try:
-            lines = self._lines(feature)
+            lines = self._lines(project, feature, workflow)
         except CDEError:  # git refuses, or may not be run: the question is answered all the same
             return []
         records = workflow.paths_for(feature.name)
@@ -137,11 +143,20 @@ class SourceSince:
             if not is_record(path, records)
         ][:FILES_SHOWN]
 
-    def _lines(self, feature: Feature) -> Mapping[str, tuple[int, int] | None]:
+    def _lines(
+        self, project: Project, feature: Feature, workflow: Workflow
+    ) -> Mapping[str, tuple[int, int] | None]:
+        from cde_orchestrator.application.proofs.others_changes import changes_of_others
+
         if feature.base is not None:
             proving = self.proving()
             before, after = proving.base_of(feature).id, proving.trees.now(proving.root).id
-            return self.git().lines_between(proving.root, before, after) or {}
+            lines = self.git().lines_between(proving.root, before, after) or {}
+            if lines and (others := changes_of_others(project, feature, workflow, proving)):
+                changed = proving.trees.changed(proving.root, before, after)
+                theirs = {file.path for file in changed if file in others}
+                return {path: lines[path] for path in lines if path not in theirs}
+            return lines
         if feature.baseline is not None:
             return dict.fromkeys(self.git().changed_since(self.root, feature.baseline) or ())
         return {}

@@ -17,6 +17,7 @@ from cde_orchestrator.application.features.source_changes import (
     SourceTurn,
     turn_files,
 )
+from cde_orchestrator.domain.clock import parse_utc
 from cde_orchestrator.domain.exceptions import FeatureError, OutputError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
@@ -83,6 +84,7 @@ class Taken:
 
     Attributes:
         source: files of the source by path: None where they were taken back, or why they were not.
+        undo_at: the number of the change before it, to which a restore undoes it.
     """
 
     feature: Feature
@@ -91,6 +93,7 @@ class Taken:
     rows: list[FileRow]
     steps: list[_Step]
     source: Mapping[str, str | None]
+    undo_at: int | None
 
 
 class Decision(Protocol):
@@ -148,7 +151,8 @@ class Rollback:
                 self.outputs.keep(step.current)
         with repository.transaction(root) as project:
             project.require_writable()
-            project.feature(taken.feature.id).note(
+            feature = project.feature(taken.feature.id)
+            feature.note(
                 ROLLING_BACK,
                 at=self.leases.now.isoformat(),
                 by=self.by,
@@ -156,6 +160,7 @@ class Rollback:
                 reason=self.reason,
                 files=[step.fact() for step in steps],
                 **self._source_fact(),
+                undo_at=_undo_at(project, feature),
             )
 
     def _source_fact(self) -> dict[str, dict[str, str]]:
@@ -180,6 +185,7 @@ class Rollback:
         steps = list(self._steps(feature, record, workflow))
         rows = [self._apply(step, dry_run=dry_run) for step in steps]
         source = self._take_back_source(dry_run=dry_run)
+        undo_at = _undo_at(project, feature)
         undone = feature.roll_back(phase, self.reason, self.by, workflow, leases.now)
         _name_discarded(feature, phase, workflow, steps, rows)
         feature.note(
@@ -198,7 +204,7 @@ class Rollback:
             if self.decision is None:
                 leases.take(feature, deliberate=False)
             enter_phase(feature, workflow, outputs, self.present, again=self.again)
-        return Taken(feature, workflow, undone, rows, steps, source)
+        return Taken(feature, workflow, undone, rows, steps, source, undo_at)
 
     def _take_back_source(self, *, dry_run: bool) -> Mapping[str, str | None]:
         """Take back what is to be of the source; why a file was left, or None."""
@@ -267,6 +273,15 @@ class Rollback:
             wanted=wanted,
             current=current,
         )
+
+
+def _undo_at(project: Project, feature: Feature) -> int | None:
+    """The change before a rollback that begins now, or that was stopped and is repeated."""
+    last = feature.events[-1] if feature.events else {}
+    stopped = last.get("undo_at") if last.get("event") == ROLLING_BACK else None
+    if isinstance(stopped, int) and feature.updated_at <= parse_utc(last["at"]):
+        return stopped
+    return project.sequence
 
 
 def _name_discarded(

@@ -36,7 +36,8 @@ class RollbackReply(FeatureReply):
 
     ``source`` are files of the source that are not as they were when the phase started, and
     ``source_problem`` says why nothing is known of them, or why none was taken back; ``git``
-    has a command that shows the differences, and changes nothing.
+    has a command that shows the differences, and changes nothing. A restore of the state to the
+    change ``undo_at`` undoes it; None in a dry run.
     """
 
     dry_run: bool
@@ -46,9 +47,10 @@ class RollbackReply(FeatureReply):
     source: list[SourceRow]
     source_problem: str | None
     git: list[str]
+    undo_at: int | None
 
 
-class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature"):
+class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature", in_worktree=True):
     """Begin a phase again; the phases after it no longer count.
 
     The files are put back, then the state; done twice, it changes nothing more.
@@ -82,10 +84,11 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature"):
         leases.require_free(feature, takeover=False)
         if not self.dry_run:
             project.require_writable()
+        record = feature.phases[phase.id]
+        if record.start_source is not None:
+            sources = sources.at(record.start_source.folder)
         present, said = sources.look(), said_by(feature, workflow, outputs)
-        changes = source_changes(
-            project, feature, feature.phases[phase.id], present, sources, workflow, said
-        )
+        changes = source_changes(project, feature, record, present, sources, workflow, said)
         problem, turn = changes.problem, None
         if not self.dry_run:
             present = sources.pin(project, feature, present)
@@ -99,7 +102,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature"):
             outputs=outputs,
             leases=leases,
             present=present,
-            again=changes.start is not None,
+            again=not changes.is_void,
             code=(turn, changes, sources) if turn else None,
         )
         if self.dry_run:
@@ -120,6 +123,7 @@ class RollbackFeature(UseCase[RollbackReply], operation="rollback_feature"):
             "source": changes.rows(taken.source),
             "source_problem": problem,
             "git": changes.commands(),
+            "undo_at": None if self.dry_run else taken.undo_at,
         }
 
 

@@ -80,6 +80,8 @@ class SourceChanges:
         turns: what differs, by path.
         states: whose each of them is.
         problem: why nothing can be compared, or nothing taken back.
+        is_void: whether it never can be, with the start that is recorded: it is of another
+            folder, or git has let it go.
     """
 
     start: SourceMoment | None = None
@@ -87,6 +89,7 @@ class SourceChanges:
     turns: Mapping[str, Turn] = field(default_factory=dict)
     states: Mapping[str, SourceState] = field(default_factory=dict)
     problem: str | None = None
+    is_void: bool = False
 
     @property
     def back(self) -> dict[str, Turn]:
@@ -146,14 +149,16 @@ def source_changes(
             problem=present.problem or "it was not recorded when the phase started"
         )
     if start.folder != str(sources.folder):
-        return SourceChanges(problem=f"the phase started in another folder: {plain(start.folder)}")
+        where = f"the phase started in another folder: {plain(start.folder)}"
+        return SourceChanges(problem=f"{where}; roll back from there", is_void=True)
     if present.moment is None:
         return SourceChanges(problem=present.problem)
     outputs = workflow.paths_for(feature.name)
     try:
         kept = sources.kept_trees(project.id, feature.id)
         if start.tree not in kept:
-            return SourceChanges(problem="git no longer keeps what it was when the phase started")
+            problem = "git no longer keeps what it was when the phase started"
+            return SourceChanges(problem=problem, is_void=True)
         turns = sources.trees.differing(sources.root, start.tree, present.moment.tree)
         turns = {path: turns[path] for path in turns if not is_record(path, outputs)}
         whose = _Whose(project, feature, start, present.moment, sources, kept, turns, texts)

@@ -182,6 +182,7 @@ class Submission:
         if verdict is not None:
             return Examined(found, reader, phase, delivery, contents, earlier, None, None, verdict)
         due = DueChanges(
+            found.project,
             feature,
             phase,
             workflow,

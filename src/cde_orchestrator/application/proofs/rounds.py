@@ -10,8 +10,11 @@ from cde_orchestrator.application.ports.checks import Watch
 from cde_orchestrator.application.ports.proving import TestRun, TestRunner
 from cde_orchestrator.domain.clock import Stopwatch
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.logger import get_logger
 from cde_orchestrator.domain.proof_rules import RUNS_LIMIT
 from cde_orchestrator.domain.proofs import TestResult
+
+log = get_logger(__name__)
 
 LEAST_SECONDS = 30.0
 _TIMES_AS_LONG = 10.0
@@ -87,13 +90,18 @@ class Rounds:
             bound = f"run {self.taken} of at most {RUNS_LIMIT}, {left} s left"
             self.watch(f"{bound}: {what} {words}\n")
         started, results = self._timer.elapsed_ms, dict[str, TestResult]()
-        for group in self.groups:
-            asked = [test for test in group.tests if test in tests]
-            if asked:
-                results |= self._run(group.runner, folder, asked, patient=patient)
+        try:
+            for group in self.groups:
+                asked = [test for test in group.tests if test in tests]
+                if asked:
+                    results |= self._run(group.runner, folder, asked, patient=patient)
+        finally:
+            lasted_ms = self._timer.elapsed_ms - started
+            said = {"purpose": words, "proofs": len(tests), "passed": _passed(results.values())}
+            log.info("proofs_run", **said, duration_ms=round(lasted_ms, 3))
         if self.watch is not None:
             self.watch(f"{_counted(results.values())}\n")
-        lasted = (self._timer.elapsed_ms - started) / 1000
+        lasted = lasted_ms / 1000
         self._slowest = max(self._slowest, lasted)
         if patient:
             self._longest = max(self._longest, lasted)
@@ -134,5 +142,9 @@ class Rounds:
 
 def _counted(results: Iterable[TestResult]) -> str:
     """How many of the proofs passed, and how many did not."""
-    passed = [result.passed for result in results]
-    return f"{sum(passed)} passed, {len(passed) - sum(passed)} did not"
+    found = list(results)
+    return f"{_passed(found)} passed, {len(found) - _passed(found)} did not"
+
+
+def _passed(results: Iterable[TestResult]) -> int:
+    return sum(result.passed for result in results)

@@ -10,14 +10,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
 
-from cde_orchestrator.application.features.project_outputs import ProjectOutputs
-from cde_orchestrator.application.features.project_sources import ProjectSources
 from cde_orchestrator.application.features.rollback import FileRow
 from cde_orchestrator.application.features.source_changes import SourceRow
 from cde_orchestrator.application.ports.core import StateRecovery, WorkflowRepository
 from cde_orchestrator.application.state.foreign_states import require_usable
 from cde_orchestrator.application.state.state_exports import export_of, merge_exports, parse_export
-from cde_orchestrator.application.state.undo_rollback import follow_rollbacks, follow_sources
+from cde_orchestrator.application.state.undo_rollback import (
+    WorkPlaces,
+    follow_rollbacks,
+    follow_sources,
+)
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import ProjectError, StateError, ValidationError
 from cde_orchestrator.domain.history import Backup
@@ -198,9 +200,8 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         *,
         root: Path,
         recovery: StateRecovery,
-        outputs: ProjectOutputs,
         workflows: WorkflowRepository,
-        sources: ProjectSources,
+        places: WorkPlaces,
     ) -> RestoreReply:
         """Raises E004, E206, E208 to E211, E305."""
         source, document = self._source(root, recovery)
@@ -218,8 +219,8 @@ class RestoreState(UseCase[RestoreReply], operation="restore_state"):
         changed = difference(before, document)
         states, again = (before, document), self.export is None
         # First, so that one that is killed between the two can be repeated: it sees what is left.
-        files = follow_rollbacks(*states, outputs, again=again, dry_run=self.dry_run)
-        code = follow_sources(*states, sources, again=again, dry_run=self.dry_run)
+        files = follow_rollbacks(*states, places, again=again, dry_run=self.dry_run)
+        code = follow_sources(*states, places, again=again, dry_run=self.dry_run)
         sequence = present or 0
         if not self.dry_run:
             sequence = recovery.restore(root, document, present)

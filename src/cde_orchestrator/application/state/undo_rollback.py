@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import ProjectSources, reason_of
@@ -25,6 +26,13 @@ from cde_orchestrator.domain.exceptions import (
 State = Mapping[str, Any]
 
 
+class WorkPlaces(Protocol):
+    """Finds where features are worked on: a worktree of their own, or the project."""
+
+    def __call__(self, feature: str) -> tuple[ProjectOutputs, ProjectSources]:
+        """The outputs and the source of the feature of this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Turn:
     """A file that a rollback changed, and the digest to turn to; None: there was no file."""
@@ -36,7 +44,7 @@ class _Turn:
 
 
 def follow_rollbacks(
-    before: State, after: State, outputs: ProjectOutputs, *, again: bool, dry_run: bool
+    before: State, after: State, places: WorkPlaces, *, again: bool, dry_run: bool
 ) -> list[FileRow]:
     """Give the outputs the bytes that go with a restored state, as far as rollbacks took them.
 
@@ -46,37 +54,41 @@ def follow_rollbacks(
     ``before`` is the state that was present, ``after`` the one that is restored. Rollbacks that
     only the restored one has are followed ``again``, where both are of this project's own past.
     """
-    turns: dict[str, _Turn] = {}
-    for turn in _turns(before, after, again=again):
+    turns: dict[tuple[Path, str], tuple[_Turn, ProjectOutputs]] = {}
+    for feature_id, turn in _turns(before, after, again=again):
+        outputs, sources = places(after["features"][feature_id]["name"])
         # The last one of a path is where it has to be, the first one where it was left.
-        first = turns.get(turn.path, turn)
-        turns[turn.path] = replace(turn, left_at=first.left_at)
-    rows = (_turned(turn, outputs, dry_run=dry_run) for turn in turns.values())
+        first, _ = turns.get((sources.folder, turn.path), (turn, outputs))
+        turns[sources.folder, turn.path] = replace(turn, left_at=first.left_at), outputs
+    rows = (_turned(turn, outputs, dry_run=dry_run) for turn, outputs in turns.values())
     return [row for row in rows if row is not None]
 
 
 def follow_sources(
-    before: State, after: State, sources: ProjectSources, *, again: bool, dry_run: bool
+    before: State, after: State, places: WorkPlaces, *, again: bool, dry_run: bool
 ) -> list[SourceRow]:
     """Give the source code the bytes that go with a restored state, as ``follow_rollbacks``.
 
     A file that somebody changed since is left as it is, and so is all of it in another folder, or
     where this product did not keep it here itself.
     """
-    turns: dict[str, Turn] = {}
+    ways: dict[Path, tuple[ProjectSources, dict[str, Turn]]] = {}
     try:
         for feature_id, way in _sources(before, after, again=again):
+            _, own = places(after["features"][feature_id]["name"])
+            sources = own.at(way["folder"])
             known = sources.kept_trees(before["id"], feature_id)
             if way["folder"] == str(sources.folder) and known.issuperset(_trees(way)):
+                _, turns = ways.setdefault(sources.folder, (sources, {}))
                 found = sources.trees.differing(sources.root, *_trees(way))
                 for path, (old, new) in found.items():
                     turns[path] = turns.get(path, (old, new))[0], new
     except FeatureError as error:
         return [{"path": ".", "state": "touched", "reason": reason_of(error)}]
-    done = turn_files(sources, turns, dry_run=dry_run)
     return [
         {"path": path, "state": "touched" if reason else _state(turns[path]), "reason": reason}
-        for path, reason in done.items()
+        for sources, turns in ways.values()
+        for path, reason in turn_files(sources, turns, dry_run=dry_run).items()
     ]
 
 
@@ -101,14 +113,16 @@ def _sources(
                 yield feature_id, way
 
 
-def _turns(before: State, after: State, *, again: bool) -> Iterator[_Turn]:
-    for _, undone, repeated in _rollbacks_between(before, after):
+def _turns(before: State, after: State, *, again: bool) -> Iterator[tuple[str, _Turn]]:
+    for feature_id, undone, repeated in _rollbacks_between(before, after):
         for event in undone:
             for each in event["files"]:
-                yield _Turn(each["id"], each["path"], each["before"], each["after"])
+                turn = _Turn(each["id"], each["path"], each["before"], each["after"])
+                yield feature_id, turn
         for event in repeated if again else ():
             for each in event["files"]:
-                yield _Turn(each["id"], each["path"], each["after"], each["before"])
+                turn = _Turn(each["id"], each["path"], each["after"], each["before"])
+                yield feature_id, turn
 
 
 def _rollbacks_between(

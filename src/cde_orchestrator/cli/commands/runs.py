@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cde_orchestrator.application.features.get_feature_status import GetFeatureStatus
+from cde_orchestrator.application.features.move_work import MoveWork
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.runs.run_feature import (
     FeatureRun,
@@ -200,6 +201,8 @@ def _run_one(
     if folder is not None:
         outputs = [output for phase in status["phases"] for output in phase["outputs"]]
         within = application.working_in(folder, outputs)
+    if feature["current_phase"] is not None:
+        within.handle(MoveWork(feature_id=feature["id"]))
     run = wanted(
         service=within,
         agents=application.agents,

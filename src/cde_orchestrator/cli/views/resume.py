@@ -118,10 +118,7 @@ def rolled_back(reply: RollbackReply, look: RenderTarget) -> RenderableType:
     )
     undone = ", ".join(map(clean, reply["rolled_back"]))
     code = [unbroken(Text(f"  {clean(each)}", "cyan")) for each in reply["git"]]
-    undo = Text.assemble(
-        "To undo it: ", (command(look, "state", "restore", "--at", "N"), "cyan"),
-        ", N being the change before it in ", (command(look, "state", "history"), "cyan"),
-    )  # fmt: skip
+    undo = ("state", "restore", "--at", str(reply["undo_at"]))
     return spaced(
         head,
         Text(f"Rolled back: {undone}") if undone else None,
@@ -131,7 +128,10 @@ def rolled_back(reply: RollbackReply, look: RenderTarget) -> RenderableType:
         Group(Text("To see what changed in the source; it only shows:", "dim"), *code)
         if code
         else None,
-        *([] if reply["dry_run"] else [undo, *assignment(reply, look)]),
+        Text.assemble("To undo it: ", (command(look, *undo), "cyan"))
+        if reply["undo_at"] is not None
+        else None,
+        *([] if reply["dry_run"] else assignment(reply, look)),
     )
 
 

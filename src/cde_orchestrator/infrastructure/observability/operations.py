@@ -22,8 +22,6 @@ from cde_orchestrator.infrastructure.observability.correlation import (
 from cde_orchestrator.infrastructure.observability.tracing import describe_end, traced
 from cde_orchestrator.infrastructure.system.installation import unexpected
 from cde_orchestrator.infrastructure.system.spans import (
-    AGENT,
-    CHECK,
     Recorder,
     bottleneck,
     recording,
@@ -225,8 +223,8 @@ class _Run:
         if self.span is not None:
             describe_end(self.span, {**self.subject, **ended}, raised)
         if self.operation.telemetry is not None and outcome != "interrupted":
-            # An agent or a check takes as long as it takes: health counts the product's own.
-            own_ms = duration_ms - spans.get(AGENT, 0.0) - spans.get(CHECK, 0.0)
+            # An agent, a check or a proof takes as long as it takes: health counts our own.
+            own_ms = duration_ms - self.recorder.others_seconds * 1000
             self.operation.telemetry.ended(name, outcome, error_code, own_ms, usage["lock_wait_ms"])
         if duration_ms > self.operation.slow_ms():
             self.log.warning(

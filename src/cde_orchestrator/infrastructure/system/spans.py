@@ -29,9 +29,13 @@ PROMPT = "prompt"
 WORKFLOW = "workflow"
 FILES = "files"
 INSPECT = "inspect"
+PROOF = "proof"
+TESTS = "tests"
 OTHER = "other"
 BYTES_WRITTEN = "bytes_written"
 UPKEEP_REFUSED = "upkeep_refused"
+NOT_OWN = frozenset({AGENT, CHECK, PROOF, TESTS})
+"""What takes as long as the project's own programs take."""
 
 
 def _max_rss_mb() -> float:
@@ -50,10 +54,12 @@ class Recorder:
     Attributes:
         seconds: by the span's name, in the order in which they were entered first.
         counts: whatever was counted, as ``bytes_written``.
+        others_seconds: in spans of ``NOT_OWN``, with all that is inside of them.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    others_seconds: float = 0.0
     _cpu_began: float = field(default_factory=thread_time)
     _rss_began: float = field(default_factory=_max_rss_mb)
 
@@ -95,7 +101,9 @@ def recording() -> Iterator[Recorder]:
 class span(ContextDecorator):  # noqa: N801 - used as a word: ``with span("load"):``
     """A named stretch of an operation's time; nothing is measured outside of one."""
 
-    __slots__ = ("_began", "_inner", "_name", "_outer", "_recorder", "_token")
+    __slots__ = ("_began", "_inner", "_is_own", "_name", "_outer", "_recorder", "_token")
+
+    _is_own: bool
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -110,6 +118,7 @@ class span(ContextDecorator):  # noqa: N801 - used as a word: ``with span("load"
         self._recorder.seconds.setdefault(self._name, 0.0)
         self._inner = 0.0
         self._outer = _open.get()
+        self._is_own = self._name not in NOT_OWN and (self._outer is None or self._outer._is_own)
         self._token: Token[span | None] = _open.set(self)
         self._began = perf_counter()
 
@@ -120,6 +129,8 @@ class span(ContextDecorator):  # noqa: N801 - used as a word: ``with span("load"
         _open.reset(self._token)
         if self._outer is not None:
             self._outer._inner += taken
+        if not self._is_own and (self._outer is None or self._outer._is_own):
+            self._recorder.others_seconds += taken
         self._recorder.seconds[self._name] += max(taken - self._inner, 0.0)
 
 

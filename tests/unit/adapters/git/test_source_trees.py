@@ -464,23 +464,63 @@ def test_few_processes_are_started(
     )
     (tmp_path / "bin").mkdir()
     script = tmp_path / "bin" / "git"
-    script.write_text(f'#!/bin/sh\necho x >> {tmp_path}/runs\nexec {real} "$@"\n')
+    script.write_text(
+        f"""#!/bin/sh
+echo "$*" >> {tmp_path}/runs
+case "$*" in *" --add "*) tee -a {tmp_path}/read | {real} "$@";; *) exec {real} "$@";; esac
+"""
+    )
     script.chmod(0o755)
     trees.now(folder)
     monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
 
-    def runs() -> int:
+    def runs() -> tuple[int, set[str]]:
+        """How many there are, and which files they read."""
         (tmp_path / "runs").unlink(missing_ok=True)
+        (tmp_path / "read").write_text("")
         trees.now(folder)
-        return len((tmp_path / "runs").read_text().splitlines())
+        read = (tmp_path / "read").read_text().split("\0")
+        return len((tmp_path / "runs").read_text().splitlines()), {*read} - {""}
 
-    assert runs() <= 5
-    for number in range(100):
-        (folder / str(number)).write_text(str(number))
-    assert runs() <= 6
+    many = {str(number) for number in range(100)}
+    assert runs() == (5, set())
+    assert "ls-files -z -t --cached --modified" not in (tmp_path / "runs").read_text()
+    for name in many:
+        (folder / name).write_text(name)
+    assert runs() == (6, many)
+    assert runs() == (5, set())
     (folder / "README.md").unlink()
     (folder / "1").write_text("changed\n")
-    assert runs() <= 7
+    assert runs() == (7, {"1"})
+    (folder / "2").write_text("changed\n")
+    assert runs() == (6, {"2"})
+
+
+def test_what_was_kept_is_of_the_same_files_or_is_looked_through(
+    folder: Path, trees: GitSourceTrees, tmp_path: Path
+) -> None:
+    first = trees.now(folder)
+    (folder / "new.txt").write_text("new\n")
+    second = trees.now(folder)
+    (cache,) = tmp_path.glob("cache/*")
+    (index,), (note,) = cache.glob("git-*.index"), cache.glob("git-*.note")
+    older = index.read_bytes(), note.read_text()
+    (folder / "new.txt").unlink()
+    assert trees.now(folder) == first
+    (folder / "new.txt").write_text("new\n")
+    note.write_text(older[1])  # of another index, though of the same list of files
+    assert trees.now(folder) == second
+
+    readme = (folder / "README.md").read_bytes()
+    (folder / "README.md").unlink()
+    os.mkfifo(folder / "README.md")  # git lists it still
+    trees.now(folder)
+    (folder / "README.md").unlink()
+    (folder / "README.md").write_bytes(readme)
+    assert trees.now(folder) == second
+    (folder / ".git" / "info").mkdir(exist_ok=True)
+    (folder / ".git" / "info" / "exclude").write_text("new.txt\n")
+    assert trees.now(folder) == first
 
 
 def test_a_commit_that_is_no_ancestor_is_one_of_another_history(

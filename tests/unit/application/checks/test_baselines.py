@@ -134,6 +134,21 @@ def test_a_check_that_does_not_end_lets_the_feature_start(world: World) -> None:
     assert len(world.checks.run_checks) == 1, "it is not waited for again"
 
 
+def test_a_check_that_installs_first_is_no_slow_one_and_is_tried_again(world: World) -> None:
+    world.checks.exit_codes = [None, None]
+    world.checks.printed = "Using CPython 3.12.1\nCreating virtual environment at: .venv\n"
+    found = start(world)
+
+    assert found["outcome"] == "too_slow"
+    assert found["words"] == (
+        "The check `make test` spent its 20 s before the work on installing what it needs "
+        "(Creating virtual environment at: .venv), so it is not known what fails already "
+        "(cde check run lets it finish; the next start tries it again)"
+    )
+    world.checks.exit_codes, world.checks.printed = [0], "3 passed in 0.1s\n"
+    assert start(world, "next")["outcome"] == "passed"
+
+
 def test_what_ended_on_the_same_source_is_not_run_again(world: World) -> None:
     world.workflows.own = catalog(checked(proof="recorded"), packaged=False)
     world.proofs.source["a.py"] = "x = 1\n"

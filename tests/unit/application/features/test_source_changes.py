@@ -306,7 +306,7 @@ def too_many(world: World) -> None:
     [
         (not_recorded, "it was not recorded"),
         (no_repository, "the project is in no git repository"),
-        (another_folder, "the phase started in another folder: /else where"),
+        (another_folder, "the phase started in another folder: /else where; roll back from there"),
         (not_kept, "git no longer keeps what it was"),
         (gone, "is gone"),
         (too_many, "more than 2,000 files would have to be taken back"),

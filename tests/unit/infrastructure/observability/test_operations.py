@@ -198,8 +198,8 @@ def test_every_end_is_told_to_the_meter() -> None:
     assert outcomes == {("ok", None): 1, ("refused", "E101"): 1}
 
 
-@pytest.mark.parametrize("part", [spans.AGENT, spans.CHECK])
-def test_health_is_told_how_long_it_took_without_agents_and_checks(
+@pytest.mark.parametrize("part", [spans.AGENT, spans.CHECK, spans.PROOF, spans.TESTS])
+def test_health_counts_how_long_it_took_without_agents_checks_and_proofs(
     part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meter, now = OperationMeter(), [0.0]
@@ -209,7 +209,12 @@ def test_health_is_told_how_long_it_took_without_agents_and_checks(
     def wait() -> None:
         with span(part):
             now[0] += 7
-        now[0] += 0.1
+            with span(spans.GIT):  # as a copy is made by git
+                now[0] += 2
+                with span(spans.TESTS):
+                    now[0] += 3
+        with span(spans.GIT):
+            now[0] += 0.1
 
     Operation("run_agent", "/home/shop", telemetry=meter).run(wait)
     assert meter.undrained().operations["run_agent"].longest_ms == pytest.approx(100)

@@ -19,6 +19,7 @@ from cde_orchestrator.infrastructure.system.captured_output import CapturedOutpu
 from cde_orchestrator.infrastructure.system.compute_slot import COMPUTE_SLOT
 from cde_orchestrator.infrastructure.system.os_errors import error_words
 from cde_orchestrator.infrastructure.system.retry import retrying
+from cde_orchestrator.infrastructure.system.spans import TESTS, span
 
 DETAIL_CHARACTERS = 2_000
 NOT_RUNNABLE = frozenset({126, 127})
@@ -50,6 +51,7 @@ class RunnerCommand:
         facts = {"runner": self.runner, "command": " ".join(self.words), "reason": reason}
         return FeatureError.of("E137", **facts, **({"proof": self.proof} if self.proof else {}))
 
+    @span(TESTS)
     def start(
         self,
         words: Sequence[str],

@@ -10,6 +10,7 @@ from cde_orchestrator.adapters.proving.runners.execution import RunnerCommand, l
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.infrastructure.observability.correlation import command_environment
 from cde_orchestrator.infrastructure.system import programs
+from cde_orchestrator.infrastructure.system.spans import TESTS, span
 
 SECONDS = 60.0
 """How long the tool may take to answer."""
@@ -39,6 +40,7 @@ class LanguageTool:
         """The words that are shown."""
         return self.shown.words
 
+    @span(TESTS)
     def asked(self, *words: str) -> str:
         """What the tool prints, asked for something; E137 where it prints nothing of use."""
         try:

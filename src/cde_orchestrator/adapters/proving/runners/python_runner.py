@@ -29,6 +29,7 @@ from cde_orchestrator.application.ports.proving import TestRun
 from cde_orchestrator.domain.proofs import TestResult
 from cde_orchestrator.infrastructure.observability.correlation import command_environment
 from cde_orchestrator.infrastructure.system import programs
+from cde_orchestrator.infrastructure.system.spans import TESTS, span
 
 VERSION_SECONDS = 60.0
 _NOT_INHERITED = ("PYTHONPATH", "PYTHONSAFEPATH")
@@ -128,6 +129,7 @@ class PythonRunner:
         found = os.stat(program)
         return self.name, program, found.st_dev, found.st_ino, found.st_mtime_ns
 
+    @span(TESTS)
     def _asked(self, program: str) -> str:
         """The version, by the interpreter itself."""
         own = "r.__version__" if self.name == "pytest" else "''"
