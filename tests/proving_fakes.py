@@ -273,6 +273,8 @@ class TinyRunner:
                 return TestResult(outcome="error", detail=str(error), at_load=True)
         try:
             self.tests[test](copy)
+        except NotLoadedError as error:
+            return TestResult(outcome="error", detail=str(error), at_load=True)
         except SkippedError as skipped:
             return TestResult(outcome="skipped", detail=str(skipped))
         except AssertionError as error:

@@ -168,12 +168,14 @@ def test_a_feature_is_kept_in_another_workflow_with_who_did_its_phases(
         digest = project.keep_workflow(large)
         feature.change_workflow(large, digest, "claude", project.clock())
         feature.phases["write"].doer = doer
+        feature.phases["write"].given = "commands one"
     read = open_repository().get(active)
 
     kept = read.feature("login")
     assert read.workflow_of(kept) == large
     assert (kept.current_phase, [*kept.phases]) == ("write", ["write", "ship"])
     assert (kept.phases["write"].doer, kept.phases["ship"].doer) == (doer, None)
+    assert (kept.phases["write"].given, kept.phases["ship"].given) == ("commands one", "")
     assert kept.phases["write"].past[0]["workflow"] == "standard"
 
 

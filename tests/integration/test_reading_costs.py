@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.command_line import cde
 from tests.integration.mcp_client import Agent, stdio_agent, text_of
 
 pytestmark = pytest.mark.anyio
@@ -189,3 +191,38 @@ async def test_a_fresh_agent_needs_no_further_call_to_begin(repository: Path) ->
     ):
         assert said in text.replace("\n> ", " ") or said in text, said
     assert not re.search(r"\bcde (save|submit|rollback)\b", text)
+
+
+def _walk_by_commands(repository: Path, *who: str) -> list[str]:
+    """What an agent in a shell reads that takes the feature through its phases."""
+    cde("init", cwd=repository)
+    texts = [cde("start", GOAL, "--name", NAME, *who, cwd=repository)]
+    for phase, results in OUTPUTS.items():
+        if phase == "implement":
+            (repository / "src" / "signer.py").write_text(
+                "def needs_refresh(value):\n    return 0\n"
+            )
+        given = ("--results", json.dumps(results))
+        texts.append(cde("submit", NAME, phase, *given, *who, cwd=repository))
+    assert [done.returncode for done in texts] == [0] * 7, texts
+    return [(done.stdout + done.stderr).decode() for done in texts]
+
+
+def test_six_phases_of_commands_are_little_to_read_for_an_agent_with_a_name(
+    repository: Path,
+) -> None:
+    texts = _walk_by_commands(repository, "--agent", "ann")
+
+    assert texts[-1].endswith("is completed\n")
+    assert sum(map(len, texts)) <= 24_000, [len(text) for text in texts]
+    for text in texts[1:-1]:
+        assert CRITERIA[0] not in text
+        assert "## Rules" not in text
+        assert "cde_" not in text
+
+
+def test_commands_without_a_name_are_given_everything_in_bounds(repository: Path) -> None:
+    texts = _walk_by_commands(repository)
+
+    assert sum(map(len, texts)) <= 60_000, [len(text) for text in texts]
+    assert CRITERIA[0] in texts[2]

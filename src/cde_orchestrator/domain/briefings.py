@@ -1,4 +1,4 @@
-"""Who was given what of a feature, in the connection that they keep."""
+"""Who was given what of a feature, in the connection that they keep or by their commands."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ _Where = tuple[str | None, int, str]
 class Briefings:
     """The last caller of each feature that was given its present phase, as long as this process.
 
+    A command ends at once, so that the phase's record keeps whom it gave the phase.
     Whoever was given it and submits it knows the feature, so that only what is new is said next.
     Anybody else, and anybody after somebody else, is given everything.
     """
@@ -25,9 +26,10 @@ class Briefings:
 
     def knows(self, caller: Caller, feature: Feature) -> bool:
         """Whether this caller was the last one that was given the phase as it is now."""
-        return self._given.get(feature.id) == (_who(caller), _where(feature)) and bool(
-            caller.connection
-        )
+        record = feature.phases.get(feature.current_phase or "")
+        given = self._given.get(feature.id) == (_who(caller), _where(feature))
+        by_command = record is not None and record.given == caller.connection
+        return bool(caller.connection) and (given or by_command)
 
     def give(self, caller: Caller, feature: Feature) -> None:
         """Note that the caller is given the feature's present phase, in full or as what is new."""
@@ -36,6 +38,13 @@ class Briefings:
             self._given[feature.id] = _who(caller), _where(feature)
         for oldest in list(self._given)[:-FEATURES_KEPT]:
             self._given.pop(oldest, None)
+
+
+def keep_given(caller: Caller | None, feature: Feature) -> None:
+    """Keep with the feature that a command gives its caller the present phase, in a change."""
+    record = feature.phases.get(feature.current_phase or "")
+    if record is not None and caller is not None and caller.channel == "shell":
+        record.given = caller.connection
 
 
 def _who(caller: Caller) -> _Who:

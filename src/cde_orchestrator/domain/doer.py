@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from cde_orchestrator.domain.lease import Caller
 
 
+_BY_ENVIRONMENT = "environment"
+"""What the session begins with of an agent that only the environment of its commands names."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doer:
     """Who did a phase.
@@ -30,8 +34,13 @@ class Doer:
 
     @classmethod
     def of(cls, caller: Caller) -> Doer:
-        """The caller; a command or a program that names no agent says nothing of who works."""
+        """The caller; a command or a program that names no agent says nothing of who works.
+
+        But the environment of a command may.
+        """
         process = caller.process
+        if caller.program:
+            return cls(agent=caller.program, session=f"{_BY_ENVIRONMENT} {caller.connection}")
         if caller.anonymous:
             return cls(agent="")
         session = f"{process.pid} {process.started} {process.host}" if process else ""
@@ -45,13 +54,23 @@ class Doer:
         if wanted != OTHER_AGENT:
             as_wanted = self.agent == wanted if self.agent and wanted else None
         elif self.agent and built is not None and built.agent:
-            as_wanted = not self.is_same(built)
+            same = self.is_same(built)
+            as_wanted = None if same is None else not same
         return replace(self, wanted=wanted, as_wanted=as_wanted)
 
-    def is_same(self, other: Doer) -> bool:
-        """Whether it is the same agent in the same session, as far as that is known."""
+    def is_same(self, other: Doer) -> bool | None:
+        """Whether it is the same agent in the same session, as far as that is known.
+
+        None where one of them gave itself its name, and the other did not.
+        """
+        if self._is_recognised != other._is_recognised:
+            return None
         sessions = {self.session, other.session} - {""}
         return self.agent == other.agent and len(sessions) < 2
+
+    @property
+    def _is_recognised(self) -> bool:
+        return self.session.startswith(_BY_ENVIRONMENT)
 
     @property
     def words(self) -> str:

@@ -36,7 +36,9 @@ class Caller:
         answers: a program that may answer what waits for a person, in the name of its owner.
         channel: how it is given its work, and what it calls: ``mcp``, tools; ``shell``, commands;
             ``run``, nothing, as an agent that a run started and whose work it submits.
-        connection: names the connection to a server that it keeps; empty where none is known.
+        connection: names the connection to a server that it keeps, or what its commands have in
+            common; empty where neither is known.
+        program: the agent's program, where only the environment of its commands says it.
     """
 
     client: str
@@ -47,6 +49,7 @@ class Caller:
     answers: bool = False
     channel: Surface = "mcp"
     connection: str = ""
+    program: str = ""
 
     @property
     def name(self) -> str:

@@ -57,6 +57,7 @@ class PhaseRecord:
         approval: a person's yes, where the phase waited for one.
         doer: who submitted what was accepted.
         difference: how much of the source had changed since the feature began.
+        given: who was given its prompt by a command when it began, as ``Caller.connection``.
         past: summaries of what was rolled back, with why attempts failed and what was noted.
     """
 
@@ -80,6 +81,7 @@ class PhaseRecord:
     approval: Approval | None = None
     difference: Difference | None = None
     doer: Doer | None = None
+    given: str = ""
     returned: Returned | None = None
     past: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
@@ -116,6 +118,7 @@ class PhaseRecord:
         self.attempts += 1
         self.started_at = now
         self.completed_at = None
+        self.given = ""
 
     def begin_anew(self, now: datetime) -> None:
         """The phase begins once more, with all the attempts that a phase may have."""

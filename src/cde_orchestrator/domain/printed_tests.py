@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 
 FAILED = "failed"
 """Of the counts, the one of tests that failed, errors included."""
+SHOWN = 30
+NAME_LIMIT = 200
+"""How many names of failing tests are shown, and characters of each."""
 
+_NUMBER_WORD = re.compile(r"(?P<number>\d+) (?P<word>[a-z]+(?: out)?)")
+_WORD_NUMBER = re.compile(r"(?P<word>[a-z][a-z ]*)[= ](?P<number>\d+)", re.IGNORECASE)
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _WORDS = {
     "pass": "passed",
@@ -41,19 +46,20 @@ class _Form:
     """How one runner prints.
 
     Attributes:
+        name: a line that names a test that failed.
         summary: a line with the counts; each that there is counts, or the last alone.
         count: a number and its word in it.
-        name: a test that failed.
+        adds_up: whether each line with counts is of other tests.
     """
 
-    summary: re.Pattern[str]
-    count: re.Pattern[str]
     name: re.Pattern[str]
+    summary: re.Pattern[str] | None = None
+    count: re.Pattern[str] = _NUMBER_WORD
     adds_up: bool = False
 
     def read(self, text: str) -> PrintedTests | None:
         """What was printed; None where another runner printed it."""
-        lines = [match[0] for match in self.summary.finditer(text)]
+        lines = [match[0] for match in self.summary.finditer(text)] if self.summary else []
         if not lines:
             return None
         counts: dict[str, int] = {}
@@ -72,39 +78,41 @@ def _all_of(names: Sequence[str], due: int) -> tuple[str, ...] | None:
     return found if len(found) == due else None
 
 
-_NUMBER_WORD = re.compile(r"(?P<number>\d+) (?P<word>[a-z]+(?: out)?)")
-_WORD_NUMBER = re.compile(r"(?P<word>[a-z][a-z ]*)[= ](?P<number>\d+)", re.IGNORECASE)
 _FORMS = (
     _Form(  # pytest
+        re.compile(
+            r"^(?:FAILED|ERROR) (\S+?::[^\[\n]*?(?:\[.*?\])?|\S+\.py)(?: - .*)?$", re.MULTILINE
+        ),
         re.compile(r"^(?:=+ )?\d+ [a-z]+(?:, \d+ [a-z]+)* in [\d.]+s.*$", re.MULTILINE),
         _NUMBER_WORD,
-        re.compile(r"^(?:FAILED|ERROR) ([^\n]+?)(?: - [^\n]*)?$", re.MULTILINE),
     ),
     _Form(  # unittest
+        re.compile(r"^(?:FAIL|ERROR): ([\w.]+ \([\w.]+\)(?: [(\[].*)?)$", re.MULTILINE),
         re.compile(r"^(?:FAILED|OK)(?: \([a-z =\d,]+\))?$", re.MULTILINE),
         _WORD_NUMBER,
-        re.compile(r"^(?:FAIL|ERROR): (.+)$", re.MULTILINE),
     ),
     _Form(  # cargo
+        re.compile(r"^test (.+) \.\.\. FAILED$", re.MULTILINE),
         re.compile(r"^test result: [^\n]+$", re.MULTILINE),
         _NUMBER_WORD,
-        re.compile(r"^test (.+) \.\.\. FAILED$", re.MULTILINE),
         adds_up=True,
     ),
     _Form(  # jest and vitest
+        re.compile(r"^ *(?:● |FAIL  )(.+ [\u203a>] .+)$", re.MULTILINE),
         re.compile(r"^ *Tests:? +\d+ [^\n]+$", re.MULTILINE),
         _NUMBER_WORD,
-        re.compile(r"^ *(?:●|FAIL) +([^\n]+ [\u203a>] [^\n]+)$", re.MULTILINE),
     ),
-    _Form(  # node --test
-        re.compile(r"^(?:#|\u2139) (?:pass|fail|skipped) \d+$", re.MULTILINE),
-        _WORD_NUMBER,
+    _Form(  # node --test, and whatever prints TAP
         re.compile(
-            r"^ *(?:not ok \d+ - |✖ (?!failing tests:))([^\n]+?)(?: \([\d.]+ms\)| #[^\n]*)?$",
+            r"^ *(?:not ok \d+ - (?=.)|✖ (?=.+ \([\d.]+ ?ms\)$))(.+?)"
+            r"(?: \([\d.]+ ?ms\)| #.*)?$",
             re.MULTILINE,
         ),
+        re.compile(r"^(?:#|\u2139) (?:pass|fail|skipped) \d+$", re.MULTILINE),
+        _WORD_NUMBER,
         adds_up=True,
     ),
+    _Form(re.compile(r"^ *--- FAIL: (\S+)(?: .*)?$", re.MULTILINE)),  # go, which counts nothing
 )
 _GO_FAILED = re.compile(r"^--- FAIL: (\S+)|^FAIL\t(\S+)([^\n]*)$", re.MULTILINE)
 _GO_PACKAGE = re.compile(r"^(?:ok  |FAIL|\?   )\t", re.MULTILINE)
@@ -124,6 +132,20 @@ def printed_tests(text: str, *, is_whole: bool) -> PrintedTests:
     if is_whole and _GO_PACKAGE.search(text):
         return _of_go(text)
     return PrintedTests()
+
+
+def failing_tests_in(output: str) -> list[str]:
+    """Names of tests that failed, each once, in the order of the output; at most 30.
+
+    Of any runner, and without a count: lines that read otherwise name none.
+    """
+    found: dict[str, None] = {}
+    for line in output.splitlines():
+        text = line.rstrip()[: 2 * NAME_LIMIT]
+        match = next((match for form in _FORMS if (match := form.name.fullmatch(text))), None)
+        if match and match[1].isprintable():
+            found[match[1][:NAME_LIMIT]] = None
+    return list(found)[:SHOWN]
 
 
 def _of_go(text: str) -> PrintedTests:

@@ -51,6 +51,14 @@ def why_not_now(proof: Proof, result: TestResult, collected: Sequence[str]) -> s
     return f"does not pass now{_because(result)}: fix the code or {what} until it passes"
 
 
+def why_not_loaded(absent: str) -> str:
+    """Why a proof says nothing that has to load what is not installed."""
+    return (
+        f"cannot be loaded: {absent} is not installed where the tests run: install what the "
+        "project needs there, or correct what is imported"
+    )
+
+
 def why_not_base(result: TestResult) -> str:
     """Why a proof says nothing of the change, by what it did on the base; empty where it does."""
     if result.passed:

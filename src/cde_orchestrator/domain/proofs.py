@@ -78,6 +78,7 @@ class ProofSeen:
         knocked_out: with the changed functions knocked out.
         sees: names of the places whose knock-out turned it red, at most 20.
         reason: why it proves nothing; empty where it proves.
+        lacks: what is not installed that it has to load; never in evidence that is kept.
         flaky: whether that is because its results contradict each other; never in evidence that
             is kept.
     """
@@ -90,6 +91,7 @@ class ProofSeen:
     sees: tuple[str, ...] = ()
     reason: str = ""
     flaky: bool = False
+    lacks: str = ""
 
     @property
     def proves(self) -> bool:

@@ -235,6 +235,11 @@ class Workflow:
         """Whether the phase ends with its criteria proven."""
         return phase.proves is not None and self.proof == "required"
 
+    def asked_of(self, phase: Phase) -> list[Output]:
+        """The outputs that a phase asks for: no proofs where none are read."""
+        read = self.must_prove(phase)
+        return [each for each in phase.outputs if read or each.id != PROOFS or not phase.proves]
+
     def proven_outputs(self) -> frozenset[str]:
         """Ids of the outputs whose criteria have to be proven."""
         return frozenset(phase.proves or "" for phase in self.phases if self.must_prove(phase))

@@ -95,7 +95,7 @@ def started(reply: StartReply, *, is_named: bool = True) -> str:
     if better := better_workflow(reply):
         named = f"feature_id={plain(reply['feature']['name'])!r}"
         call = f"cde_resumeFeature({named}, grow={better!r})"
-        done.append(f"To follow that, before anything is submitted: {call}.")
+        done.append(f"To follow {better} instead, before anything is submitted: {call}.")
     tried = [f"{each['words']}." for each in reply["baseline"] if each["outcome"] != "not_tried"]
     return work(reply, " ".join([*done, *start_remarks(reply), *tried]))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from cde_orchestrator.domain.briefings import FEATURES_KEPT, Briefings
+from cde_orchestrator.domain.briefings import FEATURES_KEPT, Briefings, keep_given
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller
 from cde_orchestrator.domain.workflow import Workflow
@@ -85,3 +85,26 @@ def test_a_feature_of_an_older_release_has_no_phase_that_could_be_known_by_chanc
     briefings.give(ROBOT, login)
     assert briefings.knows(ROBOT, login)
     assert not briefings.knows(ROBOT, feature())
+
+
+def test_whom_a_command_gave_the_phase_is_kept_with_it_until_it_begins_again() -> None:
+    login, ann = feature(), Caller(client="cli", channel="shell", connection="commands one")
+    keep_given(None, login)
+    keep_given(ROBOT, login)  # whose connection this process knows
+    assert login.phases["define"].given == ""
+    keep_given(ann, login)
+
+    assert Briefings().knows(ann, login)
+    assert not Briefings().knows(replace(ann, connection="commands two"), login)
+    assert not Briefings().knows(replace(ann, connection=""), login)
+    login.fail_phase("define", "why", "ann", Workflow.canonical(), NOON)
+    assert not Briefings().knows(ann, login)
+    login.phases.clear()
+    keep_given(ann, login)
+    assert not Briefings().knows(ann, login)
+
+
+def test_commands_that_nobody_is_known_by_know_nothing() -> None:
+    login, somebody = feature(), Caller(client="cli", channel="shell")
+    keep_given(somebody, login)
+    assert not Briefings().knows(somebody, login)

@@ -15,6 +15,11 @@ NOW = datetime(2025, 11, 10, tzinfo=UTC)
 ONE, TWO = Process(1, "now", "here"), Process(2, "now", "here")
 
 
+def seen(name: str, session: int) -> Doer:
+    """An agent that only the environment of its commands names."""
+    return Doer(agent=name, session=f"environment commands {session}")
+
+
 def judged(built: Doer | None, by: Doer, wanted: str | None) -> Doer:
     phases = (Phase(id="build", changes="required"), Phase(id="verify", agent=wanted))
     workflow = Workflow(id="w", phases=phases)
@@ -27,6 +32,8 @@ def test_a_caller_is_known_by_its_name_and_its_process() -> None:
     assert Doer.of(Caller(client="robot", process=ONE)) == Doer(agent="robot", session="1 now here")
     assert Doer.of(Caller(client="cli", agent="ann")) == Doer(agent="ann")
     assert Doer.of(Caller(client="cli", anonymous=True)) == Doer(agent="")
+    seen = Caller(client="cli", anonymous=True, program="Codex", connection="commands 1")
+    assert Doer.of(seen) == Doer(agent="Codex", session="environment commands 1")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +46,10 @@ def test_a_caller_is_known_by_its_name_and_its_process() -> None:
         (Doer(agent=""), Doer(agent="b"), None, "not known"),
         (None, Doer(agent="b"), None, "not known"),
         (Doer(agent="a"), Doer(agent=""), None, "not known"),
+        (seen("a", 1), seen("a", 1), False, "did the work: a"),
+        (seen("a", 1), seen("a", 2), True, "another agent or session than the work: a"),
+        (seen("a", 1), seen("b", 1), True, "another agent or session than the work: b"),
+        (Doer(agent="a", session="1"), seen("b", 1), None, "not known"),
     ],
 )
 def test_another_one_is_another_agent_or_another_session(

@@ -45,7 +45,8 @@ _WORK_FIELDS: dict[type, tuple[str, ...]] = {
     PhaseRecord: (
         *("attempts_before", "failures", "evidence", "progress"),
         *("entered", "entered_at", "written", "start_commit", "end_commit"),
-        *("start_source", "proof", "approval", "difference", "doer", "returned", "past"),
+        *("start_source", "proof", "approval", "difference", "doer", "given", "returned"),
+        "past",
     ),
 }
 _OWN_FIELDS = {

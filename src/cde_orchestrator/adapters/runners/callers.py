@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from functools import cache
@@ -12,7 +13,12 @@ from cde_orchestrator.domain.briefings import Briefings
 from cde_orchestrator.domain.lease import Caller, Process
 from cde_orchestrator.infrastructure.observability.correlation import call_context
 from cde_orchestrator.infrastructure.system.project_home import local_folder
-from cde_orchestrator.infrastructure.trust.person import PERSON, agent_at_work, user_name
+from cde_orchestrator.infrastructure.trust.person import (
+    PERSON,
+    agent_at_work,
+    agent_session,
+    user_name,
+)
 
 COMMAND_LINE = "cli"
 LIBRARY = "library"
@@ -42,6 +48,7 @@ class ProcessCallers:
         client = context.actor
         is_agents = client == LIBRARY or client.startswith("mcp")
         is_person = client.startswith(PERSON)
+        program, session = agent_session() if client == COMMAND_LINE else ("", "")
         return Caller(
             client=client.removeprefix("mcp:"),
             agent=agent,
@@ -50,7 +57,8 @@ class ProcessCallers:
             anonymous=(client in UNNAMED or is_person) and agent is None,
             answers=client == LIBRARY and agent_at_work() is None,
             channel="mcp" if is_agents else "shell",
-            connection=context.connection if is_agents else "",
+            connection=context.connection if is_agents else _commands(agent or "", session),
+            program="" if agent else program,
         )
 
     def person(self, channel: Channel, place: str) -> Person:
@@ -70,6 +78,14 @@ class ProcessCallers:
         if boot != own_boot or (numbers and numbers != own_numbers):
             return True
         return _started(process.pid) == f"{_machine()}:{start}"
+
+
+def _commands(agent: str, session: str) -> str:
+    """Names what the commands of one agent have in common, in a line of its own length."""
+    if not agent and not session:
+        return ""
+    digest = hashlib.sha256(f"{agent}\n{session}".encode()).hexdigest()
+    return f"commands {digest[:16]}"
 
 
 def current_process() -> Process:

@@ -123,7 +123,11 @@ class ApprovePhase(UseCase[SubmitReply], operation="approve_phase", in_worktree=
         answer.find_source(feature, workflow)
         answer.require(feature, workflow)
         submit = SubmitWork(
-            feature_id=feature.id, phase_id=phase.id, approval=answer, watch=self.watch
+            feature_id=feature.id,
+            phase_id=phase.id,
+            approval=answer,
+            watch=self.watch,
+            to_work=self.channel not in {"terminal", "page"},
         )
         return submit(submission=submission)
 

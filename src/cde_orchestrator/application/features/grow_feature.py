@@ -16,6 +16,7 @@ from cde_orchestrator.application.features.submission import Found
 from cde_orchestrator.application.ports.checks import ContentValidator
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply
+from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
 from cde_orchestrator.domain.gate import Gate
 from cde_orchestrator.domain.growth import carried_phases, require_change, text_for
@@ -95,7 +96,9 @@ class GrowFeature(UseCase[GrowReply], operation="grow_feature"):
                 _Growth(found, outputs, content, source, leases).grow(grown)
             if feature.is_open:
                 leases.take(feature, deliberate=False)
-        shown = rendering.committed_view(project, feature, wanted if grown else present)
+                keep_given(leases.caller, feature)
+        followed, reader = wanted if grown else present, rendering.reader(self.agent)
+        shown = rendering.committed_view(project, feature, followed, reader)
         return {**features.reply(project, feature, shown), "grown": grown}
 
 

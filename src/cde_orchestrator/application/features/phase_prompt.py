@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cde_orchestrator.application.features import prompt_facts as facts
 from cde_orchestrator.application.ports.checks import Callers, VersionControl
 from cde_orchestrator.application.ports.core import ProjectFiles, PromptRenderer
-from cde_orchestrator.application.views import PhaseView, output_view
+from cde_orchestrator.application.views import OutputView, PhaseView, output_view
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller, Surface
@@ -65,10 +67,10 @@ class PhasePrompts:
             caller = replace(caller, channel="run", connection="")
         return PromptReader(channel=caller.channel, caller=caller)
 
-    def submitter(self, feature: Feature, agent: str | None) -> PromptReader:
+    def submitter(self, feature: Feature, agent: str | None, *, to_work: bool) -> PromptReader:
         """Whoever submits the feature's present phase; they may know all but what comes next."""
         reader = self.reader(agent)
-        if reader.caller is None or reader.channel == "shell":  # a command shows its prompt later
+        if reader.caller is None or not to_work:
             return replace(reader, caller=None)
         return replace(reader, fresh=not self.callers.briefings.knows(reader.caller, feature))
 
@@ -96,7 +98,7 @@ class PhasePrompts:
         reader = self.reader() if reader is None else reader
         prompt = self.render(project, feature, phase, workflow, reader=reader)
         self.give(feature, reader)
-        return phase_view(phase, feature, prompt)
+        return phase_view(phase, feature, workflow, prompt)
 
     def committed_view(
         self,
@@ -116,7 +118,7 @@ class PhasePrompts:
             if error.code not in {"E312", "E313", "E325"}:
                 raise
             phase = feature.require_current(feature.current_phase or "", workflow)
-            return {**phase_view(phase, feature, ""), "problem": error.message}
+            return {**phase_view(phase, feature, workflow, ""), "problem": error.message}
 
     def give(self, feature: Feature, reader: PromptReader) -> None:
         """Remember who is given the feature's present phase."""
@@ -172,12 +174,14 @@ class PhasePrompts:
             },
             "phase": _phase_variables(phase, workflow),
             "proof": _proof_variables(workflow),
-            "outputs": [output_view(output, feature.name) for output in phase.outputs],
+            "outputs": _outputs(phase, workflow, feature.name),
             "inputs": given.variables(phase, feature, workflow),
             "progress": facts.progress(record),
             "last_failure": facts.last_failure(record),
             "fresh": reader.fresh,
             "channel": reader.channel,
+            "agent": _typed(reader),
+            "known": bool(reader.caller and reader.caller.connection),
             "criteria": given.criteria(phase, feature, workflow) if reader.fresh else [],
             "changed_files": self._changed(project, feature, workflow) if begun else [],
             "failing_tests": facts.failing_tests(record),
@@ -201,14 +205,14 @@ class PhasePrompts:
         return _project_variables(project.name, str(self.files.folder(self.root)), project.metadata)
 
 
-def phase_view(phase: Phase, feature: Feature, prompt: str) -> PhaseView:
+def phase_view(phase: Phase, feature: Feature, workflow: Workflow, prompt: str) -> PhaseView:
     """The phase as the contract has it, with its rendered prompt."""
     return {
         "id": phase.id,
         "description": phase.description,
         "handler": phase.handler,
         "prompt": prompt,
-        "outputs": [output_view(output, feature.name) for output in phase.outputs],
+        "outputs": _outputs(phase, workflow, feature.name),
     }
 
 
@@ -219,7 +223,7 @@ def sample_variables(workflow: Workflow, phase: Phase) -> dict[str, Any]:
         "feature": {"id": "0", "name": "feature", "goal": "A goal", "workflow": workflow.id},
         "phase": _phase_variables(phase, workflow),
         "proof": _proof_variables(workflow),
-        "outputs": [output_view(output, "feature") for output in phase.outputs],
+        "outputs": _outputs(phase, workflow, "feature"),
         "inputs": [
             {
                 "id": output.id,
@@ -227,6 +231,7 @@ def sample_variables(workflow: Workflow, phase: Phase) -> dict[str, Any]:
                 "phase": owner.id,
                 "excerpt": "",
                 "sections": [],
+                "specifies": False,
             }
             for owner, output in facts.inputs_of(phase, workflow)
         ],
@@ -236,12 +241,26 @@ def sample_variables(workflow: Workflow, phase: Phase) -> dict[str, Any]:
         "baseline": [],
         "fresh": True,
         "channel": "mcp",
+        "agent": "",
+        "known": True,
         "criteria": [],
         "changed_files": [],
         "failing_tests": [],
         "returned": None,
         "earlier_attempts": [],
     }
+
+
+def _typed(reader: PromptReader) -> str:
+    """The name that the reader gave itself, as its calls have it; empty for none."""
+    name = reader.caller.agent if reader.caller else None
+    if not name:
+        return ""
+    return shlex.quote(name) if reader.channel == "shell" else json.dumps(name, ensure_ascii=False)
+
+
+def _outputs(phase: Phase, workflow: Workflow, feature_name: str) -> list[OutputView]:
+    return [output_view(output, feature_name) for output in workflow.asked_of(phase)]
 
 
 def _project_variables(name: str, path: str, metadata: dict[str, Any]) -> dict[str, Any]:

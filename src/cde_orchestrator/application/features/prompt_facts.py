@@ -18,9 +18,9 @@ from cde_orchestrator.domain.criteria import criteria_of_file
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import CDEError, OutputError, ValidationError
 from cde_orchestrator.domain.excerpts import READ_BYTES, Section, sections_of
-from cde_orchestrator.domain.failing_tests import failing_tests_in
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
+from cde_orchestrator.domain.printed_tests import failing_tests_in
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, excerpt_of, harmless, shortened
@@ -50,7 +50,8 @@ class InputFiles:
 
     def variables(self, phase: Phase, feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
         """The inputs of a phase, with their first lines and their sections."""
-        found = []
+        found, proving = [], proving_phase(workflow)
+        proven = proving.proves if proving else None
         for owner, output in inputs_of(phase, workflow):
             path = output.path_for(feature.name)
             head = self.read(output, feature)[:READ_BYTES].decode("utf-8-sig", errors="replace")
@@ -64,6 +65,7 @@ class InputFiles:
                     "phase": owner.id,
                     "excerpt": excerpt_of(data, len(data), EXCERPT_LIMIT),
                     "sections": [_section(each) for each in sections_of(data)],
+                    "specifies": output.id == proven,
                 }
             )
         return found
@@ -187,13 +189,13 @@ def earlier_attempts(record: PhaseRecord) -> list[dict[str, Any]]:
 
 
 def _earlier(attempt: object, reason: object) -> dict[str, Any]:
-    return {"attempt": attempt, "reason": shortened(str(reason), EARLIER_LIMIT)}
+    return {"attempt": attempt, "reason": _shown(str(reason), EARLIER_LIMIT)}
 
 
 def last_failure(record: PhaseRecord) -> str | None:
     """Why the last attempt failed, else why the phase began again: older templates show that."""
     words = record.last_failure() or (record.returned.summary() if record.returned else None)
-    return None if words is None else shortened(words, NOTE_LIMIT)
+    return None if words is None else _shown(words, NOTE_LIMIT)
 
 
 def returned(record: PhaseRecord) -> dict[str, Any] | None:
@@ -201,12 +203,17 @@ def returned(record: PhaseRecord) -> dict[str, Any] | None:
     if (why := record.returned) is None:
         return None
     return {
-        "reason": shortened(why.reason, NOTE_LIMIT),
+        "reason": _shown(why.reason, NOTE_LIMIT),
         "by": why.by,
         "discarded": [asdict(each) for each in why.discarded],
-        "notes": [shortened(note, NOTE_LIMIT) for note in why.notes],
-        "summary": shortened(why.summary(), NOTE_LIMIT),
+        "notes": [_shown(note, NOTE_LIMIT) for note in why.notes],
+        "summary": _shown(why.summary(), NOTE_LIMIT),
     }
+
+
+def _shown(text: str, limit: int) -> str:
+    """What a caller said, in short; what is not stored yet may have secrets."""
+    return shortened(without_secrets(text), limit)
 
 
 def failing_tests(record: PhaseRecord) -> Sequence[str]:

@@ -19,6 +19,7 @@ from cde_orchestrator.application.views import (
     ProgressView,
     view_of,
 )
+from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord, PhaseStatus
 from cde_orchestrator.domain.text import shortened
@@ -114,6 +115,7 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
                 enter_phase(feature, workflow, outputs, present, again=True)
             if feature.is_open:
                 leases.take(feature, deliberate=True)
+                keep_given(leases.caller, feature)
         phase = workflow.find(feature.current_phase or "") if feature.is_open else None
         record = feature.phases[phase.id] if phase else None
         shown = rendering.committed_view(project, feature, workflow, rendering.reader(self.agent))

@@ -12,10 +12,12 @@ from cde_orchestrator.application.features.rollback import FileRow, Rollback
 from cde_orchestrator.application.features.submission import Examined, Found, Submission
 from cde_orchestrator.application.views import KeptView, SentBackView, SubmitReply
 from cde_orchestrator.domain import markdown
+from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.gate import OtherVerdict
 from cde_orchestrator.domain.records import Failure
+from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import shortened
 from cde_orchestrator.domain.workflow import Workflow
 
@@ -96,6 +98,7 @@ def send_back(work: Submission, examined: Examined, verdict: OtherVerdict) -> Su
     with work.features.repository.transaction(work.outputs.root) as project:
         project.require_writable()
         taken = rollback.take_back(project, dry_run=False)
+        keep_given(examined.reader.caller, taken.feature)
         found = Found(project, taken.feature, taken.workflow)
     view = _view(verdict, phase.id, decision.to, reason, copies_of(taken.rows))
     return _reply(work, found, examined.reader, view, kept)
@@ -210,7 +213,7 @@ def _reason(examined: Examined, verdict: OtherVerdict) -> str:
     text = examined.contents[verdict.output].data.decode("utf-8-sig")
     findings = "\n".join(_findings(text))
     words = f"The verdict of phase {examined.phase.id} is: {verdict.words}"
-    return f"{words}\n\n{shortened(findings, FINDINGS_LIMIT)}".rstrip()
+    return f"{words}\n\n{shortened(without_secrets(findings), FINDINGS_LIMIT)}".rstrip()
 
 
 def _findings(text: str) -> Iterator[str]:

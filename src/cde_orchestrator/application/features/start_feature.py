@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cde_orchestrator.application.checks.baselines import Baselines, Plan, keep_trials
@@ -11,7 +11,7 @@ from cde_orchestrator.application.features.due_changes import baseline_for
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
-from cde_orchestrator.application.features.phase_prompt import PhasePrompts
+from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources
 from cde_orchestrator.application.features.shared_outputs import shared_with
@@ -22,6 +22,7 @@ from cde_orchestrator.application.proof_views import unproven_words
 from cde_orchestrator.application.proofs.proving import NO_BASE, Proving
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import StartReply
+from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.fitting import fitting
@@ -47,6 +48,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         name: the feature's name; made from the prompt when None.
         idempotency_key: names the call, so that a repeated one gets the same feature.
         baseline: whether checks and runners of tests are tried before the work.
+        to_work: whether somebody works by the prompt, as of ``GetFeatureStatus``.
     """
 
     prompt: str
@@ -54,6 +56,8 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
     name: str | None = None
     idempotency_key: str | None = None
     baseline: bool = True
+    agent: str | None = None
+    to_work: bool = field(default=True, compare=False)
 
     def __call__(
         self,
@@ -75,15 +79,15 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         """
         key = checked_key(self.idempotency_key)
         root, repository, workflows = features.root, features.repository, features.workflows
-        leases, before = features.leases(), repository.get(root)
+        leases, before = features.leases(self.agent), repository.get(root)
+        reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
         tried = self._tried_workflow(key, before, workflows, rendering)
         present = sources.look() if tried is not None else Present()
         problem = None if present.moment is not None else git.problem(root)
         base, refusal = _base_of(present, proving) if tried and tried.proof else (None, "")
         # Whoever has the whole tree needs no list of what differed from the commit.
         baseline = None if base is not None else baseline_for(tried, git, root)
-        given = tried if self.baseline else None
-        plan = baselines.plan(given, before, base.tree if base else None) if given else Plan()
+        plan = _plan(baselines, tried if self.baseline else None, before, base)
         with repository.transaction(root) as project:
             started = self._started(key, project, leases, tried)
             if started is not None:
@@ -98,13 +102,13 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
                 leases.take(feature, deliberate=False)
                 feature.branch = _branch(feature, workflow, git, root) if workflow.branch else None
                 enter_phase(feature, workflow, outputs, sources.pin(project, feature, present))
+                keep_given(reader.caller, feature)
                 sources.let_go(project, leases.now)
-                if base is not None:
-                    refusal = proving.keep(project, feature, base)
+                refusal = proving.keep(project, feature, base) if base is not None else refusal
         if started is None and plan.due:
             world = (features, git, proving, baselines, sources)
             project, feature = _Trying(*world)(feature, workflow, plan)
-        phase = rendering.committed_view(project, feature, workflow)
+        phase = rendering.committed_view(project, feature, workflow, reader)
         return {
             **features.reply(project, feature, phase),
             "branch": feature.branch,
@@ -113,7 +117,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
             "unproven": unproven_words(workflow, has_base=feature.base is not None),
             "shared": shared_with(project, feature, workflow),
             "baseline": trial_views(baselines, workflow, feature, project),
-            "fits": _fits(project, feature, workflow, features),
+            "fits": _fits(project, feature, workflow, features, chosen=self.workflow is not None),
         }
 
     def _started(
@@ -220,16 +224,31 @@ def _base_of(present: Present, proving: Proving) -> tuple[SourceBase | None, str
     return SourceBase(moment.tree, moment.commit), ""
 
 
+def _plan(
+    baselines: Baselines, workflow: Workflow | None, project: Project, base: SourceBase | None
+) -> Plan:
+    """What is to be tried before the work; nothing without a workflow."""
+    return baselines.plan(workflow, project, base.tree if base else None) if workflow else Plan()
+
+
 def _proof_problem(feature: Feature, workflow: Workflow, refusal: str) -> str | None:
-    """Why criteria cannot be proven that must be."""
+    """Why its criteria cannot be proven, where they must be."""
     lacks_base = workflow.proof == "required" and feature.base is None
     return (refusal or NO_BASE) if lacks_base else None
 
 
 def _fits(
-    project: Project, feature: Feature, workflow: Workflow, features: ProjectFeatures
+    project: Project,
+    feature: Feature,
+    workflow: Workflow,
+    features: ProjectFeatures,
+    *,
+    chosen: bool,
 ) -> FitView | None:
-    """Which workflow fits the goal, where the feature follows it or could still do so."""
+    """Which workflow fits the goal, where the feature follows it or could still do so.
+
+    Whoever named a workflow has chosen: nothing is said of another one.
+    """
     has_tests = bool(project.metadata.get("test_command"))
     advice = fitting(feature.prompt, has_tests=has_tests)
     try:
@@ -239,7 +258,7 @@ def _fits(
     wanted = known.get(advice.workflow) if advice else None
     if advice is None or wanted is None:
         return None
-    if wanted.id != workflow.id and change_problem(feature, workflow, wanted):
+    if wanted.id != workflow.id and (chosen or change_problem(feature, workflow, wanted)):
         return None
     return {"workflow": advice.workflow, "why": advice.why}
 

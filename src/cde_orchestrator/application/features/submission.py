@@ -128,7 +128,7 @@ class Submission:
     """What a submission asks for, and what it takes to examine it.
 
     Attributes:
-        feature_id, phase_id, results, takeover, restore, approval: as of ``SubmitWork``.
+        feature_id, phase_id, results, takeover, restore, approval, to_work: as of ``SubmitWork``.
     """
 
     feature_id: str
@@ -137,6 +137,7 @@ class Submission:
     takeover: bool
     restore: bool
     approval: Answer | None
+    to_work: bool
     features: ProjectFeatures
     prompts: PhasePrompts
     outputs: ProjectOutputs
@@ -214,11 +215,11 @@ class Submission:
         }
         project, feature = found.project, found.feature
         prompt = self.prompts.render(project, feature, following, found.workflow, delivered, reader)
-        return phase_view(following, feature, prompt)
+        return phase_view(following, feature, found.workflow, prompt)
 
     def reader(self, found: Found) -> PromptReader:
         """Who is given the phase that follows."""
-        return self.prompts.submitter(found.feature, self.leases.caller.agent)
+        return self.prompts.submitter(found.feature, self.leases.caller.agent, to_work=self.to_work)
 
     def require_current(self, feature: Feature, workflow: Workflow) -> Phase:
         """The phase, if this caller may submit it now.

@@ -45,6 +45,7 @@ from cde_orchestrator.application.views import (
     phase_record_view,
     work_view,
 )
+from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.check import Check
 from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.exceptions import CDEError, FeatureError
@@ -80,6 +81,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
         approval: a person's yes, without which no phase that waits for a person is submitted.
         doer: who did the phase, where it is not the caller.
         watch: gets what the check prints.
+        to_work: whether somebody works by the next phase's prompt, as of ``GetFeatureStatus``.
     """
 
     feature_id: str
@@ -91,6 +93,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
     approval: Answer | None = field(default=None, compare=False)
     doer: Doer | None = field(default=None, compare=False)
     watch: Watch | None = field(default=None, compare=False)
+    to_work: bool = field(default=True, compare=False)
 
     def __call__(self, *, submission: SubmissionPorts) -> SubmitReply:
         """Check the outputs, record them and go on to the next phase.
@@ -108,6 +111,7 @@ class SubmitWork(UseCase[SubmitReply], operation="submit_work"):
             takeover=self.takeover,
             restore=self.restore,
             approval=self.approval,
+            to_work=self.to_work,
             features=submission.features,
             prompts=submission.rendering,
             outputs=submission.outputs,
@@ -225,6 +229,7 @@ class _Course:
                 feature = found.feature
                 feature.seen_source = present.moment or feature.seen_source
                 enter_phase(feature, found.workflow, self.work.outputs, present, known)
+                keep_given(examined.reader.caller, feature)
                 feature.phases[self.asked.phase_id].end_commit = present.commit
                 # A check may have changed what the prompt of the next phase shows.
                 following = None if checked.written else examined.following
@@ -298,6 +303,9 @@ class _Course:
         if checked.proof is not None and found.workflow.after(phase.id) is None:
             proven.write_record(seen, feature, self.work.outputs)
         feature.complete_phase(phase.id, artifacts, found.workflow, now)
+        following = found.workflow.after(phase.id)
+        if following is not None and following.agent:
+            feature.claim = None  # whom it is for must find it free
 
     def _keep_failure(
         self,

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from cde_orchestrator.application.ports.proving import ChangedFile, Copy, KnockOuts, Place
+from cde_orchestrator.application.proofs.change import Change
 from cde_orchestrator.application.proofs.rounds import Group, Rounds
 from cde_orchestrator.domain import proof_rules as rules
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.domain.not_installed import absent_in
 from cde_orchestrator.domain.proofs import HowKnockedOut, Proof, ProofSeen, TestResult
 
 _MOCKS = re.compile(rb"sys\.modules|\b(?:jest|vi|mock|td|proxyquire)\b|\bmonkeypatch\b|\bpatch\(")
@@ -25,7 +27,6 @@ _HOW: Mapping[HowKnockedOut, str] = {
     "other": "giving something else",
     "before": "doing what they did before",
 }
-_PROSE = frozenset({".md", ".markdown", ".rst", ".adoc", ".txt"})
 _GENERAL_STEMS = frozenset({"index", "main", "mod", "lib", "__init__", "__main__"})
 """Names of files that say nothing; their folder's name does."""
 
@@ -57,6 +58,7 @@ class Trial:
     Attributes:
         results: by the view, the latest last.
         flaky: whether two results of one view contradict each other.
+        lacks: what is not installed that it has to load.
     """
 
     proof: Proof
@@ -67,6 +69,7 @@ class Trial:
     sees: tuple[str, ...] = ()
     reason: str = ""
     flaky: bool = False
+    lacks: str = ""
     results: dict[View, TestResult] = field(default_factory=dict)
 
     @property
@@ -87,67 +90,8 @@ class Trial:
             sees=self.sees,
             reason=self.reason,
             flaky=self.flaky,
+            lacks=self.lacks,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a feature changed.
-
-    Attributes:
-        tests: changed files that hold tests, or what only they need.
-        places: what can be knocked out, by the file that it is in.
-        ignored: changed source files in which nothing can be.
-    """
-
-    tests: Mapping[str, bytes | None]
-    places: Mapping[str, tuple[ChangedFile, Sequence[Place]]]
-    ignored: Sequence[str]
-
-    @classmethod
-    def of(
-        cls,
-        changed: Iterable[ChangedFile],
-        knock_outs: KnockOuts,
-        is_test: Callable[[str], bool],
-        is_source: Callable[[str], bool],
-        within: Collection[str] = (),
-    ) -> Change:
-        """The change, part by part; its places only ``within`` some files, unless none is."""
-        tests: dict[str, bytes | None] = {}
-        places: dict[str, tuple[ChangedFile, Sequence[Place]]] = {}
-        ignored: list[str] = []
-        for file in changed:
-            if not is_source(file.path):
-                continue
-            if is_test(file.path):
-                tests[file.path] = file.after
-            elif file.after is not None and (found := knock_outs.places(file)):
-                places[file.path] = (file, found)
-            else:
-                ignored.append(file.path)
-        inner = {path: found for path, found in places.items() if path in within}
-        chosen = inner or places
-        clear = _clear(chosen)
-        if clear:
-            ignored += [path for path in chosen if path not in clear]
-        return cls(tests, clear or chosen, ignored)
-
-    @property
-    def all_places(self) -> list[Place]:
-        """All places, in order of their files; functions first, which say most."""
-        places = (place for _, found in self.places.values() for place in found)
-        return sorted(places, key=lambda place: place.kind != "function")
-
-    @property
-    def code(self) -> list[Place]:
-        """Those that are in no text for people."""
-        return [place for place in self.all_places if not _is_prose(place.path)]
-
-    @property
-    def prose(self) -> list[Place]:
-        """Those in texts for people, which seldom decide what a program does."""
-        return [place for place in self.all_places if _is_prose(place.path)]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -182,8 +126,16 @@ class Examination:
         for trial, result in self._each(results, NOW):
             trial.now = result
             if not result.passed:
-                collected = list(dict.fromkeys(self.rounds.collected))
-                trial.reason = rules.why_not_now(trial.proof, result, collected)
+                trial.reason = self._why_not_now(trial, result)
+
+    def _why_not_now(self, trial: Trial, result: TestResult) -> str:
+        trial.lacks = absent_in(
+            result, self.change.removed, [*self.change.places, *self.change.tests]
+        )
+        if trial.lacks:
+            return rules.why_not_loaded(trial.lacks)
+        collected = list(dict.fromkeys(self.rounds.collected))
+        return rules.why_not_now(trial.proof, result, collected)
 
     def look_at_base(self, copy: Copy) -> None:
         """On the base, with the new tests, none must pass."""
@@ -367,21 +319,6 @@ class Examination:
 def _may_keep_from_loading(place: Place, said: str) -> bool:
     """Whether a place is of no function, as in settings, or named where it failed."""
     return place.kind == "hunk" or place.name.rpartition(".")[2] in said
-
-
-def _clear(
-    places: Mapping[str, tuple[ChangedFile, Sequence[Place]]],
-) -> dict[str, tuple[ChangedFile, Sequence[Place]]]:
-    """The files with places that are no last resort."""
-    return {
-        path: (file, found)
-        for path, (file, found) in places.items()
-        if not all(place.is_last_resort for place in found)
-    }
-
-
-def _is_prose(path: str) -> bool:
-    return PurePosixPath(path).suffix.lower() in _PROSE
 
 
 def _halves(places: Sequence[Place]) -> list[list[Place]]:

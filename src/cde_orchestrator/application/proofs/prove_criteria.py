@@ -21,7 +21,8 @@ from cde_orchestrator.application.ports.proving import (
     TestRunner,
     TestRunners,
 )
-from cde_orchestrator.application.proofs.examination import Change, Examination, Trial
+from cde_orchestrator.application.proofs.change import Change
+from cde_orchestrator.application.proofs.examination import Examination, Trial
 from cde_orchestrator.application.proofs.repetition import REPEATED, Repetition
 from cde_orchestrator.application.proofs.rounds import Group, Rounds
 from cde_orchestrator.domain import proof_rules as rules

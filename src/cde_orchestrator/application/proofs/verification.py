@@ -231,7 +231,9 @@ class Verification:
             if not criterion.is_met:
                 against = [f"{each.id} {each.reason}" for each in criterion.proofs if each.reason]
                 found = self.criteria[criterion.id]
-                if against:
+                if against and all(each.lacks for each in criterion.proofs if each.reason):
+                    found.refuse("unproven", "; ".join(against))
+                elif against:
                     found.refuse("broken", "; ".join(against))
                 else:
                     found.refuse("unproven", "has no proof")

@@ -240,6 +240,7 @@ class FeatureRun:
             # Each attempt is a process of its own, which knows nothing of the ones before.
             doer=Doer(agent=agent.name, session=f"run {work.id} {work.attempts}"),
             watch=self._watch,
+            to_work=False,
         )
         try:
             reply = self.service.handle(use_case)

@@ -16,7 +16,13 @@ from cde_orchestrator.application.projects.get_project_info import GetProjectInf
 from cde_orchestrator.application.views import FeatureReply, FeatureStatusReply
 from cde_orchestrator.bootstrap import is_set_up
 from cde_orchestrator.cli.console.input import results_given, text_or_stdin
-from cde_orchestrator.cli.console.output import Render, print_to_stderr, printed_once, say_raw
+from cde_orchestrator.cli.console.output import (
+    Render,
+    print_to_stderr,
+    printed_once,
+    reads_prompts,
+    say_raw,
+)
 from cde_orchestrator.cli.session import completion, options
 from cde_orchestrator.cli.session.boundary import boundary
 from cde_orchestrator.cli.session.call import Call, Commands
@@ -82,9 +88,13 @@ def start(
             "--baseline/--no-baseline", help="Try the checks first, for baseline_seconds at most."
         ),
     ] = True,
+    agent: options.AgentOption = None,
     show_prompt: PromptOption = False,
 ) -> None:
-    """Start a feature and show what its first phase asks for."""
+    """Start a feature and show what its first phase asks for.
+
+    Where an agent or a program reads, the phase's prompt is printed; so it is by cde submit.
+    """
     wanted = text_or_stdin(prompt, "The prompt")
     use_case = StartFeature(
         prompt=wanted,
@@ -92,9 +102,11 @@ def start(
         name=name,
         idempotency_key=idempotency_key,
         baseline=baseline,
+        agent=agent,
+        to_work=_is_for_work(call, show_prompt),
     )
     _require_for_people(call, show_prompt)
-    _answer(call, call.ask(use_case), view.started, show_prompt)
+    _answer(call, call.ask(use_case), partial(view.started, agent=agent), show_prompt)
 
 
 @top_level.command(
@@ -149,6 +161,7 @@ def submit(
         takeover=takeover,
         restore=restore,
         watch=None if call.as_json else print_to_stderr,
+        to_work=_is_for_work(call, prompt),
     )
     with printed_once(use_case.watch):
         reply = call.ask(use_case)
@@ -248,13 +261,19 @@ def _require_for_people(call: Call, prompt: bool) -> None:
         raise typer.BadParameter("it does not allow --json", param_hint="--prompt")
 
 
+def _is_for_work(call: Call, prompt: bool) -> bool:
+    """Whether the prompt is printed, so that somebody works by it."""
+    return prompt or call.as_json or reads_prompts()
+
+
 def _answer(call: Call, reply: Answer, render: Render[Answer], prompt: bool) -> None:
     """Print a reply; or the prompt of the phase to work on alone, and the reply aside."""
-    if not prompt or reply["phase"] is None:
+    phase = reply["phase"]
+    if not prompt or phase is None:
         call.say(reply, render)
         return
     call.remark(partial(render, reply))
-    _print_prompt(call.ask(GetFeatureStatus(feature_id=reply["feature"]["id"])))
+    say_raw(phase["prompt"])
 
 
 def _print_prompt(reply: FeatureStatusReply) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO, TypeAlias, TypeVar
 from cde_orchestrator.cli.console.wording import RenderTarget, clean_lines
 from cde_orchestrator.domain.errors.template import json_escaped
 from cde_orchestrator.domain.exceptions import FeatureError
+from cde_orchestrator.infrastructure.trust.person import agent_at_work
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -160,9 +161,15 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def reads_prompts() -> bool:
+    """Whether an agent or a program reads standard output, and no person at a terminal."""
+    return not is_terminal(sys.stdout) or agent_at_work() is not None
+
+
 def _look(stream: TextIO | None, project: Path | None) -> RenderTarget:
     width = shutil.get_terminal_size().columns
-    return RenderTarget(is_terminal(stream), width=width, project=project)
+    prompts = stream is sys.stdout and reads_prompts()
+    return RenderTarget(is_terminal(stream), width=width, project=project, prompts=prompts)
 
 
 class _Page(StringIO):

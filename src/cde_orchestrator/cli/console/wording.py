@@ -22,12 +22,14 @@ class RenderTarget:
         terminal: a person looks at a terminal; otherwise a file or a program reads.
         width: columns of that terminal.
         project: what ``--project`` was, so that commands can be shown with it.
+        prompts: whether an agent or a program reads, which works by prompts.
     """
 
     terminal: bool
     width: int = 80
     now: datetime = field(default_factory=utc_now)
     project: Path | None = None
+    prompts: bool = False
 
 
 def clean(value: object) -> str:

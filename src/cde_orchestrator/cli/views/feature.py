@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -27,6 +28,7 @@ from cde_orchestrator.cli.console.layout import (
     spaced,
     status_style,
     table,
+    unbroken,
 )
 from cde_orchestrator.cli.console.wording import (
     RenderTarget,
@@ -48,8 +50,10 @@ _SHORT_ID = 8
 _EXPRESSION = "re:"
 
 
-def started(reply: replies.StartReply, look: RenderTarget) -> RenderableType:
-    """A feature that was started, and its first phase."""
+def started(
+    reply: replies.StartReply, look: RenderTarget, agent: str | None = None
+) -> RenderableType:
+    """A feature that was started, by the command of an ``agent`` if it is named."""
     feature = reply["feature"]
     line = done("Feature ", (clean(feature["name"]), "bold"), " started")
     line.append(f"  workflow {clean(feature['workflow'])}", "dim")
@@ -58,8 +62,11 @@ def started(reply: replies.StartReply, look: RenderTarget) -> RenderableType:
     notes = [note(each) for each in remarks.start_remarks(reply)]
     better, words = better_workflow(reply), fit_words(reply)
     if better and words:
-        switch = command(look, "grow", feature["name"], better)
-        notes.append(note(f"{words} To follow that, before anything is submitted: {switch}"))
+        named = ("--agent", agent) if agent else ()
+        switch = command(look, "grow", feature["name"], better, *named)
+        notes.append(
+            note(f"{words} To follow {better} instead, before anything is submitted: {switch}")
+        )
     above: list[RenderableType | None] = [
         line,
         None if better else said(words),
@@ -105,7 +112,7 @@ def feature_status(reply: replies.FeatureStatusReply, look: RenderTarget) -> Ren
         _proven(reply),
         baseline(reply["baseline"]),
         _phases(reply["phases"], whole.get("work", {}), look),
-        *assignment(reply, look),
+        *assignment(reply, replace(look, prompts=False)),
     )
 
 
@@ -277,14 +284,21 @@ def approved_by(approval: Mapping[str, Any]) -> str:
 
 
 def assignment(reply: replies.FeatureReply, look: RenderTarget) -> list[RenderableType]:
-    """What the current phase asks for and the commands for it; nothing when there is none."""
+    """What the current phase asks for and the commands for it; nothing when there is none.
+
+    An agent works by the prompt, which says all of that.
+    """
     phase, name = reply["phase"], reply["feature"]["name"]
     if phase is None:
         return []
+    if look.prompts and phase["prompt"]:
+        lines = clean_lines(phase["prompt"]).split("\n")
+        return [Group(*[unbroken(Text(line)) for line in lines])]
     prompt = command(look, "status", name, "--prompt")
+    submit = command(look, "submit", name, phase["id"])
     steps = [
         (prompt, "its prompt, for an agent"),
-        (command(look, "submit", name, phase["id"]), "submit its outputs"),
+        (submit, "submit its outputs; --prompt prints the next prompt"),
     ]
     if _is_human(phase):
         approve = command(look, "approve", name)

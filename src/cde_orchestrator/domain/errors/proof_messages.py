@@ -24,7 +24,7 @@ PROOF_MESSAGES = {
     "E135": message(
         "Criteria Not Proven",
         "Phase '{phase}' of '{feature}' has criteria that nothing shows: {problems}.",
-        "Do for each proof what is said of it: the code or the test has to change",
+        "Do for each proof what is said of it: the code, the test or what is installed must change",
         "Let a test call the changed code itself and assert what is new in its result",
         "A criterion that no test can show is waived by a person, never by an agent",
         "Let no test depend on chance, the clock or an earlier run: that uses up an attempt",

@@ -87,7 +87,8 @@ SYSTEM_MESSAGES = {
             "The feature is unchanged and its prompt is ready."
         ),
         Suggestion("Read the prompt", *PROMPT_CALL),
-        "Do the phase by hand, or remove the cause and continue: cde run {feature}",
+        "Do the phase by hand, and submit it: cde submit {feature} {phase}",
+        "Or remove the cause, and continue: cde run {feature}",
         "Or let another agent try: cde run {feature} --agent AGENT",
         fixes=(here("status {feature} --prompt"), LIST_AGENTS),
     ),

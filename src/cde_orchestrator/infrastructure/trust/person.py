@@ -26,6 +26,9 @@ AGENTS = {
     "AMP_CURRENT_THREAD_ID": "it was called by Amp",
 }
 """Variables that agents set for the commands that they run."""
+SESSIONS = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID", "AMP_CURRENT_THREAD_ID")
+"""Those of them, or set with them, that distinguish one session of the agent from another."""
+_CALLED_BY = "it was called by "
 
 
 PERSON = "person:"
@@ -36,6 +39,18 @@ def agent_at_work() -> str | None:
     """Why an agent is taken to call; None where nothing says so."""
     named = (reason for variable, reason in AGENTS.items() if os.environ.get(variable))
     return next(named, None)
+
+
+def agent_session() -> tuple[str, str]:
+    """The program that calls, as an agent's variables name it, and its session; empty for none.
+
+    An agent or a check that cde runs is known to the run itself.
+    """
+    reason = None if os.environ.get(MARK) else agent_at_work()
+    if reason is None:
+        return "", ""
+    named = (os.environ.get(variable, "") for variable in SESSIONS)
+    return reason.removeprefix(_CALLED_BY), next(filter(None, named), "")
 
 
 def user_name() -> str:

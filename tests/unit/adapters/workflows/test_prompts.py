@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -154,6 +155,7 @@ def variables_of(workflow: Workflow, phase: Phase, *, full: bool) -> dict[str, A
                 "phase": owner[0].id,
                 "excerpt": "# First lines\nof it" if full else "",
                 "sections": sections(name) if full else [],
+                "specifies": any(name == each.proves for each in workflow.phases),
             }
             for name, owner in owners
             if owner is not None
@@ -173,6 +175,8 @@ def history(*, full: bool) -> dict[str, Any]:
         "baseline": [BEFORE] if full else [],
         "fresh": True,
         "channel": "mcp",
+        "agent": "",
+        "known": False,
         "criteria": [
             {"id": "AC1", "text": "it is light", "state": "proven", "proofs": ["a.py::test_a"]},
             {"id": "AC2", "text": "", "state": "unproven", "proofs": []},
@@ -215,7 +219,11 @@ def test_each_packaged_prompt_can_be_filled_in(
     assert ("by more than comments" in prompt) == (full and phase.changes == "required")
     proves = full and phase.proves is not None
     assert ("turns red when the functions that were changed" in prompt) == proves
-    assert ("`pay/pay_test.go::TestCharged/expired`" in prompt) == proves
+    assert ("\nAC1: pay/pay_test.go::TestCharged/expired\n" in prompt) == proves
+    assert ("[pay/pay_test.go::TestRefused/expired, pay/pay_test.go::TestExpires" in prompt) == (
+        proves
+    )
+    assert "tests/test_pay.py" not in prompt
     is_human = phase.handler == "human_input"
     assert (f'phase_id="{phase.id}"' in prompt) is not is_human
     assert ("cde approve login-page" in prompt) is is_human
@@ -683,3 +691,72 @@ def test_a_phase_that_was_returned_to_names_what_was_discarded_and_no_failure(
     assert "> The key is in the vault" in prompt
     both = JinjaPromptRenderer().render(tmp_path, phase.prompt, variables)
     assert "## What failed last\n\n> E110: no spec" in both
+
+
+SPECIFICATION = {
+    "id": "plan",
+    "path": "specs/login-page/plan.md",
+    "phase": "plan",
+    "excerpt": "",
+    "sections": [
+        {"heading": heading, "key": heading.lower(), "text": f"{heading}: as it is.", "more": 0}
+        for heading in ("Goal", "Acceptance criteria", "Tasks")
+    ],
+    "specifies": True,
+}
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_criteria_are_quoted_once(tmp_path: Path, number: int) -> None:
+    workflow = YamlWorkflowRepository().load_packaged().get("lean")
+    phase = workflow.phases[number]
+    full = variables_of(workflow, phase, full=True) | {"inputs": [SPECIFICATION]}
+    twice = "Acceptance criteria: as it is."
+
+    prompt = JinjaPromptRenderer().render(tmp_path, phase.prompt, full)
+    without = JinjaPromptRenderer().render(tmp_path, phase.prompt, {**full, "criteria": []})
+
+    assert prompt.count("it is light") == 1
+    assert twice not in prompt
+    assert "> Tasks: as it is." in prompt
+    assert twice in without
+    other = {**SPECIFICATION, "specifies": False}
+    assert twice in JinjaPromptRenderer().render(
+        tmp_path, phase.prompt, {**full, "inputs": [other]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("channel", "agent", "calls"),
+    [
+        ("shell", "'ann b'", ["cde submit login-page build --agent 'ann b'\n"]),
+        ("mcp", '"ann"', ['phase_id="build", agent="ann")\n', 'note="...", agent="ann")']),
+    ],
+)
+def test_calls_name_the_agent_that_gave_its_name(
+    tmp_path: Path, channel: str, agent: str, calls: list[str]
+) -> None:
+    workflow = YamlWorkflowRepository().load_packaged().get("lean")
+    variables = variables_of(workflow, workflow.phases[1], full=True)
+    named = {**variables, "channel": channel, "agent": agent, "known": True}
+    nameless = {**variables, "channel": channel}
+
+    prompt = JinjaPromptRenderer().render(tmp_path, "lean/build.md", named)
+
+    assert all(call in prompt for call in calls)
+    assert "--agent NAME" not in prompt
+    asked = "--agent NAME" in JinjaPromptRenderer().render(tmp_path, "lean/build.md", nameless)
+    assert asked == (channel == "shell")
+
+
+def test_another_reader_is_called_by_whoever_can_call_one(tmp_path: Path) -> None:
+    workflow = YamlWorkflowRepository().load_packaged().get("lean")
+    variables = variables_of(workflow, workflow.phases[2], full=True)
+    for channel, fresh in itertools.product(("mcp", "shell", "run"), (False, True)):
+        given = {**variables, "channel": channel, "fresh": fresh}
+        prompt = JinjaPromptRenderer().render(tmp_path, "lean/verify.md", given)
+        hand, begins = "hand it to another model", "the call that begins it is in the next"
+        assert (hand in prompt) == (channel != "run")
+        assert (begins in prompt) == (channel != "run" and not fresh)
+        whole = "cde_resumeFeature(" if channel == "mcp" else "cde status login-page --prompt"
+        assert prompt.count(whole) == (not fresh)

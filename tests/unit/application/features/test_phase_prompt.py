@@ -25,7 +25,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import ValidationError
-from cde_orchestrator.domain.workflow import Phase, Workflow
+from cde_orchestrator.domain.workflow import Output, Phase, ProofRule, Workflow
 from tests.fakes import World, catalog, older_feature, writing_workflow
 
 
@@ -83,6 +83,8 @@ def test_a_prompt_is_given_the_project_the_feature_and_the_phase(world: World) -
         "baseline": [],
         "fresh": True,
         "channel": "mcp",
+        "agent": "",
+        "known": False,
         "criteria": [],
         "changed_files": [],
         "failing_tests": [],
@@ -400,3 +402,42 @@ def test_earlier_attempts_are_said_and_what_was_noted_in_them(world: World) -> N
         "notes": ["uv is not installed"],
         "summary": "Returned to this phase: Wrong",
     }
+
+
+@pytest.mark.parametrize("proof", ["required", None])
+def test_proofs_are_asked_for_where_they_are_read(world: World, proof: ProofRule | None) -> None:
+    first, second = writing_workflow().phases
+    proofs = Output(id="proofs", path="specs/{feature}/proofs.yml", type="yaml", required=False)
+    proving = replace(second, proves="spec", outputs=(*second.outputs, proofs))
+    workflow = replace(writing_workflow(), phases=(first, proving), proof=proof)
+    world.workflows.own = catalog(workflow, packaged=False)
+    world.run(StartFeature(prompt="Add login", name="login"))
+    submitted(world)
+
+    reply = world.run(GetFeatureStatus(feature_id="login"))
+
+    for outputs in (
+        world.prompts.variables["outputs"],
+        (reply["phase"] or {"outputs": []})["outputs"],
+    ):
+        assert ("proofs" in [each["id"] for each in outputs]) == (proof == "required")
+
+
+def test_a_prompt_has_the_name_of_its_reader_as_a_call_has_it(world: World) -> None:
+    world.run(StartFeature(prompt="Add login", name="login", agent="ann o'dea"))
+    assert world.prompts.variables["agent"] == '"ann o\'dea"'
+    world.callers.become_person()
+    world.run(ResumeFeature(feature_id="login", agent="ann o'dea"))
+    assert world.prompts.variables["agent"] == "'ann o'\"'\"'dea'"
+    assert not world.prompts.variables["known"]
+
+
+def test_no_secret_of_a_reason_is_in_the_answer_s_prompt(world: World) -> None:
+    secret = "ghp_" + "a1B2c3D4e5F6" * 3
+    world.run(StartFeature(prompt="Add login", name="login"))
+    world.run(FailPhase(feature_id="login", phase_id="define", reason=f"It said {secret}"))
+    assert world.prompts.variables["last_failure"].startswith("It said ")
+    assert secret not in str(world.prompts.variables)
+    world.run(RollbackFeature(feature_id="login", to_phase="define", reason=f"It was {secret}"))
+    assert world.prompts.variables["returned"]["reason"].startswith("It was ")
+    assert secret not in str(world.prompts.variables)

@@ -105,6 +105,23 @@ def test_a_feature_follows_the_workflow_that_is_named(world: World) -> None:
     assert reply["phase"]["outputs"] == []
 
 
+def test_nothing_is_said_against_a_workflow_that_was_chosen(world: World) -> None:
+    project = world.project
+    project.metadata = {"test_command": ["make"]}
+    world.repository.put(project)
+    large, small = (Workflow(id=each, phases=(Phase(id="a"),)) for each in ("standard", "lean"))
+    world.workflows.own = catalog(large, small, packaged=False)
+    advised = world.run(StartFeature(prompt="Add login", name="one"))
+    chosen = world.run(StartFeature(prompt="Add login", name="two", workflow="standard"))
+    agreed = world.run(StartFeature(prompt="Add login", name="three", workflow="lean"))
+
+    assert [each["fits"] and each["fits"]["workflow"] for each in (advised, chosen, agreed)] == [
+        "lean",
+        None,
+        "lean",
+    ]
+
+
 def refused(world: World, use_case: StartFeature, expected: type[CDEError]) -> CDEError:
     """The error with which the use case is refused, having changed nothing."""
     before = len(world.project.features)

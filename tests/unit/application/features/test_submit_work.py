@@ -135,6 +135,7 @@ def test_the_next_phase_is_given_what_the_one_before_left(started: World) -> Non
             "phase": "define",
             "excerpt": "## Goal\nLog in",
             "sections": [{"heading": "Goal", "key": "goal", "text": "Log in", "more": 0}],
+            "specifies": False,
         }
     ]
 
@@ -370,3 +371,18 @@ def test_a_report_tells_what_was_submitted_without_what_watched_it() -> None:
         "takeover": False,
         "restore": False,
     }
+
+
+def test_a_phase_for_another_agent_is_free_for_it(world: World) -> None:
+    build, verify = Phase(id="build"), Phase(id="verify", agent="other")
+    phases = (Phase(id="plan"), build, verify)
+    world.workflows.own = catalog(Workflow(id="standard", phases=phases), packaged=False)
+    world.run(StartFeature(prompt="Add login", name="login", agent="ann"))
+    world.run(SubmitWork(feature_id="login", phase_id="plan", agent="ann"))
+    with pytest.raises(FeatureError, match="ann"):
+        world.run(SubmitWork(feature_id="login", phase_id="build", agent="ben"))
+    world.run(SubmitWork(feature_id="login", phase_id="build", agent="ann"))
+
+    reviewed = world.run(SubmitWork(feature_id="login", phase_id="verify", agent="ben"))
+
+    assert reviewed["accepted"]["reader"]["as_wanted"]

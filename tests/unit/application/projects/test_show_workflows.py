@@ -94,6 +94,7 @@ def test_a_prompt_is_tried_with_everything_that_a_real_one_is_given(own: World) 
             "phase": "define",
             "excerpt": "",
             "sections": [],
+            "specifies": False,
         }
     ]
 

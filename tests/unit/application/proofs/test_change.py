@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cde_orchestrator.adapters.proving.knock_out.knock_outs import SourceKnockOuts
 from cde_orchestrator.application.ports.proving import ChangedFile
-from cde_orchestrator.application.proofs.examination import Change
+from cde_orchestrator.application.proofs.change import Change
 
 MARKS = ChangedFile("shop/marks.py", None, b"class Marked:\n    pass\n")
 EXPORTS = ChangedFile("shop/__init__.py", b"", b"from shop.pay import charge\n")
@@ -21,6 +21,12 @@ def test_names_alone_are_knocked_out_where_nothing_else_changed() -> None:
 
     assert list(found.places) == ["shop/__init__.py", "shop/marks.py"]
     assert found.ignored == []
+
+
+def test_what_was_removed_is_known() -> None:
+    gone = ChangedFile("shop/old.py", b"x = 1\n", None)
+
+    assert (change(CODE, gone).removed, change(CODE, gone).ignored) == (["shop/old.py"],) * 2
 
 
 def test_names_alone_stay_where_functions_changed() -> None:

@@ -36,6 +36,7 @@ from tests.proving_fakes import (
     MemoryCopies,
     MemoryCopy,
     MemoryTrees,
+    NotLoadedError,
     Test,
     TinyKnockOuts,
     TinyRunner,
@@ -204,6 +205,20 @@ def test_code_that_does_not_do_it_any_more_is_broken(repository: Repository) -> 
     assert found["changed"] == ["src/pay"]
     assert reasons(found)["AC1"].startswith("broken: tests/pay.t::fee does not pass now")
     assert reasons(found)["AC2"] == "proven: "
+
+
+def test_what_is_not_installed_is_no_fault_of_the_code(repository: Repository) -> None:
+    def lacking(_: MemoryCopy) -> None:
+        raise NotLoadedError("No module named 'yaml'")
+
+    repository.tests[FEE] = lacking
+    found = repository.verify()
+
+    assert found["verdict"] == "unproven"
+    assert reasons(found)["AC1"].startswith(
+        "unproven: tests/pay.t::fee cannot be loaded: yaml is not installed where the tests run"
+    )
+    assert "fix the code" not in reasons(found)["AC1"]
 
 
 def test_a_test_that_was_hollowed_is_broken(repository: Repository) -> None:

@@ -270,6 +270,57 @@ def test_the_prompt_is_one_flag_away(at_project: Terminal) -> None:
     assert "Phase question accepted" in at_project.stderr
 
 
+def _researched(at: Terminal, *who: str) -> list[str]:
+    """What the commands print that take a feature through its phases."""
+    printed = [at.run("start", "Why is it slow?", "-w", "research", "-n", "slow", *who)]
+    while (phase := at.answer("status", "slow")["phase"]) is not None:
+        texts = {
+            output["id"]: "\nF1\n".join(output["must_contain"]) + "\nF1 " * 200
+            for output in phase["outputs"]
+        }
+        results = ("--results", json.dumps(texts))
+        printed.append(at.run("submit", "slow", phase["id"], *results, *who))
+        assert at.exit_code == 0, at.stderr
+    return printed
+
+
+STILL_HOLDS = "What you were given for this feature still holds"
+
+
+def test_an_agent_that_gives_its_name_gets_each_prompt_shortened_to_what_is_new(
+    at_project: Terminal,
+) -> None:
+    first, *following, _ = _researched(at_project, "--agent", "ann")
+
+    assert "\n## Rules\n" in first
+    assert STILL_HOLDS not in first
+    assert [STILL_HOLDS in each for each in following] == [True, True]
+    assert [each.count("\n# ") for each in following] == [2, 2]  # its title, and the form's
+    assert not any("\n## Rules\n" in each or "Why is it slow?" in each for each in following)
+
+
+def test_a_session_that_its_environment_names_is_recognised(
+    at_project: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDECODE", "1")
+    monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "one")
+    begun = at_project.run("start", "Why is it slow?", "-w", "research", "-n", "slow")
+    question = {"question": "## Question\nWhy?\n## Criteria\nms\n## Method\nrun\n" + "a b " * 90}
+    findings = {"findings": "## Findings\nF1\n## Sources\nF1\n" + "a b " * 120}
+    same = at_project.run("submit", "slow", "question", "--results", json.dumps(question))
+    monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "two")
+    another = at_project.run("submit", "slow", "explore", "--results", json.dumps(findings))
+
+    assert "\n# Question\n" in begun
+    assert STILL_HOLDS in same
+    assert STILL_HOLDS not in another
+    assert "> ## Question\n> Why?" in another
+
+
+def test_a_command_without_a_name_gets_everything(at_project: Terminal) -> None:
+    assert not any(STILL_HOLDS in each for each in _researched(at_project))
+
+
 def test_a_failed_check_is_printed_once_and_in_lines(
     at_project: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,8 +355,9 @@ def test_a_feature_is_told_from_start_to_end(at_project: Terminal) -> None:
         assert at_project.exit_code == 0, at_project.stderr
 
     assert begun.startswith("✓ Feature slow started  workflow research\n")
-    assert "Now: question" in begun
-    assert "$ cde submit slow question" in begun
+    assert "\n# Question\n" in begun
+    assert "\ncde submit slow question\n" in begun
+    assert "$ cde submit slow question" in status
     assert "Goal     Why is it slow?" in status
     assert "● question  in progress, started" in status
     assert len(phases) == 3

@@ -13,6 +13,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cde_orchestrator.cli.console.output import (
+    reads_prompts,
     redraw,
     rendered,
     say,
@@ -150,6 +151,23 @@ def test_a_reply_is_told_with_the_look_of_the_stream(monkeypatch: pytest.MonkeyP
 
     assert [(look.terminal, look.width) for look in looks] == [(True, 40)] * 2 + [(False, 40)] * 2
     assert looks[0].project == Path("/shop")
+
+
+def test_only_a_person_at_a_terminal_reads_no_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def looked(_: str, look: RenderTarget) -> Text:
+        seen.append(look.prompts)
+        return Text()
+
+    for person, agent in ((True, ""), (False, ""), (True, "1")):
+        monkeypatch.setattr(sys, "stdout", Stream(person=person))
+        monkeypatch.setenv("CLAUDECODE", agent)
+        assert reads_prompts() is (not person or bool(agent))
+        say("x", looked, project=None, as_json=False)
+        show_aside(lambda look: looked("x", look), project=None)
+
+    assert seen == [False, False, True, False, True, False]  # never on standard error
 
 
 def test_a_remark_goes_to_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:

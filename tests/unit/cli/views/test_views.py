@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from cde_orchestrator.application.views import (
 from cde_orchestrator.cli.console import wording
 from cde_orchestrator.cli.console.wording import RenderTarget
 from cde_orchestrator.cli.session.errors import failure
-from cde_orchestrator.cli.views import feature, project, workflow
+from cde_orchestrator.cli.views import feature, project, resume, workflow
 from cde_orchestrator.domain.errors.formatter import ErrorFormatter
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.mcp_tools import _texts
@@ -452,3 +453,25 @@ def test_a_failure_stands_in_a_panel_and_its_fix_can_be_copied() -> None:
     assert "'[red]x[/red]\\x1b'" in text
     assert f"\n  $ cde list --project /{'long' * 30}\n" in text
     assert text.endswith("Learn more: cde explain E102\n")
+
+
+@pytest.mark.parametrize("view", [feature.submitted, resume.gave_up])
+def test_an_agent_gets_the_prompt_and_a_person_the_way_to_it(view: Any) -> None:
+    whole: Any = {
+        **reply(phase(prompt="# Define\n\n" + "word " * 60)),
+        "accepted": {"id": "plan", "outputs": []},
+        "kept": [],
+        "proof": None,
+        "failed": {"id": "define"},
+        "attempts_left": 2,
+        "difference": None,
+    }
+    person = seen(view(whole, SCREEN))
+    agent = seen(view(whole, replace(SCREEN, prompts=True)))
+    broken = {**whole, "phase": phase(prompt="")}
+
+    assert "# Define" not in person
+    assert "$ cde submit login define" in person
+    assert ("# Define\n\n" + "word " * 60).rstrip() in agent
+    assert "$ cde" not in agent
+    assert "$ cde submit login define" in seen(view(broken, replace(SCREEN, prompts=True)))

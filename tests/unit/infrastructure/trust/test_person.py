@@ -12,9 +12,12 @@ from typing import TextIO
 
 import pytest
 
+from cde_orchestrator.infrastructure.system.process_guard import MARK
 from cde_orchestrator.infrastructure.trust.person import (
     AGENTS,
+    SESSIONS,
     agent_at_work,
+    agent_session,
     person_name,
     terminal_problem,
     user_name,
@@ -24,7 +27,7 @@ from cde_orchestrator.infrastructure.trust.person import (
 @pytest.fixture(autouse=True)
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody that sets a variable is at work."""
-    for name in AGENTS:
+    for name in (*AGENTS, *SESSIONS):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -56,6 +59,25 @@ def test_an_agent_is_no_person(
     assert agent_at_work() is None
     monkeypatch.setenv(variable, "1")
     assert terminal_problem([screen, screen]) == agent_at_work() == AGENTS[variable]
+
+
+@pytest.mark.parametrize(
+    ("variables", "known"),
+    [
+        ({}, ("", "")),
+        ({"CLAUDE_CODE_SESSION_ID": "one"}, ("", "")),
+        ({"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "one"}, ("Claude Code", "one")),
+        ({"CODEX_THREAD_ID": "two"}, ("Codex", "two")),
+        ({"GEMINI_CLI": "1"}, ("Gemini CLI", "")),
+        ({"CLAUDECODE": "1", MARK: "1"}, ("", "")),
+    ],
+)
+def test_the_variables_name_the_program_and_its_session(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], known: tuple[str, str]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert agent_session() == known
 
 
 def test_no_variable_names_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
