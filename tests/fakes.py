@@ -45,7 +45,7 @@ from cde_orchestrator.domain.exceptions import (
 )
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.project import Project, ProjectStatus
-from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.domain.project_facts import NO_RULES, OwnRules, ProjectFacts
 from cde_orchestrator.domain.project_paths import attempt_path
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.standing import Standing
@@ -229,6 +229,11 @@ class RecordingPrompts:
         self.missing: set[str] = set()
         self.broken: set[str] = set()
         self.rendered: list[tuple[str, Mapping[str, Any]]] = []
+        self.own_rules = NO_RULES
+
+    def rules(self, root: Path) -> OwnRules:
+        """The project's own rules."""
+        return self.own_rules
 
     def render(self, root: Path, template: str, variables: Mapping[str, Any]) -> str:
         """The prompt; E312 or E313 for the templates that a test named so."""
@@ -275,6 +280,11 @@ class InMemoryFiles:
         self._require_place(relative, output_id)
         data = self.contents.get(relative)
         return None if data is None else (hash(data),)
+
+    def folders(self, root: Path, relative: str, most: int) -> list[str]:
+        """Names of the folders in a folder."""
+        inner = [path.removeprefix(f"{relative}/") for path in self.contents]
+        return sorted({path.split("/")[0] for path in inner if "/" in path})[:most]
 
     def digest(self, root: Path, relative: str) -> str | None:
         """That of the content; each look is counted."""

@@ -19,7 +19,9 @@ from cde_orchestrator.domain.exceptions import (
     ReadOnlyModeError,
     ValidationError,
 )
+from cde_orchestrator.domain.features import touched_by
 from cde_orchestrator.domain.project import ProjectStatus
+from cde_orchestrator.domain.records import Artifact, Difference
 from cde_orchestrator.domain.workflow import Phase, Workflow
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.contract.conftest import Open
@@ -297,6 +299,29 @@ def test_summaries_tell_of_changes_that_are_not_saved_yet(
         added = project.start_feature("Another")
         phases = {each.id: each.current_phase for each in project.features.summaries()}
         assert phases == {feature.id: "decompose", added.id: "define"}
+
+
+def test_what_features_touched_is_found_without_decoding_them(
+    open_repository: Open, active: Path
+) -> None:
+    repository = open_repository()
+    with repository.transaction(active) as project:
+        feature = project.start_feature("Take cards", name="pay")
+        feature.phases["implement"].difference = Difference(2, 3, 1, ("src/pay.py", "b.py"))
+        artifact = Artifact("spec", "specs/pay/spec.md", "0" * 64, 7)
+        feature.phases["define"].outputs = [artifact]
+
+    kept = open_repository().get(active)
+    with repository.transaction(active) as project:
+        project.start_feature("Refund", name="refund")
+        before = [each.name for each in project.features.touched()]
+
+    (touched,) = kept.features.touched()
+    assert (touched.name, touched.goal) == ("pay", "Take cards")
+    assert touched.paths == ("src/pay.py", "b.py")
+    assert touched.outputs == {"spec": "specs/pay/spec.md"}
+    assert before == ["pay", "refund"]
+    assert [touched] == [touched_by(each) for each in kept.features]
 
 
 def test_a_moved_project_bears_its_new_path(

@@ -75,7 +75,7 @@ def test_a_packaged_template_that_includes_such_a_one_is_filled_in_apart(
 
 def complete() -> dict[str, object]:
     """What the packaged templates show."""
-    from tests.unit.adapters.workflows.test_prompts import packaged_phases, variables_of
+    from tests.unit.adapters.workflows.prompt_variables import packaged_phases, variables_of
 
     return variables_of(*packaged_phases()[0], full=True)
 

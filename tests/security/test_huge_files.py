@@ -34,6 +34,7 @@ FILES = (
     ".cde/journal.jsonl",
     ".cde/config.toml",
     ".cde/workflow.yml",
+    ".cde/rules.md",
     ".cde/prompts/standard/define.md",
     ".cde/lock",
     ".cde/logs/cde.log",
@@ -45,6 +46,8 @@ FILES = (
     ".gitignore",
     "pyproject.toml",
     "package.json",
+    "noxfile.py",
+    ".github/pull_request_template.md",
     "specs/login/spec.md",
 )
 

@@ -102,9 +102,9 @@ CHANGING = {
     *("submit", "save", "resume", "close", "rollback", "run", "agents trust", "alerts test"),
     *("health reset-breaker", "doctor", "approve", "verify", "check run", "grow", "check set"),
 }
-NOT_YET_THERE = ".cde/prompts/new.md"
+NOT_YET_THERE = (".cde/prompts/new.md", ".cde/rules.md")
 ACTING = [
-    *(".cde/config.toml", ".cde/workflow.yml", ".cde/prompts/short/plan.md", NOT_YET_THERE),
+    *(".cde/config.toml", ".cde/workflow.yml", ".cde/prompts/short/plan.md", *NOT_YET_THERE),
     *("check.sh", "notify.sh"),
 ]
 TOOLS: dict[str, dict[str, Any]] = {
@@ -347,14 +347,14 @@ def test_trust_shows_what_would_come_into_force_and_then_it_does(world: World) -
         (name, how)
         for how in ("written", "replaced", "link", "gone")
         for name in ACTING
-        if how != "gone" or name != NOT_YET_THERE
+        if how != "gone" or name not in NOT_YET_THERE
     ],
 )
 def test_each_file_that_acts_is_noticed_when_it_changes(world: World, name: str, how: str) -> None:
     world.cde("trust", "--yes")
     assert world.code("project", "activate") is None
     path = world.clone / name
-    assert path.exists() == (name != NOT_YET_THERE)
+    assert path.exists() == (name not in NOT_YET_THERE)
     content = path.read_bytes() if path.exists() else b""
     if how == "written":
         path.write_bytes(content + b"\n# more\n")

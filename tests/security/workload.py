@@ -48,11 +48,13 @@ prompt = "file"
 FILES = {
     ".cde/workflow.yml": WORKFLOW,
     ".cde/config.toml": SETTINGS,
+    ".cde/rules.md": "Name units.\n",
     ".cde/prompts/own.md": "Do {{ phase.id }}. {% include 'part.md' %}\n",
     ".cde/prompts/part.md": "In part.\n",
     "pyproject.toml": '[project]\nname = "one"\n',
     "Makefile": "test:\n\ttrue\n",
     "package.json": "{}\n",
+    "tox.ini": "[testenv:style]\n",
     "src/one.py": "x = 1\n",
 }
 BEGINNING = (

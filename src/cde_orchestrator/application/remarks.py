@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cde_orchestrator.application.related_views import related_words
 from cde_orchestrator.application.views import SentBackView, SharedView, StartReply, SubmitReply
 from cde_orchestrator.domain.errors.template import plain
 
@@ -17,11 +18,12 @@ def start_remarks(reply: StartReply) -> list[str]:
         )
     if reply["unproven"]:
         remarks.append(f"Note: {reply['unproven']}.")
-    return remarks + [
+    remarks += [
         f"{plain(each['path'])} is also an output of {plain(writers(each))}: "
         "keep what they wrote in it."
         for each in reply["shared"]
     ]
+    return remarks + [related_words(each) for each in reply["related"]]
 
 
 def writers(shared: SharedView) -> str:
@@ -35,6 +37,7 @@ def submit_remarks(reply: SubmitReply) -> list[str]:
     lost, without = reply.get("base_problem"), reply.get("unproven")
     remarks = [f"cde verify may fail elsewhere: {plain(lost)}."] if lost else []
     remarks += [f"Note: {without}."] if without else []
+    remarks += [related_words(each) for each in reply.get("overlaps", ())]
     return remarks + [
         f"{plain(each['path'])} had been changed by somebody else since the phase began: "
         f"that version is kept as {plain(each['kept_as'])}; read it before you continue."

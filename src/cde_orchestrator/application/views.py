@@ -13,6 +13,7 @@ from cde_orchestrator.application.checks.trial_views import TrialView
 from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.proof_views import DifferenceView, ProofView, proof_view
 from cde_orchestrator.application.proofs.verdicts import VerdictView
+from cde_orchestrator.application.related_views import RelatedView
 from cde_orchestrator.application.who_views import ApprovalView, ReaderView, WaiverView
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
@@ -187,7 +188,8 @@ class StartReply(FeatureReply):
     ``branch`` is the git branch that it was put on; ``git_problem`` says why git refuses to work
     in the project's repository, ``proof_problem`` why its criteria, which must be proven, cannot.
     ``unproven`` says, where nothing will prove them, as proof is only recorded, what to do.
-    ``baseline`` is how its checks and runners of tests ended before the work.
+    ``baseline`` is how its checks and runners of tests ended before the work; ``related`` are
+    features on the same files.
     """
 
     branch: str | None
@@ -197,6 +199,7 @@ class StartReply(FeatureReply):
     shared: list[SharedView]
     fits: FitView | None
     baseline: list[TrialView]
+    related: list[RelatedView]
 
 
 class KeptView(TypedDict):
@@ -227,6 +230,7 @@ class SubmitReply(FeatureReply):
     ``record`` is the path of the file that says what a completed feature has proven,
     ``unproven``, where there is none, as proof was only recorded, what nothing proved of it, and
     ``base_problem``, where there is one, why a clone may lack what it is compared with.
+    ``overlaps``, where there are any, are open features that changed the same files.
     """
 
     accepted: NotRequired[PhaseRecordView]
@@ -236,6 +240,7 @@ class SubmitReply(FeatureReply):
     proof: NotRequired[ProofView | None]
     record: NotRequired[str | None]
     base_problem: NotRequired[str]
+    overlaps: NotRequired[list[RelatedView]]
     unproven: NotRequired[str]
     sent_back: NotRequired[SentBackView]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller
+from cde_orchestrator.domain.project_facts import NO_RULES, OwnRules
 
 FEATURES_KEPT = 100
 
@@ -22,29 +24,36 @@ class Briefings:
     Anybody else, and anybody after somebody else, is given everything.
     """
 
-    _given: dict[str, tuple[_Who, _Where]] = field(default_factory=dict)
+    _given: dict[str, tuple[_Who, _Where, OwnRules | None]] = field(default_factory=dict)
 
-    def knows(self, caller: Caller, feature: Feature) -> bool:
-        """Whether this caller was the last one that was given the phase as it is now."""
+    def knows(self, caller: Caller, feature: Feature, rules: OwnRules | None = None) -> bool:
+        """Whether this caller was the last one that was given the phase and the rules as now."""
         record = feature.phases.get(feature.current_phase or "")
-        given = self._given.get(feature.id) == (_who(caller), _where(feature))
-        by_command = record is not None and record.given == caller.connection
+        given = self._given.get(feature.id) == (_who(caller), _where(feature), rules)
+        by_command = record is not None and record.given == _by_command(caller, rules)
         return bool(caller.connection) and (given or by_command)
 
-    def give(self, caller: Caller, feature: Feature) -> None:
+    def give(self, caller: Caller, feature: Feature, rules: OwnRules | None = None) -> None:
         """Note that the caller is given the feature's present phase, in full or as what is new."""
         self._given.pop(feature.id, None)
         if caller.connection and feature.is_open:
-            self._given[feature.id] = _who(caller), _where(feature)
+            self._given[feature.id] = _who(caller), _where(feature), rules
         for oldest in list(self._given)[:-FEATURES_KEPT]:
             self._given.pop(oldest, None)
 
 
-def keep_given(caller: Caller | None, feature: Feature) -> None:
+def keep_given(caller: Caller | None, feature: Feature, rules: OwnRules | None = None) -> None:
     """Keep with the feature that a command gives its caller the present phase, in a change."""
     record = feature.phases.get(feature.current_phase or "")
     if record is not None and caller is not None and caller.channel == "shell":
-        record.given = caller.connection
+        record.given = _by_command(caller, rules)
+
+
+def _by_command(caller: Caller, rules: OwnRules | None) -> str:
+    """Who calls by commands, and the rules that they are given; empty for nobody in particular."""
+    if not caller.connection or rules is None or rules == NO_RULES:
+        return caller.connection
+    return f"{caller.connection} {hashlib.sha256(repr(rules).encode()).hexdigest()[:16]}"
 
 
 def _who(caller: Caller) -> _Who:

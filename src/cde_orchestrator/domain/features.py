@@ -9,6 +9,8 @@ from typing import Protocol, overload
 
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.records import PATHS_KEPT
+from cde_orchestrator.domain.related import COMPARED, GOAL_LIMIT, Touched
 
 _CANDIDATES_SHOWN = 5
 
@@ -96,6 +98,9 @@ class Features(Protocol):
     def summaries(self) -> list[FeatureSummary]:
         """A summary of every feature, oldest first; cheaper than the features themselves."""
 
+    def touched(self) -> list[Touched]:
+        """What the newest features are about, oldest first; cheaper than the features."""
+
 
 class FeatureList(Features):
     """A collection of features in memory."""
@@ -137,6 +142,30 @@ class FeatureList(Features):
     def summaries(self) -> list[FeatureSummary]:
         """A summary of every feature, oldest first."""
         return [FeatureSummary.of(feature) for feature in self]
+
+    def touched(self) -> list[Touched]:
+        """What the newest features are about, oldest first."""
+        return [touched_by(feature) for feature in self[-COMPARED:]]
+
+
+def touched_by(feature: Feature) -> Touched:
+    """What a feature is about, and the files that it touched."""
+    paths: dict[str, None] = {}
+    outputs: dict[str, str] = {}
+    for record in feature.phases.values():
+        paths |= dict.fromkeys(record.difference.paths if record.difference else ())
+        paths |= dict.fromkeys(record.proof.covered if record.proof else ())
+        outputs |= {each.id: each.path for each in record.outputs}
+    records = {*outputs.values()}
+    return Touched(
+        id=feature.id,
+        name=feature.name,
+        status=feature.status,
+        goal=feature.prompt[:GOAL_LIMIT],
+        workflow_digest=feature.workflow_digest,
+        paths=tuple(path for path in paths if path not in records)[:PATHS_KEPT],
+        outputs=outputs,
+    )
 
 
 def find_feature(features: Features, reference: str) -> Feature:

@@ -165,13 +165,22 @@ class Returned:
         return "\n".join([words, "", "Discarded for that reason:", *rows] if rows else [words])
 
 
+PATHS_KEPT = 200
+"""Paths of a difference that are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much of the source changed: files, and lines that were added and removed."""
+    """How much of the source changed: files, and lines that were added and removed.
+
+    Attributes:
+        paths: the files, at most so many; none in what an earlier release kept.
+    """
 
     files: int
     added: int
     removed: int
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from cde_orchestrator.application.remarks import (
     submit_remarks,
 )
 from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.project_facts import convention_lines
 
 if TYPE_CHECKING:
     from cde_orchestrator.application.features.rollback_feature import RollbackReply
@@ -55,7 +56,8 @@ def onboarded(reply: OnboardReply) -> str:
     check = " ".join(facts["test_command"] or []) or "none found"
     return (
         f"{project_line(project)} is set up.\nLanguages: {languages}. Test command: {check}.\n"
-        f"Proof of criteria: {proof_words(reply)}.\n"
+        + "".join(f"{about}: {words}.\n" for about, words in convention_lines(facts))
+        + f"Proof of criteria: {proof_words(reply)}.\n"
         + "".join(f"{each}\n" for each in noteworthy(reply["baseline"]))
         + "Next: cde_startFeature(prompt)."
     )
@@ -67,10 +69,24 @@ def project_info(reply: Mapping[str, Any]) -> str:
     problem = reply["workflow_problem"]
     trouble = f"\nWorkflow file not valid: {problem}" if problem else ""
     trouble += "".join(f"\n{each}" for each in noteworthy(reply["baseline"]))
+    default = f"; {plain(reply['default_workflow'])} by default" if reply["workflows"] else ""
     return (
         f"{project_line(reply['project'])}.\nFeatures: {sum(reply['features'].values())}, "
-        f"{reply['open_features']} open. Workflows: {workflows}.{trouble}"
+        f"{reply['open_features']} open. Workflows: {workflows}{default}.\n"
+        f"{'. '.join(f'{about}: {words}' for about, words in _known(reply['facts']))}.{trouble}"
     )
+
+
+def _known(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The facts in words; those of a project from elsewhere may be of any type."""
+    languages, tests = facts.get("languages"), facts.get("test_command")
+    lines = [
+        ("Languages", ", ".join(map(plain, languages)) if isinstance(languages, list) else ""),
+        ("Package manager", plain(facts.get("package_manager") or "")),
+        ("Test command", plain(" ".join(map(str, tests))) if isinstance(tests, list) else ""),
+        ("Git", "yes" if facts.get("git") else "no"),
+    ]
+    return [(about, words) for about, words in lines if words] + convention_lines(facts)
 
 
 def work(reply: FeatureReply, done: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from cde_orchestrator import __version__
 from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.bootstrap import build_application
+from cde_orchestrator.domain.project_facts import CONVENTIONS
 from tests.integration.cli.commands import CDE, answer, cde, environment, refused
 from tests.integration.deliverables import deliverable
 from tests.terminal import terminal
@@ -78,7 +79,8 @@ def test_init_takes_a_folder_into_care_and_a_second_time_changes_nothing(tmp_pat
     assert first["project"]["name"] == "The shop"
     assert first["project"]["status"] == "active"
     assert first["created"] == [".cde/workflow.yml"]
-    assert set(first["facts"]) == {"languages", "package_manager", "test_command", "git"}
+    facts = {"languages", "package_manager", "test_command", "git", *CONVENTIONS}
+    assert set(first["facts"]) == facts
     assert (first["already_onboarded"], second["already_onboarded"]) == (False, True)
     assert second["created"] == []
     assert hashes(tmp_path / ".cde") == before
@@ -162,7 +164,7 @@ def test_a_prompt_is_read_from_standard_input_in_any_language(project: Path) -> 
     reply = answer("start", "-", "--name", "login", cwd=project, stdin=prompt)
 
     told = {"branch", "git_problem", "proof_problem", "unproven", "shared", "baseline", "fits"}
-    assert set(reply) == {"project", "feature", "phase", *told}
+    assert set(reply) == {"project", "feature", "phase", "related", *told}
     assert answer("status", "login", "--full", cwd=project)["goal"] == prompt.strip()
 
 

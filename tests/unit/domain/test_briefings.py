@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from cde_orchestrator.domain.briefings import FEATURES_KEPT, Briefings, keep_given
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller
+from cde_orchestrator.domain.project_facts import OwnRules
 from cde_orchestrator.domain.workflow import Workflow
 
 NOON = datetime(2025, 11, 10, 12, tzinfo=UTC)
@@ -97,6 +98,11 @@ def test_whom_a_command_gave_the_phase_is_kept_with_it_until_it_begins_again() -
     assert Briefings().knows(ann, login)
     assert not Briefings().knows(replace(ann, connection="commands two"), login)
     assert not Briefings().knows(replace(ann, connection=""), login)
+    rules = OwnRules("- Name units.")
+    assert not Briefings().knows(ann, login, rules)
+    keep_given(ann, login, rules)
+    assert Briefings().knows(ann, login, rules)
+    assert not Briefings().knows(ann, login, OwnRules("- Name none."))
     login.fail_phase("define", "why", "ann", Workflow.canonical(), NOON)
     assert not Briefings().knows(ann, login)
     login.phases.clear()

@@ -25,6 +25,7 @@ from cde_orchestrator.infrastructure.system import file_ops
 from cde_orchestrator.infrastructure.system.os_errors import error_words, write_failure
 from cde_orchestrator.infrastructure.system.spans import FILES, span
 from cde_orchestrator.infrastructure.system.tree import (
+    entries_of,
     guard,
     kind_of,
     status_of,
@@ -33,6 +34,8 @@ from cde_orchestrator.infrastructure.system.tree import (
 READ_LIMIT_BYTES = 10 * 1024 * 1024
 WRITE_LIMIT_BYTES = 1024 * 1024
 DIGEST_LIMIT_BYTES = 64 * 1024 * 1024
+FOLDERS_LIMIT = 5_000
+"""Entries of a folder that are looked at for the folders in it."""
 DIGESTS_KEPT = 20_000
 """Of how many files a process knows the digest."""
 ASIDE = ".before-rollback"
@@ -271,6 +274,14 @@ class FilesystemProjectFiles:
             self.restore(root, relative, output_id, data)
         digest = sha256 or hashlib.sha256(data).hexdigest()
         return Artifact(id=output_id, path=relative, sha256=digest, size=len(data))
+
+    def folders(self, root: Path, relative: str, most: int) -> list[str]:
+        """Names of the folders in a folder, those that changed last first; no link is followed."""
+        with suppress(OSError, CDEError):
+            found = entries_of(self.folder(root) / relative, FOLDERS_LIMIT)
+            kept = {name: it.st_mtime for name, it in found.items() if stat.S_ISDIR(it.st_mode)}
+            return sorted(kept, key=lambda name: (-kept[name], name))[:most]
+        return []
 
     def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_LIMIT) -> str:
         """The file's first lines for a prompt, at most ``limit`` characters of harmless text.

@@ -15,6 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from cde_orchestrator.adapters.project_files.conventions import (
+    conventions_of,
+    make_targets,
+    makefile_of,
+)
 from cde_orchestrator.adapters.project_files.languages import (
     SUFFIXES,
     Sources,
@@ -69,15 +74,22 @@ class FilesystemProjectInspector:
         commands = (finding.test_command for finding in findings if finding.test_command)
         make = _makefile_with_tests(folder)
         git = _git(root)
+        node = (each.package_manager for each in findings if each.package_manager in _NODE_TESTS)
+        own = conventions_of(folder, next(node, "npm"))
+        tests = ("make", "test") if make else next(commands, ())
         manifests = (name for finding in findings for name in finding.evidence)
         first = (sources.first[name] for name in languages if name in sources.first)
         evidence = (*make, *manifests, *first, *git)
         return ProjectFacts(
             languages=languages,
             package_manager=next(managers, None),
-            test_command=("make", "test") if make else next(commands, ()),
+            test_command=tests,
             git=bool(git),
             evidence=tuple(dict.fromkeys(printable(name) for name in evidence)),
+            instructions=own.instructions,
+            commands=tuple(c for c in own.commands if c["command"] != " ".join(tests)),
+            changelog=own.changelog,
+            checklist=own.checklist,
         )
 
 
@@ -91,17 +103,7 @@ def _git(root: Path) -> Strings:
 
 def _makefile_with_tests(folder: ProjectFolder) -> Strings:
     """Return the name of the file that make would read, if it has a rule for `test`."""
-    names = folder.readable("GNUmakefile", "makefile", "Makefile")[:1]
-    return tuple(name for name in names if _has_test_rule(folder.text(name)))
-
-
-def _has_test_rule(makefile: str) -> bool:
-    for line in makefile.split("\n"):
-        targets, colon, rest = line.partition("#")[0].partition(":")
-        assigns = "=" in targets or rest.lstrip(":").startswith("=")
-        if colon and not assigns and not line.startswith("\t") and "test" in targets.split():
-            return True
-    return False
+    return tuple(n for n in makefile_of(folder) if "test" in make_targets(folder.text(n)))
 
 
 def _at(content: object, *keys: str) -> object:

@@ -26,6 +26,8 @@ Strings: TypeAlias = tuple[str, ...]
 
 MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_MATCHES_PER_PATTERN = 20
+HEAD_BYTES = 64 * 1024
+"""Bytes that are read of a file that may be of any length."""
 
 
 class ProjectFolder:
@@ -40,7 +42,9 @@ class ProjectFolder:
         self._root, self._found = root, found
         guard(root)  # the place of a file is found out before the file is opened
         self._located: dict[str, Path | None] = {}
+        self._reported: set[str] = set()
         self._contents: dict[str, object | None] = {}
+        self._heads: dict[str, str | None] = {}
 
     def content(self, name: str) -> object:
         """Return the parsed manifest (a dict for TOML and JSON, else text), or None."""
@@ -50,6 +54,14 @@ class ProjectFolder:
         """Return the manifest's text; nothing when it cannot be read or is not plain text."""
         content = self.content(name)
         return content if isinstance(content, str) else ""
+
+    def head(self, name: str) -> str:
+        """Return the beginning of a text, however long it is; nothing when it cannot be read."""
+        return self._once(self._heads, name, self._read_head) or ""
+
+    def place(self, name: str) -> Path | None:
+        """Return where a file is, links followed; None where it is none of the project's."""
+        return self._location(name)
 
     def readable(self, *patterns: str) -> Strings:
         """Return the names that match a pattern and can be read and parsed."""
@@ -89,6 +101,9 @@ class ProjectFolder:
                 pass
             except (OSError, RuntimeError, ValueError) as error:
                 # A RuntimeError is too deep a nesting or, before Python 3.13, a loop of links.
+                if name in self._reported:
+                    return None
+                self._reported.add(name)
                 path = printable(str(self._root / name))
                 log.warning(
                     "manifest_unreadable", path=path, reason=printable(why_unreadable(error))
@@ -105,6 +120,15 @@ class ProjectFolder:
         if not path.is_file():  # opening a pipe would wait for ever
             raise ValueError("not a regular file")
         return path
+
+    def _read_head(self, name: str) -> str:
+        path = self._location(name)
+        if path is None:
+            return ""
+        data, _ = read_regular_file(path, HEAD_BYTES)
+        if b"\0" in data:
+            raise ValueError("binary")
+        return data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
 
     def _read(self, name: str) -> object:
         path = self._location(name)

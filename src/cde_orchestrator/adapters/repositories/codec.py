@@ -16,22 +16,19 @@ from functools import cache, partial
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from cde_orchestrator.adapters.repositories.documents import WORK, touched_of, work_of
 from cde_orchestrator.domain.clock import Clock, parse_utc, utc_now
 from cde_orchestrator.domain.exceptions import StateError, ValidationError
 from cde_orchestrator.domain.feature import Feature
-from cde_orchestrator.domain.features import Features, FeatureSummary
+from cde_orchestrator.domain.features import Features, FeatureSummary, touched_by
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.project import NAME_LIMIT, Project, ProjectStatus
 from cde_orchestrator.domain.records import Failure
+from cde_orchestrator.domain.related import COMPARED, Touched
 from cde_orchestrator.domain.text import checked_line
 from cde_orchestrator.storage.format.json_patch import Document, Patch, keys_of
 from cde_orchestrator.storage.history_entries import touched_features
 
-WORK = "work"
-"""The member that keeps the work on a feature or a phase; it is omitted where there is none.
-
-State from before it was kept reads as well, and an object's small entries change one by one.
-"""
 _WORK_FIELDS: dict[type, tuple[str, ...]] = {
     Feature: (
         "claim",
@@ -76,7 +73,7 @@ class FeatureIndex:
         with refusing_unreadable(document, "features"):
             summaries = {key: _summary(features[key]) for key in present}
             names = {summary.name: key for key, summary in summaries.items()}
-        calls = ((_work_of(features[key]).get("idempotency_key"), key) for key in present)
+        calls = ((work_of(features[key]).get("idempotency_key"), key) for key in present)
         keys = {call: key for call, key in calls if isinstance(call, str)}
         if changed is None:
             self._summaries, self._names, self._keys = summaries, names, keys
@@ -199,6 +196,16 @@ class StoredFeatures(Features):
         fresh = {key: FeatureSummary.of(feature) for key, feature in self.decoded.items()}
         stored = [fresh.pop(summary.id, summary) for summary in self._index.summaries()]
         return [*stored, *fresh.values()]
+
+    def touched(self) -> list[Touched]:
+        """What the newest features are about, oldest first; none is decoded for it."""
+        with refusing_unreadable(self.loaded, "features"):
+            return [
+                touched_by(self.decoded[key])
+                if key in self.decoded
+                else touched_of(self._documents[key])
+                for key in self.ids()[-COMPARED:]
+            ]
 
 
 @contextmanager
@@ -351,7 +358,7 @@ def _made(kind: Any, document: Document) -> Any:
     """An object of a class of the domain; members that are not stored have their defaults."""
     members, others = document, {}
     if kind in _WORK_FIELDS:
-        own, work = _OWN_FIELDS[kind], _work_of(document)
+        own, work = _OWN_FIELDS[kind], work_of(document)
         members = {key: document[key] for key in own if key in document}
         members |= {key: work[key] for key in _WORK_FIELDS[kind] if work.get(key)}
         others = {"extra": _unknown(document, {*own, WORK})}
@@ -360,13 +367,8 @@ def _made(kind: Any, document: Document) -> Any:
     return kind(**typed, **others)
 
 
-def _work_of(document: Document) -> Document:
-    work = document.get(WORK)
-    return work if isinstance(work, dict) else {}
-
-
 def _summary(document: Document) -> FeatureSummary:
-    claim = _work_of(document).get("claim")
+    claim = work_of(document).get("claim")
     return FeatureSummary(
         id=document["id"],
         name=document["name"],

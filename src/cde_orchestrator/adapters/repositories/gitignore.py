@@ -31,7 +31,7 @@ from cde_orchestrator.infrastructure.system.tree import (
 
 log = get_logger(__name__)
 
-_SHARED = (".gitignore", "config.toml", "workflow.yml", "prompts/")
+_SHARED = (".gitignore", "config.toml", "workflow.yml", "rules.md", "prompts/")
 """What in the folder is for version control."""
 _GITIGNORE = """\
 # Shared files are kept by git; the state and the logs belong to this machine.
@@ -39,6 +39,7 @@ _GITIGNORE = """\
 !.gitignore
 !config.toml
 !workflow.yml
+!rules.md
 !prompts/
 !prompts/**
 """

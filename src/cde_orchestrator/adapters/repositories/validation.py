@@ -13,11 +13,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import orjson
 
 from cde_orchestrator.adapters.repositories.codec import (
-    WORK,
     FeatureIndex,
     decode_feature,
     decode_project,
 )
+from cde_orchestrator.adapters.repositories.documents import WORK
 from cde_orchestrator.domain.exceptions import StateError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES, KNOWN_STATUSES, Feature
 from cde_orchestrator.domain.project import Project

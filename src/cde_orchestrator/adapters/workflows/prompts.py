@@ -14,7 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cde_orchestrator.adapters.workflows.own_rules import own_rules_of
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.project_facts import OwnRules
 from cde_orchestrator.domain.project_paths import path_problem
 from cde_orchestrator.infrastructure.system.file_ops import (
     in_the_way,
@@ -51,6 +53,10 @@ class JinjaPromptRenderer:
 
     def __init__(self) -> None:
         self._rendered: dict[tuple[Path, str, str], tuple[_Stamps, str]] = {}
+
+    def rules(self, root: Path) -> OwnRules:
+        """The rules of the project's own; none where its folder is not trusted."""
+        return own_rules_of(root)
 
     @span(PROMPT)
     def render(self, root: Path, template: str, variables: Mapping[str, Any]) -> str:

@@ -11,11 +11,12 @@ from cde_orchestrator.application.ports.proving import ChangedFile
 from cde_orchestrator.application.proofs.others_changes import changes_of_others
 from cde_orchestrator.application.proofs.proving import Proving, is_record
 from cde_orchestrator.domain.documents import is_document
+from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import OutputError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.path_patterns import matches_any
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.records import Baseline, Difference
+from cde_orchestrator.domain.records import PATHS_KEPT, Baseline, Difference
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
 _SHOWN = 5
@@ -132,6 +133,7 @@ class DueChanges:
             files=len(paths),
             added=sum(added for added, _ in counted),
             removed=sum(removed for _, removed in counted),
+            paths=tuple(sorted(map(plain, paths))[:PATHS_KEPT]),
         )
 
     def _refusal(self, commit: str, seen: str) -> OutputError:

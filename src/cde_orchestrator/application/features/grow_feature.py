@@ -86,7 +86,7 @@ class GrowFeature(UseCase[GrowReply], operation="grow_feature"):
         wanted = features.workflows.load(root).get(self.workflow)
         rendering.try_first(features.repository.get(root), wanted)
         grown: GrownView | None = None
-        source = sources.keep_of(self.feature_id, features)
+        source, reader = sources.keep_of(self.feature_id, features), rendering.reader(self.agent)
         with features.change(self.feature_id) as (project, feature, present):
             leases.require_free(feature, takeover=self.takeover)
             if wanted.id != present.id:
@@ -96,8 +96,8 @@ class GrowFeature(UseCase[GrowReply], operation="grow_feature"):
                 _Growth(found, outputs, content, source, leases).grow(grown)
             if feature.is_open:
                 leases.take(feature, deliberate=False)
-                keep_given(leases.caller, feature)
-        followed, reader = wanted if grown else present, rendering.reader(self.agent)
+                keep_given(reader.caller, feature, reader.rules)
+        followed = wanted if grown else present
         shown = rendering.committed_view(project, feature, followed, reader)
         return {**features.reply(project, feature, shown), "grown": grown}
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cde_orchestrator.application.features import prompt_facts as facts
+from cde_orchestrator.application.features.related_features import RelatedFeatures
 from cde_orchestrator.application.ports.checks import Callers, VersionControl
 from cde_orchestrator.application.ports.core import ProjectFiles, PromptRenderer
 from cde_orchestrator.application.views import OutputView, PhaseView, output_view
@@ -17,6 +18,7 @@ from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.lease import Caller, Surface
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.project_facts import NO_RULES, OwnRules, conventions_in
 from cde_orchestrator.domain.proofs_file import FORMS
 from cde_orchestrator.domain.workflow import Phase, Workflow
 
@@ -35,11 +37,13 @@ class PromptReader:
         fresh: whether everything is said; else only what is new to them.
         channel: as of ``Caller``.
         caller: who is given it; None where it is only looked at.
+        rules: the project's own, as they are read for this prompt; None where nobody has yet.
     """
 
     fresh: bool = True
     channel: Surface = "mcp"
     caller: Caller | None = None
+    rules: OwnRules | None = None
 
 
 ONLOOKER = PromptReader()
@@ -60,19 +64,26 @@ class PhasePrompts:
     git: Callable[[], VersionControl]
     proving: Callable[[], Proving]
 
+    @property
+    def related(self) -> RelatedFeatures:
+        """What finds features on the same files."""
+        return RelatedFeatures(self.root, self.files)
+
     def reader(self, agent: str | None = None, *, unattended: bool = False) -> PromptReader:
         """Whoever calls, as somebody who knows nothing; a run's agent is ``unattended``."""
         caller = self.callers.caller(self.root, agent)
         if unattended:
             caller = replace(caller, channel="run", connection="")
-        return PromptReader(channel=caller.channel, caller=caller)
+        rules = self.renderer.rules(self.root)
+        return PromptReader(channel=caller.channel, caller=caller, rules=rules)
 
     def submitter(self, feature: Feature, agent: str | None, *, to_work: bool) -> PromptReader:
         """Whoever submits the feature's present phase; they may know all but what comes next."""
         reader = self.reader(agent)
         if reader.caller is None or not to_work:
             return replace(reader, caller=None)
-        return replace(reader, fresh=not self.callers.briefings.knows(reader.caller, feature))
+        knows = self.callers.briefings.knows(reader.caller, feature, reader.rules)
+        return replace(reader, fresh=not knows)
 
     def current_view(
         self,
@@ -123,7 +134,7 @@ class PhasePrompts:
     def give(self, feature: Feature, reader: PromptReader) -> None:
         """Remember who is given the feature's present phase."""
         if reader.caller is not None:
-            self.callers.briefings.give(reader.caller, feature)
+            self.callers.briefings.give(reader.caller, feature, reader.rules)
 
     def try_first(self, project: Project, workflow: Workflow) -> None:
         """Try the first phase's template for a feature that is not there yet.
@@ -134,7 +145,7 @@ class PhasePrompts:
         phase = workflow.phases[0]
         if phase.prompt:
             variables = sample_variables(workflow, phase)
-            variables["project"] = self._project(project)
+            variables["project"] = self._project(project, ONLOOKER)
             self.renderer.render(self.root, phase.prompt, variables)
 
     def render(
@@ -163,9 +174,8 @@ class PhasePrompts:
             return phase.description
         record = feature.phases[phase.id]
         given = facts.InputFiles(self.root, self.files, delivered or {})
-        begun = phase != workflow.first and reader.fresh and reader.caller is not None
         variables = {
-            "project": self._project(project),
+            "project": self._project(project, reader),
             "feature": {
                 "id": feature.id,
                 "name": feature.name,
@@ -183,7 +193,7 @@ class PhasePrompts:
             "agent": _typed(reader),
             "known": bool(reader.caller and reader.caller.connection),
             "criteria": given.criteria(phase, feature, workflow) if reader.fresh else [],
-            "changed_files": self._changed(project, feature, workflow) if begun else [],
+            **self._on_files(project, feature, phase, workflow, given, reader),
             "failing_tests": facts.failing_tests(record),
             "returned": facts.returned(record),
             "earlier_attempts": facts.earlier_attempts(record),
@@ -195,14 +205,43 @@ class PhasePrompts:
         }
         return self.renderer.render(self.root, phase.prompt, variables)
 
+    def _on_files(
+        self,
+        project: Project,
+        feature: Feature,
+        phase: Phase,
+        workflow: Workflow,
+        given: facts.InputFiles,
+        reader: PromptReader,
+    ) -> dict[str, Any]:
+        """What was changed, and features on the same files; to who knows the rest, the new ones."""
+        if reader.caller is None:
+            return {"changed_files": [], "related": []}
+        begun = phase != workflow.first and reader.fresh
+        changed = self._changed(project, feature, workflow) if begun else []
+        texts, known = given.texts(phase, feature, workflow), None
+        if not reader.fresh:
+            before = workflow.phases[max(workflow.phases.index(phase) - 1, 0)]
+            known = [text for name, text in texts.items() if name in before.inputs]
+        paths = {each["path"] for each in changed}
+        related = self.related(project, feature, texts.values(), paths, known)
+        return {"changed_files": changed, "related": related}
+
     def _changed(
         self, project: Project, feature: Feature, workflow: Workflow
     ) -> list[dict[str, Any]]:
         since = facts.SourceSince(self.root, self.git, self.proving)
         return since.variables(project, feature, workflow)
 
-    def _project(self, project: Project) -> dict[str, Any]:
-        return _project_variables(project.name, str(self.files.folder(self.root)), project.metadata)
+    def _project(self, project: Project, reader: PromptReader) -> dict[str, Any]:
+        rules = self.renderer.rules(self.root) if reader.rules is None else reader.rules
+        return _project_variables(
+            project.name,
+            str(self.files.folder(self.root)),
+            project.metadata,
+            believed=project.trust == "trusted",
+            rules=rules if reader.fresh else NO_RULES,
+        )
 
 
 def phase_view(phase: Phase, feature: Feature, workflow: Workflow, prompt: str) -> PhaseView:
@@ -245,6 +284,7 @@ def sample_variables(workflow: Workflow, phase: Phase) -> dict[str, Any]:
         "known": True,
         "criteria": [],
         "changed_files": [],
+        "related": [],
         "failing_tests": [],
         "returned": None,
         "earlier_attempts": [],
@@ -263,7 +303,14 @@ def _outputs(phase: Phase, workflow: Workflow, feature_name: str) -> list[Output
     return [output_view(output, feature_name) for output in workflow.asked_of(phase)]
 
 
-def _project_variables(name: str, path: str, metadata: dict[str, Any]) -> dict[str, Any]:
+def _project_variables(
+    name: str,
+    path: str,
+    metadata: dict[str, Any],
+    *,
+    believed: bool = True,
+    rules: OwnRules = NO_RULES,
+) -> dict[str, Any]:
     return {
         "name": name,
         "path": path,
@@ -271,6 +318,8 @@ def _project_variables(name: str, path: str, metadata: dict[str, Any]) -> dict[s
         "package_manager": metadata.get("package_manager"),
         "test_command": list(metadata.get("test_command") or []),
         "git": bool(metadata.get("git")),
+        **conventions_in(metadata, believed=believed),
+        "rules": {**asdict(rules), "fence": facts.fence_for(rules.text)},
     }
 
 

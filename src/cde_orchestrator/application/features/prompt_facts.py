@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
 from cde_orchestrator.domain.printed_tests import failing_tests_in
 from cde_orchestrator.domain.project import Project
+from cde_orchestrator.domain.related import TEXT_LIMIT
 from cde_orchestrator.domain.secrets import without_secrets
 from cde_orchestrator.domain.text import EXCERPT_LIMIT, excerpt_of, harmless, shortened
 from cde_orchestrator.domain.workflow import Output, Phase, Workflow
@@ -47,6 +50,7 @@ class InputFiles:
     root: Path
     files: ProjectFiles
     delivered: Mapping[str, bytes]
+    _known: dict[str, bytes] = field(default_factory=dict)
 
     def variables(self, phase: Phase, feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
         """The inputs of a phase, with their first lines and their sections."""
@@ -75,10 +79,18 @@ class InputFiles:
         path = output.path_for(feature.name)
         if path in self.delivered:
             return self.delivered[path]
-        try:
-            return self.files.read(self.root, path, output.id) or b""
-        except (OutputError, ValidationError):
-            return b""
+        if path not in self._known:
+            self._known[path] = b""
+            with suppress(OutputError, ValidationError):
+                self._known[path] = self.files.read(self.root, path, output.id) or b""
+        return self._known[path]
+
+    def texts(self, phase: Phase, feature: Feature, workflow: Workflow) -> dict[str, str]:
+        """What the inputs of a phase say at first, by their ids."""
+        return {
+            output.id: self.read(output, feature)[:TEXT_LIMIT].decode(errors="replace")
+            for _, output in inputs_of(phase, workflow)
+        }
 
     def criteria(self, phase: Phase, feature: Feature, workflow: Workflow) -> list[dict[str, Any]]:
         """The criteria that were accepted before a phase, with how each is met so far."""
@@ -162,6 +174,11 @@ class SourceSince:
         if feature.baseline is not None:
             return dict.fromkeys(self.git().changed_since(self.root, feature.baseline) or ())
         return {}
+
+
+def fence_for(text: str) -> str:
+    """A fence that is longer than any in the text."""
+    return "`" * max(4, *(len(run) + 1 for run in re.findall("`+", text)), 4)
 
 
 def progress(record: PhaseRecord) -> list[dict[str, str]]:

@@ -101,7 +101,7 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
         sources: ProjectSources,
     ) -> ResumeReply:
         """Raises E004, E102, E103, E105, E122, E206, E302, E303, E305, E310, E311."""
-        leases = features.leases(self.agent)
+        leases, reader = features.leases(self.agent), rendering.reader(self.agent)
         root = features.root
         project = features.repository.get(root)
         found, present = meant_feature(project, self.feature_id), Present()
@@ -115,10 +115,10 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
                 enter_phase(feature, workflow, outputs, present, again=True)
             if feature.is_open:
                 leases.take(feature, deliberate=True)
-                keep_given(leases.caller, feature)
+                keep_given(reader.caller, feature, reader.rules)
         phase = workflow.find(feature.current_phase or "") if feature.is_open else None
         record = feature.phases[phase.id] if phase else None
-        shown = rendering.committed_view(project, feature, workflow, rendering.reader(self.agent))
+        shown = rendering.committed_view(project, feature, workflow, reader)
         return {
             **features.reply(project, feature, shown),
             "goal": feature.prompt,

@@ -98,7 +98,7 @@ def send_back(work: Submission, examined: Examined, verdict: OtherVerdict) -> Su
     with work.features.repository.transaction(work.outputs.root) as project:
         project.require_writable()
         taken = rollback.take_back(project, dry_run=False)
-        keep_given(examined.reader.caller, taken.feature)
+        keep_given(examined.reader.caller, taken.feature, examined.reader.rules)
         found = Found(project, taken.feature, taken.workflow)
     view = _view(verdict, phase.id, decision.to, reason, copies_of(taken.rows))
     return _reply(work, found, examined.reader, view, kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from cde_orchestrator.application.features.project_sources import Present, Proje
 from cde_orchestrator.application.features.shared_outputs import shared_with
 from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.ports.checks import VersionControl
-from cde_orchestrator.application.ports.core import WorkflowRepository
+from cde_orchestrator.application.ports.core import ProjectInspector, WorkflowRepository
 from cde_orchestrator.application.proof_views import unproven_words
 from cde_orchestrator.application.proofs.proving import NO_BASE, Proving
 from cde_orchestrator.application.use_case import UseCase
@@ -69,6 +70,7 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         proving: Proving,
         baselines: Baselines,
         sources: ProjectSources,
+        inspector: ProjectInspector,
     ) -> StartReply:
         """Start it, and then try what its checks say before the work, in a bounded time.
 
@@ -83,11 +85,10 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         reader = rendering.reader(self.agent) if self.to_work else ONLOOKER
         tried = self._tried_workflow(key, before, workflows, rendering)
         present = sources.look() if tried is not None else Present()
-        problem = None if present.moment is not None else git.problem(root)
         base, refusal = _base_of(present, proving) if tried and tried.proof else (None, "")
-        # Whoever has the whole tree needs no list of what differed from the commit.
-        baseline = None if base is not None else baseline_for(tried, git, root)
+        differed = None if base else baseline_for(tried, git, root)  # a whole tree needs no list
         plan = _plan(baselines, tried if self.baseline else None, before, base)
+        known = inspector.inspect(root).to_metadata() if tried is not None else {}
         with repository.transaction(root) as project:
             started = self._started(key, project, leases, tried)
             if started is not None:
@@ -96,13 +97,12 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
                 features.adopt(project, feature, workflow)
             else:
                 workflow = tried or workflows.load(root).get(self.workflow)
-                feature = project.start_feature(self.prompt, name=self.name, workflow=workflow)
-                feature.idempotency_key = key
-                feature.baseline, feature.trials = baseline, [*plan.known]
+                feature = self._begin(project, workflow, key, known)
+                feature.baseline, feature.trials = differed, [*plan.known]
                 leases.take(feature, deliberate=False)
                 feature.branch = _branch(feature, workflow, git, root) if workflow.branch else None
                 enter_phase(feature, workflow, outputs, sources.pin(project, feature, present))
-                keep_given(reader.caller, feature)
+                keep_given(reader.caller, feature, reader.rules)
                 sources.let_go(project, leases.now)
                 refusal = proving.keep(project, feature, base) if base is not None else refusal
         if started is None and plan.due:
@@ -112,13 +112,23 @@ class StartFeature(UseCase[StartReply], operation="start_feature"):
         return {
             **features.reply(project, feature, phase),
             "branch": feature.branch,
-            "git_problem": problem,
+            "git_problem": None if present.moment is not None else git.problem(root),
             "proof_problem": _proof_problem(feature, workflow, refusal),
             "unproven": unproven_words(workflow, has_base=feature.base is not None),
             "shared": shared_with(project, feature, workflow),
             "baseline": trial_views(baselines, workflow, feature, project),
             "fits": _fits(project, feature, workflow, features, chosen=self.workflow is not None),
+            "related": rendering.related(project, feature, records=True),
         }
+
+    def _begin(
+        self, project: Project, workflow: Workflow, key: str | None, known: Mapping[str, object]
+    ) -> Feature:
+        """The new feature, and what is known of the project, whose files may have changed."""
+        feature = project.start_feature(self.prompt, name=self.name, workflow=workflow)
+        feature.idempotency_key = key
+        project.metadata = {**project.metadata, **known}
+        return feature
 
     def _started(
         self, key: str | None, project: Project, leases: CallerLeases, workflow: Workflow | None

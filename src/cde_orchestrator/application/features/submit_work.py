@@ -19,6 +19,7 @@ from cde_orchestrator.application.features.phase_proof import (
     unproven_of,
 )
 from cde_orchestrator.application.features.project_sources import Present
+from cde_orchestrator.application.features.related_features import overlaps
 from cde_orchestrator.application.features.send_back import (
     require_same,
     send_back,
@@ -229,7 +230,7 @@ class _Course:
                 feature = found.feature
                 feature.seen_source = present.moment or feature.seen_source
                 enter_phase(feature, found.workflow, self.work.outputs, present, known)
-                keep_given(examined.reader.caller, feature)
+                keep_given(examined.reader.caller, feature, examined.reader.rules)
                 feature.phases[self.asked.phase_id].end_commit = present.commit
                 # A check may have changed what the prompt of the next phase shows.
                 following = None if checked.written else examined.following
@@ -260,6 +261,8 @@ class _Course:
         )
         if problem is not None:
             reply["base_problem"] = problem
+        if record.difference and (others := overlaps(project, feature, record.difference.paths)):
+            reply["overlaps"] = others
         if not feature.is_open and (words := unproven_of(found, self.work.outputs)):
             reply["unproven"] = words
         return reply

@@ -14,7 +14,7 @@ from cde_orchestrator.domain.condition import StateCondition
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.history import Backup, Damage, HistoryEntry, Move, Salvaged
 from cde_orchestrator.domain.project import Project
-from cde_orchestrator.domain.project_facts import ProjectFacts
+from cde_orchestrator.domain.project_facts import OwnRules, ProjectFacts
 from cde_orchestrator.domain.records import Artifact
 from cde_orchestrator.domain.text import EXCERPT_LIMIT
 from cde_orchestrator.domain.workflow import ProofRule, WorkflowCatalog
@@ -247,6 +247,9 @@ class WorkflowRepository(Protocol):
 class PromptRenderer(Protocol):
     """Fills in the prompt of a phase."""
 
+    def rules(self, root: Path) -> OwnRules:
+        """The rules of the project's own; none where its folder is not trusted."""
+
     def render(self, root: Path, template: str, variables: Mapping[str, Any]) -> str:
         """The prompt as Markdown.
 
@@ -321,6 +324,9 @@ class ProjectFiles(Protocol):
         self, root: Path, relative: str, output_id: str, data: bytes, sha256: str | None = None
     ) -> Artifact:
         """What is recorded of an output with this content, whose SHA-256 may be known already."""
+
+    def folders(self, root: Path, relative: str, most: int) -> list[str]:
+        """Names of the folders in a folder, those that changed last first; never fails."""
 
     def excerpt(self, root: Path, relative: str, limit: int = EXCERPT_LIMIT) -> str:
         """The file's first lines, at most ``limit`` characters; never fails."""

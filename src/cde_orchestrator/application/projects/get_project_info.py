@@ -13,6 +13,7 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.exceptions import CDEError
 from cde_orchestrator.domain.feature import CLOSED_STATUSES
+from cde_orchestrator.domain.project_facts import conventions_in
 
 
 class WorkflowSummary(TypedDict):
@@ -74,7 +75,10 @@ class GetProjectInfo(UseCase[ProjectInfoReply], operation="get_project_info"):
             "open_features": sum(
                 count for status, count in counts.items() if status not in CLOSED_STATUSES
             ),
-            "facts": {key: it for key, it in project.metadata.items() if key != TRIALS},
+            "facts": {
+                **{key: it for key, it in project.metadata.items() if key != TRIALS},
+                **conventions_in(project.metadata, believed=project.trust == "trusted"),
+            },
             "baseline": trial_views(baselines, catalog.get(), None, project) if catalog else [],
             "default_workflow": catalog.default if catalog else None,
             "workflows": [

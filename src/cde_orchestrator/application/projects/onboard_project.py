@@ -19,6 +19,7 @@ from cde_orchestrator.application.views import ProjectView, project_view
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.project import NAME_LIMIT, ProjectStatus
+from cde_orchestrator.domain.project_facts import conventions_in
 from cde_orchestrator.domain.text import checked_line
 from cde_orchestrator.domain.workflow import ProofRule, RunnerSetting
 
@@ -87,8 +88,11 @@ class OnboardProject(UseCase[OnboardReply], operation="onboard_project"):
             "project": project_view(project, root, repository.backend),
             "already_onboarded": before is not ProjectStatus.ONBOARDING,
             "facts": {
-                key: project.metadata.get(key)
-                for key in ("languages", "package_manager", "test_command", "git")
+                **{
+                    key: project.metadata.get(key)
+                    for key in ("languages", "package_manager", "test_command", "git")
+                },
+                **conventions_in(project.metadata),
             },
             "proof": workflow.proof,
             "runners": _names(workflow.runner),

@@ -33,6 +33,7 @@ from cde_orchestrator.cli.console.layout import (
 from cde_orchestrator.cli.console.wording import RenderTarget, clean, command, counted
 from cde_orchestrator.cli.views.feature import baseline, feature_table
 from cde_orchestrator.domain.errors.formatter import ErrorPayload
+from cde_orchestrator.domain.project_facts import convention_lines
 
 _SEVERITY_STYLES = {"INFO": "cyan", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 _INDENT = (0, 0, 0, 2)
@@ -140,6 +141,7 @@ def _found(found: Mapping[str, Any]) -> list[tuple[str, RenderableType | None]]:
         ("Packages", clean(found.get("package_manager") or "")),
         ("Tests", clean(shlex.join(map(str, tests))) if isinstance(tests, list) else None),
         ("Git", "yes" if found.get("git") else "no"),
+        *((about, clean(words)) for about, words in convention_lines(found)),
     ]
 
 

@@ -87,7 +87,11 @@ SYSTEM_MESSAGES = {
             "The feature is unchanged and its prompt is ready."
         ),
         Suggestion("Read the prompt", *PROMPT_CALL),
-        "Do the phase by hand, and submit it: cde submit {feature} {phase}",
+        Suggestion(
+            "Do the phase by hand, and submit it",
+            "cde submit {feature} {phase}",
+            'cde_submitWork(feature_id="{feature}", phase_id="{phase}")',
+        ),
         "Or remove the cause, and continue: cde run {feature}",
         "Or let another agent try: cde run {feature} --agent AGENT",
         fixes=(here("status {feature} --prompt"), LIST_AGENTS),

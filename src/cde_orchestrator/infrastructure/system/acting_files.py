@@ -16,7 +16,7 @@ from cde_orchestrator.infrastructure.system.file_ops import read_bounded
 from cde_orchestrator.infrastructure.system.project_home import shared_file
 from cde_orchestrator.infrastructure.system.tree import is_folder, names_in
 
-NAMES = ("config.toml", "workflow.yml")
+NAMES = ("config.toml", "workflow.yml", "rules.md")
 PROMPTS = "prompts"
 PROGRAM_LIMIT = 64 * 1024 * 1024
 """Bytes of a program that is watched; an interpreter may be a copy."""
@@ -69,7 +69,7 @@ _set_up: set[str] = set()
 
 
 def acting_files(root: Path, home: Path, commands: Iterable[CommandLine]) -> dict[str, Path]:
-    """The files by name: settings, workflows, prompts, and the programs of these commands."""
+    """The files by name: settings, workflows, rules, prompts, and the commands' programs."""
     found = {}
     for name in NAMES:
         path = shared_file(root, name, home)

@@ -333,6 +333,10 @@ def test_the_facts_can_be_written_as_json(project: Path) -> None:
         "test_command": ["uv", "run", "pytest", "-q"],
         "git": True,
         "evidence": ["uv.lock", "tests", ".git"],
+        "instructions": [],
+        "commands": [],
+        "changelog": [],
+        "checklist": [],
     }
 
 

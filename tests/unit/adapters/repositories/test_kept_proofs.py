@@ -12,10 +12,12 @@ from cde_orchestrator.adapters.repositories.codec import (
     decode_feature,
     encode_feature,
 )
+from cde_orchestrator.adapters.repositories.documents import touched_of
 from cde_orchestrator.adapters.repositories.validation import _require_fit
 from cde_orchestrator.domain import proofs
 from cde_orchestrator.domain.doer import Doer
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.features import touched_by
 from cde_orchestrator.domain.proofs import CriterionSeen, ProofEvidence, ProofSeen
 from cde_orchestrator.domain.records import (
     Difference,
@@ -49,6 +51,7 @@ EVIDENCE = ProofEvidence(
     runs=5,
     duration_ms=1_200.0,
 )
+CHANGED = Difference(files=2, added=30, removed=4, paths=("src/pay.py", "tests/test_pay.py"))
 
 
 def test_what_was_seen_is_read_back() -> None:
@@ -58,7 +61,7 @@ def test_what_was_seen_is_read_back() -> None:
         at=EVIDENCE.at, commit="e" * 40, criteria=("AC1",), covered="f" * 64
     )
     record = feature.phases["test"]
-    record.proof, record.difference = EVIDENCE, Difference(files=2, added=30, removed=4)
+    record.proof, record.difference = EVIDENCE, CHANGED
     record.doer = Doer(agent="claude", session="1 now here", wanted="other", as_wanted=True)
 
     read = decode_feature(json.loads(json.dumps(encode_feature(feature))))
@@ -74,6 +77,20 @@ def test_each_of_its_fields_can_be_read() -> None:
         assert _readers_of(kind).keys() == get_type_hints(kind, include_extras=True).keys() - {
             "__test__"
         }
+
+
+def test_a_difference_of_an_older_release_names_no_files() -> None:
+    feature = Feature.create("p", "Take cards")
+    feature.phases["test"].difference = CHANGED
+    document = encode_feature(feature)
+    del document["phases"]["test"]["work"]["difference"]["paths"]
+
+    read = decode_feature(document)
+
+    assert read.phases["test"].difference == replace(CHANGED, paths=())
+    assert touched_of(document) == touched_by(read)
+    assert touched_of(encode_feature(feature)) == touched_by(feature)
+    assert touched_by(feature).paths == CHANGED.paths
 
 
 def test_a_feature_of_an_older_release_has_none_of_it() -> None:

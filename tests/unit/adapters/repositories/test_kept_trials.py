@@ -6,11 +6,11 @@ import json
 from typing import get_type_hints
 
 from cde_orchestrator.adapters.repositories.codec import (
-    WORK,
     _readers_of,
     decode_feature,
     encode_feature,
 )
+from cde_orchestrator.adapters.repositories.documents import WORK
 from cde_orchestrator.adapters.repositories.validation import _require_fit
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.trial import Trial

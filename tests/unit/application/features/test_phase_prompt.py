@@ -25,6 +25,7 @@ from cde_orchestrator.application.features.start_feature import StartFeature
 from cde_orchestrator.application.features.submit_work import SubmitWork
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.project_facts import OwnRules
 from cde_orchestrator.domain.workflow import Output, Phase, ProofRule, Workflow
 from tests.fakes import World, catalog, older_feature, writing_workflow
 
@@ -58,6 +59,11 @@ def test_a_prompt_is_given_the_project_the_feature_and_the_phase(world: World) -
             "package_manager": "uv",
             "test_command": ["uv", "run", "pytest", "-q"],
             "git": True,
+            "instructions": [],
+            "commands": [],
+            "changelog": [],
+            "checklist": [],
+            "rules": {"text": "", "more": 0, "problem": "", "fence": "````"},
         },
         "feature": {
             "id": reply["feature"]["id"],
@@ -87,6 +93,7 @@ def test_a_prompt_is_given_the_project_the_feature_and_the_phase(world: World) -
         "known": False,
         "criteria": [],
         "changed_files": [],
+        "related": [],
         "failing_tests": [],
         "returned": None,
         "earlier_attempts": [],
@@ -100,7 +107,8 @@ def test_a_prompt_is_given_the_project_the_feature_and_the_phase(world: World) -
 def test_a_project_of_which_nothing_is_known_has_empty_facts(
     world: World, metadata: dict[str, object]
 ) -> None:
-    with_metadata(world, **metadata).run(StartFeature(prompt="Add login"))
+    world.run(StartFeature(prompt="Add login", name="login"))
+    with_metadata(world, **metadata).run(GetFeatureStatus(feature_id="login"))
 
     assert world.prompts.variables["project"] == {
         "name": "shop",
@@ -109,6 +117,11 @@ def test_a_project_of_which_nothing_is_known_has_empty_facts(
         "package_manager": None,
         "test_command": [],
         "git": False,
+        "instructions": [],
+        "commands": [],
+        "changelog": [],
+        "checklist": [],
+        "rules": {"text": "", "more": 0, "problem": "", "fence": "````"},
     }
 
 
@@ -441,3 +454,21 @@ def test_no_secret_of_a_reason_is_in_the_answer_s_prompt(world: World) -> None:
     world.run(RollbackFeature(feature_id="login", to_phase="define", reason=f"It was {secret}"))
     assert world.prompts.variables["returned"]["reason"].startswith("It was ")
     assert secret not in str(world.prompts.variables)
+
+
+def test_rules_are_given_once_and_again_when_they_changed(world: World) -> None:
+    world.callers.connection = "one"
+    world.prompts.own_rules = OwnRules("- Name units.\n````")
+    world.run(StartFeature(prompt="Add login", name="login"))
+    first = world.prompts.variables["project"]["rules"]
+    again = submitted(world)["project"]["rules"]
+
+    assert first == {"text": "- Name units.\n````", "more": 0, "problem": "", "fence": "`````"}
+    assert again == {"text": "", "more": 0, "problem": "", "fence": "````"}
+
+    world.run(StartFeature(prompt="Add logout", name="logout"))
+    world.prompts.own_rules = OwnRules("- Name none.")
+    changed = submitted(world, feature_id="logout")
+
+    assert changed["fresh"]
+    assert changed["project"]["rules"]["text"] == "- Name none."

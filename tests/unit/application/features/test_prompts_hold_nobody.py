@@ -19,6 +19,7 @@ from cde_orchestrator.application.projects.onboard_project import OnboardProject
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.bootstrap import Application
 from cde_orchestrator.domain.exceptions import ValidationError
+from cde_orchestrator.domain.project_facts import NO_RULES, OwnRules
 from cde_orchestrator.infrastructure.monitoring.telemetry.meter import OperationMeter
 from cde_orchestrator.infrastructure.settings.settings import Settings
 from cde_orchestrator.infrastructure.system.process_lock import ProcessLock
@@ -43,6 +44,9 @@ class LockProbe:
     held: list[str] = field(default_factory=list)
     rendered: list[str] = field(default_factory=list)
     breaks_at: int | None = None
+
+    def rules(self, root: Path) -> OwnRules:
+        return NO_RULES
 
     def render(self, root: Path, template: str, variables: Mapping[str, Any]) -> str:
         with self.lock.exclusive():

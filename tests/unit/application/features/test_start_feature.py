@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -16,14 +17,19 @@ from cde_orchestrator.domain.exceptions import (
     ValidationError,
 )
 from cde_orchestrator.domain.workflow import Phase, Workflow
-from tests.fakes import World, catalog, writing_workflow
+from tests.fakes import World, catalog, python_facts, writing_workflow
 from tests.phase_fakes import NOT_TRIED
 
 
+def without_tests(world: World) -> World:
+    """The world with a project in which no tests were found."""
+    world.inspector.facts = replace(python_facts(), test_command=())
+    return world
+
+
 def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
-    reply = world.run(StartFeature(prompt="  Add a login page "))
-    project = world.project
-    feature = project.feature("add-a-login-page")
+    reply = without_tests(world).run(StartFeature(prompt="  Add a login page "))
+    project, feature = world.project, world.project.feature("add-a-login-page")
 
     assert reply == {
         "project": {
@@ -74,6 +80,7 @@ def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
         "unproven": None,
         "shared": [],
         "baseline": [NOT_TRIED],
+        "related": [],
         "fits": {
             "workflow": "standard",
             "why": "no command is known that runs the project's tests",
@@ -230,3 +237,20 @@ def test_a_folder_without_a_project_starts_nothing(folder: World) -> None:
         folder.run(StartFeature(prompt="Add login"))
 
     assert caught.value.code == "E004"
+
+
+def test_a_start_finds_out_again_what_the_project_s_files_say(world: World) -> None:
+    style = {"kind": "lint", "command": "tox -e style", "source": "tox.ini"}
+    world.run(StartFeature(prompt="Add login", name="login"))
+    world.inspector.facts = replace(python_facts(), commands=(style,), instructions=("AGENTS.md",))
+
+    world.run(StartFeature(prompt="Add logout", name="logout"))
+
+    assert world.project.metadata["commands"] == [style]
+    assert world.prompts.variables["project"]["instructions"] == ["AGENTS.md"]
+    untrusted = world.project
+    untrusted.trust = "changed"
+    world.rendering.current_view(
+        untrusted, untrusted.feature("logout"), world.workflows.load(world.root).get()
+    )
+    assert world.prompts.variables["project"]["commands"] == []

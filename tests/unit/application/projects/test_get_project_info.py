@@ -6,6 +6,7 @@ import pytest
 
 from cde_orchestrator.application.projects.get_project_info import GetProjectInfo
 from cde_orchestrator.domain.exceptions import ProjectError, ValidationError
+from cde_orchestrator.domain.project_facts import conventions_in
 from cde_orchestrator.domain.workflow import Workflow
 from tests.fakes import World, catalog, older_feature, writing_workflow
 from tests.phase_fakes import NOT_TRIED
@@ -30,7 +31,7 @@ def test_the_project_is_told_with_its_workflows_and_facts(world: World) -> None:
         "home": "/home/shop",
         "features": {},
         "open_features": 0,
-        "facts": {"languages": ["Python"], "git": True},
+        "facts": {"languages": ["Python"], "git": True, **conventions_in({})},
         "baseline": [NOT_TRIED],
         "default_workflow": "standard",
         "workflows": [

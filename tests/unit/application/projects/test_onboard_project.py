@@ -14,6 +14,7 @@ from cde_orchestrator.domain.exceptions import (
     ValidationError,
 )
 from cde_orchestrator.domain.project import ProjectStatus
+from cde_orchestrator.domain.project_facts import conventions_in
 from cde_orchestrator.domain.workflow import RunnerSetting
 from tests.fakes import World, catalog, writing_workflow
 from tests.phase_fakes import NOT_TRIED
@@ -23,6 +24,7 @@ FACTS = {
     "package_manager": "uv",
     "test_command": ["uv", "run", "pytest", "-q"],
     "git": True,
+    **conventions_in({}),
 }
 
 

@@ -105,6 +105,7 @@ def begun(current: PhaseView | None) -> StartReply:
         "fits": None,
         "shared": [],
         "baseline": [],
+        "related": [],
     }
 
 

@@ -1,0 +1,79 @@
+"""The points of a review that are still open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from cde_orchestrator.domain import markdown
+from cde_orchestrator.domain.errors.template import plain
+from cde_orchestrator.domain.markdown import Kind, Line
+
+HEADINGS = ("follow-ups", "findings")
+SHOWN = 5
+POINT_LIMIT = 200
+"""Characters of a point that are shown."""
+_ITEM = re.compile(r"(?:[-+*]|\d{1,4}[.)])[ \t]+(?:\[(?P<box>[ xX])\][ \t]+)?(?P<words>\S.*)")
+_ROW = re.compile(r"\|.*")
+_PARTS = re.compile(r"[,;:()|.]| - |[\u2013\u2014]")
+_DONE = re.compile(
+    r"(?:now |already |was |is )?(?:done|fixed|resolved|closed|obsolete|settled)"
+    r"(?: (?:at|before|by|during|here|in|now|since|with)\b.*)?"
+)
+_OPEN = re.compile(r"\b(?:open|not (?:yet )?(?:done|fixed|resolved)|unfixed|unresolved)\b")
+_NOTHING = re.compile(r"(?:none|nothing|no (?:findings?|follow-ups?)|n/a)\b")
+
+
+def open_points(text: str) -> list[str]:
+    """The points under Follow-ups and Findings that are not marked as done, each in a line.
+
+    A point is an item of a list, a row of a table, or a paragraph. It is done where its box is
+    ticked, where it is struck through, or where a part of it begins with ``done``, ``fixed`` or
+    the like and none says that it is open.
+    """
+    lines = markdown.read(text)
+    known = markdown.headings(lines)
+    found: list[str] = []
+    for heading in HEADINGS:
+        for index in known.get(f"## {heading}", ())[:1]:
+            points = (each for each in _points(markdown.section(lines, index)) if _is_open(each))
+            found += [_shown(each) for each in points]
+    return [*dict.fromkeys(each for each in found if each)][:SHOWN]
+
+
+def _points(lines: list[Line]) -> Iterator[str]:
+    """The points as they are written, each with the lines that continue it."""
+    point, last, row = "", 0, -2
+    for line in lines:
+        if line.kind is not Kind.PROSE:
+            continue
+        written = line.written.strip()
+        if _ROW.fullmatch(written):
+            is_head, row = line.number > row + 2, line.number
+            if is_head:
+                continue
+        begins = _ITEM.fullmatch(written) or _ROW.fullmatch(written) or line.number != last + 1
+        if begins and point:
+            yield point
+            point = ""
+        point, last = f"{point} {written}".strip(), line.number
+    if point:
+        yield point
+
+
+def _is_open(point: str) -> bool:
+    item = _ITEM.fullmatch(point)
+    if item and (item["box"] or " ") != " ":
+        return False
+    words = markdown.folded(item["words"] if item else point)
+    if _NOTHING.match(words) or (item["words"] if item else point).strip().startswith("~~"):
+        return False
+    if _OPEN.search(words):
+        return True
+    return not any(_DONE.fullmatch(part.strip()) for part in _PARTS.split(words))
+
+
+def _shown(point: str) -> str:
+    item = _ITEM.fullmatch(point)
+    cells = (item["words"] if item else point).strip().strip("|").split("|")
+    return plain(" | ".join(cell.strip() for cell in cells), POINT_LIMIT)
