@@ -22,6 +22,7 @@ from cde_orchestrator.domain.exceptions import (
 from cde_orchestrator.domain.features import touched_by
 from cde_orchestrator.domain.project import ProjectStatus
 from cde_orchestrator.domain.records import Artifact, Difference
+from cde_orchestrator.domain.tasks import Task
 from cde_orchestrator.domain.workflow import Phase, Workflow
 from cde_orchestrator.storage.format.files import StateFiles
 from tests.contract.conftest import Open
@@ -123,6 +124,21 @@ def test_how_checks_ended_is_kept_with_feature_and_project(
     found = open_repository().get(active)
     assert found.feature("add-a-login-page").trials == [FAILED]
     assert kept_trials(found) == [FAILED]
+
+
+def test_tasks_are_kept_with_the_phases_that_listed_and_ticked_them(
+    repository: ProjectRepository, open_repository: Open, active: Path
+) -> None:
+    task = Task("T1", "the form", ("shop/form.py",), ("AC1", "AC2"))
+    with repository.transaction(active) as project:
+        feature = project.start_feature("Add a login page", workflow=Workflow.canonical())
+        feature.phases["decompose"].tasks = [task]
+        feature.phases["implement"].ticks = {"T1": True, "T2": False}
+
+    phases = open_repository().get(active).feature("add-a-login-page").phases
+    assert phases["decompose"].tasks == [task]
+    assert phases["implement"].ticks == {"T1": True, "T2": False}
+    assert (phases["define"].tasks, phases["define"].ticks) == ([], {})
 
 
 def test_a_transaction_that_fails_changes_nothing(

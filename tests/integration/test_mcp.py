@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 FEATURE_KEYS = {"id", "name", "status", "current_phase", "workflow"}
 PHASE_KEYS = {"id", "description", "handler", "prompt", "outputs"}
-OUTPUT_KEYS = {"id", "path", "type", "required", "min_bytes", "must_contain", "verdict"}
+OUTPUT_KEYS = {"id", "path", "type", "required", "min_bytes", "must_contain", "verdict", "covers"}
 PROJECT_KEYS = {"id", "name", "path", "status", "backend", "read_only", "trust"}
 PHASES = ["define", "decompose", "design", "implement", "test", "review"]
 

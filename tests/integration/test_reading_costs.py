@@ -185,7 +185,7 @@ async def test_a_fresh_agent_needs_no_further_call_to_begin(repository: Path) ->
     for number, criterion in enumerate(CRITERIA, start=1):
         assert f"AC{number}: {criterion}" in text
     for said in (
-        *(GOAL, "> ## Changes", "> ## Test plan", "> ## Tasks", "Done when: test 9"),
+        *(GOAL, "> ## Changes", "> ## Test plan", "- [ ] T9: task 9; Done when: test 9 (AC9)"),
         *("src/new.py (+1 -0)", "The suite was green before.", '{"baseline": "297 passed"}'),
         *("## Rules", f'cde_submitWork(feature_id="{NAME}", phase_id="implement")'),
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
+from cde_orchestrator.application.task_views import tasks_words
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.proofs import ProofEvidence
 
@@ -91,6 +92,8 @@ def unproven_words(
 def proof_remarks(reply: SubmitReply) -> list[str]:
     """What was seen of the work that a phase asks for, for people and agents."""
     remarks = []
+    if tasks := tasks_words(reply.get("tasks")):
+        remarks.append(tasks)
     if (changed := reply.get("difference")) is not None:
         remarks.append(f"Changed since the feature started: {difference_words(changed)}.")
     if (proof := reply.get("proof")) is not None:

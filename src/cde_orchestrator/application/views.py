@@ -14,6 +14,7 @@ from cde_orchestrator.application.fit_views import FitView
 from cde_orchestrator.application.proof_views import DifferenceView, ProofView, proof_view
 from cde_orchestrator.application.proofs.verdicts import VerdictView
 from cde_orchestrator.application.related_views import RelatedView
+from cde_orchestrator.application.task_views import TasksDone, TaskView
 from cde_orchestrator.application.who_views import ApprovalView, ReaderView, WaiverView
 from cde_orchestrator.domain.feature import Feature
 from cde_orchestrator.domain.phase_record import PhaseRecord
@@ -49,7 +50,10 @@ class FeatureView(TypedDict):
 
 
 class OutputView(TypedDict):
-    """What a phase must produce; ``path`` is relative to the project."""
+    """What a phase must produce; ``path`` is relative to the project.
+
+    ``covers`` is the output whose criteria its tasks must name, where it lists tasks.
+    """
 
     id: str
     path: str
@@ -58,6 +62,7 @@ class OutputView(TypedDict):
     min_bytes: int
     must_contain: list[str]
     verdict: list[str]
+    covers: str | None
 
 
 class PhaseView(TypedDict):
@@ -231,6 +236,7 @@ class SubmitReply(FeatureReply):
     ``unproven``, where there is none, as proof was only recorded, what nothing proved of it, and
     ``base_problem``, where there is one, why a clone may lack what it is compared with.
     ``overlaps``, where there are any, are open features that changed the same files.
+    ``tasks`` says which are done; it is None where none are listed.
     """
 
     accepted: NotRequired[PhaseRecordView]
@@ -242,6 +248,7 @@ class SubmitReply(FeatureReply):
     base_problem: NotRequired[str]
     overlaps: NotRequired[list[RelatedView]]
     unproven: NotRequired[str]
+    tasks: NotRequired[TasksDone | None]
     sent_back: NotRequired[SentBackView]
 
 
@@ -261,6 +268,7 @@ class FeatureStatusReply(FeatureReply):
     """
 
     phases: list[PhaseRecordView]
+    tasks: list[TaskView]
     difference: DifferenceView | None
     proof: ProofView | None
     standing: VerdictView | None
@@ -337,6 +345,7 @@ def output_view(output: Output, feature_name: str) -> OutputView:
         "min_bytes": output.min_bytes,
         "must_contain": list(output.must_contain),
         "verdict": list(output.verdict),
+        "covers": output.covers,
     }
 
 

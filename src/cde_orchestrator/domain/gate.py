@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cde_orchestrator.domain import markdown
-from cde_orchestrator.domain.criteria import criteria_in, overlooked_in
+from cde_orchestrator.domain.criteria import criteria_in, criteria_of_file, overlooked_in
 from cde_orchestrator.domain.exceptions import OutputError
+from cde_orchestrator.domain.tasks import problems_of_tasks
 from cde_orchestrator.domain.workflow import Output, Phase
 
 SyntaxJudge = Callable[[str, str], str | None]
@@ -104,6 +105,8 @@ class Gate:
         search: looks for regular expressions.
         back_to: the phase to go back to where there is no verdict that passes.
         proven: ids of outputs whose criteria a later phase has to prove.
+        covered: outputs of earlier phases, by id, whose criteria tasks have to name.
+        are_tasks_listed: whether an earlier phase listed the tasks.
     """
 
     phase: Phase
@@ -113,6 +116,8 @@ class Gate:
     skeleton: str
     back_to: str
     proven: frozenset[str] = frozenset()
+    covered: Mapping[str, bytes] = field(default_factory=dict)
+    are_tasks_listed: bool = False
 
     def problems(self, contents: Mapping[str, bytes]) -> list[Problem]:
         """Everything that is wrong, in the order of the outputs.
@@ -121,9 +126,7 @@ class Gate:
             contents: bytes by output id; an output that is not there has no file.
         """
         return [
-            problem
-            for output in self.phase.outputs
-            for problem in self._about(output, contents.get(output.id))
+            problem for output in self.phase.outputs for problem in self._about(output, contents)
         ]
 
     def require(self, contents: Mapping[str, bytes]) -> None:
@@ -165,7 +168,9 @@ class Gate:
                     )
         return None
 
-    def _about(self, output: Output, content: bytes | None) -> Iterable[Problem]:
+    def _about(self, output: Output, contents: Mapping[str, bytes]) -> Iterable[Problem]:
+        content = contents.get(output.id)
+
         def problem(code: str, words: str, fix: str, line: int | None = None) -> Problem:
             path = output.path_for(self.feature_name)
             return Problem(code, output.id, path, line, words, fix)
@@ -203,8 +208,20 @@ class Gate:
             yield problem("E115", words, fix, place)
         for words, fix, place in _uncounted(text) if output.id in self.proven else ():
             yield problem("E115", words, fix, place)
+        for words, fix, place in self._uncovered(output, document, contents):
+            yield problem("E115", words, fix, place)
         for words, fix, place in _undecided(output, text, document):
             yield problem("E131", words, fix, place)
+
+    def _uncovered(
+        self, output: Output, document: list[markdown.Line] | None, contents: Mapping[str, bytes]
+    ) -> Iterable[_Finding]:
+        """Criteria that no task names, where the output lists the tasks."""
+        if output.covers is None or document is None:
+            return ()
+        source = {**self.covered, **contents}.get(output.covers, b"")
+        criteria = [each.id for each in criteria_of_file(source)]
+        return problems_of_tasks(document, criteria, are_listed=self.are_tasks_listed)
 
 
 _Finding = tuple[str, str, int | None]

@@ -20,6 +20,7 @@ from cde_orchestrator.domain.records import (
     Returned,
     SourceMoment,
 )
+from cde_orchestrator.domain.tasks import Task
 
 EARLIER_KEPT = 3
 EARLIER_LIMIT = 1_000
@@ -57,6 +58,8 @@ class PhaseRecord:
         approval: a person's yes, where the phase waited for one.
         doer: who submitted what was accepted.
         difference: how much of the source had changed since the feature began.
+        tasks: those that its accepted output lists, where its workflow asks for them.
+        ticks: tasks that were found done, or open again, during the phase, by id.
         given: who was given its prompt by a command when it began, as ``Caller.connection``.
         past: summaries of what was rolled back, with why attempts failed and what was noted.
     """
@@ -83,6 +86,8 @@ class PhaseRecord:
     doer: Doer | None = None
     given: str = ""
     returned: Returned | None = None
+    tasks: list[Task] = field(default_factory=list)
+    ticks: dict[str, bool] = field(default_factory=dict)
     past: list[dict[str, Any]] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -168,6 +173,7 @@ class PhaseRecord:
         self.past.append({**summary, "reason": reason})
         self.status, self.attempts_before = PhaseStatus.ROLLED_BACK, self.attempts
         self.evidence, self.progress, self.failures = None, {}, []
+        self.tasks, self.ticks = [], {}
         self.proof = self.approval = self.difference = self.doer = self.returned = None
 
     def complete(self, outputs: list[Artifact], now: datetime) -> None:

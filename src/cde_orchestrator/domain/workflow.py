@@ -52,6 +52,8 @@ class Output:
         min_bytes: smallest size that passes the gate.
         must_contain: headings, or regular expressions that begin with ``re:``.
         verdict: what its line ``Verdict: ...`` may say; empty where no verdict is asked for.
+        covers: id of the output whose criteria its tasks must name, each of them; the tasks
+            that it lists are those of the feature.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Output:
     min_bytes: int = 1
     must_contain: tuple[str, ...] = ()
     verdict: tuple[str, ...] = ()
+    covers: str | None = None
 
     @property
     def is_shared(self) -> bool:
@@ -303,7 +306,7 @@ class Workflow:
         for phase in data["phases"]:
             _omit_unsaid(phase, "changes", "proves", "agent")
             for output in phase["outputs"]:
-                _omit_unsaid(output, "verdict")
+                _omit_unsaid(output, "verdict", "covers")
         return data
 
     @classmethod

@@ -18,6 +18,7 @@ from cde_orchestrator.application.remarks import (
     start_remarks,
     submit_remarks,
 )
+from cde_orchestrator.application.task_views import task_lines
 from cde_orchestrator.domain.errors.template import plain
 from cde_orchestrator.domain.project_facts import convention_lines
 
@@ -169,6 +170,8 @@ def feature_status(reply: FeatureStatusReply) -> str:
         + (f", {plain(record['reader']['words'])}" if "reader" in record else "")
         for record in reply["phases"]
     ]
+    if reply["tasks"]:
+        lines += ["Tasks:", *task_lines(reply["tasks"])]
     lines += noteworthy(reply["baseline"])
     if phase is not None:
         problem = phase.get("problem")

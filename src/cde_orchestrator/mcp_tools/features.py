@@ -15,6 +15,7 @@ from cde_orchestrator.application.features.list_features import (
     LARGEST_LIMIT,
     ListFeatures,
 )
+from cde_orchestrator.application.task_views import tasks_words
 from cde_orchestrator.application.views import FeatureListReply, SubmitReply
 from cde_orchestrator.domain.exceptions import FeatureError
 from cde_orchestrator.mcp_tools import _texts
@@ -157,15 +158,26 @@ def cde_saveProgress(  # noqa: N802
     phase_id: str,
     note: Annotated[str, Field(description="Done, found, next")],
     data: Annotated[Any, Field(description="Any JSON")] = None,
+    done: Annotated[list[str] | None, Field(description="Ids of tasks to tick: T1")] = None,
+    undone: Annotated[list[str] | None, Field(description="To untick")] = None,
 ) -> CallToolResult:
     """Save progress in the current phase, for whoever resumes it."""
     from cde_orchestrator.application.features.save_progress import SaveProgress
 
-    use_case = SaveProgress(feature_id=feature_id, phase_id=phase_id, note=note, data=data)
+    use_case = SaveProgress(
+        feature_id=feature_id,
+        phase_id=phase_id,
+        note=note,
+        data=data,
+        done=done or (),
+        undone=undone or (),
+    )
     answer = service.handle(use_case)
-    # The caller has what it saved; the answer only confirms it.
-    answer["saved"]["data"] = None
-    return _full(answer, f"Saved in phase {phase_id}; {answer['kept']} entries are kept.")
+    said = f"Tasks noted in phase {phase_id}."
+    if answer["saved"] is not None:  # the caller has what it saved; the answer only confirms it
+        answer["saved"]["data"] = None
+        said = f"Saved in phase {phase_id}; {answer['kept']} entries are kept."
+    return _full(answer, f"{said} {tasks_words(answer['tasks'])}".strip())
 
 
 @tool(Effect.ADDS)

@@ -21,7 +21,7 @@ from tests.terminal import terminal
 PROJECT = {"id", "name", "path", "status", "backend", "read_only", "trust"}
 FEATURE = {"id", "name", "status", "current_phase", "workflow"}
 PHASE = {"id", "description", "handler", "prompt", "outputs"}
-OUTPUT = {"id", "path", "type", "required", "min_bytes", "must_contain", "verdict"}
+OUTPUT = {"id", "path", "type", "required", "min_bytes", "must_contain", "verdict", "covers"}
 RECORD = {"id", "status", "attempts", "started_at", "completed_at", "outputs"}
 ARTIFACT = {"id", "path", "sha256", "size"}
 ROW = {"id", "name", "status", "current_phase", "updated_at"}
@@ -115,7 +115,7 @@ def test_init_takes_the_current_folder_itself_and_other_commands_the_nearest_pro
 def test_a_feature_goes_through_all_its_phases(started: Path) -> None:
     status = answer("status", "mend-it", cwd=started)
     seen = {"difference", "proof", "standing", "baseline", "approved_by"}
-    assert set(status) == {"project", "feature", "phases", "phase", *seen}
+    assert set(status) == {"project", "feature", "phases", "phase", "tasks", *seen}
     assert set(status["feature"]) == FEATURE
     assert [set(record) for record in status["phases"]] == [RECORD] * 3
     assert set(status["phase"]) == PHASE
@@ -127,7 +127,7 @@ def test_a_feature_goes_through_all_its_phases(started: Path) -> None:
     (started / first["path"]).parent.mkdir(parents=True)
     (started / first["path"]).write_text(deliverable(first), encoding="utf-8")
     reply = answer("submit", "mend-it", "reproduce", cwd=started)
-    work = {"accepted", "kept", "difference", "proof", "record"}
+    work = {"accepted", "kept", "difference", "proof", "record", "tasks"}
     assert set(reply) == {"project", "feature", "phase", *work}
     assert set(reply["accepted"]) == RECORD
     assert [set(artifact) for artifact in reply["accepted"]["outputs"]] == [ARTIFACT]

@@ -1,4 +1,4 @@
-"""Drills of gates, checks, claims and branches, E114 to E133 and E151."""
+"""Drills of gates, checks, claims and branches, E114 to E133, E151 and E153."""
 
 from __future__ import annotations
 
@@ -294,3 +294,22 @@ async def a_smaller_workflow_to_continue_in(stage: Stage) -> None:
         return await stage.tool("cde_resumeFeature", feature_id="login", grow=workflow)
 
     await stage.prove(lambda: grown("short"), names="login", corrected=lambda: grown("brief"))
+
+
+@drill("E153")
+async def a_task_that_does_not_exist(stage: Stage) -> None:
+    (stage.root / ".cde" / "workflow.yml").write_text(
+        "version: 1\nworkflows:\n  listed:\n    phases:\n"
+        "      - id: plan\n        prompt: brief/write.md\n"
+        "        outputs: [{id: plan, path: plan.md, covers: plan}]\n"
+        "      - {id: build, prompt: brief/write.md}\n"
+    )
+    await stage.tool("cde_startFeature", prompt="List tasks", name="listed")
+    plan = {"plan": "- AC1: it is light\n\n## Tasks\n- T1: the switch, for AC1\n"}
+    await stage.tool("cde_submitWork", feature_id="listed", phase_id="plan", results=plan)
+
+    async def ticked(task: str) -> Outcome:
+        arguments = {"feature_id": "listed", "phase_id": "build", "note": "Done", "done": [task]}
+        return await stage.tool("cde_saveProgress", **arguments)
+
+    await stage.prove(lambda: ticked("T2"), names="T1", corrected=lambda: ticked("T1"))

@@ -61,6 +61,28 @@ def codes(content: str | bytes | None, output: Output, skeleton: str = "") -> li
     return [problem.code for problem in problems(content, output, skeleton)]
 
 
+def test_each_criterion_of_the_covered_output_has_a_task() -> None:
+    listing = Output(id="tasks", path="tasks.md", covers="spec")
+    own = Output(id="plan", path="plan.md", covers="plan")
+    plain = gate(listing, own)
+    before = replace(plain, covered={"spec": b"- AC1: a\n- AC2: b\n"})
+    tasks = b"## Tasks\n- T1: for AC1\n"
+    plan = b"## Criteria\n- AC3: c\n\n## Tasks\n- T1: for AC3\n"
+
+    (found,) = before.problems({"tasks": tasks, "plan": plan})
+    assert (found.code, found.output, found.line) == ("E115", "tasks", 1)
+    assert "AC2" in found.problem
+    assert "AC2" in found.fix
+    assert plain.problems({"tasks": tasks, "plan": plan}) == []
+    (found,) = plain.problems({"tasks": tasks, "plan": plan.replace(b"for AC3", b"it")})
+    assert "AC3" in found.problem
+    text = {"tasks": b"Words.\n", "plan": plan}
+    assert [each.output for each in before.problems(text)] == ["tasks"]
+    assert replace(before, are_tasks_listed=True).problems(text) == []
+    same = gate(replace(listing, type="text"), own)
+    assert same.problems({"tasks": b"Words.\n", "plan": plan}) == []
+
+
 def test_good_work_passes() -> None:
     output = spec(" ## Goal", "##  Scope ##", r"re:^- a\b", "log in", min_bytes=20)
 

@@ -30,6 +30,7 @@ outputs = st.builds(
     min_bytes=st.integers(0, 10**6),
     must_contain=st.lists(words, max_size=3).map(tuple),
     verdict=st.lists(words, max_size=3).map(tuple),
+    covers=st.none() | st.text(min_size=1, max_size=20),
 )
 
 
@@ -160,6 +161,7 @@ def test_what_a_phase_or_output_does_not_say_has_a_default() -> None:
                         "min_bytes": 1,
                         "must_contain": (),
                         "verdict": (),
+                        "covers": None,
                     },
                 ),
                 "check": (),
@@ -178,12 +180,14 @@ def test_without_verdicts_and_changes_a_workflow_is_kept_as_releases_without_the
     kept = json.loads(json.dumps(writing_workflow().to_kept()))
 
     assert {"changes", "verdict"} & {key for phase in kept["phases"] for key in phase} == set()
-    assert {"verdict"} & {k for p in kept["phases"] for out in p["outputs"] for k in out} == set()
+    assert {"verdict", "covers"} & {
+        k for p in kept["phases"] for out in p["outputs"] for k in out
+    } == set()
     assert Workflow.from_dict(kept) == writing_workflow()
 
 
 def test_verdicts_and_changes_are_kept() -> None:
-    output = Output(id="o", path="o.md", verdict=("approved",))
+    output = Output(id="o", path="o.md", verdict=("approved",), covers="o")
     workflow = Workflow(id="w", phases=(Phase(id="p", changes="required", outputs=(output,)),))
 
     assert Workflow.from_dict(json.loads(json.dumps(workflow.to_kept()))) == workflow

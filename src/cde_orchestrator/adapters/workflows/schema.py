@@ -193,6 +193,9 @@ def _output(node: Node) -> workflow.Output:
     if output.verdict and output.type not in {"markdown", "text"}:
         reason = f"an output of type {output.type} cannot have a verdict line"
         raise node.value["verdict"].refuse(reason, "Remove it, or write type: markdown")
+    if output.covers and output.type != "markdown":
+        reason = f"an output of type {output.type} cannot list tasks"
+        raise node.value["covers"].refuse(reason, "Remove it, or write type: markdown")
     return output
 
 
@@ -252,11 +255,20 @@ def _check_links(phases: list[Node]) -> None:
             path = output.value["path"]
             _claim(path, paths, "another output of the workflow has this path")
             _check_folders(path, paths)
+            _check_covered(output, texts)
         texts |= {
             output.value["id"].value: None
             for output in _items(phase, "outputs")
             if "type" not in output.value or output.value["type"].value in {"markdown", "text"}
         }
+
+
+def _check_covered(output: Node, texts: Collection[str]) -> None:
+    """Tasks cover the criteria of their own output, or of one of an earlier phase."""
+    covered, known = output.value.get("covers"), [*texts, output.value["id"].value]
+    if covered and covered.value not in known:
+        reason = f"neither this output nor one of text of an earlier phase is '{covered.value}'"
+        raise covered.refuse(reason, nearest(covered.value, known, "Name one of"))
 
 
 def _items(node: Node, name: str) -> list[Node]:
@@ -306,6 +318,7 @@ _OUTPUT: Mapping[str, Rule] = {
     "min_bytes": partial(number, (int,), 0, 10_000_000),
     "must_contain": partial(list_of, _requirement, _LIST_REMEDY),
     "verdict": partial(list_of, _verdict, _LIST_REMEDY),
+    "covers": partial(slug, WIDE_SLUG),
 }
 _CHANGES: Mapping[str, Rule] = {
     "required": flag,

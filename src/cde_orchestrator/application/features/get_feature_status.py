@@ -8,6 +8,7 @@ from cde_orchestrator.application.features.followed_workflow import ProjectFeatu
 from cde_orchestrator.application.features.phase_prompt import ONLOOKER, PhasePrompts
 from cde_orchestrator.application.proof_views import DifferenceView, proof_view
 from cde_orchestrator.application.proofs.verdicts import proof_of, verdict_of
+from cde_orchestrator.application.task_views import task_views
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     FeatureDetailReply,
@@ -57,6 +58,7 @@ class GetFeatureStatus(
             "project": project_view(project, features.root, features.repository.backend),
             "feature": feature_view(feature),
             "phases": [phase_record_view(feature.phases[each.id]) for each in workflow.phases],
+            "tasks": task_views(feature, workflow),
             "difference": _difference(feature, workflow),
             "proof": proof_view(proof_of(feature)),
             "standing": verdict_of(feature, rendering.files, features.root),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
+from cde_orchestrator.application.features.feature_tasks import covered_outputs, keep_tasks
 from cde_orchestrator.application.features.followed_workflow import ProjectFeatures
 from cde_orchestrator.application.features.leases import CallerLeases
 from cde_orchestrator.application.features.phase_entry import enter_phase
@@ -18,12 +19,13 @@ from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import FeatureReply
 from cde_orchestrator.domain.briefings import keep_given
 from cde_orchestrator.domain.exceptions import OutputError, ValidationError
+from cde_orchestrator.domain.feature_tasks import TaskState, keep_ticks, tasks_of
 from cde_orchestrator.domain.gate import Gate
 from cde_orchestrator.domain.growth import carried_phases, require_change, text_for
 from cde_orchestrator.domain.phase_record import PhaseStatus
 from cde_orchestrator.domain.records import Artifact, Progress
 from cde_orchestrator.domain.text import shortened
-from cde_orchestrator.domain.workflow import STANDARD, Phase
+from cde_orchestrator.domain.workflow import STANDARD, Phase, Workflow
 
 OFFERED_LIMIT = 1_500
 """Characters of the old text that the note for the first phase to do repeats."""
@@ -93,7 +95,7 @@ class GrowFeature(UseCase[GrowReply], operation="grow_feature"):
                 require_change(feature, present, wanted)
                 grown = {"before": present.id, "phases": [], "files": []}
                 found = Found(project, feature, wanted)
-                _Growth(found, outputs, content, source, leases).grow(grown)
+                _Growth(found, present, outputs, content, source, leases).grow(grown)
             if feature.is_open:
                 leases.take(feature, deliberate=False)
                 keep_given(reader.caller, feature, reader.rules)
@@ -107,6 +109,7 @@ class _Growth:
     """The feature on its way into the workflow that was found with it."""
 
     found: Found
+    present: Workflow
     outputs: ProjectOutputs
     content: ContentValidator
     source: Present
@@ -115,7 +118,7 @@ class _Growth:
     def grow(self, view: GrownView) -> None:
         """Begin the workflow, and complete the phases whose gates are met."""
         feature, workflow, now = self.found.feature, self.found.workflow, self.leases.now
-        accepted = self._accepted()
+        accepted, before = self._accepted(), tasks_of(feature, self.present)
         digest = self.found.project.keep_workflow(workflow)
         notes = feature.change_workflow(workflow, digest, self.leases.caller.name, now)
         enter_phase(feature, workflow, self.outputs, self.source)
@@ -123,14 +126,17 @@ class _Growth:
             contents = self._contents(phase, accepted)
             if contents is None:
                 break
+            kept = {key: content for key, (_, content) in contents.items()}
+            keep_tasks(feature, workflow, phase, kept)
             artifacts = [self._placed(key, *content) for key, content in contents.items()]
             feature.complete_phase(phase.id, artifacts, workflow, now)
             enter_phase(feature, workflow, self.outputs, self.source)
             view["phases"].append(phase.id)
             view["files"] += [artifact.path for artifact in artifacts]
         record = feature.phases[feature.current_phase or ""]
+        keep_ticks(before, feature, workflow)
         if accepted:
-            notes.append(self._note(view, accepted))
+            notes.append(self._note(view, accepted, before))
         for note in notes:
             record.save(note)
 
@@ -148,23 +154,26 @@ class _Growth:
         self, phase: Phase, accepted: Sequence[tuple[str, bytes]]
     ) -> Mapping[str, tuple[str, Content]] | None:
         """The phase's outputs, by id with their paths, where what was accepted meets its gate."""
+        feature, workflow = self.found.feature, self.found.workflow
         found: dict[str, tuple[str, Content]] = {}
         for output in phase.outputs:
-            path = output.path_for(self.found.feature.name)
+            path = output.path_for(feature.name)
             data = dict(accepted).get(path)
             if data is None:
-                text, is_whole = text_for(output, self.found.feature.name, accepted)
+                text, is_whole = text_for(output, feature.name, accepted)
                 data = text.encode() if is_whole else None
-            if data is not None and output.permission(self.found.feature.name) is None:
+            if data is not None and output.permission(feature.name) is None:
                 found[output.id] = path, Content.of(data)
         gate = Gate(
             phase=phase,
-            feature_name=self.found.feature.name,
+            feature_name=feature.name,
             syntax=self.content.error_in,
             search=self.content.search,
             skeleton="",  # what repeats a prompt was not accepted
             back_to=phase.id,
-            proven=self.found.workflow.proven_outputs(),
+            proven=workflow.proven_outputs(),
+            covered=covered_outputs(feature, workflow, phase, self.outputs),
+            are_tasks_listed=bool(tasks_of(feature, workflow)),
         )
         if gate.problems({key: content.data for key, (_, content) in found.items()}):
             return None
@@ -184,7 +193,12 @@ class _Growth:
         files.restore(root, path, output_id, content.data)
         return files.record(root, path, output_id, content.data, content.sha256)
 
-    def _note(self, view: GrownView, accepted: Sequence[tuple[str, bytes]]) -> Progress:
+    def _note(
+        self,
+        view: GrownView,
+        accepted: Sequence[tuple[str, bytes]],
+        before: Sequence[TaskState],
+    ) -> Progress:
         """What whoever does the phase should know of the time before."""
         feature, workflow = self.found.feature, self.found.workflow
         phase = feature.require_current(feature.current_phase or "", workflow)
@@ -193,9 +207,11 @@ class _Growth:
         if not view["phases"] or not any(texts):
             texts = [data.decode("utf-8-sig", "replace") for _, data in accepted]
         offered = "\n\n".join(filter(None, texts)).replace("\x00", "")
+        done = ", ".join(each.task.id for each in before if each.done)
         words = [
             f"This feature followed {view['before']} until now. Accepted there: {paths}.",
             f"Done with that: {', '.join(view['phases']) or 'no phase'}.",
+            *([f"Of its tasks are done: {done}."] if done else []),
             "Source that was changed already counts as changed since the start.",
             shortened(offered, OFFERED_LIMIT),
         ]

@@ -13,6 +13,7 @@ from cde_orchestrator.application.features import prompt_facts as facts
 from cde_orchestrator.application.features.related_features import RelatedFeatures
 from cde_orchestrator.application.ports.checks import Callers, VersionControl
 from cde_orchestrator.application.ports.core import ProjectFiles, PromptRenderer
+from cde_orchestrator.application.task_views import task_views
 from cde_orchestrator.application.views import OutputView, PhaseView, output_view
 from cde_orchestrator.domain.exceptions import ValidationError
 from cde_orchestrator.domain.feature import Feature
@@ -193,6 +194,7 @@ class PhasePrompts:
             "agent": _typed(reader),
             "known": bool(reader.caller and reader.caller.connection),
             "criteria": given.criteria(phase, feature, workflow) if reader.fresh else [],
+            "tasks": task_views(feature, workflow) if reader.fresh else [],
             **self._on_files(project, feature, phase, workflow, given, reader),
             "failing_tests": facts.failing_tests(record),
             "returned": facts.returned(record),
@@ -283,6 +285,7 @@ def sample_variables(workflow: Workflow, phase: Phase) -> dict[str, Any]:
         "agent": "",
         "known": True,
         "criteria": [],
+        "tasks": [],
         "changed_files": [],
         "related": [],
         "failing_tests": [],

@@ -11,6 +11,7 @@ from cde_orchestrator.application.features.phase_prompt import PhasePrompts
 from cde_orchestrator.application.features.project_outputs import ProjectOutputs
 from cde_orchestrator.application.features.project_sources import Present, ProjectSources
 from cde_orchestrator.application.ports.checks import TrustStore
+from cde_orchestrator.application.task_views import TaskView, task_views
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     ArtifactView,
@@ -71,6 +72,7 @@ class ResumeReply(FeatureReply):
     """Where a feature stands and what is known, for somebody who knows nothing."""
 
     goal: str
+    tasks: list[TaskView]
     finished: list[FinishedPhase]
     progress: list[ProgressView]
     last_failure: str | None
@@ -122,6 +124,7 @@ class ResumeFeature(UseCase[ResumeReply], operation="resume_feature"):
         return {
             **features.reply(project, feature, shown),
             "goal": feature.prompt,
+            "tasks": task_views(feature, workflow),
             "finished": _finished(feature, workflow, outputs),
             "progress": _progress(feature, record) if record else [],
             "last_failure": record.last_failure() if record else None,

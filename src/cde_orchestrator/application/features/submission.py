@@ -13,6 +13,10 @@ from cde_orchestrator.application.features.delivery import Delivery
 from cde_orchestrator.application.features.due_changes import DueChanges
 from cde_orchestrator.application.features.earlier_outputs import put_back, require_accepted
 from cde_orchestrator.application.features.feature_criteria import are_all_waived
+from cde_orchestrator.application.features.feature_tasks import (
+    covered_outputs,
+    with_accepted_tasks,
+)
 from cde_orchestrator.application.features.followed_workflow import (
     ProjectFeatures,
     as_followed,
@@ -37,6 +41,7 @@ from cde_orchestrator.application.views import PhaseView
 from cde_orchestrator.domain.exceptions import FeatureError, ValidationError
 from cde_orchestrator.domain.executed_places import executed_by
 from cde_orchestrator.domain.feature import Feature
+from cde_orchestrator.domain.feature_tasks import tasks_of
 from cde_orchestrator.domain.gate import Gate, OtherVerdict
 from cde_orchestrator.domain.project import Project
 from cde_orchestrator.domain.records import Difference
@@ -214,6 +219,7 @@ class Submission:
             if output.id in contents
         }
         project, feature = found.project, found.feature
+        feature = with_accepted_tasks(feature, found.workflow, phase, contents)
         prompt = self.prompts.render(project, feature, following, found.workflow, delivered, reader)
         return phase_view(following, feature, found.workflow, prompt)
 
@@ -275,6 +281,8 @@ class Submission:
             skeleton=skeleton,
             back_to=found.workflow.judged_phase(phase.id).id,
             proven=found.workflow.proven_outputs(),
+            covered=covered_outputs(found.feature, found.workflow, phase, self.outputs),
+            are_tasks_listed=bool(tasks_of(found.feature, found.workflow)),
         )
 
     def adopted(self, project: Project, before: Found) -> Found:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from cde_orchestrator.application.checks.baselines import reason_not_run
 from cde_orchestrator.application.features.delivery import kept_since, note_kept
+from cde_orchestrator.application.features.feature_tasks import keep_tasks
 from cde_orchestrator.application.features.phase_entry import enter_phase
 from cde_orchestrator.application.features.phase_prompt import PromptReader
 from cde_orchestrator.application.features.phase_proof import (
@@ -38,6 +39,7 @@ from cde_orchestrator.application.ports.checks import (
 )
 from cde_orchestrator.application.proof_views import proof_view
 from cde_orchestrator.application.proofs.records import record_path
+from cde_orchestrator.application.task_views import tasks_done
 from cde_orchestrator.application.use_case import UseCase
 from cde_orchestrator.application.views import (
     KeptView,
@@ -258,6 +260,7 @@ class _Course:
             difference=work_view(record)["difference"],
             proof=proof_view(_proof_of(found, record)),
             record=written,
+            tasks=tasks_done(feature, found.workflow),
         )
         if problem is not None:
             reply["base_problem"] = problem
@@ -297,6 +300,7 @@ class _Course:
         if checked.proof is not None:
             proven, seen = checked.proof
             feature.phases[proven.phase.id].proof = seen
+        keep_tasks(feature, found.workflow, phase, examined.contents)
         artifacts = examined.delivery.record(examined.contents)
         now = self.work.features.clock()
         if self.asked.approval is None:

@@ -26,6 +26,7 @@ Reason = Annotated[str, typer.Option("--reason", "-r", help="Why.")]
 @top_level.command(
     "cde save add-a-login-page 'Form done; next: the reset mail'",
     "git diff | cde save add-a-login-page -",
+    "cde save add-a-login-page --done T1 --done T2",
 )
 def save(
     call: Call,
@@ -33,7 +34,7 @@ def save(
     note: Annotated[
         str,
         typer.Argument(help="What is done, what was found, what is next; - reads standard input."),
-    ],
+    ] = "",
     phase: Annotated[
         str | None,
         typer.Option(help="The current phase's id.", autocompletion=completion.current_phase),
@@ -41,12 +42,29 @@ def save(
     data: Annotated[
         str | None, typer.Option(metavar="JSON", help="Data to keep with the note.")
     ] = None,
+    done: Annotated[
+        list[str] | None, typer.Option(metavar="TASK", help="Tick a task, as T1. May be repeated.")
+    ] = None,
+    undone: Annotated[
+        list[str] | None, typer.Option(metavar="TASK", help="Untick a task. May be repeated.")
+    ] = None,
     agent: AgentOption = None,
 ) -> None:
-    """Save progress in the current phase, for whoever resumes it."""
+    """Save progress in the current phase, for whoever resumes it.
+
+    With --done or --undone the note may be omitted.
+    """
     text = text_or_stdin(note, "The note")
     value: Any = None if data is None else json_from(data, "--data")
-    use_case = SaveProgress(feature_id=feature, phase_id=phase, note=text, data=value, agent=agent)
+    use_case = SaveProgress(
+        feature_id=feature,
+        phase_id=phase,
+        note=text,
+        data=value,
+        agent=agent,
+        done=done or (),
+        undone=undone or (),
+    )
     call.answer(use_case, saved)
 
 

@@ -17,6 +17,7 @@ from cde_orchestrator.application.checks.trial_views import TrialView, noteworth
 from cde_orchestrator.application.fit_views import better_workflow, fit_words
 from cde_orchestrator.application.proof_views import difference_words, proof_remarks, seen_lines
 from cde_orchestrator.application.proofs.verdicts import verdict_line, verdict_words
+from cde_orchestrator.application.task_views import TaskView, task_line
 from cde_orchestrator.cli.console.layout import (
     done,
     facts,
@@ -112,6 +113,7 @@ def feature_status(reply: replies.FeatureStatusReply, look: RenderTarget) -> Ren
         _proven(reply),
         baseline(reply["baseline"]),
         _phases(reply["phases"], whole.get("work", {}), look),
+        tasks(reply["tasks"]),
         *assignment(reply, replace(look, prompts=False)),
     )
 
@@ -124,6 +126,18 @@ def baseline(trials: Sequence[TrialView]) -> RenderableType | None:
         for each in (f"{trial['words']}." for trial in trials)
     ]
     return Group(*lines) if lines else None
+
+
+def tasks(listed: Sequence[TaskView]) -> RenderableType | None:
+    """The tasks, one a line: a mark, and what each is about."""
+    if not listed:
+        return None
+    done = sum(task["done"] for task in listed)
+    lines = [
+        Text.assemble("  ", mark("completed" if task["done"] else "pending"), " ", task_line(task))
+        for task in listed
+    ]
+    return Group(Text(f"Tasks: {done} of {len(listed)} done", "dim"), *lines)
 
 
 def _proven(reply: replies.FeatureStatusReply) -> RenderableType | None:
@@ -339,4 +353,6 @@ def demands(output: Mapping[str, Any]) -> str:
         words.append("matching " + ", ".join(clean(text.strip()) for text in patterns))
     if output["verdict"]:
         words.append("verdict " + " or ".join(clean(text) for text in output["verdict"]))
+    if output["covers"]:
+        words.append(f"a task for each criterion of {clean(output['covers'])}")
     return ", ".join(words)

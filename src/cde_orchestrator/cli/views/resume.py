@@ -17,6 +17,7 @@ from cde_orchestrator.application.features.rollback_feature import (
 )
 from cde_orchestrator.application.features.save_progress import SavedReply
 from cde_orchestrator.application.features.source_changes import SourceRow, source_words
+from cde_orchestrator.application.task_views import tasks_words
 from cde_orchestrator.application.views import FailedReply, FeatureReply, ProgressView
 from cde_orchestrator.cli.console.layout import (
     done,
@@ -36,7 +37,7 @@ from cde_orchestrator.cli.console.wording import (
     counted,
     moment,
 )
-from cde_orchestrator.cli.views.feature import assignment, recorded
+from cde_orchestrator.cli.views.feature import assignment, recorded, tasks
 
 _ACTIONS = {"restored": "↺", "removed": "-", "unchanged": "·", "left": "!"}
 
@@ -54,9 +55,11 @@ def gave_up(reply: FailedReply, look: RenderTarget) -> RenderableType:
 
 def saved(reply: SavedReply, _look: RenderTarget) -> RenderableType:
     """Progress that was saved."""
-    line = done("Saved in ", (clean(reply["feature"]["current_phase"] or ""), "bold"))
+    what = "Saved in " if reply["saved"] else "Tasks noted in "
+    line = done(what, (clean(reply["feature"]["current_phase"] or ""), "bold"))
     line.append(f"  {counted(reply['kept'], 'note')} kept", "dim")
-    return line
+    words = tasks_words(reply["tasks"])
+    return Group(line, Text(words)) if words else line
 
 
 def resumed(reply: ResumeReply, look: RenderTarget) -> RenderableType:
@@ -79,6 +82,7 @@ def resumed(reply: ResumeReply, look: RenderTarget) -> RenderableType:
         head,
         facts([("Goal", clean_lines(reply["goal"])), ("Branch", clean(reply["branch"] or ""))]),
         Group(*produced) if produced else None,
+        tasks(reply["tasks"]),
         section(Text("Saved progress"), spaced(*notes), look) if notes else None,
         Text(clean_lines(returned)) if returned else None,
         section(Text("Last failure"), Text(clean_lines(failure)), look, "red") if failure else None,

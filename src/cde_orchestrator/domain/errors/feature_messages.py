@@ -90,6 +90,14 @@ FEATURE_MESSAGES = {
         "Check that the feature follows the workflow that you mean; each has its own phases",
         fixes=(SHOW_STATUS,),
     ),
+    "E153": message(
+        "Unknown Task",
+        "The feature '{feature}' has no task '{task}'; it has: {tasks}.",
+        Suggestion("List the tasks with their state", *STATUS_CALL),
+        "Name a task by its id, such as T1",
+        "Tasks are those of the newest accepted list; correct that list where a task is missing",
+        fixes=(SHOW_STATUS,),
+    ),
     "E110": message(
         "Required Output Missing",
         "Phase '{phase}' of '{feature}' lacks required outputs: {problems}.",

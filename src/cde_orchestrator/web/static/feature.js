@@ -89,6 +89,7 @@ function showParts(status) {
   if (status.proof || status.standing) part("proof", [status.proof, status.standing, status.approved_by], () => proof(status));
   if (status.baseline.length) part("baseline", status.baseline, () => baseline(status.baseline));
   if (status.phase) part("prompt", status.phase, () => current(status.phase));
+  if (status.tasks.length) part("tasks", status.tasks, () => tasks(status.tasks));
   for (const phase of status.phases) {
     const work = status.work[phase.id];
     part(`phase ${phase.id}`, [phase, work], () => phaseCard(phase, work));
@@ -147,6 +148,17 @@ function baseline(tried) {
   return element("section", { class: "card", "aria-label": "Checks" },
     element("header", { class: "head" }, element("h2", {}, tried.some((each) => each.waits) ? "Checks: waits for a person" : "Checks")),
     element("ul", {}, tried.map((each) => element("li", {}, element("span", { class: "badge", "data-tone": tones[each.outcome] ?? "warning" }, words(each.outcome)), ` ${each.words}.`))));
+}
+
+/** What is to be done for the feature, with the files and criteria that each task names. */
+function tasks(listed) {
+  const done = listed.filter((each) => each.done).length;
+  return element("section", { class: "card", "aria-label": "Tasks" },
+    element("header", { class: "head" }, element("h2", {}, "Tasks"), element("span", { class: "muted" }, `${done} of ${listed.length} done`)),
+    element("ul", {}, listed.map((each) => {
+      const more = [...each.files, ...each.criteria].filter((name) => !each.text.includes(name));
+      return element("li", {}, element("span", { class: "badge", "data-tone": each.done ? "ok" : "muted" }, each.done ? "done" : "open"), " ", element("span", { class: "strong" }, each.id), ` ${each.text || "in the file"}`, more.length ? element("span", { class: "muted" }, ` ${more.join(", ")}`) : null);
+    })));
 }
 
 function current(phase) {
@@ -221,6 +233,8 @@ function gist(summary) {
   if (value("current_phase") && value("current_phase") !== "None") return `now in ${words(value("current_phase"))}`;
   if (value("status")) return words(value("status"));
   if (parts.every((each) => each.startsWith("work.claim"))) return "took up the work";
+  const ticked = parts.map((each) => /^phases\.([^.]+)\.work\.ticks/.exec(each)).find(Boolean);
+  if (ticked) return `ticked tasks in ${words(ticked[1])}`;
   const saved = parts.map((each) => /^phases\.([^.]+)\.work\.progress/.exec(each)).find(Boolean);
   return saved ? `saved progress in ${words(saved[1])}` : summary;
 }

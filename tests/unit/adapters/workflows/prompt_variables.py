@@ -9,7 +9,7 @@ from typing import Any
 from cde_orchestrator.adapters.workflows.prompts import JinjaPromptRenderer
 from cde_orchestrator.adapters.workflows.yaml_repository import YamlWorkflowRepository
 from cde_orchestrator.domain.project_facts import conventions_in
-from cde_orchestrator.domain.workflow import Phase, Workflow
+from cde_orchestrator.domain.workflow import Output, Phase, Workflow
 
 VARIABLES: Mapping[str, Any] = {
     "phase": {"id": "plan"},
@@ -114,6 +114,19 @@ RELATED = [
 ]
 
 
+def _output(output: Output) -> dict[str, Any]:
+    return {
+        "id": output.id,
+        "path": output.path_for("login-page"),
+        "type": output.type,
+        "required": output.required,
+        "min_bytes": output.min_bytes,
+        "must_contain": list(output.must_contain),
+        "verdict": list(output.verdict),
+        "covers": output.covers,
+    }
+
+
 def variables_of(workflow: Workflow, phase: Phase, *, full: bool) -> dict[str, Any]:
     """Variables of a made-up feature, with all that can be there or with nothing else."""
     owners = [(name, workflow.output_owner(name)) for name in phase.inputs]
@@ -148,18 +161,7 @@ def variables_of(workflow: Workflow, phase: Phase, *, full: bool) -> dict[str, A
             "runners": ["pytest", "go"] if full else [],
             "forms": {"go": "pay/pay_test.go::TestCharged/expired"} if full else {},
         },
-        "outputs": [
-            {
-                "id": output.id,
-                "path": output.path_for("login-page"),
-                "type": output.type,
-                "required": output.required,
-                "min_bytes": output.min_bytes,
-                "must_contain": list(output.must_contain),
-                "verdict": list(output.verdict),
-            }
-            for output in phase.outputs
-        ],
+        "outputs": [_output(each) for each in phase.outputs],
         "inputs": [
             {
                 "id": name,
@@ -192,6 +194,12 @@ def history(*, full: bool) -> dict[str, Any]:
         "criteria": [
             {"id": "AC1", "text": "it is light", "state": "proven", "proofs": ["a.py::test_a"]},
             {"id": "AC2", "text": "", "state": "unproven", "proofs": []},
+        ]
+        if full
+        else [],
+        "tasks": [
+            {"id": "T1", "text": "it is on", "files": ["a.py"], "criteria": ["AC1"], "done": True},
+            {"id": "T2", "text": "", "files": [], "criteria": [], "done": False},
         ]
         if full
         else [],

@@ -212,7 +212,7 @@ SPECIFICATION = {
     "excerpt": "",
     "sections": [
         {"heading": heading, "key": heading.lower(), "text": f"{heading}: as it is.", "more": 0}
-        for heading in ("Goal", "Acceptance criteria", "Tasks")
+        for heading in ("Goal", "Acceptance criteria", "Approach")
     ],
     "specifies": True,
 }
@@ -230,7 +230,7 @@ def test_criteria_are_quoted_once(tmp_path: Path, number: int) -> None:
 
     assert prompt.count("it is light") == 1
     assert twice not in prompt
-    assert "> Tasks: as it is." in prompt
+    assert "> Approach: as it is." in prompt
     assert twice in without
     other = {**SPECIFICATION, "specifies": False}
     assert twice in JinjaPromptRenderer().render(
@@ -242,7 +242,7 @@ def test_criteria_are_quoted_once(tmp_path: Path, number: int) -> None:
     ("channel", "agent", "calls"),
     [
         ("shell", "'ann b'", ["cde submit login-page build --agent 'ann b'\n"]),
-        ("mcp", '"ann"', ['phase_id="build", agent="ann")\n', 'note="...", agent="ann")']),
+        ("mcp", '"ann"', ['phase_id="build", agent="ann")\n', 'note="...")']),
     ],
 )
 def test_calls_name_the_agent_that_gave_its_name(

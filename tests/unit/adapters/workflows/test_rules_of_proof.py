@@ -169,3 +169,53 @@ def test_what_is_kept_of_it_can_be_read_and_judged(tmp_path: Path) -> None:
 
     assert Workflow.from_dict(kept) == workflow
     YamlWorkflowRepository().require_usable(kept)
+
+
+def test_an_output_may_list_the_tasks_for_criteria_of_its_own_or_an_earlier_phase(
+    tmp_path: Path,
+) -> None:
+    text = changed("      - id: build\n", "      - id: build\n        outputs: [TASKS]\n")
+    output = "{id: tasks, path: t.md, covers: spec}"
+    workflow = load(tmp_path, text.replace("TASKS", output))
+
+    assert [each.covers for phase in workflow.phases for each in phase.outputs] == [
+        None,
+        "spec",
+        None,
+    ]
+    assert Workflow.from_dict(json.loads(json.dumps(workflow.to_kept()))) == workflow
+    own = changed("spec.md\n", "spec.md\n            covers: spec\n")
+    assert load(tmp_path, own).phases[0].outputs[0].covers == "spec"
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        ("{id: tasks, path: t.md, covers: spce}", "neither this output"),
+        ("{id: tasks, path: t.md, covers: proofs}", "neither this output"),
+        ("{id: tasks, path: t.md, covers: [spec]}", "covers"),
+        ("{id: tasks, path: t.txt, type: text, covers: spec}", "cannot list tasks"),
+    ],
+)
+def test_no_other_output_lists_tasks(tmp_path: Path, output: str, reason: str) -> None:
+    text = changed("      - id: build\n", f"      - id: build\n        outputs: [{output}]\n")
+    with pytest.raises(ValidationError, match=reason) as refused:
+        load(tmp_path, text)
+    assert refused.value.code == "E311"
+
+
+@pytest.mark.parametrize(
+    ("name", "covered"),
+    [
+        ("standard", {"tasks": "spec", "design": "spec"}),
+        ("standard-approved", {"tasks": "spec", "design": "spec"}),
+        ("lean", {"plan": "plan"}),
+        ("quick-fix", {}),
+        ("research", {}),
+        ("docs", {}),
+    ],
+)
+def test_packaged_workflows_that_list_tasks(name: str, covered: dict[str, str]) -> None:
+    workflow = YamlWorkflowRepository().load_packaged().get(name)
+    outputs = [output for phase in workflow.phases for output in phase.outputs]
+    assert {each.id: each.covers for each in outputs if each.covers} == covered

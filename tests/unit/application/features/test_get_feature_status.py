@@ -42,10 +42,10 @@ def started(world: World) -> World:
 def test_a_feature_is_told_with_all_its_phases_and_the_current_ones_prompt(started: World) -> None:
     reply = started.run(GetFeatureStatus(feature_id="login"))
 
-    seen = ["difference", "proof", "standing", "approved_by", "baseline"]
+    seen = ["tasks", "difference", "proof", "standing", "approved_by", "baseline"]
     assert list(reply) == ["project", "feature", "phases", *seen, "phase"]
     assert (reply["difference"], reply["proof"], reply["standing"]) == (None, None, None)
-    assert reply["approved_by"] == []
+    assert (reply["approved_by"], reply["tasks"]) == ([], [])
     assert reply["baseline"] == [NOT_TRIED]
     assert reply["feature"]["name"] == "login"
     assert reply["phases"] == [

@@ -92,6 +92,7 @@ def test_a_prompt_is_given_the_project_the_feature_and_the_phase(world: World) -
         "agent": "",
         "known": False,
         "criteria": [],
+        "tasks": [],
         "changed_files": [],
         "related": [],
         "failing_tests": [],

@@ -20,6 +20,9 @@ from cde_orchestrator.domain.workflow import Phase, Workflow
 from tests.fakes import World, catalog, python_facts, writing_workflow
 from tests.phase_fakes import NOT_TRIED
 
+UNSAID: dict[str, object] = {"verdict": [], "covers": None}
+"""What an output of the contract has where the workflow says nothing of it."""
+
 
 def without_tests(world: World) -> World:
     """The world with a project in which no tests were found."""
@@ -61,7 +64,7 @@ def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
                     "required": True,
                     "min_bytes": 10,
                     "must_contain": ["## Goal"],
-                    "verdict": [],
+                    **UNSAID,
                 },
                 {
                     "id": "notes",
@@ -70,7 +73,7 @@ def test_the_answer_is_the_contract_to_the_letter(world: World) -> None:
                     "required": False,
                     "min_bytes": 1,
                     "must_contain": [],
-                    "verdict": [],
+                    **UNSAID,
                 },
             ],
         },

@@ -80,9 +80,9 @@ def test_a_file_that_stands_in_the_project_is_recorded(started: World) -> None:
     assert reply["phase"]["id"] == "build"
     assert reply["phase"]["handler"] == "human_input"
     assert reply["phase"]["prompt"] == "standard/build.md: Add login"
-    seen = ["difference", "proof", "record"]
+    seen = ["difference", "proof", "record", "tasks"]
     assert list(reply) == ["project", "feature", "phase", "accepted", "kept", *seen]
-    assert [reply.get(each) for each in seen] == [None, None, None]
+    assert [reply.get(each) for each in seen] == [None] * 4
     assert reply["kept"] == []
 
 

@@ -13,6 +13,7 @@ from rich.console import Console, RenderableType
 
 from cde_orchestrator.application.proof_views import ProofView
 from cde_orchestrator.application.remarks import start_remarks, submit_remarks
+from cde_orchestrator.application.task_views import TaskView
 from cde_orchestrator.application.views import (
     FeatureReply,
     FeatureRow,
@@ -189,6 +190,12 @@ def test_a_screen_shows_as_many_columns_as_it_has_room_for() -> None:
     assert "fedcba9876543210" in file
 
 
+TASKS: list[TaskView] = [
+    {"id": "T1", "text": "pay", "files": ["a.py"], "criteria": ["AC1"], "done": True},
+    {"id": "T2", "text": "", "files": [], "criteria": [], "done": False},
+]
+
+
 def test_a_phase_tells_what_each_output_must_be_like() -> None:
     outputs = [
         {
@@ -199,6 +206,7 @@ def test_a_phase_tells_what_each_output_must_be_like() -> None:
             "min_bytes": 400,
             "must_contain": ["## Goal", "re:\\bAC1\\b"],
             "verdict": ["approved", "fine"],
+            "covers": "spec",
         },
         {
             "id": "notes",
@@ -208,6 +216,7 @@ def test_a_phase_tells_what_each_output_must_be_like() -> None:
             "min_bytes": 1,
             "must_contain": [],
             "verdict": [],
+            "covers": None,
         },
     ]
 
@@ -216,6 +225,7 @@ def test_a_phase_tells_what_each_output_must_be_like() -> None:
     assert "╭─ Now: define ─" in text
     assert "│ specs/login/spec.md  spec" in text
     assert "│   markdown, at least 400 bytes, with ## Goal, matching \\bAC1\\b, verdict" in text
+    assert "a task for each criterion of spec" in " ".join(text.replace("│", "").split())
     assert "│   text, optional" in text
     assert "  $ cde status login --prompt   # its prompt, for an agent" in text
 
@@ -278,6 +288,7 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
             record("check", "rolled_back"),
             record("review", "pending"),
         ],
+        "tasks": TASKS,
         "difference": {"files": 1, "added": 3, "removed": 0},
         "proof": PROOF,
         "approved_by": ["review approved by ada@desk at a terminal"],
@@ -306,6 +317,10 @@ def test_phases_are_told_with_their_marks_attempts_and_times() -> None:
         "✗ build   failed, started 3 minutes ago\n"
         "↺ check   rolled back\n"
         "○ review  pending\n"
+        "\n"
+        "Tasks: 1 of 2 done\n"
+        "  ✓ T1: pay (a.py, AC1)\n"
+        "  ○ T2: in the file\n"
     )
 
 
